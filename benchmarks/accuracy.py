@@ -152,7 +152,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, at least {least}")
         return int(text)
 
     return whole_number
@@ -269,7 +269,7 @@ def show(result: dict[str, Any], targets: bool) -> None:
     columns = result["columns"]
     methods = list(columns[0]["methods"])
     rows = f"{result['rows']} of {result['rows_of_files']} rows"
-    print(f"{rows}, {result['private_rows']} of them private, of {result['sites']} sites;", end=" ")
+    print(f"{rows} from {result['sites']} sites ({result['private_rows']} rows private);", end=" ")
     print(f"{result['channels']} channels, {len(result['measured'])} targets; seed {result['seed']}")
     for column in columns:
         print(f"- {column['name']}: held out is {column['held_out']}; the bootstrap draws {column['drawn']}")

@@ -194,7 +194,7 @@ def test_a_missing_package_is_reported_in_one_line(incomplete_python: Path, tmp_
     assert "`click` is not installed" in result.stderr
 
 
-def test_docker_without_its_package_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
     command = [sys.executable, "-m", "recore", "simulate", "--engine", "docker"]
     variables = environment() | {"PYTHONPATH": str(tmp_path)}

@@ -72,7 +72,8 @@ RESPONSES = {
     "is one line": "value.replace('\\n', ',')",
     "is in brackets": "''.join(f'[{line}]\\n' for line in value.splitlines())",
     "has units": "value.replace(',', 'PPM,')",
-    "has two digits": "'\\n'.join(','.join(f'{float(c or 0):.1e}' for c in l.split(',')) for l in value.splitlines())",
+    "is rounded to two digits": "'\\n'.join(','.join(f'{float(cell or 0):.1e}' for cell in line.split(',')) "
+    "for line in value.splitlines())",
     "is empty": "''",
     "is an array": "np.array([line.split(',') for line in value.splitlines()], dtype=object)",
 }

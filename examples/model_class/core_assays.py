@@ -246,7 +246,7 @@ def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
         raise ValueError(f"it has no {key!r}")
     values = datum[key].tolist() if isinstance(datum[key], np.ndarray) else datum[key]
     if not isinstance(values, list | tuple) or not values:
-        raise ValueError(f"{key!r} must be a list of numbers, and not empty")
+        raise ValueError(f"{key!r} must be a non-empty list of numbers")
     for place, value in enumerate(values, 1):
         if not isinstance(value, Real) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:
             raise ValueError(f"{key!r}: value {place} is {str(value)[:40]!r}, not a finite number")

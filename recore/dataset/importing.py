@@ -161,7 +161,7 @@ def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]
     real = {os.path.realpath(path): path for path in paths}
     inputs = [*real, *(os.path.realpath(path) for path in (options.table, options.like) if path)]
     if os.path.realpath(options.out) in inputs:
-        raise ValueError(f"{options.out} is an input of this import and would be replaced: choose another --out")
+        raise ValueError(f"{options.out} is an input to this import and would be overwritten: choose another --out")
     if options.table and not options.is_one_table and real.pop(os.path.realpath(options.table), None):
         remarks.append(f"{options.table}: the assay table is among the spectrum files, and was not read as a spectrum")
     return list(real.values())

@@ -53,7 +53,7 @@ def test_a_public_file_alone_can_be_limited_to_some_rows(
     monkeypatch.setattr("sys.argv", arguments)
     accuracy.main()
     stdout = capsys.readouterr().out
-    assert stdout.startswith("40 of 45 rows, 0 of them private, of 3 sites; 320 channels, 3 targets; seed 0")
+    assert stdout.startswith("40 of 45 rows from 3 sites (0 rows private); 320 channels, 3 targets; seed 0")
     assert "public to private" not in stdout
     assert "ours" not in stdout
 
@@ -139,10 +139,10 @@ def test_help_shows_an_example(tmp_path: Path) -> None:
     [
         ("--private p.csv.gz", "--private and --actual go together"),
         ("--public p.csv.gz --models ours,theirs", "no model 'theirs': there are ours, mean, randomnumbers"),
-        ("--public p.csv.gz --repeats 0", "--repeats: '0' is not a whole number of 1 or more"),
-        ("--public p.csv.gz --jobs two", "--jobs: 'two' is not a whole number of 1 or more"),
-        ("--public p.csv.gz --rows 0", "--rows: '0' is not a whole number of 20 or more"),
-        ("--public p.csv.gz --groups 1", "--groups: '1' is not a whole number of 2 or more"),
+        ("--public p.csv.gz --repeats 0", "--repeats: '0' is not a whole number, at least 1"),
+        ("--public p.csv.gz --jobs two", "--jobs: 'two' is not a whole number, at least 1"),
+        ("--public p.csv.gz --rows 0", "--rows: '0' is not a whole number, at least 20"),
+        ("--public p.csv.gz --groups 1", "--groups: '1' is not a whole number, at least 2"),
         ("--data soils", "--data takes NAME PUBLIC or NAME PUBLIC PRIVATE ACTUAL"),
         ("--data soils p.csv.gz q.csv.gz", "--data takes NAME PUBLIC or NAME PUBLIC PRIVATE ACTUAL"),
         ("--data soils p.csv.gz --data soils q.csv.gz", "--data: two data sets are named 'soils'"),

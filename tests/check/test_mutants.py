@@ -25,7 +25,7 @@ FOUND_BY_READING = {
     "setup.py is missing linear": "RC202",
 }
 FOUND_BY_RUNNING = {
-    "the response has two digits": "RC604",
+    "the response is rounded to two digits": "RC604",
     "the prediction is missing the last row": "RC602",
     "preprocess.py subtracts the mean of the file": "RC505",
     "the model holds a function of train.py": "RC401",

@@ -197,7 +197,7 @@ def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, mo
 @pytest.mark.parametrize(
     "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
 )
-def test_a_traceback_is_written_at_once(serve, module: str) -> None:
+def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
     """The workers share a log, so one worker's lines may appear between two writes of another."""
     reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
     with reading, writing:

@@ -64,7 +64,7 @@ def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
     for out in (path, folder / "link.gz"):
         result = import_command(*inputs, "--replicates", "mean", "--out", out, "--force")
         assert result.exit_code == 2
-        assert "is an input of this import and would be replaced" in result.stderr
+        assert "is an input to this import and would be overwritten" in result.stderr
     assert path.read_bytes() == before
 
 

@@ -34,7 +34,7 @@ def write_table(part: str, path: Path) -> Path:
     return path
 
 
-def cells_of(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     with gzip.open(path, "rt", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -51,7 +51,7 @@ def test_the_284_opus_files_reproduce_the_yamsys_data_to_the_last_decimal(tmp_pa
     assert result.exit_code == 0, result.stderr
     assert "2 absorbance blocks" in result.stderr
     assert "bad:" not in result.stderr
-    imported, expected = cells_of(out), cells_of(data / f"{part}.csv.gz")
+    imported, expected = read_rows(out), read_rows(data / f"{part}.csv.gz")
     assert len(imported) == len(expected)
     assert list(imported[0]) == list(expected[0])
     for row, expected_row in zip(imported, expected, strict=True):

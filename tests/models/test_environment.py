@@ -1,4 +1,4 @@
-"""S3URL, and SageMakerEnv: its attributes for each environment type, and its folders."""
+"""S3URL, and SageMakerEnv's folders and its attributes for each environment type."""
 
 import json
 import os

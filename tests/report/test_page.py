@@ -106,7 +106,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
-    """Each colour has a contrast ratio of 3 or more to both backgrounds in page.css, as WCAG 2.1 requires."""
+    """Each colour has a contrast ratio of at least 3:1 against both backgrounds in page.css, as WCAG 2.1 requires."""
     for background in ("#ffffff", "#14171c"):
         low, high = sorted((luminance(colour), luminance(background)))
         assert (high + 0.05) / (low + 0.05) >= 3

@@ -127,7 +127,7 @@ def test_residuals_match_the_predictions(numbers: Path) -> None:
 
 
 def test_baselines_use_the_same_folds(numbers: Path, small_file: Path) -> None:
-    """The mean and the single-band model, a line on the most correlated band, are recalculated here for each fold."""
+    """The mean and the single-band model (a line fitted to the most correlated band) are recalculated for each fold."""
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
     normalised = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)

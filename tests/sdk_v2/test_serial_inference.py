@@ -61,7 +61,7 @@ def preprocessing_step(source: Path, data: Any, count: Any, session: PipelineSes
     return ProcessingStep("Preprocess", step_args=step_args, cache_config=CacheConfig(True, "30d"))
 
 
-def training_step(source: Path, process: ProcessingStep, session: PipelineSession) -> TrainingStep:
+def training_step(source: Path, preparation: ProcessingStep, session: PipelineSession) -> TrainingStep:
     estimator = SKLearn(
         str(source / "model.py"),
         framework_version=VERSION,
@@ -69,7 +69,7 @@ def training_step(source: Path, process: ProcessingStep, session: PipelineSessio
         role=ROLE,
         sagemaker_session=session,
     )
-    outputs = process.properties.ProcessingOutputConfig.Outputs
+    outputs = preparation.properties.ProcessingOutputConfig.Outputs
     channel = TrainingInput(s3_data=outputs["train"].S3Output.S3Uri, content_type="text/csv")
     return TrainingStep("TrainModel", step_args=estimator.fit({"train": channel}))
 
@@ -80,9 +80,9 @@ def pipeline(session: Session, source: Path) -> Pipeline:
     data = ParameterString("InputData", default_value=session.upload_data(str(source / "rows.csv"), key_prefix="raw"))
     count = ParameterInteger("ProcessingInstanceCount", default_value=1)
     approval = ParameterString("ModelApprovalStatus", default_value="Approved")
-    process = preprocessing_step(source, data, count, pipeline_session)
-    train = training_step(source, process, pipeline_session)
-    scaler = process.arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] + "/model.tar.gz"
+    preparation = preprocessing_step(source, data, count, pipeline_session)
+    train = training_step(source, preparation, pipeline_session)
+    scaler = preparation.arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] + "/model.tar.gz"
     sources = {"features.py": scaler, "model.py": train.properties.ModelArtifacts.S3ModelArtifacts}
     models = [
         SKLearnModel(file_source, ROLE, str(source / name), VERSION, sagemaker_session=pipeline_session)
@@ -101,7 +101,7 @@ def pipeline(session: Session, source: Path) -> Pipeline:
             approval_status=approval,
         ),
     )
-    steps = [process, train, create, register]
+    steps = [preparation, train, create, register]
     return Pipeline("serial-inference", [data, count, approval], steps=steps, sagemaker_session=session)
 
 

@@ -55,7 +55,7 @@ def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int
             5.0,
             periods=3,
             datapoints_to_alarm=datapoints_to_alarm,
-            missing=treatment,
+            treatment=treatment,
         )
         assert result == (None if state == "SAME" else state), treatment
 

@@ -16,7 +16,7 @@ from support.tiny_submission import TRAIN, tiny
 
 pytestmark = SANDBOX  # bubblewrap provides the small disk
 
-FULL_DISK = "The disk of this machine is full: free some space on it, or set TMPDIR to a folder on another disk"
+FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
 SIMULATOR_SCRIPT = """
 import json, os, sys, tempfile
 sys.path.insert(0, {tests!r})

@@ -1,4 +1,4 @@
-"""Image families: the family of each image, and the advice with which other images are refused."""
+"""Image families: which family an image belongs to, and the errors, with advice, for all other images."""
 
 import re
 import subprocess

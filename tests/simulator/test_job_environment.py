@@ -63,7 +63,7 @@ def run(launch: Launch, folder: Path) -> str:
 
 
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
-    """Return the launch of a job with these environment variables in bubblewrap."""
+    """Return the Launch of a job that runs in bubblewrap with these environment variables."""
     (folder / "ml").mkdir()
     bubblewrap = Bubblewrap("/usr/bin/bwrap")
     return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")

@@ -49,7 +49,7 @@ TRAINING = {
 }
 UNUSABLE_CHANNEL = {"ChannelName": "..", "DataSource": SOURCE}
 # Members without which a request fails before its other members are checked. A request that creates a job also has a
-# mistake, named here, that fails the request after all its other members have been checked, so that no job starts.
+# mistake that fails the request after all its other members have been checked, so that no job starts.
 BASES: dict[str, dict[str, Any]] = {
     "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
     "CreateModelPackage": {
@@ -85,7 +85,8 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "Search": {"Resource": "TrainingJob"},
 }
-MISTAKES = {
+# the errors of base requests with a mistake; the others succeed
+BASE_ERRORS = {
     "CreateTrainingJob": "the channel name .. is used twice, or is not a valid folder name",
     "CreateProcessingJob": "only one instance is simulated",
     "CreateTransformJob": r"MaxConcurrentTransforms \* MaxPayloadInMB must not exceed",
@@ -130,7 +131,7 @@ def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
 
     base = smallest_value(shape) | BASES.get(operation, {})
     if operation in BASES:
-        assert re.search(MISTAKES.get(operation, "^$"), send(base))
+        assert re.search(BASE_ERRORS.get(operation, "^$"), send(base))
     yield from _refused_members(shape, base, send, "", set())
 
 

@@ -64,7 +64,7 @@ def objects_of(s3: Any) -> Snapshot:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         snapshot[name] = {key: s3.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
-    return without_default(snapshot)
+    return without_empty_default_bucket(snapshot)
 
 
 def stored_objects(folder: Path) -> Snapshot:
@@ -74,8 +74,8 @@ def stored_objects(folder: Path) -> Snapshot:
         rows = connection.execute("SELECT bucket, key, content, file FROM objects").fetchall()
     for bucket, key, content, file in rows:
         stored[bucket][key] = (folder / "s3" / file).read_bytes() if file else content
-    return without_default(stored)
+    return without_empty_default_bucket(stored)
 
 
-def without_default(objects: Snapshot) -> Snapshot:
+def without_empty_default_bucket(objects: Snapshot) -> Snapshot:
     return {name: value for name, value in objects.items() if value or name != BUCKET}

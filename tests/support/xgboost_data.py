@@ -37,5 +37,5 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
 
 
 def hyperparameters(**settings: Any) -> dict[str, str]:
-    """Return hyperparameters in the form in which a request contains them: all as strings."""
+    """Return hyperparameters as they appear in a request: every value is a string."""
     return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | settings).items()}

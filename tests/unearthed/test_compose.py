@@ -32,7 +32,7 @@ def served_model(engine: docker.DockerClient, project: Path, tmp_path: Path) -> 
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError as error:
-            pytest.fail(f"port {PORT} is in use: stop the program that listens there: {error}")
+            pytest.fail(f"port {PORT} is in use: stop the program that is listening on it: {error}")
     folder = copy_checkout(tmp_path)
     shutil.copytree(project / "model", folder / "model")
 

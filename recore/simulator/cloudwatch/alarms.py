@@ -88,9 +88,9 @@ class Alarm(moto.cloudwatch.models.Alarm):
 
     def _compare(self, data: Iterable[MetricDatumBase]) -> None:
         points, periods = data_points(data, self, utcnow()), self.evaluation_periods
-        datapoints_to_alarm, missing = self.datapoints_to_alarm or periods, self.treat_missing_data or "missing"
+        datapoints_to_alarm, treatment = self.datapoints_to_alarm or periods, self.treat_missing_data or "missing"
         limits = {"periods": periods, "datapoints_to_alarm": datapoints_to_alarm}
-        state = alarm_state(points, self.comparison_operator, self.threshold, **limits, missing=missing)
+        state = alarm_state(points, self.comparison_operator, self.threshold, **limits, treatment=treatment)
         if state is not None and state != self.state_value:
             values = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
             reason = (

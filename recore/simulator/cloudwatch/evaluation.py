@@ -28,22 +28,22 @@ def alarm_state(
     *,
     periods: int,
     datapoints_to_alarm: int,
-    missing: str = "missing",
+    treatment: str = "missing",
 ) -> str | None:
     """Return the state of an alarm, or None if its state does not change.
 
     points: the values of `periods` + EXTRA_PERIODS periods. periods: EvaluationPeriods. datapoints_to_alarm:
-    DatapointsToAlarm. missing: TreatMissingData.
+    DatapointsToAlarm. treatment: TreatMissingData.
     """
     breaches = [None if value is None else COMPARISONS[comparison](value, threshold) for value in points]
     existing_breaches = [breach for breach in breaches if breach is not None][-periods:]
     missing_count = periods - len(existing_breaches)
-    breach_count = existing_breaches.count(True) + (missing_count if missing == "breaching" else 0)
+    breach_count = existing_breaches.count(True) + (missing_count if treatment == "breaching" else 0)
     if breach_count >= datapoints_to_alarm:
         return "ALARM"
-    if missing_count == 0 or missing in ("breaching", "notBreaching") or False in existing_breaches:
+    if missing_count == 0 or treatment in ("breaching", "notBreaching") or False in existing_breaches:
         return "OK"
-    if missing == "ignore":
+    if treatment == "ignore":
         return None
     # If all existing data points are breaching and the oldest is at least `datapoints_to_alarm` periods old, missing
     # data points no longer delay the alarm: the guide calls this a premature alarm state.

@@ -126,7 +126,7 @@ def _trim_logs(backend: LogsBackend) -> None:
 
 
 def _keep_newest(stream: LogStream, limit: int) -> int:
-    """Keep the newest events of a stream that fit into `limit` bytes of memory, and return how many bytes they use."""
+    """Keep the newest events that fit into `limit` bytes. Returns how many they use, or `limit` if any were removed."""
     size = 0
     for index, event in reversed(list(enumerate(stream.events))):
         size += _size(vars(event))

@@ -24,8 +24,8 @@ MAX_REASON_LENGTH = 1024  # characters
 class Work(ABC):
     """The background work of one resource: it creates other resources, waits for them and ends.
 
-    All state is in the records, and each step is written before the next one begins. `run` can therefore restart from
-    the records at any time, in this simulator or in the next one.
+    All state is in the records, and each step is recorded before the next one begins. `run` can therefore resume from
+    the records at any time, in this simulator process or in a later one.
     """
 
     def __init__(self, platform: Platform, key: str, job: Job):
@@ -107,7 +107,7 @@ def reason_of(error: Exception) -> str:
 
 
 def send(platform: Platform, operation: str, request: Record) -> Any:
-    """Return the response to a request to the simulator itself.
+    """Send a request to the simulator itself and return the response.
 
     Raises ClientError for an error response, and OSError if there is no response.
     """

@@ -56,7 +56,7 @@ def disk_full_response(service: str) -> Response:
 
     service: the service for which the request is signed. Clients do not retry requests that fail with status 507.
     """
-    message = "The disk of this machine is full: free some space on it, or set TMPDIR to a folder on another disk"
+    message = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
     if service != "s3":
         return json_error_response(ServiceError("InternalFailure", message, 507))
     body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>"

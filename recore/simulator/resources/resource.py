@@ -236,22 +236,22 @@ def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
     return list(merged.values())
 
 
-def parse_json_object(text: str, place: str) -> dict[str, Any]:
-    """Parse a JSON object. Raises ServiceError if the text is not one. place: the text's place in the request."""
+def parse_json_object(text: str, location: str) -> dict[str, Any]:
+    """Parse a JSON object. Raises ServiceError if the text is not one. location: where the text is in the request."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise ValidationException(f"{place} must be a JSON object")
+        raise ValidationException(f"{location} must be a JSON object")
     return document
 
 
-def refuse_members(request: Record, unsimulated_members: Iterable[str], place: str) -> None:
+def refuse_members(request: Record, unsimulated_members: Iterable[str], location: str) -> None:
     """Raise ServiceError if a request has one of these members, unless its value is false."""
     for name in unsimulated_members:
         if request.get(name, False) is not False:
-            raise ValidationException(f"{place}: {name} is not simulated")
+            raise ValidationException(f"{location}: {name} is not simulated")
 
 
 def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
@@ -265,6 +265,6 @@ def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[s
     return None
 
 
-def refuse_other_members(request: Record, simulated_members: set[str], place: str) -> None:
+def refuse_other_members(request: Record, simulated_members: set[str], location: str) -> None:
     """Raise ServiceError if a request has a member other than these, unless its value is false."""
-    refuse_members(request, [name for name in request if name not in simulated_members], place)
+    refuse_members(request, [name for name in request if name not in simulated_members], location)

@@ -1,4 +1,4 @@
-"""Reads and writes the records in the bodies of a transform job: CSV rows and JSON documents.
+"""Reads and writes the records in a transform job's requests and responses: CSV rows and JSON documents.
 
 Records are read one at a time, because a list of many small records would take many times the memory of the body.
 """

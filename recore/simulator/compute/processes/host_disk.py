@@ -7,7 +7,7 @@ from pathlib import Path
 from recore.simulator.compute.failure import JobFailed
 
 ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
-FULL_DISK = f"InternalServerError: The disk of this machine is full: {ADVICE}"
+FULL_DISK = f"InternalServerError: This machine's disk is full: {ADVICE}"
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
 MIN_FREE_BYTES = 1 << 20  # a disk with less free space counts as full

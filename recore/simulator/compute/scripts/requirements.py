@@ -91,7 +91,7 @@ class PackageInstaller:
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a symbolic link
-                raise _make_failure("a package removed the other packages")
+                raise _make_failure("a package's build deleted the folder of installed packages")
             packages.path.rename(target)
             remove(install_folder, job.raise_if_stopping)
             return target

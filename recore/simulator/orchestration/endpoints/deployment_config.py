@@ -64,10 +64,10 @@ class BlueGreenPolicy:
 
 
 class UpdateWatch:
-    """Watches one update. names: the alarms' names. time_limit: how many seconds the update may take from now on."""
+    """Watches one update. alarm_names: the alarms. time_limit: how many seconds the update may take from now on."""
 
-    def __init__(self, names: Sequence[str] = (), time_limit: float = math.inf):
-        self._names, self._time_limit = names, time_limit
+    def __init__(self, alarm_names: Sequence[str] = (), time_limit: float = math.inf):
+        self._alarm_names, self._time_limit = alarm_names, time_limit
         self.deadline = time.monotonic() + time_limit
 
     def check(self) -> None:
@@ -76,7 +76,7 @@ class UpdateWatch:
             raise JobFailed(
                 f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {self._time_limit:g}"
             )
-        for name in self._names:
+        for name in self._alarm_names:
             state = alarms.state_of(name)
             if state is None:  # nothing monitors the update any more
                 raise JobFailed(f"The CloudWatch alarm '{name}' was deleted during the update")

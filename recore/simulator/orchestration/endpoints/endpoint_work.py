@@ -221,7 +221,7 @@ class EndpointWork(Work):
 
 
 def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
-    """Prepare an endpoint of an earlier simulator to serve again as soon as its fleets are restored.
+    """Prepare an endpoint that an earlier simulator process left to serve again as soon as its fleets are restored.
 
     An update that was being rolled back is abandoned; any other update continues.
     """

@@ -14,7 +14,7 @@ DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 @dataclass(frozen=True)
 class NumberRange:
-    """An integer or a continuous range. scaling: Linear, Logarithmic or ReverseLogarithmic."""
+    """An integer or continuous range. scaling: Linear, Logarithmic or ReverseLogarithmic."""
 
     name: str
     low: float

@@ -45,7 +45,7 @@ class Trial:
 
     @property
     def objective(self) -> float | None:
-        """The last value of the objective if the job completed or was stopped, or None if there is no value."""
+        """The last value of the objective. None if the job is running or has failed, or if it reported no value."""
         if self.job is None or self.status not in ("Completed", "Stopped"):
             return None
         metrics = self.job.get("FinalMetricDataList", [])

@@ -136,8 +136,8 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
     known_updaters = (*TREE_UPDATERS, *LINEAR_UPDATERS)
     if unknown_updaters := [name for name in updaters if name not in known_updaters]:
-        form = f"{', '.join(known_updaters)}, separated by commas without spaces"
-        raise UserError(f"unknown updater '{unknown_updaters[0][:200]}': valid updaters are {form}")
+        names = f"valid updaters are {', '.join(known_updaters)}; separate several with commas, without spaces"
+        raise UserError(f"unknown updater '{unknown_updaters[0][:200]}': {names}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
             raise UserError(f"the booster gblinear can have only one updater: {' or '.join(LINEAR_UPDATERS)}")

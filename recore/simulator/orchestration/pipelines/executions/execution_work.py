@@ -55,7 +55,7 @@ class ExecutionWork(Work):
         return False
 
     def fail(self, reason: str) -> None:
-        """Record that the execution failed, after ending its running steps."""
+        """End the running steps, then record that the execution failed."""
         for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)

@@ -118,16 +118,16 @@ class StepRunner:
         if record["StepStatus"] == "Stopping":
             self._records.put(step.name, StepStatus="Stopped", EndTime=time)
             return
-        first_failure, retries = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
+        first_failure, retry_counts = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
         for number, policy in enumerate(step.retries):
-            application_count = retries.get(str(number), 0)
+            retry_count = retry_counts.get(str(number), 0)
             if failure.kind not in policy.exceptions:
                 continue
-            delay = policy.delay(application_count, time - first_failure)
+            delay = policy.delay(retry_count, time - first_failure)
             if delay is not None:
                 retry_at = time + datetime.timedelta(seconds=delay)
-                retries = retries | {str(number): application_count + 1}
-                members = {"RetryAt": retry_at, "Retries": retries, "FirstFailed": first_failure}
+                retry_counts = retry_counts | {str(number): retry_count + 1}
+                members = {"RetryAt": retry_at, "Retries": retry_counts, "FirstFailed": first_failure}
                 self._records.put(step.name, StepStatus="Starting", FailureReason=reason, **members)
                 return
         self._records.put(step.name, StepStatus=failure.status, EndTime=time, FailureReason=reason)
