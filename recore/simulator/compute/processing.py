@@ -14,7 +14,7 @@ from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.processes.reasons import read_start
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts, unpack_source
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
@@ -106,7 +106,5 @@ def local_members(record: Record) -> list[Record]:
     locations = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
     locations += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if any("LocalPath" not in location for location in locations):
-        raise ServiceError(
-            "ValidationException", "Only S3Input and S3Output, each with a LocalPath, are supported here"
-        )
+        raise ValidationException("Only S3Input and S3Output, each with a LocalPath, are supported here")
     return locations

@@ -19,7 +19,7 @@ from recore.simulator.orchestration.endpoints.deployment import (
 from recore.simulator.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
 from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
 from recore.simulator.orchestration.runner import begin
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, StoredRecord, now
 
@@ -92,7 +92,7 @@ class Endpoints(Resource):
         pending = self._make_deployment(request)
         if "DeploymentConfig" in request and request.get("RetainDeploymentConfig"):
             message = "RetainDeploymentConfig cannot be used with a DeploymentConfig"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         with self.store.transaction():
             record = self._find_in_status("UpdateEndpoint", request, "InService")
             retained_config = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
@@ -133,7 +133,7 @@ class Endpoints(Resource):
                 f"Cannot update endpoint '{record['EndpointArn']}' in status {record['EndpointStatus']}: "
                 f"{operation} requires the status {' or '.join(statuses)}"
             )
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         return record
 
     def _update(self, record: StoredRecord, internal: Record, **members: Any) -> None:

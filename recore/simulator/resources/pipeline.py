@@ -16,7 +16,7 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     StepRecords,
 )
 from recore.simulator.orchestration.pipelines.executions.step_cache import cache_kind
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.client_token import run_once
 from recore.simulator.resources.resource import Filter, Resource, refuse_other_members
 from recore.simulator.state.records import Record, now
@@ -47,7 +47,7 @@ class Pipelines(Resource):
         text = self._validated_definition(request)
         if text is None:
             message = f"A pipeline must have either a {DEFINITION} or a {LOCATION}"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
 
         def create(request: Record) -> Record:
             with self.store.transaction():
@@ -108,9 +108,7 @@ class Pipelines(Resource):
     def _validated_definition(self, request: Record) -> str | None:
         """Return the definition in a request, or None if there is none. Raises ServiceError if it is invalid."""
         if DEFINITION in request and LOCATION in request:
-            raise ServiceError(
-                "ValidationException", f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both"
-            )
+            raise ValidationException(f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both")
         text = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
             with located(DEFINITION):
@@ -126,10 +124,10 @@ class Pipelines(Resource):
         try:
             response = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if response["ContentLength"] > MAX_BYTES:
-                raise ServiceError("ValidationException", f"{LOCATION}: {uri} is larger than {MAX_BYTES} bytes")
+                raise ValidationException(f"{LOCATION}: {uri} is larger than {MAX_BYTES} bytes")
             return str(response["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} could not be read: {error}"
-            raise ServiceError("ValidationException", message[:1000]) from None
+            raise ValidationException(message[:1000]) from None
         finally:
             READ_SLOTS.release()

@@ -19,7 +19,7 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     StepRecords,
 )
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.client_token import run_once
 from recore.simulator.resources.paging import Position, make_page
 from recore.simulator.resources.pipeline import Pipelines
@@ -110,7 +110,7 @@ class PipelineExecutions(Resource):
 
     def ListPipelineExecutionSteps(self, request: Record) -> Record:
         if "PipelineExecutionArn" not in request:
-            raise ServiceError("ValidationException", "ListPipelineExecutionSteps: PipelineExecutionArn is missing")
+            raise ValidationException("ListPipelineExecutionSteps: PipelineExecutionArn is missing")
         self.find("ListPipelineExecutionSteps", request)
         records: list[tuple[Position, Record]] = [
             ((f"{record.internal['Position']:06}", name), record)
@@ -165,7 +165,7 @@ class PipelineExecutions(Resource):
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
             message = f"The execution is in status {status}: only a failed or stopped execution can be retried"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         self._check_running_count("RetryPipelineExecution")
         definition_record: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
         text = definition_record[DEFINITION]

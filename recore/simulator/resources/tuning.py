@@ -8,7 +8,6 @@ from recore.simulator.orchestration.tuning.definitions import (
     hyperband_resources,
     number_of_jobs,
     read_definitions,
-    refusal,
 )
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange
 from recore.simulator.orchestration.tuning.trials import (
@@ -21,7 +20,7 @@ from recore.simulator.orchestration.tuning.trials import (
 )
 from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.paging import Position, make_page, sort_key
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.training import add_own_metrics, distribution_problem, request_problem
@@ -47,7 +46,7 @@ class TuningJobs(Resource):
         for definition in read_definitions(request):
             self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
             if self.platform.isolation.uses_local_python and (problem := distribution_problem(definition.settings)):
-                raise ServiceError("ValidationException", problem)
+                raise ValidationException(problem)
         check_warm_start(self.store, request)
         seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31))
         internal = {"Seed": seed, "TuningId": uuid.uuid4().hex}
@@ -94,7 +93,7 @@ class TuningJobs(Resource):
         with self.store.transaction():
             if (status := self.find(operation, request)[f"{self.kind}Status"]) in self.running_statuses:
                 message = f"The tuning job is in status {status}: stop it before you delete it"
-                raise ServiceError("ValidationException", message)
+                raise ValidationException(message)
             return super().delete(operation, request)
 
 
@@ -126,29 +125,31 @@ def _describe_definitions(record: Record) -> Record:
 def _check_request(request: Record) -> None:
     """Raise ServiceError if a request's strategy, limits or training job definitions are invalid or not simulated."""
     if "Autotune" in request:
-        raise refusal("Autotune is not simulated; set the ranges and limits yourself")
+        raise ValidationException("Autotune is not simulated; set the ranges and limits yourself")
     config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)
     strategy, limits = config["Strategy"], config["ResourceLimits"]
     if strategy == "Grid":
         _check_grid(config, definitions)
     elif "MaxNumberOfTrainingJobs" not in limits:
-        raise refusal(f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs")
+        raise ValidationException(f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs")
     if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        raise refusal(f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}")
+        message = f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}"
+        raise ValidationException(message)
     if strategy == "Hyperband":
         if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-            raise refusal("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")
+            message = "TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself"
+            raise ValidationException(message)
         for definition in definitions:
             hyperband_resources(config, definition)
     for definition in definitions:
         if problem := request_problem(definition.request):
-            raise refusal(f"{definition.place}: {problem}")
+            raise ValidationException(f"{definition.place}: {problem}")
     max_jobs, max_parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
     if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL_JOBS:
         limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
     if max_parallel > max_jobs:
-        raise refusal(
+        raise ValidationException(
             f"ResourceLimits: MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, "
             f"{max_jobs}"
         )
@@ -156,12 +157,14 @@ def _check_request(request: Record) -> None:
 
 def _check_grid(config: Record, definitions: list[Definition]) -> None:
     if len(definitions) > 1:
-        raise refusal("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
+        raise ValidationException("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
     for item in definitions[0].ranges:
         if not isinstance(item, CategoricalRange):
-            raise refusal(f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'")
+            message = f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'"
+            raise ValidationException(message)
     max_jobs, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
     if max_jobs not in (None, count):
-        raise refusal(
+        message = (
             f"ResourceLimits: MaxNumberOfTrainingJobs is {max_jobs}, but must be the number of combinations, {count}"
         )
+        raise ValidationException(message)

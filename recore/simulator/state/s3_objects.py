@@ -156,7 +156,7 @@ def _buckets() -> dict[str, Any]:
 
 
 def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Return moto's object and its content, or None if there is none. Other requests may replace it at any time."""
+    """Return moto's object and its content, or None if it does not exist. Other requests may replace it at any time."""
     for _ in range(1000):
         moto_bucket = _buckets().get(bucket)
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None

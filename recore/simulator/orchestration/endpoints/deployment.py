@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from recore.simulator.compute.endpoints.traffic import Parts
 from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 # the member of a variant that contains each property, by the property's name in requests
@@ -52,7 +52,7 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
     """Return a record. title: the kind's name for error messages. resource: the last part of the record's ARN."""
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
-        raise ServiceError("ValidationException", f"Could not find {title} '{arn(resource)}'")
+        raise ValidationException(f"Could not find {title} '{arn(resource)}'")
     return record
 
 
@@ -67,7 +67,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
     if not request.get("RetainAllVariantProperties"):
         if excluded_properties:
             message = "ExcludeRetainedVariantProperties requires RetainAllVariantProperties to be true"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         return pending
     retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded_properties]
     properties = {
@@ -87,13 +87,13 @@ def rescale(current: Record, request: Record) -> Record:
         name = entry["VariantName"]
         if name not in variant_names or name in properties:
             reason = "is listed twice" if name in properties else "does not exist"
-            raise ServiceError("ValidationException", f"DesiredWeightsAndCapacities: variant {name} {reason}")
+            raise ValidationException(f"DesiredWeightsAndCapacities: variant {name} {reason}")
         if "ServerlessUpdateConfig" in entry:
             message = "DesiredWeightsAndCapacities: ServerlessUpdateConfig is not simulated"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         if entry.get("DesiredInstanceCount") == 0:
             message = f"DesiredWeightsAndCapacities: DesiredInstanceCount of variant {name} must be at least 1"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         properties[name] = {member: entry[key] for key, member in VARIANT_PROPERTIES.items() if key in entry}
     return _with_properties(current, properties)
 
@@ -105,7 +105,7 @@ def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Re
     """
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
-        raise ServiceError("ValidationException", "At least one variant must have a weight above 0")
+        raise ValidationException("At least one variant must have a weight above 0")
     return deployment | {"Variants": variants}
 
 

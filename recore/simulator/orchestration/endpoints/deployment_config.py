@@ -10,7 +10,7 @@ from recore.simulator.cloudwatch import alarms
 from recore.simulator.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.orchestration.runner import Work
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.state.records import Record
 
 # the request member that contains the size, by type of traffic routing
@@ -127,10 +127,10 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
         alarm = alarms.find(name)
         if alarm is None:
             message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         if reason := alarm.unsimulated_feature():
             message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         definitions.append(alarm.definition())
     return definitions
 
@@ -153,4 +153,4 @@ def _read_size(routing: Record) -> Record | None:
 
 
 def refusal(reason: str) -> ServiceError:
-    return ServiceError("ValidationException", f"DeploymentConfig: {reason}")
+    return ValidationException(f"DeploymentConfig: {reason}")

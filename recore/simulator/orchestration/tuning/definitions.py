@@ -8,7 +8,7 @@ import regex
 
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, Range, read_ranges
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.state.records import Record
 
@@ -47,23 +47,22 @@ def read_definitions(record: Record) -> list[Definition]:
     config, items = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not items):
-        raise refusal("specify either TrainingJobDefinition or TrainingJobDefinitions")
+        raise ValidationException("specify either TrainingJobDefinition or TrainingJobDefinitions")
     if single is not None:
         return [_read_definition("TrainingJobDefinition", config, single)]
     names = [item.get("DefinitionName", "") for item in items]
     if "" in names or len(set(names)) < len(names):
-        raise refusal("TrainingJobDefinitions: each definition must have a unique DefinitionName")
+        raise ValidationException("TrainingJobDefinitions: each definition must have a unique DefinitionName")
     for own, shared in SHARED_MEMBERS.items():
         if config.get(shared):
             advice = f"cannot be used with TrainingJobDefinitions; specify {own} in each definition instead"
-            raise refusal(f"HyperParameterTuningJobConfig: {shared} {advice}")
+            raise ValidationException(f"HyperParameterTuningJobConfig: {shared} {advice}")
     definitions = [
         _read_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in items
     ]
     if len({definition.maximize for definition in definitions}) > 1:
-        raise refusal(
-            "TrainingJobDefinitions: all definitions must have the same TuningObjective Type to be comparable"
-        )
+        problem = "TrainingJobDefinitions: all definitions must have the same TuningObjective Type to be comparable"
+        raise ValidationException(problem)
     return definitions
 
 
@@ -85,11 +84,11 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
         numbers = [int(value) for value in values if regex.fullmatch("[0-9]{1,9}", value)]
         if not numbers:
             advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
-            raise refusal(f"HyperbandStrategyConfig: {advice}")
+            raise ValidationException(f"HyperbandStrategyConfig: {advice}")
         most = numbers[0]
     if not least <= most <= MAX_RESOURCE:
         rules = f"MinResource must not exceed MaxResource, and MaxResource must not exceed {MAX_RESOURCE:,}"
-        raise refusal(f"HyperbandStrategyConfig: {rules}; they are {least} and {most}")
+        raise ValidationException(f"HyperbandStrategyConfig: {rules}; they are {least} and {most}")
     return least, most
 
 
@@ -97,20 +96,22 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
     """Read and check one definition. Raises ServiceError if it is invalid or not simulated."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
-        raise refusal(f"{place}: an objective with a MetricName and the Type Minimize or Maximize is required")
+        problem = f"{place}: an objective with a MetricName and the Type Minimize or Maximize is required"
+        raise ValidationException(problem)
     for own, shared in SHARED_MEMBERS.items():
         if item.get(own) and config.get(shared):
-            raise refusal(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once")
+            problem = f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
+            raise ValidationException(problem)
     range_lists = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     algorithm = item["AlgorithmSpecification"]
     if range_lists.get("AutoParameters"):
-        raise refusal("AutoParameters are not simulated; specify a range for each hyperparameter")
+        raise ValidationException("AutoParameters are not simulated; specify a range for each hyperparameter")
     if "AlgorithmName" in algorithm:
-        raise refusal(f"{place}: AlgorithmName is not simulated; specify a TrainingImage instead")
+        raise ValidationException(f"{place}: AlgorithmName is not simulated; specify a TrainingImage instead")
     try:
         ranges = tuple(read_ranges(range_lists))
     except ValueError as error:
-        raise refusal(str(error)) from None
+        raise ValidationException(str(error)) from None
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_SETTING: objective["MetricName"]}
     _check_names(place, ranges, settings)
     _check_metrics(place, algorithm, objective["MetricName"])
@@ -122,15 +123,16 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
 
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
     if not ranges:
-        raise refusal(f"{place}: there is no range to search; specify at least one in ParameterRanges")
+        raise ValidationException(f"{place}: there is no range to search; specify at least one in ParameterRanges")
     if len(ranges) > MAX_RANGES or len(ranges) + len(settings) > MAX_HYPERPARAMETERS:
         limits = f"{MAX_RANGES} ranges and {MAX_HYPERPARAMETERS - 1} hyperparameters, including the static ones"
         raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have at most {limits}")
     for item in ranges:
         if item.name == OBJECTIVE_SETTING:
-            raise refusal(f"{place}: {OBJECTIVE_SETTING} cannot have a range, because SageMaker sets it")
+            raise ValidationException(f"{place}: {OBJECTIVE_SETTING} cannot have a range, because SageMaker sets it")
         if item.name in settings:
-            raise refusal(f"{place}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one")
+            problem = f"{place}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one"
+            raise ValidationException(problem)
 
 
 def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
@@ -140,17 +142,20 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         try:
             groups = regex.compile(item["Regex"]).groups
         except regex.error as error:
-            raise refusal(f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}") from None
+            problem = f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}"
+            raise ValidationException(problem) from None
         if groups == 0:
             problem = f"the Regex of '{item['Name']}' has no group; put the part that matches the value in parentheses"
-            raise refusal(f"{place}: MetricDefinitions: {problem}")
+            raise ValidationException(f"{place}: MetricDefinitions: {problem}")
     image = algorithm.get("TrainingImage", "")
     if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
         if metric not in own:
-            raise refusal(f"{place}: the image does not report the metric '{metric}'; it reports {own[0]}, for example")
+            problem = f"{place}: the image does not report the metric '{metric}'; it reports {own[0]}, for example"
+            raise ValidationException(problem)
         return
     if metric not in {item["Name"] for item in definitions}:
-        raise refusal(f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition")
+        problem = f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition"
+        raise ValidationException(problem)
 
 
 def _base_request(place: str, item: Record) -> Record:
@@ -159,18 +164,15 @@ def _base_request(place: str, item: Record) -> Record:
     request: Record = {name: value for name, value in item.items() if name in shape.members}
     if tuning_resources := item.get("HyperParameterTuningResourceConfig"):
         if member := next((name for name in UNSIMULATED_MEMBERS if name in tuning_resources), None):
-            raise refusal(f"{place}: {member} is not simulated; specify one InstanceType instead")
+            raise ValidationException(f"{place}: {member} is not simulated; specify one InstanceType instead")
         if "ResourceConfig" in request:
-            raise refusal(f"{place}: specify ResourceConfig or HyperParameterTuningResourceConfig, not both")
+            problem = f"{place}: specify ResourceConfig or HyperParameterTuningResourceConfig, not both"
+            raise ValidationException(problem)
         request["ResourceConfig"] = tuning_resources
     if "VolumeSizeInGB" not in request.get("ResourceConfig", {}):
-        raise refusal(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is required")
+        problem = f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is required"
+        raise ValidationException(problem)
     algorithm = item["AlgorithmSpecification"]
     names = ("TrainingImage", "TrainingInputMode", "MetricDefinitions")
     request["AlgorithmSpecification"] = {name: algorithm[name] for name in names if name in algorithm}
     return request
-
-
-def refusal(message: str) -> ServiceError:
-    """Return the error for a tuning job's request that is invalid or not simulated."""
-    return ServiceError("ValidationException", message)

@@ -88,7 +88,7 @@ class Search:
         return step >= self._resources[1] or trial.should_prune()
 
     def finish(self, number: int, objective: float | None) -> None:
-        """Record the end of a trial. objective: the last value of its objective, or None if there is none."""
+        """Record the end of a trial. objective: the last value of its objective, or None if it has no value."""
         state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
         self._study.tell(self._trials[number], objective, state)
 

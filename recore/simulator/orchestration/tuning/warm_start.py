@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions, refusal
+from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions
 from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.state.records import Record, Store, StoredRecord
 
 if TYPE_CHECKING:
@@ -100,4 +100,4 @@ def _difference(definition: Definition, parents: list[Definition], identical: bo
 
 
 def _refusal(message: str) -> ServiceError:
-    return refusal(f"WarmStartConfig: {message}")
+    return ValidationException(f"WarmStartConfig: {message}")

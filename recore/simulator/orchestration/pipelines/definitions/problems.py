@@ -3,14 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 
 
-class DefinitionError(ServiceError):
+class DefinitionError(ValidationException):
     """A definition is invalid. The message names the step and the reason."""
-
-    def __init__(self, message: str):
-        super().__init__("ValidationException", message)
 
 
 class StepFailure(Exception):

@@ -34,7 +34,7 @@ class PropertyPath:
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
-        """Return the shape at this path. properties: a step's properties. Raises DefinitionError if there is none."""
+        """Return the shape at this path. properties: the step's own. Raises DefinitionError if it does not exist."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
@@ -44,7 +44,7 @@ class PropertyPath:
         return shape
 
     def read(self, properties: Mapping[str, Any]) -> Any:
-        """Return the value at this path. properties: the step's properties. Raises StepFailure if there is none."""
+        """Return the value at this path. properties: the step's properties. Raises StepFailure if it does not exist."""
         value: Any = properties
         for token in self.tokens:
             value = _value_below(value, token)
@@ -59,7 +59,7 @@ def _is_name(member: str) -> bool:
 
 
 def find_item(items: list[Any], name: str) -> Any:
-    """Return the item that has this name in its Key or in a member ending in Name, or None if there is none."""
+    """Return the item that has this name in its Key or in a member ending in Name, or None if no item has it."""
     for item in items:
         if isinstance(item, dict) and any(value == name for member, value in item.items() if _is_name(member)):
             return item

@@ -276,7 +276,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item of a list or a map, or None if there is none.
+    """Return an item of a list or a map, or None if it does not exist.
 
     If only an execution can determine whether a list has the item, return an expression.
     """
