@@ -147,11 +147,6 @@ endef
 
 define CHECK
 $(CHECK_PYTHON)
-@command -v cc >/dev/null || command -v gcc >/dev/null || { \
-  echo "A C compiler is needed, as sagemaker-training has to be compiled. Install one:"; \
-  echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
-  echo "  Fedora           dnf install gcc"; \
-  echo "  macOS            xcode-select --install"; exit 1; } >&2
 @test ! -L $(VENV) || { \
   echo "$(VENV) is a symbolic link to an environment that is older than these requirements" >&2; exit 1; }
 endef
@@ -160,17 +155,17 @@ REQUIREMENTS := requirements.txt requirements/container.txt requirements/recore.
 
 $(READY): $(REQUIREMENTS)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements/recore.txt
+	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/recore.txt
 	@touch $@
 
 $(READY_DEV): $(REQUIREMENTS) requirements/docker.txt requirements/dev.txt
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements/dev.txt
+	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/dev.txt
 	@touch $(READY) $(READY_DOCKER) $@
 
 $(READY_DOCKER): requirements/docker.txt | $(READY)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements/docker.txt
+	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/docker.txt
 	@touch $@
 
 setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore

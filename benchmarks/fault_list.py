@@ -246,7 +246,7 @@ FAULTS = (
     Fault(
         "simulator/api",
         "answers without a request's ID",
-        "recore/simulator/protocol/errors.py",
+        "recore/simulator/api/responses.py",
         '("x-amzn-RequestId", str(uuid.uuid4())),',
         "",
     ),

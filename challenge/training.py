@@ -19,6 +19,8 @@ from challenge.fitting import FitError, add_arguments, fit_model, hyperparameter
 from challenge.inputs import read_inputs, record_inputs
 from challenge.validation import hold_out, report_validation
 
+HOLE = "SiteID"  # the column with the drill hole
+
 
 def main() -> None:
     """Train with fit() of train.py, and with its save_model() if it has one.
@@ -46,7 +48,7 @@ def run(train: ModuleType) -> None:
     add_arguments(parser, train.fit)
     arguments, unknown = parser.parse_known_args()
     if arguments.folds not in (0, *range(2, 1000)):
-        parser.error("--folds: 0, or from 2 to 999")
+        parser.error("--folds must be 0, or between 2 and 999")
     data_file = os.path.join(arguments.data_dir, "public.csv.gz")
     inputs, targets, holes = read(data_file)
     known = hyperparameters(train.fit)
@@ -83,7 +85,7 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     if len(inputs) != len(holes):
         raise DataError(f"preprocess() returned {len(inputs)} rows for the {len(holes)} of {data_file}")
     if (holes == "").all():
-        raise DataError(f"{data_file}: the column 'SiteID', the drill hole, is empty")
+        raise DataError(f"{data_file}: the column {HOLE!r}, the drill hole, is empty")
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: there are no assays to train on")
     huge = (targets.abs() > 1e100).any()  # its square, summed over rows, would overflow
@@ -94,11 +96,11 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
 
 def read_holes(data_file: str) -> np.ndarray:
     """Return the drill hole of each row of a data file, an array (rows,) of text. Raises DataError."""
-    convert = pa.csv.ConvertOptions(include_columns=["SiteID"], column_types={"SiteID": pa.string()})
+    convert = pa.csv.ConvertOptions(include_columns=[HOLE], column_types={HOLE: pa.string()})
     with readable_errors(data_file):
         header = pa.csv.open_csv(data_file).schema.names
-    if "SiteID" not in header:
-        raise DataError(f"{data_file}: no column 'SiteID', the drill hole, to make folds by")
+    if HOLE not in header:
+        raise DataError(f"{data_file}: no column {HOLE!r}, the drill hole, to make folds by")
     with readable_errors(data_file, header):
         table = pa.csv.read_csv(data_file, pa.csv.ReadOptions(block_size=1 << 22), convert_options=convert)
-    return table["SiteID"].to_numpy()
+    return table[HOLE].to_numpy()

@@ -1,8 +1,9 @@
 """Makes or updates a virtual environment: `python3.12 -m recore.installing .venv requirements/recore.txt`.
 
-The Makefile starts this before anything is installed, so it uses only the standard library. pip installs a pinned
-version of uv, which installs the packages in a quarter of pip's time. uv does not read pip's configuration, so pip's
-mirrors and certificates are passed to it. If uv cannot work, pip installs the packages, and a line says so.
+The Makefile starts this before anything is installed, so it and what it imports use only the standard library. pip
+installs a pinned version of uv, which installs the packages in a quarter of pip's time. uv does not read pip's
+configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs the packages, and a
+line says so.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+
+from recore.doctor import OK, check_compiler
 
 UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
@@ -192,11 +195,14 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the environment's folder")
     parser.add_argument("requirements", type=Path, nargs="+", help="files of requirements")
     parser.add_argument("--imports", default="", help="modules to write bytecode for, instead of all packages")
+    parser.add_argument("--needs-compiler", action="store_true", help="install nothing if there is no C compiler")
     arguments = parser.parse_args()
     parent = arguments.folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(parent, os.O_RDONLY)  # not a file of the checkout: several share the environments for the SDK
     try:
+        if arguments.needs_compiler and (compiler := check_compiler()).level != OK:
+            raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
         set_up(arguments.folder, arguments.requirements, arguments.imports)
     except SetUpError as error:

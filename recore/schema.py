@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 
 HOLE = "SiteID"
-DEPTHS = ("DepthFrom", "DepthTo")  # m along the hole, where a sample starts and ends
-IDS = ("DepthTo", "SiteID", "DepthFrom")
+DEPTH_FROM, DEPTH_TO = "DepthFrom", "DepthTo"  # m along the hole, where a sample starts and ends
+DEPTHS = (DEPTH_FROM, DEPTH_TO)
+IDS = (DEPTH_TO, HOLE, DEPTH_FROM)
 TARGETS = tuple(  # in the order of predictions; the last letters are the unit
     "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
     "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recore.data_header import read_header
 from recore.failures import plain
 from recore.listing import count, list_names
-from recore.schema import DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
+from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # numbers of rows
@@ -50,6 +50,12 @@ class SpectralData:
     def depth(self) -> Floats:
         """The middle of each sample."""
         return (self.depth_from + self.depth_to) / 2
+
+    @property
+    def ids(self) -> pd.DataFrame:
+        """The index, the hole and the depths of each row."""
+        depths = {DEPTH_FROM: self.depth_from, DEPTH_TO: self.depth_to}
+        return pd.DataFrame({"index": self.index, HOLE: self.hole, **depths})
 
     def take(self, rows: Rows) -> "SpectralData":
         """The data of these rows only."""
@@ -94,9 +100,8 @@ def read_data(path: Path) -> SpectralData:
     problems = []
     repeated = sorted(name for name, number in Counter(names[1:]).items() if number > 1)
     if repeated:
-        problems.append(
-            f"{count(len(repeated), 'repeated column')}, of which only the first is read: {_list(repeated)}"
-        )
+        repeated_count = count(len(repeated), "repeated column")
+        problems.append(f"{repeated_count}, of which only the first is read: {_list(repeated)}")
     places = {name: place for place, name in reversed(list(enumerate(names))) if place}
     channels = channels_of(places)
     if len({float(name) for name in channels}) < len(channels):
@@ -106,9 +111,8 @@ def read_data(path: Path) -> SpectralData:
         unknown_count = count(len(unknown), "unknown column")
         problems.append(f"{unknown_count}, neither an ID, a wavenumber nor a target: {_list(unknown)}")
     if names[0] in {*IDS, *TARGETS} or is_wavenumber(names[0]):
-        problems.append(
-            f"the first column must be the index, but its name is {plain(names[0], 40)!r}; it is read as the index"
-        )
+        name = plain(names[0], 40)
+        problems.append(f"the first column must be the index, but its name is {name!r}; it is read as the index")
     absent = [name for name in (HOLE, *DEPTHS) if name not in places]
     if absent:
         problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
@@ -130,8 +134,8 @@ def read_data(path: Path) -> SpectralData:
         path=path,
         index=table["0"].to_numpy(),
         hole=table[str(places[HOLE])].to_numpy() if HOLE in places else np.full(len(table), "", dtype=object),
-        depth_from=columns.get("DepthFrom", missing),
-        depth_to=columns.get("DepthTo", missing),
+        depth_from=columns.get(DEPTH_FROM, missing),
+        depth_to=columns.get(DEPTH_TO, missing),
         wavenumbers=np.array([float(name) for name in channels]),
         spectra=spectra,
         assays=pd.DataFrame({name: columns[name] for name in targets}, index=range(len(table))),

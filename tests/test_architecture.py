@@ -12,10 +12,12 @@ from recore.simulator.protocol.account import ACCOUNT, REGION
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
+DRAWING = ElementTree.parse(ROOT / "docs/architecture.svg").getroot()
 
 
 SECTIONS = {"recore": "# Architecture", "recore/simulator": "## Inside the simulator"}  # each has a table of packages
-BOX_NAME = "{http://www.w3.org/2000/svg}text[@class='t']"  # the name in a box of the drawing
+SVG = "{http://www.w3.org/2000/svg}"
+BOX_NAME = f"{SVG}text[@class='t']"  # the name in a box of the drawing
 
 
 def packages_in(folder: str) -> set[str]:
@@ -63,13 +65,18 @@ def test_the_table_lists_every_package(folder: str) -> None:
     assert not differences(folder, listed_packages(folder), location)
 
 
+def imported_packages() -> dict[str, set[str]]:
+    """Return the packages that each package of recore imports."""
+    packages = packages_in("recore")
+    modules = {package: imported_modules(f"recore/{package}") for package in packages}
+    return {package: {name.split(".")[1] for name in modules[package]} & packages - {package} for package in packages}
+
+
 def test_the_table_names_the_packages_that_each_package_imports() -> None:
     """In the last cell, text after a semicolon does not name imports."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section("recore"), re.MULTILINE)
     documented = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
-    packages = packages_in("recore")
-    actual = {package: {name.split(".")[1] for name in imported_modules(f"recore/{package}")} for package in packages}
-    assert documented == {package: names & packages - {package} for package, names in actual.items()}
+    assert documented == imported_packages()
 
 
 def test_simulator_packages_import_only_packages_below_them() -> None:
@@ -87,13 +94,45 @@ def test_the_simulators_region_and_account_are_defined_once() -> None:
 
 
 def test_the_drawing_shows_every_package() -> None:
-    names = [
-        element.text or "" for element in ElementTree.parse(ROOT / "docs/architecture.svg").iterfind(f".//{BOX_NAME}")
-    ]
+    names = [element.text or "" for element in DRAWING.iterfind(BOX_NAME)]
     assert not differences("recore", names, "the drawing docs/architecture.svg")
     scripts = [name for name in names if name.endswith(".py")]
     assert scripts
     assert [name for name in scripts if not (ROOT / name).is_file()] == []
+
+
+def test_the_arrows_of_the_drawing_are_the_imports() -> None:
+    """A dashed arrow is not an import. The box of cli says what it imports, and that of failures what imports it."""
+    _, *frames = DRAWING.iterfind(f"{SVG}rect")
+    boxes = {
+        name.text: [float(frame.attrib[key]) for key in ("x", "y", "width", "height")]
+        for frame, name in zip(frames, DRAWING.iterfind(BOX_NAME), strict=True)
+    }
+
+    def box_at(line: ElementTree.Element, end: str) -> str | None:
+        """Return the box that an end of an arrow touches; its head ends just before the box."""
+        x, y = float(line.attrib[f"x{end}"]), float(line.attrib[f"y{end}"])
+        return next(
+            name
+            for name, (left, top, width, height) in boxes.items()
+            if left - 3 <= x <= left + width + 3 and top - 3 <= y <= top + height + 3
+        )
+
+    lines = [line for line in DRAWING.iterfind(f"{SVG}line[@class='a']") if "stroke-dasharray" not in line.attrib]
+    arrows = {(box_at(line, "1"), box_at(line, "2")) for line in lines}
+    imports = {(package, name) for package, names in imported_packages().items() for name in names}
+    expected = {(package, name) for package, name in imports if package != "cli" and name != "failures"}
+    from_cli = {arrow for arrow in arrows if arrow[0] == "cli"}
+    assert arrows - from_cli == expected | {("train.py", "preprocess.py"), ("predict.py", "train.py")}
+    assert from_cli <= imports
+
+
+def test_the_drawing_says_what_cli_imports_and_what_imports_failures() -> None:
+    text, imports = "\n".join(DRAWING.itertext()), imported_packages()
+    [exceptions, importers] = re.findall("imports all but (.*)|imported by (.*)", text)
+    assert imports["cli"] == packages_in("recore") - {"cli", *re.findall(r"\w+", exceptions[0])}
+    importing = {package for package, names in imports.items() if "failures" in names}
+    assert importing == set(re.findall(r"\w+", importers[1])) - {"and"}
 
 
 def test_every_mentioned_file_exists() -> None:

@@ -57,7 +57,7 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     assert "data/private/actual.csv.gz" in outputs["sample"]
     assert "held-out" in outputs["run"]
     assert "check: no findings" in outputs["check"]
-    assert "as it was made" in outputs["board"]
+    assert "unchanged template" in outputs["board"]
     assert (
         outputs["board"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]
     )  # the files are the same

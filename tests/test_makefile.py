@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, environment
 
+from recore.doctor.system import install_command
 from recore.installing import UV, pip_settings, uv_variables
 
 TARGETS = (
@@ -60,27 +61,28 @@ def test_bare_make_prints_help() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tools", "message"),
+    ("tools", "message", "fix"),
     [
-        ({}, "Python 3.12 with venv is needed"),
-        ({"python3.12": 1, "python3": 1}, "Python 3.12 with venv is needed"),
-        ({"python3.12": 0}, "A C compiler is needed"),
-        ({"python3.12": 1, "python3": 0}, "A C compiler is needed"),
-        ({"python": 0}, "A C compiler is needed"),
+        ({}, "Python 3.12 with venv is needed", "Debian, Ubuntu   apt-get install python3.12 python3.12-venv"),
+        ({"python3.12": 1, "python3": 1}, "Python 3.12 with venv is needed", "Debian"),
+        ({"python3.12": 0}, "A C compiler is needed: not found", install_command("compiler")),
+        ({"python3.12": 1, "python3": 0}, "A C compiler is needed: not found", install_command("compiler")),
+        ({"python": 0}, "A C compiler is needed: not found", install_command("compiler")),
+        ({"python": 0, "cc": 1}, "A C compiler is needed: cc cannot compile", install_command("compiler")),
     ],
 )
-def test_missing_tools_are_named(tools: dict[str, int], message: str, tmp_path: Path) -> None:
-    """tools: the exit statuses of programs by name, 0 for a Python 3.12 with venv and 1 for any other."""
+def test_missing_tools_are_named(tools: dict[str, int], message: str, fix: str, tmp_path: Path) -> None:
+    """tools: programs by name; 0 stands for a Python 3.12 with venv, 1 for a program that always fails."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "test"):
         (folder / name).symlink_to(shutil.which(name))
     for name, status in tools.items():
-        write_program(folder / name, f"exit {status}")
+        write_program(folder / name, "exit 1" if status else f'exec "{sys.executable}" "$@"')
     result = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
     assert result.returncode == 2
     assert message in result.stderr
-    assert "Debian" in result.stderr
+    assert fix in result.stderr
     assert not (tmp_path / "venv").exists()
 
 
@@ -124,10 +126,10 @@ class Project:
         self.wheels = folder / "wheels"
         self.python = folder / ".venv/bin/python"
         self.home = folder / "a home"
-        (folder / "recore").mkdir()
+        shutil.copytree(ROOT / "recore/doctor", folder / "recore/doctor")
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
-        for name in ("__init__.py", "installing.py"):
+        for name in ("__init__.py", "distribution.py", "installing.py"):
             shutil.copy(ROOT / "recore" / name, folder / "recore")
         (folder / "requirements").mkdir()
         for name in ("container", "docker", "dev"):

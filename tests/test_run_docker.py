@@ -45,7 +45,7 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 @pytest.mark.skipif(
-    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils"
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; set it to a folder with the YAMSYS soils"
 )
 def test_real_spectra_have_the_same_predictions(tmp_path: Path) -> None:
     engine()

@@ -19,7 +19,7 @@ from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.evaluation.run_folder import RunFolder
-from recore.places.opening import open_place
+from recore.places.opening import choose_isolation, open_place
 from recore.places.place import PlaceSettings
 
 pytestmark = pytest.mark.everywhere
@@ -194,3 +194,10 @@ def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: 
     assert result.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
     assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(copy / "run"))
     assert float((copy / "run/scores/private.txt").read_text()) < 1.02
+
+
+def test_a_strangers_submission_is_isolated_unless_the_user_chooses_otherwise(tmp_path: Path) -> None:
+    actual = tmp_path / "actual.csv.gz"
+    assert choose_isolation(None, tmp_path) == choose_isolation(None, ROOT, actual) == "auto"
+    assert choose_isolation(None, tmp_path, actual) == choose_isolation(None, ROOT, for_host=True) == "required"
+    assert choose_isolation("off", tmp_path, actual, for_host=True) == "off"

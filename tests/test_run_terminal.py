@@ -8,14 +8,14 @@ import pytest
 from support.run_command import file_options, run_on_terminal
 from support.tiny_submission import tiny
 
-SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+ANSI_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 DONE = "\N{CHECK MARK}"
 STEPS = ["upload", "train", "public preprocess", "public predict"]
 
 
 def last_lines(terminal_output: str, steps: list[str]) -> list[str]:
     """Return the last line shown for each step, without colours."""
-    lines = [line.strip() for line in re.split(r"[\r\n]+", SEQUENCE.sub("", terminal_output))]
+    lines = [line.strip() for line in re.split(r"[\r\n]+", ANSI_SEQUENCE.sub("", terminal_output))]
     return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
 
 

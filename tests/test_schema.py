@@ -13,6 +13,7 @@ from support.data_files import write_gz
 import preprocess
 import score
 from challenge import targets as challenge_targets
+from challenge import training as challenge_training
 from recore import schema
 from recore.data_header import read_header
 from recore.dataset.grids import grid_of_file
@@ -109,9 +110,10 @@ def test_channels_are_ordered_by_their_wavenumbers() -> None:
 
 
 def test_the_scripts_have_the_same_columns() -> None:
-    """preprocess.py and score.py run alone, and no part of recore is uploaded."""
+    """preprocess.py, score.py and challenge/ run alone, and no part of recore is uploaded."""
     assert preprocess.IDS == schema.IDS
     assert set(schema.IDS) == {schema.HOLE, *schema.DEPTHS}
+    assert challenge_training.HOLE == schema.HOLE
     assert preprocess.TARGETS == score.TARGETS == challenge_targets.TARGETS == schema.TARGETS
     assert tuple(challenge_targets.WEIGHTS.values()) == score.WEIGHTS
 

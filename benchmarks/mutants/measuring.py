@@ -21,7 +21,7 @@ from recore.check.public_data import PublicData
 from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
 from recore.evaluation.data import DataFiles
-from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
@@ -110,7 +110,7 @@ def run_pipeline(submission: Path, data: DataFiles, simulator: Simulator) -> Out
         except (ValueError, OSError) as error:
             message = str(error).splitlines()[0].replace(f"{submission}/", "").removeprefix(f"{submission}: ")
             return Outcome(f"upload, {message}", {}, {})
-        run = PipelineRun(_services(simulator), _settings("run"), files, data, ROOT / "score.py", folder)
+        run = EvaluationRun(_services(simulator), _settings("run"), files, data, ROOT / "score.py", folder)
         run.execute()
         failed = next((step for step in run.steps.values() if step.state == "Failed"), None)
         reason = f"{failed.name}, {(failed.reason or '').splitlines()[0]}" if failed else ""

@@ -24,7 +24,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as S3ClientError
 
-from recore.dataset.importing import ImportOptions, import_files
+from recore.dataset import ImportOptions, import_files
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
 from recore.model.errors import ClientError, ConfigError, JobError
 from recore.schema import TARGETS

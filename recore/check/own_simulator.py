@@ -3,7 +3,6 @@
 import contextlib
 import runpy
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.distribution import TEMPLATE
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
-from recore.places import PlaceSettings, Services, has_docker_image
+from recore.places import PlaceSettings, Services, choose_isolation, has_docker_image, open_embedded
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
 SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made if there are none
@@ -26,7 +25,7 @@ Show = Callable[[str], None]
 def open_experiments(
     submission: Path,
     public: Path | None,
-    isolation: str,
+    isolation: str | None,
     everything: bool,
     for_host: bool,
     builds: bool,
@@ -40,8 +39,6 @@ def open_experiments(
     data and the simulator. watching: entered while experiments run; provides a function to call with each step that
     changes.
     """
-    from recore.places.embedded import open_embedded
-
     host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
     files = read_submission(submission)
@@ -52,27 +49,25 @@ def open_experiments(
         results.mkdir()
         data = PublicData(_find_data(submission, public, folder), tuple(host["TARGETS"]))
         show(f"check: data: {data.path}, rows: {data.rows:,}")
+        isolation = choose_isolation(isolation, submission, for_host=for_host)
         place = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
         show(f"check: on {place.endpoint}, isolation: {place.isolation}")
-        name = f"recore-check-{uuid.uuid4().hex[:8]}"
-        settings = RunSettings(name, place.bucket, place.role, place.image, pass_paths=not place.has_ml)
+        settings = RunSettings.at(place, "recore-check")
         watch = stack.enter_context(watching)
-        builder = _open_builder(stack, name, show) if builds else None
+        builder = _open_builder(stack, show) if builds else None
         with Experiments(place.services, settings, files, data, weights, results, watch, builder) as experiments:
             if everything:
                 experiments.start_all(for_host)
             yield experiments
 
 
-def _open_builder(stack: contextlib.ExitStack, name: str, show: Show) -> tuple[Services, RunSettings] | None:
+def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
     """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
     if not has_docker_image(BUILD_IMAGE):
         return None
-    from recore.places.embedded import open_embedded
-
     place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
-    return place.services, RunSettings(f"{name}-build", place.bucket, place.role, BUILD_IMAGE)
+    return place.services, RunSettings.at(place, "recore-check-build")
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:

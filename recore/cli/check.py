@@ -80,7 +80,6 @@ def check(
         return
     source, experiments = SubmissionSource(submission, TARGETS), None
     if not source_only:
-        isolation = isolation or ("required" if for_host else "auto")
         which = (isolation, not select, for_host, "RC251" in chosen)
         experiments = partial(open_experiments, submission, public, *which, show_line, show_running("check"))
     results = run_rules(rules, chosen, source, experiments)

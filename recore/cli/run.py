@@ -3,7 +3,6 @@
 import datetime
 import json
 import re
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,12 @@ from recore import interrupts
 from recore.cli.common import FILE, ISOLATION, show_line
 from recore.distribution import PROGRAM, TEMPLATE
 from recore.failures import plain
-from recore.places import OpenPlace, PlaceSettings, open_place
+from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from recore.evaluation import DataFiles, Instances, PipelineRun, RunSettings
+    from recore.evaluation import DataFiles, EvaluationRun, Instances, RunSettings
 
 
 @dataclass(frozen=True)
@@ -42,28 +41,6 @@ class RunOptions:
     transform_instances: str
     keep: bool
     report: bool
-
-    def data_files(self) -> "DataFiles":
-        """The data files that the options name, or the default files. They are checked."""
-        from recore.evaluation import DataFiles, find_data_files
-
-        data = find_data_files(self.submission)
-        if self.public:
-            data = DataFiles(self.public, self.private, self.actual)
-        elif self.private or self.actual:
-            raise click.UsageError("--private and --actual need --public")
-        data.check()
-        return data
-
-    def instances(self) -> "dict[str, Instances]":
-        """The instances of the jobs, by the name of the setting."""
-        jobs = ("training", "processing", "transform")
-        return {job: _parse_instances(job, getattr(self, f"{job}_instances")) for job in jobs}
-
-    def place_settings(self) -> PlaceSettings:
-        """The settings of the place. Isolation is required if a stranger's work runs beside private assays."""
-        default = "required" if self.actual and self.submission.resolve() != TEMPLATE else "auto"
-        return PlaceSettings(self.engine, self.isolation or default, self.role, self.bucket, self.image)
 
 
 @click.command()
@@ -111,49 +88,48 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
 
     from recore.cli.progress import show_steps
     from recore.evaluation import (
-        PipelineRun,
+        EvaluationRun,
         RunFolder,
         RunSettings,
-        clean_note,
+        choose_data_files,
         explain_failures,
+        make_context,
         read_submission,
         run_and_keep,
     )
 
     options = RunOptions(**values)
-    data, files, instances = options.data_files(), read_submission(options.submission), options.instances()
+    if (options.private or options.actual) and not options.public:
+        raise click.UsageError("--private and --actual need --public")
+    data = choose_data_files(options.submission, options.public, options.private, options.actual)
+    files = read_submission(options.submission)
+    jobs = ("training", "processing", "transform")
+    instances = {job: _parse_instances(job, values[f"{job}_instances"]) for job in jobs}
+    isolation = choose_isolation(options.isolation, options.submission, options.actual)
+    place_settings = PlaceSettings(options.engine, isolation, options.role, options.bucket, options.image)
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
     run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
-    with open_place(options.place_settings(), show_line) as place, run_folder:
-        name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        limits: dict[str, Any] = instances | {"max_payload": options.max_payload, "pass_paths": not place.has_ml}
-        settings = RunSettings(name, place.bucket, place.role, place.image, **limits)
+    with open_place(place_settings, show_line) as place, run_folder:
+        settings = RunSettings.at(place, f"recore-{now:%Y%m%d-%H%M%S}", max_payload=options.max_payload, **instances)
         score = TEMPLATE / "score.py"
-        pipeline_run = PipelineRun(place.services, settings, files, data, score, run_folder.path, options.keep)
+        evaluation_run = EvaluationRun(place.services, settings, files, data, score, run_folder.path, options.keep)
         _announce(place, settings, options.engine, data, console)
-        context = {
-            "note": clean_note(note),
-            "arguments": vars(options) | data.files,
-            "folder": str(folder),
-            "endpoint": place.endpoint,
-            "region": place.region,
-            "isolation": place.isolation,
-        }
-        watching = show_steps(list(pipeline_run.steps.values()), ascii_only)
-        record, interrupted = run_and_keep(pipeline_run, run_folder, context, watching)
+        context = make_context(place, note, vars(options) | data.files, folder)
+        watching = show_steps(list(evaluation_run.steps.values()), ascii_only)
+        record, interrupted = run_and_keep(evaluation_run, run_folder, context, watching)
         if options.report:
-            _write_report(pipeline_run.folder)
+            _write_report(evaluation_run.folder)
     if as_json:
         click.echo(json.dumps(record, default=str))
     else:
-        _show_results(pipeline_run)
-    for line in explain_failures(pipeline_run, installs=options.engine != "aws"):
+        _show_results(evaluation_run)
+    for line in explain_failures(evaluation_run, installs=options.engine != "aws"):
         show_line(line)
     if interrupted:
-        _show_interrupt(pipeline_run)
+        _show_interrupt(evaluation_run)
         raise SystemExit(interrupts.STATUS)
-    raise SystemExit(int(pipeline_run.state != "Completed"))
+    raise SystemExit(int(evaluation_run.state != "Completed"))
 
 
 def _parse_instances(job: str, value: str) -> "Instances":
@@ -193,18 +169,18 @@ def _write_report(folder: Path) -> None:
         click.echo(f"recore: no report: {reason}; `{PROGRAM} report {folder}` creates it", err=True)
 
 
-def _show_results(pipeline_run: "PipelineRun") -> None:
+def _show_results(evaluation_run: "EvaluationRun") -> None:
     """Print the tables of scores and the contents of the run's folder."""
     from recore.cli.results import show_scores
 
-    if scores := pipeline_run.read_scores():
+    if scores := evaluation_run.read_scores():
         show_scores(scores)
-    contents = sorted(path.name for path in pipeline_run.folder.iterdir())
-    click.echo(f"run: {pipeline_run.folder} holds {', '.join(contents)}")
+    contents = sorted(path.name for path in evaluation_run.folder.iterdir())
+    click.echo(f"run: {evaluation_run.folder} holds {', '.join(contents)}")
 
 
-def _show_interrupt(pipeline_run: "PipelineRun") -> None:
+def _show_interrupt(evaluation_run: "EvaluationRun") -> None:
     """Print what an interrupted run leaves: jobs that it did not wait for, and its results."""
-    running = [step.name for step in pipeline_run.steps.values() if step.began and step.seconds is None]
+    running = [step.name for step in evaluation_run.steps.values() if step.began and step.seconds is None]
     jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
-    click.echo(f"{interrupts.LINE}, {jobs}; its results so far are in {pipeline_run.folder}", err=True)
+    click.echo(f"{interrupts.LINE}, {jobs}; its results so far are in {evaluation_run.folder}", err=True)

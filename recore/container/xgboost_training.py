@@ -39,8 +39,8 @@ def train(base: Path) -> int:
 def main() -> int:
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
     sys.path.append(LIBRARY)
-    settings = json.loads((base / "input/config/hyperparameters.json").read_text())
-    if "sagemaker_program" in settings:
+    hyperparameters = json.loads((base / "input/config/hyperparameters.json").read_text())
+    if "sagemaker_program" in hyperparameters:
         os.environ["PYTHONPATH"] = ":".join(filter(None, [os.environ.get("PYTHONPATH"), LIBRARY]))
         program = str(HERE / "training.py")
         os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - replaces this process

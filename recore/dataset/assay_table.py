@@ -10,7 +10,7 @@ from recore.dataset.cells import check_text, parse_axis_name, parse_number, read
 from recore.dataset.columns import Source, find_columns
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.targets import LARGEST
-from recore.schema import DEPTHS, IDS, TARGETS
+from recore.schema import DEPTHS, HOLE, IDS, TARGETS
 
 MISSING = ("", "NA", "NaN")
 SHOWN = 3  # errors of a table that a message names; it counts the others
@@ -109,8 +109,8 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors:
 
     table.samples = _names(column("sample"), "sample", errors)
     table.index = _names(column("index"), "index", errors) if "index" in sources else table.samples
-    table.identity["SiteID"] = [cell for _, cell in column("SiteID")]
-    errors += [f"line {line}, SiteID: the cell is empty" for line, cell in column("SiteID") if not cell]
+    table.identity[HOLE] = [cell for _, cell in column(HOLE)]
+    errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in column(HOLE) if not cell]
     depths = {name: _depths(column(name), name, sources[name].factor, errors) for name in DEPTHS}
     table.identity |= depths
     for (line, _), start, end in zip(rows, *depths.values(), strict=True):

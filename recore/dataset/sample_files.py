@@ -12,7 +12,7 @@ from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, grid
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import count
-from recore.schema import TARGETS
+from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 PRIVATE_SHARE = 0.3  # of the holes
@@ -49,7 +49,7 @@ def make_sample(
     """Write the public, private and actual files below `folder`, all or none; equal plans give equal files.
 
     `advance` is called with the number of rows whenever some were written. Returns the rows of each file. Raises
-    FileExistsError if one of the files exists already, unless `overwrite`.
+    FileExistsError if one of the files already exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
     for path in paths:
@@ -90,9 +90,9 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
             assays[hole_random.random(assays.shape) < plan.missing] = np.nan
             inputs: Columns = {
                 "": np.arange(first + rows.start, first + rows.stop),
-                "DepthTo": hole.depth_to[rows],
-                "SiteID": np.full(len(assays), hole.name, dtype=object),
-                "DepthFrom": hole.depth_from[rows],
+                DEPTH_TO: hole.depth_to[rows],
+                HOLE: np.full(len(assays), hole.name, dtype=object),
+                DEPTH_FROM: hole.depth_from[rows],
             }
             inputs |= zip(map(str, wavenumbers), spectrometer.measure(hole.minerals[rows]).T, strict=True)
             yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))

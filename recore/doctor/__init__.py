@@ -4,4 +4,5 @@ The package uses only the standard library, so that it works in an incomplete en
 """
 
 from recore.doctor.checkup import check_up
-from recore.doctor.result import FAIL, Check
+from recore.doctor.programs import check_compiler
+from recore.doctor.result import FAIL, OK, Check

@@ -9,8 +9,8 @@ from recore.doctor.result import Check
 def check_up(root: Path, sandbox_works: bool) -> list[Check]:
     """Carry out all checks with the requirements files in `root`.
 
-    sandbox_works: whether bubblewrap starts a job's sandbox here. Only the simulator can test that, and only the
-    command line may import the simulator.
+    sandbox_works: whether bubblewrap starts a job's sandbox here. `recore.places` finds that out; this package imports
+    no other.
     """
     return [
         environment.check_python(root),

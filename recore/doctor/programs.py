@@ -24,13 +24,11 @@ NAMESPACES = (
 def check_compiler() -> Check:
     """Whether a C compiler and the headers of the C library are installed."""
     cost = "sagemaker-training must be compiled: a new environment cannot be created."
-    for name in ("cc", "gcc"):
-        process = _run(name, "-x", "c", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n")
-        if process and process.returncode == 0:
-            return Check("C compiler", OK, shutil.which(name) or name)
-        if process:
-            return Check("C compiler", NOTE, f"{name} cannot compile a program", cost, install_command("compiler"))
-    return Check("C compiler", NOTE, "not found", cost, install_command("compiler"))
+    name, output = _run(("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n")
+    if output is not None:
+        return Check("C compiler", OK, shutil.which(name) or name)
+    result = f"{name} cannot compile a program" if name else "not found"
+    return Check("C compiler", NOTE, result, cost, install_command("compiler"))
 
 
 def check_sandbox(works: bool) -> Check:
@@ -40,11 +38,9 @@ def check_sandbox(works: bool) -> Check:
         return Check("sandbox", OK, "bubblewrap isolates jobs")
     if shutil.which("bwrap") is None:
         return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install_command("bubblewrap"))
-    commands = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
+    changes = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
     fix = "allow user namespaces; in a container, start it with --security-opt seccomp=unconfined"
-    if commands:
-        fix = "; ".join(commands)
-    return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, fix)
+    return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, "; ".join(changes) or fix)
 
 
 def check_docker() -> Check:
@@ -68,23 +64,25 @@ def check_docker() -> Check:
 def check_browser() -> Check:
     """Whether Chromium starts."""
     cost = "Without it the tests that open reports in a browser are skipped."
-    for name in BROWSERS:
-        process = _run(name, "--version")
-        if process and process.returncode == 0:
-            return Check("browser", OK, " ".join(process.stdout.split()) or name)
-        if process:
-            return Check("browser", NOTE, f"{name} does not start", cost, install_command("chromium"))
-    return Check("browser", NOTE, "no Chromium or Chrome", cost, install_command("chromium"))
+    name, output = _run(BROWSERS, "--version")
+    if output is not None:
+        return Check("browser", OK, " ".join(output.split()) or name)
+    result = f"{name} does not start" if name else "no Chromium or Chrome"
+    return Check("browser", NOTE, result, cost, install_command("chromium"))
 
 
-def _run(*command: str, text: str = "") -> "subprocess.CompletedProcess[str] | None":
-    """Run a command to its end; None if there is no such program. A command that takes too long has failed."""
+def _run(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
+    """Run the first of some programs that exists. Returns its name and output.
+
+    The name is empty if none exists. The output is None if the program failed or took too long.
+    """
+    name = next(filter(shutil.which, names), "")
+    command = [name, *arguments]
     try:
-        return subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
-    except FileNotFoundError:
-        return None
+        process = subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):
-        return subprocess.CompletedProcess(command, 1, "", "")
+        return name, None
+    return name, process.stdout if process.returncode == 0 else None
 
 
 def _setting(name: str) -> str:

@@ -40,6 +40,13 @@ class DataFiles:
                 )
 
 
+def choose_data_files(submission: Path, public: Path | None, private: Path | None, actual: Path | None) -> DataFiles:
+    """Return the files of a run, checked: those of `find_data_files` if no public file is named."""
+    data = DataFiles(public, private, actual) if public else find_data_files(submission)
+    data.check()
+    return data
+
+
 def find_data_files(submission: Path) -> DataFiles:
     """Return the files in the submission's own data/ if it has public data there, else in data/ of the current folder.
 

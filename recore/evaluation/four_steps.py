@@ -25,7 +25,7 @@ from recore.places import Services
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 
 
-class PipelineRun:
+class EvaluationRun:
     """A run: its inputs, the current state of its steps, and the folder for its results.
 
     services: boto3 clients, which determine where it runs. score_script: the host's score.py. folder: for

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from recore import interrupts
-from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.step import Step
@@ -13,7 +13,7 @@ from recore.failures import explain_failure, plain
 
 
 def run_and_keep(
-    pipeline_run: PipelineRun,
+    run: EvaluationRun,
     run_folder: RunFolder,
     context: dict[str, Any],
     watching: AbstractContextManager[Callable[[Step], None]],
@@ -29,16 +29,16 @@ def run_and_keep(
         with interrupts.deferred():
             try:
                 with interrupts.allowed(), watching as watch:
-                    pipeline_run.execute(watch)
+                    run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True
-            record = make_record(pipeline_run, context)
+            record = make_record(run, context)
             try:
                 write_record(record, run_folder.path)
             except OSError as error:  # the disk is full
                 reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
                 raise OSError(f"{run_folder.keep()}: {reason}") from error
-            pipeline_run.folder = run_folder.keep()
+            run.folder = run_folder.keep()
             kept = True
     except KeyboardInterrupt:
         if not kept:
@@ -47,20 +47,20 @@ def run_and_keep(
     return record, interrupted
 
 
-def explain_failures(pipeline_run: PipelineRun, installs: bool) -> Iterator[str]:
+def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
     """Yield lines about each step that failed or has no result; each reason is explained once.
 
     installs: whether jobs install requirements.
     """
     reasons = set()
-    for step in pipeline_run.steps.values():
+    for step in run.steps.values():
         if step.completed and step.reason:
             yield f"run: no {step.name}: {plain(step.reason)}"
         if step.state != "Failed":
             continue
         if step.reason in reasons:
-            log = pipeline_run.folder / "logs" / step.log
+            log = run.folder / "logs" / step.log
             yield f"recore: {step.name} failed for the same reason" + (f"; its log: {log}" if log.exists() else "")
         else:
-            yield from explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs)
+            yield from explain_failure(step, run.folder, run.submission.path, installs)
         reasons.add(step.reason)

@@ -23,9 +23,10 @@ from recore.evaluation.requests import ENVIRONMENT
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.failures import plain
+from recore.places import OpenPlace
 
 if TYPE_CHECKING:
-    from recore.evaluation.four_steps import PipelineRun
+    from recore.evaluation.four_steps import EvaluationRun
 
 NAME = "run.json"  # in the run's folder
 PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
@@ -92,8 +93,14 @@ class Record:
         return any(each.name == step and each.completed for each in self.steps)
 
 
-def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
-    """All that is needed to repeat a run, and its results. context: what the caller knows, such as its arguments."""
+def make_context(place: OpenPlace, note: str, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What a record says about how its run was started. folder: that of relative paths."""
+    where = {name: getattr(place, name) for name in ("endpoint", "region", "isolation")}
+    return {"note": clean_note(note), "arguments": arguments, "folder": str(folder), **where}
+
+
+def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]:
+    """All that is needed to repeat a run, and its results. context: that of `make_context`."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(run.submission.files.items())}
     steps = [
         {

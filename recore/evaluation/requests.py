@@ -7,9 +7,10 @@ step is allowed to. Code therefore comes as a channel and as part of the model, 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any
 
-from recore.places import IMAGE
+from recore.places import IMAGE, OpenPlace
 
 Request = dict[str, Any]
 Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run
@@ -54,6 +55,12 @@ class RunSettings:
     transform: Instances = field(default_factory=Instances)
     max_payload: int = LARGEST_PAYLOAD
     pass_paths: bool = False
+
+    @classmethod
+    def at(cls, place: OpenPlace, prefix: str, **limits: Any) -> "RunSettings":
+        """The settings of a run at a place, with a unique name that begins with the prefix."""
+        name = f"{prefix}-{token_hex(3)}"
+        return cls(name, place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
 
     def key(self, *names: str) -> str:
         """The key of an object."""

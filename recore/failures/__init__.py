@@ -1,9 +1,9 @@
-"""Why something failed, for people: exceptions in logs, reasons of jobs, hints, and text that is fit for a terminal."""
+"""Why something failed, for people: exceptions in logs, reasons of jobs and hints."""
 
 from recore.failures.aws_errors import explain_aws_error
-from recore.failures.exceptions import LoggedException, find_exception, last_message
+from recore.failures.exceptions import LoggedException, find_exception
 from recore.failures.explanation import UNKNOWN_REASON, explain_failure, find_hint, look_at
 from recore.failures.failure_reason import is_outside, read_reason
 from recore.failures.hints import DISTRIBUTIONS, hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines, read_end
-from recore.failures.text import plain, printable
+from recore.text import plain

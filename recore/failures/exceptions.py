@@ -5,7 +5,6 @@ and tracebacks that libraries put into a message. Any text can be read, and each
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -90,13 +89,6 @@ class LoggedException:
 
     def __str__(self) -> str:
         return f"{self.head} ({self.place})" if self.place else self.head
-
-
-def last_message(lines: Sequence[str]) -> str:
-    """The whole message of the last exception that a program printed, without its frames, or else its last lines."""
-    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-    message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
-    return "\n".join(message or lines[-5:])
 
 
 def find_exception(text: str, folder: Path | None = None) -> LoggedException | None:

@@ -6,7 +6,7 @@ from typing import Protocol
 from recore.failures.exceptions import LoggedException
 from recore.failures.hints import hint_for, memory_hint
 from recore.failures.job_log import last_lines
-from recore.failures.text import plain
+from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
 OUTSIDE = "this machine's disk, the bucket, the region and this user's permissions, not the submission"

@@ -91,9 +91,8 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
             "contains it with --image."
         )
     file = submission / "requirements.txt"
-    install = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
-    if submission.resolve() == TEMPLATE:
-        install = setup_command()
+    pip = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
+    install = setup_command() if submission.resolve() == TEMPLATE else pip
     if _requires(file, distribution):
         return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:
@@ -101,7 +100,8 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     except PackageNotFoundError:
         requirement = f"{distribution}==<version>"
         note = f" (`python -m pip index versions {distribution}` lists the versions)"
-    return f"add `{requirement}` to requirements.txt, below its line{note}; `{install}` then installs it here, too."
+    line = f"add `{requirement}` to requirements.txt, below the container's packages{note}"
+    return f"{line}; `{install}` then installs it here, too."
 
 
 def _requires(file: Path, distribution: str) -> bool:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from recore.failures.exceptions import find_exception
-from recore.failures.text import plain
+from recore.text import plain
 
 LINES = 15  # the number of lines that are shown
 TAIL = 1 << 16  # bytes of a log that are searched for these lines

@@ -13,7 +13,7 @@ from recore.model.uploads import S3Uploader
 
 from .project import Project
 
-CHUNK = 2**20  # bytes
+CHUNK_BYTES = 2**20
 MOST_DELETED = 1000  # objects in one request
 Advance = Callable[[int], object]  # called with the number of bytes that were just read or written
 
@@ -101,7 +101,7 @@ class ProjectFolder:
     def sha256(self, path: str, advance: Advance = nothing) -> str:
         """Return the hash of an object's content, which is read for that."""
         digest = hashlib.sha256()
-        for chunk in self._s3.get_object(Bucket=self._bucket, Key=self._path(path))["Body"].iter_chunks(CHUNK):
+        for chunk in self._s3.get_object(Bucket=self._bucket, Key=self._path(path))["Body"].iter_chunks(CHUNK_BYTES):
             digest.update(chunk)
             advance(len(chunk))
         return digest.hexdigest()

@@ -17,7 +17,7 @@ from .web_app import ModelApp
 
 THREADS = 8  # predictions at a time; /ping is answered while some of them compute
 KEEP_ALIVE = 5  # seconds for which an idle connection is kept
-GRACE = 10  # seconds for requests in progress; SageMaker kills a server after 30
+GRACE_SECONDS = 10  # for requests in progress; SageMaker kills a server after 30
 STOPPING = 0.2  # seconds between two checks of the connections of a server that stops
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
         self.cfg.set("bind", self._bind)
         self.cfg.set("threads", THREADS)
         self.cfg.set("keepalive", KEEP_ALIVE)
-        self.cfg.set("graceful_timeout", GRACE)
+        self.cfg.set("graceful_timeout", GRACE_SECONDS)
         if os.access("/dev/shm", os.W_OK):  # noqa: S108  the file there is unlinked at once
             self.cfg.set("worker_tmp_dir", "/dev/shm")  # noqa: S108
 

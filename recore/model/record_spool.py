@@ -23,10 +23,10 @@ from .predictor import ModelPredictor, check_recordable
 UPLOADER = Path(__file__).with_name("record_uploader.py")
 LIMIT = 256 * 2**20  # bytes on disk
 SEGMENT = 2**20  # bytes of one file
-# Seconds to write the last records after the server has stopped, and further seconds for the uploader to end. Requests
-# in progress have 10 seconds before that, and SageMaker kills a server after 30.
-DRAIN = 14
-MARGIN = 5
+# The time to write the last records after the server has stopped, and further time for the uploader to end. Requests in
+# progress have 10 seconds before that, and SageMaker kills a server after 30.
+DRAIN_SECONDS = 14
+EXIT_SECONDS = 5
 LOOK = 0.2  # seconds between two measurements of a full spool
 RESTART = 1  # seconds until an uploader that ended is started again
 
@@ -67,7 +67,7 @@ class RecordSpool:
                 )
 
     def close(self) -> None:
-        """Write the remaining records to S3. Returns when they are written, or after at most DRAIN seconds or so."""
+        """Write the remaining records to S3. Returns when they are written, or after about DRAIN_SECONDS at most."""
         with self._lock:
             if self._closing.is_set():
                 return
@@ -81,7 +81,7 @@ class RecordSpool:
 
     def _drain(self) -> None:
         """Let the uploader write the remaining records. If it ends early, another one has the rest of the time."""
-        end = time.monotonic() + DRAIN
+        end = time.monotonic() + DRAIN_SECONDS
         try:
             if self._process.poll() is not None:
                 self._process = self._start()
@@ -103,7 +103,7 @@ class RecordSpool:
     def _finish(self, end: float) -> int:
         """Tell the uploader that no records follow; return its exit code. Raises TimeoutExpired."""
         # a byte, as the pipe does not end while a process that the model forked holds it open
-        self._process.communicate(b"\n", max(0, end - time.monotonic()) + MARGIN)
+        self._process.communicate(b"\n", max(0, end - time.monotonic()) + EXIT_SECONDS)
         return self._process.returncode
 
     def _append(self, entry: bytes) -> bool:
@@ -150,7 +150,8 @@ class RecordSpool:
 
     def _start(self, seconds: float | None = None) -> "subprocess.Popen[bytes]":
         """Start the uploader. seconds: those that it has when the server ends, by default all. Raises OSError."""
-        command = [sys.executable, "-P", str(UPLOADER), str(self.folder), str(DRAIN if seconds is None else seconds)]
+        limit = DRAIN_SECONDS if seconds is None else seconds
+        command = [sys.executable, "-P", str(UPLOADER), str(self.folder), str(limit)]
         return subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def _watch(self) -> None:

@@ -1,17 +1,24 @@
-"""The embedded simulator. Import this module where it is used: the simulator takes long to import."""
+"""The embedded simulator. It takes long to import, and is imported when one is made."""
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from recore import interrupts
 from recore.distribution import TEMPLATE
 from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceSettings, Services
-from recore.simulator.protocol.account import REGION
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from recore.simulator.protocol.account import BUCKET, REGION, ROLE_ARN
 
-__all__ = ["ROLE_ARN", "Simulator", "open_embedded"]
+if TYPE_CHECKING:
+    from recore.simulator.server import Simulator
+
+
+def make_simulator(*, engine: str, isolation: str, **options: Any) -> "Simulator":
+    """A simulator, which runs while its context is open. options: the others of `Simulator`."""
+    from recore.simulator.server import Simulator
+
+    return Simulator(engine=engine, isolation=isolation, **options)
 
 
 @contextmanager
@@ -20,15 +27,15 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
 
     show: called with each line about the build.
     """
-    engine, image = settings.engine, settings.image
-    if engine == "docker" and image is None:
+    image = settings.image
+    if settings.engine == "docker" and image is None:
         from recore.simulator.isolation.containers import build, docker_client
 
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with docker_client() as client:
             build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
-    make = partial(Simulator, isolation=settings.isolation, engine=engine)
-    with interrupts.deferred_at_both_ends(make) as simulator:
+    simulator = make_simulator(engine=settings.engine, isolation=settings.isolation)
+    with interrupts.deferred_at_both_ends(lambda: simulator):
         isolation = simulator.isolation.name
         if not simulator.isolation_enforced:
             isolation += " (jobs can read this user's files and use the network)"

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from recore.distribution import PROGRAM
+from recore.distribution import PROGRAM, TEMPLATE
+from recore.places.embedded import open_embedded
 from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceError, PlaceSettings, Services
+from recore.simulator.protocol.account import BUCKET, ROLE_ARN
 
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
@@ -24,10 +26,16 @@ def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> Abstract
     if settings.engine == "docker" or (settings.engine == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if settings.role or settings.bucket:
             raise PlaceError("--role and --bucket are for --engine aws")
-        from recore.places.embedded import open_embedded
-
         return open_embedded(settings, show)
     return nullcontext(_connect(settings))
+
+
+def choose_isolation(chosen: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
+    """The isolation of jobs: what the user chose, or by default "required" for a stranger's work, otherwise "auto".
+
+    It is a stranger's if a host checks it, or if it is not the template here and runs beside private assays (actual).
+    """
+    return chosen or ("required" if for_host or (actual and submission.resolve() != TEMPLATE) else "auto")
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:
@@ -55,8 +63,6 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
         )
     _check_credentials()
     _check_connection(endpoint)
-    from recore.simulator.server import BUCKET, ROLE_ARN
-
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
     return OpenPlace(Services(*clients), *place, isolation="chosen by that simulator")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from botocore.config import Config
-from moto.moto_api._internal.models import moto_api_backend
 
 from recore import locked
+from recore.simulator.api import other_services
 from recore.simulator.api.application import Application
 from recore.simulator.api.http_server import HttpServer
 from recore.simulator.compute.files.removal import remove
@@ -22,16 +22,13 @@ from recore.simulator.isolation import network, socket_folder
 from recore.simulator.isolation.bubblewrap import find_bubblewrap
 from recore.simulator.isolation.sandbox import Isolation
 from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.own_session import simulator_session
-from recore.simulator.protocol.account import ACCOUNT, REGION, arn
+from recore.simulator.protocol.account import BUCKET, REGION, ROLE, ROLE_ARN
+from recore.simulator.protocol.session import simulator_session
 from recore.simulator.resources.registry import make_resources
 from recore.simulator.state.records import Store
 from recore.simulator.state.s3_contents import contents
 from recore.simulator.state.s3_folder import State, Wsgi
 
-BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
-ROLE = "SageMakerRole"
-ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 SDK_SETTINGS = "sagemaker.yaml"
 CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its sitecustomize.py redirects STS clients
@@ -98,7 +95,7 @@ class Simulator:
         listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
-            moto_api_backend.reset()
+            other_services.reset()
             contents.open()
         Simulator._open_simulators.add(self)
         self._jobs = JobQueue(self.folder)
@@ -146,8 +143,8 @@ class Simulator:
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        No proxy is used. The credentials are those of a role session, because programs that use the SDK ask for the
-        role they run with.
+        Requests to the simulator bypass proxies. The credentials are those of a role session, because programs that
+        use the SDK ask for the role they run with.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         no_proxy = f"{unproxied_hosts},127.0.0.1" if unproxied_hosts else "127.0.0.1"

@@ -44,7 +44,7 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
         raise ValueError(f"there is no model {model!r}: {', '.join(list_models())}")
     folder = folder.absolute()
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise FileExistsError(f"{folder}: it exists already and is not an empty folder: choose another one")
+        raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

@@ -23,7 +23,7 @@ def read_pinned_versions() -> dict[str, str]:
 
 
 def with_dependencies(names: set[str]) -> set[str]:
-    """Return these distributions' names, and those of all distributions that they require directly or indirectly."""
+    """Return the given names and those of all their direct and indirect dependencies."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:

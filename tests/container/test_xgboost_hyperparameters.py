@@ -69,7 +69,7 @@ def test_hyperparameters_have_alternative_names(name: str) -> None:
         ("updater", "refresh, prune", "unknown updater ' prune': valid updaters are "),
         ("updater", "shotgun", "updater shotgun cannot be used with this booster and process_type: "),
         ("updater", "grow_colmaker,grow_histmaker", "at most one of the updaters grow_colmaker, "),
-        ("silent", "1", "the hyperparameter silent was removed in version 1.2 of the image: use verbosity"),
+        ("silent", "1", "the hyperparameter silent was removed in version 1.2 of the image; use verbosity instead"),
         ("booster", " gbtree", "booster is ' gbtree': it must be one of gbtree, gblinear, dart"),
         ("num_class", "3", "num_class is required for the objectives multi:... and not allowed for others"),
         ("max_dept", "3", "unknown hyperparameter max_dept"),

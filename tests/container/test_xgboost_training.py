@@ -144,11 +144,11 @@ COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "part-0 is not a Parquet file of numbers"),
-        (b"1,2\n", "part-0 is not a Parquet file of numbers"),
-        (COMPLETE_FILE[:-20], "part-0 is not a Parquet file of numbers"),
-        (make_parquet(label=[1], name=["deep"]), "part-0 is not a Parquet file of numbers"),
-        (make_parquet(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file of numbers"),
+        (b"", "part-0 is not a Parquet file with only numeric columns"),
+        (b"1,2\n", "part-0 is not a Parquet file with only numeric columns"),
+        (COMPLETE_FILE[:-20], "part-0 is not a Parquet file with only numeric columns"),
+        (make_parquet(label=[1], name=["deep"]), "part-0 is not a Parquet file with only numeric columns"),
+        (make_parquet(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file with only numeric columns"),
         (make_parquet(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
         (make_parquet(label=[1]), "part-0 has a label but no features"),
         (make_parquet(label=[1, None], depth=[1, 2]), "part-0: row 2 has no label"),
@@ -314,7 +314,7 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         (
             {"num_round": "2", "csv_weights": "1"},
             {"train": "1,,2\n"},
-            "part-0: row 1 has no label or no weight",
+            "part-0: row 1 has no label or weight",
         ),
         (
             {"num_round": "2", "csv_weights": "1"},

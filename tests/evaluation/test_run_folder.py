@@ -12,7 +12,7 @@ from support.checkout import ROOT, environment
 from support.tiny_submission import tiny
 
 from recore.evaluation.data import DataFiles
-from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.run_folder import RunFolder
@@ -153,7 +153,7 @@ def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path,
     settings = RunSettings("recore-1", "bucket", "arn:role")
     services = Services(*[None] * 4)  # no job is started
     (tmp_path / "run").mkdir()
-    run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
+    run = EvaluationRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     context = {"arguments": {"submission": "mine"}, "endpoint": "there"}
     write_record(make_record(run, context), run.folder)
     record = json.loads((run.folder / "run.json").read_text())

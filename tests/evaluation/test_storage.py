@@ -17,7 +17,7 @@ from support.checkout import ROOT
 from support.tiny_submission import tiny
 
 from recore.evaluation.data import DataFiles
-from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.jobs import StepFailed
 from recore.evaluation.record import make_record
 from recore.evaluation.requests import RunSettings
@@ -50,16 +50,16 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
+def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., EvaluationRun]:
     """Return a function that prepares a run of the tiny submission, with other scripts, on a copy of the sample."""
 
-    def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
+    def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> EvaluationRun:
         file_names = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
         data = DataFiles(*(Path(shutil.copy(sample / name, tmp_path)) for name in file_names))
         folder = tmp_path / "run"
         folder.mkdir()
         submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in files.items()}))
-        return PipelineRun(services, settings_of(bucket), submission, data, ROOT / "score.py", folder, keep)
+        return EvaluationRun(services, settings_of(bucket), submission, data, ROOT / "score.py", folder, keep)
 
     return make
 
@@ -95,7 +95,7 @@ def current_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
 
 
-def names_of_failed_steps(run: PipelineRun) -> list[str]:
+def names_of_failed_steps(run: EvaluationRun) -> list[str]:
     return [step.name for step in run.steps.values() if not step.completed]
 
 
@@ -104,7 +104,7 @@ def sha256(path: Path) -> str:
 
 
 def test_assays_replaced_during_a_run_are_not_used_for_scoring(
-    simulator: Simulator, make_run: Callable[..., PipelineRun]
+    simulator: Simulator, make_run: Callable[..., EvaluationRun]
 ) -> None:
     run = make_run()
     hashes_before = {name: sha256(path) for name, path in run.data.files.items()}
@@ -143,7 +143,7 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
 
 
 def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
-    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., EvaluationRun]
 ) -> None:
     run = make_run(VERSIONED, keep=True)
     deny(services.s3, "s3.DeleteObject", times=1)
@@ -156,7 +156,7 @@ def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
-    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., EvaluationRun]
 ) -> None:
     run = make_run()
     deny(services.s3, "s3.DeleteObject")
@@ -201,7 +201,7 @@ def test_assays_are_removed_if_the_response_to_their_upload_was_lost(
 
 
 def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
-    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., EvaluationRun]
 ) -> None:
     run = make_run(preprocess="raise SystemExit(1)")
     deny(services.sagemaker, "sagemaker.DeleteModel")
@@ -211,7 +211,7 @@ def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
 
 
 def test_an_object_that_is_left_behind_is_reported(
-    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., EvaluationRun]
 ) -> None:
     run = make_run(train="raise SystemExit(1)")
     key = run.settings.key("score", "score.py")

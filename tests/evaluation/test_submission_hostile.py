@@ -18,7 +18,7 @@ from recore.evaluation.submission import LARGEST, read_submission
 BOTH = {"train": b"", "preprocess": b""}
 
 
-def setup_call(arguments: str) -> str:
+def setup_py(arguments: str) -> str:
     return f"from setuptools import setup\nsetup({arguments})\n"
 
 
@@ -32,23 +32,23 @@ def setup_call(arguments: str) -> str:
         b"# coding: no-such\n",
         "(" * 100_000,
         "a" + ".a" * 3000 + "()\n",
-        setup_call("py_modules=" + "-" * 1000 + "1"),
-        setup_call("py_modules=" + "[" * 150 + "]" * 150),
-        setup_call("py_modules=[name for name in ('train', 'preprocess')]"),
-        setup_call("py_modules=['train'] + ['preprocess']"),
-        setup_call("py_modules='train'"),
-        setup_call("py_modules=['train', 1]"),
-        setup_call("packages=find_packages()"),
-        setup_call("**{'py_modules': ['train', 'preprocess']}"),
-        setup_call("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
-        setup_call("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
-        setup_call("py_modules=['train', 'preprocess', 'gone']"),
-        setup_call("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
-        setup_call("py_modules=['train', 'preprocess', 'nul\\0']"),
-        setup_call("py_modules=['train', 'preprocess'])\nsetup("),
-        setup_call("py_modules={[]}"),
+        setup_py("py_modules=" + "-" * 1000 + "1"),
+        setup_py("py_modules=" + "[" * 150 + "]" * 150),
+        setup_py("py_modules=[name for name in ('train', 'preprocess')]"),
+        setup_py("py_modules=['train'] + ['preprocess']"),
+        setup_py("py_modules='train'"),
+        setup_py("py_modules=['train', 1]"),
+        setup_py("packages=find_packages()"),
+        setup_py("**{'py_modules': ['train', 'preprocess']}"),
+        setup_py("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
+        setup_py("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
+        setup_py("py_modules=['train', 'preprocess', 'gone']"),
+        setup_py("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
+        setup_py("py_modules=['train', 'preprocess', 'nul\\0']"),
+        setup_py("py_modules=['train', 'preprocess'])\nsetup("),
+        setup_py("py_modules={[]}"),
         "a" + ".a" * 1000 + "()\n",
-        setup_call("py_modules=['train', 'preprocess'], packages=['gone']"),
+        setup_py("py_modules=['train', 'preprocess'], packages=['gone']"),
     ],
     ids=range(24),
 )

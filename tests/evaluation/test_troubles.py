@@ -22,7 +22,7 @@ from support.tiny_submission import TRAIN, tiny
 
 from recore.evaluation import observing
 from recore.evaluation.data import DataFiles
-from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.observing import write_log
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
@@ -51,17 +51,17 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
+def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> EvaluationRun:
     """Prepare a run on public data whose training takes a minute. The objects that the job reads are not deleted."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
     settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
     data = DataFiles(sample / "public/public.csv.gz")
-    return PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run", keep=True)
+    return EvaluationRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run", keep=True)
 
 
 @pytest.fixture
-def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Callable[[], str]]:
+def final_status(simulator: Simulator, sleeping_run: EvaluationRun) -> Iterator[Callable[[], str]]:
     """Return a function that waits for the training job's final status. The job is stopped after the test."""
     client = Client(simulator)
     yield lambda: client.wait("TrainingJob", str(sleeping_run.steps["train"].job))["TrainingJobStatus"]
@@ -90,7 +90,7 @@ def lose(client: Any, event: str) -> None:
 
 @pytest.mark.parametrize("failure", ["throttled", "closed", "no response to Create"])
 def test_a_job_that_can_no_longer_be_watched_is_stopped(
-    failure: str, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
+    failure: str, services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
 ) -> None:
     if failure == "throttled":
         refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
@@ -107,7 +107,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
 
 
 def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
-    simulator: Simulator, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
+    simulator: Simulator, services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
 ) -> None:
     refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     refuse(services.sagemaker, "sagemaker.StopTrainingJob")
@@ -118,7 +118,7 @@ def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
     assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
-def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: PipelineRun) -> None:
+def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: EvaluationRun) -> None:
     refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
     refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
     sleeping_run.execute()
@@ -128,7 +128,7 @@ def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run:
 
 
 def test_an_interrupt_whose_stop_request_is_refused_is_reported(
-    services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
+    services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
 ) -> None:
     refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
 
@@ -186,7 +186,7 @@ def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
     settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
     data = DataFiles(sample / "public/public.csv.gz")
     on_aws = replace(services, log_delay=7.0)
-    run = PipelineRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
+    run = EvaluationRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     sleep, late_lines = time.sleep, iter(["the last line"])
 
     def wait(seconds: float) -> None:

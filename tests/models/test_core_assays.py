@@ -235,7 +235,7 @@ def with_keys(**values: Any) -> Callable[[dict[str, Any]], Any]:
 def test_invalid_spectra_are_refused(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """An invalid spectrum is refused both alone and in a batch. In a batch, the message contains its number."""
+    """An invalid spectrum is refused both alone and in a batch. A batch's message contains the spectrum's number."""
     for call, name in ((predictor.result, "the spectrum"), (lambda datum: batch(datum), "spectrum 2")):
 
         def batch(datum: Any) -> Any:
@@ -277,7 +277,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_spectra_that_the_submission_refuses_are_reported(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """Spectra whose channels differ from those of the training data are refused: their bins differ too."""
+    """Spectra without the model's bins are refused: other channels give other bins, a zero spectrum no finite ones."""
     with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
         predictor.result(change(spectra[0]))
     assert details in raised.value.details[0]

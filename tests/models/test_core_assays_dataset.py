@@ -44,7 +44,7 @@ def test_the_generator_writes_the_same_file_as_the_import_command(
 def test_subclasses_set_the_import_options(
     client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Replicates are refused with the import's message and S3 addresses, unless a subclass averages them."""
+    """Replicates are refused, and the message names their S3 URIs, unless a subclass averages them."""
     module, spectrum = support.core_assays(), next(core_sources.glob("core_*.0")).read_bytes()
     table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
     for name, content in {"a.0": spectrum, "a.1": spectrum, "assays.csv": table, "deeper/unread.0": ""}.items():

@@ -25,7 +25,7 @@ from recore.simulator.server import BUCKET
 def make_spool(connected_client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
     """Return a function that creates a spool below the test's folder."""
     monkeypatch.setattr(record_spool.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(record_spool, "DRAIN", 60)  # seconds; the machine may be busy
+    monkeypatch.setattr(record_spool, "DRAIN_SECONDS", 60)  # seconds; the machine may be busy
     return RecordSpool
 
 
@@ -177,7 +177,7 @@ def test_records_are_lost_if_s3_does_not_respond(
 ) -> None:
     """The server does not wait forever, and reports the lost records."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr(record_spool, "DRAIN", 3)
+    monkeypatch.setattr(record_spool, "DRAIN_SECONDS", 3)
     spool = make_spool()
     for number in range(5):
         spool.put("bucket", f"records/{number}", b"{}")
@@ -242,7 +242,7 @@ def test_a_partly_written_record_does_not_affect_others(
 
 def test_a_server_ends_before_sagemaker_kills_it() -> None:
     """SageMaker kills a server 30 seconds after asking it to stop; the program itself needs some of that time."""
-    assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
+    assert http_server.GRACE_SECONDS + record_spool.DRAIN_SECONDS + record_spool.EXIT_SECONDS <= 29
 
 
 def test_records_after_closing_are_dropped(

@@ -19,7 +19,7 @@ from recore.model import http_server
 
 class PatientPredictor(HousePredictor):
     def setup(self):
-        http_server.KEEP_ALIVE = http_server.GRACE = 3600
+        http_server.KEEP_ALIVE = http_server.GRACE_SECONDS = 3600
         super().setup()
 
 

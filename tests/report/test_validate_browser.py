@@ -49,7 +49,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         series = f"{drawn}.filter(one => one.name !== 'below the axis')"
         count = f"{drawn}.reduce((sum, one) => sum + one.text.length, 0)"
         assert tab.locator("[data-chooses=predicted] option").count() == 49
-        assert tab.evaluate(f"{series}.map(one => one.name)") == ["CuPPM"]
+        assert tab.evaluate(f"{series}.map(series => series.name)") == ["CuPPM"]
         points = tab.evaluate(count)
         assert f"RMSE {table.loc['CuPPM', 'RMSE']:.4g} ppm" in tab.text_content("[data-detail-of=predicted]")
         assert "DD" in report.read_by_keyboard("predicted")
@@ -61,7 +61,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         assert tab.text_content("[data-chooses=predicted] option:checked").startswith("AuPPM")
         assert f"RPIQ {table.loc['AuPPM', 'RPIQ']:.2f}" in tab.text_content("[data-detail-of=predicted]")
         holes = set(pd.read_csv(numbers / "predicted.csv")["SiteID"])
-        assert set(tab.evaluate(f"{series}.map(one => one.name)")) == holes
+        assert set(tab.evaluate(f"{series}.map(series => series.name)")) == holes
         assert tab.evaluate(count) == points
         assert tab.evaluate(f"{series}.every(one => one.text.every(text => text.includes(one.name)))")
         assert set(report.toggle("predicted")) == {"1", "0.5"}
@@ -69,7 +69,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         tab.locator("[data-groups=predicted]").focus()
         tab.keyboard.press("ArrowUp")
         tab.wait_for_timeout(500)
-        assert tab.evaluate(f"{series}.map(one => one.name)") == ["AuPPM"]
+        assert tab.evaluate(f"{series}.map(series => series.name)") == ["AuPPM"]
         assert report.problems == []
 
 

@@ -142,7 +142,7 @@ def test_a_grid_search_over_drill_holes_works_around_and_within_the_meta_estimat
 )
 def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -> None:
     class ExtremeRegressor(RegressorMixin, BaseEstimator):
-        """A regressor that predicts far beyond all assays."""
+        """A regressor that predicts far above every assay."""
 
         def fit(self, X, Y):
             return self
@@ -162,7 +162,7 @@ def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -
 
 
 class HeldOut(LinearRegression):
-    """A regressor with held-out predictions that are far beyond all assays."""
+    """A regressor with held-out predictions that are far above every assay."""
 
     def fit(self, X, y):
         self.held_out_, self.test_fold_ = np.full(np.shape(y), 1e9), np.array([0, 1, 2, -1])

@@ -112,7 +112,7 @@ def test_folds_0_holds_nothing_out(fork: Path, some_rows: pd.DataFrame) -> None:
     assert pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=None)
     refusal = run_here(fork / "train.py", "--folds", 1, cwd=fork)
     assert refusal.returncode == 2
-    assert "--folds: 0, or from 2" in refusal.stderr
+    assert "--folds must be 0, or between 2" in refusal.stderr
 
 
 def test_hyperparameters_are_arguments(fork: Path, some_rows: pd.DataFrame) -> None:

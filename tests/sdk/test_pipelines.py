@@ -303,7 +303,7 @@ def test_tuning_steps_and_references_are_supported(sources: Sources, session: An
     train = sources.train(ExecutionVariables.PIPELINE_EXECUTION_ID, 3, channels, cache_config=cache)
     tune = sources.tune(cache_config=cache)
     models = [tune.get_top_model_s3_uri(output, BUCKET, "tuned") for output in (0, 1)]
-    creates = [
+    model_steps = [
         ModelStep(name=f"Create{output}", step_args=make_builder(s3, session, uri).build())
         for output, uri in enumerate(models)
     ]
@@ -323,7 +323,7 @@ def test_tuning_steps_and_references_are_supported(sources: Sources, session: An
         ConditionStep(name=name, conditions=[ConditionEquals(left=left, right=right)], if_steps=[], else_steps=[])
         for name, (left, right) in pairs.items()
     ]
-    pipeline = create_pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
+    pipeline = create_pipeline(session, [*checks, *model_steps, tune, train, evaluate], name="references")
     first = pipeline.start()
     assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     steps = steps_of(first)

@@ -76,7 +76,7 @@ def estimator(script: str) -> SKLearn:
 
 
 def run(text: str, folder: Path) -> Any:
-    """Run a program in a separate process, and return the JSON in its last line."""
+    """Run a program in a separate process, and return the JSON on its last line of output."""
     process = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Estimators, models, predictors and inference pipelines are trained, deployed, invoked, updated and deleted."""
+"""Estimators, models and inference pipelines are deployed, invoked, updated and deleted."""
 
 import io
 from collections.abc import Iterator

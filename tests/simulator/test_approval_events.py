@@ -11,8 +11,8 @@ from support.job_traces import wait_until
 from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
 from support.simulator_client import Client, numbers
 
+from recore.simulator.compute.state_changes import StateChanges
 from recore.simulator.protocol.account import ACCOUNT, REGION
-from recore.simulator.resources.state_changes import StateChanges
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from support.endpoints import NAMED, Endpoints, variant
 from support.fuzzing import examples
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.api.runtime import runtime_model
-from recore.simulator.protocol.service_model import operation_model
+from recore.simulator.protocol.service_model import operation_model, runtime_model
 from recore.simulator.resources.endpoint import Endpoints as EndpointResource
 from recore.simulator.resources.endpoint_config import EndpointConfigs
 from recore.simulator.server import ROLE_ARN, Simulator

@@ -170,7 +170,7 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
+def test_an_interrupted_rescale_is_completed_after_a_restart(tmp_path: Path) -> None:
     """The rescale is repeated without the policy's waits, and an earlier update's failure reason is discarded."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}

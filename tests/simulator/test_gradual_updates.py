@@ -13,12 +13,9 @@ from support.crowd import MODEL_ERROR, Crowd
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import numbers
 
-from recore.simulator.orchestration.endpoints import endpoint_work
-from recore.simulator.orchestration.endpoints.deployment_config import (
-    BlueGreenPolicy,
-    UpdateWatch,
-    read_deployment_config,
-)
+from recore.simulator.orchestration.endpoints import endpoint_work, gradual_update
+from recore.simulator.orchestration.endpoints.deployment_config import BlueGreenPolicy, read_deployment_config
+from recore.simulator.orchestration.endpoints.gradual_update import GradualUpdate
 
 CLIENTS = 16
 REQUESTS_PER_STEP = 300
@@ -73,7 +70,7 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
-        monkeypatch.setattr(endpoint_work, "read_deployment_config", self._read)
+        monkeypatch.setattr(gradual_update, "read_deployment_config", self._read)
 
     def open(self) -> None:
         self._opened.release()
@@ -264,19 +261,19 @@ def test_an_update_that_takes_too_long_is_rolled_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test moves the deadline up."""
-    watches: list[UpdateWatch] = []
+    updates: list[GradualUpdate] = []
 
-    class RecordedWatch(UpdateWatch):
+    class RecordedUpdate(GradualUpdate):
         def __init__(self, *arguments: Any):
             super().__init__(*arguments)
-            watches.append(self)
+            updates.append(self)
 
-    monkeypatch.setattr(endpoint_work, "UpdateWatch", RecordedWatch)
+    monkeypatch.setattr(endpoint_work, "GradualUpdate", RecordedUpdate)
     update(endpoints, endpoint_name, new_config, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
     wait_for_step(endpoints, endpoint_name, 25)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
-        watches[0].deadline -= 600
+        updates[0].deadline -= 600
         reason = "The update took longer than MaximumExecutionTimeoutInSeconds, which is 600"
         assert_rolled_back(endpoints, endpoint_name, old_config, reason)
         assert crowd.sample(50) == {"old": 50}

@@ -260,12 +260,12 @@ def test_closed_servers_leave_nothing_behind() -> None:
     """A leak would grow with the number of servers. Other connections and threads may end during the test."""
     with serve(echo):
         pass
-    servers, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
-    for _ in range(servers):
+    server_count, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(server_count):
         with serve(echo) as port:
             connect(port).close()
-    assert len(os.listdir("/proc/self/fd")) < descriptors + servers // 2
-    assert threading.active_count() < threads + servers // 2
+    assert len(os.listdir("/proc/self/fd")) < descriptors + server_count // 2
+    assert threading.active_count() < threads + server_count // 2
 
 
 def test_large_bodies_are_stored_on_disk_and_removed(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
     """Return the Launch of a job that runs in bubblewrap with these environment variables."""
     (folder / "ml").mkdir()
     bubblewrap = Bubblewrap("/usr/bin/bwrap")
-    return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
+    return bubblewrap.make_launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
 
 
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:

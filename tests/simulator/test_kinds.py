@@ -4,7 +4,6 @@ import contextlib
 import operator
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -25,8 +24,8 @@ from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.tuning import TuningJobs
 from recore.simulator.server import Simulator
 from recore.simulator.state.records import Record, Store
+from tests.support.documented_tables import assert_documented
 
-DOCS = Path(__file__).parents[2] / "docs/reference/simulator-operations.md"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MEMBERS = {
     "CreateModelInput": {
@@ -121,11 +120,11 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
 
 
 def test_the_settings_without_effect_are_documented() -> None:
-    assert ineffective_table() in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{ineffective_table()}"
+    assert_documented(ineffective_table())
 
 
 def test_the_docs_list_every_supported_operation() -> None:
-    assert operations_table() in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{operations_table()}"
+    assert_documented(operations_table())
 
 
 def test_the_table_covers_every_operation_of_the_service() -> None:

@@ -22,7 +22,7 @@ from support.tiny_submission import tiny
 
 from recore import locked
 from recore.evaluation.data import DataFiles
-from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
@@ -172,7 +172,7 @@ def test_no_constructor_makes_a_folder_or_a_request(
     RunFolder(work_folder / "runs/mine")
     services = Services(client.sagemaker, client.s3, client.logs, None)
     data = DataFiles(sample / "public/public.csv.gz")
-    PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work_folder / "run")
+    EvaluationRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work_folder / "run")
     assert sorted(tmp_path.rglob("*")) == files_before
     assert not list(temporary_folder.iterdir())
     assert not requests

@@ -56,7 +56,7 @@ def latest_approved(packages: Packages, group: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_latest_approved_version_is_served_and_rolled_back(packages: Packages) -> None:
+def test_the_latest_approved_version_is_served_until_it_is_rejected(packages: Packages) -> None:
     endpoints, group = Endpoints(packages.client), packages.group()
     for name in ("one", "two", "three"):
         packages.named(group, name)

@@ -18,8 +18,6 @@ PACKAGES = {
             "simulator/cloudwatch/log_filters.py",
             "simulator/cloudwatch/retention.py",
             "simulator/cloudwatch/validation.py",
-            "simulator/api/http_server.py",
-            "simulator/server.py",
             "simulator/state/s3_changes.py",
             "simulator/state/s3_contents.py",
             "simulator/state/s3_objects.py",

@@ -6,11 +6,11 @@ occurs in several places of a request is sent only in the first of them.
 """
 
 import itertools
+import json
 import operator
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,10 +20,10 @@ from recore.simulator.protocol.service_model import value_problems
 from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.search import Searches
 from recore.simulator.server import Simulator
+from tests.support.documented_tables import assert_documented
 
-DOCS = Path(__file__).parents[2] / "docs/reference/simulator-operations.md"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
-MODEL, ROLE = "refused-members", "arn:aws:iam::123456789012:role/Role"
+MODEL, PIPELINE, ROLE = "model", "pipeline", "arn:aws:iam::123456789012:role/Role"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 # candidates for the value of a string: each pattern that is sent allows at least one of them
 STRINGS = (
@@ -47,6 +47,7 @@ TRAINING = {
     "StoppingCondition": {},
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
 }
+STEP = {"Name": "x", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
 UNUSABLE_CHANNEL = {"ChannelName": "..", "DataSource": SOURCE}
 # Members without which a request fails before its other members are checked. A request that creates a job also has a
 # mistake that fails the request after all its other members have been checked, so that no job starts.
@@ -73,6 +74,8 @@ BASES: dict[str, dict[str, Any]] = {
             "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
         },
     },
+    "CreatePipeline": {"PipelineDefinition": json.dumps({"Version": "2020-12-01", "Steps": [STEP]})},
+    "ListPipelineExecutions": {"PipelineName": PIPELINE},
     "CreateTransformJob": {"ModelName": MODEL, "MaxPayloadInMB": 100, "MaxConcurrentTransforms": 2},
     "CreateHyperParameterTuningJob": {
         "HyperParameterTuningJobConfig": {
@@ -97,7 +100,7 @@ BASE_ERRORS = {
 def test_the_docs_list_every_refused_member() -> None:
     with Simulator(isolation="off") as simulator:
         table = refused_table(simulator)
-    assert f"\n\n{table}\n\n" in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{table}"
+    assert_documented(table)
 
 
 def refused_table(simulator: Simulator) -> str:
@@ -105,13 +108,22 @@ def refused_table(simulator: Simulator) -> str:
     rows = ["| operation | refused members and values |", "|---|---|"]
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])
+    sagemaker.create_pipeline(
+        PipelineName=PIPELINE, ClientRequestToken="x" * 32, RoleArn=ROLE, **BASES["CreatePipeline"]
+    )
     operations = [(sagemaker, name) for kind in (*KINDS, Searches) for name in kind.operations()]
     operations += [(runtime, name) for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream")]
     for service, operation in sorted(operations, key=operator.itemgetter(1)):
         shape = service.meta.service_model.operation_model(operation).input_shape
         if shape and (refused := list(_refused_by(service, operation, shape))):
-            rows.append(f"| `{operation}` | {', '.join(f'`{member}`' for member in refused)} |")
+            rows.append(_row(f"`{operation}`", refused))
+        if operation == "CreateModel":
+            rows.append(_row("`CreateModel` from a model package", list(_refused_packaged_members(service))))
     return "\n".join(rows)
+
+
+def _row(title: str, refused: list[str]) -> str:
+    return f"| {title} | {', '.join(f'`{member}`' for member in refused)} |"
 
 
 def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
@@ -121,18 +133,43 @@ def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
 
     def send(request: dict[str, Any]) -> str:
         """Return the message of the error, or an empty string if the request succeeds."""
-        try:  # each resource that is created has a name of its own
-            service._make_api_call(operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise
-            return str(error)
-        return ""
+        # each resource that is created has a name of its own
+        return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
 
     base = smallest_value(shape) | BASES.get(operation, {})
     if operation in BASES:
         assert re.search(BASE_ERRORS.get(operation, "^$"), send(base))
     yield from _refused_members(shape, base, send, "", set())
+
+
+def _refused_packaged_members(service: Any) -> Iterator[str]:
+    """Yield the members of a model package's containers with which no model can be created from the package."""
+    numbers = itertools.count()
+    base = BASES["CreateModelPackage"]
+    specification = base["InferenceSpecification"]
+
+    def send(container: dict[str, Any]) -> str:
+        name = f"packaged-{next(numbers)}"
+        package = {"ModelPackageName": name, "InferenceSpecification": specification | {"Containers": [container]}}
+        service.create_model_package(**base | package)
+        model = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {"ModelPackageName": name}}
+        return _error(service, "CreateModel", model)
+
+    [container] = specification["Containers"]
+    assert not send(container)
+    shape = service.meta.service_model.shape_for("ModelPackageContainerDefinition")
+    yield from _refused_members(shape, container, send, "Containers.", set())
+
+
+def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
+    """Return the message of the error, or an empty string if the request succeeds."""
+    try:
+        service._make_api_call(operation, request)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise
+        return str(error)
+    return ""
 
 
 def _refused_members(

@@ -35,7 +35,7 @@ def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path,
     done, stopped = threading.Event(), threading.Event()
 
     class Run(kind.job_run):
-        def carry_out(self):
+        def run(self):
             done.set()
             assert stopped.wait(30)
             end()
@@ -67,7 +67,7 @@ def test_a_job_that_is_stopped_before_it_is_queued_never_runs(client, tmp_path, 
     executed_records, name = [], f"{kind.kind}Name"
 
     class Run(kind.job_run):
-        def carry_out(self):
+        def run(self):
             executed_records.append(self.record)
 
     class Jobs(kind):

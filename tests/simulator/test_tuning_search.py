@@ -37,7 +37,7 @@ def loss(values: dict[str, str]) -> float:
 
 
 def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
-    """Run this number of trials one after another; return their hyperparameters."""
+    """Run the given number of trials one after another; return their hyperparameters."""
     suggestions = []
     for _ in range(trials):
         number, values = search.suggest()

@@ -81,13 +81,13 @@ class OpenReport:
 @pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
 def chromium() -> Iterator[Any]:
     """Return a running headless browser."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if not program:
+    executable = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if not executable:
         pytest.skip(f"none of {', '.join(PROGRAMS)} is installed, so no page can be opened")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
+        browser = playwright.chromium.launch(executable_path=executable)
         yield browser
         browser.close()
 

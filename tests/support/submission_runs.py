@@ -29,7 +29,7 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
 
 
 def command(*arguments: object) -> list[str]:
-    """Return the command of a run without a report, which these tests do not need."""
+    """Return the command line of a run. It makes no report, because these tests need none."""
     return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
 
 

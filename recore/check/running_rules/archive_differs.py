@@ -1,8 +1,8 @@
 """The archive that setuptools builds is not the one that the check ran with. `unearthed build` runs setup.py and
 uploads what setuptools packs. `recore` only reads setup.py and MANIFEST.in. Where the two disagree, the platform gets
 other files than those that a run used, or none: the client ends with status 0 even if setup.py fails. The files are
-compared by content, so that what the training job shows for the files of the run (its scripts import from them alone)
-holds for the archive as well.
+compared by content: if they are the same, a training job that succeeded with the files of the run, from which alone its
+scripts import, succeeds with the archive as well.
 
     setup(py_modules=[path.stem for path in Path().glob("*.py")])   # or files that only setup.cfg names
 

@@ -1,6 +1,6 @@
-"""The submission tries to read or write files outside the folders of its job. Only for hosts. A step needs /opt/ml,
-/tmp and the installed packages, and has no reason to read /etc, home folders or the files of other processes. The
-sandbox has no such files of the host. The rule sees Python's audit events; the sandbox also stops code in other
+"""The submission tries to read or write files outside the folders of its job. This rule is only for hosts. A step needs
+/opt/ml, /tmp and the installed packages, and has no reason to read /etc, home folders or the files of other processes.
+The sandbox has no such files of the host. The rule sees Python's audit events; the sandbox also stops code in other
 languages, but the rule does not see it.
 
     open("/etc/passwd")

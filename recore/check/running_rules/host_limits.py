@@ -1,6 +1,6 @@
-"""The submission exceeds the limits of its jobs, or cannot be observed. Only for hosts. The supervisor of a job ends it
-if it takes too much time, memory, disk or too many processes. A submission that ends the program that observes it,
-or forges its report, is reported here as well.
+"""The submission exceeds the limits of its jobs, or cannot be observed. This rule is only for hosts. The supervisor of
+a job ends it if it uses too much time, memory or disk space, or too many processes. A submission that ends the program
+that observes it, or forges its report, is reported here as well.
 
     while True: os.fork()
 

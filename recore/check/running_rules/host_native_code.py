@@ -1,6 +1,6 @@
-"""The submission loads libraries of its own choice with ctypes. Only for hosts. Python's audit events, by which the
-other rules for hosts see what a submission tries, do not cover code in other languages. The sandbox confines such code
-like any other, but no rule shows what it does.
+"""The submission loads libraries of its own choice with ctypes. This rule is only for hosts. Python's audit events, by
+which the other rules for hosts see what a submission tries, do not cover code in other languages. The sandbox confines
+such code like any other, but no rule shows what it does.
 
     ctypes.CDLL(None).connect(...)
 

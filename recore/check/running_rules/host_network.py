@@ -1,6 +1,7 @@
-"""The submission tries to use the network. Only for hosts. Jobs have no network, so the attempt fails; it may be
-telemetry of a library, a download that worked at home, or an attempt to send data away. Seen by Python's audit events,
-in all Python programs that a step starts. What code in other languages does is prevented by the sandbox, but not seen.
+"""The submission tries to use the network. This rule is only for hosts. Jobs have no network, so the attempt fails; it
+may be telemetry of a library, a download that worked at home, or an attempt to send data away. The rule sees Python's
+audit events, in all Python programs that a step starts; the sandbox also stops code in other languages, but the rule
+does not see it.
 
     urllib.request.urlopen("https://example.org", data=rows)
 

@@ -1,7 +1,7 @@
-"""The submission starts other programs, or signals other processes. Only for hosts. Processes for parallel work are
-harmless, and this is a warning; a shell, a compiler or a signal to other processes needs an explanation. Seen by
-Python's audit events; what code in other languages starts is counted by the supervisor of the job, which limits the
-number of processes, but not seen here.
+"""The submission starts other programs, or signals other processes. This rule is only for hosts. Processes for parallel
+work are harmless, so the finding is a warning; a shell, a compiler or a signal to other processes needs an explanation.
+The rule sees Python's audit events, but not what code in other languages starts; the job's supervisor counts these
+processes, too, and limits their number.
 
     os.kill(os.getppid(), 9)
 

@@ -1,6 +1,6 @@
 """The server answers an invalid request with predictions, or with an error that does not say why. In production some
-requests are invalid. Predictions for them are wrong without anybody noticing, and an error without a reason leaves its
-reader with nothing to correct.
+requests are invalid. Predictions for them are wrong without anybody noticing, and an error without a reason does not
+tell its reader what to correct.
 
     inputs = frame.apply(pd.to_numeric, errors="coerce")   # a text becomes NaN
     raise ValueError("bad input")                            # for a content type: which one?

@@ -1,7 +1,7 @@
-"""The model in `model/` is not of this submission. By hand you predict with the model that `python train.py` left some
-time ago; the platform trains a new one. If preprocess.py was changed in between, the old model gets inputs that it was
-not trained with, and the score by hand is not that of the submission. The same holds for a model of another version of
-scikit-learn.
+"""The model in `model/` does not belong to this submission. By hand, you predict with the model that `python train.py`
+left some time ago; the platform trains a new one. If preprocess.py was changed in between, the old model gets inputs
+that it was not trained with, and the score by hand is not that of the submission. The same is true of a model that
+another version of scikit-learn made.
 
     BIN = 9   # changed in preprocess.py, and only `python predict.py` is run again
 

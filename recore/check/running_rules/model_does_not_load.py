@@ -4,7 +4,7 @@ ping health check" and no reason.
 
     open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
 
-Fix: what the message says. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
+Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
 """
 
 from collections.abc import Iterator

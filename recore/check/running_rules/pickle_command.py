@@ -1,5 +1,5 @@
-"""The model's pickle can run commands when it is loaded. Whoever loads the model, and that is the host, runs them. A
-model that was trained needs none, so a host will refuse such a file.
+"""The model's pickle can run commands when it is loaded. Whoever loads the model runs them, and that includes the host.
+A trained model needs none, so a host will refuse such a file.
 
     def __reduce__(self): return os.system, ("curl example.org",)
 

@@ -1,7 +1,7 @@
 """The model is not a plain pickle, but one of dill, cloudpickle or joblib. Such a file loads only where the same
-extension is installed, in a version that can read it. dill and cloudpickle hold the byte code of functions, which
-another version of Python cannot run. joblib is in the container with scikit-learn, and can leave arrays in further
-files, which must travel along.
+extension is installed, in a version that can read it. dill and cloudpickle store the bytecode of functions, which
+another version of Python cannot run. joblib is in the container with scikit-learn, and can store arrays in further
+files, without which the model does not load.
 
     cloudpickle.dump(model, file)
 

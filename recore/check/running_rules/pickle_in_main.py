@@ -1,11 +1,11 @@
-"""The model's pickle names something in `__main__`. A pickle holds classes and functions by module and name. In the
-training job train.py is the main program, so a class of it is called `__main__.X`. The server is another program: it
-imports train.py as `train`, and fails to load the model, without ever answering /ping.
+"""The model's pickle names something in `__main__`. A pickle refers to classes and functions by module and name. In the
+training job train.py is the main program, so a class that it defines is called `__main__.X`. The server is another
+program: it imports train.py as `train`, and fails to load the model, without ever answering /ping.
 
     class Clipped(BaseEstimator): ...   # in train.py, and the model is an instance of it
 
-Fix: move the class to a module of its own that setup.py names, or let train.py be imported under its own name, as the
-template's main() does it with `import train`.
+Fix: move the class to a module of its own that setup.py names, or import train.py under its own name, as the template's
+main() does with `import train`.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""The model's pickle needs a module that is not there where the model is served. Training and serving are different
-containers. The server has the files of the archive, the packages of the container and those of requirements.txt, and
-loads the model only if each module that the pickle names can be imported.
+"""The model's pickle needs a module that does not exist where the model is served. Training and serving happen in
+different containers. The server has the files of the archive, the packages of the container and those of
+requirements.txt, and loads the model only if each module that the pickle names can be imported.
 
     sys.path.append("/tmp/made")   # and the model holds a class of a module there
 

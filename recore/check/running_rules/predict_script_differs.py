@@ -1,6 +1,6 @@
-"""predict.py predicts something else than the server. The Unearthed CLI predicts with predict.py, on your machine only;
-the platform predicts with the server's hooks. Where they differ, the score that you see by hand is not the score that
-you get.
+"""predict.py and the server make different predictions. The Unearthed CLI predicts with predict.py, on your machine
+only; the platform predicts with the server's hooks. Where they differ, the score that you compute by hand is not the
+score that you get.
 
     np.clip(model.predict(inputs), 0, None)   # in predict.py only
 

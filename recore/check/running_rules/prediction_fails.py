@@ -1,10 +1,10 @@
 """The model fails on the inputs in its prediction job. Step 3 fails. The server gets the file that preprocess.py wrote
-as the body of one request, and calls input_fn, predict_fn and output_fn (or what replaces them). What one of them
-raises ends the job.
+as the body of one request, and calls input_fn, predict_fn and output_fn (or what replaces them). An exception in one of
+them ends the job.
 
     inputs = pd.read_csv(StringIO(input_data))   # the index becomes an input
 
-Fix: what the message says.
+Fix: follow the message.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The predictions are not a line of 49 numbers for each row. The host's score.py compares line by line and column by
-column. A header counts as a row, an index as a column; a row too few, a number too many or a value that is not finite
-is an error, and there is no score.
+column. A header counts as a row, an index as a column. A missing row, a superfluous number or a value that is not
+finite is an error, and there is no score.
 
     return pd.DataFrame(prediction).to_csv()   # with a header and an index
 

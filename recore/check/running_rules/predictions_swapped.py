@@ -1,12 +1,13 @@
-"""Columns of the predictions seem to be in a wrong order. The host's score.py takes the first column for silver, the
-second for arsenic, and so on. With two columns swapped nothing fails, and both score far below zero.
+"""Columns of the predictions seem to be in the wrong order. The host's score.py takes the first column for silver, the
+second for arsenic, and so on. If two columns are swapped, nothing fails, and both score far below zero.
 
     targets = data.columns[-49:]   # in the order of the file
 
 Fix: select the columns by name before writing them: `predictions[list(TARGETS)]`.
 
-Found by comparing each column with the assays of every target: columns that miss their own and fit another one are
-named. This is a judgement, as a poor model can miss its own targets, too; but then most columns fit no other.
+The rule compares each column with the assays of every target, and names the columns that do not fit their own target
+but fit another one. This is an estimate: a poor model can miss its own targets, too, but then most of its columns fit
+no other target either.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,10 @@
-"""What preprocess.py writes for a row depends on the other rows. Public and private data are preprocessed apart, and in
-production rows arrive a few at a time. A row then gets other inputs than in training, and its prediction is wrong.
+"""What preprocess.py writes for a row depends on the other rows. Public and private data are preprocessed separately,
+and in production rows arrive a few at a time. A row then gets other inputs than in training, and its prediction is
+wrong.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
 
-Fix: let each row depend on that row alone; what must be learnt from many rows belongs into the model, in fit().
+Fix: let each row depend on that row alone; what must be learnt from many rows belongs in the model, in fit().
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The rows that preprocess.py writes are not those of the data. Predictions are compared with the assays line by line.
-A row that is left out, repeated or moved shifts all that follow, and the score is that of wrong pairs; often nothing
-fails.
+If a row is left out, repeated or moved, the predictions for all rows after it are compared with the wrong assays, often
+without any error.
 
     inputs.sort_values("DepthFrom").to_csv(output, index=False)
 

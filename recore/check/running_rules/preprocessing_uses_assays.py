@@ -1,9 +1,9 @@
-"""What preprocess.py writes depends on the assays. Assays that get into the inputs are what the model then learns to
-copy. The public score is excellent, and the private one, where there are no assays, is worthless.
+"""What preprocess.py writes depends on the assays. If assays get into the inputs, the model learns to copy them. The
+public score is excellent, and the private one, where there are no assays, is worthless.
 
     chosen = spectra.corrwith(data["CuPPM"]).nlargest(100).index
 
-Fix: take the inputs from the spectral channels alone.
+Fix: compute the inputs from the spectral channels alone.
 """
 
 from collections.abc import Iterator

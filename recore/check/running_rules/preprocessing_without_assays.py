@@ -3,7 +3,7 @@ the public data, and fails on the platform, where nobody shows you the log of th
 
     targets = data[TARGETS]   # a KeyError without these columns
 
-Fix: use the assays only where they are there, or leave them out of preprocess.py.
+Fix: use the assays only if they exist, or not at all in preprocess.py.
 """
 
 from collections.abc import Iterator

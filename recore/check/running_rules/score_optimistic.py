@@ -1,10 +1,11 @@
-"""The public score is much better than that of held-out drill holes. The public score is for the rows that the model
-was fitted with. held_out.csv, which train.py leaves beside the model, holds predictions for each row by a model that
-has not seen the row's drill hole. Private data come from other holes as well, so the score on the leaderboard will be
-near the cross-validated one. Every model scores better on rows that it has seen, and some, such as trees, by much. The
-finding is for a model that keeps less than a third of its score on holes that it has not seen: it has mostly memorised
-the rows. With fewer than ten drill holes the cross-validated score says little, and is not compared; with fewer than
-twenty holes or 1,000 rows the finding is a note, because a sound model can lose as much there.
+"""The public score is much better than the score on held-out drill holes. The public score is for the rows that the
+model was fitted with. held_out.csv, which train.py leaves beside the model, contains predictions for each row by a
+model that has not seen the row's drill hole. Private data come from other holes as well, so the score on the
+leaderboard will be near the cross-validated one. Every model scores better on rows that it has seen, and some models,
+such as trees, score much better. The finding is for a model that keeps less than a third of its score on holes that it
+has not seen: it has mostly memorised the rows. With fewer than ten drill holes, the cross-validated score says little,
+and is not compared; with fewer than twenty holes or 1,000 rows, the finding is a note, because a sound model can lose
+as much there.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 

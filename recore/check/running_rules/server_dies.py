@@ -1,4 +1,4 @@
-"""The server does not survive an invalid request. On an endpoint the requests of everybody else fail as well until the
+"""The server does not survive an invalid request. On an endpoint, everybody else's requests fail as well until the
 server is started again, and in a prediction job the remaining files are not predicted.
 
     os._exit(1)   # in input_fn

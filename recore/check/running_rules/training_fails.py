@@ -3,7 +3,7 @@ archive, the packages of the container and of requirements.txt, no network, and 
 
     from helpers import smooth   # setup.py does not name helpers
 
-Fix: what the message says. `python -m recore run` shows the end of the job's log.
+Fix: follow the message. `python -m recore run` shows the end of the job's log.
 """
 
 from collections.abc import Iterator

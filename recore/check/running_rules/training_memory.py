@@ -1,5 +1,5 @@
-"""train.py would need too much memory with the real data. A process that needs more than its instance has is killed
-without a message of its own. The memory for 18,000 rows is extrapolated from trainings with all rows, a part of
+"""train.py would need too much memory with the real data. A process that needs more memory than its instance has is
+killed, and cannot print a message. The memory for 18,000 rows is extrapolated from trainings with all rows, a part of
 them, and if the difference is large, a part of that part.
 
     kernel = inputs @ inputs.T   # rows x rows

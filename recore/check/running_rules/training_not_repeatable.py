@@ -1,5 +1,5 @@
-"""Two trainings with the same data give different predictions. The score on the platform is that of another model than
-the one that was validated, and nobody can make the winning model again.
+"""Two trainings with the same data give different predictions. The score on the platform is that of a different model
+than the one that was validated, and nobody can reproduce the winning model.
 
     RandomForestRegressor()   # without random_state
 

@@ -1,6 +1,6 @@
 """The predictions miss even the rows that the model was fitted with: on public data they are worse than the mean of
-each assay, which scores 0. A model that learns anything is better than that on its own rows. Mostly rows have lost
-their assays on the way, or the server's units are not those of training.
+each assay, which scores 0. A model that learns anything is better than that on its own rows. Usually, rows have been
+paired with the wrong assays, or the server's units differ from those of training.
 
     fit(inputs.sort_index(), targets)   # the rows of targets are in the order of the file
 

@@ -1,8 +1,8 @@
 """train.py would take too long with the real data. A training job is stopped after an hour, and a job that was stopped
 leaves no model. The real public data have some 18,000 rows; the processor time is extrapolated to these from trainings
-with all rows, a part of them, and, if it grows, a part of that part, which shows the power of the rows by which it
-grows. The least time that agrees with these measurements counts. It is an error only if the time is exceeded even on
-four processors that are twice as fast as those here.
+with all rows, a part of them, and, if it grows, a part of that part, which shows how fast it grows with the number of
+rows. The shortest time that agrees with these measurements counts. The finding is an error only if the limit is
+exceeded even on four processors that are twice as fast as those here.
 
     GridSearchCV(model, {"alpha": alphas, "degree": range(8)}, cv=10)   # in fit()
 

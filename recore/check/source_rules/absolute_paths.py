@@ -1,5 +1,5 @@
-"""A path of your own machine does not exist in a job, which has `/opt/ml` and `/tmp`. Where the script opens such a
-path it is an error; elsewhere in the source it is a warning, because it may not be used.
+"""A path of your own machine does not exist in a job, which has `/opt/ml` and `/tmp`. It is an error where the script
+opens such a path, and a warning elsewhere in the source, because the path may not be used.
 
     data = pd.read_csv("/home/ada/recore/public.csv.gz")
 

@@ -3,9 +3,10 @@ ends the training job, or the model's server, with ModuleNotFoundError.
 
     import lightgbm                      # not in the container, and not in requirements.txt
 
-Fix: add the package, with its version, to `requirements.txt` below the marked line. For a file of your own, make sure
-that it is there. An import inside `try ... except ImportError` is accepted. In a function it is a warning, because the
-function may never be called; so is an import that a package of `requirements.txt` may provide under another name.
+Fix: add the package, with its version, to `requirements.txt`, below the container's packages. If the import means a
+file of your own, make sure that the file exists. An import inside `try ... except ImportError` is accepted. An import
+in a function is a warning, because the function may never be called; so is an import that a package of
+`requirements.txt` may provide under another name.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""`unearthed build` unpacks `dist/*.tar.gz` after it made its own archive there. An older archive makes that fail, and
-every later build as well, while the client reports success and uploads the previous `src.tar.gz`. Anything else in
+"""`unearthed build` unpacks `dist/*.tar.gz` after it has made its own archive there. An older archive makes that fail,
+and every later build as well, while the client reports success and uploads the previous `src.tar.gz`. Anything else in
 `dist/`, such as a wheel, is packed into the upload; a `*.egg-info` of an editable install adds the files that it lists.
 
 Fix: delete `dist/` and `*.egg-info` before the build.

@@ -3,7 +3,7 @@ opens `submission.yml` only after it has created the submission, so a missing fi
 `unearthed new` writes to the file are signed with temporary credentials and should not be published.
 
 Fix: copy both files from a folder that `unearthed new` made, and empty `templateUrl`, `scoringFunctionUrl` and
-`publicDataUrl`. A folder without these files, which the client cannot submit, is not looked at.
+`publicDataUrl`. A folder without these files, which the client cannot submit, is not checked.
 """
 
 import json

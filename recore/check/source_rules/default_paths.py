@@ -1,12 +1,12 @@
 """The platform runs `preprocess.py` without arguments, so the defaults of `--input` and `--output` are the paths that
 count: /opt/ml/processing/input/public/public.csv.gz, for private data too, and
 /opt/ml/processing/output/preprocess/public.csv. With other paths step 2 finds no data, or what it writes is lost. Where
-jobs have no /opt/ml, `run` and `check` pass both paths, so there a wrong default is noticed by reading alone.
+jobs have no /opt/ml, `run` and `check` pass both paths, so there only this rule notices a wrong default.
 
     parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")
 
-A default that the source does not show is not looked at, and none in a script that mentions the platform's folders
-elsewhere, or sets or tests the path itself, because it may choose among several paths.
+A default that the source does not show is not checked. Nor are the defaults of a script that mentions the platform's
+folders elsewhere, or sets or tests the path itself, because it may choose among several paths.
 
 Fix: use the platform's paths as the defaults.
 """

@@ -1,11 +1,11 @@
 """A job has the uploaded files, and its data at the platform's paths. `data/`, `model/` and the host's `score.py` are
-never uploaded, and other files only if `setup.py` or `MANIFEST.in` name them. `preprocess.py` has no other file beside
-it, whatever is uploaded.
+never uploaded, and other files only if `setup.py` or `MANIFEST.in` name them. `preprocess.py` runs without any other
+file, whatever is uploaded.
 
     weights = np.load("weights.npy")     # not uploaded
 
-Fix: take data from the platform's paths; put small constants into the script; have `MANIFEST.in` include another file
-that `train.py` needs.
+Fix: take data from the platform's paths; put small constants into the script; name other files that `train.py` needs in
+`MANIFEST.in`.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,11 @@
 """The template's `challenge/fitting.py` calls `fit(inputs, targets, holes, ...)` in `train.py` and passes
-hyperparameters by name. It ends the training job if `fit` has fewer than three parameters for the data, or a further
-one without a default.
+hyperparameters by name. The training job fails if `fit` has fewer than three parameters for the data, or a further
+parameter without a default.
 
     def fit(inputs, targets, n_components=9):        # there is no parameter for the drill holes
 
-Fix: keep the first three parameters and give each further one a default. A submission without the template's
-`challenge/fitting.py` is free to do otherwise.
+Fix: keep the first three parameters, and give each further parameter a default. A submission without the template's
+`challenge/fitting.py` can have other parameters.
 """
 
 import ast

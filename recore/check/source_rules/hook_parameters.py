@@ -1,12 +1,12 @@
 """The model's server passes the hooks a fixed number of arguments by position: `model_fn(model_dir)`,
 `input_fn(input_data, content_type)`, `predict_fn(inputs, model)`, `output_fn(prediction, accept)`,
-`transform_fn(model, input_data, content_type, accept)`. With other parameters every request is answered with status
+`transform_fn(model, input_data, content_type, accept)`. With other parameters, every request is answered with status
 500 and a TypeError.
 
     def input_fn(input_data):            # the server passes the content type, too
         ...
 
-Fix: accept as many arguments as the hook gets; the names of the parameters are free.
+Fix: accept as many arguments as the hook gets; the parameters can have any names.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """The model's server calls functions of `train.py` by their names: `model_fn` to load the model, then for each request
-`input_fn`, `predict_fn` and `output_fn`, or `transform_fn` in place of these three. Without `model_fn` the health check
+`input_fn`, `predict_fn` and `output_fn`, or `transform_fn` instead of these three. Without `model_fn` the health check
 fails, and the transform job ends after many minutes with "did not pass the ping health check". Without `input_fn` the
-container converts the whole request, header and index included, to numbers, which fails. `transform_fn` beside one of
-the three is refused. A name that is almost that of a hook is a warning: the container uses its default instead.
+container converts the whole request, header and index included, to numbers, which fails. `transform_fn` together with
+one of the three is refused. A function whose name is almost that of a hook is a warning: the container uses its default
+instead.
 
     def load_model(model_dir):           # the server looks for model_fn
         ...

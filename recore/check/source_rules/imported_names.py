@@ -1,5 +1,5 @@
 """`from mdl import Ridge` fails with ImportError if `mdl.py` of the submission has no `Ridge`: the training job ends at
-its first line, or a hook fails at the first request. This happens after a function was renamed in one file only.
+its first line, or a hook fails at the first request. This happens when a function has been renamed in one file only.
 
 Fix: correct the name, or define it in the module.
 """

@@ -1,6 +1,6 @@
 """What a job writes is lost unless it is in the folder that the platform keeps: `SM_MODEL_DIR` when training, the
 folder of `--output` when preprocessing. A relative path, or one beside the scripts, is in `/opt/ml/code`, which is not
-kept, and which a model's server may not even write to.
+kept, and where a model's server may not even be allowed to write.
 
     joblib.dump(model, "model.pkl")
 

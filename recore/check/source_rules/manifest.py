@@ -1,5 +1,5 @@
 """`MANIFEST.in` adds files to the upload, above all `requirements.txt`, and removes others. setuptools ignores a line
-that it does not understand, and a file that is not there, with nothing but a warning in the build's output. The file
+that it does not understand, and a file that does not exist, with nothing but a warning in the build's output. The file
 is then missing in the jobs.
 
     include requirement.txt              # the file is requirements.txt

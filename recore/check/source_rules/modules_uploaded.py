@@ -1,10 +1,10 @@
 """`unearthed build` packs only the modules that `setup.py` names. A file of yours that `train.py` imports works on your
-machine, where it lies beside it, and is missing in the training job: ModuleNotFoundError.
+machine, where both are in one folder, and is missing in the training job: ModuleNotFoundError.
 
     from mdl import Ridge                # mdl is not in py_modules of setup.py
 
 Fix: add the module to `py_modules` of `setup.py`, or its folder to `packages`. `score.py` is the host's and is never
-uploaded: copy what you need of it into a file of your own.
+uploaded: copy what you need from it into a file of your own.
 """
 
 from collections.abc import Iterator

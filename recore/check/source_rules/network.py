@@ -3,8 +3,8 @@ package from within a script, are errors. The import of a library whose purpose 
 
     os.system("pip install lightgbm")
 
-Fix: name packages in `requirements.txt`, which is installed before the job starts, and let `MANIFEST.in` include small
-files that you would download.
+Fix: name packages in `requirements.txt`, which is installed before the job starts, and include small files in the
+upload, with `MANIFEST.in`, instead of downloading them.
 """
 
 import ast

@@ -1,12 +1,12 @@
-"""A pickle holds no code: it names a class by its module, and loading looks it up there. `train.py` runs as the module
-`__main__`, so an instance of a class that it defines is stored as `__main__.Ridge`. In the model's server `__main__` is
-gunicorn, and `model_fn` fails: `Can't get attribute 'Ridge' on <module '__main__'>`.
+"""A pickle contains no code: it names a class by its module, and loading looks it up there. `train.py` runs as the
+module `__main__`, so an instance of a class that it defines is stored as `__main__.Ridge`. In the model's server
+`__main__` is gunicorn, and `model_fn` fails: `Can't get attribute 'Ridge' on <module '__main__'>`.
 
     class Ridge(BaseEstimator):          # in train.py
         ...
 
-Fix: move the class, or the function that a transformer gets, to a module of its own that `setup.py` names; or let
-`train.py` be imported under its own name, as the template's `main()` does it with `import train`. It is a warning,
+Fix: move the class, or the function that is passed to a transformer, to a module of its own that `setup.py` names; or
+import `train.py` under its own name, as the template's `main()` does with `import train`. The finding is a warning,
 because the source does not show with certainty what is pickled.
 """
 

@@ -1,7 +1,7 @@
 """The upload leaves your machine, and everybody who can see the submission can read it. It is meant to hold scripts and
 `requirements.txt`: the platform provides the data, trains the model itself and uses its own `score.py`. Data, models,
-keys and version control in it are errors. Tables, pickles and files of more than 10 MB are warnings: a small table of
-constants may be intended.
+keys and version control folders in it are errors. Tables, pickles and files of more than 10 MB are warnings, because a
+small table of constants may be intended.
 
     graft data                           # in MANIFEST.in
 

@@ -1,5 +1,5 @@
 """The training job and the model's server install `requirements.txt` before they start. A line that pip cannot read, a
-package that is named twice, an option, or a package at an address ends both jobs.
+package that is named twice, an option, or a package given by an address ends both jobs.
 
     numpy=1.26                           # pip compares with ==
     -r more.txt                          # not installed here: the other file may not be uploaded

@@ -1,6 +1,6 @@
-"""A requirement without a version installs whatever is newest on the day. The training job and the model's server may
-then have different versions, and a pickle of one may not load in the other; a submission that worked yesterday can fail
-today.
+"""A requirement without a version installs whichever version is the newest at that moment. The training job and the
+model's server may then have different versions, and a pickle that one has written may not load in the other. A
+submission that worked yesterday can fail today.
 
     cubist>=1.0
 

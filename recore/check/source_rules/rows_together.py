@@ -1,6 +1,6 @@
-"""Step 2 sees the public and the private file one at a time, and in production rows come a few at a time. An estimator
-that `preprocess.py` fits learns from the rows of that file: the same sample gets other inputs in another file, and the
-model is given what it was not trained on.
+"""Step 2 sees the public and the private file one at a time, and in production it gets a few rows at a time. An
+estimator that `preprocess.py` fits learns from the rows of that file: the same sample gets other inputs in another
+file, and the model gets inputs that differ from those it was trained with.
 
     inputs = StandardScaler().fit_transform(spectra)     # in preprocess.py
 

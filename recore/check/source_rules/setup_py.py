@@ -1,5 +1,5 @@
 """`unearthed build` runs `setup.py` with Python 3.8 and setuptools alone, and packs what it lists. Syntax of a newer
-Python, or an import of another package, ends the build. The client then reports success all the same, and uploads the
+Python, or an import of another package, ends the build. The client nevertheless reports success, and uploads the
 archive of an earlier build. Without `py_modules`, for example with the metadata in `pyproject.toml`, the archive is
 empty. With `package_dir` the scripts are not at its top level.
 
@@ -7,8 +7,8 @@ empty. With `package_dir` the scripts are not at its top level.
     setup(name="mine", py_modules=["train", "preprocess"])
 
 Fix: import nothing but setuptools, call `setup()` once, and list the modules by name in `py_modules` and `packages`.
-Lists that only running the file would tell, such as `find_packages()`, cannot be checked and count as an error; check
-the `src.tar.gz` that the build leaves instead.
+Lists that are known only when the file runs, such as that of `find_packages()`, cannot be checked and count as an
+error; check the `src.tar.gz` that the build leaves instead.
 """
 
 import ast

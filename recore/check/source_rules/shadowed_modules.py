@@ -1,8 +1,8 @@
 """The folder of the scripts comes first on the path of a job. A file of the submission with the name of a package, such
-as `scipy.py`, is imported in its place, also by the container's own programs; one with the name of a module of the
-standard library, such as `random.py`, breaks libraries in ways that are hard to recognise.
+as `scipy.py`, is imported instead of the package, even by the container's own programs; one with the name of a module
+of the standard library, such as `random.py`, breaks libraries in ways that are hard to recognise.
 
-Fix: rename the file, and its imports.
+Fix: rename the file, and correct its imports.
 """
 
 from collections.abc import Iterator

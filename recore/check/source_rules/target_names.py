@@ -3,8 +3,8 @@ name is misspelt, missing or in another place shifts or empties columns, and the
 
     TARGETS = ["AsPPM", "AgPPM", "AuPPM", ...]       # the first two are swapped
 
-Fix: copy the list from the template's `preprocess.py`, and import it from one place. A text that is split counts as a
-list. Collections of fewer than 30 targets may be anything, and the order of a dict or a set is not looked at.
+Fix: copy the list from the template's `preprocess.py`, and import it from one place. A string that is split counts as a
+list. Collections of fewer than 30 targets are not checked, and neither is the order of a dict or a set.
 """
 
 import ast

@@ -1,5 +1,5 @@
-"""A name that is neither defined in the file nor imported nor built in raises NameError as soon as the line runs. In a
-hook that happens only on the platform, at the first request, after an hour of training.
+"""A name that is not defined in the file, imported or built in raises NameError as soon as the line runs. In a hook,
+that happens only on the platform, at the first request, after an hour of training.
 
     def input_fn(input_data, content_type):
         return pd.read_csv(io.StringIO(input_data))  # `import io` is missing

@@ -1,6 +1,6 @@
-"""The platform passes every hyperparameter of the training job to `train.py` as `--name value`, also those that the
-script does not know, and passes nothing else. `parse_args()` ends the job with status 2 at the first unknown argument,
-and an argument that is required is never given. `preprocess.py` gets no arguments at all, so there `parse_args()` is
+"""The platform passes every hyperparameter of the training job to `train.py` as `--name value`, including those that
+the script does not know, and passes nothing else. `parse_args()` ends the job with status 2 at the first unknown
+argument, or if a required argument is missing. `preprocess.py` gets no arguments at all, so there `parse_args()` is
 only a warning.
 
     arguments = parser.parse_args()

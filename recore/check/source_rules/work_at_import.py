@@ -1,6 +1,5 @@
-"""The model's server imports `train.py`; it does not run it. What is not in a function runs at that moment, where there
-is no training data, the arguments are those of the server, and `sys.exit` ends the server itself. The health check
-then fails.
+"""The model's server imports `train.py`; it does not run it. Code outside functions runs at that moment, when there is
+no training data, the command line is the server's, and `sys.exit` ends the server itself. The health check then fails.
 
     arguments = parser.parse_args()      # at the top level of train.py
     main()

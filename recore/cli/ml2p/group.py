@@ -41,13 +41,11 @@ class ProjectGroup(click.Group):
         from botocore.exceptions import BotoCoreError, ClientError
 
         from recore.failures import explain_aws_error
-        from recore.ml2p import FailedError
-        from recore.model.errors import ConfigError, LocalEnvError, NamingError, UploadError
-        from recore.model.hyperparameters import HyperParameterEncodingError
+        from recore.ml2p import USER_ERRORS, FailedError
 
         try:
             return super().invoke(ctx)
-        except (ConfigError, LocalEnvError, NamingError, UploadError, HyperParameterEncodingError) as error:
+        except USER_ERRORS as error:
             raise ValueError(str(error)) from error
         except FailedError as error:
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)

@@ -21,6 +21,7 @@ from recore.report.page.looks import BLUE, COLOURS, DASHES, GREY, LOG_TICKS, SYM
 from recore.report.page.regions import add_spectrum, wavenumber_figure
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
+from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE
 from recore.spectral_data import Floats, SpectralData
 
 DRAWN_LOADINGS = 3
@@ -91,12 +92,9 @@ def section(
 
 def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
     """A row for each row of the file with a valid spectrum: its IDs, scores, T2 and Q. Index: the row numbers."""
-    rows = shapes.rows
-    identity = {"index": data.index[rows], "SiteID": data.hole[rows]}
-    depth = {"DepthFrom": data.depth_from[rows], "DepthTo": data.depth_to[rows]}
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
     distances = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
-    return pd.DataFrame(identity | depth | scores | distances, index=rows)
+    return data.ids.iloc[shapes.rows].assign(**scores, **distances)
 
 
 def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
@@ -106,17 +104,17 @@ def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
 
 def row_labels(table: pd.DataFrame) -> list[str]:
     """The IDs of each row for a hover label."""
-    ids = zip(table["index"], table["SiteID"], table["DepthFrom"], table["DepthTo"], strict=True)
+    ids = zip(table["index"], table[HOLE], table[DEPTH_FROM], table[DEPTH_TO], strict=True)
     return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in ids]
 
 
 def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str], x: str, y: str) -> None:
     """Add points: the first NAMED holes with their own colour and symbol, the other holes together, behind them."""
     named = holes[:NAMED]
-    series = [(short_name(name), table["SiteID"] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
+    series = [(short_name(name), table[HOLE] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
     if len(holes) > NAMED:
         others = count(len(holes) - NAMED, "other hole")
-        series.append((others, ~table["SiteID"].isin(named), GREY, 4, 0.6))
+        series.append((others, ~table[HOLE].isin(named), GREY, 4, 0.6))
     for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
         rows = table[chosen]
         marker = {"color": colour, "symbol": SYMBOLS[order], "size": size, "opacity": opacity}
@@ -148,7 +146,7 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
         xaxis={"title": {"text": "T2 / its limit"}} | LOG_TICKS,
         yaxis={"title": {"text": "Q / its limit"}} | LOG_TICKS,
     )
-    numbers = table[["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
+    numbers = table[["index", HOLE, *DEPTHS, "T2", "Q"]].copy()
     numbers["T2_limit"], numbers["Q_limit"] = model.t2_limit, model.q_limit
     drawn = np.zeros(len(table), dtype=bool)
     drawn[thin_out(len(table), beyond)] = True
@@ -185,7 +183,7 @@ def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray)
 
 
 def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
-    numbers = table.iloc[furthest][["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
+    numbers = table.iloc[furthest][["index", HOLE, *DEPTHS, "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
     return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
 
@@ -201,7 +199,7 @@ def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio:
     )
     if ratio.max() > FAR:
         row = table.iloc[int(np.argmax(ratio))]
-        text += f"; the furthest is index {short_name(row['index'])} of {short_name(row['SiteID'])}, at "
+        text += f"; the furthest is index {short_name(row['index'])} of {short_name(row[HOLE])}, at "
         text += f"{ratio.max():.3g} times the limit"
     level: Level = "good"
     if ratio.max() > VERY_FAR:

@@ -15,7 +15,8 @@ from recore.report.page.figures import (
     unique_names,
 )
 from recore.report.page.looks import LOG_TICKS, SEQUENTIAL
-from recore.spectral_data import SpectralData
+from recore.schema import DEPTHS, HOLE
+from recore.spectral_data import Floats, SpectralData
 
 LOGGED_ASSAYS = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # the first of these that are measured
 TRACKS = 4
@@ -44,28 +45,26 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     """The section and its findings. table: components.row_table, None if there are no components."""
     intervals, findings = _intervals(data)
     items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths (m) of each hole.", intervals)]
-    depths = data.depth if table is None else ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
-    depths = depths[np.isfinite(depths)]
+    depth = data.depth if table is None else data.depth[table.index]
+    depths = depth[np.isfinite(depth)]
     if not len(depths) or np.ptp(depths) == 0:
         reason = ONE_DEPTH if len(depths) else NO_DEPTH
-        findings = [
-            PageFinding("note", "no depths", f"{reason}, so nothing can be drawn along the holes", "depth"),
-            *findings,
-        ]
+        text = f"{reason}, so nothing can be drawn along the holes"
+        findings.insert(0, PageFinding("note", "no depths", text, "depth"))
         return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason)), findings
     if table is not None:
-        items = [_all_holes(table), _logs(data, table, holes), *items]
+        items = [_all_holes(table, depth), _logs(data, table, holes), *items]
     return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS)), findings
 
 
 def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     """The depths of each hole, and findings about invalid intervals."""
-    frame = pd.DataFrame({"SiteID": data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
-    known = frame.dropna(subset=["from", "to"]).sort_values(["SiteID", "from", "to"], kind="stable")
-    deepest_before = known.groupby("SiteID", sort=False)["to"].cummax().groupby(known["SiteID"], sort=False).shift()
+    frame = pd.DataFrame({HOLE: data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
+    known = frame.dropna(subset=["from", "to"]).sort_values([HOLE, "from", "to"], kind="stable")
+    deepest_before = known.groupby(HOLE, sort=False)["to"].cummax().groupby(known[HOLE], sort=False).shift()
     overlapping = known["from"] < deepest_before - 1e-9
-    counts = overlapping.groupby(known["SiteID"]).sum()
-    holes = frame.groupby("SiteID", sort=False).agg(
+    counts = overlapping.groupby(known[HOLE]).sum()
+    holes = frame.groupby(HOLE, sort=False).agg(
         rows=("index", "size"), shallowest=("from", "min"), deepest=("to", "max"), depths=("from", "count")
     )
     holes = holes.assign(overlapping=counts.reindex(holes.index).fillna(0).astype(int)).reset_index()
@@ -73,7 +72,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "no depth"),
         ("bad", "depths reversed", frame["to"] < frame["from"], "an end above the start"),
         ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
-        ("bad", "holes missing", frame["SiteID"] == "", "no hole (SiteID)"),
+        ("bad", "holes missing", frame[HOLE] == "", "no hole (SiteID)"),
     )
     findings = []
     for level, name, wrong, text in cases:
@@ -87,7 +86,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         rows_start = count(int(overlapping.sum()), "row starts", "rows start")
         text = (
             f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
-            f"of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats or wrong depths"
+            f"of {short_name(row[HOLE])}, at {row['from']:g} m): repeats or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:
@@ -100,21 +99,20 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     return holes, findings
 
 
-def _all_holes(table: pd.DataFrame) -> Figure:
-    """A heat map of the first score by hole and depth."""
-    depth = ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
+def _all_holes(table: pd.DataFrame, depth: Floats) -> Figure:
+    """A heat map of the first score by hole and depth. depth: of each row of the table."""
     known = np.isfinite(depth)
     edges = np.linspace(depth[known].min(), depth[known].max(), DEPTH_STEPS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
     step = np.clip(np.searchsorted(edges, depth, "right") - 1, 0, DEPTH_STEPS - 1)
-    samples = pd.DataFrame({"SiteID": table["SiteID"], "step": step, "PC1": table["PC1"]})[known]
-    means = samples.groupby(["SiteID", "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
+    samples = pd.DataFrame({HOLE: table[HOLE], "step": step, "PC1": table["PC1"]})[known]
+    means = samples.groupby([HOLE, "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
     means.insert(1, "depth", middles[means["step"]])
-    holes = samples["SiteID"].unique()
+    holes = samples[HOLE].unique()
     names = holes[:DRAWN_HOLES].tolist()
-    drawn = means[means["SiteID"].isin(names)]
+    drawn = means[means[HOLE].isin(names)]
     cells = np.full((DEPTH_STEPS, len(names)), np.nan)
-    cells[drawn["step"], pd.Index(names).get_indexer(drawn["SiteID"])] = drawn["mean"]
+    cells[drawn["step"], pd.Index(names).get_indexer(drawn[HOLE])] = drawn["mean"]
     low, high = np.quantile(drawn["mean"], (0.01, 0.99)).tolist()
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
@@ -125,7 +123,7 @@ def _all_holes(table: pd.DataFrame) -> Figure:
     summary = ALL_HOLES
     if len(names) < len(holes):
         summary += FIRST_HOLES.format(drawn=len(names), holes=len(holes))
-    numbers = means.rename(columns={"mean": "PC1", "size": "rows"})[["SiteID", "depth", "rows", "PC1"]]
+    numbers = means.rename(columns={"mean": "PC1", "size": "rows"})[[HOLE, "depth", "rows", "PC1"]]
     return Figure("scores-by-depth", "Scores by hole and depth", summary, plot, numbers)
 
 
@@ -136,8 +134,8 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
     measured = [name for name in LOGGED_ASSAYS if name in data.assays and data.assays[name].notna().any()]
     scores = [name for name in ("PC1", "PC2") if name in table]
     assays = measured[: TRACKS - len(scores)]
-    numbers = table[["index", "SiteID", "DepthFrom", "DepthTo", *scores]].copy()
-    numbers.insert(4, "depth", (numbers["DepthFrom"] + numbers["DepthTo"]) / 2)
+    numbers = table[["index", HOLE, *DEPTHS, *scores]].copy()
+    numbers.insert(4, "depth", data.depth[table.index])
     for name in assays:
         numbers[name] = data.assays[name].loc[table.index]
     tracks = [*scores, *assays]
@@ -150,7 +148,7 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
         if name in assays:
             plot.update_xaxes(LOG_TICKS, col=column)
     for order, hole in enumerate(holes[:NAMED]):
-        samples = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
+        samples = numbers[numbers[HOLE] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         samples = samples.iloc[every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
             hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"

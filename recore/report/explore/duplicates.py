@@ -14,6 +14,7 @@ from recore.report.page.figures import new_figure, short_name
 from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
 from recore.report.statistics.binning import Binned, usable_channels
 from recore.report.statistics.pca import principal_components
+from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
 
 NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectrum
@@ -57,6 +58,7 @@ def section(
     noise = estimate_noise(spectra)
     pairs = nearest_pairs(spectra, np.concatenate([binned.values for _, _, binned in files]))
     pairs = pairs.join(ids.add_suffix("_1"), on="row_1").join(ids.add_suffix("_2"), on="row_2")
+    pairs["same hole"] = (pairs[f"{HOLE}_1"] == pairs[f"{HOLE}_2"]) & (pairs["file_1"] == pairs["file_2"])
     noise_distance = np.sqrt(2) * noise
     unit = noise_distance or 1.0
     pairs["distance / noise"] = pairs["distance"] / unit
@@ -66,8 +68,8 @@ def section(
     duplicates = pairs[pairs["distance"] <= limit]
     items: list[Figure | Table] = [_histogram(nearest, unit, limit)]
     if len(duplicates):
-        columns = "file_1 index_1 SiteID_1 file_2 index_2 SiteID_2 distance correlation".split()
-        numbers = duplicates[[*columns, "distance / noise"]]
+        columns = [f"{name}_{end}" for end in (1, 2) for name in ("file", "index", HOLE)]
+        numbers = duplicates[[*columns, "distance", "correlation", "distance / noise"]]
         items.append(Table("duplicate-rows", "Rows with the same spectrum", "The nearest pairs first.", numbers))
     note = NOTE.format(factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
     return Section("duplicates", TITLE, READING, items, note), _findings(duplicates, noise)
@@ -115,15 +117,13 @@ def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.
     spectra, ids = [], []
     for name, data, binned in files:
         spectra.append(snv(data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
-        columns = {"file": name, "index": data.index[binned.rows], "SiteID": data.hole[binned.rows]}
-        ids.append(pd.DataFrame(columns, index=range(len(binned.rows))))
+        ids.append(data.ids.iloc[binned.rows].assign(file=name))
     return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
     """For each row the pair with its nearest row."""
-    ends = [pairs[[f"row_{end}", "distance", "SiteID_1", "SiteID_2", "file_1", "file_2"]] for end in (1, 2)]
-    both = pd.concat([end.set_axis(["row", *end.columns[1:]], axis=1) for end in ends])
+    both = pd.concat([pairs.rename(columns={f"row_{end}": "row"}) for end in (1, 2)])
     return both.sort_values("distance", kind="stable").drop_duplicates("row")
 
 
@@ -131,7 +131,7 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
     distance = nearest["distance"].to_numpy(dtype=float) / unit
     logs = np.log10(np.maximum(distance, LOWEST))
     edges = np.linspace(min(logs.min(), 0) - 0.05, max(logs.max(), 0.5) + 0.05, 61)
-    same_hole = ((nearest["SiteID_1"] == nearest["SiteID_2"]) & (nearest["file_1"] == nearest["file_2"])).to_numpy()
+    same_hole = nearest["same hole"].to_numpy()
     numbers = pd.DataFrame({"from": 10 ** edges[:-1], "to": 10 ** edges[1:]})
     plot = new_figure(
         320,
@@ -154,23 +154,20 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
 
 
 def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
-    across_files = duplicates["file_1"] != duplicates["file_2"]
-    across_holes = ~across_files & (duplicates["SiteID_1"] != duplicates["SiteID_2"])
+    across_files, same_hole = duplicates["file_1"] != duplicates["file_2"], duplicates["same hole"]
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
         ("bad", "duplicates across files", across_files, "in the public and the private file"),
-        ("bad", "duplicates across holes", across_holes, "in different holes"),
-        ("note", "duplicates within holes", ~across_files & ~across_holes, "in the same hole"),
+        ("bad", "duplicates across holes", ~(across_files | same_hole), "in different holes"),
+        ("note", "duplicates within holes", same_hole, "in the same hole"),
     )
     findings = []
     for level, name, chosen, where in cases:
         if chosen.any():
             pair = duplicates[chosen].iloc[0]
             pairs = count(int(chosen.sum()), f"pair of rows {where} has", f"pairs of rows {where} have")
-            text = (
-                f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index "
-                f"{short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and {short_name(pair['index_2'])} of "
-                f"{short_name(pair['SiteID_2'])})"
-            )
+            ids = [f"{short_name(pair[f'index_{end}'])} of {short_name(pair[f'{HOLE}_{end}'])}" for end in (1, 2)]
+            rows = " and ".join(ids)
+            text = f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index {rows})"
             findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))
     if not findings:
         text = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"

@@ -14,6 +14,7 @@ from recore.report.page.looks import BLUE, GREY, VERMILION
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
+from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 HELD_OUT_HOLES = 20  # public holes that are compared with the other public holes, at most
@@ -104,9 +105,9 @@ def held_out_holes(
             others = fit_components(np.delete(shapes.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
-        holes.append({"file": "public", "SiteID": name, **_shares_beyond(others, shapes.values[rows])})
+        holes.append({"file": "public", HOLE: name, **_shares_beyond(others, shapes.values[rows])})
     for name, rows in rows_by_group(private.hole[private_shapes.rows]).items():
-        holes.append({"file": "private", "SiteID": name, **_shares_beyond(model, private_shapes.values[rows])})
+        holes.append({"file": "private", HOLE: name, **_shares_beyond(model, private_shapes.values[rows])})
     return pd.DataFrame(holes)
 
 
@@ -125,14 +126,14 @@ def _points(
 ) -> Figure:
     tables = []
     for name, file, binned in (("public", data, shapes), ("private", private, private_shapes)):
-        columns = {"file": name, "index": file.index[binned.rows], "SiteID": file.hole[binned.rows]}
+        columns = {"file": name, "index": file.index[binned.rows], HOLE: file.hole[binned.rows]}
         columns |= {f"PC{order + 1}": scores for order, scores in enumerate(model.scores(binned.values).T)}
         tables.append(pd.DataFrame(columns | {"T2": model.t2(binned.values), "Q": model.q(binned.values)}))
     second = "PC2" if model.kept > 1 else "Q"
     plot = new_figure(460, xaxis={"title": {"text": "PC1 of the public rows"}}, yaxis={"title": {"text": second}})
     for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
         drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), DRAWN_ROWS)]
-        ids = zip(drawn["index"], drawn["SiteID"], strict=True)
+        ids = zip(drawn["index"], drawn[HOLE], strict=True)
         labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
         marker = {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85}
@@ -152,7 +153,7 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
     for file, name, colour, symbol, offset in looks:
         drawn = holes[holes["file"] == file].head(DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
-        sizes = zip(drawn["SiteID"], drawn["rows"], strict=True)
+        sizes = zip(drawn[HOLE], drawn["rows"], strict=True)
         labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
         marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8}
         hover = "%{text}: %{y:.1%}<extra></extra>"

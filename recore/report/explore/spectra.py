@@ -13,6 +13,7 @@ from recore.report.page.figures import DRAWN_HOLES, NAMED, new_figure, short_nam
 from recore.report.page.looks import BLUE, COLOURS, DASHES, DIVERGING, GREY, VERMILION, with_opacity
 from recore.report.page.regions import add_spectrum, table_of_regions, wavenumber_axis, wavenumber_figure
 from recore.report.statistics.binning import Binned
+from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -105,7 +106,7 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     tables = []
     for order, hole in enumerate(holes[:WRITTEN_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
-        columns = {"SiteID": hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
+        columns = {HOLE: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
         if order < NAMED:
             group = {"legendgroup": str(order), "visible": True if order < VISIBLE_HOLES else "legendonly"}
@@ -122,7 +123,7 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)
     numbers = pd.DataFrame(differences, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
-    numbers.insert(0, "SiteID", names)
+    numbers.insert(0, HOLE, names)
     drawn = sorted(range(min(len(names), DRAWN_HOLES)), reverse=True)
     limit = float(np.quantile(np.abs(differences), 0.99)) or 1.0
     plot = new_figure(int(np.clip(150 + 15 * len(drawn), 230, 900)), xaxis=wavenumber_axis(shapes.wavenumbers))

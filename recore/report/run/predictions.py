@@ -152,10 +152,8 @@ def _share_of_largest(measured: Floats, predicted: Floats) -> float:
 
 def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
     figure = OneToOne()
-    labels = [
-        f"index {short_name(index, 12)}, {short_name(hole, 12)}"
-        for index, hole in zip(data.rows["index"], data.rows.get("SiteID", data.rows["index"]), strict=True)
-    ]
+    ids = zip(data.rows["index"], data.rows.get(HOLE, data.rows["index"]), strict=True)
+    labels = [f"index {short_name(index, 12)}, {short_name(hole, 12)}" for index, hole in ids]
     for errors in table.to_dict("records"):
         name = errors["target"]
         column = data.targets.index(name)

@@ -68,10 +68,9 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
 
 def _numbers(result: ValidationResult) -> pd.DataFrame:
     """All rows: the measured values, and the predictions on the first folds of each split."""
-    data = result.data
-    columns = {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}
+    columns = {}
     for column, target in enumerate(result.targets):
         columns[f"{target} measured"] = result.measured[:, column]
         for split in result.splits:
             columns[f"{target} predicted {split}"] = result.first(split)[:, column]
-    return pd.DataFrame(columns)
+    return result.data.ids.join(pd.DataFrame(columns))

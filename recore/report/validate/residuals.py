@@ -17,6 +17,7 @@ from recore.report.page.figures import (
 from recore.report.page.looks import GREY
 from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
+from recore.schema import HOLE
 from recore.spectral_data import Floats, rows_by_group
 from recore.validation import ValidationResult
 
@@ -38,7 +39,7 @@ NOTE = (
     "predicted.csv has all rows."
 )
 FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."
-DEPTHS = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
+OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same one."
 
 
@@ -50,13 +51,13 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     residuals = (result.predicted - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
     items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
-    holes = by_hole["SiteID"].nunique()
+    holes = by_hole[HOLE].nunique()
     if holes > DRAWN_HOLES:
         note += FIRST_HOLES.format(holes=holes, drawn=DRAWN_HOLES)
     depths = result.data.depth[np.isfinite(result.data.depth)]
     if len(depths) > 1 and np.ptp(depths) > 0:
         items.append(_over_depth(result, residuals))
-        note += DEPTHS.format(steps=min(DEPTH_STEPS, len(depths)))
+        note += OVER_DEPTH.format(steps=min(DEPTH_STEPS, len(depths)))
     else:
         note += NO_DEPTHS
     return Section("residuals", TITLE, READING, items, note), _findings(by_hole, result)
@@ -70,7 +71,7 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
             values = residuals[rows, column]
             values = values[np.isfinite(values)]
             if len(values):
-                row = {"SiteID": hole, "target": result.targets[column], "rows": len(values)}
+                row = {HOLE: hole, "target": result.targets[column], "rows": len(values)}
                 table.append(row | {"mean residual": float(values.mean())})
     return pd.DataFrame(table)
 
@@ -79,14 +80,14 @@ def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     """At most NAMED holes to name in a figure: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
-    sizes = size.groupby(by_hole["SiteID"], sort=False).sum().sort_values(ascending=False, kind="stable")
+    sizes = size.groupby(by_hole[HOLE], sort=False).sum().sort_values(ascending=False, kind="stable")
     return [str(hole) for hole in sizes.index[:NAMED]]
 
 
 def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     targets = result.ranked_names
-    by_target = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
-    holes = list(dict.fromkeys(table["SiteID"]))[:DRAWN_HOLES]
+    by_target = table.pivot(index="target", columns=HOLE, values="mean residual").reindex(index=targets)
+    holes = list(dict.fromkeys(table[HOLE]))[:DRAWN_HOLES]
     columns, cells = unique_names([short_name(name, 18) for name in holes]), by_target[holes].to_numpy()
     axis = {"type": "category", "title": {"text": "drill hole"}}
     hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
@@ -127,10 +128,10 @@ def _findings(by_hole: pd.DataFrame, result: ValidationResult) -> list[PageFindi
     if not len(large):
         text = "no hole has a mean residual of more than one standard deviation in any target"
         return [PageFinding("good", "holes", text, "residuals")]
-    counts = large["SiteID"].value_counts()
+    counts = large[HOLE].value_counts()
     verb = "has" if len(counts) == 1 else "have"
     text = (
-        f"{len(counts)} of {count(by_hole['SiteID'].nunique(), 'hole')} {verb} a mean residual of more than one "
+        f"{len(counts)} of {count(by_hole[HOLE].nunique(), 'hole')} {verb} a mean residual of more than one "
         f"standard deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
         f"{count(len(result.ranked_targets), 'target')}"
     )

@@ -8,8 +8,9 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from recore.simulator.api.control import TARGET_PREFIX, ControlPlane
 from recore.simulator.api.other_services import OtherServices
+from recore.simulator.api.responses import json_error_response, signed_service
 from recore.simulator.api.runtime import Runtime
-from recore.simulator.protocol.errors import ServiceError, json_error_response, signed_service
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource
 
 LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients may put the bucket's name before the host name
@@ -22,11 +23,8 @@ class Application:
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
-        self._control, self._runtime, self._other_services = (
-            ControlPlane(resources),
-            Runtime(resources),
-            OtherServices(),
-        )
+        self._control, self._runtime = ControlPlane(resources), Runtime(resources)
+        self._other_services = OtherServices()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self._choose_application(Request(environ))(environ, start_response)

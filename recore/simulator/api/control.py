@@ -7,7 +7,8 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from recore.simulator.protocol.errors import JSON, ServiceError, json_error_response, make_response, respond
+from recore.simulator.api.responses import JSON, json_error_response, make_response, respond
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model, read_request, shape_response
 from recore.simulator.resources.resource import Resource
 

@@ -1,4 +1,4 @@
-"""The HTTP server: waitress, extended for moto and SageMaker's clients.
+"""The HTTP server: waitress, extended for the clients of S3 and SageMaker.
 
 One thread reads all sockets and passes on only complete requests, so that a slow or silent client occupies a
 connection but no worker. Large bodies are kept on disk, in unnamed files that disappear with the process.
@@ -17,7 +17,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY as UNDERSCORED_NAMES
 from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
@@ -27,7 +26,9 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from recore.simulator.protocol.errors import ServiceError, disk_full_response, json_error_response, signed_service
+from recore.simulator.api.other_services import UNDERSCORED_NAMES
+from recore.simulator.api.responses import disk_full_response, json_error_response, signed_service
+from recore.simulator.protocol.errors import ServiceError
 
 MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
@@ -37,9 +38,7 @@ MAX_LINE_BYTES = 4 << 10  # in a line between two chunks of a body
 DISK_THRESHOLD = 1 << 20  # bytes; larger bodies are kept on disk
 CLOSE_TIMEOUT = 10.0  # seconds for requests in progress to end
 ERROR_CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
-URL_ORIGIN = re.compile(
-    "(?:[^/?#:]+://[^/?#]*)?/*"
-)  # the part of a URL before the path, and the path's leading slashes
+URL_ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # what precedes a URL's path, and the path's leading slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 logger = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ def waitress_settings() -> dict[str, Any]:
         "max_request_header_size": 64 << 10,
         "max_request_body_size": (5 << 30) + (64 << 20),  # S3 accepts 5 GiB per request; signed chunks add to that
         "inbuf_overflow": DISK_THRESHOLD,
-        "outbuf_overflow": 1 << 60,  # moto's responses are in memory anyway
+        "outbuf_overflow": 1 << 60,  # the responses are in memory anyway
         "outbuf_high_watermark": 1 << 60,  # so that no worker waits for a client that reads slowly
         "recv_bytes": 128 << 10,
         "log_socket_errors": False,
@@ -189,7 +188,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def __init__(self, settings: Any):
         super().__init__(settings)
-        self.underscored_names: dict[str, str] = {}  # header names by their names in the WSGI environment, for moto
+        self.underscored_names: dict[str, str] = {}  # header names by their names in the WSGI environment
 
     def received(self, data: bytes) -> int:
         consumed_bytes: int = super().received(data)
@@ -210,7 +209,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError(str(error)) from None
         if self.body_rcv is not None:
             self.body_rcv.buf = BodyBuffer(DISK_THRESHOLD)
-        # moto needs the URI to know which slashes in a key are written as %2F. It expects a single slash at its start.
+        # The URI tells S3 which slashes in a key are written as %2F. It must begin with a single slash.
         self.request_uri = URL_ORIGIN.sub("/", self.request_uri, count=1)
         quoted_path = re.split("[?#]", self.request_uri, maxsplit=1)[0]
         self.path = "/" + unquote_to_bytes(quoted_path.encode("latin-1")).decode("latin-1").lstrip("/")

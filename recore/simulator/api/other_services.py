@@ -11,18 +11,15 @@ from xml.sax.saxutils import escape
 
 import moto.core.base_backend
 import moto.core.utils
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
+from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
+from recore.simulator.api.responses import disk_full_response, json_error_response, make_response, signed_service
 from recore.simulator.cloudwatch import alarms, log_filters, retention
-from recore.simulator.own_session import simulator_botocore_session, simulator_session
-from recore.simulator.protocol.errors import (
-    ServiceError,
-    disk_full_response,
-    json_error_response,
-    make_response,
-    signed_service,
-)
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.session import simulator_botocore_session, simulator_session
 
 logger = logging.getLogger(__name__)
 # moto's sessions, which look up names of regions and services, would fail if the user's configuration were invalid
@@ -32,6 +29,8 @@ alarms.install()
 log_filters.install()
 retention.install()
 
+# the key of the WSGI environment under which moto expects the original names of headers with an underscore
+UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
 FORM, XML = "application/x-www-form-urlencoded", "text/xml"
 
 
@@ -66,6 +65,11 @@ class OtherServices:
             logger.exception("a request failed")
             response = json_error_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
         return response(environ, start_response)
+
+
+def reset() -> None:
+    """Delete everything that the services have stored."""
+    moto_api_backend.reset()
 
 
 def _create_application(service: Any) -> Any:

@@ -7,18 +7,17 @@ request's members and returns the response's members, as the runtime's service m
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any
 from zlib import crc32
 
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, Shape
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from recore.simulator.own_session import simulator_botocore_session
-from recore.simulator.protocol.errors import ServiceError, make_response, respond
-from recore.simulator.protocol.service_model import read_request
+from recore.simulator.api.responses import make_response, respond
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import read_request, runtime_model
 from recore.simulator.resources.resource import Resource
 
 MAX_REQUEST_BYTES = 25 << 20
@@ -26,12 +25,6 @@ EVENT_STREAM = "application/vnd.amazon.eventstream"
 EVENT_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
 MAX_EVENT_BYTES = 8 << 20  # botocore accepts up to 24 MiB
 STRING_TYPE = 7  # the type code of a string in an event header
-
-
-@cache
-def runtime_model() -> ServiceModel:
-    """Return botocore's model of the runtime."""
-    return simulator_botocore_session().get_service_model("sagemaker-runtime")
 
 
 class Runtime:

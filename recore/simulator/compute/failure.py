@@ -1,9 +1,9 @@
 """Exceptions that end a job early."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recore.failures import printable
+from recore.text import printable
 
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
@@ -26,3 +26,10 @@ class JobStopped(Exception):
 
 class JobTimedOut(JobStopped):
     """The job was stopped by its time limit. The message goes to the job's log."""
+
+
+def last_message(lines: Sequence[str]) -> str:
+    """Return the last exception in a program's output, without its indented lines, or else the last lines."""
+    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
+    return "\n".join(message or lines[-5:])

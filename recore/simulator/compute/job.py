@@ -50,13 +50,13 @@ class Job:
         finally:
             self.deadline = outer_deadline
 
-    def run_command(
+    def run_process(
         self, launch: Launch, log: JobLog, seconds: float = math.inf, instance: Instance | None = None
     ) -> Ending:
-        """Run a command until it ends, and log its output. Raises JobStopped if the job is already stopping.
+        """Run a process until it ends, and log its output. Raises JobStopped if the job is already stopping.
 
-        seconds: the command's own time limit, within the job's deadline. instance: the instance whose memory,
-        processors and volume the command may use, by default the job's.
+        seconds: the process's own time limit, within the job's deadline. instance: the instance whose memory,
+        processors and volume the process may use, by default the job's.
         """
         self.raise_if_stopping()
         seconds_left = min(self.deadline.seconds_left, seconds)

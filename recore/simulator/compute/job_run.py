@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from recore.failures import last_message
 from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut, last_message
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.logs.metrics import TrainingMetrics, put_metrics
@@ -36,7 +35,7 @@ class JobRun:
 
     kind: ClassVar[str]
     timeout_members: ClassVar[Record] = {}
-    job: Job  # set by `run`
+    job: Job  # set by `work`
 
     def __init__(self, platform: Platform, name: str):
         self.platform, self.store, self.name = platform, platform.store, name
@@ -48,12 +47,12 @@ class JobRun:
         """The job's record as it was when the job started. It contains the members of the request."""
         return self.store.get(self.kind, self.name) or {}
 
-    def carry_out(self) -> None:
-        """Do the job's work. Raises JobFailed or JobStopped."""
+    def run(self) -> None:
+        """Run the job. Raises JobFailed or JobStopped."""
         raise NotImplementedError
 
-    def run(self, job: Job) -> None:
-        """Run the job and record how it ended."""
+    def work(self, job: Job) -> None:
+        """Run the job and record how it ended. This is the work that the queue executes."""
         self.job = job
         if not self.record:
             return
@@ -62,7 +61,7 @@ class JobRun:
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
             self.change(**{f"{self._activity}StartTime": now()})
-            self.carry_out()
+            self.run()
             self.end("Completed")
         except JobTimedOut:
             self.end("Stopped", **self.timeout_members)
@@ -117,8 +116,8 @@ class JobRun:
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
         """Run the job's command until it ends. variables: environment variables, which the request's own override."""
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        launch = sandbox.launch(command, {**variables, **region, **self.record.get("Environment", {})})
-        ending = self.job.run_command(launch, log)
+        launch = sandbox.make_launch(command, {**variables, **region, **self.record.get("Environment", {})})
+        ending = self.job.run_process(launch, log)
         self.put_utilization(ending, self.job.instance)
         return ending
 

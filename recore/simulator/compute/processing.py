@@ -28,7 +28,7 @@ class ProcessingRun(JobRun):
 
     kind = "ProcessingJob"
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         log = self.log()
         for line in ineffective_setting_lines(self.record, PROCESSING):
             log.line(line)

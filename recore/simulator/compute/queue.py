@@ -38,7 +38,7 @@ class JobQueue:
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 
-        def run() -> None:
+        def execute() -> None:
             with self._lock:
                 self._queued_work.pop(arn, None)
                 if self._jobs.get(arn) is not job:  # the pool keeps work even if it cannot start a thread for it
@@ -54,11 +54,11 @@ class JobQueue:
                     self._jobs.pop(arn, None)
                     self._threads.discard(threading.current_thread())
 
-        def begin() -> None:
-            thread = threading.Thread(target=run, name=arn)
+        def start() -> None:
+            thread = threading.Thread(target=execute, name=arn)
             try:
                 if computes:
-                    self._queued_work[arn] = self._pool.submit(run), run
+                    self._queued_work[arn] = self._pool.submit(execute), execute
                 else:
                     self._threads.add(thread)
                     thread.start()
@@ -72,9 +72,9 @@ class JobQueue:
                 return False
             self._jobs[arn] = job
             if self._delayed_work is None:
-                begin()
+                start()
             else:
-                self._delayed_work.append(begin)
+                self._delayed_work.append(start)
             return True
 
     @contextlib.contextmanager
@@ -90,8 +90,8 @@ class JobQueue:
         finally:
             with self._lock:  # work from another thread is either in the list by now or will start at once
                 self._delayed_work = None
-                for begin in work_to_start:
-                    begin()
+                for start in work_to_start:
+                    start()
 
     def stop(self, arn: str) -> None:
         """Stop a job. A queued job ends at once."""

@@ -26,7 +26,7 @@ class TrainingRun(JobRun):
     kind = "TrainingJob"
     timeout_members: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         record, algorithm = self.record, self.record["AlgorithmSpecification"]
         family = family_of(algorithm["TrainingImage"])
         definitions = family.own_metrics(algorithm["TrainingImage"]) or algorithm.get("MetricDefinitions", [])

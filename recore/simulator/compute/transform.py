@@ -27,7 +27,7 @@ class TransformRun(JobRun):
 
     kind = "TransformJob"
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         record, job = self.record, self.job
         model = self.store.get("Model", record["ModelName"])
         if model is None:

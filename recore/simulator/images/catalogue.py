@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from recore.simulator.images import built_in, pytorch, scikit_learn, xgboost
 from recore.simulator.images.family import ImageFamily, image_name
 
+# The first family is also used for images that belong to no family.
 FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)
 
 
@@ -16,7 +17,7 @@ def find_family(image: str) -> ImageFamily | None:
 
 def family_of(image: str) -> ImageFamily:
     """Return the family whose Python environment runs jobs with this image."""
-    return find_family(image) or scikit_learn.FAMILY
+    return find_family(image) or FAMILIES[0]
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:

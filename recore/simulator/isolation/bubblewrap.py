@@ -30,7 +30,7 @@ class Bubblewrap(Isolation):
     def __init__(self, program: str):
         self._program = program
 
-    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+    def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
         python = catalogue.family_of(sandbox.image).python()
         arguments = [*_arguments(root, python), "--bind", str(sandbox.ml), ML]

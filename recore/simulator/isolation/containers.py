@@ -62,7 +62,7 @@ class Docker(Isolation):
     def entrypoint(self, image: str) -> list[str]:
         return list(self._config(image).get("Entrypoint") or [])
 
-    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+    def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         mounts: Mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
         mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared_folders.items()}
         if sandbox.libraries:
@@ -73,13 +73,13 @@ class Docker(Isolation):
             mounts[sandbox.network.folder] = (network.FOLDER, "ro")
             command = network.wrap_in_bridge(["python3", BRIDGE], command)
         working_folder = {} if folder == "/" else {"working_dir": folder}
-        return self._launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
+        return self._make_launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
 
-    def launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
+    def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
         environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
-        return self._launch(sandbox, ["python3", *command], environment, {sandbox.ml: (ML, "rw")})
+        return self._make_launch(sandbox, ["python3", *command], environment, {sandbox.ml: (ML, "rw")})
 
-    def _launch(
+    def _make_launch(
         self, sandbox: Sandbox, command: list[str], environment: dict[str, str], mounts: Mounts, **settings: Any
     ) -> Launch:
         container = {

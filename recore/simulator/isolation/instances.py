@@ -37,5 +37,5 @@ def instance_of(instance_type: str) -> Instance:
     _, family, size = instance_type.split(".", 2)
     multiplier = size.removesuffix("xlarge")
     cpus = 4 * int(multiplier or 1) if size.endswith("xlarge") and (multiplier.isdecimal() or not multiplier) else 2
-    gib_per_cpu = next((gib for name, gib in GIB_PER_CPU.items() if family.startswith(name)), DEFAULT_GIB_PER_CPU)
+    gib_per_cpu = next((gib for prefix, gib in GIB_PER_CPU.items() if family.startswith(prefix)), DEFAULT_GIB_PER_CPU)
     return Instance(GIB_BY_TYPE.get(instance_type, gib_per_cpu * cpus) << 30, cpus)

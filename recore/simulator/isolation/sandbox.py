@@ -59,7 +59,7 @@ class Sandbox:
     def ml(self) -> Path:
         return self.folder / "ml"
 
-    def launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
+    def make_launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
         """Return how to start a command whose arguments use paths below /opt/ml."""
         base_environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
         base_environment |= {
@@ -81,7 +81,7 @@ class Sandbox:
             python_path.append(LIBRARY)
         if path := ":".join(filter(None, python_path)):
             environment["PYTHONPATH"] = path
-        return self.isolation.launch(self, command, environment, folder)
+        return self.isolation.make_launch(self, command, environment, folder)
 
 
 class Isolation:
@@ -123,11 +123,11 @@ class Isolation:
         family = catalogue.family_of(sandbox.image)
         return {"PATH": family.python().search_path, **family.environment_variables(sandbox.image)}
 
-    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+    def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         """Return how to start a job's command."""
         raise NotImplementedError
 
-    def launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
+    def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
         """Return how to install a job's packages, with network access and outside the job's sandbox.
 
         command: the arguments for the job's Python.

@@ -15,7 +15,7 @@ class Unsandboxed(Isolation):
     enforced = False
     keeps_paths = False
 
-    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+    def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         tmp = sandbox.folder / "tmp"
         tmp.mkdir(exist_ok=True)
         paths = {ML: sandbox.ml, **sandbox.shared_folders}

@@ -1,4 +1,4 @@
-"""The simulator's only region and only account."""
+"""The simulator's only region and only account, with the bucket and the role that are there from the start."""
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -7,3 +7,8 @@ ACCOUNT = "123456789012"
 def arn(resource: str, service: str = "sagemaker", region: str = REGION) -> str:
     """Return the ARN of a resource. resource: its type and name, such as `model/churn` or `role/SageMakerRole`."""
     return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
+
+
+BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
+ROLE = "SageMakerRole"
+ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")

@@ -1,4 +1,4 @@
-"""SageMaker's API as botocore's service model describes it: which requests are valid, and what a response contains."""
+"""SageMaker's API as botocore's service models describe it: which requests are valid, and what a response contains."""
 
 import datetime
 import itertools
@@ -12,8 +12,8 @@ import regex
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-from recore.simulator.own_session import simulator_botocore_session
 from recore.simulator.protocol.errors import ServiceError, validation_error
+from recore.simulator.protocol.session import simulator_botocore_session
 
 MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive, and set no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
@@ -28,6 +28,12 @@ UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": ma
 def sagemaker_model() -> ServiceModel:
     """Return botocore's model of the SageMaker service."""
     return simulator_botocore_session().get_service_model("sagemaker")
+
+
+@cache
+def runtime_model() -> ServiceModel:
+    """Return botocore's model of SageMaker's runtime."""
+    return simulator_botocore_session().get_service_model("sagemaker-runtime")
 
 
 def operation_model(name: str) -> OperationModel:

@@ -17,10 +17,10 @@ from recore.simulator.orchestration.endpoints.deployment import (
     retain_properties,
 )
 from recore.simulator.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
-from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
-from recore.simulator.orchestration.runner import begin
+from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
+from recore.simulator.orchestration.endpoints.hosting import Hosting
 from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.resource import Resource
+from recore.simulator.resources.resource import Resource, refuse_members
 from recore.simulator.state.records import Record, StoredRecord, now
 
 MAX_INSTANCES = 20  # for all endpoints together: each instance is a server with its own processes
@@ -40,22 +40,19 @@ class Endpoints(Resource):
     verbs = ("Describe", "List")
     newest_first = True
     runs = True
+    running_statuses = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
     def __init__(self, platform: Platform):
         super().__init__(platform)
         self._hosting = Hosting(platform)
+        self.work = partial(EndpointWork, self._hosting)
         self._invoker = Invoker(self._hosting.traffic, platform)
 
     def resume(self) -> None:
         for record in self.store.all(self.kind):
-            if record["EndpointStatus"] == "Failed":
-                continue
-            if record["EndpointStatus"] not in ("Creating", "Deleting"):
+            if record["EndpointStatus"] not in ("Creating", "Deleting", "Failed"):
                 resume_serving(self._hosting, self.store, record)
-            self.begin_work(record["EndpointName"])
-
-    def begin_work(self, key: str) -> None:
-        begin(self.platform, self.kind, key, partial(EndpointWork, self._hosting))
+        super().resume()
 
     def CreateEndpoint(self, request: Record) -> Record:
         config = request.pop("DeploymentConfig", None)
@@ -89,10 +86,10 @@ class Endpoints(Resource):
         return record | members
 
     def UpdateEndpoint(self, request: Record) -> Record:
+        read_deployment_config(request.get("DeploymentConfig"))  # an invalid one is refused first
         pending = self._make_deployment(request)
         if "DeploymentConfig" in request and request.get("RetainDeploymentConfig"):
-            message = "RetainDeploymentConfig cannot be used with a DeploymentConfig"
-            raise ValidationException(message)
+            raise ValidationException("RetainDeploymentConfig cannot be used with a DeploymentConfig")
         with self.store.transaction():
             record = self._find_in_status("UpdateEndpoint", request, "InService")
             retained_config = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
@@ -106,6 +103,8 @@ class Endpoints(Resource):
         return {"EndpointArn": record["EndpointArn"]}
 
     def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
+        for entry in request["DesiredWeightsAndCapacities"]:
+            refuse_members(entry, ["ServerlessUpdateConfig"], "DesiredWeightsAndCapacities")
         with self.store.transaction():
             record = self._find_in_status("UpdateEndpointWeightsAndCapacities", request, "InService")
             self._update(record, {"Pending": rescale(record.internal["Deployment"], request), "Rescaling": True})

@@ -9,7 +9,7 @@ from recore.simulator.state.records import Record
 
 
 class JobResource(Resource):
-    """A kind of job. job_run: the class that carries out a job."""
+    """A kind of job. job_run: the class that runs a job."""
 
     verbs = ("Describe", "List", "Stop")
     runs = True
@@ -27,7 +27,7 @@ class JobResource(Resource):
         arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
         job_run = self.job_run(self.platform, name)
         try:
-            self.platform.jobs.submit(arn, job_run.run)
+            self.platform.jobs.submit(arn, job_run.work)
         except RuntimeError as error:  # no thread could be started
             job_run.end("Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
         return arn

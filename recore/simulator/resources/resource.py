@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from recore.simulator.compute.job import Job
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
@@ -32,8 +33,8 @@ class Resource:
     class implements for the kind. filters: List's filters by member of the request, in addition to the common ones.
     sort_members: the member to sort by for each value of List's SortBy, in addition to the common ones. newest_first:
     whether List returns the newest records first by default. runs: whether the simulator runs such a resource, instead
-    of only recording it. work: the background work of resources that wait for others. running_statuses: the statuses
-    of a resource that has not ended. title: the kind's name in messages, if it differs from arn_type.
+    of only recording it. work: makes the background work of resources that wait for others. running_statuses: the
+    statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from arn_type.
     """
 
     kind: ClassVar[str]
@@ -44,7 +45,7 @@ class Resource:
     sort_members: ClassVar[dict[str, str]] = {}
     newest_first: ClassVar[bool] = False
     runs: ClassVar[bool] = False
-    work: ClassVar[type[Work] | None] = None
+    work: Callable[[Platform, str, Job], Work] | None = None
     running_statuses: ClassVar[tuple[str, ...]] = ("InProgress", "Stopping")
 
     def __init__(self, platform: Platform):

@@ -186,7 +186,7 @@ def _make_filter_test(shape: Shape, item: Record) -> Test:
 
 
 def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
-    """Return a function that compares one value with a filter's Value by the filter's Operator."""
+    """Return a function that compares one value with a filter's Value using its Operator."""
     compare = COMPARISONS[comparison]
     if property_.type == "parameter":
         return lambda value: _compare_parameter(compare, comparison, value, text)

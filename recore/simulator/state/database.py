@@ -23,7 +23,7 @@ REMEDIES = {
 
 
 class Database:
-    """An SQLite database for several threads. Changes are serialised. Reads need not wait for a change in progress.
+    """An SQLite database that threads can share. Changes are serialised. Reads need not wait for a change in progress.
 
     Every file error is raised as an OSError with a one-line message: the file, the problem and the remedy.
     """
@@ -90,7 +90,7 @@ class Database:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's entries to the disk; otherwise a crash could lose a new or renamed file."""
+    """Flush a folder's entries to disk; otherwise a crash could lose a new or renamed file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -113,7 +113,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 def _create(path: Path) -> None:
     """Create a database under a temporary name and then rename it.
 
-    An interrupted creation therefore never leaves an empty file with the final name: such a file is damaged.
+    An interrupted creation therefore never leaves an empty file at `path`, which would count as damaged.
     """
     new_path = path.with_name(f"{path.name}.new")
     for incomplete_path in path.parent.glob(f"{new_path.name}*"):

@@ -51,7 +51,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._thread_local = threading.local()
-        self._other_changes: deque[Change] = deque()
+        self._uncollected_changes: deque[Change] = deque()
 
     def watch(self) -> None:
         _watchers.add(self)
@@ -70,18 +70,18 @@ class Changes:
         try:
             yield changes
         except BaseException:
-            self._other_changes += changes
+            self._uncollected_changes += changes
             raise
         finally:
             del self._thread_local.changes
 
     def note(self, change: Change) -> None:
-        getattr(self._thread_local, "changes", self._other_changes).append(change)
+        getattr(self._thread_local, "changes", self._uncollected_changes).append(change)
 
     def take_other_changes(self) -> list[Change]:
         """Return and forget the changes that were not collected for a request to this simulator."""
         other_changes = []
         with contextlib.suppress(IndexError):
             while True:
-                other_changes.append(self._other_changes.popleft())
+                other_changes.append(self._uncollected_changes.popleft())
         return other_changes

@@ -74,7 +74,7 @@ def _check_labels_and_weights(columns: Any, file: str) -> None:
     """Raise UserError for the first row without a label or weight, or with a negative weight."""
     missing, negative = np.isnan(columns).any(axis=1), (columns[:, 1:] < 0).any(axis=1)
     for invalid_rows, problem in (
-        (missing, "no label or no weight"),
+        (missing, "no label" if columns.shape[1] == 1 else "no label or weight"),
         (negative, "a negative weight: with csv_weights 1, column 2 contains the weights"),
     ):
         if invalid_rows.any():
@@ -94,7 +94,7 @@ def _read_table(file: Path, kind: str) -> Any:
             with np.errstate(over="ignore"):  # values too large for 32 bits become infinite
                 values = pq.read_table(file).to_pandas().to_numpy(dtype=np.float32)
         except (ValueError, TypeError, OSError) as error:
-            raise UserError(f"{file.name} is not a Parquet file of numbers: {error}") from None
+            raise UserError(f"{file.name} is not a Parquet file with only numeric columns: {error}") from None
         check_finite(values, file.name)
         return values
     return parse_csv(file.read_bytes(), file.name)

@@ -100,7 +100,7 @@ class DataProcessing:
                 counts = [count + 1 + sum(1 for _ in iterator) for iterator in (records, results)]
                 counts[0 if record is MISSING else 1] = count
                 reason = f"the number of records is {counts[0]} in the input and {counts[1]} in the model's response"
-                raise JobFailed(f"ClientError: Fail to join data: {reason}")
+                raise JobFailed(f"ClientError: Fail to join data: {reason}")  # SageMaker's wording
             if self.kind == CSV:
                 yield record + result
             else:

@@ -17,8 +17,8 @@ from operator import attrgetter
 from random import Random
 
 from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.endpoints.periodic import PeriodicDelivery
 from recore.simulator.compute.files import transfers
+from recore.simulator.compute.periodic import PeriodicDelivery
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.servers.response import Response
 from recore.simulator.state.records import Record, now

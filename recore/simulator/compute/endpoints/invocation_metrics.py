@@ -4,8 +4,8 @@ import datetime
 import threading
 from collections import defaultdict
 
-from recore.simulator.compute.endpoints.periodic import PeriodicDelivery
 from recore.simulator.compute.logs.metrics import put_metrics
+from recore.simulator.compute.periodic import PeriodicDelivery
 from recore.simulator.compute.platform import Platform
 
 NAMESPACE = "AWS/SageMaker"

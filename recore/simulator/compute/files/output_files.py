@@ -78,7 +78,7 @@ class OutputFolder:
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:
-        """Yield the files below the folder, each folder before its content.
+        """Yield the files below the folder, each folder before its contents.
 
         If there is a file at the folder's path, yield only this file, with an empty name. Pipes, sockets and symbolic
         links that lead out of the folder are skipped.

@@ -54,7 +54,7 @@ def download(
     if volume and not volume.take(sum(size for _, size in objects)):
         reason = f"the inputs are larger than {volume}"
         raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
-    with _connection(s3) as connection:
+    with _connection_pool(s3) as connection:
         for key, _ in objects:
             check()
             is_below = key == prefix or prefix.endswith("/") or key[len(prefix)] == "/"
@@ -75,13 +75,13 @@ def download(
 
 def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:
     """Download an object to a file. Raises JobFailed."""
-    with _connection(s3) as connection:
+    with _connection_pool(s3) as connection:
         _get(connection, bucket, key, path, check)
 
 
 def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
     """Upload a file to an S3 URI. Raises JobFailed."""
-    with _connection(s3) as connection:
+    with _connection_pool(s3) as connection:
         _put(connection, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
@@ -96,7 +96,7 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
     prefix = parse(uri)[1]
     folder.check_volume(volume, check, packed=False)
     rejections = []
-    with _connection(s3) as connection:
+    with _connection_pool(s3) as connection:
         for file in folder.files(check):
             if file.size is None:
                 continue
@@ -140,7 +140,7 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
     return objects
 
 
-def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
+def _connection_pool(s3: Any) -> urllib3.HTTPConnectionPool:
     """Return a connection pool for the simulator of a boto3 client. It ignores the environment's proxy settings."""
     timeout = urllib3.Timeout(connect=10, read=OBJECT_SECONDS)
     return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK_SIZE)
@@ -161,7 +161,7 @@ def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Pa
 
 
 def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
-    """Upload a file to a key in the URI's bucket. Raises JobFailed, or OSError if the file cannot be read."""
+    """Upload a file to a key in the URI's bucket. Raises JobFailed if S3 refuses it, OSError if it cannot be read."""
     size = file.size or 0
     if size > MAX_OBJECT_BYTES:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"

@@ -1,7 +1,6 @@
 """A job's disk, and what fits on it.
 
-This module must load quickly, because a supervisor is started for every command and imports it. Therefore, it has no
-dataclasses.
+Every command starts a supervisor that imports this module. To load quickly, it has no dataclasses.
 """
 
 import threading

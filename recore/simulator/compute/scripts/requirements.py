@@ -87,7 +87,7 @@ class PackageInstaller:
                     # pip finds the source at /opt/ml/code, as with the toolkit
                     source.copy(sandbox.ml / "code", job.raise_if_stopping)
                     command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local_paths]
-                    run_pip(sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
+                    run_pip(sandbox.make_launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a symbolic link
@@ -115,12 +115,12 @@ def _install_from_index(
     """Install exactly the packages that pip reports as missing from the container."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
     command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, package_requirements)]
-    run_pip(sandbox.isolation.launch_with_network(sandbox, command))
+    run_pip(sandbox.isolation.make_launch_with_network(sandbox, command))
     plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
     pinned_packages = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in plan]
     if pinned_packages:
         command = [*pip, "--no-deps", "--target", f"{ML}/packages", *pinned_packages]
-        run_pip(sandbox.isolation.launch_with_network(sandbox, command))
+        run_pip(sandbox.isolation.make_launch_with_network(sandbox, command))
 
 
 def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]]:
@@ -149,7 +149,7 @@ def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Return whether the container satisfies a requirement, or the requirement is for another platform."""
+    """Return whether a requirement is satisfied by the container or does not apply to its platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
@@ -187,7 +187,7 @@ def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check
 
 def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -> None:
     """Run pip. Raises JobFailed if it fails."""
-    ending = job.run_command(launch, log, INSTALL_SECONDS, instance)
+    ending = job.run_process(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":
         raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")

@@ -85,7 +85,7 @@ class ContainerServer:
             instance=replace(self.instance, memory_use=None),
             has_network=self.has_network,
         )
-        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self.variables)
+        launch = sandbox.make_launch(sandbox.isolation.serving(sandbox.image), self.variables)
         with self._lock:
             if self._was_stopped:
                 raise JobStopped
@@ -153,7 +153,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Return why the server failed, if that is certain: an instance limit, or the reason in its failure file."""
+        """Return why the server failed, if that is known: an instance limit, or the reason in its failure file."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]

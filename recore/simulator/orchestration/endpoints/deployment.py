@@ -88,9 +88,6 @@ def rescale(current: Record, request: Record) -> Record:
         if name not in variant_names or name in properties:
             reason = "is listed twice" if name in properties else "does not exist"
             raise ValidationException(f"DesiredWeightsAndCapacities: variant {name} {reason}")
-        if "ServerlessUpdateConfig" in entry:
-            message = "DesiredWeightsAndCapacities: ServerlessUpdateConfig is not simulated"
-            raise ValidationException(message)
         if entry.get("DesiredInstanceCount") == 0:
             message = f"DesiredWeightsAndCapacities: DesiredInstanceCount of variant {name} must be at least 1"
             raise ValidationException(message)

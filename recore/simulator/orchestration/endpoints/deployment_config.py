@@ -1,15 +1,12 @@
 """The DeploymentConfig of CreateEndpoint and UpdateEndpoint: how traffic shifts, and what rolls an update back."""
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from recore.simulator.cloudwatch import alarms
 from recore.simulator.compute.endpoints.traffic import SHIFT_METHODS, Parts
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.state.records import Record
 
@@ -18,7 +15,6 @@ SIZE_MEMBERS = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
 # SageMaker's documented limits on these sizes, as shares of a variant's capacity
 MIN_SHARES = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
 MAX_SHARE = Fraction(50, 100)
-POLL_INTERVAL = 0.25  # seconds between two evaluations of the alarms
 
 
 @dataclass(frozen=True)
@@ -61,38 +57,6 @@ class BlueGreenPolicy:
             return Fraction(1)
         whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
         return min(Fraction(self.size["Value"], whole), Fraction(1))
-
-
-class UpdateWatch:
-    """Watches one update. alarm_names: the alarms. time_limit: how many seconds the update may take from now on."""
-
-    def __init__(self, alarm_names: Sequence[str] = (), time_limit: float = math.inf):
-        self._alarm_names, self._time_limit = alarm_names, time_limit
-        self.deadline = time.monotonic() + time_limit
-
-    def check(self) -> None:
-        """Raise JobFailed if the update must be rolled back."""
-        if time.monotonic() > self.deadline:
-            raise JobFailed(
-                f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {self._time_limit:g}"
-            )
-        for name in self._alarm_names:
-            state = alarms.state_of(name)
-            if state is None:  # nothing monitors the update any more
-                raise JobFailed(f"The CloudWatch alarm '{name}' was deleted during the update")
-            if state.value == "ALARM":
-                raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {state.reason}")
-
-    def wait(self, work: Work, seconds: float) -> None:
-        """Wait, and check repeatedly.
-
-        Raises JobFailed if the update must be rolled back, and JobStopped when the simulator ends.
-        """
-        end = time.monotonic() + seconds
-        self.check()
-        while (remaining := end - time.monotonic()) > 0:
-            work.wait(min(remaining, POLL_INTERVAL))
-            self.check()
 
 
 def read_deployment_config(config: Record | None) -> BlueGreenPolicy:

@@ -1,54 +1,27 @@
-"""An endpoint's background work: fleets start, take over traffic and end, as the endpoint's record requires.
+"""An endpoint's background work: its life cycle from its creation to its deletion, as its record requires.
 
 The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
 be None.
 """
 
-import math
-import time
 from functools import partial
-from typing import Any
 
 from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.endpoints.traffic import Share, Traffic, divide
-from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.endpoints.traffic import Share, Traffic
+from recore.simulator.compute.failure import JobStopped
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
-from recore.simulator.orchestration.endpoints.deployment_config import (
-    BlueGreenPolicy,
-    UpdateWatch,
-    read_deployment_config,
+from recore.simulator.orchestration.endpoints.gradual_update import GradualUpdate
+from recore.simulator.orchestration.endpoints.hosting import (
+    KIND,
+    Hosting,
+    change_record,
+    end_fleets,
+    scale_fleets,
+    start_fleets,
 )
 from recore.simulator.orchestration.runner import Work, reason_of
 from recore.simulator.state.records import Record, Store, StoredRecord, now
-
-KIND = "Endpoint"
-POLL_INTERVAL = 0.05  # seconds between two checks whether fleets are ready
-
-
-class Hosting:
-    """The traffic of the endpoints in service, and the stages of their deployments in progress, by endpoint name.
-
-    to_restore: endpoints of an earlier simulator whose fleets have not been started yet. Their invocations wait.
-    """
-
-    def __init__(self, platform: Platform):
-        self._platform = platform
-        self.traffic: dict[str, Traffic] = {}
-        self.stages: dict[str, Stage] = {}
-        self.to_restore: set[str] = set()
-
-    def make_traffic(self, name: str, deployment: Record) -> Traffic:
-        """Return the traffic of a deployment. Its fleets have no instances yet."""
-        capture = deployment["DataCaptureConfig"]
-        return Traffic(
-            [
-                Share(Fleet(self._platform, name, variant, capture), variant["Weight"])
-                for variant in deployment["Variants"]
-            ]
-        )
 
 
 class EndpointWork(Work):
@@ -72,117 +45,38 @@ class EndpointWork(Work):
     def fail(self, reason: str) -> None:
         """Record the failure. The endpoint also fails, unless a deployment is in service."""
         status = "InService" if self.key in self._hosting.traffic else "Failed"
-        self._change({"Pending": None, "Retiring": 0}, EndpointStatus=status, FailureReason=reason)
+        change_record(self, {"Pending": None, "Retiring": 0}, EndpointStatus=status, FailureReason=reason)
 
     def _update(self, record: StoredRecord) -> None:
-        if record.internal["Rescaling"]:
+        if record.internal["Rescaling"] and self.key in self._hosting.traffic:  # without fleets, new ones must start
             self._rescale(record)
         else:
-            self._deploy(record)
-
-    def _deploy(self, record: StoredRecord) -> None:
-        """Start the fleets of the pending deployment, shift the traffic to them, and end the old fleets.
-
-        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time limit is
-        reached before the old fleets are shut down.
-        """
-        hosting, pending = self._hosting, record.internal["Pending"]
-        old_traffic, new_traffic = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
-        policy = read_deployment_config(record.get("LastDeploymentConfig")) if old_traffic else BlueGreenPolicy()
-        watch = UpdateWatch(policy.alarms, policy.time_limit)
-        hosting.stages[self.key] = Stage("Creating")
-        try:
-            self._start_fleets(new_traffic, pending, watch.deadline)
-            if old_traffic:
-                self._shift(pending, old_traffic, new_traffic, policy, watch)
-        except JobStopped:
-            raise
-        except Exception as error:
-            self._roll_back(old_traffic, new_traffic, error)
-            return
-        hosting.traffic[self.key] = new_traffic
-        retiring = instance_count(record.internal["Deployment"]) if old_traffic else 0
-        internal = {"Deployment": pending, "Pending": None, "Retiring": retiring}
-        self._change(internal, EndpointConfigName=pending["EndpointConfigName"])
-        hosting.stages.pop(self.key)  # before the status is InService, which lets the next update begin
-        if old_traffic:
-            end_fleets(old_traffic)
-        self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
-
-    def _shift(
-        self, pending: Record, old_traffic: Traffic, new_traffic: Traffic, policy: BlueGreenPolicy, watch: UpdateWatch
-    ) -> None:
-        """Shift the traffic step by step.
-
-        Raises JobFailed if the update must be rolled back, and JobStopped when the simulator ends.
-        """
-        hosting = self._hosting
-        watch.check()
-        for parts in policy.steps(pending):
-            hosting.stages[self.key] = Stage("ActivatingTraffic", parts)
-            hosting.traffic[self.key] = divide(old_traffic, new_traffic, parts)
-            hosting.stages[self.key] = Stage("Baking", parts)
-            watch.wait(self, policy.interval)
-        watch.wait(self, policy.termination_wait)
-
-    def _roll_back(self, old_traffic: Traffic | None, new_traffic: Traffic, error: Exception) -> None:
-        """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
-        reason = reason_of(error)
-        if old_traffic:
-            self._hosting.traffic[self.key] = old_traffic  # first, because writing the record may take a long time
-            self._hosting.stages[self.key] = Stage("Deleting")
-            self._change(EndpointStatus="RollingBack", FailureReason=reason)
-        end_fleets(new_traffic)
-        self._hosting.stages.pop(self.key, None)  # before the next update can begin
-        self.fail(reason)
+            GradualUpdate(self, self._hosting, record).run()
 
     def _rescale(self, record: StoredRecord) -> None:
         """Change the variants' instance counts and weights to those of the pending deployment."""
         current, pending = record.internal["Deployment"], record.internal["Pending"]
         fleets = self._hosting.traffic[self.key].fleets
-        counts = {variant["VariantName"]: variant["Count"] for variant in current["Variants"]}
-        growing_variants = [
-            variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]
-        ]
+        pairs = zip(current["Variants"], pending["Variants"], strict=True)
+        growing_variants = [new for old, new in pairs if new["Count"] > old["Count"]]
         try:
-            scale_fleets(fleets, growing_variants)
-            self._put_in_service(list(fleets.values()))
+            start_fleets(self, fleets, growing_variants)
         except JobStopped:
             raise
         except Exception as error:
-            self._change(EndpointStatus="RollingBack", FailureReason=reason_of(error))
+            change_record(self, EndpointStatus="RollingBack", FailureReason=reason_of(error))
             scale_fleets(fleets, current["Variants"])
-            self._change({"Pending": None}, EndpointStatus="InService")
+            change_record(self, {"Pending": None}, EndpointStatus="InService")
             return
         shares = [Share(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
         self._hosting.traffic[self.key] = Traffic(shares)
-        self._change({"Deployment": pending})
+        change_record(self, {"Deployment": pending})
         scale_fleets(fleets, pending["Variants"])
-        self._change({"Pending": None}, EndpointStatus="InService", FailureReason=None)
-
-    def _start_fleets(self, traffic: Traffic, deployment: Record, deadline: float = math.inf) -> None:
-        """Start all fleets of a deployment and wait until they are ready. Raises JobFailed or JobStopped."""
-        scale_fleets(traffic.fleets, deployment["Variants"])
-        self._put_in_service(list(traffic.fleets.values()), deadline)
-
-    def _put_in_service(self, fleets: list[Fleet], deadline: float = math.inf) -> None:
-        """Wait until the new instances of all fleets are ready at the same time, and let them receive traffic.
-
-        An instance whose servers have ended by then has failed, even if they were ready before. deadline: a time on
-        the clock of time.monotonic(). Raises JobFailed or JobStopped.
-        """
-        while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
-            if time.monotonic() > deadline:
-                message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
-                raise JobFailed(message)
-            self.wait(POLL_INTERVAL)
-        for fleet in fleets:
-            fleet.put_in_service()
+        change_record(self, {"Pending": None}, EndpointStatus="InService", FailureReason=None)
 
     def _delete(self, record: Record) -> None:
         """End the fleets, and delete the record with its tags."""
-        traffic = self._hosting.traffic.pop(self.key, None)
-        if traffic:
+        if traffic := self._hosting.traffic.pop(self.key, None):
             end_fleets(traffic)
 
         def delete() -> None:
@@ -200,24 +94,19 @@ class EndpointWork(Work):
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:
-            self._start_fleets(traffic, record.internal["Deployment"])
+            start_fleets(self, traffic.fleets, record.internal["Deployment"]["Variants"])
         except JobStopped:
             raise
         except Exception as error:
             del self._hosting.traffic[self.key]
-            if not pending:
-                self._roll_back(None, traffic, error)
-                return
             end_fleets(traffic)
-            self._deploy(record)
-            return
+            if not pending:
+                self.fail(reason_of(error))
+                return
         if pending:
             self._update(record)
         else:
-            self._change(EndpointStatus="InService")
-
-    def _change(self, internal: Record | None = None, /, **members: Any) -> None:
-        self.persist(partial(self.store.update, KIND, self.key, internal, LastModifiedTime=now(), **members))
+            change_record(self, EndpointStatus="InService")
 
 
 def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
@@ -235,15 +124,3 @@ def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None
     status = "Updating" if pending else "SystemUpdating"
     members = {"EndpointStatus": status, "FailureReason": reason, "LastModifiedTime": now()}
     store.update(KIND, name, {"Pending": pending, "Retiring": 0}, **members)
-
-
-def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
-    """Scale the fleet of each variant to the variant's number of instances. fleets: by variant name."""
-    for variant in variants:
-        fleets[variant["VariantName"]].scale(variant["Count"])
-
-
-def end_fleets(traffic: Traffic) -> None:
-    """End all fleets after the invocations in progress have completed."""
-    for share in traffic.shares:
-        share.fleet.end()

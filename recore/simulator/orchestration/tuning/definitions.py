@@ -14,7 +14,8 @@ from recore.simulator.state.records import Record
 
 MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
 MAX_RESOURCE = 20_000  # the limit for Hyperband's MaxResource
-EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # hyperparameters that can replace MaxResource
+# hyperparameters that can replace MaxResource
+EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
 # members of a definition that HyperParameterTuningJobConfig can have instead, under another name
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
@@ -80,10 +81,11 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
     least, most = settings.get("MinResource", 1), settings.get("MaxResource")
     if most is None:
-        values = [definition.settings[name].strip('"') for name in EPOCHS if name in definition.settings]
+        values = [definition.settings[name].strip('"') for name in EPOCH_HYPERPARAMETERS if name in definition.settings]
         numbers = [int(value) for value in values if regex.fullmatch("[0-9]{1,9}", value)]
         if not numbers:
-            advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
+            names = ", ".join(EPOCH_HYPERPARAMETERS)
+            advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {names}"
             raise ValidationException(f"HyperbandStrategyConfig: {advice}")
         most = numbers[0]
     if not least <= most <= MAX_RESOURCE:

@@ -96,12 +96,12 @@ def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | No
 def counters(trials: list[Trial]) -> Record:
     """Return the TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
     created_trials = [trial for trial in trials if trial.job]
-    statuses = Counter(_status_counter(trial) for trial in created_trials)
-    objectives = Counter(trial.objective_status for trial in created_trials)
+    status_counts = Counter(_status_counter(trial) for trial in created_trials)
+    objective_counts = Counter(trial.objective_status for trial in created_trials)
     names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
     return {
-        "TrainingJobStatusCounters": {name: statuses[name] for name in names},
-        "ObjectiveStatusCounters": {name: objectives[name] for name in ("Succeeded", "Pending", "Failed")},
+        "TrainingJobStatusCounters": {name: status_counts[name] for name in names},
+        "ObjectiveStatusCounters": {name: objective_counts[name] for name in ("Succeeded", "Pending", "Failed")},
     }
 
 

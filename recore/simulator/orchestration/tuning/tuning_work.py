@@ -14,7 +14,7 @@ from recore.simulator.orchestration.tuning.completion import is_complete, is_wor
 from recore.simulator.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
 from recore.simulator.orchestration.tuning.ranges import Range
 from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
-from recore.simulator.orchestration.tuning.warm_start import TUNING, warm_start
+from recore.simulator.orchestration.tuning.warm_start import TUNING_JOB, warm_start
 from recore.simulator.state.records import Record, StoredRecord, now
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class TuningWork(Work):
     """The work of one tuning job."""
 
     def run(self) -> None:
-        record = self.store.get(TUNING, self.key)
+        record = self.store.get(TUNING_JOB, self.key)
         if record is None:
             return
         self._prepare(record)
@@ -138,8 +138,8 @@ class TuningWork(Work):
 
     def _ending(self) -> tuple[str, str | None] | None:
         """Return the tuning job's final status, with the reason if it has failed, or None if it continues."""
-        record: Record = self.store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
-        if record.get(f"{TUNING}Status") == "Stopping":
+        record: Record = self.store.get(TUNING_JOB, self._record[f"{TUNING_JOB}Name"]) or {}
+        if record.get(f"{TUNING_JOB}Status") == "Stopping":
             return "Stopped", None
         if self._failure:
             return "Failed", self._failure
@@ -213,11 +213,11 @@ class TuningWork(Work):
 
     def _add_trial(self, index: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
         """Record a trial before its training job exists."""
-        definition, tuning = self._definitions[index], self._record[f"{TUNING}Name"]
+        definition, tuning = self._definitions[index], self._record[f"{TUNING_JOB}Name"]
         record: dict[str, Any] = {
             "TrainingJobName": f"{tuning}-{len(self._trials) + 1:03}-{uuid.uuid4().hex[:8]}",
-            f"{TUNING}Name": tuning,
-            f"{TUNING}Arn": self._record[f"{TUNING}Arn"],
+            f"{TUNING_JOB}Name": tuning,
+            f"{TUNING_JOB}Arn": self._record[f"{TUNING_JOB}Arn"],
             "TuningId": self._record.internal["TuningId"],
             "DefinitionName": definition.name,
             "MetricName": definition.metric,
@@ -232,7 +232,7 @@ class TuningWork(Work):
         """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
             self.platform.observed_metrics.setdefault(trial.name, [])
-        tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
+        tags: Record = self.store.get("Tags", self._record[f"{TUNING_JOB}Arn"]) or {}
         request = self._definitions[trial.index].job_request(trial.name, trial.record["Values"]) | tags
         try:
             send(self.platform, "CreateTrainingJob", request)
@@ -246,15 +246,15 @@ class TuningWork(Work):
         """Record the end of the tuning job. Its status becomes Stopped if it was Stopping."""
 
         def end(record: Record) -> Record:
-            stopping, time = record[f"{TUNING}Status"] == "Stopping", now()
+            stopping, time = record[f"{TUNING_JOB}Status"] == "Stopping", now()
             return record | {
-                f"{TUNING}Status": "Stopped" if stopping else status,
+                f"{TUNING_JOB}Status": "Stopped" if stopping else status,
                 "FailureReason": None if stopping or reason is None else reason[:1024],
                 "HyperParameterTuningEndTime": time,
                 "LastModifiedTime": time,
             }
 
-        self.store.change(TUNING, self.key, end)
+        self.store.change(TUNING_JOB, self.key, end)
 
 
 def _failure_reason(ended_trials: Sequence[Trial], metric: str) -> str:

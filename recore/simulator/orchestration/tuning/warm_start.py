@@ -10,7 +10,7 @@ from recore.simulator.state.records import Record, Store, StoredRecord
 if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
 
-TUNING = "HyperParameterTuningJob"
+TUNING_JOB = "HyperParameterTuningJob"
 IDENTICAL = "IdenticalDataAndAlgorithm"
 TRANSFERRED_JOBS = 3  # the number of each parent's best jobs whose values TransferLearning tries first
 
@@ -19,7 +19,8 @@ def check_warm_start(store: Store, record: Record) -> None:
     """Raise ServiceError if a request names parents that its tuning job cannot start from."""
     if "WarmStartConfig" not in record:
         return
-    names = [parent.get(f"{TUNING}Name", "") for parent in record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]]
+    parents = record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]
+    names = [parent.get(f"{TUNING_JOB}Name", "") for parent in parents]
     if len(set(names)) < len(names):
         raise _refusal("a parent is listed twice")
     if (strategy := record["HyperParameterTuningJobConfig"]["Strategy"]) not in ("Bayesian", "Random"):
@@ -28,11 +29,11 @@ def check_warm_start(store: Store, record: Record) -> None:
     if len(definitions) > 1:
         raise _refusal("warm start is not simulated with several TrainingJobDefinitions")
     for name in names:
-        parent = store.get(TUNING, name)
+        parent = store.get(TUNING_JOB, name)
         if parent is None:
             raise _refusal(f"could not find hyper parameter tuning job '{name}'")
-        if parent[f"{TUNING}Status"] in ("InProgress", "Stopping"):
-            raise _refusal(f"'{name}' is in status {parent[f'{TUNING}Status']}; wait until it has ended")
+        if parent[f"{TUNING_JOB}Status"] in ("InProgress", "Stopping"):
+            raise _refusal(f"'{name}' is in status {parent[f'{TUNING_JOB}Status']}; wait until it has ended")
         identical = record["WarmStartConfig"]["WarmStartType"] == IDENTICAL
         if problem := _difference(definitions[0], read_definitions(parent), identical):
             raise _refusal(f"'{name}' {problem}")
@@ -68,7 +69,7 @@ def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
 def _parents(store: Store, record: Record) -> list[StoredRecord]:
     """Return the parents that have not been deleted."""
     parents = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
-    records = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in parents]
+    records = [store.get(TUNING_JOB, parent[f"{TUNING_JOB}Name"]) for parent in parents]
     return [parent for parent in records if parent]
 
 
@@ -78,11 +79,11 @@ def _settings(trial: Trial) -> dict[str, str]:
     return settings
 
 
-def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
-    """Return why a tuning job cannot start from a parent, or None if it can. parents: the parent's own definitions."""
-    if len(parents) > 1:
+def _difference(definition: Definition, parent_definitions: list[Definition], identical: bool) -> str | None:
+    """Return why a tuning job cannot start from the parent with these definitions, or None if it can."""
+    if len(parent_definitions) > 1:
         return "has several TrainingJobDefinitions, for which warm start is not simulated"
-    [parent] = parents
+    [parent] = parent_definitions
     if (parent.metric, parent.maximize) != (definition.metric, definition.maximize):
         return "has a different objective; a warm start requires the same MetricName and Type"
     if not identical:

@@ -94,7 +94,7 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
         if name in ("_kfold", "_num_cv_round"):
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel named validation")
         if name == "silent" and not is_before(1, 2):
-            raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
+            raise UserError("the hyperparameter silent was removed in version 1.2 of the image; use verbosity instead")
         if name not in HYPERPARAMETERS:
             raise UserError(
                 f"unknown hyperparameter {name}: valid hyperparameters are {', '.join(sorted(HYPERPARAMETERS))}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recore.failures.text import plain, printable
+from recore.text import plain, printable
 
 
 @pytest.mark.parametrize(

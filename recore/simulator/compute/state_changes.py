@@ -5,7 +5,7 @@ import logging
 import threading
 from collections import deque
 
-from recore.simulator.compute.endpoints.periodic import PeriodicDelivery
+from recore.simulator.compute.periodic import PeriodicDelivery
 from recore.simulator.compute.platform import Platform
 from recore.simulator.state.records import Record
 

@@ -12,8 +12,7 @@ from recore.simulator.protocol.account import REGION
 
 def simulator_session() -> boto3.Session:
     """Return a session with the simulator's region and credentials."""
-    session = simulator_botocore_session()
-    return boto3.Session("simulator", "simulator", region_name=REGION, botocore_session=session)
+    return boto3.Session("simulator", "simulator", region_name=REGION, botocore_session=simulator_botocore_session())
 
 
 def simulator_botocore_session() -> botocore.session.Session:
