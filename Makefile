@@ -165,7 +165,7 @@ $(READY_DEV): $(REQUIREMENTS) requirements/docker.txt requirements/dev.txt
 
 $(READY_DOCKER): requirements/docker.txt | $(READY)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/docker.txt
+	@$(PYTHON312) -m recore.installing $(VENV) requirements/docker.txt
 	@touch $@
 
 setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore

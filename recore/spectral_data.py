@@ -12,9 +12,9 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from recore.data_header import read_header
-from recore.failures import plain
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
+from recore.text import plain
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # numbers of rows

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
 from recore.evaluation import Step
-from recore.failures import UNKNOWN_REASON, find_hint, look_at, plain
+from recore.failures import UNKNOWN_REASON, find_hint, look_at
+from recore.text import plain
 
 INSTALLING = "requirements.txt "  # in the reason of a job whose packages could not be installed
 MISSING = re.compile(r"No module named '([\w.]+)'")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recore.check.rule import Finding, Level, Place
-from recore.failures import plain
+from recore.text import plain
 
 SHOWN = 20  # findings of one rule
 

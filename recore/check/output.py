@@ -9,7 +9,7 @@ from pathlib import Path
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation import read_submission
-from recore.failures import plain
+from recore.text import plain
 
 WIDEST = 1000  # characters of a message
 
@@ -143,12 +143,12 @@ def _summary(results: Sequence[RuleResult]) -> str:
     counts, not_run = _counts(results), sum(1 for result in results if result.not_run)
     run = _number(len(results) - not_run, "rule")
     if not counts and not not_run:
-        return f"no findings by {run}"
+        return f"no findings from {run}"
     parts = [_number(counts[level], level.value) for level in (Level.ERROR, Level.WARNING)]
     if counts[Level.NOTE]:
         parts.append(_number(counts[Level.NOTE], Level.NOTE.value))
     ending = f"; {_number(not_run, 'rule')} not run" if not_run else ""
-    return f"{', '.join(parts[:-1])} and {parts[-1]} by {run}{ending}"
+    return f"{', '.join(parts[:-1])} and {parts[-1]} from {run}{ending}"
 
 
 def _number(count: int, noun: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from recore.check.left_by_jobs import Answer
-from recore.failures import plain
 from recore.listing import count
+from recore.text import plain
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -1,4 +1,4 @@
-"""The command line: every command is parsed here, calls a room, and prints."""
+"""The command line: every command is parsed here, calls a package, and prints."""
 
 import contextlib
 import os
@@ -21,8 +21,8 @@ from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.simulate import simulate
 from recore.distribution import PROGRAM, setup_command
-from recore.failures import plain
 from recore.places import PlaceError
+from recore.text import plain
 
 
 class OneLineError(click.ClickException):

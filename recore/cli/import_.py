@@ -10,8 +10,8 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import show_work
-from recore.failures import plain
 from recore.listing import count
+from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.dataset import ImportResult

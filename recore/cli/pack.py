@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FILE
-from recore.failures import plain
+from recore.text import plain
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from recore.cli.common import FILE, FOLDER
 from recore.cli.progress import show_work
-from recore.failures import plain
+from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.report import Page

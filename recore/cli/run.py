@@ -12,8 +12,8 @@ import click
 from recore import interrupts
 from recore.cli.common import FILE, ISOLATION, show_line
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.failures import plain
 from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
+from recore.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

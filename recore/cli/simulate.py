@@ -44,12 +44,14 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
 
     from recore.places import ROLE_ARN, make_simulator
 
-    reachable = network == "simulator"
-    simulator = make_simulator(engine=engine, isolation=isolation, port=port, state=state, jobs_can_call=reachable)
+    can_call = network == "simulator"
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
     handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
-    with handled, simulator:
+    with (
+        handled,
+        make_simulator(engine=engine, isolation=isolation, port=port, state=state, jobs_can_call=can_call) as simulator,
+    ):
         if stopped.is_set():  # before it was ready
             raise KeyboardInterrupt
         if as_json:
@@ -59,7 +61,7 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
                 click.echo(f"export {name}={shlex.quote(value)}")
         isolation = "nothing is enforced"
         if simulator.isolation_enforced:
-            reached = "and can call this simulator" if reachable else "without network"
+            reached = "and can call this simulator" if can_call else "without network"
             isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
         click.echo(f"simulate: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
         click.echo(

@@ -77,7 +77,7 @@ def _run(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, 
     The name is empty if none exists. The output is None if the program failed or took too long.
     """
     name = next(filter(shutil.which, names), "")
-    command = [name, *arguments]
+    command = [name, *arguments]  # an empty name raises an OSError
     try:
         process = subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from recore.distribution import PROGRAM
 from recore.evaluation.record import Record, read_record
 from recore.evaluation.scores import JUDGES
-from recore.failures import plain
+from recore.text import plain
 
 if TYPE_CHECKING:
     from rich.table import Table

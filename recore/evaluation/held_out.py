@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from recore.data_header import read_header
 from recore.evaluation.submission import UNREADABLE
-from recore.failures import plain
+from recore.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,8 @@ from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.step import Step
-from recore.failures import explain_failure, plain
+from recore.failures import explain_failure
+from recore.text import plain
 
 
 def run_and_keep(

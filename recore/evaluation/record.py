@@ -22,8 +22,8 @@ from recore.distribution import PROGRAM
 from recore.evaluation.requests import ENVIRONMENT
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.evaluation.step import Step
-from recore.failures import plain
 from recore.places import OpenPlace
+from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.evaluation.four_steps import EvaluationRun

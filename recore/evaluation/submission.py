@@ -289,7 +289,7 @@ def check_target(submission: Path, target: Path) -> None:
     the file, or if the file would be a part of the next archive.
     """
     if submission.is_file():
-        raise ValueError(f"{submission}: this is a file, not a submission's folder; an archive is already packed")
+        raise ValueError(f"{submission}: this is a file, not a submission folder; an archive is already packed")
     if not submission.is_dir():
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():

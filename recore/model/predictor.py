@@ -61,7 +61,8 @@ class ModelPredictor(S3Access):
         metadata = self.metadata()
         results = list(self.batch_result(data))
         if len(results) != len(data):
-            raise ServerError(f"batch_result() must return one result per datum, not {len(results)} for {len(data)}")
+            numbers = f"for {len(data)} it returned {len(results)}"
+            raise ServerError(f"batch_result() must return one result per datum; {numbers}")
         predictions = [{"metadata": metadata, "result": result} for result in results]
         for datum, prediction in zip(data, predictions, strict=True):
             self._record(datum, prediction)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recore import interrupts
 from recore.distribution import TEMPLATE
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from recore.simulator.server import Simulator
 
 
-def make_simulator(*, engine: str, isolation: str, **options: Any) -> "Simulator":
-    """A simulator, which runs while its context is open. options: the others of `Simulator`."""
+def make_simulator(
+    *, engine: str, isolation: str, port: int = 0, state: Path | None = None, jobs_can_call: bool = False
+) -> "Simulator":
+    """A simulator, which runs while its context is open. The parameters are those of `Simulator`."""
     from recore.simulator.server import Simulator
 
-    return Simulator(engine=engine, isolation=isolation, **options)
+    return Simulator(port, isolation, state, engine, jobs_can_call)
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with docker_client() as client:
             build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
-    simulator = make_simulator(engine=settings.engine, isolation=settings.isolation)
+    simulator = make_simulator(engine=settings.engine, isolation=settings.isolation)  # its import can be interrupted
     with interrupts.deferred_at_both_ends(lambda: simulator):
         isolation = simulator.isolation.name
         if not simulator.isolation_enforced:

@@ -33,7 +33,7 @@ def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
     finding, fix, *_, summary = result.stdout.splitlines()
     assert finding.startswith(f"{folder}/train.py:6: RC202 error: mdl.py is imported, but not uploaded")
     assert fix == '    fix: add "mdl" to py_modules of setup.py'
-    assert summary.startswith("check: 1 error and 0 warnings by ")
+    assert summary.startswith("check: 1 error and 0 warnings from ")
     assert result.stderr == ""
 
 
@@ -101,7 +101,7 @@ def test_ignored_rules_are_neither_shown_nor_counted(tmp_path: Path) -> None:
     folder = make_flawed("modules-uploaded", tmp_path / "mine")
     result = run_check(folder, "--source-only", "--ignore", "rc202,RC12")
     assert result.returncode == 0
-    assert result.stdout.startswith("check: no findings by ")
+    assert result.stdout.startswith("check: no findings from ")
 
 
 def test_a_built_archive_is_checked(tmp_path: Path) -> None:

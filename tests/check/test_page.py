@@ -38,4 +38,4 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> N
         timeout=120,
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("check: no findings by ")
+    assert result.stdout.startswith("check: no findings from ")

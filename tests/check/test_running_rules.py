@@ -87,7 +87,7 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOR_HOST)
-def test_a_submissions_outside_accesses_are_reported_to_a_host(
+def test_what_a_submission_accesses_outside_its_job_is_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
@@ -102,7 +102,7 @@ def test_a_submissions_outside_accesses_are_reported_to_a_host(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("submission", [SUBMISSIONS / "sound", ROOT], ids=["sound", "template"])
-def test_a_submission_without_outside_accesses_has_nothing_to_report(
+def test_nothing_is_reported_about_a_submission_that_stays_inside_its_job(
     submission: Path, simulator: Simulator, sample: Path
 ) -> None:
     assert check(simulator, submission, sample / "public/public.csv.gz", HOST_RULES) == {}

@@ -55,7 +55,7 @@ def echo(listener: socket.socket) -> Iterator[None]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-CALL = """
+CLIENT_SCRIPT = """
 import socket, sys
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
     connection.sendall(b"x" * 1_000_000)
@@ -71,7 +71,8 @@ def test_data_is_forwarded_from_a_port_to_a_socket_and_back(socket_path: str) ->
     listener.listen()
     port = free_port()
     with echo(listener):
-        output, errors = start_bridge(port, socket_path, sys.executable, "-c", CALL, port).communicate(timeout=60)
+        bridge = start_bridge(port, socket_path, sys.executable, "-c", CLIENT_SCRIPT, port)
+        output, errors = bridge.communicate(timeout=60)
     assert (output, errors) == ("1000000\n", "")
 
 

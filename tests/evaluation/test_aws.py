@@ -1,4 +1,4 @@
-"""`--engine aws` sends the same requests as a sandboxed run. The tests record them on their way to a simulator.
+"""`--engine aws` sends the same requests as a run in local processes. The tests record them on the way to a simulator.
 
 Nothing runs on AWS here. botocore's service model determines what a request may contain.
 """
@@ -45,13 +45,13 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return three runs: in a sandbox, with options for AWS, and with these options and --keep on public data only."""
+    """Return three runs: without options for AWS, with them, and with them and --keep but only public data."""
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
     aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]
     aws += ["--processing-instances", "ml.c5.xlarge", "--transform-instances", "ml.m5.2xlarge"]
-    options = {"sandboxed": private, "aws": [*aws, *private], "kept": [*aws, "--keep"]}
+    options = {"local": private, "aws": [*aws, *private], "kept": [*aws, "--keep"]}
     return {
         name: run_and_record(simulator, [*command, *more, "--out", str(folder / name)])
         for name, more in options.items()
@@ -86,7 +86,7 @@ def test_the_sandbox_and_aws_produce_the_same_scores(sessions: dict[str, Session
 
 
 def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
-    assert comparable_requests(sessions["sandboxed"]) == comparable_requests(sessions["aws"])
+    assert comparable_requests(sessions["local"]) == comparable_requests(sessions["aws"])
 
 
 def comparable_requests(session: Session) -> set[str]:

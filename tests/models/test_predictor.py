@@ -99,7 +99,7 @@ def test_batch_result_must_return_one_result_for_each_datum(make_env: MakeEnv) -
         def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
             return [1]
 
-    with pytest.raises(ServerError, match=r"batch_result\(\) must return one result per datum, not 1 for 2"):
+    with pytest.raises(ServerError, match=r"batch_result\(\) must return one result per datum; for 2 it returned 1"):
         ShortPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
 
 

@@ -95,7 +95,7 @@ def test_predictions_of_one_target_have_one_dimension(data) -> None:
         assert model.fit(inputs, targets["all"]).predict(inputs).shape == (40,)
 
 
-def test_a_target_that_cannot_be_fitted_is_named(data) -> None:
+def test_a_target_that_cannot_be_fitted_is_named_in_the_error(data) -> None:
     inputs, targets = data
     few_targets = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
     with pytest.raises(ValueError, match="n_components") as raised:

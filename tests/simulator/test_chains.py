@@ -96,7 +96,7 @@ def test_the_failing_container_is_named_with_its_traceback(any_client: Client) -
     job, _ = transform(any_client, create_model(any_client, *containers), {"a": "1,2\n"}, **CSV, **NO_RETRIES)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
-    assert reason.startswith("ClientError: The server of scale failed to handle a request: status 500: ")
+    assert reason.startswith("ClientError: The server of container 'scale' failed to handle a request: status 500: ")
     assert "ArithmeticError: these numbers cannot be divided\nTraceback (most recent call last)" in reason
     assert 'raise ArithmeticError("these numbers cannot be divided")' in output(
         any_client, "TransformJob", job["TransformJobName"]
@@ -112,7 +112,10 @@ def test_all_containers_share_one_time_limit(client: Client) -> None:
     limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV, **limit)
     reason = "the server did not respond within 10 s"
-    assert job["FailureReason"] == f"ClientError: The server of container-2 failed to handle a request: {reason}"
+    assert (
+        job["FailureReason"]
+        == f"ClientError: The server of container 'container-2' failed to handle a request: {reason}"
+    )
 
 
 # A replacement for the container's server that responds to each request with the request's body and headers.
@@ -180,7 +183,7 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
             list(iter(lambda: running_chain.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
         assert caught.value.container == "container-2"
         wait_until(lambda: running_chain.failure() is not None)
-        assert str(running_chain.failure()).startswith("AlgorithmError: The server of container-2 failed")
+        assert str(running_chain.failure()).startswith("AlgorithmError: The server of container 'container-2' failed")
 
 
 @pytest.mark.parametrize("server_ends", [False, True])
@@ -208,9 +211,8 @@ def test_a_container_whose_model_does_not_load_is_named(client: Client, position
     scripts = [reporting_script(name) for name in ("one", "two", "three")]
     scripts[position] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV)
-    expected = (
-        f"AlgorithmError: The server of container-{position + 1} ended before it was ready: the model did not load:"
-    )
+    server = f"The server of container 'container-{position + 1}'"
+    expected = f"AlgorithmError: {server} ended before it was ready: the model did not load:"
     assert job["FailureReason"].startswith(expected)
     assert "no weights here" in job["FailureReason"]
 
@@ -222,7 +224,7 @@ def test_an_accept_header_that_the_last_container_refuses_fails_the_job(client: 
     job, _ = transform(
         client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **NO_RETRIES
     )
-    expected = "ClientError: The server of container-2 failed to handle a request: status 500"
+    expected = "ClientError: The server of container 'container-2' failed to handle a request: status 500"
     assert job["FailureReason"].startswith(expected)
     assert "Content type image/png is not supported" in job["FailureReason"]
 
@@ -335,7 +337,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     ) == [b"1"]
     job, _ = transform(client, create_model(client, holding_script(400), holding_script(600)), {"a": "1"}, **csv_input)
     assert job["FailureReason"] == (
-        "AlgorithmError: The server of container-2 needed more memory than its instance type has"
+        "AlgorithmError: The server of container 'container-2' needed more memory than its instance type has"
     )
 
 
@@ -394,7 +396,7 @@ def test_a_failing_container_called_primary_is_named(client: Client) -> None:
         container(client, FAILING_SCRIPT, ContainerHostname="primary"),
     ]
     job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **NO_RETRIES)
-    expected = "ClientError: The server of primary failed to handle a request: status 500: "
+    expected = "ClientError: The server of container 'primary' failed to handle a request: status 500: "
     assert job["FailureReason"].startswith(expected)
 
 

@@ -46,12 +46,12 @@ def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
-def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int, dict[str, str], bytes]:
+def exchange(port: int, *parts: bytes, shutdown_write: bool = False) -> tuple[int, dict[str, str], bytes]:
     """Send the parts of a request and return the status, headers and body of the first response."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)
-        if close_sending:
+        if shutdown_write:
             connection.shutdown(socket.SHUT_WR)
         return read_response(connection)
 
@@ -86,7 +86,7 @@ def test_an_upload_cut_off_inside_a_chunk_is_not_stored() -> None:
     ],
 )
 def test_a_request_that_ends_too_early_is_refused(client: Client, request_bytes: bytes) -> None:
-    status, headers, body = exchange(client.simulator.port, request_bytes, close_sending=True)
+    status, headers, body = exchange(client.simulator.port, request_bytes, shutdown_write=True)
     assert (status, headers["Connection"]) == (400, "close")
     assert json.loads(body)["message"] == "The request ended before it was complete"
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import botocore.exceptions
 import pytest
+from support.documented_tables import assert_documented
 
 from recore.simulator.compute.ineffective import ineffective_table
 from recore.simulator.protocol.errors import ServiceError
@@ -24,7 +25,6 @@ from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.tuning import TuningJobs
 from recore.simulator.server import Simulator
 from recore.simulator.state.records import Record, Store
-from tests.support.documented_tables import assert_documented
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MEMBERS = {

@@ -254,7 +254,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_best_model_from_all_kinds_of_ranges_can_be_deployed(
+def test_the_best_model_from_every_kind_of_range_can_be_deployed(
     tuning: Tuning, client: Client, endpoints: Endpoints
 ) -> None:
     """A Bayesian search tunes a scikit-learn script; the deployed model has the best job's hyperparameters."""

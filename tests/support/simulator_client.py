@@ -1,4 +1,4 @@
-"""boto3 clients of a simulator, and functions that run a job."""
+"""boto3 clients for a simulator, and functions that run jobs."""
 
 import io
 import itertools

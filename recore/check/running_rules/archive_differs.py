@@ -16,7 +16,8 @@ from fnmatch import fnmatch
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
-from recore.failures import last_error, plain, read_end
+from recore.failures import last_error, read_end
+from recore.text import plain
 
 FIX = "List all modules by name in py_modules of setup.py, and all other files in MANIFEST.in"
 SHOWN = 5

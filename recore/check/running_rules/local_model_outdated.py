@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Level, Place, rule
-from recore.failures import plain
+from recore.text import plain
 
 FIX = "Run `python train.py` again, or remove the model/ folder"
 VERSION = "InconsistentVersionWarning"  # of scikit-learn, which prints it with both versions

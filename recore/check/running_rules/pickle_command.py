@@ -12,7 +12,7 @@ from recore.check.experiments import Experiments
 from recore.check.pickles import read_pickles, short
 from recore.check.places import place_of
 from recore.check.rule import Finding, rule
-from recore.failures import plain
+from recore.text import plain
 
 MODULES = frozenset(
     "os posix nt subprocess pty sys shutil socket runpy importlib imp ctypes code codeop commands webbrowser pdb "

@@ -15,7 +15,7 @@ from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS, read_pickles
 from recore.check.places import place_of
 from recore.check.rule import Finding, Level, rule
-from recore.failures import plain
+from recore.text import plain
 
 FIX = "Use pickle, and define functions and classes at the top level of a module that setup.py names"
 

@@ -14,7 +14,7 @@ from recore.check.experiments import Experiments
 from recore.check.pickles import read_pickles
 from recore.check.places import definition_of
 from recore.check.rule import Finding, rule
-from recore.failures import plain
+from recore.text import plain
 
 FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
 

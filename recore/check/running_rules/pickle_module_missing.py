@@ -13,7 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS, read_pickles
 from recore.check.rule import Finding, Place, rule
-from recore.failures import plain
+from recore.text import plain
 
 FIX = "Name the module in py_modules of setup.py, or its package in requirements.txt"
 

@@ -15,7 +15,7 @@ from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, read_predictions
 from recore.check.rule import Finding, rule
-from recore.failures import plain
+from recore.text import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
 

@@ -13,7 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
 from recore.check.places import place_of
 from recore.check.rule import Finding, Place, rule
-from recore.failures import plain
+from recore.text import plain
 
 FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
 

@@ -10,7 +10,7 @@ import click
 
 from recore.cli.common import FILE, name_program
 from recore.cli.progress import progress_bar
-from recore.failures import plain
+from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.ml2p import Project

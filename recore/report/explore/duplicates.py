@@ -117,13 +117,13 @@ def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.
     spectra, ids = [], []
     for name, data, binned in files:
         spectra.append(snv(data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
-        ids.append(data.ids.iloc[binned.rows].assign(file=name))
+        ids.append(data.ids[["index", HOLE]].iloc[binned.rows].assign(file=name))
     return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
     """For each row the pair with its nearest row."""
-    both = pd.concat([pairs.rename(columns={f"row_{end}": "row"}) for end in (1, 2)])
+    both = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
     return both.sort_values("distance", kind="stable").drop_duplicates("row")
 
 

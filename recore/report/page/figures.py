@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
-from recore.failures import plain
 from recore.listing import count
 from recore.report.page.looks import DIVERGING, numbered_line
 from recore.spectral_data import Floats
+from recore.text import plain
 
 SHOWN_POINTS = 3000  # of a scatter plot; more would be slow in a browser
 DRAWN_HOLES = 150  # at most in a figure of all holes

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from recore.evaluation import JUDGES, SCORES, Record, read_runs
-from recore.failures import plain
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
@@ -20,6 +19,7 @@ from recore.report.page.figures import (
 )
 from recore.report.page.looks import ABOVE, GREEN, GREY, VERMILION, patterned
 from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
+from recore.text import plain
 
 DRAWN_RUNS = 500  # the latest
 SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits

@@ -12,7 +12,6 @@ import pandas as pd
 
 from recore.data_header import read_header
 from recore.evaluation import HELD_OUT, Record
-from recore.failures import plain
 from recore.listing import count
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.page.figures import every_kth, short_name
@@ -20,6 +19,7 @@ from recore.report.page.looks import BLUE, VERMILION
 from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
+from recore.text import plain
 from recore.validation import DEFINITIONS, errors_table, paired_values
 
 MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from recore.evaluation import SCORES, SIDES, Record, read_record
-from recore.failures import plain
 from recore.report.page.content import Page, by_level
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
+from recore.text import plain
 
 REPORT_NAME = "report.html"  # in the run's folder
 

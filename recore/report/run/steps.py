@@ -4,10 +4,11 @@ import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import Record, Step
-from recore.failures import UNKNOWN_REASON, last_lines, look_at, plain
+from recore.failures import UNKNOWN_REASON, last_lines, look_at
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import add_bars, new_figure
 from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patterned
+from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
 LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour

@@ -106,7 +106,10 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, or None if there is no object. Adds a large object's file to `written_files`."""
+        """Return an object's row, or None if there is no object.
+
+        A large object is written to a new file, whose name is added to `written_files`. Raises OSError if that fails.
+        """
         result = _read(bucket, key)
         if result is None:
             return None

@@ -50,7 +50,7 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
     if not names or not all(isinstance(name, str) and name for name in names):
         raise JobFailed(f"ClientError: The manifest '{uri}' must list the names of objects after its prefix")
     if outside_names := [name for name in names if ".." in name.split("/")]:
-        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside_names[0]}'; a name must not contain '..'")
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside_names[0]}': '..' cannot be part of a name")
     # two objects with the same name would have the same output
     if repeated_names := [name for name, occurrences in Counter(names).items() if occurrences > 1]:
         raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated_names[0]}' more than once")

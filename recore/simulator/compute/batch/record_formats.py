@@ -67,8 +67,9 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
-    """Yield a row as a line of CSV, in parts. csv.writer would not quote a carriage return, although it ends a row.
+    """Yield a row as a line of CSV, in parts.
 
+    csv.writer would not quote a carriage return if lines end with a line feed, but readers would end the row there.
     A row's only cell is quoted if it is empty: an empty line would be a row without columns.
     """
     is_empty = False

@@ -11,7 +11,7 @@ SHARE_FORMAT = struct.Struct("q")  # an entry in the shared file: the number of 
 
 
 class MemoryUse:
-    """The memory that one command and the other commands of the instance use.
+    """The memory that one command and the other commands on its instance use.
 
     path: the file that is shared with the other commands' supervisors; None if there are no other commands. limit: the
     maximum number of bytes that all commands together may use; None for no limit. peak: the peak memory of all commands

@@ -128,7 +128,7 @@ class SupervisedProcess:
     def _read(self, events: IO[bytes]) -> bytes:
         """Read what the supervisor writes, until the supervisor ends.
 
-        Waiting for the end of the pipe is not enough: a job without a sandbox could keep it open, or write to it.
+        Waiting until the pipe is closed is not enough: a job without a sandbox could keep it open, or write to it.
         """
         line = b""
         for part in read_parts(events, self.poll, 0.2):

@@ -104,7 +104,7 @@ class UnixConnection(socket.socket):
         return not poll.poll(0)
 
     def exchange(self, head: bytes, body: bytes, deadline: Deadline, max_bytes: int) -> Response:
-        """Send a request and read its response. Raises NoResponse, or OSError.
+        """Send a request and read its response. Raises NoResponse or OSError.
 
         A server may respond and close the connection before it has read the whole request.
         """

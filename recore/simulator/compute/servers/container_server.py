@@ -217,7 +217,7 @@ class ContainerServer:
 
 def server_of(container: str) -> str:
     """Return how messages refer to a container's server. A model's only container has no name."""
-    return f"The server of {container}" if container else "The model's server"
+    return f"The server of container '{container}'" if container else "The model's server"
 
 
 def model_data(container: Record) -> tuple[str, bool]:

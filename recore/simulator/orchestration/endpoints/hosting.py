@@ -24,7 +24,7 @@ class Hosting:
     """
 
     def __init__(self, platform: Platform):
-        self.platform = platform
+        self._platform = platform
         self.traffic: dict[str, Traffic] = {}
         self.stages: dict[str, Stage] = {}
         self.to_restore: set[str] = set()
@@ -32,7 +32,7 @@ class Hosting:
     def make_traffic(self, name: str, deployment: Record) -> Traffic:
         """Return the traffic of a deployment. Its fleets have no instances yet."""
         capture, variants = deployment["DataCaptureConfig"], deployment["Variants"]
-        return Traffic([Share(Fleet(self.platform, name, variant, capture), variant["Weight"]) for variant in variants])
+        return Traffic([Share(Fleet(self._platform, name, each, capture), each["Weight"]) for each in variants])
 
 
 def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], deadline: float = math.inf) -> None:

@@ -16,7 +16,7 @@ MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
 MAX_RESOURCE = 20_000  # the limit for Hyperband's MaxResource
 # hyperparameters that can replace MaxResource
 EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
-OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
+OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
 # members of a definition that HyperParameterTuningJobConfig can have instead, under another name
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 UNSIMULATED_MEMBERS = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
@@ -114,7 +114,7 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
         ranges = tuple(read_ranges(range_lists))
     except ValueError as error:
         raise ValidationException(str(error)) from None
-    settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_SETTING: objective["MetricName"]}
+    settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_HYPERPARAMETER: objective["MetricName"]}
     _check_names(place, ranges, settings)
     _check_metrics(place, algorithm, objective["MetricName"])
     request = _base_request(place, item)
@@ -130,8 +130,8 @@ def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]
         limits = f"{MAX_RANGES} ranges and {MAX_HYPERPARAMETERS - 1} hyperparameters, including the static ones"
         raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have at most {limits}")
     for item in ranges:
-        if item.name == OBJECTIVE_SETTING:
-            raise ValidationException(f"{place}: {OBJECTIVE_SETTING} cannot have a range, because SageMaker sets it")
+        if item.name == OBJECTIVE_HYPERPARAMETER:
+            raise ValidationException(f"{place}: {item.name} cannot have a range, because SageMaker sets it")
         if item.name in settings:
             problem = f"{place}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one"
             raise ValidationException(problem)

@@ -25,7 +25,7 @@ ContentReader = Callable[[str], Any]  # returns the digests of the objects below
 class StepCache:
     """The cached results of one pipeline.
 
-    check: called regularly while contents are read. It must raise an exception to end the work.
+    check: called regularly while contents are read. It raises an exception to end the work.
     """
 
     def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):

@@ -122,7 +122,7 @@ class StepResource:
         return sorted(response[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
-        """Create a model package's group, unless the group exists."""
+        """Create the model package's group, unless it exists."""
         group, store = request.get("ModelPackageGroupName", ""), self._platform.store
         if group and not group.startswith("arn:") and store.get("ModelPackageGroup", group) is None:
             try:

@@ -97,7 +97,7 @@ class StepRunner:
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
     def was_interrupted(self, step: PipelineStep) -> bool:
-        """Return whether the step's job was interrupted by the end of an earlier simulator."""
+        """Return whether the step's job was in progress when an earlier simulator ended."""
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
