@@ -62,7 +62,7 @@ def test_the_time_limit_applies_to_output_uploads(any_client):
             break
     assert job["ProcessingJobStatus"] == "Stopped"
     assert (job["ProcessingEndTime"] - job["ProcessingStartTime"]).total_seconds() < seconds + 3
-    assert f"the MaxRuntimeInSeconds of {seconds}" in output(any_client, "ProcessingJob", name)
+    assert f"its MaxRuntimeInSeconds of {seconds}" in output(any_client, "ProcessingJob", name)
 
 
 @pytest.mark.timing
