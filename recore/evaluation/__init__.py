@@ -18,8 +18,11 @@ from recore.evaluation.submission import (
     MANIFEST,
     SubmissionFiles,
     check_target,
+    extend_archive,
     find_uploads,
+    pack_files,
     read_archive,
+    read_member,
     read_submission,
     write_archive,
 )

@@ -5,16 +5,14 @@ against the public assays, in a process on this machine.
 """
 
 import gzip
-import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recore.data_header import read_header
-from recore.evaluation.submission import UNREADABLE
+from recore.evaluation.submission import read_member
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -31,19 +29,13 @@ class NoHeldOutScoreError(Exception):
 def extract_held_out(model: Path, target: Path) -> None:
     """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError if there are none."""
     try:
-        with tarfile.open(model) as archive:
-            members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
-            member = next(members, None)
-            if member is None:
-                raise NoHeldOutScoreError(f"train.py did not write {NAME} beside the model")
-            if member.size > LARGEST:
-                raise NoHeldOutScoreError(f"{NAME} is larger than {LARGEST >> 30} GB")
-            content = archive.extractfile(member)
-            assert content is not None  # noqa: S101 - it is a regular file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.read())
-    except UNREADABLE as error:
+        content = read_member(model, NAME, LARGEST)
+    except ValueError as error:
         raise NoHeldOutScoreError(f"{NAME} could not be read: {plain(str(error))}") from None
+    if content is None:
+        raise NoHeldOutScoreError(f"train.py did not write {NAME} beside the model")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
 
 
 def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:

@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,10 +60,7 @@ class SubmissionFiles:
     @property
     def archive(self) -> bytes:
         """All files as a tar.gz, with the same bytes for the same files."""
-        packed = io.BytesIO()
-        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as tar:
-            self._add(tar, "")
-        return packed.getvalue()
+        return pack_files(self.files)
 
     @property
     def sha256(self) -> str:
@@ -72,37 +69,93 @@ class SubmissionFiles:
     def join(self, model: Path, target: Path) -> None:
         """Write a model.tar.gz with the submission's files under code/, where a server without network finds them.
 
-        The members are copied from archive to archive, never unpacked. Raises ValueError if the training job's
-        archive is invalid or contains no file.
+        Raises ValueError if the training job's archive is invalid or contains no file.
         """
-        try:
-            with tarfile.open(model) as trained, tarfile.open(target, "w:gz", compresslevel=1) as joined:
-                empty = True
-                for member in trained:
-                    if os.path.normpath(member.name).split("/")[0] == "code":
-                        continue
-                    if member.isfile():
-                        empty = False
-                        joined.addfile(member, trained.extractfile(member))
-                    elif (
-                        member.isdir()
-                        or (member.issym() and not os.path.isabs(member.linkname))
-                        or (member.islnk() and os.path.normpath(member.linkname).split("/")[0] != "code")
-                    ):
-                        joined.addfile(member)
-                self._add(joined, "code/")
-                while trained.fileobj and trained.fileobj.read(1 << 20):  # the checksum is at the end
-                    pass
-        except UNREADABLE as error:
-            raise ValueError(f"the training job's model.tar.gz could not be read: {error}") from None
-        if empty:
-            raise ValueError("the training job wrote no file to SM_MODEL_DIR, /opt/ml/model")
+        extend_archive(model, target, {f"code/{name}": content for name, content in self.files.items()})
 
-    def _add(self, tar: tarfile.TarFile, folder: str) -> None:
-        for name, content in sorted(self.files.items()):
-            member = tarfile.TarInfo(folder + name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+
+def extend_archive(
+    model: Path, target: Path, files: Mapping[str, bytes], moved: Mapping[str, str] | None = None
+) -> None:
+    """Write a model.tar.gz with more files, and with the same bytes for the same content.
+
+    Members are copied from archive to archive, never unpacked. moved: the new names of folders at the top. A file of
+    `files`, or the folder at the top that it is in, replaces what else the archive has of that name.
+
+    Raises ValueError if the archive is invalid or contains no file.
+    """
+    moved = moved or {}
+    replaced = {name.split("/")[0] for name in files} - moved.keys()
+    try:
+        with (
+            tarfile.open(model) as trained,
+            open(target, "wb") as file,
+            gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as joined,
+        ):
+            empty = True
+            for member in trained:
+                if os.path.normpath(member.name).split("/")[0] in replaced:
+                    continue
+                content = trained.extractfile(member) if member.isfile() else None
+                if member.isfile():
+                    empty = False
+                elif member.islnk():
+                    if os.path.normpath(member.linkname).split("/")[0] in replaced:
+                        continue
+                    member.linkname = _move(member.linkname, moved)
+                elif not (member.isdir() or (member.issym() and not os.path.isabs(member.linkname))):
+                    continue
+                member.name = _move(member.name, moved)
+                joined.addfile(member, content)
+            _add(joined, files)
+            while trained.fileobj and trained.fileobj.read(1 << 20):  # the checksum is at the end
+                pass
+    except UNREADABLE as error:
+        raise ValueError(f"the training job's model.tar.gz could not be read: {error}") from None
+    if empty:
+        raise ValueError("the training job wrote no file to SM_MODEL_DIR, /opt/ml/model")
+
+
+def _move(name: str, moved: Mapping[str, str]) -> str:
+    """The name of a member after the folder at its top was moved."""
+    top, slash, rest = os.path.normpath(name).partition("/")
+    return moved[top] + slash + rest if top in moved else name
+
+
+def read_member(archive: Path, name: str, largest: int = LARGEST) -> bytes | None:
+    """Return the content of a regular file in a tar.gz; None if it holds none of that name.
+
+    Raises ValueError if the archive is invalid or the file has more than `largest` bytes.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            members = (member for member in tar if os.path.normpath(member.name) == name and member.isreg())
+            member = next(members, None)
+            if member is None:
+                return None
+            if member.size > largest:
+                raise ValueError(f"it is larger than {largest >> 20} MB")
+            content = tar.extractfile(member)
+            assert content is not None  # noqa: S101 - it is a regular file
+            return content.read()
+    except UNREADABLE as error:
+        raise ValueError(f"{archive}: {name}: {error}") from None
+
+
+def pack_files(files: Mapping[str, bytes]) -> bytes:
+    """Return files as a tar.gz, with the same bytes for the same files."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as tar:
+        _add(tar, files)
+    return packed.getvalue()
+
+
+def _add(tar: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
+    for name, content in sorted(files.items()):
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
 
 
 def read_submission(path: Path) -> SubmissionFiles:
