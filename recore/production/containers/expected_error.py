@@ -1,0 +1,195 @@
+"""The expected error of a prediction and its 90 % interval, from the held-out predictions of a training.
+
+Split conformal prediction (Papadopoulos et al., "Inductive confidence machines for regression", ECML 2002): the errors
+of held-out predictions, whose assays are known, give the quantiles of the errors of new ones. The predictions are
+divided into bins, each with its own quantiles, because high assays have larger errors ("Mondrian" prediction: Vovk,
+Gammerman and Shafer, "Algorithmic Learning in a Random World", Springer 2005). Between the medians of the bins, the
+quantiles are interpolated.
+
+The method assumes that the rows are independent. Samples of one drill hole are alike, however, so its intervals cover
+too few assays of other holes (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
+models", JASA 2023). Therefore, the share of errors that the intervals leave out is reduced until intervals from some
+holes cover 90 % of the assays of the others.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+HOLE = "SiteID"  # the column with the drill hole
+COVERAGE = 0.9
+TAILS = np.linspace(0.05, 0, 26)  # shares of errors beyond each end of an interval; of independent rows the first
+FEWEST = 20  # rows; of fewer, the largest and the smallest error do not cover 90 %
+BIN_ROWS, MOST_BINS = 200, 5
+MOST_PARTS = 20  # into which the holes are divided
+
+Calibration = dict[str, Any]
+
+
+class CalibrationError(ValueError):
+    """A file cannot be used. The message is one line, which says why."""
+
+
+def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
+    """Return what expected_error() needs, which can be written as JSON.
+
+    held_out, assays: (rows, targets) in the targets' units, NaN where there is no value. holes: (rows,), the drill hole
+    of each row. names: of the targets. Result: for each target the range of its assays, null without any, and the
+    curves of its errors, null if fewer than 20 rows have both values.
+    """
+    known = np.isfinite(held_out) & np.isfinite(assays)
+    pairs = [(held_out[rows, place], assays[rows, place], holes[rows]) for place, rows in enumerate(known.T)]
+    tail = choose_tail(pairs)
+    targets = {}
+    for name, measured, (predicted, paired, _) in zip(names, assays.T, pairs, strict=True):
+        measured = measured[np.isfinite(measured)]
+        targets[name] = {
+            "range": [float(measured.min()), float(measured.max())] if len(measured) else None,
+            "curves": make_curves(predicted, paired, tail) if len(paired) >= FEWEST else None,
+        }
+    return {"coverage": COVERAGE, "tail": tail, "targets": targets}
+
+
+def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str]) -> Calibration:
+    """Return the calibration for a held_out.csv and the data file of the same rows. Raises CalibrationError."""
+    predicted = read_held_out(held_out, names)
+    assays, holes = read_assays(data_file, names)
+    if len(predicted) != len(assays):
+        raise CalibrationError(f"{held_out.name} has {len(predicted)} rows instead of {len(assays)}")
+    return calibrate(predicted, assays, holes, names)
+
+
+def expected_error(
+    calibration: Calibration, name: str, predicted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for predictions of a target (rows,) the expected error and both ends of the 90 % interval, (rows,) each.
+
+    The expected error is the root mean square error of similar held-out predictions. All are NaN where the prediction
+    is, and if the training had too few rows of the target.
+    """
+    curves = calibration["targets"][name]["curves"]
+    if curves is None:
+        nothing = np.full(len(predicted), np.nan)
+        return nothing, nothing, nothing
+    error, low, high = (
+        np.where(np.isnan(predicted), np.nan, np.interp(predicted, curves["predicted"], curves[curve]))
+        for curve in ("error", "low", "high")
+    )
+    return error, np.maximum(predicted + low, 0), np.maximum(predicted + high, 0)
+
+
+def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dict[str, list[float]]:
+    """Return the points of the curves of a target's errors over its predictions, one point for each bin.
+
+    tail: the share of errors beyond each end of an interval.
+    """
+    errors = measured - predicted
+    bins = split_bins(predicted)
+    quantiles = [conformal_quantiles(errors[rows], np.array([tail])) for rows in bins]
+    return {
+        "predicted": [float(np.median(predicted[rows])) for rows in bins],
+        "error": [float(np.sqrt(np.mean(errors[rows] ** 2))) for rows in bins],
+        "low": [float(low[0]) for low, _ in quantiles],
+        "high": [float(high[0]) for _, high in quantiles],
+    }
+
+
+def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of each bin, by rising median of the predictions.
+
+    Bins have equally many rows, but those with the same median, as many predictions are 0, are one bin.
+    """
+    count = min(max(len(predicted) // BIN_ROWS, 1), MOST_BINS)
+    bins: list[np.ndarray] = []
+    for rows in np.array_split(np.argsort(predicted, kind="stable"), count):
+        if bins and np.median(predicted[rows]) == np.median(predicted[bins[-1]]):
+            bins[-1] = np.concatenate([bins[-1], rows])
+        else:
+            bins.append(rows)
+    return bins
+
+
+def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and the upper quantile of errors (rows,) for each share (tails,) beyond them.
+
+    With n errors, a quantile is one of n + 1 equally probable places of a new error (Papadopoulos et al. 2002). Where
+    that would be beyond all errors, it is the smallest or the largest.
+    """
+    ordered, count = np.sort(errors), len(errors)
+    low = np.maximum(np.floor((count + 1) * tails), 1).astype(int) - 1
+    high = np.minimum(np.ceil((count + 1) * (1 - tails)), count).astype(int) - 1
+    return ordered[low], ordered[high]
+
+
+def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """Return the largest share of TAILS with which intervals from some holes cover enough assays of the others.
+
+    pairs: predictions, assays and holes, (rows,) each, of each target. The coverage is the mean over targets. With one
+    hole only, nothing can be compared, and the share is that of independent rows.
+    """
+    coverages = [measure_coverage(*pair) for pair in pairs]
+    coverage = [each for each in coverages if each is not None]
+    if not coverage:
+        return float(TAILS[0])
+    enough = np.mean(coverage, axis=0) >= COVERAGE
+    return float(TAILS[enough.argmax()] if enough.any() else TAILS[-1])
+
+
+def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
+    """Return the share of a target's assays inside of intervals from the other holes, for each of TAILS.
+
+    None if there are no other holes, or they have too few rows.
+    """
+    _, numbers = np.unique(holes, return_inverse=True)
+    parts = numbers % MOST_PARTS
+    inside = np.zeros((len(TAILS), len(measured)), dtype=bool)
+    for part in np.unique(parts):
+        left_out = parts == part
+        if np.sum(~left_out) < FEWEST:
+            return None
+        others, errors = predicted[~left_out], (measured - predicted)[~left_out]
+        bins = split_bins(others)
+        medians = [np.median(others[rows]) for rows in bins]
+        quantiles = np.array([conformal_quantiles(errors[rows], TAILS) for rows in bins])  # (bins, 2, tails)
+        new, actual = predicted[left_out], measured[left_out]
+        for place in range(len(TAILS)):
+            low, high = (np.maximum(new + np.interp(new, medians, quantiles[:, end, place]), 0) for end in (0, 1))
+            inside[place, left_out] = (low <= actual) & (actual <= high)
+    return inside.mean(axis=1) if len(measured) else None
+
+
+def read_held_out(path: Path, names: Sequence[str]) -> np.ndarray:
+    """Return the held-out predictions in a held_out.csv, (rows, targets), NaN where empty. Raises CalibrationError."""
+    return _to_array(_read(path, dict.fromkeys(names, pa.float64())), names)
+
+
+def read_assays(path: Path, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the assays of a data file, (rows, targets), NaN where missing, and the drill hole of each row, (rows,).
+
+    Rows of a file without drill holes are taken for rows of one. Raises CalibrationError.
+    """
+    table = _read(path, dict.fromkeys(names, pa.float64()) | {HOLE: pa.string()}, may_miss=True)
+    holes = table[HOLE].fill_null("").to_numpy() if HOLE in table.column_names else np.full(len(table), "")
+    return _to_array(table, names), holes
+
+
+def _read(path: Path, types: dict[str, Any], may_miss: bool = False) -> pa.Table:
+    """Read the columns of a CSV that `types` names. may_miss: whether the file may lack some of them."""
+    try:
+        header = pa.csv.open_csv(path).schema.names
+        columns = [name for name in types if name in header or not may_miss]
+        convert = pa.csv.ConvertOptions(column_types=types, include_columns=columns)
+        return pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert)
+    except (pa.ArrowException, UnicodeDecodeError, OSError, KeyError) as error:
+        raise CalibrationError(f"{path.name}: {' '.join(str(error).split())[:300]}") from None
+
+
+def _to_array(table: pa.Table, names: Sequence[str]) -> np.ndarray:
+    """Return columns as an array (rows, columns), NaN where there is no value."""
+    nothing = np.full(len(table), np.nan)
+    columns = [table[name].to_numpy() if name in table.column_names else nothing for name in names]
+    return np.column_stack(columns).astype(float)

@@ -1,0 +1,354 @@
+"""The features container, which makes a model's inputs from raw spectra with the submission's preprocess.py.
+
+As the program of a processing job, this file packs model.tar.gz for the container:
+
+    channels.json       {"columns": [...]}, the header of the training file
+    code/features.py    this file
+    code/preprocess.py  the submission's
+
+As the script that the container serves, it answers requests. A request is CSV, with or without a header, or one
+spectrum or several as JSON. The answer is CSV with a header, as preprocess.py writes it: the index, then the inputs.
+"""
+
+import argparse
+import collections
+import csv
+import gzip
+import importlib
+import io
+import itertools
+import json
+import math
+import os
+import re
+import sys
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IDS = ("DepthTo", "SiteID", "DepthFrom")
+TARGET = re.compile(r"[A-Z][a-z]?(PPM|PCT|PPB)")  # an element and a unit
+DATA_FILE = "public.csv.gz"
+CHECKED_ROWS = 5  # of the training file
+LONGEST_REASON = 600  # characters
+NUMBER_LISTS = ("wavenumbers", "absorbances")
+KEYS = (*NUMBER_LISTS, "index", *IDS)  # of a spectrum in JSON
+
+Row = list[str]  # the cells of a line
+
+
+class SpectraError(ValueError):
+    """The spectra of a file or a request are invalid. The message is one line, which says where."""
+
+
+class Features:
+    """Makes the model's inputs from rows of raw spectra.
+
+    columns: the header of the training file. preprocess: the submission's function.
+    """
+
+    def __init__(self, columns: Sequence[str], preprocess: Callable[[str], Any]) -> None:
+        if repeated := find_repeated(columns):
+            raise SpectraError(f"the training data: the column {repeated!r} appears more than once")
+        self._preprocess, self._width = preprocess, len(columns)
+        self._places = [place for place, name in enumerate(columns) if not place or not TARGET.fullmatch(name)]
+        self._names = [columns[place] for place in self._places]  # the index, IDs and channels
+        self._channels = [name for name in self._names[1:] if name not in IDS]
+
+    def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
+        """Return the inputs (rows, columns) of rows of cells, with the cells of the index as they are.
+
+        The first row may be a header. Without any other row there are no columns, because only preprocess() knows their
+        names. source: what messages call the rows. Raises SpectraError if they, or preprocess() or its result, are
+        invalid.
+        """
+        import pandas as pd
+
+        with tempfile.TemporaryDirectory() as folder:
+            data_file = Path(folder, DATA_FILE)
+            index = self._write(rows, data_file, source)
+            nothing = pd.DataFrame(index=pd.Index([], name="index"))
+            inputs = self._call_preprocess(data_file, source) if index else nothing
+        if len(inputs) != len(index):
+            raise SpectraError(f"preprocess() returned {len(inputs)} rows for the {len(index)} of {source}")
+        return inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
+
+    def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> list[str]:
+        """Write rows as a data file without targets, in the order of training. Returns the cells of the index."""
+        rows = iter(rows)
+        first = next(rows, None)
+        if first is None:
+            raise SpectraError(f"{source}: it is empty")
+        if self._is_header(first):
+            positions: Sequence[int | None] = self._find_positions(first, source)
+        else:
+            positions = self._known_positions(len(first), source)
+            rows = itertools.chain([first], rows)
+        index = []
+        # not compressed, because it is read only once, immediately
+        with gzip.open(data_file, "wt", compresslevel=0, encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(self._names)
+            for number, row in enumerate(rows, 1):
+                if len(row) != len(first):
+                    problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
+                    raise SpectraError(f"{source}: {problem}")
+                cells = ["" if position is None else row[position] for position in positions]
+                table.writerow(cells)
+                index.append(cells[0])
+        return index
+
+    def _is_header(self, cells: Row) -> bool:
+        """Whether the cells are names of columns: an ID is among them, or all channels are."""
+        keys = {column_key(cell) for cell in cells}
+        return not keys.isdisjoint(IDS) or keys.issuperset(map(column_key, self._channels))
+
+    def _find_positions(self, header: Row, source: str) -> list[int | None]:
+        """Return the position in a header of each column of a data file; None of a missing ID.
+
+        The index is the column with the index's name in training, or the first column. Raises SpectraError unless the
+        channels are those of training.
+        """
+        if repeated := find_repeated(header):
+            raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
+        index = self._names[0] if self._names[0] in header else header[0]
+        if index in IDS or TARGET.fullmatch(index):
+            raise SpectraError(f"{source}: the first column must be the index; it is {index!r}")
+        positions = {column_key(name): place for place, name in enumerate(header) if not TARGET.fullmatch(name)}
+        first = positions.pop(column_key(index))
+        missing = [name for name in self._channels if column_key(name) not in positions]
+        known = {column_key(name) for name in (*self._channels, *IDS)}
+        unknown = [header[place] for key, place in positions.items() if key not in known]
+        if missing or unknown:
+            kinds = {"missing": missing, "unknown": unknown}
+            problems = [f"{len(names)} {kind}, such as {names[0][:80]!r}" for kind, names in kinds.items() if names]
+            raise SpectraError(f"{source}: not the columns of the training data: {'; '.join(problems)}")
+        return [first, *(positions.get(column_key(name)) for name in self._names[1:])]
+
+    def _known_positions(self, width: int, source: str) -> list[int]:
+        """Return the position in a line without header of each column of a data file.
+
+        Raises SpectraError if the line has neither all cells of training nor all but the assays.
+        """
+        if width == len(self._names):
+            return list(range(width))
+        if width == self._width:
+            return self._places
+        need = f"a line without header has {len(self._names)}, or {self._width} with the assays"
+        raise SpectraError(f"{source}: its first line has {width} cells; {need}, in the order of the training data")
+
+    def _call_preprocess(self, data_file: Path, source: str) -> Any:
+        """Return the inputs of a data file. An error of preprocess() becomes a SpectraError of one line."""
+        try:
+            returned = self._preprocess(str(data_file))
+        except (Exception, SystemExit) as error:
+            message = str(error) if isinstance(error, ValueError) else f"preprocess(): {type(error).__name__}: {error}"
+            raise SpectraError(one_line(message.replace(str(data_file), source))) from error
+        if not isinstance(returned, tuple) or len(returned) != 2 or not hasattr(returned[0], "set_axis"):
+            kind = type(returned).__name__
+            raise SpectraError(f"preprocess() must return a pair of DataFrames, inputs and targets; it returned {kind}")
+        return returned[0]
+
+
+def find_repeated(names: Sequence[str]) -> str | None:
+    """Return the first name of a column that appears more than once, None if there is none."""
+    counts = collections.Counter(map(column_key, names))
+    return next((name for name in names if counts[column_key(name)] > 1), None)
+
+
+def column_key(name: str) -> float | str:
+    """Return a channel's wavenumber in cm-1, as 3997.4 and 3997.40 are one channel, or another column's name."""
+    return float(name) if re.fullmatch(r"\d+(\.\d+)?([eE][-+]?\d+)?", name, re.ASCII) else name
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_REASON]
+
+
+# ---- The hooks of the server -----------------------------------------------------------------------------
+def model_fn(model_dir: str) -> Features:
+    """Load the columns of the training data and the submission's preprocess()."""
+    sys.path.insert(0, str(Path(model_dir, "code")))
+    columns = json.loads(Path(model_dir, "channels.json").read_text("utf-8"))["columns"]
+    return Features(columns, find_preprocess())
+
+
+def input_fn(input_data: str | bytes, content_type: str) -> Iterator[Row]:
+    """Yield the rows of a request as lists of cells; the first may be a header. Raises SpectraError."""
+    kind = content_type.partition(";")[0].strip().lower()
+    read_rows = {"text/csv": read_csv, "application/json": read_json}.get(kind)
+    if read_rows is None:
+        raise SpectraError(f"the request is {content_type[:80]!r}: send text/csv or application/json")
+    try:
+        text = input_data if isinstance(input_data, str) else bytes(input_data).decode()
+    except UnicodeDecodeError as error:
+        raise SpectraError(f"the request is not encoded in UTF-8: {error}") from None
+    return read_rows(text.removeprefix("\ufeff"))
+
+
+def predict_fn(rows: Iterable[Row], features: Features) -> "pd.DataFrame":
+    return features.compute(rows)
+
+
+def output_fn(inputs: "pd.DataFrame", accept: str) -> tuple[str, str]:
+    """Return CSV, whatever `accept` says: between containers there is no Accept header. Numbers keep all digits."""
+    return str(inputs.to_csv(lineterminator="\n")), "text/csv"
+
+
+def find_preprocess() -> Callable[[str], Any]:
+    """Import the submission's preprocess(). Raises SpectraError if preprocess.py does not define it."""
+    function = getattr(importlib.import_module("preprocess"), "preprocess", None)
+    if not callable(function):
+        raise SpectraError("preprocess.py has no function preprocess(data_file)")
+    return function  # type: ignore[no-any-return]
+
+
+def read_csv(text: str) -> Iterator[Row]:
+    """Yield the lines of a CSV as lists of cells, without empty lines. Raises SpectraError if it cannot be parsed."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        yield from filter(None, reader)
+    except csv.Error as error:
+        raise SpectraError(f"the request: line {reader.line_num}: {error}") from None
+
+
+class Number(str):
+    """A number in JSON as it is written, so that a data file has the same digits."""
+
+
+def read_json(text: str) -> Iterator[Row]:
+    """Yield a header and a row of cells for each spectrum in a JSON document. Raises SpectraError if one is invalid."""
+    try:
+        document = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=refuse_constant)
+    except RecursionError:
+        raise SpectraError("the request is nested too deeply") from None
+    except ValueError as error:
+        raise SpectraError(f"the request is not valid JSON: {error}") from None
+    has_several = isinstance(document, dict) and "instances" in document
+    spectra = document["instances"] if has_several else [document]
+    if not isinstance(spectra, list) or not spectra or (has_several and len(document) > 1):
+        raise SpectraError("the request: 'instances' must be a non-empty list of spectra, and the only key")
+    wavenumbers: list[float] = []
+    for number, spectrum in enumerate(spectra):
+        name = f"the request: instance {number + 1}" if has_several else "the request"
+        absorbances = read_spectrum(spectrum, name)
+        if not number:
+            wavenumbers = list(absorbances)
+            yield ["index", *IDS, *map(str, wavenumbers)]
+        if absorbances.keys() != set(wavenumbers):
+            raise SpectraError(f"{name}: its wavenumbers are not those of instance 1")
+        ids = [read_cell(spectrum, key, name) for key in IDS]
+        index = read_cell(spectrum, "index", name) if "index" in spectrum else str(number)
+        yield [index, *ids, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a finite number")
+
+
+def read_spectrum(spectrum: Any, name: str) -> dict[float, Number]:
+    """Return the absorbances of a spectrum by wavenumber in cm-1. name: of the spectrum in messages."""
+    if not isinstance(spectrum, dict):
+        keys = " and ".join(map(repr, NUMBER_LISTS))
+        raise SpectraError(f"{name}: a spectrum is an object with the keys {keys}; several are a list in 'instances'")
+    if unknown := [key for key in spectrum if key not in KEYS]:
+        raise SpectraError(f"{name}: the key {unknown[0][:80]!r} is unknown; known are {', '.join(KEYS)}")
+    wavenumbers, absorbances = (read_numbers(spectrum, key, name) for key in NUMBER_LISTS)
+    if len(wavenumbers) != len(absorbances):
+        raise SpectraError(f"{name} has {len(wavenumbers)} wavenumbers, but {len(absorbances)} absorbances")
+    by_wavenumber = dict(zip(map(float, wavenumbers), absorbances, strict=True))
+    if len(by_wavenumber) < len(wavenumbers):
+        raise SpectraError(f"{name}: a wavenumber appears more than once")
+    return by_wavenumber
+
+
+def read_numbers(spectrum: dict[str, Any], key: str, name: str) -> list[Number]:
+    """Return a list of finite numbers of a spectrum. Raises SpectraError if it is anything else."""
+    values = spectrum.get(key)
+    if not isinstance(values, list) or not values:
+        raise SpectraError(f"{name}: {key!r} must be a non-empty list of numbers")
+    for place, value in enumerate(values, 1):
+        if not isinstance(value, Number) or not math.isfinite(float(value)):
+            raise SpectraError(f"{name}: {key!r}: value {place} is {str(value)[:40]!r}, not a finite number")
+    return values
+
+
+def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
+    """Return a text or number of a spectrum as text; empty if it is missing or null. Raises SpectraError."""
+    value = spectrum.get(key)
+    if value is not None and not isinstance(value, str):
+        raise SpectraError(f"{name}: {key!r} must be a text or a number")
+    return value or ""
+
+
+# ---- The program of the processing job -------------------------------------------------------------------
+def write_archive(
+    columns: Sequence[str], preprocess_source: bytes, features_source: bytes, target: str | os.PathLike[str]
+) -> None:
+    """Write the container's model.tar.gz. Equal arguments give equal bytes.
+
+    columns: the header of the training file. The sources are those of preprocess.py and of this file.
+    """
+    contents = {
+        "channels.json": json.dumps({"columns": list(columns)}, ensure_ascii=False).encode(),
+        "code/features.py": features_source,
+        "code/preprocess.py": preprocess_source,
+    }
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    with (
+        open(part, "wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    part.replace(target)
+
+
+def read_first_rows(data_file: Path) -> list[Row]:
+    """Return the header and the first rows of a gzipped CSV. Raises SpectraError if it cannot be read."""
+    try:
+        with gzip.open(data_file, "rt", encoding="utf-8-sig", newline="") as file:
+            lines = filter(None, csv.reader(file, strict=True))
+            rows = list(itertools.islice(lines, 1 + CHECKED_ROWS))
+    except FileNotFoundError:
+        raise SpectraError(f"{data_file}: there is no such file") from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise SpectraError(f"{data_file}: a gzipped CSV with a header is needed: {one_line(str(error))}") from None
+    if len(rows) < 2:
+        raise SpectraError(f"{data_file}: a header and at least one row are needed")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pack the features container.", allow_abbrev=False)
+    inputs = "/opt/ml/processing/input"
+    parser.add_argument("--input", type=Path, default=f"{inputs}/data/{DATA_FILE}", help="data file, or its folder")
+    parser.add_argument("--preprocess", type=Path, default=f"{inputs}/preprocess/preprocess.py", help="preprocess.py")
+    parser.add_argument("--output", type=Path, default="/opt/ml/processing/output/model", help="folder for the archive")
+    arguments = parser.parse_args()
+    data_file = arguments.input / DATA_FILE if arguments.input.is_dir() else arguments.input
+    rows = read_first_rows(data_file)
+    preprocess_source = arguments.preprocess.read_bytes()
+    sys.path.insert(0, str(arguments.preprocess.parent.absolute()))
+    inputs = Features(rows[0], find_preprocess()).compute(rows, str(data_file))
+    target = arguments.output / "model.tar.gz"
+    write_archive(rows[0], preprocess_source, Path(__file__).read_bytes(), target)
+    print(f"features: {inputs.shape[1]} inputs from the {len(rows[0])} columns of {data_file}: {target}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (SpectraError, OSError, KeyboardInterrupt) as error:
+        sys.exit(f"features.py: {str(error) or 'interrupted'}")

@@ -1,0 +1,217 @@
+"""The model container, which predicts assays from a model's inputs with the submission's train.py.
+
+As the entry point of a training job, this file runs submission/train.py beside it and adds to the model:
+
+    code/                 this file and what the container needs besides
+    code/submission/      the submission's files
+    expected_error.json   what the expected error of a prediction is calculated from
+
+As the script that the container serves, it answers with the submission's own CSV or, if JSON is accepted, with the same
+values and their units, expected errors, 90 % intervals and flags.
+"""
+
+import contextlib
+import csv
+import importlib
+import io
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import expected_error
+import numpy as np
+
+TARGETS = tuple(  # in the order of predictions
+    "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
+    "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "
+    "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
+)
+UNITS = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the end of a target's name
+CSV, JSON = "text/csv", "application/json"
+ERRORS_FILE = "expected_error.json"
+FILES = ("model.py", "expected_error.py", "requirements.txt")  # of the folder code; the last may be missing
+
+
+# ---- The hooks of the server -----------------------------------------------------------------------------
+class ServedSubmission:
+    """The submission's train.py with its model.
+
+    calibration: what expected errors are calculated from; None if the training had no held-out predictions.
+    """
+
+    def __init__(self, model_dir: str) -> None:
+        errors = Path(model_dir, ERRORS_FILE)
+        self.calibration = json.loads(errors.read_text("ascii")) if errors.exists() else None
+        with imports_from(Path(model_dir, "code/submission")):
+            self._train = importlib.import_module("train")
+            self._model = self._train.model_fn(model_dir)
+
+    def predict(self, text: str) -> str:
+        """Return the CSV of predictions for the CSV of a request, as the submission's hooks write it."""
+        if hasattr(self._train, "transform_fn"):
+            result = self._train.transform_fn(self._model, text, CSV, CSV)
+        else:
+            inputs = self._train.input_fn(text, CSV)
+            predict = getattr(self._train, "predict_fn", lambda inputs, model: model.predict(inputs))
+            result = getattr(self._train, "output_fn", write_predictions)(predict(inputs, self._model), CSV)
+        body = result[0] if isinstance(result, tuple) else result
+        if hasattr(body, "get_data"):  # a response of Flask, which a hook may return
+            body = body.get_data()
+        return body if isinstance(body, str) else bytes(body).decode()
+
+
+def model_fn(model_dir: str) -> ServedSubmission:
+    return ServedSubmission(model_dir)
+
+
+def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, accept: str) -> tuple[str, str]:
+    """Answer a request of CSV, as the features container sends it. Raises ValueError if it is invalid."""
+    if content_type.partition(";")[0].strip().lower() != CSV:
+        raise ValueError(f"the request is {content_type[:80]!r}: send {CSV}")
+    text = data if isinstance(data, str) else bytes(data).decode()
+    has_rows = len(next(csv.reader(io.StringIO(text)), [])) > 1  # a header without inputs is the one of no rows
+    answer = model.predict(text) if has_rows else ""
+    if accept.partition(",")[0].partition(";")[0].strip().lower() != JSON:
+        return answer, CSV
+    values = read_predictions(answer)
+    index = read_index(text, len(values)) if has_rows else []
+    assays = [describe_target(model.calibration, name, column) for name, column in zip(TARGETS, values.T, strict=True)]
+    predictions = [
+        {"index": name, "assays": dict(zip(TARGETS, row, strict=True))}
+        for name, row in zip(index, zip(*assays, strict=True), strict=True)
+    ]
+    return json.dumps({"predictions": predictions}, allow_nan=False), JSON
+
+
+@contextlib.contextmanager
+def imports_from(folder: Path) -> Iterator[None]:
+    """Let imports find the submission's modules first, inside the block even those named as one of this container."""
+    sys.path.insert(0, str(folder))
+    names = [
+        name for name in ("model", "expected_error") if (folder / name).exists() or (folder / f"{name}.py").exists()
+    ]
+    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    yield
+    for name, module in hidden.items():
+        sys.modules.setdefault(name, module)
+
+
+def write_predictions(predictions: Any, accept: str) -> str:
+    """Return predictions (rows, targets) as CSV, as the container's image does for a script without output_fn."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(np.asarray(predictions, dtype=float).tolist())
+    return text.getvalue()
+
+
+def read_predictions(text: str) -> np.ndarray:
+    """Return the predictions in the submission's CSV, (rows, 49), NaN where a cell is empty. Raises ValueError."""
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(TARGETS):
+            raise ValueError(f"train.py answered with {len(row)} values in line {number} instead of {len(TARGETS)}")
+    try:
+        values = [[float(cell) if cell else math.nan for cell in row] for row in rows]
+    except ValueError as error:
+        raise ValueError(f"train.py answered with something else than numbers: {error}") from None
+    return np.array(values).reshape(len(rows), len(TARGETS))
+
+
+def read_index(text: str, rows: int) -> list[str]:
+    """Return the first cell of each row of a request, with or without a header.
+
+    rows: how many there should be. Raises ValueError if there are others.
+    """
+    cells = [row[0] for row in csv.reader(io.StringIO(text)) if row]
+    if len(cells) - rows not in (0, 1):
+        raise ValueError(f"train.py answered with {rows} rows to a request of {len(cells)} lines")
+    return cells[len(cells) - rows :]
+
+
+def describe_target(calibration: expected_error.Calibration | None, name: str, values: np.ndarray) -> Iterator[Any]:
+    """Yield for each prediction of a target what the JSON answer says about it."""
+    nothing = np.full(len(values), np.nan)
+    errors, lows, highs = expected_error.expected_error(calibration, name, values) if calibration else (nothing,) * 3
+    least, greatest = (calibration and calibration["targets"][name]["range"]) or (-math.inf, math.inf)
+    for value, error, low, high in zip(*(column.tolist() for column in (values, errors, lows, highs)), strict=True):
+        flags = {
+            "never measured in training": math.isnan(value),
+            "below the training assays": value < least,
+            "above the training assays": value > greatest,
+        }
+        yield {
+            "value": None if math.isnan(value) else value,
+            "unit": UNITS[name[-3:]],
+            "expected_error": None if math.isnan(error) else error,
+            "interval": None if math.isnan(error) else [low, high],
+            "flags": [flag for flag, is_set in flags.items() if is_set],
+        }
+
+
+# ---- The entry point of the training job -----------------------------------------------------------------
+def main() -> None:
+    here, model_dir = Path(__file__).resolve().parent, Path(os.environ["SM_MODEL_DIR"])
+    submission = here / "submission"
+    files = [path for path in submission.rglob("*") if path.is_file()]  # before train.py adds any
+    run_train(submission, here)
+    code = model_dir / "code"
+    shutil.rmtree(code, ignore_errors=True)
+    places = {path: code / path.relative_to(here) for path in files}
+    places |= {here / name: code / name for name in FILES if (here / name).exists()}
+    for source, target in places.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    write_expected_errors(model_dir, Path(os.environ["SM_CHANNEL_TRAINING"], "public.csv.gz"))
+
+
+def run_train(submission: Path, here: Path) -> None:
+    """Run train.py as if it were the entry point. If it fails, this process ends in the same way."""
+    variables = dict(os.environ)
+    if "PYTHONPATH" in variables:  # in which the toolkit names the folder of the entry point
+        folders = variables["PYTHONPATH"].split(os.pathsep)
+        folders = [str(submission) if Path(folder).resolve() == here else folder for folder in folders]
+        variables["PYTHONPATH"] = os.pathsep.join(folders)
+    process = subprocess.Popen([sys.executable, "train.py", *sys.argv[1:]], cwd=submission, env=variables)
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    if status := process.wait():
+        end(status)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def end(status: int) -> NoReturn:
+    """End this process with the status of another one; by the same signal if a signal ended that one."""
+    if status < 0:
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(status if status > 0 else 128 - status)
+
+
+def write_expected_errors(model_dir: Path, data_file: Path) -> None:
+    """Write expected_error.json, or say in one line why answers will have no expected errors."""
+    held_out = model_dir / "held_out.csv"
+    try:
+        if not held_out.exists():
+            raise expected_error.CalibrationError(f"train.py wrote no {held_out.name}")
+        calibration = expected_error.calibrate_files(held_out, data_file, TARGETS)
+    except expected_error.CalibrationError as error:
+        print(f"model: answers will have no expected errors: {error}", flush=True)
+        return
+    (model_dir / ERRORS_FILE).write_text(json.dumps(calibration) + "\n", "ascii")
+
+
+if __name__ == "__main__":
+    main()

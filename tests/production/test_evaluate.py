@@ -1,0 +1,131 @@
+"""The program that scores held-out predictions: the score of a run, to the last digit, and what cannot be scored."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.checkout import ROOT, environment
+from support.data_files import write_csv
+from support.production_containers import CONTAINERS, Trained, process
+from support.simulator_client import Client
+
+from recore.evaluation.held_out import extract_held_out, score_held_out
+from recore.schema import TARGETS
+
+SCORE = ROOT / "score.py"
+
+
+def score_of_a_run(archive: Path, data_file: Path, folder: Path) -> dict:
+    """Return the details of the held-out score that `recore run` records."""
+    extract_held_out(archive, folder / "held-out.csv")
+    score_held_out(folder / "held-out.csv", data_file, SCORE.read_bytes(), folder / "held-out.txt")
+    return json.loads((folder / "held-out.json").read_text())
+
+
+def assert_equal_to_a_run(evaluation: dict, details: dict) -> None:
+    r2 = {name: target["r2"] for name, target in details["targets"].items()}
+    assert evaluation == {
+        "score": {"value": details["score"]},
+        "rows": details["rows"],
+        "weights_scored": details["weights_scored"],
+        "r2": r2,
+    }
+    assert list(r2) == list(TARGETS)
+
+
+@pytest.mark.everywhere
+def test_a_job_writes_the_score_of_a_run(client: Client, trained_model: Trained, tmp_path: Path) -> None:
+    inputs = {
+        "model/model.tar.gz": trained_model.archive.read_bytes(),
+        "data/public.csv.gz": trained_model.data_file.read_bytes(),
+        "score/score.py": SCORE.read_bytes(),
+    }
+    arguments = [
+        word for path in inputs for word in (f"--{path.partition('/')[0]}", f"/opt/ml/processing/input/{path}")
+    ]
+    job, output = process(client, "evaluate.py", inputs, "evaluation", *arguments)
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    evaluation = json.loads(client.get(f"{output}/evaluation.json"))
+    assert_equal_to_a_run(evaluation, score_of_a_run(trained_model.archive, trained_model.data_file, tmp_path))
+
+
+def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
+    """Write an archive with members by name; those without content become symbolic links to /etc/passwd."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            if content is None:
+                member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            else:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content or b""))
+    return path
+
+
+@pytest.fixture
+def data() -> pd.DataFrame:
+    """Return 30 rows of assays with gaps; one target has none, and two have fewer than two."""
+    random = np.random.default_rng(0)
+    assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(TARGETS))
+    assays = assays.mask(random.random(assays.shape) < 0.1)
+    assays["TePPB"] = np.nan
+    assays.loc[1:, "RePPM"] = np.nan
+    return assays.assign(SiteID="DD1", **{"3999.5": 0.5})
+
+
+def run(tmp_path: Path, archive: Path, data_file: Path) -> subprocess.CompletedProcess[str]:
+    paths = {"model": archive, "data": data_file, "score": SCORE, "output": tmp_path / "evaluation"}
+    command = [sys.executable, CONTAINERS / "evaluate.py", *(f"--{name}={path}" for name, path in paths.items())]
+    return subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+
+
+def test_rows_without_a_prediction_do_not_count(data: pd.DataFrame, tmp_path: Path) -> None:
+    assays = data[list(TARGETS)]
+    predicted = (assays.fillna(3.0) + 1.0).mask(np.random.default_rng(1).random(assays.shape) < 0.2)
+    predicted["TePPB"] = np.nan
+    held_out = predicted.to_csv(index_label="index").encode()
+    archive = write_archive(tmp_path / "model.tar.gz", ("code/held_out.csv", b"x"), ("./held_out.csv", held_out))
+    data_file = write_csv(tmp_path / "public.csv.gz", data)
+    result = run(tmp_path, archive, data_file)
+    assert result.returncode == 0, result.stderr
+    evaluation = json.loads((tmp_path / "evaluation/evaluation.json").read_text())
+    assert_equal_to_a_run(evaluation, score_of_a_run(archive, data_file, tmp_path))
+    assert evaluation["r2"]["TePPB"] is None
+    assert evaluation["r2"]["RePPM"] is None
+    assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == ["evaluation.json"]
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([("model.pkl", b"m")], "there is no score: train.py did not write held_out.csv beside the model"),
+        ([("held_out.csv", None)], "there is no score: train.py did not write held_out.csv beside the model"),
+        ([("held_out.csv", b"")], "held_out.csv: Empty CSV file"),
+        ([("held_out.csv", b"index,CuPPM\n1,2\n")], "held_out.csv has 1 rows, but public.csv.gz has 30"),
+        ([("held_out.csv", b"index,x\n1,2\n")], "public.csv.gz has none of the columns of held_out.csv"),
+        ([("held_out.csv", b"index,CuPPM\n" + b"1,2\n" * 30)], "the shape is (30, 1) instead of (30, 49)"),
+    ],
+)
+def test_what_cannot_be_scored_ends_with_one_line_and_no_file(
+    members: list[tuple[str, bytes | None]], reason: str, data: pd.DataFrame, tmp_path: Path
+) -> None:
+    archive = write_archive(tmp_path / "model.tar.gz", *members)
+    result = run(tmp_path, archive, write_csv(tmp_path / "public.csv.gz", data))
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("evaluate.py: ")
+    assert reason in result.stderr
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_an_archive_that_is_not_one_is_refused_in_one_line(data: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(b"no archive")
+    result = run(tmp_path, tmp_path / "model.tar.gz", write_csv(tmp_path / "public.csv.gz", data))
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "held_out.csv could not be read" in result.stderr

@@ -1,0 +1,296 @@
+"""The features container's program: requests of all forms, invalid ones, and the job that packs its archive."""
+
+import csv
+import functools
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.checkout import ROOT, environment
+from support.data_files import write_gz
+from support.fuzzing import examples
+from support.production_containers import CONTAINERS, Trained, process, unpack
+from support.simulator_client import Client
+from support.template import template_only
+
+from preprocess import preprocess
+from recore.production.containers import features
+from recore.production.containers.features import Features, SpectraError, input_fn, output_fn, predict_fn
+from recore.schema import IDS, TARGETS
+
+pytestmark = template_only  # the numbers and messages are those of its preprocess.py
+
+CHANNELS = [f"{4000 - 8 * number}.5" for number in range(14)]
+HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]
+TEXT = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
+SPECTRA = [[f"0.{number + 1}{place:02}000000000000001" for place in range(14)] for number in range(3)]
+ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(TEXT, SPECTRA, strict=True)]
+MODEL = Features(HEADER, preprocess)
+
+
+def as_csv(*rows: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def answer(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
+    """Return the answer to a request, as the container's server computes it."""
+    text, kind = output_fn(predict_fn(input_fn(body, content_type), model), "application/json")
+    assert kind == "text/csv"
+    return text
+
+
+def reason(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
+    """Return the message of the error with which a request is refused; it must be one line."""
+    with pytest.raises(SpectraError) as caught:
+        answer(body, content_type, model)
+    message = str(caught.value)
+    assert message
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def spectrum_of(row: list[str], order: list[int]) -> str:
+    """Return a row as JSON, with the channels in another order and with the same digits."""
+    numbers = ("[" + ", ".join(cells[place] for place in order) + "]" for cells in (CHANNELS, row[4:18]))
+    ids = {"index": row[0]} | {name: cell for name, cell in zip(HEADER[1:4], row[1:4], strict=True) if cell}
+    lists = ", ".join(f'"{key}": {cells}' for key, cells in zip(features.NUMBER_LISTS, numbers, strict=True))
+    return f"{json.dumps(ids)[:-1]}, {lists}}}"
+
+
+@functools.cache
+def expected() -> str:
+    """Return the answer to all rows with a header."""
+    return answer(as_csv(HEADER, *ROWS))
+
+
+def test_the_answer_is_what_preprocess_returns_with_the_index_as_text(tmp_path: Path) -> None:
+    inputs, _ = preprocess(write_gz(tmp_path / "data.csv.gz", as_csv(HEADER, *ROWS)))
+    table = pd.read_csv(io.StringIO(expected()), dtype={0: str}, float_precision="round_trip")
+    assert table.iloc[:, 0].tolist() == ["007", "8", "a,b"]
+    assert list(table.columns[1:]) == list(inputs.columns)
+    np.testing.assert_array_equal(table.iloc[:, 1:].to_numpy(), inputs.to_numpy())
+
+
+@examples(30)
+@given(order=st.permutations(range(len(HEADER))), has_assays=st.booleans(), kind=st.sampled_from(["str", "bytes"]))
+def test_with_a_header_columns_may_be_in_any_order(order: list[int], has_assays: bool, kind: str) -> None:
+    places = [place for place in order if has_assays or HEADER[place] not in TARGETS]
+    body = as_csv(*([row[place] for place in places] for row in [HEADER, *ROWS]))
+    assert answer(body if kind == "str" else body.encode(), "text/csv; charset=utf-8") == expected()
+
+
+@examples(30)
+@given(has_assays=st.booleans(), rows=st.permutations(range(3)), count=st.integers(1, 3))
+def test_lines_without_a_header_are_in_the_order_of_training(has_assays: bool, rows: list[int], count: int) -> None:
+    chosen = [ROWS[number] for number in rows[:count]]
+    result = answer(as_csv(*(row if has_assays else row[:-2] for row in chosen)))
+    assert result == answer(as_csv(HEADER, *chosen))
+
+
+@examples(30)
+@given(orders=st.lists(st.permutations(range(14)), min_size=3, max_size=3))
+def test_json_is_answered_as_csv_of_the_same_digits(orders: list[list[int]]) -> None:
+    spectra = [spectrum_of(row, order) for row, order in zip(ROWS, orders, strict=True)]
+    assert answer(f'{{"instances": [{", ".join(spectra)}]}}', "application/json") == expected()
+    assert answer(spectra[1].encode(), "Application/JSON; charset=utf-8") == answer(as_csv(HEADER, ROWS[1]))
+
+
+def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
+    read: list[pd.DataFrame] = []
+
+    def keep(data_file: str) -> tuple[pd.DataFrame, None]:
+        read.append(pd.read_csv(data_file, dtype=str, keep_default_na=False))
+        return pd.DataFrame({"bin": [0.0] * len(read[-1])}), None
+
+    for body, kind in ((as_csv(*ROWS), "text/csv"), (spectrum_of(ROWS[0], list(range(14))), "application/json")):
+        answer(body, kind, Features(HEADER, keep))
+    assert read[0].to_numpy().tolist() == [row[:-2] for row in ROWS]
+    assert read[1].to_numpy().tolist() == [ROWS[0][:-2]]
+
+
+def test_optional_members_may_be_missing_and_rows_are_counted() -> None:
+    lists = {"wavenumbers": [float(name) for name in CHANNELS], "absorbances": list(range(1, 15))}
+    result = answer(json.dumps({"instances": [lists, lists | {"index": 17, "DepthFrom": 2.5}]}), "application/json")
+    assert [line.partition(",")[0] for line in result.splitlines()[1:]] == ["0", "17"]
+
+
+def test_numbers_of_the_answer_keep_all_digits() -> None:
+    values = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308]
+    model = Features(HEADER, lambda data_file: (pd.DataFrame({"bin": values[:3]}), None))
+    lines = answer(as_csv(*ROWS), model=model).splitlines()
+    assert [float(line.rpartition(",")[2]) for line in lines[1:]] == values[:3]
+
+
+def test_a_header_alone_has_an_answer_without_rows() -> None:
+    assert answer(as_csv(HEADER)) == "index\n"
+
+
+def test_the_index_may_have_another_name_than_in_training() -> None:
+    assert answer(as_csv(["sample", *HEADER[1:]], *ROWS)) == expected()
+
+
+def test_empty_lines_and_a_byte_order_mark_are_ignored() -> None:
+    assert answer("\ufeff" + as_csv(HEADER, *ROWS).replace("\n", "\r\n\r\n")) == expected()
+
+
+def replaced(row: list[str], place: int, cell: str) -> list[str]:
+    return [*row[:place], cell, *row[place + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "the request: it is empty"),
+        ("\n\n", "the request: it is empty"),
+        (b"\xff\xfe", "not encoded in UTF-8"),
+        (as_csv(ROWS[0][:10]), "its first line has 10 cells; a line without header has 18, or 20 with the assays"),
+        (as_csv(ROWS[0], ROWS[1][:7]), "row 2 has 7 cells instead of 20; is the line truncated?"),
+        (as_csv(HEADER, ROWS[0], ROWS[1][:-3]), "row 2 has 17 cells instead of 20"),
+        (as_csv(ROWS[0]).rstrip() + '"x"y', "the request: line 1: "),
+        (as_csv(HEADER, replaced(ROWS[0], 6, "high")), "not a number: 'high'"),
+        (as_csv(replaced(ROWS[0], 6, "inf")), f"index 007, channel {CHANNELS[2]}: empty or not finite"),
+        (as_csv(replaced(ROWS[0], 6, "")), f"index 007, channel {CHANNELS[2]}: empty or not finite"),
+        (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 007: no finite bins; is the spectrum zero or flat?"),
+        (
+            as_csv(HEADER[:-5], ROWS[0][:-5]),
+            f"not the columns of the training data: 3 missing, such as '{CHANNELS[11]}'",
+        ),
+        (as_csv([*HEADER, "600.5"], [*ROWS[0], "1"]), "1 unknown, such as '600.5'"),
+        (as_csv([*HEADER[:-1], "Fe"], ROWS[0]), "1 unknown, such as 'Fe'"),
+        (as_csv([*HEADER[:-1], "4000.50"], ROWS[0]), "the column '4000.5' appears more than once"),
+        (as_csv(HEADER[1:], ROWS[0][1:]), "the first column must be the index; it is 'DepthTo'"),
+    ],
+)
+def test_invalid_csv_is_refused_in_one_line(body: str | bytes, message: str) -> None:
+    assert message in reason(body)
+
+
+def changed(**members: Any) -> str:
+    lists = {"wavenumbers": [float(name) for name in CHANNELS], "absorbances": [0.5] * 14}
+    return json.dumps(lists | members)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "not valid JSON"),
+        (changed()[:-5], "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1, 2]", "a spectrum is an object with the keys 'wavenumbers' and 'absorbances'"),
+        ('{"instances": []}', "'instances' must be a non-empty list"),
+        (f'{{"instances": [{changed()}, 5]}}', "instance 2: a spectrum is an object"),
+        (changed(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
+        (changed(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
+        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "'absorbances': value 14 is '0.5x', not a finite number"),
+        (changed(absorbances=[True] * 14), "'absorbances': value 1 is 'True', not a finite number"),
+        (changed(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
+        (changed().replace("0.5]", "1e999]"), "value 14 is '1e999', not a finite number"),
+        (changed(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
+        (changed(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
+        (changed(depth=3), "the key 'depth' is unknown; known are wavenumbers, absorbances, index"),
+        (changed(index=[1]), "'index' must be a text or a number"),
+    ],
+)
+def test_invalid_json_is_refused_in_one_line(body: str, message: str) -> None:
+    assert message in reason(body, "application/json")
+
+
+def test_instances_must_have_the_same_wavenumbers() -> None:
+    other = changed(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
+    message = reason(f'{{"instances": [{changed()}, {other}]}}', "application/json")
+    assert message == "the request: instance 2: its wavenumbers are not those of instance 1"
+
+
+@pytest.mark.parametrize("content_type", ["application/x-npy", "", "text/plain"])
+def test_other_types_are_refused(content_type: str) -> None:
+    assert reason("1", content_type).endswith("send text/csv or application/json")
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (pd.DataFrame({"bin": [0.0]}), "preprocess() must return a pair of DataFrames, inputs and targets"),
+        ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 of the request"),
+        (KeyError("4000.5"), "preprocess(): KeyError: '4000.5'"),
+        (ValueError("two\nlines"), "two lines"),
+    ],
+)
+def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message: str) -> None:
+    def run(data_file: str) -> Any:
+        if isinstance(returned, Exception):
+            raise returned
+        return returned
+
+    assert message in reason(as_csv(*ROWS), model=Features(HEADER, run))
+
+
+def test_columns_are_those_of_the_schema() -> None:
+    assert features.IDS == IDS
+    assert all(features.TARGET.fullmatch(name) for name in TARGETS)
+    assert not any(features.TARGET.fullmatch(name) for name in (*IDS, "4000.5", ""))
+
+
+# ---- The job ---------------------------------------------------------------------------------------------
+@pytest.mark.everywhere
+def test_a_job_packs_the_archive_that_recore_writes(client: Client, trained_model: Trained) -> None:
+    inputs = {
+        "data/public.csv.gz": trained_model.data_file.read_bytes(),
+        "preprocess/preprocess.py": (ROOT / "preprocess.py").read_bytes(),
+    }
+    folder = "/opt/ml/processing/input"
+    arguments = ("--input", f"{folder}/data", "--preprocess", f"{folder}/preprocess/preprocess.py")
+    job, output = process(client, "features.py", inputs, "model", *arguments)
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    assert client.get(f"{output}/model.tar.gz") == trained_model.features.read_bytes()
+
+
+def test_the_archive_holds_the_columns_and_the_programs(trained_model: Trained, tmp_path: Path) -> None:
+    with tarfile.open(trained_model.features) as tar:
+        assert tar.getnames() == ["channels.json", "code/features.py", "code/preprocess.py"]
+    unpack(trained_model.features, tmp_path)
+    columns = json.loads((tmp_path / "channels.json").read_text())["columns"]
+    assert columns == trained_model.lines[0].replace('"', "").rstrip().split(",")
+    assert (tmp_path / "code/preprocess.py").read_bytes() == (ROOT / "preprocess.py").read_bytes()
+    assert (tmp_path / "code/features.py").read_bytes() == (CONTAINERS / "features.py").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "script", "message"),
+    [
+        (as_csv(HEADER, ROWS[0]), "PREPROCESS = None", "preprocess.py has no function preprocess(data_file)"),
+        (as_csv(HEADER, replaced(ROWS[0], 6, "x")), None, "not a number: 'x'"),
+        (as_csv(HEADER), None, "public.csv.gz: a header and at least one row are needed"),
+        (None, None, "public.csv.gz: there is no such file"),
+    ],
+)
+def test_the_job_refuses_what_would_not_work_in_one_line(
+    data: str | None, script: str | None, message: str, tmp_path: Path
+) -> None:
+    if data is not None:
+        write_gz(tmp_path / "public.csv.gz", data)
+    (tmp_path / "preprocess.py").write_text(script or (ROOT / "preprocess.py").read_text())
+    paths = {"input": tmp_path / "public.csv.gz", "preprocess": tmp_path / "preprocess.py", "output": tmp_path / "out"}
+    command = [sys.executable, CONTAINERS / "features.py", *(f"--{name}={path}" for name, path in paths.items())]
+    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("features.py: ")
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_importing_the_program_imports_no_large_package() -> None:
+    command = "import sys; import features; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", command], cwd=CONTAINERS, capture_output=True, text=True, check=True)
+    assert set(result.stdout.split()).isdisjoint({"numpy", "pandas", "pyarrow"})

@@ -1,0 +1,306 @@
+"""The model container's program: its training job, and its hooks on the default model and on other submissions."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from support.checkout import ROOT, environment
+from support.job_traces import wait_until
+from support.production_containers import CONTAINERS, Trained, load_program, read_csv, train, training_source
+from support.scripts import modules_of
+from support.simulator_client import Client
+from support.tiny_submission import tiny, write
+
+from recore.evaluation.submission import read_submission
+from recore.production.containers import features
+from recore.schema import TARGETS
+
+program = load_program("model")
+
+
+@pytest.fixture
+def request_body(trained_model: Trained) -> str:
+    """Return the inputs of the data file as the features container sends them."""
+    import preprocess
+
+    lines = trained_model.lines
+    header = next(csv.reader(lines[:1]))
+    inputs = features.Features(header, preprocess.preprocess).compute(features.read_csv("".join(lines)))
+    return features.output_fn(inputs, "")[0]
+
+
+@pytest.fixture
+def served(trained_model: Trained) -> Iterator[Any]:
+    """Return the default model, loaded from the content of the training job's archive."""
+    with modules_of(trained_model.model / "code/submission"):
+        yield program.model_fn(str(trained_model.model))
+
+
+def test_the_targets_are_those_of_the_schema() -> None:
+    assert program.TARGETS == TARGETS
+
+
+# ---- The answers -----------------------------------------------------------------------------------------
+def test_csv_is_what_the_submissions_hooks_answer(served: Any, trained_model: Trained, request_body: str) -> None:
+    text, kind = program.transform_fn(served, request_body, "text/csv; charset=utf-8", "text/csv")
+    assert kind == "text/csv"
+    import train
+
+    inputs = train.input_fn(request_body, "text/csv")
+    assert text == train.output_fn(train.predict_fn(inputs, train.model_fn(str(trained_model.model))), "text/csv")
+    np.testing.assert_allclose(read_csv(text), trained_model.predictions, rtol=1e-9)
+    assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (text, "text/csv")
+
+
+def test_single_rows_and_lines_without_header_have_the_same_predictions(
+    served: Any, trained_model: Trained, request_body: str
+) -> None:
+    header, *lines = request_body.splitlines(keepends=True)
+    for place in (0, 17, len(lines) - 1):
+        for body in (header + lines[place], lines[place]):
+            text, _ = program.transform_fn(served, body, "text/csv", "text/csv")
+            np.testing.assert_allclose(read_csv(text), trained_model.predictions[place : place + 1], rtol=1e-9)
+    text, _ = program.transform_fn(served, "".join(lines), "text/csv", "application/json")
+    index = [prediction["index"] for prediction in json.loads(text)["predictions"]]
+    assert index == [line.partition(",")[0] for line in lines]
+
+
+def test_other_types_are_refused(served: Any) -> None:
+    with pytest.raises(ValueError, match="the request is 'application/json': send text/csv"):
+        program.transform_fn(served, "{}", "application/json", "text/csv")
+
+
+# ---- Other submissions -----------------------------------------------------------------------------------
+ANSWER = [*map(str, range(1, 20)), "", *map(str, range(21, 50))]  # TePPB is empty
+HOOKS = f"""
+ANSWER = {",".join(ANSWER)!r} + "\\n"
+def model_fn(model_dir): return "model"
+def input_fn(body, content_type):
+    assert isinstance(body, str) and content_type == "text/csv"
+    return [line for line in body.splitlines() if not line.startswith("index")]
+"""
+ANSWERS = {
+    "text": "def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return ANSWER * len(rows)",
+    "pair": "def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return ANSWER * len(rows), accept",
+    "bytes": "def predict_fn(rows, model): return rows\n"
+    "def output_fn(rows, accept): return (ANSWER * len(rows)).encode()",
+    "response": "import flask\ndef predict_fn(rows, model): return rows\n"
+    "def output_fn(rows, accept): return flask.Response(ANSWER * len(rows), mimetype=accept)",
+    "transform_fn": "def transform_fn(model, body, content_type, accept):\n"
+    "    return ANSWER * len(input_fn(body, content_type)), accept",
+}
+BODY = "index,bin\n007,0.5\nb,0.25\n"
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Return a function that loads a submission's model: the text of train.py, and more files by name."""
+
+    def load_files(script: str, calibration: dict[str, Any] | None = None, **files: str) -> Any:
+        write(tmp_path / "code/submission", {"train.py": script} | {f"{name}.py": text for name, text in files.items()})
+        if calibration:
+            (tmp_path / "expected_error.json").write_text(json.dumps(calibration))
+        return program.model_fn(str(tmp_path))
+
+    write(tmp_path / "code/submission", {"train.py": ""})
+    with modules_of(tmp_path / "code/submission"):
+        yield load_files
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_hooks_may_answer_in_any_form(kind: str, load: Callable[..., Any]) -> None:
+    model = load(HOOKS + ANSWERS[kind])
+    text, kind = program.transform_fn(model, BODY, "text/csv", "text/csv")
+    assert (text, kind) == ((",".join(ANSWER) + "\n") * 2, "text/csv")
+
+
+def test_hooks_may_be_missing(load: Callable[..., Any]) -> None:
+    class_source = """
+class Model:
+    def predict(self, rows): return [[0.1] * 48 + [float("nan")] for row in rows]
+"""
+    model = load(HOOKS.replace('return "model"', "return Model()") + class_source)
+    text, _ = program.transform_fn(model, BODY, "text/csv", "text/csv")
+    assert [line.split(",")[:2] for line in text.splitlines()] == [["0.1", "0.1"]] * 2
+    answer, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
+    assert json.loads(answer)["predictions"][0]["assays"]["YPPM"]["value"] is None
+
+
+def test_without_held_out_predictions_there_are_no_expected_errors(load: Callable[..., Any]) -> None:
+    model = load(HOOKS + ANSWERS["text"])
+    text, kind = program.transform_fn(model, BODY, "text/csv", "application/json; charset=utf-8")
+    assert kind == "application/json"
+    predictions = json.loads(text)["predictions"]
+    assert [prediction["index"] for prediction in predictions] == ["007", "b"]
+    nothing = {"expected_error": None, "interval": None}
+    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | nothing
+    empty = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | nothing
+    assert predictions[1]["assays"]["TePPB"] == empty
+
+
+def test_predictions_beyond_the_training_assays_are_flagged(load: Callable[..., Any]) -> None:
+    targets = {name: {"range": [20, 40], "curves": None} for name in TARGETS}
+    model = load(HOOKS + ANSWERS["text"], {"targets": targets | {"YPPM": {"range": None, "curves": None}}})
+    text, _ = program.transform_fn(model, BODY, "text/csv", "application/json")
+    assays = json.loads(text)["predictions"][0]["assays"]
+    assert assays["CuPPM"]["flags"] == ["below the training assays"]
+    assert assays["ThPPB"]["flags"] == []
+    assert assays["NaPPM"]["value"] == 41
+    assert assays["NaPPM"]["flags"] == ["above the training assays"]
+    assert assays["YPPM"]["flags"] == []
+
+
+def test_a_request_without_rows_is_not_passed_on(load: Callable[..., Any]) -> None:
+    model = load(HOOKS + "def predict_fn(rows, model): raise LookupError")
+    for accept, answer in {"text/csv": "", "application/json": '{"predictions": []}'}.items():
+        assert program.transform_fn(model, "index\n", "text/csv", accept)[0] == answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("1,2\n", "train.py answered with 2 values in line 1 instead of 49"),
+        (",".join(["x"] * 49) + "\n", "something else than numbers: could not convert string to float: 'x'"),
+        ((",".join(ANSWER) + "\n") * 4, "train.py answered with 4 rows to a request of 3 lines"),
+        ("", "train.py answered with 0 rows to a request of 3 lines"),
+    ],
+)
+def test_an_answer_that_is_not_a_table_of_predictions_is_refused(
+    answer: str, message: str, load: Callable[..., Any]
+) -> None:
+    model = load(HOOKS + f"def transform_fn(model, *request): return {answer!r}")
+    with pytest.raises(ValueError, match=message):
+        program.transform_fn(model, BODY, "text/csv", "application/json")
+
+
+def test_a_submission_may_have_modules_of_the_same_names(load: Callable[..., Any]) -> None:
+    sys.modules["model"] = sys.modules["expected_error"] = ModuleType("of the container")
+    try:
+        script = (
+            "import expected_error\n"
+            "def model_fn(model_dir):\n    import model\n    return model.answer\n"
+            "def transform_fn(answer, *request): return answer(expected_error.VALUE)\n"
+        )
+        model = load(script, model="def answer(value): return value", expected_error="VALUE = 'its own'")
+        assert program.transform_fn(model, BODY, "text/csv", "text/csv")[0] == "its own"
+    finally:
+        for name in ("model", "expected_error"):
+            sys.modules.pop(name, None)
+
+
+# ---- The training job ------------------------------------------------------------------------------------
+def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained) -> None:
+    files = {
+        path.relative_to(trained_model.model).as_posix() for path in trained_model.model.rglob("*") if path.is_file()
+    }
+    submission = read_submission(ROOT).files
+    assert files == {
+        *(f"code/submission/{name}" for name in submission),
+        *("code/model.py", "code/expected_error.py"),
+        *("model.pkl", "preprocess.json", "held_out.csv", "expected_error.json"),
+    }
+    for name, content in submission.items():
+        assert (trained_model.model / "code/submission" / name).read_bytes() == content
+
+
+def run_program(folder: Path, source: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], Path]:
+    """Start the program as the training toolkit does, with a submission; return the process and the model's folder."""
+    code, model = write(folder / "code", source), folder / "model"
+    for name in ("model.py", "expected_error.py"):
+        (code / name).write_bytes((CONTAINERS / name).read_bytes())
+    for path in (model, folder / "data"):
+        path.mkdir()
+    variables = {"SM_MODEL_DIR": str(model), "SM_CHANNEL_TRAINING": str(folder / "data"), "PYTHONPATH": str(code)}
+    process = subprocess.Popen(
+        [sys.executable, "model.py", *arguments],
+        cwd=code,
+        env=environment() | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return process, model
+
+
+REPORT = """
+import json, os, pathlib, sys
+import helper
+path = sys.path[0], os.environ["PYTHONPATH"], os.getcwd()
+print(json.dumps({"arguments": sys.argv, "path": path, "model": os.environ["SM_MODEL_DIR"]}))
+pathlib.Path("written_by_train").touch()
+"""
+
+
+def test_train_py_runs_as_if_it_were_the_entry_point(tmp_path: Path) -> None:
+    source = {"submission/train.py": REPORT, "submission/data/helper.txt": "x", "submission/helper.py": ""}
+    process, model = run_program(tmp_path, source | {"requirements.txt": "# none\n"}, "--alphas", "11")
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    report, note = stdout.splitlines()
+    submission = str(tmp_path / "code/submission")
+    assert json.loads(report) == {
+        "arguments": ["train.py", "--alphas", "11"],
+        "path": [submission] * 3,
+        "model": str(model),
+    }
+    assert note == "model: answers will have no expected errors: train.py wrote no held_out.csv"
+    files = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
+    assert files == {
+        *(f"code/submission/{name}" for name in ("train.py", "helper.py", "data/helper.txt")),
+        *("code/model.py", "code/expected_error.py", "code/requirements.txt"),
+    }
+
+
+def test_invalid_held_out_predictions_are_reported_in_one_line(tmp_path: Path) -> None:
+    script = 'import os\nopen(os.environ["SM_MODEL_DIR"] + "/held_out.csv", "w").write("index,AgPPM\\n")'
+    process, model = run_program(tmp_path, {"submission/train.py": script})
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (0, "")
+    assert stdout.startswith("model: answers will have no expected errors: held_out.csv: ")
+    assert len(stdout.splitlines()) == 1
+    assert not (model / "expected_error.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "error"),
+    [
+        ("raise ValueError('no columns')", 1, "ValueError: no columns"),
+        ("import sys\nprint('too few', file=sys.stderr)\nsys.exit(7)", 7, "too few"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, ""),
+    ],
+)
+def test_a_failure_of_train_py_is_passed_on(script: str, status: int, error: str, tmp_path: Path) -> None:
+    process, model = run_program(tmp_path, {"submission/train.py": script})
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert (stderr.splitlines() or [""])[-1] == error
+    assert not list(model.iterdir())
+
+
+def test_signals_are_passed_on(tmp_path: Path) -> None:
+    script = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(600)"
+    process, _ = run_program(tmp_path, {"submission/train.py": script})
+    file = tmp_path / "code/submission/pid"
+    wait_until(lambda: file.exists() and file.read_text() != "")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(file.read_text()), 0)
+
+
+def test_the_last_error_of_train_py_is_the_jobs_failure_reason(
+    client: Client, trained_model: Trained, tmp_path: Path
+) -> None:
+    submission = tiny(tmp_path / "submission", {"train.py": "raise ValueError('no columns')"})
+    job = train(client, training_source(submission), trained_model.data_file)
+    assert job["FailureReason"].startswith("AlgorithmError: ValueError: no columns, exit code: 1")

@@ -1,0 +1,126 @@
+"""The chain of both containers, from raw spectra to assays, in transform jobs and behind an endpoint."""
+
+import csv
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from support.endpoints import Endpoints, variant
+from support.production_containers import Trained, create_model, read_csv
+from support.simulator_client import Client
+from support.transform_jobs import completed
+
+from recore.production.containers.expected_error import expected_error
+from recore.schema import TARGETS
+
+pytestmark = pytest.mark.everywhere
+
+LINES = {"SplitType": "Line", "ContentType": "text/csv"}
+JOINED = {
+    "BatchStrategy": "MultiRecord",
+    "MaxPayloadInMB": 1,
+    "Input": LINES,
+    "Output": {"AssembleWith": "Line", "Accept": "text/csv"},
+    "DataProcessing": {"JoinSource": "Input"},
+}
+
+
+@pytest.fixture(scope="module")
+def model(client: Client, trained_model: Trained) -> str:
+    """Return the name of the model of both containers."""
+    return create_model(client, trained_model.features.read_bytes(), trained_model.archive.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def endpoint(client: Client, model: str) -> Iterator["Endpoint"]:
+    endpoints = Endpoints(client)
+    yield Endpoint(endpoints, endpoints.create(endpoints.config(variant(model))))
+    endpoints.delete_all()
+
+
+class Endpoint:
+    """An endpoint with the model of both containers."""
+
+    def __init__(self, endpoints: Endpoints, name: str) -> None:
+        self._endpoints, self._name = endpoints, name
+
+    def invoke(self, body: str, content_type: str, accept: str) -> str:
+        """Return the answer, whose type must be the accepted one."""
+        answer = self._endpoints.invoke(self._name, body, ContentType=content_type, Accept=accept)
+        assert answer["ContentType"].partition(";")[0] == accept
+        return answer["Body"].read().decode()
+
+
+def test_a_transform_job_joins_lines_with_the_predictions_of_predict_py(
+    client: Client, model: str, trained_model: Trained
+) -> None:
+    _, *lines = trained_model.lines
+    [result] = completed(client, model, {"lines.csv": "".join(lines)}, **JOINED)
+    joined, inputs = (list(csv.reader(text)) for text in (result.decode().splitlines(), lines))
+    assert [row[:-49] for row in joined] == inputs
+    assert_close("\n".join(",".join(row[-49:]) for row in joined), trained_model.predictions)
+
+
+@pytest.mark.parametrize("has_assays", [False, True], ids=["without assays", "with assays"])
+@pytest.mark.parametrize("has_header", [False, True], ids=["without header", "with header"])
+def test_an_endpoint_answers_csv_with_the_predictions_of_predict_py(
+    endpoint: Endpoint, trained_model: Trained, has_assays: bool, has_header: bool
+) -> None:
+    lines = trained_model.lines if has_assays else trained_model.lines_without_assays
+    body = "".join(lines if has_header else lines[1:])
+    assert_close(endpoint.invoke(body, "text/csv", "text/csv"), trained_model.predictions)
+    last = (lines[:1] if has_header else []) + lines[-1:]
+    assert_close(endpoint.invoke("".join(last), "text/csv", "text/csv"), trained_model.predictions[-1:])
+
+
+def test_an_endpoint_answers_json_with_the_same_predictions(endpoint: Endpoint, trained_model: Trained) -> None:
+    spectra = trained_model.spectra
+    answers = [
+        endpoint.invoke(json.dumps({"instances": spectra}), "application/json", "application/json"),
+        endpoint.invoke("".join(trained_model.lines[1:]), "text/csv; charset=utf-8", "application/json"),
+    ]
+    for answer in answers:
+        predictions = json.loads(answer)["predictions"]
+        assert [prediction["index"] for prediction in predictions] == [spectrum["index"] for spectrum in spectra]
+        assert all(list(prediction["assays"]) == list(TARGETS) for prediction in predictions)
+        values = [[assay["value"] for assay in prediction["assays"].values()] for prediction in predictions]
+        np.testing.assert_allclose(np.array(values, dtype=float), trained_model.predictions, rtol=1e-9)
+    assert_close(endpoint.invoke(json.dumps(spectra[0]), "application/json", "text/csv"), trained_model.predictions[:1])
+
+
+def test_each_prediction_has_its_unit_error_interval_and_flags(endpoint: Endpoint, trained_model: Trained) -> None:
+    answer = endpoint.invoke(json.dumps({"instances": trained_model.spectra}), "application/json", "application/json")
+    calibration = json.loads((trained_model.model / "expected_error.json").read_text())
+    assays = [prediction["assays"] for prediction in json.loads(answer)["predictions"]]
+    for name in TARGETS:
+        values = np.array([row[name]["value"] for row in assays])
+        error, low, high = expected_error(calibration, name, values)
+        least, greatest = calibration["targets"][name]["range"]
+        beyond = {"below the training assays": values < least, "above the training assays": values > greatest}
+        for place, value in enumerate(values):
+            assert assays[place][name] == {
+                "value": value,
+                "unit": {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}[name[-3:]],
+                "expected_error": error[place],
+                "interval": [low[place], high[place]],
+                "flags": [flag for flag, rows in beyond.items() if rows[place]],
+            }
+
+
+def test_a_header_alone_is_answered_without_predictions(endpoint: Endpoint, trained_model: Trained) -> None:
+    assert endpoint.invoke(trained_model.lines[0], "text/csv", "text/csv") == ""
+    answer = endpoint.invoke(trained_model.lines[0], "text/csv", "application/json")
+    assert json.loads(answer) == {"predictions": []}
+
+
+def test_an_invalid_request_is_refused_with_one_line(endpoint: Endpoint, trained_model: Trained) -> None:
+    with pytest.raises(
+        ClientError, match="SpectraError: the request: its first line has 2 cells; a line without header"
+    ):
+        endpoint.invoke("1,2\n", "text/csv", "text/csv")
+
+
+def assert_close(text: str, predictions: np.ndarray) -> None:
+    np.testing.assert_allclose(read_csv(text), predictions, rtol=1e-9)
