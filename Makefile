@@ -1,6 +1,6 @@
 # Every target sets itself up: .venv is made if it is missing, and updated if requirements*.txt are newer.
 .DEFAULT_GOAL := help
-.PHONY: help run doctor by-hand private-by-hand private-score
+.PHONY: help run doctor by-hand private-by-hand private-score production-demo
 .PHONY: test test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
 .PHONY: lint bench clean setup setup-dev setup-docker setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
@@ -20,6 +20,7 @@ SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,requirements/sdk-v2.txt)
 PYTORCH = $(CACHE)/pytorch-$(call DIGEST,requirements/pytorch.txt)
 PYTORCH_IMPORTS := torch,torch.utils.data,pandas,sklearn.preprocessing,boto3,gunicorn.app.base,gunicorn.workers.sync
 PYTORCH_IMPORTS := $(PYTORCH_IMPORTS),sagemaker_inference.transformer,sagemaker_training.entry_point
+PYTORCH_TESTS := tests/simulator/test_pytorch.py tests/production/test_pytorch.py
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
@@ -53,6 +54,9 @@ private-by-hand:
 private-score:
 	$(PYTHON) score.py --actual $(ACTUAL) --predicted data/predictions/private.csv.out --output data/scores/private.txt
 
+production-demo: $(READY) ## a model in production on a simulator of its own, from sample data to the last deletion
+	@$(PYTHON) examples/production_demo.py
+
 test test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
 test: lint ## the gate: style, types, import rules, and all tests that give the same answer on any machine
@@ -76,14 +80,14 @@ test-bare: ## some tests again, without a sandbox and in an unusual temporary fo
 
 # test-sdk runs those of PyTorch images, and makes what they need
 test-machine: ## tests that need a sandbox, Docker, a browser or other environments, as far as they are there
-	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "machine and not timing" --ignore tests/simulator/test_pytorch.py
+	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %)
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
 test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3 and 2, and PyTorch images (2.4 GB)
 	-@$(MAKE) setup-pytorch
-	$(PYTHON) -m pytest tests/simulator/test_pytorch.py tests/simulator/test_serial_inference.py
+	$(PYTHON) -m pytest $(PYTORCH_TESTS) tests/simulator/test_serial_inference.py
 	"$(SDK)/bin/python" -m pytest tests/sdk
 	"$(SDK_V2)/bin/python" -m pytest tests/sdk_v2
 

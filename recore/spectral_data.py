@@ -117,9 +117,7 @@ def read_data(path: Path) -> SpectralData:
     if absent:
         problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
     if not channels:
-        raise ValueError(
-            f"{path}: the name of no column is a wavenumber such as 3997.4, so the file contains no spectra"
-        )
+        raise ValueError(f"{path}: no column name is a wavenumber such as 3997.4, so the file contains no spectra")
     numbers = [name for name in (*channels, *targets, *DEPTHS) if name in places]
     table, invalid = _read_table(path, len(names), [places[name] for name in numbers])
     problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]

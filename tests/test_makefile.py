@@ -27,6 +27,7 @@ from recore.installing import UV, pip_settings, uv_variables
 TARGETS = (
     "run",
     "by-hand",
+    "production-demo",
     "test",
     "test-all",
     "test-slow",

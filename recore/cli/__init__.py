@@ -15,6 +15,7 @@ from recore.cli.import_ import import_
 from recore.cli.ml2p import ml2p
 from recore.cli.new import new
 from recore.cli.pack import pack
+from recore.cli.production import production
 from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
@@ -116,7 +117,7 @@ def main(debug: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, new, explore, validate, check, pack),
-    *(run, report, scores, board, simulate, ml2p, doctor),
+    *(run, report, scores, board, simulate, production, ml2p, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -68,10 +68,13 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def show_steps(steps: "list[Step]", ascii_only: bool = False) -> "Iterator[Callable[[Step], None]]":
-    """Show the steps of a run, on a terminal a line for each. Yields a function to call with each step that changes."""
+def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "Iterator[Callable[[Step], None]]":
+    """Show the steps of a command's work, on a terminal a line for each.
+
+    Yields a function to call with each step that changes.
+    """
     if not _changes_in_place():
-        with _lines_about_steps("run") as watch:
+        with _lines_about_steps(command) as watch:
             yield watch
         return
     from rich.console import Console

@@ -116,7 +116,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
         evaluation_run = EvaluationRun(place.services, settings, files, data, score, run_folder.path, options.keep)
         _announce(place, settings, options.engine, data, console)
         context = make_context(place, note, vars(options) | data.files, folder)
-        watching = show_steps(list(evaluation_run.steps.values()), ascii_only)
+        watching = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
         record, interrupted = run_and_keep(evaluation_run, run_folder, context, watching)
         if options.report:
             _write_report(evaluation_run.folder)

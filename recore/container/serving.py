@@ -291,7 +291,7 @@ def write_failure(text: str) -> None:
 
 
 def with_container_paths(text: str) -> str:
-    """Replace the folders of a server outside a container with the paths that they would have inside one."""
+    """Replace the folders of a server that runs outside a container with their paths in a container."""
     return text.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 

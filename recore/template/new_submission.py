@@ -30,8 +30,12 @@ TESTS = Path("tests/contract")
 
 
 def list_models() -> list[str]:
-    """The models that a new submission can start with, the default first."""
-    return [DEFAULT_MODEL, *sorted(path.parent.name for path in EXAMPLES.glob("*/train.py"))]
+    """The models that a new submission can start with, the default first.
+
+    An example with a config.json is none of them: it needs other images than the challenge's.
+    """
+    scripts = [path for path in EXAMPLES.glob("*/train.py") if not path.with_name("config.json").exists()]
+    return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
 
 
 def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:

@@ -199,7 +199,7 @@ class ProcessGroup:
             return process
 
     def wait(self, process: SupervisedProcess) -> Ending:
-        """Wait until one of the processes has ended."""
+        """Wait until a process of this group has ended, and forget it."""
         ending = process.wait()
         with self._lock:
             self._processes.remove(process)

@@ -1,0 +1,150 @@
+"""The life of a model in production, from sample data to the last deletion, on a simulator of its own.
+
+    python examples/production_demo.py [FOLDER]
+
+FOLDER gets the data and the predictions, by default runs/production-demo. Each step is a command, printed before it
+runs; docs/production.md explains them. Nothing is left on the simulator, which ends with the demo.
+"""
+
+import gzip
+import itertools
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
+
+RECORE = [sys.executable, "-m", "recore"]
+ROOT = Path(__file__).parents[1]
+ENDPOINT = "core-assays"
+SAMPLE = ("--rows", "600", "--holes", "12", "--channels", "424")
+
+
+class Demo:
+    """Runs the steps and keeps their times."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.seconds, self.variables = folder, dict[str, float](), dict[str, str]()
+
+    def step(self, title: str, *arguments: object) -> None:
+        """Print and run one command. Ends the demo if it fails."""
+        words = [str(argument) for argument in arguments]
+        print(f"\n== {title}\n$ recore {shlex.join(words)}", flush=True)
+        began = time.monotonic()
+        done = subprocess.run([*RECORE, *words], cwd=ROOT, env=os.environ | self.variables)  # noqa: S603
+        self.seconds[title] = time.monotonic() - began
+        if done.returncode:
+            sys.exit(f"demo: the step failed with status {done.returncode}: {title}")
+
+    @contextmanager
+    def simulator(self) -> Iterator[None]:
+        """A simulator for the steps within the context."""
+        command = [*RECORE, "simulate", "--json"]
+        with subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            try:
+                self.variables = json.loads(process.stdout.readline())
+                yield
+            finally:
+                process.terminate()
+
+
+class Load:
+    """Clients that ask the endpoint without a pause, and count the answers and what was lost."""
+
+    def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
+        self.answers, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
+        session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
+        self._runtime = session.client("sagemaker-runtime", endpoint_url=variables["AWS_ENDPOINT_URL"])
+        self._bodies = itertools.cycle(bodies)
+        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        while not self._ended.is_set():
+            try:
+                answer = self._runtime.invoke_endpoint(
+                    EndpointName=ENDPOINT, ContentType="text/csv", Accept="text/csv", Body=next(self._bodies)
+                )
+                answer["Body"].read()
+                self.answers[answer["InvokedProductionVariant"]] += 1
+            except (ClientError, BotoCoreError) as error:
+                self.lost.append(str(error))
+            self._ended.wait(0.1)
+
+
+def read_bodies(file: Path) -> list[bytes]:
+    """One request for each row of a data file: the header and the row."""
+    with gzip.open(file, "rb") as lines:
+        header = lines.readline()
+        return [header + line for line in lines]
+
+
+def join_assays(folder: Path) -> Path:
+    """Write a data file of the public rows, and of the private ones with the assays that have arrived."""
+    public, private, actual = (
+        pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
+        for name in ("public/public", "private/private", "private/actual")
+    )
+    together = pd.concat([public, pd.concat([private, actual[actual.columns.difference(private.columns)]], axis=1)])
+    target = folder / "grown.csv.gz"
+    together[public.columns].to_csv(target)
+    return target
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/production-demo").absolute()
+    demo, began = Demo(folder), time.monotonic()
+    public, private = folder / "public/public.csv.gz", folder / "private/private.csv.gz"
+    demo.step("Sample data", "sample", "--out", folder, *SAMPLE)
+    with demo.simulator():
+        demo.step("Train version 1 through a pipeline", "production", "train", ROOT, "--public", public)
+        demo.step("Approve it", "production", "approve", 1)
+        demo.step("Predict in batch", "production", "predict", private, "--out", folder / "assays.csv")
+        demo.step("Train a challenger", "production", "train", ROOT, "--public", public, "--set", "alpha_min=1e4")
+        demo.step("Approve it, too", "production", "approve", 2)
+        variants = ("--variant", "A=1:1", "--variant", "B=2:1")
+        demo.step("Deploy both as variants", "production", "deploy", *variants)
+        with Load(demo.variables, read_bodies(private)) as load:
+            demo.step("Ask the endpoint", "production", "invoke", private, "--rows", 3)
+            update = ("update", 1, "--strategy", "linear", "--step", 50, "--seconds", 0)
+            demo.step("Update under load", "production", *update)
+            demo.step("Roll back under load", "production", "rollback", "--seconds", 0)
+        retrain = ("retrain", ROOT, "--public", join_assays(folder), "--approve")
+        demo.step("Retrain with the assays that arrived", "production", *retrain)
+        demo.step("List what there is", "production", "list")
+        demo.step("Delete everything", "production", "delete", "--all")
+    print("\n== Summary")
+    for title, seconds in demo.seconds.items():
+        print(f"{seconds:7.1f} s  {title}")
+    shares = ", ".join(f"{variant} {count}" for variant, count in sorted(load.answers.items()))
+    print(f"{time.monotonic() - began:7.1f} s  in all")
+    print(f"requests under load: {load.answers.total()} answered ({shares}), {len(load.lost)} lost")
+    print(f"left: {folder / 'assays.csv'}, the data beside it, and nothing on the simulator")
+    if load.lost:
+        sys.exit(f"demo: requests were lost, the first: {load.lost[0]}")
+
+
+if __name__ == "__main__":
+    main()

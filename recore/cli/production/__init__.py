@@ -1,0 +1,10 @@
+"""`recore production`: the commands of a model in production."""
+
+from recore.cli.production import (
+    endpoint_commands,
+    pipeline_commands,
+    retrain_command,
+    tune_command,
+    version_commands,
+)
+from recore.cli.production.group import production

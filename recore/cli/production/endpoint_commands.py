@@ -1,0 +1,182 @@
+"""The commands for the endpoint: deploy, invoke, update, rollback, delete."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.cli.common import FILE
+from recore.cli.production.group import as_json, open_here, production, show_outcome
+from recore.cli.progress import show_work
+
+if TYPE_CHECKING:
+    from recore.production import SampleAnswer, Strategy
+
+SHOWN = ("CuPPM", "AuPPM", "FePCT")  # assays of each sample, without --json
+variant_option = click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="NAME=VERSION[:WEIGHT]",
+    help="A variant; several share the requests.",
+)
+
+
+def strategy_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of the commands that move traffic."""
+    options = (
+        click.option(
+            "--strategy",
+            type=click.Choice(["all-at-once", "canary", "linear"]),
+            default="all-at-once",
+            help="How the requests are moved to the new instances.",
+        ),
+        click.option("--step", type=click.IntRange(1, 50), default=10, help="Percent moved first, or at a time."),
+        click.option("--seconds", type=click.IntRange(0, 3600), default=60, help="Between two steps."),
+        click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that rolls back."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@production.command()
+@variant_option
+@as_json
+def deploy(variants: tuple[str, ...], as_json: bool) -> None:
+    """Make an endpoint that serves one or several versions.
+
+    By default it serves the latest approved version as variant A. Requests and answers are captured on S3. Ctrl-C does
+    not end the making of the endpoint: the same command waits for it, and `delete --endpoint` deletes it.
+
+    \b
+    Example:
+      python -m recore production deploy
+      python -m recore production deploy --variant A=1:9 --variant B=2:1
+    """
+    from recore.production import choose_variants
+    from recore.production import deploy as make_endpoint
+
+    with open_here() as project, show_work("deploy") as advance:
+        chosen = choose_variants(project, variants)
+        outcome = make_endpoint(project, chosen, lambda status: advance(status, 0, 0))
+    show_outcome(outcome, as_json)
+
+
+@production.command()
+@click.argument("version", type=click.IntRange(1), required=False)
+@variant_option
+@strategy_options
+@as_json
+def update(version: int | None, variants: tuple[str, ...], as_json: bool, **values: Any) -> None:
+    """Replace what the endpoint serves, without a request lost.
+
+    By default VERSION, or the latest approved one, becomes variant A. New instances start first and the old ones end
+    last; requests move all at once, a part first (canary), or step by step (linear).
+
+    \b
+    Example:
+      python -m recore production update 2
+      python -m recore production update 2 --strategy canary --step 25
+      python -m recore production update --variant A=1:5 --variant B=2:5
+    """
+    from recore.production import choose_variants
+    from recore.production import update as update_endpoint
+
+    if version and variants:
+        raise click.UsageError("VERSION and --variant exclude each other")
+    with open_here() as project, show_work("update") as advance:
+        chosen = choose_variants(project, [f"A={version}"] if version else variants)
+        outcome = update_endpoint(project, chosen, make_strategy(values), lambda status: advance(status, 0, 0))
+    show_outcome(outcome, as_json)
+
+
+@production.command()
+@strategy_options
+@as_json
+def rollback(as_json: bool, **values: Any) -> None:
+    """Return the endpoint to what it served before its last update.
+
+    \b
+    Example:
+      python -m recore production rollback
+    """
+    from recore.production import rollback as roll_back
+
+    with open_here() as project, show_work("rollback") as advance:
+        outcome = roll_back(project, make_strategy(values), lambda status: advance(status, 0, 0))
+    show_outcome(outcome, as_json)
+
+
+@production.command()
+@click.argument("file", type=FILE)
+@click.option("--rows", type=click.IntRange(1), help="Only the first rows.")
+@click.option("--variant", metavar="NAME", help="The variant that answers.  [default: by the weights]")
+@as_json
+def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> None:
+    """Send samples of a data file to the endpoint, one request each.
+
+    FILE holds raw spectra in the challenge's schema. The answers have all 49 assays with unit, expected error and
+    flags: --json prints them, a line for each sample. The inference id of a request is the row's index.
+
+    \b
+    Example:
+      python -m recore production invoke data/private/private.csv.gz --rows 3
+    """
+    from recore.production import count_rows, invoke_file
+
+    total = min(filter(None, (rows, count_rows(file))))
+    with open_here() as project, show_work("invoke") as advance:
+        for answer in invoke_file(project, file, rows, variant, lambda number: advance("sending", number, total)):
+            click.echo(json.dumps({"variant": answer.variant, **answer.prediction}) if as_json else _line(answer))
+
+
+@production.command()
+@click.option("--endpoint", is_flag=True, help="The endpoint and its configurations.")
+@click.option("--version", type=click.IntRange(1), help="A version that is not served, and its model.")
+@click.option("--all", "everything", is_flag=True, help="Everything, with the pipeline and the objects on S3.")
+@as_json
+def delete(endpoint: bool, version: int | None, everything: bool, as_json: bool) -> None:
+    """Delete the endpoint, a version, or everything.
+
+    \b
+    Example:
+      python -m recore production delete --endpoint
+      python -m recore production delete --all
+    """
+    from recore.production import Outcome, delete_all, delete_endpoint, delete_version
+
+    if sum((endpoint, bool(version), everything)) != 1:
+        raise click.UsageError("choose one of --endpoint, --version and --all")
+    with open_here() as project, show_work("delete") as advance:
+        if version:
+            outcome = delete_version(project, version)
+        elif everything:
+            outcome = delete_all(project, lambda status: advance(status, 0, 0))
+        else:
+            deleted = delete_endpoint(project, lambda status: advance(status, 0, 0))
+            lines = [f"deleted: {name}" for name in deleted] or ["there is no endpoint; nothing changed"]
+            outcome = Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+    show_outcome(outcome, as_json)
+
+
+def make_strategy(values: dict[str, Any]) -> "Strategy":
+    """The strategy in the values of `strategy_options`."""
+    from recore.production import Strategy
+
+    return Strategy(values["strategy"], values["step"], values["seconds"], tuple(values["alarms"]))
+
+
+def _line(answer: "SampleAnswer") -> str:
+    """Some assays of a sample with their expected errors."""
+    shown = [f"{name} {_with_error(answer.prediction['assays'][name])}" for name in SHOWN]
+    return f"{answer.index}, variant {answer.variant}: {', '.join(shown)}"
+
+
+def _with_error(assay: dict[str, Any]) -> str:
+    if assay["value"] is None:
+        return "not predicted"
+    error = "" if assay["expected_error"] is None else f" +- {assay['expected_error']:.3g}"
+    return f"{assay['value']:.4g}{error} {assay['unit']}"

@@ -1,0 +1,90 @@
+"""The group of the commands of a model in production, what they share, and their errors."""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.cli.common import FILE
+from recore.distribution import PROGRAM
+from recore.text import plain
+
+if TYPE_CHECKING:
+    from recore.production import Outcome, ProductionProject
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+class ProductionGroup(click.Group):
+    """A group whose commands report a request that AWS refused in one line, and work that failed with exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from recore.failures import explain_aws_error
+        from recore.production import WorkFailedError
+
+        try:
+            return super().invoke(ctx)
+        except WorkFailedError as error:
+            click.echo(f"recore: {plain(str(error), 2000)}", err=True)
+            raise SystemExit(1) from None
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(explain_aws_error(error)) from error
+
+
+@click.group(cls=ProductionGroup)
+@click.option("--engine", type=click.Choice(["aws"]), help="Go to AWS.  [default: a simulator at AWS_ENDPOINT_URL]")
+@click.option("--config", type=FILE, help="The settings.  [default: config.json here, if there is one]")
+@click.pass_context
+def production(ctx: click.Context, engine: str | None, config: Path | None) -> None:
+    """Put a model to work: versions, batch predictions, endpoints, updates.
+
+    A version is a model of two containers: raw spectra to the model's inputs, inputs to assays. Commands go to a
+    simulator that runs at AWS_ENDPOINT_URL, or with --engine aws to AWS, where instances cost money. The same command
+    again changes nothing.
+
+    Exit status: 0 success, 1 the work failed, 2 wrong use, invalid input or a refused request.
+
+    \b
+    Example:
+      python -m recore production train
+      python -m recore production approve 1
+      python -m recore production deploy
+    """
+    ctx.obj = (engine, config)
+
+
+def open_here() -> "AbstractContextManager[ProductionProject]":
+    """Open the project of this command. Raises PlaceError or ValueError if there is none."""
+    from recore.production import open_project
+
+    return open_project(*click.get_current_context().obj)
+
+
+def choose_public(project: "ProductionProject", submission: Path, public: Path | None) -> Path | None:
+    """The data file to train with: the one that is named, None for the setting INPUT_DATA, or the one in data/.
+
+    Raises ValueError or OSError if it cannot be read.
+    """
+    from recore.data_header import read_header
+    from recore.evaluation import find_data_files
+
+    if public is None and project.settings.input_data:
+        return None
+    public = public or find_data_files(submission).public
+    read_header(public)  # before anything is uploaded or started
+    return public
+
+
+def show_outcome(outcome: "Outcome", as_json: bool) -> None:
+    """Print what a command did, and the next sensible command."""
+    if as_json:
+        click.echo(json.dumps({"changed": outcome.changed, **outcome.details}, default=str))
+        return
+    for line in outcome.lines:
+        click.echo(plain(line, 2000))
+    if outcome.next_command:
+        click.echo(f"next: {PROGRAM} production {outcome.next_command}")

@@ -1,0 +1,81 @@
+"""The commands for the pipeline and for predictions in batch: train, predict."""
+
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE, show_line
+from recore.cli.production.group import as_json, choose_public, open_here, production, show_outcome
+from recore.cli.progress import show_steps, show_work
+
+set_option = click.option(
+    "--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", help="A hyperparameter of the submission's fit()."
+)
+
+
+@production.command()
+@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@click.option("--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]")
+@set_option
+@click.option("--again", is_flag=True, help="Run it even if the latest execution had the same data and settings.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+@as_json
+def train(
+    submission: Path,
+    public: Path | None,
+    hyperparameters: tuple[str, ...],
+    again: bool,
+    ascii_only: bool,
+    as_json: bool,
+) -> None:
+    """Train a submission through a SageMaker Pipeline and register it as a version.
+
+    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The pipeline makes the archive
+    of the features, trains, scores held-out drill holes, and registers the version if the score is not below
+    MINIMUM_SCORE. What an earlier execution has computed from the same files is not computed again. Ctrl-C stops it.
+
+    \b
+    Example:
+      python -m recore production train
+      python -m recore production train ../theirs --public p.csv.gz
+      python -m recore production train --set alphas=11 --set cv=4
+    """
+    from recore.evaluation import read_submission
+    from recore.production import choose_values, describe_pipeline_costs, make_steps, read_hyperparameters
+    from recore.production import train as train_submission
+
+    files, steps = read_submission(submission), make_steps()
+    values = choose_values(read_hyperparameters(files), hyperparameters) if hyperparameters else {}
+    with open_here() as project:
+        public = choose_public(project, submission, public)
+        for line in describe_pipeline_costs(project):
+            show_line(f"train: {line}")
+        with show_steps("train", list(steps.values()), ascii_only) as watch:
+            outcome = train_submission(project, files, public, steps, watch, hyperparameters=values, again=again)
+    show_outcome(outcome, as_json)
+
+
+@production.command()
+@click.argument("file", type=FILE)
+@click.option("--out", type=FILE, default=Path("predictions.csv"), help="The predictions.")
+@click.option("--version", type=click.IntRange(1), help="The version.  [default: the latest approved one]")
+@click.option("--spectra", is_flag=True, help="Keep the channels in the predictions' file, too.")
+@as_json
+def predict(file: Path, out: Path, version: int | None, spectra: bool, as_json: bool) -> None:
+    """Predict the samples of a data file in batch.
+
+    FILE holds raw spectra in the challenge's schema. The predictions are joined to the input: for each row, in the
+    file's order, the index, the IDs and the 49 assays.
+
+    \b
+    Example:
+      python -m recore production predict data/private/private.csv.gz \\
+        --out runs/assays.csv
+    """
+    from recore.production import describe_batch_costs, predict_file
+
+    with open_here() as project:
+        show_line(f"predict: {describe_batch_costs(project)}")
+        with show_work("predict") as advance:
+            outcome = predict_file(project, file, out, version, spectra, lambda status: advance(status, 0, 0))
+    show_outcome(outcome, as_json)

@@ -1,0 +1,61 @@
+"""The command that tunes hyperparameters: tune."""
+
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE, show_line
+from recore.cli.production.group import as_json, choose_public, open_here, production, show_outcome
+from recore.cli.progress import show_steps, show_work
+
+
+@production.command()
+@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@click.option("--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]")
+@click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="The values of a hyperparameter to try.")
+@click.option("--jobs", type=click.IntRange(1, 750), help="Training jobs.  [default: 10]")
+@click.option("--parallel", type=click.IntRange(1, 100), help="Training jobs at a time.  [default: 2]")
+@click.option("--again", is_flag=True, help="Tune even if a tuning job has done the same.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+@as_json
+def tune(
+    submission: Path,
+    public: Path | None,
+    ranges: tuple[str, ...],
+    jobs: int | None,
+    parallel: int | None,
+    again: bool,
+    ascii_only: bool,
+    as_json: bool,
+) -> None:
+    """Find the best hyperparameters of fit() with a SageMaker tuning job, and train a version with them.
+
+    Ranges are in the table [tool.recore.tune.ranges] of the submission's pyproject.toml, jobs and parallel in
+    [tool.recore.tune]; options replace them. RANGE is FROM..TO, FROM..TO:log, or values with commas between them. The
+    best is what has the highest held-out score. Ctrl-C stops the tuning job.
+
+    \b
+    Example:
+      python -m recore production tune --jobs 12 \\
+        --range alpha_max=1e3..1e6:log --range cv=3..8
+    """
+    from recore.evaluation import read_submission
+    from recore.production import (
+        describe_tuning_costs,
+        find_best,
+        make_steps,
+        read_plan,
+        train_best,
+    )
+
+    files, steps = read_submission(submission), make_steps()
+    plan = read_plan(files, ranges, jobs, parallel)
+    with open_here() as project:
+        public = choose_public(project, submission, public)
+        for line in describe_tuning_costs(project, plan):
+            show_line(f"tune: {line}")
+        with show_work("tune") as advance:
+            best = find_best(project, files, public, plan, advance, again)
+        with show_steps("tune", list(steps.values()), ascii_only) as watch:
+            outcome = train_best(project, files, public, best, steps, watch)
+    show_outcome(outcome, as_json)

@@ -1,0 +1,76 @@
+"""The commands for versions: register, approve, list, describe."""
+
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE, FOLDER
+from recore.cli.production.group import as_json, open_here, production, show_outcome
+
+
+@production.command()
+@click.argument("run", type=FOLDER)
+@click.option("--public", type=FILE, help="The run's public data file, if it has moved.")
+@as_json
+def register(run: Path, public: Path | None, as_json: bool) -> None:
+    """Make the model of a run a version.
+
+    RUN is the folder of a run of `recore run`. Its model is used as it is; `train` trains one through the pipeline.
+
+    \b
+    Example:
+      python -m recore production register runs/first
+    """
+    from recore.production import register as register_run
+
+    with open_here() as project:
+        show_outcome(register_run(project, run, public), as_json)
+
+
+@production.command()
+@click.argument("version", type=click.IntRange(1))
+@click.option("--reject", is_flag=True, help="Reject it instead.")
+@as_json
+def approve(version: int, reject: bool, as_json: bool) -> None:
+    """Approve a version, so that it can be served.
+
+    \b
+    Example:
+      python -m recore production approve 1
+    """
+    from recore.production import approve as approve_version
+
+    with open_here() as project:
+        show_outcome(approve_version(project, version, reject), as_json)
+
+
+@production.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the versions, the latest first, and the endpoint.
+
+    \b
+    Example:
+      python -m recore production list
+    """
+    from recore.production import list_all
+
+    with open_here() as project:
+        show_outcome(list_all(project), as_json)
+
+
+@production.command()
+@click.argument("version", type=click.IntRange(1), required=False)
+@as_json
+def describe(version: int | None, as_json: bool) -> None:
+    """Describe a version, or without one the endpoint.
+
+    \b
+    Example:
+      python -m recore production describe 1
+      python -m recore production describe
+    """
+    from recore.production import describe as describe_version
+
+    with open_here() as project:
+        show_outcome(describe_version(project, version), as_json)

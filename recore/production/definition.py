@@ -1,0 +1,272 @@
+"""The definition of the SageMaker Pipeline, JSON of the documented schema 2020-12-01.
+
+    Features ─┐
+    Train ── Evaluate ── CheckScore ─┬─ RegisterModel, CreateModel
+                                     └─ LowScore
+
+Features and Train read the input data; the package that is registered has the archives of both. Addresses of outputs
+contain the execution, so that no execution replaces what an earlier version consists of; addresses of outputs are not
+compared when a cached result is looked up.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from recore.production.project import ProductionProject
+from recore.production.sources import ARCHIVE, Sources
+
+Request = dict[str, Any]
+
+ML, PROCESSING = "/opt/ml", "/opt/ml/processing"
+JOB_SECONDS = 3600  # time limit of a job
+VOLUME_GB = 30
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated job
+CACHE = {"Enabled": True, "ExpireAfter": "30d"}
+STEPS = ("Features", "Train", "Evaluate", "CheckScore", "RegisterModel", "CreateModel")
+SCORE_METRIC = {"Name": "validation:score", "Regex": "validation:score=([-.0-9]+)"}  # a line that train.py prints
+CONTENT_TYPES = ["text/csv", "application/json"]
+
+
+def make_definition(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> str:
+    """Return the definition for the settings of a project and the code of a submission.
+
+    hyperparameters: of the submission's fit(), by name.
+    """
+    settings = project.settings
+    parameters = {
+        "ProcessingInstanceType": settings.processing_instance_type,
+        "ProcessingInstanceCount": settings.processing_instance_count,
+        "TrainingInstanceType": settings.training_instance_type,
+        "InputData": settings.input_data or project.uri("data"),
+        "ModelApprovalStatus": settings.model_approval_status,
+        "MinimumScore": settings.minimum_score,
+    }
+    kinds = {str: "String", int: "Integer", float: "Float"}
+    definition = {
+        "Version": "2020-12-01",
+        "Metadata": {},
+        "Parameters": [
+            {"Name": name, "Type": kinds[type(value)], "DefaultValue": value} for name, value in parameters.items()
+        ],
+        "PipelineExperimentConfig": {
+            "ExperimentName": _get("Execution.PipelineName"),
+            "TrialName": _get("Execution.PipelineExecutionId"),
+        },
+        "Steps": [
+            _features_step(project, sources),
+            _training_step(project, sources, hyperparameters),
+            _evaluation_step(project, sources),
+            _condition_step(project, sources),
+        ],
+    }
+    return json.dumps(definition, indent=1)
+
+
+def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
+    """The two containers of a version. features, model: the addresses of their archives, or expressions for them.
+
+    AWS's image runs `pip install .` before it serves. By default pip would fetch setuptools to build it, which fails
+    without network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
+    """
+    common = ENVIRONMENT | {
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT": "600",
+        "SAGEMAKER_SUBMIT_DIRECTORY": f"{ML}/model/code",
+        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
+    }
+    settings = project.settings
+    return [
+        {"Image": image, "Environment": common | {"SAGEMAKER_PROGRAM": script}, "ModelDataUrl": archive}
+        for script, image, archive in (
+            ("features.py", settings.image, features),
+            ("model.py", settings.model_image or settings.image, model),
+        )
+    ]
+
+
+def package_arguments(
+    project: ProductionProject, features: Any, model: Any, evaluation: Any, approval: Any, metadata: dict[str, Any]
+) -> Request:
+    """The members of a request that registers a version. evaluation: the address of its evaluation.json."""
+    settings = project.settings
+    return {
+        "ModelPackageGroupName": settings.model_package_group_name,
+        "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}},
+        "InferenceSpecification": {
+            "Containers": containers(project, features, model),
+            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedResponseMIMETypes": CONTENT_TYPES,
+            "SupportedRealtimeInferenceInstanceTypes": [settings.create_model_instance_type],
+            "SupportedTransformInstanceTypes": [settings.batch_transform_instance_type],
+        },
+        "ModelApprovalStatus": approval,
+        "CustomerMetadataProperties": metadata,
+    }
+
+
+def _features_step(project: ProductionProject, sources: Sources) -> Request:
+    inputs = {
+        "data": _get("Parameters.InputData"),
+        "preprocess": sources.preprocess,
+        "code": f"{sources.features}/features.py",
+    }
+    arguments = {
+        "--input": f"{PROCESSING}/input/data/public.csv.gz",
+        "--preprocess": f"{PROCESSING}/input/preprocess/preprocess.py",
+        "--output": f"{PROCESSING}/output/model",
+    }
+    return _processing_step(project, "Features", "features.py", inputs, arguments, "model")
+
+
+def _training_step(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> Request:
+    inputs = _get("Parameters.InputData")
+    instance = _get("Parameters.TrainingInstanceType")
+    arguments = training_arguments(project, inputs, instance, sources, hyperparameters)
+    return {"Name": "Train", "Type": "Training", "Arguments": arguments, "CacheConfig": CACHE}
+
+
+def training_arguments(
+    project: ProductionProject, data: Any, instance: Any, sources: Sources, hyperparameters: Mapping[str, Any]
+) -> Request:
+    """The members of a request for a training job. data, instance: an address and a type, or expressions for them."""
+    program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{ARCHIVE}"}
+    channels = {"training": data, "code": f"{sources.training}/{ARCHIVE}"}
+    return {
+        "AlgorithmSpecification": {
+            "TrainingImage": project.settings.training_image or project.settings.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [SCORE_METRIC],
+        },
+        "HyperParameters": {name: json.dumps(value) for name, value in (program | dict(hyperparameters)).items()},
+        "InputDataConfig": [
+            {
+                "ChannelName": name,
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": uri,
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
+            for name, uri in channels.items()
+        ],
+        "OutputDataConfig": {"S3OutputPath": project.uri("training")},
+        "ResourceConfig": {
+            "InstanceType": instance,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": VOLUME_GB,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
+        "Environment": ENVIRONMENT,
+        "RoleArn": project.role,
+        "EnableNetworkIsolation": True,
+    }
+
+
+def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
+    """The score of held-out drill holes, which the condition reads from a property file."""
+    inputs = {
+        "model": _get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
+        "data": _get("Parameters.InputData"),
+        "score": sources.score,
+        "code": f"{sources.evaluate}/evaluate.py",
+    }
+    arguments = {
+        "--model": f"{PROCESSING}/input/model/model.tar.gz",
+        "--data": f"{PROCESSING}/input/data/public.csv.gz",
+        "--score": f"{PROCESSING}/input/score/score.py",
+        "--output": f"{PROCESSING}/output/evaluation",
+    }
+    property_file = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
+    step = _processing_step(project, "Evaluate", "evaluate.py", inputs, arguments, "evaluation")
+    return step | {"PropertyFiles": [property_file]}
+
+
+def _condition_step(project: ProductionProject, sources: Sources) -> Request:
+    """Register the version and create its model if its score is high enough, else end with the reason."""
+    score = {"Std:JsonGet": {"PropertyFile": _get("Steps.Evaluate.PropertyFiles.Evaluation"), "Path": "score.value"}}
+    minimum = _get("Parameters.MinimumScore")
+    features, model = _output("Features", "model", "model.tar.gz"), _get("Steps.Train.ModelArtifacts.S3ModelArtifacts")
+    evaluation = _output("Evaluate", "evaluation", "evaluation.json")
+    metadata = {"submission_sha256": sources.submission, "input_data": _get("Parameters.InputData")}
+    approval = _get("Parameters.ModelApprovalStatus")
+    package = package_arguments(project, features, model, evaluation, approval, metadata)
+    created = {
+        "ExecutionRoleArn": project.role,
+        "Containers": containers(project, features, model),
+        "EnableNetworkIsolation": True,
+    }
+    message = _join(" ", "the score of held-out drill holes is below the setting MINIMUM_SCORE,", minimum)
+    arguments = {
+        "Conditions": [{"Type": "GreaterThanOrEqualTo", "LeftValue": score, "RightValue": minimum}],
+        "IfSteps": [
+            {"Name": "RegisterModel", "Type": "RegisterModel", "Arguments": package},
+            {"Name": "CreateModel", "Type": "Model", "Arguments": created},
+        ],
+        "ElseSteps": [{"Name": "LowScore", "Type": "Fail", "Arguments": {"ErrorMessage": message}}],
+    }
+    return {"Name": "CheckScore", "Type": "Condition", "Arguments": arguments}
+
+
+def _processing_step(
+    project: ProductionProject, name: str, script: str, inputs: Request, arguments: dict[str, str], output: str
+) -> Request:
+    """A step with a processing job. inputs: the addresses of the files in folders of these names. output: a folder."""
+    files = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
+    return {
+        "Name": name,
+        "Type": "Processing",
+        "Arguments": {
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": _get("Parameters.ProcessingInstanceType"),
+                    "InstanceCount": _get("Parameters.ProcessingInstanceCount"),
+                    "VolumeSizeInGB": VOLUME_GB,
+                }
+            },
+            "AppSpecification": {
+                "ImageUri": project.settings.image,
+                "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}"],
+                "ContainerArguments": [word for pair in arguments.items() for word in pair],
+            },
+            "RoleArn": project.role,
+            "ProcessingInputs": [
+                {
+                    "InputName": input_name,
+                    "S3Input": {"S3Uri": uri, "LocalPath": f"{PROCESSING}/input/{input_name}"} | files,
+                }
+                for input_name, uri in inputs.items()
+            ],
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": output,
+                        "S3Output": {
+                            "S3Uri": _join("/", project.uri(name.lower()), _get("Execution.PipelineExecutionId")),
+                            "LocalPath": f"{PROCESSING}/output/{output}",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ]
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
+            "Environment": ENVIRONMENT,
+            "NetworkConfig": {"EnableNetworkIsolation": True},
+        },
+        "CacheConfig": CACHE,
+    }
+
+
+def _output(step: str, output: str, name: str) -> Request:
+    """The address of an object that a processing step wrote."""
+    return _join("/", _get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri"), name)
+
+
+def _get(path: str) -> Request:
+    return {"Get": path}
+
+
+def _join(separator: str, *values: Any) -> Request:
+    return {"Std:Join": {"On": separator, "Values": list(values)}}

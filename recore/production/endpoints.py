@@ -1,0 +1,304 @@
+"""Endpoints that serve one or several versions: deploy, update, roll back, delete.
+
+The state is SageMaker's alone. The name of an endpoint's configuration is a digest of what it contains, and its tag
+`replaces` names the configuration before it: so the same command finds what an interrupted one has made, and a roll
+back finds where to go.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recore.listing import count
+from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.versions import ensure_model, find_version
+
+REPLACES = "recore:replaces"  # a tag
+PAUSE = 0.5  # seconds between two looks at an endpoint
+VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
+STRATEGIES = ("all-at-once", "canary", "linear")
+Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A production variant: a version that gets a share of the requests, its weight by the sum of the weights."""
+
+    name: str
+    version: int
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.version}:{self.weight:g}"
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How an update moves the traffic. step: the percentage of the capacity that is moved first, or at a time.
+
+    seconds: between two steps, and until the old instances are ended. alarms: those of CloudWatch that roll back.
+    """
+
+    kind: str = "all-at-once"
+    step: int = 10
+    seconds: int = 60
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The DeploymentConfig of UpdateEndpoint."""
+        routing: dict[str, Any] = {"Type": self.kind.upper().replace("-", "_"), "WaitIntervalInSeconds": self.seconds}
+        size = {"Type": "CAPACITY_PERCENT", "Value": self.step}
+        routing |= {"canary": {"CanarySize": size}, "linear": {"LinearStepSize": size}}.get(self.kind, {})
+        config: dict[str, Any] = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+        if self.alarms:
+            config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in self.alarms]}
+        return config
+
+
+def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Variant]:
+    """Return the variants in texts such as A=3:9, by default one of the latest approved version.
+
+    Raises ProductionError if a text is invalid, or a version is missing or not approved.
+    """
+    variants = []
+    for text in texts:
+        match = VARIANT.fullmatch(text)
+        if not match:
+            raise ProductionError(f"--variant {text}: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9")
+        variants.append(Variant(match[1], int(match[2]), float(match[3] or 1)))
+    names = [variant.name for variant in variants]
+    if len(set(names)) < len(names):
+        raise ProductionError(f"the variant {max(names, key=names.count)} is given twice: each needs a name of its own")
+    if variants and not any(variant.weight for variant in variants):
+        raise ProductionError("every variant has the weight 0: no request would be answered")
+    for variant in variants:
+        find_version(project, variant.version, usable=True)
+    return variants or [Variant("A", find_version(project, None).number)]
+
+
+def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
+    """Make the endpoint, and wait until it is in service. watch: called with its status.
+
+    An endpoint that an interrupted deploy left is waited for; one whose making failed is made again. One that cannot be
+    made is deleted again, and WorkFailedError raised; ProductionError if the endpoint serves other variants.
+    """
+    name = project.settings.endpoint_name
+    endpoint = _find(project)
+    if endpoint and endpoint["EndpointStatus"] == "Failed":
+        delete_endpoint(project, watch)
+        endpoint = None
+    if endpoint:
+        current = read_variants(project, endpoint["EndpointConfigName"])
+        if current != list(variants):
+            shown = ", ".join(map(str, current))
+            raise ProductionError(f"the endpoint {name} already serves {shown}: `update` changes that")
+    else:
+        config = _ensure_config(project, variants, "")
+        project.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+    changed = endpoint is None or endpoint["EndpointStatus"] == "Creating"
+    described = _wait(project, watch)
+    if described["EndpointStatus"] != "InService":
+        reason = described.get("FailureReason", "SageMaker gives no reason")
+        delete_endpoint(project, watch)
+        raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
+    if not changed:
+        line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
+        return Outcome([line], _details(project, described), "invoke FILE", changed=False)
+    lines = [f"the endpoint {name} serves {', '.join(map(str, variants))}", describe_costs(project, variants)]
+    return Outcome(lines, _details(project, described), "invoke FILE")
+
+
+def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
+    """Replace what the endpoint serves, without a request lost, and wait until the new instances alone serve.
+
+    An interrupted update to these variants is waited for. Raises ProductionError if there is no endpoint or it is being
+    changed, WorkFailedError if the update was rolled back.
+    """
+    name, pending = project.settings.endpoint_name, _find_pending(project)
+    if pending and read_variants(project, pending) == list(variants):
+        return _finish(project, pending, watch)
+    endpoint = _find_in_service(project)
+    current = endpoint["EndpointConfigName"]
+    if read_variants(project, current) == list(variants):
+        line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
+        return Outcome([line], _details(project, endpoint), "invoke FILE", changed=False)
+    return _change(project, _ensure_config(project, variants, current), strategy, watch)
+
+
+def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
+    """Return the endpoint to what it served before its last update. Raises as `update` does."""
+    endpoint = _find_in_service(project)
+    earlier = _replaced(project, endpoint["EndpointConfigName"])
+    if not earlier:
+        serving = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
+        raise ProductionError(f"there is nothing to return to: the endpoint has served {serving} from the beginning")
+    return _change(project, earlier, strategy, watch)
+
+
+def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
+    """Delete the endpoint and its configurations. Returns the names of what it deleted."""
+    name, deleted = project.settings.endpoint_name, []
+    if _find(project):
+        if _wait(project, watch)["EndpointStatus"] != "Deleting":
+            project.sagemaker.delete_endpoint(EndpointName=name)
+        while endpoint := _find(project):
+            watch(endpoint["EndpointStatus"])
+            time.sleep(PAUSE)
+        deleted.append(f"the endpoint {name}")
+    for config in _configs(project):
+        project.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+        deleted.append(f"its configuration {config}")
+    return deleted
+
+
+def describe_endpoint(project: ProductionProject) -> dict[str, Any] | None:
+    """The endpoint for programs: status, variants with their current shares; None if there is none."""
+    endpoint = _find(project)
+    return endpoint and _details(project, endpoint)
+
+
+def describe_costs(project: ProductionProject, variants: Sequence[Variant]) -> str:
+    """A line that says which instances run, and until when."""
+    number = project.settings.endpoint_instance_count * len(variants)
+    instances = f"{number} x {project.settings.create_model_instance_type}"
+    return f"{instances} until `delete --endpoint`: {count(number, 'instance-hour')} an hour"
+
+
+def read_variants(project: ProductionProject, config: str) -> list[Variant]:
+    """The variants of an endpoint configuration of ours."""
+    described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    return [
+        Variant(item["VariantName"], _version_of(item["ModelName"]), float(item["InitialVariantWeight"]))
+        for item in described["ProductionVariants"]
+    ]
+
+
+def _version_of(model: str) -> int:
+    """The version that a model of ours serves."""
+    number = model.rpartition("-")[2]
+    if not number.isdecimal():
+        raise ProductionError(f"the endpoint serves the model {model}, which is not one of a version: it is not ours")
+    return int(number)
+
+
+def _change(project: ProductionProject, config: str, strategy: Strategy, watch: Watch) -> Outcome:
+    """Let the endpoint serve another configuration."""
+    project.sagemaker.update_endpoint(
+        EndpointName=project.settings.endpoint_name, EndpointConfigName=config, DeploymentConfig=strategy.request
+    )
+    return _finish(project, config, watch)
+
+
+def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
+    """Wait until the endpoint serves a configuration. Raises WorkFailedError if it does not in the end."""
+    name, described = project.settings.endpoint_name, _wait(project, watch)
+    if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
+        reason = described.get("FailureReason", "SageMaker gives no reason")
+        raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
+    variants = read_variants(project, config)
+    lines = [f"the endpoint {name} now serves {', '.join(map(str, variants))}", describe_costs(project, variants)]
+    return Outcome(lines, _details(project, described), "rollback" if _replaced(project, config) else "describe")
+
+
+def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
+    """Make the configuration of these variants, and their models, if they are missing. Returns its name."""
+    settings = project.settings
+    request = {
+        "ProductionVariants": [
+            {
+                "VariantName": variant.name,
+                "ModelName": ensure_model(project, find_version(project, variant.version, usable=True)),
+                "InstanceType": settings.create_model_instance_type,
+                "InitialInstanceCount": settings.endpoint_instance_count,
+                "InitialVariantWeight": variant.weight,
+            }
+            for variant in variants
+        ],
+        "DataCaptureConfig": {
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": project.uri("capture"),
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
+        },
+        "Tags": [{"Key": REPLACES, "Value": replaces}],
+    }
+    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{settings.endpoint_name}-{digest}"
+    if not project.find("DescribeEndpointConfig", EndpointConfigName=name):
+        project.sagemaker.create_endpoint_config(EndpointConfigName=name, **request)
+    return name
+
+
+def _replaced(project: ProductionProject, config: str) -> str:
+    """The name of the configuration that one has replaced; "" if it is the first, or that is gone."""
+    arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+    earlier = tags.get(REPLACES, "")
+    return earlier if earlier and project.find("DescribeEndpointConfig", EndpointConfigName=earlier) else ""
+
+
+def _configs(project: ProductionProject) -> list[str]:
+    """The names of the endpoint's configurations."""
+    name = project.settings.endpoint_name
+    pages = project.sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=name)
+    names = [config["EndpointConfigName"] for page in pages for config in page["EndpointConfigs"]]
+    return [config for config in names if re.fullmatch(f"{re.escape(name)}-[0-9a-f]{{12}}", config)]
+
+
+def _find(project: ProductionProject) -> dict[str, Any] | None:
+    return project.find("DescribeEndpoint", EndpointName=project.settings.endpoint_name)
+
+
+def _find_pending(project: ProductionProject) -> str | None:
+    """The name of the configuration that the endpoint is being updated to, if it is."""
+    return ((_find(project) or {}).get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
+
+
+def _find_in_service(project: ProductionProject) -> dict[str, Any]:
+    """The endpoint. Raises ProductionError if there is none, or it is being changed."""
+    endpoint, name = _find(project), project.settings.endpoint_name
+    if endpoint is None:
+        raise ProductionError(f"there is no endpoint {name}: `deploy` makes it")
+    if endpoint["EndpointStatus"] == "Failed":
+        raise ProductionError(f"the endpoint {name} has failed: `deploy` makes it again")
+    if endpoint["EndpointStatus"] != "InService":
+        raise ProductionError(f"the endpoint {name} is being changed ({endpoint['EndpointStatus']}): wait for its end")
+    return endpoint
+
+
+def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
+    """Return the description of the endpoint when it is not being changed any more."""
+    while True:
+        endpoint = _find(project)
+        if endpoint is None:
+            raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted meanwhile")
+        if endpoint["EndpointStatus"] in ("InService", "Failed", "OutOfService", "Deleting"):
+            return endpoint
+        watch(endpoint["EndpointStatus"])
+        time.sleep(PAUSE)
+
+
+def _details(project: ProductionProject, endpoint: dict[str, Any]) -> dict[str, Any]:
+    shares = {item["VariantName"]: item.get("CurrentWeight", 0.0) for item in endpoint.get("ProductionVariants", [])}
+    total = sum(shares.values())
+    return {
+        "endpoint": endpoint["EndpointName"],
+        "status": endpoint["EndpointStatus"],
+        "config": endpoint["EndpointConfigName"],
+        "reason": endpoint.get("FailureReason"),
+        "variants": [
+            {
+                "name": variant.name,
+                "version": variant.version,
+                "weight": variant.weight,
+                "share": shares[variant.name] / total if variant.name in shares and total else None,
+            }
+            for variant in read_variants(project, endpoint["EndpointConfigName"])
+        ],
+    }

@@ -1,0 +1,127 @@
+"""What there is of a project, and its removal."""
+
+from collections.abc import Callable
+from typing import Any
+
+from recore.production.endpoints import delete_endpoint, describe_endpoint
+from recore.production.project import Outcome, ProductionError, ProductionProject
+from recore.production.tuning import delete_tuning_jobs
+from recore.production.versions import APPROVED, Version, find_version, list_versions, model_name
+
+Watch = Callable[[str], None]
+
+
+def list_all(project: ProductionProject) -> Outcome:
+    """The versions, the latest first, and the endpoint with the shares of its variants."""
+    versions, endpoint = list_versions(project), describe_endpoint(project)
+    group = project.settings.model_package_group_name
+    lines = [_version_line(version, endpoint) for version in versions] or [f"{group} has no version yet"]
+    if endpoint:
+        lines.append(_endpoint_line(endpoint))
+    waiting = next((version for version in versions if version.approval == "PendingManualApproval"), None)
+    following = "train" if not versions else f"approve {waiting.number}" if waiting else "" if endpoint else "deploy"
+    details = {"versions": [version.describe() for version in versions], "endpoint": endpoint}
+    return Outcome(lines, details, following)
+
+
+def describe(project: ProductionProject, number: int | None) -> Outcome:
+    """A version in detail, or the endpoint. Raises ProductionError if there is no such one."""
+    endpoint = describe_endpoint(project)
+    if number is None:
+        if endpoint is None:
+            raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
+        reason = [f"reason: {endpoint['reason']}"] if endpoint["reason"] else []
+        return Outcome([_endpoint_line(endpoint), f"configuration: {endpoint['config']}", *reason], endpoint)
+    version = find_version(project, number)
+    lines = [
+        _version_line(version, endpoint),
+        f"package: {version.arn}",
+        *(f"{name}: {value}" for name, value in sorted(version.metadata.items())),
+        *(f"archive of {name}: {uri}" for name, uri in zip(("features", "model"), version.archives, strict=False)),
+    ]
+    return Outcome(lines, version.describe(), "" if version.approval == APPROVED else f"approve {number}")
+
+
+def delete_version(project: ProductionProject, number: int) -> Outcome:
+    """Delete a version and its model. Raises ProductionError if there is none, or the endpoint serves it."""
+    version, endpoint = find_version(project, number), describe_endpoint(project)
+    if endpoint and any(variant["version"] == number for variant in endpoint["variants"]):
+        raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}: `update` it first")
+    _delete_version(project, version)
+    return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, "list")
+
+
+def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
+    """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix.
+
+    Records of jobs that have ended remain, because SageMaker cannot delete them.
+    """
+    settings = project.settings
+    deleted = delete_tuning_jobs(project) + delete_endpoint(project, watch)
+    for version in list_versions(project):
+        _delete_version(project, version)
+        deleted.append(f"version {version.number}")
+    group = settings.model_package_group_name
+    if project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
+        project.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+        deleted.append(f"the group {group}")
+    if project.find("DescribePipeline", PipelineName=settings.pipeline_name):
+        deleted += _delete_pipeline(project)
+    if count := _delete_objects(project):
+        deleted.append(f"{count} objects below {project.uri()}")
+    lines = [f"deleted: {name}" for name in deleted] or ["there is nothing to delete; nothing changed"]
+    return Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+
+
+def _version_line(version: Version, endpoint: dict[str, Any] | None) -> str:
+    serving = [item for item in (endpoint or {}).get("variants", []) if item["version"] == version.number]
+    shares = ", ".join(
+        f"serves as {item['name']}, {item['share']:.0%} of the requests" for item in serving if item["share"]
+    )
+    score = "no score" if version.score is None else f"held-out score {version.score:.4f}"
+    parts = [f"version {version.number}", version.approval, score, f"{version.created:%Y-%m-%d %H:%M}", shares]
+    return ", ".join(filter(None, parts))
+
+
+def _endpoint_line(endpoint: dict[str, Any]) -> str:
+    variants = ", ".join(f"{item['name']}={item['version']}:{item['weight']:g}" for item in endpoint["variants"])
+    return f"endpoint {endpoint['endpoint']}, {endpoint['status']}: {variants}"
+
+
+def _delete_version(project: ProductionProject, version: Version) -> None:
+    name = model_name(project, version.number)
+    if project.find("DescribeModel", ModelName=name):
+        project.sagemaker.delete_model(ModelName=name)
+    project.sagemaker.delete_model_package(ModelPackageName=version.arn)
+
+
+def _delete_pipeline(project: ProductionProject) -> list[str]:
+    """Delete the pipeline with the models that its executions created."""
+    name, deleted = project.settings.pipeline_name, []
+    pages = project.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
+    for execution in (item for page in pages for item in page["PipelineExecutionSummaries"]):
+        arn = execution["PipelineExecutionArn"]
+        if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
+            raise ProductionError(f"the execution {arn} of the pipeline is running: wait for its end")
+        steps = project.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+        for created in (step["Metadata"]["Model"]["Arn"] for step in steps if "Model" in step.get("Metadata", {})):
+            model = created.rpartition("/")[2]
+            if project.find("DescribeModel", ModelName=model):
+                project.sagemaker.delete_model(ModelName=model)
+                deleted.append(f"the model {model}")
+    project.sagemaker.delete_pipeline(PipelineName=name)
+    return [*deleted, f"the pipeline {name}"]
+
+
+def _delete_objects(project: ProductionProject) -> int:
+    """Delete the objects below the project's prefix. Returns their number. Raises ProductionError if one remains."""
+    count = 0
+    pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
+    for page in pages:
+        objects = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+        if objects:
+            answer = project.s3.delete_objects(Bucket=project.bucket, Delete={"Objects": objects, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise ProductionError(f"{errors[0]['Key']} could not be deleted: {errors[0].get('Message')}")
+            count += len(objects)
+    return count

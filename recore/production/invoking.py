@@ -1,0 +1,87 @@
+"""Sends samples of a data file to the endpoint, one request a sample."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from recore.data_header import read_header
+from recore.production.project import ProductionProject, WorkFailedError
+from recore.schema import TARGETS
+
+AT_A_TIME = 4  # requests
+LONGEST_ID = 64  # characters of an inference id
+
+
+@dataclass(frozen=True)
+class SampleAnswer:
+    """The answer to one sample. index: of its row in the file. prediction: {"index": ..., "assays": {...}}."""
+
+    index: str
+    variant: str
+    prediction: dict[str, Any]
+
+
+def invoke_file(
+    project: ProductionProject, file: Path, rows: int | None, variant: str | None, advance: Callable[[int], None]
+) -> Iterator[SampleAnswer]:
+    """Yield the answers to the first rows of a data file, by default to all, in the file's order.
+
+    Each is a request of its own, whose inference id is the row's index. variant: which one answers; by default the
+    endpoint chooses by its weights. advance: called with the number of answers so far.
+
+    Raises ValueError or OSError if the file cannot be read, WorkFailedError if the endpoint refuses a request.
+    """
+    samples = _read_samples(file, rows)
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for number, answer in enumerate(pool.map(lambda sample: _send(project, variant, *sample), samples), 1):
+            advance(number)
+            yield answer
+
+
+def count_rows(file: Path) -> int:
+    """The number of rows of a data file. Raises ValueError or OSError if it cannot be read."""
+    return sum(1 for _ in _read_samples(file, None))
+
+
+def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
+    """Send one sample. Raises WorkFailedError with the model's reason if it refuses it."""
+    members = {"TargetVariant": variant} if variant else {}
+    if index.isascii() and 0 < len(index) <= LONGEST_ID:
+        members["InferenceId"] = index
+    try:
+        answer = project.services.runtime.invoke_endpoint(
+            EndpointName=project.settings.endpoint_name,
+            ContentType="text/csv",
+            Accept="application/json",
+            Body=body.encode(),
+            **members,
+        )
+    except ClientError as error:
+        raise WorkFailedError(f"row {index}: {error.response['Error'].get('Message', error)}") from None
+    [prediction] = json.loads(answer["Body"].read())["predictions"]
+    return SampleAnswer(index, answer["InvokedProductionVariant"], prediction)
+
+
+def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
+    """Yield the index of each row, and the row with the header, without assays, as text."""
+    header = read_header(file)
+    kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+        table = csv.reader(lines)
+        next(table)
+        for number, row in enumerate(table):
+            if number == rows:
+                return
+            if len(row) != len(header):
+                raise ValueError(f"{file}: line {number + 2} has {len(row)} cells instead of {len(header)}")
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))
+            yield row[0], text.getvalue()

@@ -1,0 +1,193 @@
+"""Writes, starts and follows the SageMaker Pipeline that trains, evaluates and registers a version."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from recore.evaluation import Step, SubmissionFiles
+from recore.production.definition import JOB_SECONDS, STEPS, make_definition
+from recore.production.project import Outcome, ProductionProject, WorkFailedError
+from recore.production.sources import upload_sources
+from recore.production.versions import read_version
+
+DATA_FILE = "public.csv.gz"
+PAUSE = 1.0  # seconds between two looks at an execution
+# the states of a step of a run, by those of a step of an execution
+STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
+Watch = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution that ended. steps: SageMaker's description of each, by name."""
+
+    arn: str
+    steps: dict[str, dict[str, Any]]
+
+    @property
+    def cached(self) -> list[str]:
+        """The steps whose results are from an earlier execution."""
+        return [name for name, step in self.steps.items() if "CacheHitResult" in step]
+
+    @property
+    def package(self) -> str:
+        """The ARN of the package that it registered."""
+        return str(self.steps["RegisterModel"]["Metadata"]["RegisterModel"]["Arn"])
+
+
+def train(
+    project: ProductionProject,
+    files: SubmissionFiles,
+    public: Path | None,
+    steps: dict[str, Step],
+    watch: Watch,
+    *,
+    hyperparameters: Mapping[str, Any] | None = None,
+    again: bool = False,
+) -> Outcome:
+    """Train a submission through the pipeline, and register it as a version.
+
+    public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
+    each that changes. hyperparameters: of the submission's fit(). again: even if the latest execution had the same
+    submission, data and settings.
+
+    Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
+    """
+    data = find_data(project, public)
+    definition = make_definition(project, upload_sources(project, files), hyperparameters or {})
+    parameters = {"InputData": data}
+    written = write_pipeline(project, definition)
+    latest = None if written or again else _find_latest(project, parameters)
+    execution = latest or follow(project, start(project, parameters), steps, watch)
+    version = read_version(project, execution.package)
+    name = f"version {version.number} of {project.settings.model_package_group_name}"
+    score = "" if version.score is None else f", held-out score {version.score:.4f}"
+    details = {"execution": execution.arn, "cached": execution.cached, "version": version.describe()}
+    following = "deploy" if version.approval == "Approved" else f"approve {version.number}"
+    if latest:
+        line = f"{name} already is of this submission, data and settings{score}; nothing changed"
+        return Outcome([line], details, following, changed=False)
+    lines = [f"{name} is registered, {version.approval}{score}"]
+    if execution.cached:
+        lines.append(f"not computed again: {', '.join(execution.cached)}")
+    return Outcome(lines, details, following)
+
+
+def find_data(project: ProductionProject, public: Path | None) -> str:
+    """The address of the folder with a data file, which is uploaded; None stands for the setting INPUT_DATA."""
+    return project.settings.input_data if public is None else project.upload_file("data", public, DATA_FILE)
+
+
+def make_steps() -> dict[str, Step]:
+    """The steps of an execution, before it starts, by name."""
+    return {name: Step(name) for name in STEPS}
+
+
+def describe_pipeline_costs(project: ProductionProject, more_hours: float = 0) -> list[str]:
+    """Lines that say which instances an execution starts, and thus what it may cost.
+
+    more_hours: the instance-hours of what is done besides.
+    """
+    settings = project.settings
+    hours = JOB_SECONDS / 3600
+    count = settings.processing_instance_count
+    return [
+        f"Train: 1 x {settings.training_instance_type}, at most {hours:g} h",
+        f"Features, Evaluate: {count} x {settings.processing_instance_type} each, at most {hours:g} h each",
+        f"in all at most {(1 + 2 * count) * hours + more_hours:g} instance-hours",
+    ]
+
+
+def write_pipeline(project: ProductionProject, definition: str) -> bool:
+    """Create the pipeline, or update it if its definition differs. Returns whether anything changed."""
+    name = project.settings.pipeline_name
+    found = project.find("DescribePipeline", PipelineName=name)
+    members = {"PipelineName": name, "PipelineDefinition": definition, "RoleArn": project.role}
+    if found is None:
+        project.sagemaker.create_pipeline(**members, ClientRequestToken=str(uuid4()))
+    elif json.loads(found["PipelineDefinition"]) != json.loads(definition):
+        project.sagemaker.update_pipeline(**members)
+    else:
+        return False
+    return True
+
+
+def start(project: ProductionProject, parameters: dict[str, str]) -> str:
+    """Start an execution. Returns its ARN."""
+    answer = project.sagemaker.start_pipeline_execution(
+        PipelineName=project.settings.pipeline_name,
+        PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
+        ClientRequestToken=str(uuid4()),
+    )
+    return str(answer["PipelineExecutionArn"])
+
+
+def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: Watch) -> Execution:
+    """Wait until an execution has ended. Raises WorkFailedError if it did not succeed.
+
+    KeyboardInterrupt stops the execution, waits for the end of its jobs, and is raised.
+    """
+    try:
+        status = _wait(project, arn, steps, watch)
+    except KeyboardInterrupt:
+        with contextlib.suppress(project.sagemaker.exceptions.ClientError):  # it has just ended
+            project.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
+        _wait(project, arn, steps, watch)
+        raise
+    described = _read_steps(project, arn)
+    if status != "Succeeded":
+        failed = next(((name, step) for name, step in described.items() if step["StepStatus"] == "Failed"), None)
+        if failed is None:
+            raise WorkFailedError(f"the execution {arn} was stopped")
+        raise WorkFailedError(f"{failed[0]} failed: {failed[1].get('FailureReason', 'SageMaker gives no reason')}")
+    return Execution(arn, described)
+
+
+def _wait(project: ProductionProject, arn: str, steps: dict[str, Step], watch: Watch) -> str:
+    """Return the status of an execution when it has ended."""
+    while True:
+        execution = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        _update(steps, _read_steps(project, arn), watch)
+        if execution["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
+            return str(execution["PipelineExecutionStatus"])
+        time.sleep(PAUSE)
+
+
+def _read_steps(project: ProductionProject, arn: str) -> dict[str, dict[str, Any]]:
+    pages = project.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
+    return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+
+
+def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: Watch) -> None:
+    """Bring the steps up to date with SageMaker's descriptions."""
+    for name, step in steps.items():
+        if name not in described:
+            continue
+        state = STATES.get(described[name]["StepStatus"], described[name]["StepStatus"])
+        if state != step.state:
+            step.began = step.began or time.monotonic()
+            step.state = state
+            if state in ("Completed", "Failed", "Stopped"):
+                started, ended = (described[name].get(key) for key in ("StartTime", "EndTime"))
+                step.seconds = (ended - started).total_seconds() if started and ended else 0.0
+            watch(step)
+
+
+def _find_latest(project: ProductionProject, parameters: dict[str, str]) -> Execution | None:
+    """The latest execution, if it succeeded with these parameters and its version still exists."""
+    name = project.settings.pipeline_name
+    latest = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=1)["PipelineExecutionSummaries"]
+    if not latest or latest[0]["PipelineExecutionStatus"] != "Succeeded":
+        return None
+    arn = latest[0]["PipelineExecutionArn"]
+    pages = project.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
+    used = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+    if any(used.get(parameter) != value for parameter, value in parameters.items()):
+        return None
+    execution = Execution(arn, _read_steps(project, arn))
+    return execution if project.find("DescribeModelPackage", ModelPackageName=execution.package) else None

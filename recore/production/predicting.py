@@ -1,0 +1,172 @@
+"""Predicts a data file of raw spectra in batch, with the predictions joined to the input."""
+
+import csv
+import io
+import json
+import os
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from recore.data_header import read_header
+from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.versions import Version, ensure_model, find_version
+from recore.schema import IDS, TARGETS
+
+PAUSE = 0.5  # seconds between two looks at the job
+END_STATES = ("Completed", "Failed", "Stopped")
+RECORD_NAME = "spectra.csv"
+PAYLOAD_MB = 6  # of one request of lines
+
+
+def predict_file(
+    project: ProductionProject, file: Path, out: Path, number: int | None, spectra: bool, watch: Callable[[str], None]
+) -> Outcome:
+    """Predict the samples of a data file with a version, by default the latest approved one.
+
+    `out` gets a header, and for each row of the file, in its order, the index, the IDs and the 49 assays; with spectra,
+    the channels, too. watch: called with the job's status.
+
+    Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
+    """
+    version = find_version(project, number, usable=True)
+    columns = read_columns(project, version)
+    used = [name for name in columns if name not in TARGETS]
+    with tempfile.TemporaryDirectory(prefix="recore-predict-") as name:
+        lines = Path(name, RECORD_NAME)
+        rows = _write_lines(file, used, lines)
+        folder = project.upload_file("transform/input", lines, RECORD_NAME)
+    job = f"{ensure_model(project, version)}-{token_hex(4)}"
+    output = project.uri("transform/output", job)
+    project.sagemaker.create_transform_job(**_request(project, version, job, folder, output))
+    _wait(project, job, watch)
+    joined = project.read(f"{output}/{RECORD_NAME}.out").decode()
+    written = _write_joined(joined, used, out, spectra)
+    if written != rows:
+        raise WorkFailedError(f"the job {job} answered {written} of {rows} rows")
+    line = f"{rows} rows of {file} predicted by version {version.number}: {out}"
+    details = {
+        "version": version.number,
+        "rows": rows,
+        "job": job,
+        "output": f"{output}/{RECORD_NAME}.out",
+        "out": str(out),
+    }
+    return Outcome([line], details)
+
+
+def describe_batch_costs(project: ProductionProject) -> str:
+    """A line that says which instances a batch starts."""
+    settings = project.settings
+    count, instance = settings.batch_transform_instance_count, settings.batch_transform_instance_type
+    return f"{count} x {instance} until the batch is done; SageMaker has no time limit for it"
+
+
+def read_columns(project: ProductionProject, version: Version) -> list[str]:
+    """The columns of the data file that a version was trained on, in their order, from the features' archive."""
+    content = project.read(version.archives[0])
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            file = archive.extractfile("channels.json")
+            assert file is not None  # noqa: S101 - it is a regular file, or the member is invalid
+            columns = json.load(file)["columns"]
+    except (tarfile.TarError, KeyError, ValueError, AssertionError) as error:
+        raise ProductionError(f"{version.archives[0]}: no channels.json can be read: {error}") from None
+    return [str(name) for name in columns]
+
+
+def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
+    """Write the rows of a data file as lines with these columns, the index first, without a header.
+
+    Returns the number of rows. Cells are copied as text. Raises ValueError if a column is missing or unreadable.
+    """
+    header = read_header(file)
+    names = [header[0], *columns[1:]]
+    missing = [name for name in names[1:] if name not in header and name not in IDS]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ProductionError(f"{file}: no column {missing[0]!r}{more}, which the version was trained on")
+    known = {name: pa.string() for name in names if name in header}
+    options = pa.csv.ConvertOptions(include_columns=names, include_missing_columns=True, column_types=known)
+    rows = 0
+    try:
+        reader = pa.csv.open_csv(file, pa.csv.ReadOptions(block_size=1 << 22), convert_options=options)
+        with pa.csv.CSVWriter(target, reader.schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise ProductionError(f"{file}: {str(error)[:300]}") from None
+    if not rows:
+        raise ProductionError(f"{file}: a header but no rows")
+    return rows
+
+
+def _request(project: ProductionProject, version: Version, job: str, source: str, output: str) -> dict[str, Any]:
+    settings = project.settings
+    return {
+        "TransformJobName": job,
+        "ModelName": ensure_model(project, version),
+        "BatchStrategy": "MultiRecord",
+        "MaxPayloadInMB": PAYLOAD_MB,
+        "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 0},
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{source}/{RECORD_NAME}"}},
+            "ContentType": "text/csv",
+            "SplitType": "Line",
+        },
+        "TransformOutput": {"S3OutputPath": output, "Accept": "text/csv", "AssembleWith": "Line"},
+        "TransformResources": {
+            "InstanceType": settings.batch_transform_instance_type,
+            "InstanceCount": settings.batch_transform_instance_count,
+        },
+        "DataProcessing": {"JoinSource": "Input"},
+    }
+
+
+def _wait(project: ProductionProject, job: str, watch: Callable[[str], None]) -> None:
+    """Wait for a job. Raises WorkFailedError if it fails. KeyboardInterrupt stops the job, and is raised."""
+    try:
+        while (description := project.sagemaker.describe_transform_job(TransformJobName=job))[
+            "TransformJobStatus"
+        ] not in END_STATES:
+            watch(description["TransformJobStatus"])
+            time.sleep(PAUSE)
+    except KeyboardInterrupt:
+        project.sagemaker.stop_transform_job(TransformJobName=job)
+        raise
+    if description["TransformJobStatus"] != "Completed":
+        raise WorkFailedError(f"the job {job} failed: {description.get('FailureReason', 'it was stopped')}")
+
+
+def _write_joined(joined: str, columns: Sequence[str], target: Path, spectra: bool) -> int:
+    """Write the job's output with a header. Returns the number of rows. Raises WorkFailedError for a broken line."""
+    names = ["index", *columns[1:], *TARGETS]
+    kept = [place for place, name in enumerate(names) if spectra or not place or name in IDS or name in TARGETS]
+    rows = 0
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with open(part, "w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow([names[place] for place in kept])
+            for row in _read_rows(joined, len(names)):
+                table.writerow([row[place] for place in kept])
+                rows += 1
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return rows
+
+
+def _read_rows(joined: str, width: int) -> Iterator[list[str]]:
+    for number, row in enumerate(csv.reader(io.StringIO(joined)), 1):
+        if len(row) != width:
+            raise WorkFailedError(f"line {number} of the job's output has {len(row)} cells instead of {width}")
+        yield row

@@ -1,0 +1,146 @@
+"""A model in production at one place: the settings, the clients, and where its objects are on S3."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from recore.distribution import PROGRAM
+from recore.places import OpenPlace, PlaceError, PlaceSettings, Services, open_place
+from recore.production.settings import Settings, read_settings
+
+LARGEST_OBJECT = 1 << 30  # bytes
+
+
+class ProductionError(ValueError):
+    """What was asked for cannot be done. The message says why, and what to do."""
+
+
+class WorkFailedError(Exception):
+    """A job, an execution or an endpoint failed. The message is the reason."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did. details: the same for programs. next_command: the one that is sensible now, without PROGRAM.
+
+    changed: False if everything already was as the command would have made it.
+    """
+
+    lines: list[str]
+    details: dict[str, Any]
+    next_command: str = ""
+    changed: bool = True
+
+
+@dataclass(frozen=True)
+class ProductionProject:
+    """The settings with the bucket and the role of the place; services: boto3 clients, which lead to the place."""
+
+    services: Services
+    settings: Settings
+    bucket: str
+    role: str
+
+    @property
+    def sagemaker(self) -> Any:
+        return self.services.sagemaker
+
+    @property
+    def s3(self) -> Any:
+        return self.services.s3
+
+    def find(self, operation: str, **request: str) -> dict[str, Any] | None:
+        """Return SageMaker's answer to a request such as DescribeModel; None if there is no such resource."""
+        try:
+            answer: dict[str, Any] = getattr(self.sagemaker, xform_name(operation))(**request)
+        except ClientError as error:
+            if re.search("[Cc]ould not find|does not exist|[Rr]equested resource not found", str(error)):
+                return None
+            raise
+        return answer
+
+    def key(self, *names: str) -> str:
+        """The key of an object."""
+        return "/".join((self.settings.prefix, *names))
+
+    def uri(self, *names: str) -> str:
+        return f"s3://{self.bucket}/{self.key(*names)}"
+
+    def upload(self, folder: str, files: Mapping[str, bytes]) -> str:
+        """Upload files into a folder of their own below `folder`, unless they are there. Returns the folder's URI.
+
+        Equal files have the same address, so that a pipeline step that reads them is not computed twice, and no object
+        is ever replaced.
+        """
+        digest = hashlib.sha256()
+        for name, content in sorted(files.items()):
+            digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+        place = (*folder.split("/"), digest.hexdigest()[:16])
+        for name, content in files.items():
+            if not self._exists(self.key(*place, name)):
+                self.s3.put_object(Bucket=self.bucket, Key=self.key(*place, name), Body=content)
+        return self.uri(*place)
+
+    def upload_file(self, folder: str, path: Path, name: str) -> str:
+        """Upload one file, which can be large, as `upload` does. Raises OSError if it cannot be read."""
+        with open(path, "rb") as file:
+            place = (*folder.split("/"), hashlib.file_digest(file, "sha256").hexdigest()[:16])
+        if not self._exists(self.key(*place, name)):
+            self.s3.upload_file(str(path), self.bucket, self.key(*place, name))
+        return self.uri(*place)
+
+    def read(self, uri: str) -> bytes:
+        """Return the content of an object. Raises ProductionError if it is missing or has more than 1 GB."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            answer = self.s3.get_object(Bucket=bucket, Key=key)
+        except self.s3.exceptions.NoSuchKey:
+            raise ProductionError(f"{uri}: there is no such object any more") from None
+        if answer["ContentLength"] > LARGEST_OBJECT:
+            raise ProductionError(f"{uri}: more than {LARGEST_OBJECT >> 30} GB are not read")
+        content: bytes = answer["Body"].read()
+        return content
+
+    def _exists(self, key: str) -> bool:
+        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        return any(item["Key"] == key for item in listed.get("Contents", []))
+
+
+@contextmanager
+def open_project(engine: str | None, config: Path | None) -> Iterator[ProductionProject]:
+    """Open the project that a config.json describes, at AWS_ENDPOINT_URL or, with the engine "aws", on AWS.
+
+    Raises ValueError or OSError for an invalid config.json, PlaceError if nothing says where commands go.
+    """
+    settings = read_settings(config)
+    if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
+        raise PlaceError(
+            f"where? Set AWS_ENDPOINT_URL to a simulator that runs (`{PROGRAM} simulate --state DIR` prints it), or "
+            "choose AWS with --engine aws"
+        )
+    if (
+        engine == "aws"
+        and not os.environ.get("AWS_ENDPOINT_URL")
+        and not (settings.role_arn and settings.default_bucket)
+    ):
+        raise PlaceError("AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json: the jobs' role, and a bucket of yours")
+    chosen = PlaceSettings(
+        engine or "process",
+        role=settings.role_arn or None,
+        bucket=settings.default_bucket or None,
+        image=settings.image,
+    )
+    with open_place(chosen, lambda line: None) as place:
+        yield make_project(place, settings)
+
+
+def make_project(place: OpenPlace, settings: Settings) -> ProductionProject:
+    return ProductionProject(place.services, settings, place.bucket, place.role)

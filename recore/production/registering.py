@@ -1,0 +1,114 @@
+"""Registers the model of a run as a version, without training it again. Nothing of the submission is executed."""
+
+import hashlib
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from recore.data_header import read_header
+from recore.evaluation import HELD_OUT, Record, extend_archive, read_member, read_record
+from recore.production.containers import expected_error, features
+from recore.production.definition import package_arguments
+from recore.production.project import Outcome, ProductionError, ProductionProject
+from recore.production.sources import FEATURES, REQUIREMENTS, model_programs, read_programs
+from recore.production.versions import ensure_group, list_versions, read_version
+from recore.schema import TARGETS
+
+ARCHIVE = "model.tar.gz"
+HELD_OUT_NAME = "held_out.csv"  # in the archive
+
+
+def register(project: ProductionProject, run: Path, public: Path | None = None) -> Outcome:
+    """Register the model of a run's folder. public: its public data file, if that has moved.
+
+    Raises ProductionError, ValueError or OSError if the run has no model, or its data file is missing or another one.
+    """
+    record, model = read_record(run), run / ARCHIVE
+    if not model.is_file():
+        raise ProductionError(f"{run}: the run has no {ARCHIVE}: {record.result}")
+    data = _find_public(record, public)
+    preprocess = read_member(model, "code/preprocess.py")
+    if preprocess is None:
+        raise ProductionError(f"{model}: there is no code/preprocess.py in it")
+    evaluation = _describe_scores(record)
+    requirements = read_member(model, f"code/{REQUIREMENTS}")
+    added = {f"code/{name}": content for name, content in model_programs(requirements).items()}
+    with tempfile.TemporaryDirectory(prefix="recore-register-") as name:
+        wrapped = Path(name, ARCHIVE)
+        added |= _calibrate(model, data, Path(name))
+        extend_archive(model, wrapped, added, moved={"code": "code/submission"})
+        model_uri = f"{project.upload_file('versions/model', wrapped, ARCHIVE)}/{ARCHIVE}"
+        packed = Path(name, "features.tar.gz")
+        features.write_archive(read_header(data), preprocess, read_programs(FEATURES)["features.py"], packed)
+        features_uri = f"{project.upload_file('versions/features', packed, ARCHIVE)}/{ARCHIVE}"
+    for version in list_versions(project):
+        if version.archives == [features_uri, model_uri]:
+            line = (
+                f"version {version.number} of {project.settings.model_package_group_name} already is the model of {run}"
+            )
+            return Outcome([f"{line}; nothing changed"], {"version": version.describe()}, "list", changed=False)
+    ensure_group(project)
+    evaluation_uri = f"{project.upload('versions/evaluation', {'evaluation.json': evaluation})}/evaluation.json"
+    metadata = {
+        "submission_sha256": record.submission_sha256,
+        "input_data": _sha256(data),
+        "run": _metadata_value(str(run)),
+    }
+    approval = project.settings.model_approval_status
+    arguments = package_arguments(project, features_uri, model_uri, evaluation_uri, approval, metadata)
+    package = project.sagemaker.create_model_package(**arguments)
+    version = read_version(project, package["ModelPackageArn"])
+    score = "" if version.score is None else f", held-out score {version.score:.4f}"
+    line = (
+        f"{run} is version {version.number} of {project.settings.model_package_group_name}, {version.approval}{score}"
+    )
+    following = "deploy" if version.approval == "Approved" else f"approve {version.number}"
+    return Outcome([line], {"version": version.describe()}, following)
+
+
+def _find_public(record: Record, public: Path | None) -> Path:
+    """The public data file of a run. Raises ProductionError if it is missing or not the one that the run used."""
+    recorded, sha256 = record.data["public"]
+    path = public or record.started_in / recorded
+    if not path.is_file():
+        raise ProductionError(f"{path}: the run's public data file is not there: name it with --public")
+    if sha256 and _sha256(path) != sha256:
+        raise ProductionError(f"{path}: this is not the file that the run was trained on: name that with --public")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _calibrate(model: Path, data: Path, folder: Path) -> dict[str, bytes]:
+    """The file with the expected errors; none if the training left no held-out predictions. folder: a temporary one."""
+    content = read_member(model, HELD_OUT_NAME)
+    if content is None:
+        return {}
+    held_out = folder / HELD_OUT_NAME
+    held_out.write_bytes(content)
+    calibration = expected_error.calibrate_files(held_out, data, TARGETS)
+    return {"expected_error.json": json.dumps(calibration).encode()}
+
+
+def _describe_scores(record: Record) -> bytes:
+    """The evaluation.json of a run, as the pipeline's evaluation writes it. The score is null if there is none."""
+    score = record.scores.get(HELD_OUT)
+    content: dict[str, Any] = {"score": {"value": None}}
+    if score:
+        content = {
+            "score": {"value": score.value},
+            "rows": score.rows,
+            "weights_scored": score.weights_scored,
+            "r2": score.r2,
+        }
+    return json.dumps(content, indent=1).encode()
+
+
+def _metadata_value(text: str) -> str:
+    """The text as a value of a package's metadata, which may hold only some characters."""
+    return re.sub(r"[^\w .:/=+@-]", "_", text)[-256:]

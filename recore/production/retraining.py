@@ -1,0 +1,174 @@
+"""Trains a submission on new data, compares the new version with the one in use, and puts it in that one's place.
+
+Nothing of this is stored: the same command after an interruption finds what is done already, and goes on.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recore.evaluation import Step, SubmissionFiles
+from recore.production.endpoints import Strategy, Variant, describe_endpoint, update
+from recore.production.hyperparameters import (
+    Value,
+    choose_values,
+    describe_values,
+    read_hyperparameters,
+    restore_values,
+)
+from recore.production.pipeline import Watch as WatchStep
+from recore.production.pipeline import train
+from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.versions import APPROVED, Version, approve, find_version, list_versions
+
+OF_THE_TOOLKIT = ("sagemaker_", "_tuning_")  # the beginnings of a job's hyperparameters that are not those of fit()
+
+
+@dataclass(frozen=True)
+class ChosenValues:
+    """The hyperparameters to train with, and lines that say where they are from."""
+
+    values: dict[str, Value]
+    lines: list[str]
+
+
+def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, texts: Sequence[str]) -> ChosenValues:
+    """Return the hyperparameters of the version in use, with those that texts such as alphas=11 replace.
+
+    Those that fit() of the submission does not have any more are left out. Raises ProductionError if a text is invalid.
+    """
+    old = find_in_use(project, None)
+    inherited = read_job_values(project, old.archives[-1]) if old else {}
+    if not inherited and not texts:
+        return ChosenValues({}, [])
+    known = read_hyperparameters(files)
+    kept, chosen = restore_values(known, inherited), choose_values(known, texts)
+    lines = []
+    if old and (used := {name: value for name, value in kept.items() if name not in chosen}):
+        lines.append(f"hyperparameters of version {old.number}: {describe_values(used)}")
+    if old and (lost := [name for name in inherited if name not in kept]):
+        lines.append(f"hyperparameters of version {old.number} that fit() does not accept any more: {', '.join(lost)}")
+    return ChosenValues(kept | chosen, lines)
+
+
+def check_replaceable(project: ProductionProject) -> None:
+    """Raise ProductionError unless there is an endpoint with a single variant."""
+    name, variants = project.settings.endpoint_name, _served(project)
+    if not variants:
+        raise ProductionError(f"there is no endpoint {name}: `deploy` makes it")
+    if len(variants) > 1:
+        shown = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
+        raise ProductionError(
+            f"the endpoint {name} serves {shown}: only a single variant can be replaced; `update --variant` changes any"
+        )
+
+
+def retrain(
+    project: ProductionProject,
+    files: SubmissionFiles,
+    public: Path,
+    chosen: ChosenValues,
+    steps: dict[str, Step],
+    watch: WatchStep,
+) -> Outcome:
+    """Train a submission through the pipeline, and compare the held-out scores of the new version and the one in use.
+
+    Raises as `train` does.
+    """
+    trained = train(project, files, public, steps, watch, hyperparameters=chosen.values)
+    new = find_version(project, trained.details["version"]["number"])
+    old = find_in_use(project, new.number)
+    compared = {"number": old.number, "score": old.score} if old else None
+    lines = [*chosen.lines, *trained.lines, *([_compare(new, old)] if old else [])]
+    details = {"hyperparameters": chosen.values, "compared_with": compared, **trained.details}
+    return Outcome(lines, details, _next_command(project, new), trained.changed)
+
+
+def put_to_use(
+    project: ProductionProject,
+    trained: Outcome,
+    tolerance: float,
+    strategy: Strategy | None,
+    watch: Callable[[str], None],
+) -> Outcome:
+    """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
+
+    Its score may be lower than that of the version in use by the tolerance. Raises WorkFailedError if it is even lower,
+    or unknown, or the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be
+    updated.
+    """
+    new = find_version(project, trained.details["version"]["number"])
+    if new.approval == "Rejected":
+        raise ProductionError(f"version {new.number} was rejected: `approve {new.number}` approves it")
+    served, old = _served(project), find_in_use(project, new.number)
+    is_alone = [variant["version"] for variant in served] == [new.number]
+    if old and not is_alone and (fault := _find_fault(new, old, tolerance)):
+        raise WorkFailedError(
+            f"version {new.number} is registered, but not put to use, because {fault}; {_compare(new, old)}; to use it "
+            f"all the same: `{_next_command(project, new)}`"
+        )
+    outcomes = [trained, approve(project, new.number)]
+    if strategy:
+        variant = Variant(served[0]["name"], new.number, served[0]["weight"])
+        outcomes.append(update(project, [variant], strategy, watch))
+    new = find_version(project, new.number)
+    return Outcome(
+        [line for outcome in outcomes for line in outcome.lines],
+        {**trained.details, "version": new.describe(), "endpoint": describe_endpoint(project)},
+        outcomes[-1].next_command if strategy else _next_command(project, new),
+        any(outcome.changed for outcome in outcomes),
+    )
+
+
+def find_in_use(project: ProductionProject, besides: int | None) -> Version | None:
+    """The version that gets most requests of the endpoint, else the latest approved one; None if there is neither.
+
+    besides: the number of a version that is not meant.
+    """
+    variants = [variant for variant in _served(project) if variant["version"] != besides]
+    if variants:
+        return find_version(project, max(variants, key=lambda variant: variant["weight"])["version"])
+    versions = (each for each in list_versions(project) if each.approval == APPROVED and each.number != besides)
+    return next(versions, None)
+
+
+def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
+    """The hyperparameters of the training job that has written an archive, as texts; none if there is no such job."""
+    match = re.fullmatch(f"{re.escape(project.uri('training'))}/([^/]+)/output/model\\.tar\\.gz", archive)
+    job = project.find("DescribeTrainingJob", TrainingJobName=match[1]) if match else None
+    values: dict[str, str] = job.get("HyperParameters", {}) if job else {}
+    return {name: text for name, text in values.items() if not name.startswith(OF_THE_TOOLKIT)}
+
+
+def _served(project: ProductionProject) -> list[dict[str, Any]]:
+    """The variants of the endpoint; none if there is no endpoint."""
+    endpoint = describe_endpoint(project)
+    return endpoint["variants"] if endpoint else []
+
+
+def _next_command(project: ProductionProject, version: Version) -> str:
+    if version.approval != APPROVED:
+        return f"approve {version.number}"
+    served = [variant["version"] for variant in _served(project)]
+    return "deploy" if not served else f"update {version.number}" if version.number not in served else "describe"
+
+
+def _find_fault(new: Version, old: Version, tolerance: float) -> str:
+    """Why a version should not replace another one; "" if it may."""
+    if new.score is None or old.score is None:
+        return "a score is unknown"
+    if new.score >= old.score - tolerance:
+        return ""
+    return "its score is lower" + (f" by more than {tolerance:g}" if tolerance else "")
+
+
+def _compare(new: Version, old: Version) -> str:
+    """A line with the held-out scores of two versions."""
+    scores = [
+        f"{'unknown' if version.score is None else format(version.score, '.4f')} for version {version.number}"
+        for version in (new, old)
+    ]
+    is_same = new.metadata.get("input_data") == old.metadata.get("input_data")
+    return f"held-out scores: {', '.join(scores)}" + ("" if is_same else " (other data, so only roughly comparable)")

@@ -1,0 +1,102 @@
+"""config.json: the names, places and instance types of one model in production. Every setting has a default."""
+
+import difflib
+import json
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from recore.places import IMAGE
+
+LARGEST = 1 << 20  # bytes
+INSTANCE_TYPE = re.compile(r"ml\.\w+\.\w+", re.ASCII)
+NAME = re.compile(r"[a-zA-Z0-9](-?[a-zA-Z0-9])*", re.ASCII)
+LONGEST_NAME = 40  # characters; names of models and configurations begin with it, and have at most 63
+APPROVAL = ("Approved", "PendingManualApproval", "Rejected")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of config.json, whose keys are these names in capitals.
+
+    default_bucket, role_arn: "" stands for those of a simulator; AWS needs both. input_data: the folder on S3 with
+    public.csv.gz; "" stands for the data file that a command uploads. training_image, model_image: of the model's
+    container, for another framework than scikit-learn; "" stands for `image`, which all others have. minimum_score: a
+    model whose held-out score is lower is not registered.
+    """
+
+    default_bucket: str = ""
+    role_arn: str = ""
+    prefix: str = "core-assays"
+    input_data: str = ""
+    pipeline_name: str = "core-assays"
+    model_package_group_name: str = "core-assays"
+    endpoint_name: str = "core-assays"
+    image: str = IMAGE
+    training_image: str = ""
+    model_image: str = ""
+    model_approval_status: str = "PendingManualApproval"
+    minimum_score: float = 0.0
+    processing_instance_type: str = "ml.m5.xlarge"
+    processing_instance_count: int = 1
+    training_instance_type: str = "ml.m5.xlarge"
+    create_model_instance_type: str = "ml.m5.large"
+    endpoint_instance_count: int = 1
+    batch_transform_instance_type: str = "ml.m5.xlarge"
+    batch_transform_instance_count: int = 1
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Read a config.json, by default the one in the working directory, which may be missing.
+
+    Raises ValueError or FileNotFoundError if the file is missing or invalid.
+    """
+    file = path or Path("config.json")
+    if path is None and not file.exists():
+        return Settings()
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: there is no such file; without --config every setting has its default")
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        raise ValueError(f"{file}: a regular file of at most {LARGEST >> 20} MB is needed")
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file}: this is not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f'{file}: an object is needed, such as {{"PREFIX": "core-assays"}}')
+    return Settings(**dict(_read_setting(file, key, value) for key, value in content.items()))
+
+
+def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
+    """Return the name and the value of one setting. Raises ValueError if either is invalid."""
+    kinds: dict[str, Any] = {field.name.upper(): field.type for field in fields(Settings)}
+    if key not in kinds:
+        similar = difflib.get_close_matches(key.upper(), kinds, 1, 0.5)
+        raise ValueError(
+            f"{file}: there is no setting {key[:60]!r}" + (f": did you mean {similar[0]}?" if similar else "")
+        )
+    name, kind = key.lower(), kinds[key]
+    allowed = (int, float) if kind is float else kind
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        raise ValueError(f"{file}: {key} is {value!r:.60}: {'text' if kind is str else 'a number'} is needed")
+    if reason := _find_fault(name, value):
+        raise ValueError(f"{file}: {key} is {value!r:.60}: {reason}")
+    return name, float(value) if kind is float else value
+
+
+def _find_fault(name: str, value: Any) -> str:
+    """What is wrong with the value of a setting; "" if nothing is."""
+    if name.endswith("_name") and not (NAME.fullmatch(value) and len(value) <= LONGEST_NAME):
+        return f"a name of at most {LONGEST_NAME} letters, digits and single hyphens is needed"
+    if name.endswith("_instance_type") and not INSTANCE_TYPE.fullmatch(value):
+        return "an instance type is needed, such as ml.m5.xlarge"
+    if name.endswith("_count") and not 1 <= value <= 100:
+        return "a number from 1 to 100 is needed"
+    if name == "model_approval_status" and value not in APPROVAL:
+        return f"one of {', '.join(APPROVAL)} is needed"
+    if name == "prefix" and not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value, re.ASCII):
+        return "the beginning of a key on S3 is needed, without a slash at its ends"
+    if name == "input_data" and value and not re.fullmatch(r"s3://[^/]+/.+", value):
+        return "an address is needed, such as s3://BUCKET/FOLDER"
+    return ""

@@ -1,0 +1,58 @@
+"""What the jobs of the pipeline and the two containers of a version are made of.
+
+The job *features*, and code/ of its archive: features.py, and the submission's preprocess.py.
+The training job, and code/ of its archive: model.py, expected_error.py, the submission's requirements.txt,
+and all files of the submission below submission/.
+The job *evaluate*: evaluate.py, and the host's score.py.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recore.distribution import TEMPLATE
+from recore.evaluation import SubmissionFiles, pack_files
+from recore.production.project import ProductionProject
+
+PROGRAMS = Path(__file__).with_name("containers")
+FEATURES = ("features.py",)
+MODEL = ("model.py", "expected_error.py")
+EVALUATE = ("evaluate.py",)
+ARCHIVE = "sourcedir.tar.gz"  # the SDK's name for the code of a job without network
+REQUIREMENTS = "requirements.txt"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The folders on S3 that the pipeline's jobs get their code from. submission: a digest of the submission."""
+
+    features: str
+    preprocess: str
+    training: str
+    evaluate: str
+    score: str
+    submission: str
+
+
+def read_programs(names: Iterable[str]) -> dict[str, bytes]:
+    """Return the programs of a container by their names."""
+    return {name: (PROGRAMS / name).read_bytes() for name in names}
+
+
+def model_programs(requirements: bytes | None) -> dict[str, bytes]:
+    """Return the programs of the model's container with the submission's requirements.txt, if it has one."""
+    return read_programs(MODEL) | ({} if requirements is None else {REQUIREMENTS: requirements})
+
+
+def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Sources:
+    """Upload the code of the pipeline's jobs."""
+    submission = {f"submission/{name}": content for name, content in files.files.items()}
+    archive = pack_files(model_programs(files.files.get(REQUIREMENTS)) | submission)
+    return Sources(
+        features=project.upload("code/features", read_programs(FEATURES)),
+        preprocess=project.upload("code/preprocess", {"preprocess.py": files.script}),
+        training=project.upload("code/training", {ARCHIVE: archive}),
+        evaluate=project.upload("code/evaluate", read_programs(EVALUATE)),
+        score=project.upload("code/score", {"score.py": (TEMPLATE / "score.py").read_bytes()}),
+        submission=files.sha256,
+    )

@@ -1,0 +1,203 @@
+"""Tuning jobs over the hyperparameters of a submission's fit(), and a version with the best values.
+
+The name of a tuning job is a digest of what it contains, so that the same command finds what an earlier one has made.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recore.evaluation import Step, SubmissionFiles
+from recore.listing import count
+from recore.production.definition import JOB_SECONDS, SCORE_METRIC, training_arguments
+from recore.production.hyperparameters import Value, describe_values, restore_values
+from recore.production.pipeline import Watch as WatchStep
+from recore.production.pipeline import describe_pipeline_costs, find_data, train
+from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.ranges import TuningPlan
+from recore.production.sources import upload_sources
+
+GROUP = "recore:model-package-group"  # a tag: names hold only the beginning of the group's
+LONGEST_NAME, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
+PAUSE = 1.0  # seconds between two looks at a tuning job
+RUNNING = ("InProgress", "Stopping")
+ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The result of a tuning job. values: those with the best held-out score. failed: training jobs.
+
+    changed: whether it ran only now.
+    """
+
+    plan: TuningPlan
+    job: str
+    values: dict[str, Value]
+    score: float
+    failed: int
+    changed: bool
+
+
+def find_best(
+    project: ProductionProject,
+    files: SubmissionFiles,
+    public: Path | None,
+    plan: TuningPlan,
+    watch: Watch,
+    again: bool = False,
+) -> Best:
+    """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
+
+    public: the data file; None stands for the setting INPUT_DATA. watch: called with the best score so far, and how
+    many of how many training jobs have ended. again: even if a tuning job has done the same.
+
+    Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, waits for the end of its
+    training jobs, and is raised.
+    """
+    request = _make_request(project, files, find_data(project, public), plan)
+    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
+    name = f"{project.settings.model_package_group_name[: LONGEST_NAME - DIGITS - 1]}-{digest}"
+    job = _find(project, name)
+    running = job is not None and job["HyperParameterTuningJobStatus"] in RUNNING
+    finished = job is not None and job["HyperParameterTuningJobStatus"] == "Completed" and not again
+    if job and not running and not finished:
+        _delete(project, name)
+    if not running and not finished:
+        project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
+    job = _follow(project, name, plan.jobs, watch)
+    best = job.get("BestTrainingJob", {})
+    if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
+        raise WorkFailedError(_describe_failure(project, job))
+    return Best(
+        plan,
+        name,
+        restore_values(plan.known, best["TunedHyperParameters"]),
+        best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"],
+        job["TrainingJobStatusCounters"]["NonRetryableError"],
+        changed=not finished,
+    )
+
+
+def train_best(
+    project: ProductionProject,
+    files: SubmissionFiles,
+    public: Path | None,
+    best: Best,
+    steps: dict[str, Step],
+    watch: WatchStep,
+) -> Outcome:
+    """Train a submission with the best hyperparameters through the pipeline. Raises as `train` does."""
+    trained = train(project, files, public, steps, watch, hyperparameters=best.values)
+    ranges = "; ".join(map(str, best.plan.ranges))
+    failed = f", of which {best.failed} failed" if best.failed else ""
+    verb = "tried" if best.changed else "has already tried"
+    lines = [
+        f"the tuning job {best.job} {verb} {ranges}",
+        f"the best of {count(best.plan.jobs, 'training job')}{failed}: {describe_values(best.values)}",
+        f"its held-out score {best.score:.4f} is optimistic: it is the highest of several",
+        *trained.lines,
+    ]
+    details = {"tuning_job": best.job, "hyperparameters": best.values, "best_score": best.score, **trained.details}
+    return Outcome(lines, details, trained.next_command, best.changed or trained.changed)
+
+
+def describe_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[str]:
+    """Lines that say which instances the tuning job and the pipeline start, and thus what it may cost."""
+    hours = JOB_SECONDS / 3600
+    jobs = f"{count(plan.jobs, 'training job')}, {plan.parallel} at a time"
+    line = f"{jobs}: 1 x {project.settings.training_instance_type} each, at most {hours:g} h each"
+    return [line, *describe_pipeline_costs(project, plan.jobs * hours)]
+
+
+def delete_tuning_jobs(project: ProductionProject) -> list[str]:
+    """Delete the project's tuning jobs. Returns their names. Raises ProductionError if one is running."""
+    group = project.settings.model_package_group_name
+    beginning = group[: LONGEST_NAME - DIGITS - 1]
+    pages = project.sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=beginning)
+    deleted = []
+    for job in [job for page in pages for job in page["HyperParameterTuningJobSummaries"]]:
+        name, arn = job["HyperParameterTuningJobName"], job["HyperParameterTuningJobArn"]
+        if not re.fullmatch(f"{re.escape(beginning)}-[0-9a-f]{{{DIGITS}}}", name):
+            continue
+        if {"Key": GROUP, "Value": group} not in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]:
+            continue
+        if job["HyperParameterTuningJobStatus"] in RUNNING:
+            raise ProductionError(f"the tuning job {name} is running: wait for its end")
+        _delete(project, name)
+        deleted.append(f"the tuning job {name}")
+    return deleted
+
+
+def _make_request(project: ProductionProject, files: SubmissionFiles, data: str, plan: TuningPlan) -> dict[str, Any]:
+    """The request for a tuning job, without its name."""
+    instance = project.settings.training_instance_type
+    arguments = training_arguments(project, data, instance, upload_sources(project, files), {})
+    return {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Bayesian",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": SCORE_METRIC["Name"]},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": plan.jobs, "MaxParallelTrainingJobs": plan.parallel},
+            "ParameterRanges": plan.request,
+        },
+        "TrainingJobDefinition": {"StaticHyperParameters": arguments.pop("HyperParameters"), **arguments},
+        "Tags": [{"Key": GROUP, "Value": project.settings.model_package_group_name}],
+    }
+
+
+def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
+    """Return the description of a tuning job when it has ended. KeyboardInterrupt stops it."""
+    try:
+        return _wait(project, name, jobs, watch)
+    except KeyboardInterrupt:
+        with contextlib.suppress(project.sagemaker.exceptions.ClientError):  # it has just ended
+            project.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        _wait(project, name, jobs, watch)
+        raise
+
+
+def _wait(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
+    while True:
+        job = _find(project, name)
+        if job is None:
+            raise WorkFailedError(f"the tuning job {name} was deleted meanwhile")
+        score = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
+        counts = job.get("TrainingJobStatusCounters", {})
+        stage = "no score so far" if score is None else f"best score so far {score:.4f}"
+        watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
+        if job["HyperParameterTuningJobStatus"] not in RUNNING:
+            return job
+        time.sleep(PAUSE)
+
+
+def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:
+    """Why a tuning job has no result: the reason of one of its training jobs, if one has failed."""
+    name = job["HyperParameterTuningJobName"]
+    if job["HyperParameterTuningJobStatus"] == "Stopped":
+        return f"the tuning job {name} was stopped: the same command starts it again"
+    failed = project.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, StatusEquals="Failed", MaxResults=1
+    )["TrainingJobSummaries"]
+    reason = failed[0].get("FailureReason") if failed else job.get("FailureReason")
+    reason = reason or f"no training job printed a score that {SCORE_METRIC['Regex']} matches"
+    return f"no training job of the tuning job {name} succeeded; the reason of one: {reason}"
+
+
+def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:
+    return project.find("DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
+
+
+def _delete(project: ProductionProject, name: str) -> None:
+    """Delete the record of a tuning job that has ended; those of its training jobs remain. Wait until it is gone."""
+    project.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    while job := _find(project, name):
+        if job["HyperParameterTuningJobStatus"] == "DeleteFailed":
+            raise WorkFailedError(f"the tuning job {name} could not be deleted: {job.get('FailureReason')}")
+        time.sleep(PAUSE)

@@ -1,0 +1,129 @@
+"""The versions of the model: packages in a group of SageMaker's model registry."""
+
+import datetime
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from recore.production.project import Outcome, ProductionError, ProductionProject
+
+APPROVED = "Approved"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version. arn: of its package. metadata: what it was made from. score: of held-out drill holes, if known."""
+
+    number: int
+    arn: str
+    approval: str
+    created: datetime.datetime
+    metadata: dict[str, str]
+    containers: list[dict[str, Any]]
+    score: float | None
+
+    @property
+    def archives(self) -> list[str]:
+        """The addresses of the archives of both containers."""
+        return [container["ModelDataUrl"] for container in self.containers]
+
+    def describe(self) -> dict[str, Any]:
+        """The version for programs."""
+        names = ("number", "arn", "approval", "created", "score", "metadata", "archives")
+        return {name: getattr(self, name) for name in names}
+
+
+def list_versions(project: ProductionProject) -> list[Version]:
+    """The versions, the latest first. There is none if the group does not exist."""
+    group = project.settings.model_package_group_name
+    if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
+        return []
+    pages = project.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    arns = [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
+    return sorted((read_version(project, arn) for arn in arns), key=lambda version: -version.number)
+
+
+def read_version(project: ProductionProject, arn: str) -> Version:
+    """The version of a package."""
+    package = project.sagemaker.describe_model_package(ModelPackageName=arn)
+    evaluation = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
+    return Version(
+        number=package["ModelPackageVersion"],
+        arn=arn,
+        approval=package["ModelApprovalStatus"],
+        created=package["CreationTime"],
+        metadata=package.get("CustomerMetadataProperties", {}),
+        containers=package["InferenceSpecification"]["Containers"],
+        score=_read_score(project, evaluation) if evaluation else None,
+    )
+
+
+def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
+    """Return the version of a number, by default the latest approved one.
+
+    usable: it must be approved. Raises ProductionError if there is none, or it is not approved.
+    """
+    versions = list_versions(project)
+    group = project.settings.model_package_group_name
+    if not versions:
+        raise ProductionError(f"{group} has no version: `train` or `register` makes the first")
+    if number is None:
+        approved = [version for version in versions if version.approval == APPROVED]
+        if not approved:
+            raise ProductionError(
+                f"no version of {group} is approved: `approve {versions[0].number}` approves the latest"
+            )
+        return approved[0]
+    found = next((version for version in versions if version.number == number), None)
+    if found is None:
+        numbers = ", ".join(str(version.number) for version in reversed(versions))
+        raise ProductionError(f"{group} has no version {number}; its versions: {numbers}")
+    if usable and found.approval != APPROVED:
+        state = "was rejected" if found.approval == "Rejected" else "is not approved"
+        raise ProductionError(f"version {number} of {group} {state}: `approve {number}` approves it")
+    return found
+
+
+def approve(project: ProductionProject, number: int, reject: bool = False) -> Outcome:
+    """Approve or reject a version. Raises ProductionError if it does not exist."""
+    version = find_version(project, number)
+    status = "Rejected" if reject else APPROVED
+    name = f"version {number} of {project.settings.model_package_group_name}"
+    changed = version.approval != status
+    if changed:
+        project.sagemaker.update_model_package(ModelPackageArn=version.arn, ModelApprovalStatus=status)
+    line = f"{name} is now {status.lower()}" if changed else f"{name} already is {status.lower()}; nothing changed"
+    return Outcome([line], {"version": number, "approval": status}, "list" if reject else "deploy", changed)
+
+
+def ensure_group(project: ProductionProject) -> None:
+    """Make the group of packages if it is missing."""
+    group = project.settings.model_package_group_name
+    if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
+        project.sagemaker.create_model_package_group(ModelPackageGroupName=group)
+
+
+def model_name(project: ProductionProject, number: int) -> str:
+    """The name of the model that serves a version."""
+    return f"{project.settings.model_package_group_name}-{number}"
+
+
+def ensure_model(project: ProductionProject, version: Version) -> str:
+    """Make the model that serves a version if it is missing. Returns its name."""
+    name = model_name(project, version.number)
+    if not project.find("DescribeModel", ModelName=name):
+        project.sagemaker.create_model(
+            ModelName=name,
+            ExecutionRoleArn=project.role,
+            Containers=[{"ModelPackageName": version.arn}],
+            EnableNetworkIsolation=True,
+        )
+    return name
+
+
+def _read_score(project: ProductionProject, uri: str) -> float | None:
+    """The score in an evaluation.json; None if the object is not there any more, or holds none."""
+    try:
+        return float(json.loads(project.read(uri))["score"]["value"])
+    except (ProductionError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,100 @@
+"""Fixtures: a simulator, the commands of a project of its own, and a small sample."""
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import production_containers as support
+from support.checkout import ROOT
+from support.production import ProductionCommands
+from support.run_command import make_once
+from support.simulator_client import Client
+
+from recore.data_header import read_header
+from recore.dataset.sample_files import Plan, make_sample
+from recore.production.containers.features import write_archive
+from recore.simulator.server import Simulator
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    """Return a client of one simulator for all tests of this process."""
+    with Simulator() as simulator:
+        yield Client(simulator)
+
+
+@pytest.fixture(scope="session")
+def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of sample data whose model is trained in two seconds: 6 holes, 150 rows."""
+    plan = Plan(rows=150, holes=6, channels=120, seed=3)
+    return make_once(tmp_path_factory, "small sample", lambda folder: make_sample(folder, plan))
+
+
+@pytest.fixture(scope="session")
+def few_rows(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data file with the first five rows of the private data."""
+
+    def make(folder: Path) -> None:
+        with (
+            gzip.open(small_sample / "private/private.csv.gz", "rt") as source,
+            gzip.open(folder / "few.csv.gz", "wt") as file,
+        ):
+            file.writelines(line for line, _ in zip(source, range(6), strict=False))
+
+    return make_once(tmp_path_factory, "few rows", make) / "few.csv.gz"
+
+
+@pytest.fixture
+def commands(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> ProductionCommands:
+    """Return the commands of a project of this test alone."""
+    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
+    return ProductionCommands(client, tmp_path, name)
+
+
+@pytest.fixture(scope="session")
+def trained_model(client: Client, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> support.Trained:
+    """Return the default model after its training job on a small sample. Do not write to its folder."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(small_sample, folder / "data")
+        result = support.Trained(folder)
+        source = support.training_source(ROOT)
+        job = support.train(client, source, result.data_file, {"alphas": "11"})
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        result.archive.write_bytes(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
+        support.unpack(result.archive, result.model)
+        program = (support.CONTAINERS / "features.py").read_bytes()
+        preprocess = (ROOT / "preprocess.py").read_bytes()
+        write_archive(read_header(result.data_file), preprocess, program, result.features)
+        support.predict_by_script(result, folder / "scripts")
+
+    return support.Trained(make_once(tmp_path_factory, "production model", make))
+
+
+@pytest.fixture(scope="session")
+def trained(client: Client, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> ProductionCommands:
+    """Return the commands of a project with two approved versions of the template's model; do not change these.
+
+    They differ in a hyperparameter. There is also a third one, which is not approved.
+    """
+    commands = ProductionCommands(client, tmp_path_factory.mktemp("trained"), "trained")
+    public = small_sample / "public/public.csv.gz"
+    for number, alphas in enumerate((31, 2, 3), 1):
+        commands.succeed("train", ROOT, "--public", public, "--set", f"alphas={alphas}")
+        if number < 3:
+            commands.succeed("approve", number)
+    return commands
+
+
+@pytest.fixture
+def serving(
+    trained: ProductionCommands, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[ProductionCommands]:
+    """Return the commands of an endpoint of this test alone, for the versions of `trained`. Deleted at the end."""
+    commands = ProductionCommands(trained.client, tmp_path, "trained")
+    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
+    commands.configure(ENDPOINT_NAME=name)
+    yield commands
+    commands.succeed("delete", "--endpoint")

@@ -1,0 +1,129 @@
+"""`deploy`, `invoke`, `update`, `rollback` and `delete --endpoint`."""
+
+import json
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.production import ProductionCommands
+
+from recore.schema import TARGETS
+
+pytestmark = pytest.mark.slow
+
+
+def answers(commands: ProductionCommands, *arguments: object) -> list[dict]:
+    """Return what `invoke` prints as JSON, a line for each sample."""
+    result = commands.run("invoke", *arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) -> None:
+    assert serving.refuse("update", 2).endswith("`deploy` makes it")
+    deployed = serving.succeed("deploy", "--variant", "A=1")
+    assert (deployed["changed"], deployed["status"]) == (True, "InService")
+    assert serving.succeed("deploy", "--variant", "A=1")["changed"] is False
+    assert "already serves A=1:1: `update` changes that" in serving.refuse("deploy", "--variant", "A=2")
+
+    first = answers(serving, few_rows)
+    assert [answer["index"] for answer in first] == [line.split(",")[0] for line in read_rows(few_rows)]
+    assert all(list(answer["assays"]) == list(TARGETS) for answer in first)
+    copper = first[0]["assays"]["CuPPM"]
+    assert copper["unit"] == "ppm"
+    assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
+    assert copper["expected_error"] > 0
+
+    updated = serving.succeed("update", 2)
+    assert [variant["version"] for variant in updated["variants"]] == [2]
+    assert serving.succeed("update", 2)["changed"] is False
+    second = answers(serving, few_rows)
+    assert second[0]["assays"]["CuPPM"]["value"] != copper["value"]
+
+    returned = serving.succeed("rollback")
+    assert [variant["version"] for variant in returned["variants"]] == [1]
+    assert answers(serving, few_rows) == first
+    assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 from the beginning")
+
+    sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
+    assert len(sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]) == 2
+    serving.succeed("delete", "--endpoint")
+    assert sagemaker.list_endpoints(NameContains=name)["Endpoints"] == []
+    assert sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"] == []
+    assert serving.succeed("delete", "--endpoint")["changed"] is False
+
+
+def read_rows(file: Path) -> list[str]:
+    import gzip
+
+    with gzip.open(file, "rt") as lines:
+        return lines.read().splitlines()[1:]
+
+
+def test_two_variants_share_the_requests_while_they_are_updated(
+    serving: ProductionCommands, small_sample: Path, few_rows: Path
+) -> None:
+    serving.succeed("deploy", "--variant", "A=1:3", "--variant", "B=2:1")
+    counts = Counter(answer["variant"] for answer in answers(serving, small_sample / "private/private.csv.gz"))
+    assert counts["A"] > counts["B"] > 0
+    [only] = {answer["variant"] for answer in answers(serving, few_rows, "--variant", "B")}
+    assert only == "B"
+    assert "C" in serving.refuse("invoke", few_rows, "--variant", "C", status=1)
+
+    ended, failures = threading.Event(), []
+    runtime = serving.client.simulator.client("sagemaker-runtime")
+    body = "\n".join([header(few_rows), read_rows(few_rows)[0]])
+
+    def send() -> None:
+        while not ended.is_set():
+            try:
+                runtime.invoke_endpoint(EndpointName=serving.config["ENDPOINT_NAME"], ContentType="text/csv", Body=body)
+            except Exception as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        serving.succeed("update", 2, "--strategy", "linear", "--step", 50, "--seconds", 0)
+    finally:
+        ended.set()
+        thread.join()
+    assert failures == []
+
+
+def header(file: Path) -> str:
+    import gzip
+
+    with gzip.open(file, "rt") as lines:
+        return lines.readline().strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--variant", "A=9"], "trained has no version 9; its versions: 1, 2, 3"),
+        (["--variant", "A=3"], "version 3 of trained is not approved: `approve 3` approves it"),
+        (["--variant", "A"], "--variant A: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9"),
+        (["--variant", "A=1:0"], "every variant has the weight 0: no request would be answered"),
+        (["--variant", "A=1", "--variant", "A=2"], "the variant A is given twice: each needs a name of its own"),
+    ],
+)
+def test_variants_that_cannot_be_served_are_refused(
+    trained: ProductionCommands, arguments: list[str], reason: str
+) -> None:
+    assert trained.refuse("deploy", *arguments) == f"recore: {reason}"
+
+
+def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
+    process = serving.start("deploy", "--variant", "A=1")
+    sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
+    while not sagemaker.list_endpoints(NameContains=name)["Endpoints"]:
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "is being changed (Creating)" in serving.refuse("update", 2)
+    deployed = serving.succeed("deploy", "--variant", "A=1")
+    assert (deployed["changed"], deployed["status"]) == (True, "InService")

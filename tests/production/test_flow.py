@@ -1,0 +1,28 @@
+"""The shortest way from a submission to answers and back to nothing, as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT
+from support.production import ProductionCommands
+
+
+@pytest.mark.everywhere
+def test_a_version_is_trained_used_and_deleted(
+    commands: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
+) -> None:
+    result = commands.run("train", ROOT, "--public", small_sample / "public/public.csv.gz", "--set", "alphas=5")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "next: python -m recore production approve 1"
+    assert "in all at most 3 instance-hours" in result.stderr
+    assert "Train: completed" in result.stderr
+    commands.succeed("approve", 1)
+    assert commands.succeed("predict", few_rows, "--out", tmp_path / "assays.csv")["rows"] == 5
+    assert commands.succeed("deploy")["status"] == "InService"
+    answers = commands.run("invoke", few_rows, "--json").stdout.splitlines()
+    copper = [json.loads(answer)["assays"]["CuPPM"]["value"] for answer in answers]
+    _, *lines = (tmp_path / "assays.csv").read_text().splitlines()
+    assert copper == pytest.approx([float(line.split(",")[11]) for line in lines], rel=1e-9)
+    assert len(commands.succeed("delete", "--all")["deleted"]) >= 7
+    assert commands.succeed("list") == {"changed": True, "versions": [], "endpoint": None}

@@ -1,0 +1,322 @@
+"""Hyperparameters of fit(), read from train.py without importing it, and the ranges that are tuned."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.checkout import ROOT
+from support.tiny_submission import tiny
+
+from challenge.fitting import hyperparameters
+from recore.evaluation import SubmissionFiles, read_submission, write_archive
+from recore.production import choose_values, read_hyperparameters, read_plan
+
+KNOWN = {"alphas": 11, "alpha_max": 1e5, "kind": "a", "scaled": True, "early": None, "x": 1.0}
+FIT = 'def fit(inputs, targets, holes, alphas=11, alpha_max=1e5, kind="a", scaled=True, early=None, x=1.0): ...\n'
+
+
+def files_with(train: str | bytes) -> SubmissionFiles:
+    content = train if isinstance(train, bytes) else train.encode()
+    return SubmissionFiles(Path("theirs"), {"train.py": content, "preprocess.py": b""})
+
+
+def submission(folder: Path, table: str = "") -> SubmissionFiles:
+    """Return the files of a submission in a folder, whose fit() has the known hyperparameters."""
+    tiny(folder, {"train.py": FIT, **({"pyproject.toml": table} if table else {})})
+    return read_submission(folder)
+
+
+def reason(call: Any, *arguments: Any) -> str:
+    """Return the message of a call that must be refused, which is one line."""
+    with pytest.raises(ValueError, match=r".") as error:
+        call(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_the_templates_hyperparameters() -> None:
+    assert read_hyperparameters(read_submission(ROOT)) == {
+        "alpha_min": 1e-5,
+        "alpha_max": 1e5,
+        "alphas": 31,
+        "cv": 5,
+    }
+
+
+def test_train_py_is_not_executed(tmp_path: Path) -> None:
+    train = f"open({str(tmp_path / 'ran')!r}, 'w')\n{FIT}"
+    assert read_hyperparameters(files_with(train)) == KNOWN
+    assert not (tmp_path / "ran").exists()
+
+
+NAMES = st.lists(
+    st.sampled_from("alpha beta gamma delta epsilon zeta eta".split()), min_size=7, max_size=7, unique=True
+)
+DEFAULTS = st.sampled_from(["1", "-2", "0.5", "-1e-3", "'a'", "True", "None", "(1, 2)", "1 + 1", "len('ab')", "1e400"])
+
+
+@given(names=NAMES, defaults=st.lists(DEFAULTS, min_size=4, max_size=4), data=st.data())
+def test_the_names_are_those_that_a_job_finds_by_inspection(names: list[str], defaults: list[str], data: Any) -> None:
+    """They are refused where a job would refuse fit(), or could not pass one by its name."""
+    words = names[:3] + [f"{name}={default}" for name, default in zip(names[3:], defaults, strict=True)]
+    for mark in ("/", "*", "*rest"):
+        if data.draw(st.booleans()):
+            words.insert(data.draw(st.integers(0, len(words))), mark)
+    if data.draw(st.booleans()):
+        words.append("**others")
+    train, scope = f"def fit({', '.join(words)}): ...", {}
+    try:
+        exec(train, scope)
+    except SyntaxError:
+        return
+    try:
+        expected: dict[str, Any] | None = hyperparameters(scope["fit"])
+    except Exception:
+        expected = None
+    if expected is None:
+        assert reason(read_hyperparameters, files_with(train))
+        return
+    if "/" in words[4:]:
+        assert "cannot be passed by its name" in reason(read_hyperparameters, files_with(train))
+        return
+    known = read_hyperparameters(files_with(train))
+    assert known.keys() == expected.keys()
+    written_out = {name: value for name, value in known.items() if value is not None}
+    assert written_out == {name: expected[name] for name in written_out}
+    assert all(type(value) is type(expected[name]) for name, value in written_out.items())
+
+
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [
+        ("import x\n", "theirs: train.py has no function fit(), which has the hyperparameters as parameters"),
+        ("class Model:\n    def fit(self, a, b, c=1): ...", "has no function fit()"),
+        ("def outer():\n    def fit(a, b, c): ...", "has no function fit()"),
+        ("from models.ridge import fit", "theirs: train.py imports fit() from models.ridge: define it in train.py"),
+        ("from .models import ridge as fit", "imports fit() from .models"),
+        (FIT + "from models import fit", "imports fit() from models"),
+        (FIT + "if True:\n    fit = wrap(fit)", "theirs: train.py, line 3: define fit() as a function"),
+        ("fit = lambda a, b, c, d=1: ...", "define fit() as a function"),
+        ("async def fit(a, b, c): ...", "define fit() as a function"),
+        ("class fit: ...", "define fit() as a function"),
+        ("@cached\n" + FIT, "theirs: train.py, line 2: fit() has a decorator, which can change its parameters"),
+        ("def fit(inputs, targets, cv=3): ...", "its first three parameters are for these"),
+        ("def fit(inputs, targets): ...", "its first three parameters are for these"),
+        ("def fit(inputs, *, targets, holes): ...", "its first three parameters are for these"),
+        ("def fit(a, b, c, d): ...", "the hyperparameter d must have a default"),
+        ("def fit(a, b, c, *, d): ...", "the hyperparameter d must have a default"),
+        ("def fit(a, b, c, d=1, /): ...", "the hyperparameter d is before the /"),
+        ("def fit(a, b", "theirs: train.py is not valid Python: "),
+        (b"\xff\xfe", "is not valid Python: "),
+        ("x = " + "-" * 100_000 + "1", "is not valid Python: "),
+        ("#" * (1 << 20) + "\n", "theirs: train.py: more than 1 MB are not read"),
+    ],
+)
+def test_a_fit_that_cannot_be_read_is_refused(train: str | bytes, expected: str) -> None:
+    assert expected in reason(read_hyperparameters, files_with(train))
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        "try:\n    import fast\n    def fit(a, b, c, alphas=11): ...\nexcept ImportError:\n    pass",
+        "from x import fit\ndef fit(a, b, c, /, *rest, alphas: int = 11, **others) -> None: ...",
+        "def fit(a, b=None, c=None, alphas=11): ...",
+        "# -*- coding: latin-1 -*-\n# \xe9\ndef fit(a, b, c, alphas=11): ...".encode("latin-1"),
+        "if True:\n    pass\n" + "elif x:\n    pass\n" * 500 + "def fit(a, b, c, alphas=11): ...",
+        "pattern = '\\d'\ndef fit(a, b, c, alphas=11): ...",
+    ],
+)
+def test_a_fit_that_can_be_read(train: str | bytes) -> None:
+    assert read_hyperparameters(files_with(train)) == {"alphas": 11}
+
+
+def test_values_have_the_types_of_the_defaults() -> None:
+    texts = ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"]
+    values = choose_values(KNOWN, texts)
+    assert values == {"alphas": 3, "alpha_max": 7.0, "kind": "b=c", "scaled": False}
+    assert [type(value) for value in values.values()] == [int, float, str, bool]
+    assert choose_values(KNOWN, ["alphas=1e2"]) == {"alphas": 100}
+    assert choose_values(KNOWN, []) == {}
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["alphas"], "--set alphas: NAME=VALUE is needed"),
+        (["=3"], "--set =3: NAME=VALUE is needed"),
+        (["aplhas=3"], "--set aplhas: fit() has no hyperparameter of this name: did you mean alphas?"),
+        (["zzz=3"], "--set zzz: fit() has no hyperparameter of this name: it has alphas, alpha_max, kind,"),
+        (["alphas=3", "alphas=4"], "--set alphas is given twice"),
+        (["alphas=2.5"], "--set alphas: '2.5': a whole number is needed"),
+        (["alphas=1e30"], "a whole number is needed"),
+        (["alphas=many"], "--set alphas: 'many': a whole number is needed"),
+        (["alpha_max=nan"], "--set alpha_max: 'nan': a number is needed"),
+        (["alpha_max=inf"], "a number is needed"),
+        (["alpha_max="], "a number is needed"),
+        (["scaled=1"], "--set scaled: '1': true or false is needed"),
+        (["kind=a\nb"], "a text of at most 200 characters is needed"),
+        (["kind=" + "a" * 201], "a text of at most 200 characters is needed"),
+        (["early=3"], "--set early: the default of early in fit() determines its type: write it out as a number"),
+        (["x=3"], "--set x: SageMaker passes a name of one letter as -x, which train.py ignores: rename it"),
+    ],
+)
+def test_an_invalid_value_is_refused(texts: list[str], expected: str) -> None:
+    assert expected in reason(choose_values, KNOWN, texts)
+
+
+@given(st.sampled_from(["alphas", "alpha_max", "scaled", "kind"]), st.text())
+def test_any_text_is_a_value_or_refused_in_one_line(name: str, text: str) -> None:
+    try:
+        [value] = choose_values(KNOWN, [f"{name}={text}"]).values()
+    except ValueError as error:
+        message = str(error)
+        assert len(message.splitlines()) == 1
+    else:
+        assert type(value) is type(KNOWN[name])
+
+
+TABLE = """
+[tool.recore.tune]
+jobs = 12
+parallel = 3
+[tool.recore.tune.ranges]
+alpha_max = { from = 1e3, to = 1_000_000, scale = "log" }
+alphas = { from = 3, to = 8 }
+kind = ["a", "b"]
+scaled = [true, false]
+"""
+REQUEST = {
+    "ContinuousParameterRanges": [
+        {"Name": "alpha_max", "MinValue": "1000.0", "MaxValue": "1000000.0", "ScalingType": "Logarithmic"}
+    ],
+    "IntegerParameterRanges": [{"Name": "alphas", "MinValue": "3", "MaxValue": "8", "ScalingType": "Linear"}],
+    "CategoricalParameterRanges": [
+        {"Name": "kind", "Values": ['"a"', '"b"']},
+        {"Name": "scaled", "Values": ["true", "false"]},
+    ],
+}
+
+
+def test_a_table_and_options_say_the_same(tmp_path: Path) -> None:
+    by_table = read_plan(submission(tmp_path / "table", TABLE), [], None, None)
+    options = ["alpha_max=1e3..1e6:log", "alphas=3..8", "kind=a,b", "scaled=true,false"]
+    by_options = read_plan(submission(tmp_path / "options"), options, 12, 3)
+    assert by_table == by_options
+    assert by_table.request == REQUEST
+    assert (by_table.jobs, by_table.parallel) == (12, 3)
+    assert "; ".join(map(str, by_table.ranges)) == (
+        "alpha_max 1000..1000000, log; alphas 3..8; kind a|b; scaled True|False"
+    )
+
+
+def test_options_replace_what_the_table_says(tmp_path: Path) -> None:
+    table = TABLE.replace("from = 3, to = 8", "from = 8, to = 3")
+    plan = read_plan(submission(tmp_path, table), ["alphas=2,4", "alpha_max=1..2"], 2, None)
+    assert plan.request["CategoricalParameterRanges"][0] == {"Name": "alphas", "Values": ["2", "4"]}
+    assert plan.request["ContinuousParameterRanges"][0]["ScalingType"] == "Linear"
+    assert (plan.jobs, plan.parallel) == (2, 2)
+
+
+def test_an_archive_has_no_table(tmp_path: Path) -> None:
+    files = submission(tmp_path / "folder", TABLE)
+    write_archive(files, tmp_path / "src.tar.gz")
+    archive = read_submission(tmp_path / "src.tar.gz")
+    line = reason(read_plan, archive, [], None, None)
+    names = "alphas, alpha_max, kind, scaled, x"
+    assert line == f"no hyperparameter has a range: pass --range NAME=FROM..TO; fit() has {names}"
+    assert read_plan(archive, ["alphas=1..2"], None, None).jobs == 10
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", "no hyperparameter has a range: write [tool.recore.tune.ranges] in {file}, or pass --range"),
+        ("alhpas = [1, 2]", "{place} alhpas: fit() has no hyperparameter of this name: did you mean alphas?"),
+        ("alphas = 3", "{place} alphas: {{ from = LOW, to = HIGH }} or a list of values is needed"),
+        ("alphas = { from = 3 }", "{place} alphas: {{ from = LOW, to = HIGH }} or a list"),
+        ("alphas = { from = 3, to = 3 }", "{place} alphas: from 3 to 3: the first must be less than the second"),
+        ("alphas = { from = 3, to = 8.5 }", "{place} alphas: to: 8.5: a whole number is needed"),
+        ("alphas = { from = true, to = 8 }", "{place} alphas: from: True: a whole number is needed"),
+        ("alphas = { from = [], to = 8 }", "{place} alphas: from: []: a whole number is needed"),
+        ("alpha_max = { from = 0, to = inf }", "{place} alpha_max: to: inf: a number is needed"),
+        ("alpha_max = { from = 0, to = 9, scale = 'log' }", "{place} alpha_max: from 0: on a log scale it must be"),
+        ("alpha_max = { from = 1, to = 9, scale = 'ln' }", "{place} alpha_max: the scale 'ln' is neither linear nor"),
+        ("alpha_max = { from = 1, to = 9, scale = [] }", "the scale [] is neither linear nor log"),
+        ("alpha_max = { from = 1, to = 9, sclae = 'log' }", "{place} alpha_max: sclae: did you mean scale?"),
+        ("kind = { from = 1, to = 2 }", "{place} kind: kind is a text: a list of values is needed"),
+        ("scaled = { from = 1, to = 2 }", "{place} scaled: scaled is true or false: a list of values is needed"),
+        ("kind = ['a']", "{place} kind: 2 to 30 different values are needed"),
+        ("kind = ['a', 'a']", "{place} kind: 2 to 30 different values are needed"),
+        ("kind = ['a', 1]", "{place} kind: 1: a text of at most 200 characters is needed"),
+        ("alphas = [1.0, 1]", "{place} alphas: 2 to 30 different values are needed"),
+        ("scaled = [1, 2]", "{place} scaled: 1: true or false is needed"),
+        ("x = [1, 2]", "{place} x: SageMaker passes a name of one letter as -x"),
+        ("alphas = 3\nalphas = 4", "{file} is not valid TOML: "),
+        ("alphas = " + "[" * 5000, "{file} is not valid TOML: "),
+        ("alphas = " + "9" * 5000, "{file} is not valid TOML: "),
+    ],
+)
+def test_an_invalid_table_is_refused(line: str, expected: str, tmp_path: Path) -> None:
+    files = submission(tmp_path, f"[tool.recore.tune.ranges]\n{line}\n")
+    file = tmp_path / "pyproject.toml"
+    place = f"{file}: [tool.recore.tune.ranges]"
+    assert expected.format(file=file, place=place) in reason(read_plan, files, [], None, None)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("[tool.recore.tune]\njobs = 0", "[tool.recore.tune] jobs: a whole number from 1 to 750 is needed"),
+        ("[tool.recore.tune]\njobs = true", "[tool.recore.tune] jobs: a whole number from 1 to 750 is needed"),
+        ("[tool.recore.tune]\nparalel = 2", "[tool.recore.tune] paralel: did you mean parallel?"),
+        ("[tool.recore.tune]\nzzz = 2", "zzz: there is no such key: ranges, jobs, parallel are known"),
+        ("[tool.recore.tune]\nranges = 2", "[tool.recore.tune] and [tool.recore.tune.ranges] must be tables"),
+        ("[tool]\nrecore = 2", "[tool.recore.tune] and [tool.recore.tune.ranges] must be tables"),
+        ("tool = [1]", "[tool.recore.tune] and [tool.recore.tune.ranges] must be tables"),
+        ("#" * (1 << 20), "more than 1 MB are not read"),
+    ],
+)
+def test_an_invalid_file_is_refused(table: str, expected: str, tmp_path: Path) -> None:
+    message = reason(read_plan, submission(tmp_path, table + "\n"), ["alphas=1..2"], None, None)
+    assert message.startswith(str(tmp_path / "pyproject.toml"))
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("alphas", "--range alphas: NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE is needed"),
+        ("alphas=", "NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE is needed"),
+        ("alhpas=1..2", "--range alhpas: fit() has no hyperparameter of this name: did you mean alphas?"),
+        ("alphas=1..", "--range alphas: to: '': a whole number is needed"),
+        ("alphas=8..1", "--range alphas: from 8 to 1: the first must be less than the second"),
+        ("alpha_max=1..2:ln", "--range alpha_max: the scale 'ln' is neither linear nor log"),
+        ("alpha_max=1..2:", "--range alpha_max: the scale '' is neither linear nor log"),
+        ("alpha_max=0..2:log", "--range alpha_max: from 0: on a log scale it must be more than 0"),
+        ("alphas=1", "--range alphas: 2 to 30 different values are needed"),
+        ("early=1,2", "--range early: the default of early in fit() determines its type"),
+    ],
+)
+def test_an_invalid_option_is_refused(option: str, expected: str, tmp_path: Path) -> None:
+    assert expected in reason(read_plan, submission(tmp_path), [option], None, None)
+
+
+def test_a_fit_without_hyperparameters_has_nothing_to_tune() -> None:
+    files = files_with("def fit(inputs, targets, holes, early=None): ...")
+    assert reason(read_plan, files, [], None, None) == (
+        "theirs: train.py: fit() has no hyperparameter to tune: give it a parameter with a default"
+    )
+
+
+@given(st.text(alphabet="alphs_=.,:0123456789e-lognif", max_size=30))
+def test_any_option_is_a_range_or_refused_in_one_line(option: str) -> None:
+    try:
+        plan = read_plan(files_with(FIT), [f"alphas={option}"], None, None)
+    except ValueError as error:
+        message = str(error)
+        assert len(message.splitlines()) == 1
+    else:
+        assert len(plan.ranges) == 1

@@ -1,0 +1,85 @@
+"""`predict`: batch predictions joined to the input, equal to the submission's own."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.checkout import ONE_THREAD, copy_scripts, run
+from support.data_files import write_csv
+from support.production import ProductionCommands
+
+from recore.schema import TARGETS
+
+pytestmark = pytest.mark.slow
+IDS = ["SiteID", "DepthFrom", "DepthTo"]
+
+
+@pytest.fixture(scope="session")
+def private(small_sample: Path) -> pd.DataFrame:
+    return pd.read_csv(small_sample / "private/private.csv.gz", index_col=0, float_precision="round_trip")
+
+
+def test_predictions_are_the_submissions_own(
+    trained: ProductionCommands, small_sample: Path, private: pd.DataFrame, tmp_path: Path
+) -> None:
+    folder = copy_scripts(tmp_path / "by hand")
+    public, file = small_sample / "public", small_sample / "private/private.csv.gz"
+    for command in (
+        ("train.py", "--data_dir", public, "--model_dir", tmp_path, "--folds", 0),
+        ("predict.py", "--input", file, "--model_dir", tmp_path, "--output", tmp_path / "own.csv"),
+    ):
+        result = run(*command, cwd=folder, **ONE_THREAD)
+        assert result.returncode == 0, result.stderr
+    own = pd.read_csv(tmp_path / "own.csv", header=None)
+    outcome = trained.succeed("predict", file, "--version", 1, "--out", tmp_path / "joined.csv")
+    joined = pd.read_csv(tmp_path / "joined.csv")
+    assert outcome["rows"] == len(private)
+    assert list(joined) == ["index", "DepthTo", "SiteID", "DepthFrom", *TARGETS]
+    np.testing.assert_allclose(joined[list(TARGETS)], own, rtol=1e-9)
+    assert joined["index"].tolist() == private.index.tolist()
+    pd.testing.assert_frame_equal(joined[IDS], private[IDS].reset_index(drop=True))
+
+
+def test_columns_in_another_order_and_assays_change_nothing(
+    trained: ProductionCommands, few_rows: Path, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(few_rows, index_col=0, dtype=str)
+    shuffled = rows[rows.columns[::-1]].assign(CuPPM="1")
+    other = tmp_path / "shuffled.csv.gz"
+    with gzip.open(other, "wt") as file:
+        shuffled.to_csv(file)
+    for source, target in ((few_rows, "plain.csv"), (other, "shuffled.csv")):
+        trained.succeed("predict", source, "--out", tmp_path / target, "--spectra")
+    plain, shuffled_result = (pd.read_csv(tmp_path / name, dtype=str) for name in ("plain.csv", "shuffled.csv"))
+    pd.testing.assert_frame_equal(plain, shuffled_result)
+    pd.testing.assert_frame_equal(plain[rows.columns], rows.reset_index(drop=True))
+
+
+def test_a_file_that_does_not_fit_is_refused(trained: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
+    rows = pd.read_csv(few_rows, index_col=0, dtype=str)
+    channel = rows.columns[-1]
+    without = write_csv(tmp_path / "without.csv.gz", rows.drop(columns=channel))
+    assert f"no column '{channel}', which the version was trained on" in trained.refuse("predict", without)
+    empty = write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0])
+    assert "a header but no rows" in trained.refuse("predict", empty)
+    text = rows.copy()
+    text.iloc[2, -1] = "n.d."
+    wrong = write_csv(tmp_path / "text.csv.gz", text)
+    assert "n.d." in trained.refuse("predict", wrong, "--out", tmp_path / "x.csv", status=1)
+    assert not (tmp_path / "x.csv").exists()
+    (tmp_path / "plain.csv").write_text("a,b\n")
+    assert "a gzipped CSV is needed" in trained.refuse("predict", tmp_path / "plain.csv")
+    assert "there is no such file" in trained.refuse("predict", tmp_path / "missing.csv.gz")
+
+
+def test_a_version_that_cannot_be_used_is_refused(trained: ProductionCommands, few_rows: Path) -> None:
+    line = trained.refuse("predict", few_rows, "--version", 9)
+    assert line == "recore: trained has no version 9; its versions: 1, 2, 3"
+    line = trained.refuse("predict", few_rows, "--version", 3)
+    assert line == "recore: version 3 of trained is not approved: `approve 3` approves it"
+
+
+def test_without_a_version_the_first_step_is_named(commands: ProductionCommands, few_rows: Path) -> None:
+    assert "has no version: `train` or `register` makes the first" in commands.refuse("predict", few_rows)

@@ -1,0 +1,57 @@
+"""`register`: the model of a run becomes a version without being trained again."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT
+from support.production import ProductionCommands
+from support.run_command import make_once, run_recore
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def finished_run(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of the template."""
+
+    def make(folder: Path) -> None:
+        public = small_sample / "public/public.csv.gz"
+        result = run_recore(ROOT, "--public", public, "--out", folder / "run", "--isolation", "off", "--no-report")
+        assert result.returncode == 0, result.stderr
+
+    return make_once(tmp_path_factory, "finished run", make) / "run"
+
+
+def test_a_registered_run_answers_as_it_did(
+    commands: ProductionCommands, finished_run: Path, small_sample: Path, tmp_path: Path
+) -> None:
+    registered = commands.succeed("register", finished_run)
+    record = json.loads((finished_run / "run.json").read_text())
+    assert registered["version"]["score"] == record["scores"]["held-out"]["value"]
+    assert commands.succeed("register", finished_run)["changed"] is False
+    commands.succeed("approve", 1)
+    assert commands.succeed("approve", 1)["changed"] is False
+    commands.succeed("predict", small_sample / "public/public.csv.gz", "--out", tmp_path / "joined.csv")
+    predictions = (finished_run / "predictions/public.csv.out").read_text().splitlines()
+    joined = (tmp_path / "joined.csv").read_text().splitlines()[1:]
+    assert [line.split(",", 4)[4] for line in joined] == predictions
+    commands.succeed("delete", "--all")
+    assert commands.succeed("delete", "--all")["changed"] is False
+    assert commands.succeed("list") == {"changed": True, "versions": [], "endpoint": None}
+    s3 = commands.client.s3
+    bucket = "sagemaker-us-east-1-123456789012"
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=f"{commands.name}/")
+    assert commands.client.sagemaker.list_models(NameContains=commands.name)["Models"] == []
+
+
+def test_a_run_that_cannot_be_used_is_refused(commands: ProductionCommands, finished_run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(finished_run, tmp_path / "other")
+    line = commands.refuse("register", other, "--public", ROOT / "README.md")
+    assert "this is not the file that the run was trained on" in line
+    (other / "model.tar.gz").unlink()
+    assert "the run has no model.tar.gz" in commands.refuse("register", other)
+    (other / "run.json").write_text("{")
+    assert "not a valid run record" in commands.refuse("register", other)
+    assert "there is no such file" in commands.refuse("register", tmp_path / "missing")

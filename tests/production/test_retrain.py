@@ -1,0 +1,123 @@
+"""`retrain`: a version of new data, compared with the one in use, and put in its place."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.production import ProductionCommands
+from support.tunable_submission import TRAIN, tunable
+
+
+@pytest.fixture
+def public(small_sample: Path) -> Path:
+    return small_sample / "public/public.csv.gz"
+
+
+@pytest.fixture
+def new_data(public: Path, tmp_path: Path) -> Path:
+    """Return a data file without the last row of the other one."""
+    with gzip.open(public, "rt") as source, gzip.open(tmp_path / "new.csv.gz", "wt") as file:
+        file.writelines(source.readlines()[:-1])
+    return tmp_path / "new.csv.gz"
+
+
+def score(share: float) -> Any:
+    return pytest.approx(1.01 * (1 - (1 - share) ** 2), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_new_version_replaces_the_one_in_use(
+    commands: ProductionCommands, public: Path, new_data: Path, tmp_path: Path
+) -> None:
+    submission = tunable(tmp_path / "theirs")
+    arguments = ("retrain", submission, "--public", new_data)
+    commands.succeed("train", submission, "--public", public, "--set", "share=0.5", "--set", "rounds=7")
+    commands.succeed("approve", 1)
+    commands.succeed("deploy")
+
+    # its hyperparameters are those of the version in use
+    result = commands.run(*arguments, "--tolerance", 1e-6)
+    assert result.returncode == 0, result.stderr
+    assert "retrain: in all at most 3 instance-hours\n" in result.stderr
+    assert result.stdout.splitlines() == [
+        "hyperparameters of version 1: share=0.5, rounds=7",
+        f"version 2 of {commands.name} is registered, PendingManualApproval, held-out score 0.7575",
+        "held-out scores: 0.7575 for version 2, 0.7575 for version 1 (other data, so only roughly comparable)",
+        "next: python -m recore production approve 2",
+    ]
+
+    # a lower score is not put to use
+    worse = (*arguments, "--set", "share=0.4", "--approve", "--update")
+    line = commands.refuse(*worse, status=1)
+    assert line == (
+        "recore: version 3 is registered, but not put to use, because its score is lower; held-out scores: 0.6464 for "
+        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it all the same: `approve 3`"
+    )
+    assert "is lower by more than 0.1; " in commands.refuse(*worse, "--tolerance", 0.1, status=1)
+    assert [version["approval"] for version in commands.succeed("list")["versions"]].count("Approved") == 1
+
+    # after an interruption between the steps the same command goes on, and then changes nothing
+    better = (*arguments, "--set", "share=0.6", "--approve")
+    approved = commands.succeed(*better)
+    assert approved["version"]["score"] == score(0.6)
+    assert approved["compared_with"]["number"] == 1
+    assert (approved["version"]["number"], approved["version"]["approval"]) == (4, "Approved")
+    assert commands.run(*better).stdout.endswith("next: python -m recore production update 4\n")
+    updated = commands.succeed(*better, "--update", "--strategy", "linear", "--step", 50, "--seconds", 0)
+    assert updated["changed"] is True
+    assert [(variant["name"], variant["version"]) for variant in updated["endpoint"]["variants"]] == [("A", 4)]
+    again = commands.succeed(*better, "--update")
+    assert (again["changed"], again["version"]["number"]) == (False, 4)
+    assert again["hyperparameters"] == {"share": 0.6, "rounds": 7}
+    assert len(commands.succeed("list")["versions"]) == 4
+
+    # only a single variant is replaced
+    commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--seconds", 0)
+    assert "serves A=1, B=4: only a single variant can be replaced" in commands.refuse(*better, "--update")
+    commands.succeed("delete", "--all")
+
+
+@pytest.mark.slow
+def test_hyperparameters_that_fit_has_lost_are_left_out(
+    commands: ProductionCommands, public: Path, tmp_path: Path
+) -> None:
+    submission = tunable(tmp_path / "theirs")
+    settings = ("--set", "share=0.5", "--set", "kind=1")
+    commands.succeed("train", submission, "--public", public, *settings)
+    commands.succeed("approve", 1, "--reject")
+    line = commands.refuse("retrain", submission, "--public", public, *settings, "--approve")
+    assert line == "recore: version 1 was rejected: `approve 1` approves it"
+    commands.succeed("approve", 1)
+    tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
+    result = commands.run("retrain", submission, "--public", public)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[:2] == [
+        "hyperparameters of version 1: kind=1",
+        "hyperparameters of version 1 that fit() does not accept any more: share",
+    ]
+    [latest, _] = commands.succeed("list")["versions"]
+    job = commands.client.describe("TrainingJob", latest["archives"][1].split("/")[-3])
+    values = {name: json.loads(value) for name, value in job["HyperParameters"].items()}
+    assert values["kind"] == "1"
+    assert "share" not in values
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--public", "new.csv.gz", "--update"], "--update needs --approve: an endpoint serves only approved versions"),
+        ([], "Missing option '--public'"),
+        (["--public", "none.csv.gz"], "none.csv.gz: there is no such file"),
+        (["--public", "config.json"], "config.json: a gzipped CSV is needed"),
+        (["--public", "new.csv.gz", "--set", "shaer=1"], "--set shaer: fit() has no hyperparameter of this name"),
+        (["--public", "new.csv.gz", "--tolerance", "-1"], "-1.0 is not in the range x>=0"),
+        (["--public", "new.csv.gz", "--approve", "--update"], "there is no endpoint wrong-use-is-refused-in-one"),
+    ],
+)
+def test_wrong_use_is_refused_in_one_line(
+    arguments: list[str], expected: str, commands: ProductionCommands, new_data: Path, tmp_path: Path
+) -> None:
+    tunable(tmp_path / "theirs")
+    assert expected in commands.refuse("retrain", "theirs", *arguments)

@@ -1,0 +1,75 @@
+"""config.json, and where the commands go."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import recore
+
+from recore.production import Settings, read_settings
+
+
+def write(folder: Path, content: object) -> Path:
+    file = folder / "config.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return file
+
+
+def test_every_setting_has_a_default_that_is_valid(tmp_path: Path) -> None:
+    defaults = Settings()
+    content = {name.upper(): value for name, value in vars(defaults).items()}
+    assert read_settings(write(tmp_path, content)) == defaults
+
+
+def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
+    settings = read_settings(write(tmp_path, {"PREFIX": "a/b", "MINIMUM_SCORE": 1}))
+    assert settings == Settings(prefix="a/b", minimum_score=1.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"PREFX": "a"}, "there is no setting 'PREFX': did you mean PREFIX?"),
+        ({"prefix": "a"}, "there is no setting 'prefix': did you mean PREFIX?"),
+        ({"COLOUR": "a"}, "there is no setting 'COLOUR'"),
+        ({"PREFIX": 1}, "PREFIX is 1: text is needed"),
+        ({"PREFIX": "/a"}, "PREFIX is '/a': the beginning of a key on S3 is needed, without a slash at its ends"),
+        ({"ENDPOINT_NAME": "a_b"}, "ENDPOINT_NAME is 'a_b': a name of at most 40 letters"),
+        ({"ENDPOINT_NAME": "a" * 41}, "a name of at most 40 letters"),
+        ({"TRAINING_INSTANCE_TYPE": "m5.large"}, "an instance type is needed, such as ml.m5.xlarge"),
+        ({"PROCESSING_INSTANCE_COUNT": 0}, "a number from 1 to 100 is needed"),
+        ({"PROCESSING_INSTANCE_COUNT": True}, "PROCESSING_INSTANCE_COUNT is True: a number is needed"),
+        ({"MINIMUM_SCORE": "0.5"}, "MINIMUM_SCORE is '0.5': a number is needed"),
+        ({"MODEL_APPROVAL_STATUS": "approved"}, "one of Approved, PendingManualApproval, Rejected is needed"),
+        ({"INPUT_DATA": "data/public"}, "an address is needed, such as s3://BUCKET/FOLDER"),
+        ([], "an object is needed"),
+        ("{", "this is not valid JSON"),
+        ("[" * 100_000, "this is not valid JSON"),
+        ("", "this is not valid JSON"),
+    ],
+)
+def test_an_invalid_file_is_refused_in_one_line(content: object, reason: str, tmp_path: Path) -> None:
+    result = recore("production", "list", cwd=write(tmp_path, content).parent, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    assert result.returncode == 2
+    assert result.stderr.startswith("recore: config.json: ")
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        read_settings(tmp_path / "other.json")
+
+
+def test_without_a_place_one_line_says_both_ways(tmp_path: Path) -> None:
+    result = recore("production", "list", cwd=tmp_path, AWS_ENDPOINT_URL=None)
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert "AWS_ENDPOINT_URL" in line
+    assert "--engine aws" in line
+
+
+def test_aws_needs_a_role_and_a_bucket(tmp_path: Path) -> None:
+    result = recore("production", "--engine", "aws", "list", cwd=tmp_path, AWS_ENDPOINT_URL=None)
+    assert result.returncode == 2
+    assert "AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json" in result.stderr

@@ -1,0 +1,195 @@
+"""`tune`: a tuning job over the hyperparameters of fit(), and a version with the best ones."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.checkout import ROOT, environment
+from support.production import ProductionCommands
+from support.tunable_submission import FAILING, SLOW, TRAIN, tunable
+
+TABLE = """
+[tool.recore.tune]
+jobs = 2
+[tool.recore.tune.ranges]
+share = { from = 0.1, to = 0.9 }
+"""
+RANGE = ("--range", "share=0.1..0.9", "--jobs", 2)
+
+
+@pytest.fixture
+def public(small_sample: Path) -> Path:
+    return small_sample / "public/public.csv.gz"
+
+
+def tuning_jobs(commands: ProductionCommands) -> list[dict[str, Any]]:
+    """Return the descriptions of a project's tuning jobs."""
+    sagemaker = commands.client.sagemaker
+    listed = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=commands.name[:21])
+    names = [job["HyperParameterTuningJobName"] for job in listed["HyperParameterTuningJobSummaries"]]
+    return [sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name) for name in names]
+
+
+def model_values(commands: ProductionCommands, version: dict[str, Any]) -> dict[str, str]:
+    """Return the values that a version's training job has passed to train.py."""
+    name = version["archives"][1].split("/")[-3]
+    values = commands.client.describe("TrainingJob", name)["HyperParameters"]
+    return {name: value for name, value in values.items() if not name.startswith("sagemaker_")}
+
+
+@pytest.mark.slow
+def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
+    submission = tunable(tmp_path / "theirs", {"pyproject.toml": TABLE})
+    result = commands.run("tune", submission, "--public", public)
+    assert result.returncode == 0, result.stderr
+    assert "tune: 2 training jobs, 2 at a time: 1 x ml.m5.xlarge each, at most 1 h each\n" in result.stderr
+    assert "tune: in all at most 5 instance-hours\n" in result.stderr
+    [job] = tuning_jobs(commands)
+    best = job["BestTrainingJob"]["TunedHyperParameters"]["share"]
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"the tuning job {job['HyperParameterTuningJobName']} tried share 0.1..0.9"
+    assert lines[1] == f"the best of 2 training jobs: share={best}"
+    assert "is optimistic" in lines[2]
+    assert lines[-1] == "next: python -m recore production approve 1"
+    score = 1.01 * (1 - (1 - float(best)) ** 2)
+
+    again = commands.succeed("tune", submission, "--public", public)
+    assert again["changed"] is False
+    assert again["hyperparameters"] == {"share": float(best)}
+    assert again["version"]["score"] == pytest.approx(score, abs=1e-5)
+    assert again["best_score"] == pytest.approx(score, abs=1e-5)
+    assert again["version"]["number"] == 1
+    assert model_values(commands, again["version"]) == {"share": best}
+
+    repeated = commands.succeed("tune", submission, "--public", public, "--again")
+    assert repeated["changed"] is True
+    [other] = tuning_jobs(commands)
+    assert other["HyperParameterTuningJobName"] == job["HyperParameterTuningJobName"]
+    assert other["CreationTime"] > job["CreationTime"]
+
+    deleted = commands.succeed("delete", "--all")["deleted"]
+    assert deleted[0] == f"the tuning job {job['HyperParameterTuningJobName']}"
+    assert tuning_jobs(commands) == []
+
+
+@pytest.mark.slow
+def test_values_of_every_type_arrive_as_those_of_fit(
+    commands: ProductionCommands, public: Path, tmp_path: Path
+) -> None:
+    ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=false,False and more")
+    submission = tunable(tmp_path / "theirs")
+    assert "'False and more': true or false is needed" in commands.refuse("tune", submission, *ranges)
+    ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=true,false")
+    outcome = commands.succeed("tune", submission, "--public", public, *ranges, "--jobs", 2)
+    values = outcome["hyperparameters"]
+    assert values["rounds"] in (4, 5)
+    assert type(values["rounds"]) is int
+    assert values["kind"] in ("a b", "true")
+    assert type(values["scaled"]) is bool
+    passed = {name: json.loads(text) for name, text in model_values(commands, outcome["version"]).items()}
+    assert passed == values
+
+
+def test_the_reason_of_a_job_is_given_if_none_succeeds(
+    commands: ProductionCommands, public: Path, tmp_path: Path
+) -> None:
+    submission = tunable(tmp_path / "theirs", {"train.py": FAILING})
+    line = commands.refuse("tune", submission, "--public", public, *RANGE, status=1)
+    [job] = tuning_jobs(commands)
+    assert line.startswith(f"recore: no training job of the tuning job {job['HyperParameterTuningJobName']} succeeded")
+    assert "train.py: this one fails" in line
+
+
+def test_the_metric_is_named_if_no_job_prints_a_score(
+    commands: ProductionCommands, public: Path, tmp_path: Path
+) -> None:
+    submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:score=", "score=")})
+    line = commands.refuse("tune", submission, "--public", public, *RANGE, status=1)
+    assert "validation:score" in line
+
+
+def start(commands: ProductionCommands, *arguments: object) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, to be interrupted."""
+    command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
+    variables = environment() | commands.client.simulator.variables() | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, cwd=commands.folder, env=variables, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_training(process: subprocess.Popen[str], commands: ProductionCommands) -> None:
+    """Wait until a command's tuning job has started two training jobs."""
+    while [job["TrainingJobStatusCounters"]["InProgress"] for job in tuning_jobs(commands)] != [2]:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+
+
+def test_an_interrupt_stops_the_tuning_job_and_waits(
+    commands: ProductionCommands, public: Path, tmp_path: Path
+) -> None:
+    arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    with start(commands, *arguments) as process:
+        wait_for_training(process, commands)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.splitlines()[-1]) == (130, "recore: interrupted")
+    [job] = tuning_jobs(commands)
+    assert job["HyperParameterTuningJobStatus"] == "Stopped"
+    assert job["TrainingJobStatusCounters"]["InProgress"] == 0
+
+
+def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
+    """As after a killed command. One that is stopped meanwhile is reported, and neither is it deleted while it runs."""
+    arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    with start(commands, *arguments) as process:
+        wait_for_training(process, commands)
+        process.kill()
+    [job] = tuning_jobs(commands)
+    name = job["HyperParameterTuningJobName"]
+    assert commands.refuse("delete", "--all") == f"recore: the tuning job {name} is running: wait for its end"
+    with start(commands, *arguments, "--again") as process:
+        assert process.stderr
+        while "no score so far" not in process.stderr.readline():
+            assert process.poll() is None
+        commands.client.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.endswith(f"recore: the tuning job {name} was stopped: the same command starts it again\n")
+    [same] = tuning_jobs(commands)
+    assert same["CreationTime"] == job["CreationTime"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "no hyperparameter has a range: write [tool.recore.tune.ranges] in theirs/pyproject.toml, or pass"),
+        (["--range", "shar=1..2"], "--range shar: fit() has no hyperparameter of this name: did you mean share?"),
+        (["--range", "share=2..1"], "--range share: from 2 to 1: the first must be less than the second"),
+        (["--range", "share=0..1", "--jobs", "0"], "0 is not in the range 1<=x<=750"),
+        (["--range", "share=0..1", "--public", "none.csv.gz"], "none.csv.gz: there is no such file"),
+    ],
+)
+def test_wrong_use_is_refused_in_one_line(
+    arguments: list[str], expected: str, commands: ProductionCommands, tmp_path: Path
+) -> None:
+    tunable(tmp_path / "theirs")
+    assert expected in commands.refuse("tune", "theirs", *arguments)
+
+
+def test_only_the_projects_own_tuning_jobs_are_deleted(
+    commands: ProductionCommands, public: Path, tmp_path: Path
+) -> None:
+    """Names hold only the beginning of the group's name, so another group's tuning jobs can have similar ones."""
+    other = ProductionCommands(commands.client, tmp_path, f"{commands.name[:25]}-other")
+    submission = tunable(tmp_path / "theirs", {"train.py": FAILING})
+    for each in (commands, other):
+        each.configure()
+        each.refuse("tune", submission, "--public", public, "--range", "share=0.1..0.9", "--jobs", 1, status=1)
+    assert len(tuning_jobs(commands)) == 2
+    commands.configure()
+    [deleted] = [name for name in commands.succeed("delete", "--all")["deleted"] if name.startswith("the tuning job")]
+    [left] = tuning_jobs(commands)
+    assert left["HyperParameterTuningJobName"] not in deleted

@@ -1,0 +1,56 @@
+"""The commands of a model in production, run in this process against one simulator, with names of their own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from support.checkout import ROOT, environment
+from support.command import recore
+from support.simulator_client import Client
+
+
+class ProductionCommands:
+    """`recore production` in a folder with a config.json, whose names and prefix begin with a name of their own."""
+
+    def __init__(self, client: Client, folder: Path, name: str):
+        self.client, self.folder, self.name = client, folder, name
+        self.config = {
+            "PREFIX": name,
+            "PIPELINE_NAME": name,
+            "MODEL_PACKAGE_GROUP_NAME": name,
+            "ENDPOINT_NAME": name,
+            "MINIMUM_SCORE": -10.0,  # models of small samples are bad
+        }
+        self.configure()
+
+    def configure(self, **settings: Any) -> None:
+        """Write config.json with further settings."""
+        self.config |= settings
+        (self.folder / "config.json").write_text(json.dumps(self.config))
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command and return its exit status and output."""
+        return recore("production", *arguments, cwd=self.folder, **self.client.simulator.variables())
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a command in a process of its own."""
+        command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
+        variables = environment() | self.client.simulator.variables() | {"PYTHONPATH": str(ROOT)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, **pipes)
+
+    def succeed(self, *arguments: object) -> dict[str, Any]:
+        """Run a command that must succeed, and return what it prints as JSON."""
+        result = self.run(*arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def refuse(self, *arguments: object, status: int = 2) -> str:
+        """Run a command that must be refused in one line, and return that line."""
+        result = self.run(*arguments)
+        assert result.returncode == status, (result.stdout, result.stderr)
+        lines = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
+        assert len(lines) == 1, result.stderr
+        return lines[0]
