@@ -298,7 +298,7 @@ def test_files_with_different_channels_are_not_compared(explore_changed: Callabl
     [
         (None, "no such file"),
         (b"", "header"),
-        ("a,b\n1,2\n", "the name of no column is a wavenumber"),
+        ("a,b\n1,2\n", "no column name is a wavenumber"),
         (",SiteID,1000.0\n", "a header but no rows"),
         (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),
     ],

@@ -1,0 +1,28 @@
+"""Predicts a data file with a submission's own functions, without a server: for comparison with the containers.
+
+    python own_predictions.py model.tar.gz private.csv.gz predictions.csv
+
+model.tar.gz: the archive of the model container, which contains the submission.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+
+def predict(archive: str, data_file: str) -> str:
+    """Return CSV as train.py writes it: a line for each row of the data file."""
+    model_dir = tempfile.mkdtemp()
+    shutil.unpack_archive(archive, model_dir)
+    sys.path.insert(0, f"{model_dir}/code/submission")
+    import preprocess
+    import train
+
+    inputs, _ = preprocess.preprocess(data_file)
+    return train.output_fn(train.predict_fn(inputs, train.model_fn(model_dir)), "text/csv")
+
+
+if __name__ == "__main__":
+    archive, data_file, output = sys.argv[1:]
+    Path(output).write_text(predict(archive, data_file))
