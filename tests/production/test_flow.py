@@ -4,15 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT
 from support.production import ProductionCommands
+from support.tunable_submission import tunable
 
 
 @pytest.mark.everywhere
 def test_a_version_is_trained_used_and_deleted(
     commands: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
 ) -> None:
-    result = commands.run("train", ROOT, "--public", small_sample / "public/public.csv.gz", "--set", "alphas=5")
+    mine = tunable(tmp_path / "mine")
+    result = commands.run("train", mine, "--public", small_sample / "public/public.csv.gz", "--set", "share=0.6")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "next: python -m recore production approve 1"
     assert "in all at most 3 instance-hours" in result.stderr

@@ -40,11 +40,11 @@ class ProductionGroup(click.Group):
 @click.option("--config", type=FILE, help="The settings.  [default: config.json here, if there is one]")
 @click.pass_context
 def production(ctx: click.Context, engine: str | None, config: Path | None) -> None:
-    """Put a model to work: versions, batch predictions, endpoints, updates.
+    """Put a model to work: versions, endpoints, updates.
 
     A version is a model of two containers: raw spectra to the model's inputs, inputs to assays. Commands go to a
     simulator that runs at AWS_ENDPOINT_URL, or with --engine aws to AWS, where instances cost money. The same command
-    again changes nothing.
+    again changes nothing. With --json, commands print JSON.
 
     Exit status: 0 success, 1 the work failed, 2 wrong use, invalid input or a refused request.
 

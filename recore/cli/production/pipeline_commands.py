@@ -28,11 +28,11 @@ def train(
     ascii_only: bool,
     as_json: bool,
 ) -> None:
-    """Train a submission through a SageMaker Pipeline and register it as a version.
+    """Train a submission through a pipeline, and register a version.
 
-    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The pipeline makes the archive
-    of the features, trains, scores held-out drill holes, and registers the version if the score is not below
-    MINIMUM_SCORE. What an earlier execution has computed from the same files is not computed again. Ctrl-C stops it.
+    SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The SageMaker Pipeline makes
+    the archive of the features, trains, scores held-out drill holes, and registers the version unless the score is
+    below MINIMUM_SCORE. What an earlier execution computed from the same files is reused. Ctrl-C stops it.
 
     \b
     Example:

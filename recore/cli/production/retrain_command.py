@@ -33,7 +33,7 @@ def retrain(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Train a submission on new data, and put the new version in place of the one in use.
+    """Train a submission on new data, in place of the version in use.
 
     The version in use is the one that the endpoint serves, or else the latest approved one. Its hyperparameters are
     used again, and its held-out score is shown beside the new one. With --approve a new version whose score is not

@@ -28,7 +28,9 @@ def tune(
     ascii_only: bool,
     as_json: bool,
 ) -> None:
-    """Find the best hyperparameters of fit() with a SageMaker tuning job, and train a version with them.
+    """Find the best hyperparameters, and train a version with them.
+
+    A SageMaker tuning job searches the hyperparameters of fit().
 
     Ranges are in the table [tool.recore.tune.ranges] of the submission's pyproject.toml, jobs and parallel in
     [tool.recore.tune]; options replace them. RANGE is FROM..TO, FROM..TO:log, or values with commas between them. The
