@@ -3,6 +3,7 @@
 Its modules import boto3's errors and pyarrow, and are imported when a command runs.
 """
 
+from recore.production.approving import approve
 from recore.production.endpoints import Strategy, Variant, choose_variants, delete_endpoint, deploy, rollback, update
 from recore.production.hyperparameters import choose_values, read_hyperparameters
 from recore.production.inventory import delete_all, delete_version, describe, list_all
@@ -22,4 +23,3 @@ from recore.production.registering import register
 from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use, retrain
 from recore.production.settings import Settings, read_settings
 from recore.production.tuning import describe_tuning_costs, find_best, train_best
-from recore.production.versions import approve

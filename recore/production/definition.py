@@ -49,10 +49,6 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
         "Parameters": [
             {"Name": name, "Type": kinds[type(value)], "DefaultValue": value} for name, value in parameters.items()
         ],
-        "PipelineExperimentConfig": {
-            "ExperimentName": _get("Execution.PipelineName"),
-            "TrialName": _get("Execution.PipelineExecutionId"),
-        },
         "Steps": [
             _features_step(project, sources),
             _training_step(project, sources, hyperparameters),

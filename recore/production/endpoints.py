@@ -7,6 +7,7 @@ back finds where to go.
 
 import hashlib
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +16,16 @@ from typing import Any
 
 from recore.listing import count
 from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
-from recore.production.versions import ensure_model, find_version
+from recore.production.versions import APPROVED, Version, ensure_model, find_version, model_name
 
 REPLACES = "recore:replaces"  # a tag
 PAUSE = 0.5  # seconds between two looks at an endpoint
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
-STRATEGIES = ("all-at-once", "canary", "linear")
+SMALLEST_STEP = {"canary": 1, "linear": 10}  # percent
+LONGEST_UPDATE = 8 * 3600  # seconds, SageMaker's limit
+MARGIN = 1800  # seconds of an update besides the waits between its steps
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+COMPARED = ("VariantName", "ModelName", "InstanceType", "InitialInstanceCount", "InitialVariantWeight")
 Watch = Callable[[str], None]
 
 
@@ -41,6 +46,7 @@ class Strategy:
     """How an update moves the traffic. step: the percentage of the capacity that is moved first, or at a time.
 
     seconds: between two steps, and until the old instances are ended. alarms: those of CloudWatch that roll back.
+    Raises ProductionError for what SageMaker does not allow.
     """
 
     kind: str = "all-at-once"
@@ -48,13 +54,27 @@ class Strategy:
     seconds: int = 60
     alarms: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not SMALLEST_STEP.get(self.kind, 0) <= self.step <= 50:
+            raise ProductionError(f"--step {self.step}: {self.kind} needs {SMALLEST_STEP[self.kind]} to 50 percent")
+        if self.duration > LONGEST_UPDATE - MARGIN:
+            hours = LONGEST_UPDATE // 3600
+            raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --seconds")
+
+    @property
+    def duration(self) -> int:
+        """Seconds that the update waits between its steps."""
+        steps = {"canary": 2, "linear": math.ceil(100 / self.step)}.get(self.kind, 1)
+        return steps * self.seconds
+
     @property
     def request(self) -> dict[str, Any]:
         """The DeploymentConfig of UpdateEndpoint."""
         routing: dict[str, Any] = {"Type": self.kind.upper().replace("-", "_"), "WaitIntervalInSeconds": self.seconds}
         size = {"Type": "CAPACITY_PERCENT", "Value": self.step}
         routing |= {"canary": {"CanarySize": size}, "linear": {"LinearStepSize": size}}.get(self.kind, {})
-        config: dict[str, Any] = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+        policy = {"TrafficRoutingConfiguration": routing, "MaximumExecutionTimeoutInSeconds": self.duration + MARGIN}
+        config: dict[str, Any] = {"BlueGreenUpdatePolicy": policy}
         if self.alarms:
             config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in self.alarms]}
         return config
@@ -89,14 +109,17 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
-    if endpoint and endpoint["EndpointStatus"] == "Failed":
+    if endpoint and endpoint["EndpointStatus"] in ("Failed", "Deleting"):
         delete_endpoint(project, watch)
         endpoint = None
     if endpoint:
-        current = read_variants(project, endpoint["EndpointConfigName"])
-        if current != list(variants):
-            shown = ", ".join(map(str, current))
-            raise ProductionError(f"the endpoint {name} already serves {shown}: `update` changes that")
+        if endpoint["EndpointStatus"] != "Creating":
+            _require_in_service(project, endpoint)
+        if not _serves(project, endpoint["EndpointConfigName"], variants):
+            shown = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
+            raise ProductionError(
+                f"the endpoint {name} already serves {shown}, on its instances: `update` changes that"
+            )
     else:
         config = _ensure_config(project, variants, "")
         project.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
@@ -109,8 +132,9 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
     if not changed:
         line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
         return Outcome([line], _details(project, described), "invoke FILE", changed=False)
-    lines = [f"the endpoint {name} serves {', '.join(map(str, variants))}", describe_costs(project, variants)]
-    return Outcome(lines, _details(project, described), "invoke FILE")
+    line = f"the endpoint {name} serves {', '.join(map(str, variants))}"
+    costs = (describe_costs(project, variants),)
+    return Outcome([line], _details(project, described), "invoke FILE", costs=costs)
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
@@ -119,25 +143,45 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
     An interrupted update to these variants is waited for. Raises ProductionError if there is no endpoint or it is being
     changed, WorkFailedError if the update was rolled back.
     """
-    name, pending = project.settings.endpoint_name, _find_pending(project)
-    if pending and read_variants(project, pending) == list(variants):
+    name, endpoint = project.settings.endpoint_name, _find_existing(project)
+    pending = _find_pending(endpoint)
+    if pending and _serves(project, pending, variants):
         return _finish(project, pending, watch)
-    endpoint = _find_in_service(project)
+    _require_in_service(project, endpoint)
     current = endpoint["EndpointConfigName"]
-    if read_variants(project, current) == list(variants):
+    if _serves(project, current, variants):
         line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
         return Outcome([line], _details(project, endpoint), "invoke FILE", changed=False)
     return _change(project, _ensure_config(project, variants, current), strategy, watch)
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
-    """Return the endpoint to what it served before its last update. Raises as `update` does."""
-    endpoint = _find_in_service(project)
+    """Return the endpoint to what it served before its last update. Raises as `update` does.
+
+    An interrupted roll back is waited for.
+    """
+    endpoint = _find_existing(project)
     earlier = _replaced(project, endpoint["EndpointConfigName"])
+    if earlier and _find_pending(endpoint) == earlier:
+        return _finish(project, earlier, watch)
+    _require_in_service(project, endpoint)
     if not earlier:
         serving = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
         raise ProductionError(f"there is nothing to return to: the endpoint has served {serving} from the beginning")
+    for variant in read_variants(project, earlier):
+        ensure_model(project, find_version(project, variant.version, usable=True))
     return _change(project, earlier, strategy, watch)
+
+
+def suggest_next(project: ProductionProject, version: Version) -> str:
+    """The command that is sensible after a version was made or approved."""
+    if version.approval != APPROVED:
+        return f"approve {version.number}"
+    endpoint = describe_endpoint(project)
+    if endpoint is None:
+        return "deploy"
+    served = [variant["version"] for variant in endpoint["variants"]]
+    return "describe" if version.number in served else f"update {version.number}"
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
@@ -201,24 +245,17 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
         reason = described.get("FailureReason", "SageMaker gives no reason")
         raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
     variants = read_variants(project, config)
-    lines = [f"the endpoint {name} now serves {', '.join(map(str, variants))}", describe_costs(project, variants)]
-    return Outcome(lines, _details(project, described), "rollback" if _replaced(project, config) else "describe")
+    line = f"the endpoint {name} now serves {', '.join(map(str, variants))}"
+    following = "rollback" if _replaced(project, config) else "describe"
+    return Outcome([line], _details(project, described), following, costs=(describe_costs(project, variants),))
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
     """Make the configuration of these variants, and their models, if they are missing. Returns its name."""
-    settings = project.settings
+    for variant in variants:
+        ensure_model(project, find_version(project, variant.version, usable=True))
     request = {
-        "ProductionVariants": [
-            {
-                "VariantName": variant.name,
-                "ModelName": ensure_model(project, find_version(project, variant.version, usable=True)),
-                "InstanceType": settings.create_model_instance_type,
-                "InitialInstanceCount": settings.endpoint_instance_count,
-                "InitialVariantWeight": variant.weight,
-            }
-            for variant in variants
-        ],
+        "ProductionVariants": _request_variants(project, variants),
         "DataCaptureConfig": {
             "EnableCapture": True,
             "InitialSamplingPercentage": 100,
@@ -229,10 +266,31 @@ def _ensure_config(project: ProductionProject, variants: Sequence[Variant], repl
         "Tags": [{"Key": REPLACES, "Value": replaces}],
     }
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
-    name = f"{settings.endpoint_name}-{digest}"
+    name = f"{project.settings.endpoint_name}-{digest}"
     if not project.find("DescribeEndpointConfig", EndpointConfigName=name):
         project.sagemaker.create_endpoint_config(EndpointConfigName=name, **request)
     return name
+
+
+def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -> list[dict[str, Any]]:
+    """The ProductionVariants of an endpoint configuration."""
+    settings = project.settings
+    return [
+        {
+            "VariantName": variant.name,
+            "ModelName": model_name(project, variant.version),
+            "InstanceType": settings.create_model_instance_type,
+            "InitialInstanceCount": settings.endpoint_instance_count,
+            "InitialVariantWeight": variant.weight,
+        }
+        for variant in variants
+    ]
+
+
+def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
+    """Whether a configuration has these variants, on the instances that the settings name."""
+    described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    return [{key: item.get(key) for key in COMPARED} for item in described] == _request_variants(project, variants)
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
@@ -255,21 +313,26 @@ def _find(project: ProductionProject) -> dict[str, Any] | None:
     return project.find("DescribeEndpoint", EndpointName=project.settings.endpoint_name)
 
 
-def _find_pending(project: ProductionProject) -> str | None:
-    """The name of the configuration that the endpoint is being updated to, if it is."""
-    return ((_find(project) or {}).get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
+def _find_pending(endpoint: dict[str, Any]) -> str | None:
+    """The name of the configuration that an endpoint is being updated to, if it is."""
+    return (endpoint.get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
 
 
-def _find_in_service(project: ProductionProject) -> dict[str, Any]:
-    """The endpoint. Raises ProductionError if there is none, or it is being changed."""
-    endpoint, name = _find(project), project.settings.endpoint_name
+def _find_existing(project: ProductionProject) -> dict[str, Any]:
+    """The endpoint. Raises ProductionError if there is none."""
+    endpoint = _find(project)
     if endpoint is None:
-        raise ProductionError(f"there is no endpoint {name}: `deploy` makes it")
-    if endpoint["EndpointStatus"] == "Failed":
-        raise ProductionError(f"the endpoint {name} has failed: `deploy` makes it again")
-    if endpoint["EndpointStatus"] != "InService":
-        raise ProductionError(f"the endpoint {name} is being changed ({endpoint['EndpointStatus']}): wait for its end")
+        raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
     return endpoint
+
+
+def _require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
+    """Raise ProductionError if the endpoint is being changed, or has failed."""
+    name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
+    if status in (*CHANGING, "Deleting"):
+        raise ProductionError(f"the endpoint {name} is being changed ({status}): wait for its end")
+    if status != "InService":
+        raise ProductionError(f"the endpoint {name} has failed ({status}): `delete --endpoint`, then `deploy`")
 
 
 def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
@@ -278,7 +341,7 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
         endpoint = _find(project)
         if endpoint is None:
             raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted meanwhile")
-        if endpoint["EndpointStatus"] in ("InService", "Failed", "OutOfService", "Deleting"):
+        if endpoint["EndpointStatus"] not in CHANGING:
             return endpoint
         watch(endpoint["EndpointStatus"])
         time.sleep(PAUSE)
@@ -287,11 +350,13 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
 def _details(project: ProductionProject, endpoint: dict[str, Any]) -> dict[str, Any]:
     shares = {item["VariantName"]: item.get("CurrentWeight", 0.0) for item in endpoint.get("ProductionVariants", [])}
     total = sum(shares.values())
+    pending = _find_pending(endpoint)
     return {
         "endpoint": endpoint["EndpointName"],
         "status": endpoint["EndpointStatus"],
         "config": endpoint["EndpointConfigName"],
         "reason": endpoint.get("FailureReason"),
+        "pending": [variant.version for variant in read_variants(project, pending)] if pending else [],
         "variants": [
             {
                 "name": variant.name,

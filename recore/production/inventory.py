@@ -1,11 +1,11 @@
 """What there is of a project, and its removal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from recore.production.endpoints import delete_endpoint, describe_endpoint
 from recore.production.project import Outcome, ProductionError, ProductionProject
-from recore.production.tuning import delete_tuning_jobs
+from recore.production.tuning import RUNNING, delete_tuning_job, list_tuning_jobs
 from recore.production.versions import APPROVED, Version, find_version, list_versions, model_name
 
 Watch = Callable[[str], None]
@@ -19,7 +19,9 @@ def list_all(project: ProductionProject) -> Outcome:
     if endpoint:
         lines.append(_endpoint_line(endpoint))
     waiting = next((version for version in versions if version.approval == "PendingManualApproval"), None)
-    following = "train" if not versions else f"approve {waiting.number}" if waiting else "" if endpoint else "deploy"
+    following = "train" if not versions else f"approve {waiting.number}" if waiting else ""
+    if not endpoint and any(version.approval == APPROVED for version in versions):
+        following = "deploy"
     details = {"versions": [version.describe() for version in versions], "endpoint": endpoint}
     return Outcome(lines, details, following)
 
@@ -45,7 +47,8 @@ def describe(project: ProductionProject, number: int | None) -> Outcome:
 def delete_version(project: ProductionProject, number: int) -> Outcome:
     """Delete a version and its model. Raises ProductionError if there is none, or the endpoint serves it."""
     version, endpoint = find_version(project, number), describe_endpoint(project)
-    if endpoint and any(variant["version"] == number for variant in endpoint["variants"]):
+    used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
+    if endpoint and number in used:
         raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}: `update` it first")
     _delete_version(project, version)
     return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, "list")
@@ -54,10 +57,15 @@ def delete_version(project: ProductionProject, number: int) -> Outcome:
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
     """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix.
 
-    Records of jobs that have ended remain, because SageMaker cannot delete them.
+    Nothing is deleted if a job of theirs is running: ProductionError. Records of jobs that have ended remain, because
+    SageMaker cannot delete them, and objects below INPUT_DATA.
     """
     settings = project.settings
-    deleted = delete_tuning_jobs(project) + delete_endpoint(project, watch)
+    executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)
+    _require_idle(executions, tuning_jobs)
+    for name in tuning_jobs:
+        delete_tuning_job(project, name)
+    deleted = [f"the tuning job {name}" for name in tuning_jobs] + delete_endpoint(project, watch)
     for version in list_versions(project):
         _delete_version(project, version)
         deleted.append(f"version {version.number}")
@@ -66,7 +74,7 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
         project.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
         deleted.append(f"the group {group}")
     if project.find("DescribePipeline", PipelineName=settings.pipeline_name):
-        deleted += _delete_pipeline(project)
+        deleted += _delete_pipeline(project, executions)
     if count := _delete_objects(project):
         deleted.append(f"{count} objects below {project.uri()}")
     lines = [f"deleted: {name}" for name in deleted] or ["there is nothing to delete; nothing changed"]
@@ -95,14 +103,28 @@ def _delete_version(project: ProductionProject, version: Version) -> None:
     project.sagemaker.delete_model_package(ModelPackageName=version.arn)
 
 
-def _delete_pipeline(project: ProductionProject) -> list[str]:
+def _list_executions(project: ProductionProject) -> dict[str, str]:
+    """The statuses of the pipeline's executions, by ARN."""
+    name = project.settings.pipeline_name
+    if not project.find("DescribePipeline", PipelineName=name):
+        return {}
+    pages = project.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
+    items = (item for page in pages for item in page["PipelineExecutionSummaries"])
+    return {item["PipelineExecutionArn"]: item["PipelineExecutionStatus"] for item in items}
+
+
+def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> None:
+    """Raise ProductionError if anything is running that makes more."""
+    running = [f"the execution {arn}" for arn, status in executions.items() if status in ("Executing", "Stopping")]
+    running += [f"the tuning job {name}" for name, status in tuning_jobs.items() if status in RUNNING]
+    if running:
+        raise ProductionError(f"{running[0]} is running, and nothing is deleted: wait for its end")
+
+
+def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:
     """Delete the pipeline with the models that its executions created."""
     name, deleted = project.settings.pipeline_name, []
-    pages = project.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
-    for execution in (item for page in pages for item in page["PipelineExecutionSummaries"]):
-        arn = execution["PipelineExecutionArn"]
-        if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-            raise ProductionError(f"the execution {arn} of the pipeline is running: wait for its end")
+    for arn in executions:
         steps = project.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
         for created in (step["Metadata"]["Model"]["Arn"] for step in steps if "Model" in step.get("Metadata", {})):
             model = created.rpartition("/")[2]
@@ -114,11 +136,12 @@ def _delete_pipeline(project: ProductionProject) -> list[str]:
 
 
 def _delete_objects(project: ProductionProject) -> int:
-    """Delete the objects below the project's prefix. Returns their number. Raises ProductionError if one remains."""
-    count = 0
+    """Delete the project's objects, but no input data. Returns their number. Raises ProductionError if one remains."""
+    count, kept = 0, project.settings.input_data
     pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
     for page in pages:
-        objects = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+        keys = [item["Key"] for item in page.get("Contents", [])]
+        objects = [{"Key": key} for key in keys if not kept or not f"s3://{project.bucket}/{key}".startswith(kept)]
         if objects:
             answer = project.s3.delete_objects(Bucket=project.bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from recore.data_header import read_header
-from recore.production.project import ProductionProject, WorkFailedError
+from recore.production.endpoints import describe_endpoint
+from recore.production.predicting import read_columns, require_columns
+from recore.production.project import ProductionError, ProductionProject, WorkFailedError
+from recore.production.versions import find_version
 from recore.schema import TARGETS
 
-AT_A_TIME = 4  # requests
+AT_A_TIME, BATCH = 4, 100  # requests
 LONGEST_ID = 64  # characters of an inference id
 
 
@@ -39,11 +43,23 @@ def invoke_file(
 
     Raises ValueError or OSError if the file cannot be read, WorkFailedError if the endpoint refuses a request.
     """
-    samples = _read_samples(file, rows)
+    _require_fit(project, file)
+    number = 0
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for number, answer in enumerate(pool.map(lambda sample: _send(project, variant, *sample), samples), 1):
-            advance(number)
-            yield answer
+        for samples in itertools.batched(_read_samples(file, rows), BATCH):  # map() would read the whole file at once
+            for answer in pool.map(lambda sample: _send(project, variant, *sample), samples):
+                number += 1
+                advance(number)
+                yield answer
+
+
+def _require_fit(project: ProductionProject, file: Path) -> None:
+    """Raise ProductionError if there is no endpoint, or a file lacks channels that its version was trained on."""
+    endpoint = describe_endpoint(project)
+    if endpoint is None:
+        raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
+    version = find_version(project, endpoint["variants"][0]["version"])
+    require_columns(file, read_columns(project, version))
 
 
 def count_rows(file: Path) -> int:
@@ -54,7 +70,7 @@ def count_rows(file: Path) -> int:
 def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
     """Send one sample. Raises WorkFailedError with the model's reason if it refuses it."""
     members = {"TargetVariant": variant} if variant else {}
-    if index.isascii() and 0 < len(index) <= LONGEST_ID:
+    if index.isascii() and index.isprintable() and 0 < len(index) <= LONGEST_ID:
         members["InferenceId"] = index
     try:
         answer = project.services.runtime.invoke_endpoint(
@@ -65,7 +81,8 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
             **members,
         )
     except ClientError as error:
-        raise WorkFailedError(f"row {index}: {error.response['Error'].get('Message', error)}") from None
+        reason = error.response.get("OriginalMessage") or error.response["Error"].get("Message") or str(error)
+        raise WorkFailedError(f"row {index}: {reason.splitlines()[0]}") from None
     [prediction] = json.loads(answer["Body"].read())["predictions"]
     return SampleAnswer(index, answer["InvokedProductionVariant"], prediction)
 

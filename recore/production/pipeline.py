@@ -11,11 +11,13 @@ from uuid import uuid4
 
 from recore.evaluation import Step, SubmissionFiles
 from recore.production.definition import JOB_SECONDS, STEPS, make_definition
+from recore.production.endpoints import suggest_next
 from recore.production.project import Outcome, ProductionProject, WorkFailedError
 from recore.production.sources import upload_sources
 from recore.production.versions import read_version
 
 DATA_FILE = "public.csv.gz"
+LOOKED_AT = 20  # executions, for one that has done the same
 PAUSE = 1.0  # seconds between two looks at an execution
 # the states of a step of a run, by those of a step of an execution
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
@@ -53,24 +55,26 @@ def train(
     """Train a submission through the pipeline, and register it as a version.
 
     public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
-    each that changes. hyperparameters: of the submission's fit(). again: even if the latest execution had the same
-    submission, data and settings.
+    each that changes. hyperparameters: of the submission's fit(). again: even if an earlier execution had the same
+    submission, data and settings. An execution of these that runs, as after an interruption, is followed.
 
     Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters or {})
     parameters = {"InputData": data}
-    written = write_pipeline(project, definition)
-    latest = None if written or again else _find_latest(project, parameters)
-    execution = latest or follow(project, start(project, parameters), steps, watch)
+    write_pipeline(project, definition)
+    earlier = _find_earlier(project, definition, parameters, again)
+    done = earlier is not None and earlier["PipelineExecutionStatus"] == "Succeeded"
+    arn = earlier["PipelineExecutionArn"] if earlier else start(project, parameters)
+    execution = Execution(arn, _read_steps(project, arn)) if done else follow(project, arn, steps, watch)
     version = read_version(project, execution.package)
     name = f"version {version.number} of {project.settings.model_package_group_name}"
     score = "" if version.score is None else f", held-out score {version.score:.4f}"
     details = {"execution": execution.arn, "cached": execution.cached, "version": version.describe()}
-    following = "deploy" if version.approval == "Approved" else f"approve {version.number}"
-    if latest:
-        line = f"{name} already is of this submission, data and settings{score}; nothing changed"
+    following = suggest_next(project, version)
+    if done:
+        line = f"{name} was already made from this submission, data and settings{score}; nothing changed"
         return Outcome([line], details, following, changed=False)
     lines = [f"{name} is registered, {version.approval}{score}"]
     if execution.cached:
@@ -103,8 +107,8 @@ def describe_pipeline_costs(project: ProductionProject, more_hours: float = 0) -
     ]
 
 
-def write_pipeline(project: ProductionProject, definition: str) -> bool:
-    """Create the pipeline, or update it if its definition differs. Returns whether anything changed."""
+def write_pipeline(project: ProductionProject, definition: str) -> None:
+    """Create the pipeline, or update it if its definition differs."""
     name = project.settings.pipeline_name
     found = project.find("DescribePipeline", PipelineName=name)
     members = {"PipelineName": name, "PipelineDefinition": definition, "RoleArn": project.role}
@@ -112,9 +116,6 @@ def write_pipeline(project: ProductionProject, definition: str) -> bool:
         project.sagemaker.create_pipeline(**members, ClientRequestToken=str(uuid4()))
     elif json.loads(found["PipelineDefinition"]) != json.loads(definition):
         project.sagemaker.update_pipeline(**members)
-    else:
-        return False
-    return True
 
 
 def start(project: ProductionProject, parameters: dict[str, str]) -> str:
@@ -143,9 +144,15 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
     if status != "Succeeded":
         failed = next(((name, step) for name, step in described.items() if step["StepStatus"] == "Failed"), None)
         if failed is None:
-            raise WorkFailedError(f"the execution {arn} was stopped")
+            described_as = "was stopped" if status == "Stopped" else f"failed: {_read_reason(project, arn)}"
+            raise WorkFailedError(f"the execution {arn} {described_as}")
         raise WorkFailedError(f"{failed[0]} failed: {failed[1].get('FailureReason', 'SageMaker gives no reason')}")
     return Execution(arn, described)
+
+
+def _read_reason(project: ProductionProject, arn: str) -> str:
+    execution = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    return str(execution.get("FailureReason", "SageMaker gives no reason"))
 
 
 def _wait(project: ProductionProject, arn: str, steps: dict[str, Step], watch: Watch) -> str:
@@ -178,16 +185,35 @@ def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch:
             watch(step)
 
 
-def _find_latest(project: ProductionProject, parameters: dict[str, str]) -> Execution | None:
-    """The latest execution, if it succeeded with these parameters and its version still exists."""
+def _find_earlier(
+    project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
+) -> dict[str, Any] | None:
+    """The latest execution with this definition and these parameters that runs, or succeeded and made a version.
+
+    again: only one that runs. At most LOOKED_AT executions are looked at.
+    """
     name = project.settings.pipeline_name
-    latest = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=1)["PipelineExecutionSummaries"]
-    if not latest or latest[0]["PipelineExecutionStatus"] != "Succeeded":
-        return None
-    arn = latest[0]["PipelineExecutionArn"]
-    pages = project.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
-    used = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
-    if any(used.get(parameter) != value for parameter, value in parameters.items()):
-        return None
-    execution = Execution(arn, _read_steps(project, arn))
-    return execution if project.find("DescribeModelPackage", ModelPackageName=execution.package) else None
+    wanted = ("Executing",) if again else ("Executing", "Succeeded")
+    listed = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=LOOKED_AT)
+    for execution in listed["PipelineExecutionSummaries"]:
+        arn = execution["PipelineExecutionArn"]
+        if execution["PipelineExecutionStatus"] not in wanted:
+            continue
+        used = project.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+        if json.loads(used["PipelineDefinition"]) != json.loads(definition):
+            continue
+        pages = project.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+            PipelineExecutionArn=arn
+        )
+        values = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+        if any(values.get(parameter) != value for parameter, value in parameters.items()):
+            continue
+        if execution["PipelineExecutionStatus"] == "Executing" or _has_version(project, arn):
+            return dict(execution)
+    return None
+
+
+def _has_version(project: ProductionProject, arn: str) -> bool:
+    """Whether the version that an execution registered still exists."""
+    package = Execution(arn, _read_steps(project, arn)).package
+    return project.find("DescribeModelPackage", ModelPackageName=package) is not None

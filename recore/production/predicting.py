@@ -1,10 +1,10 @@
 """Predicts a data file of raw spectra in batch, with the predictions joined to the input."""
 
+import contextlib
 import csv
 import io
 import json
 import os
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
+from botocore.exceptions import ClientError
 
 from recore.data_header import read_header
+from recore.evaluation import read_member
 from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
 from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
@@ -23,6 +25,7 @@ from recore.schema import IDS, TARGETS
 PAUSE = 0.5  # seconds between two looks at the job
 END_STATES = ("Completed", "Failed", "Stopped")
 RECORD_NAME = "spectra.csv"
+LARGEST_COLUMNS = 4 << 20  # bytes of channels.json
 PAYLOAD_MB = 6  # of one request of lines
 
 
@@ -36,6 +39,7 @@ def predict_file(
 
     Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
     """
+    _check_target(file, out)
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     used = [name for name in columns if name not in TARGETS]
@@ -43,9 +47,10 @@ def predict_file(
         lines = Path(name, RECORD_NAME)
         rows = _write_lines(file, used, lines)
         folder = project.upload_file("transform/input", lines, RECORD_NAME)
-    job = f"{ensure_model(project, version)}-{token_hex(4)}"
+    model = ensure_model(project, version)
+    job = f"{model}-{token_hex(4)}"
     output = project.uri("transform/output", job)
-    project.sagemaker.create_transform_job(**_request(project, version, job, folder, output))
+    project.sagemaker.create_transform_job(**_request(project, model, job, folder, output))
     _wait(project, job, watch)
     joined = project.read(f"{output}/{RECORD_NAME}.out").decode()
     written = _write_joined(joined, used, out, spectra)
@@ -71,15 +76,34 @@ def describe_batch_costs(project: ProductionProject) -> str:
 
 def read_columns(project: ProductionProject, version: Version) -> list[str]:
     """The columns of the data file that a version was trained on, in their order, from the features' archive."""
-    content = project.read(version.archives[0])
+    archive = version.archives[0]
+    with tempfile.TemporaryDirectory(prefix="recore-columns-") as name:
+        packed = Path(name, "model.tar.gz")
+        packed.write_bytes(project.read(archive))
+        content = read_member(packed, "channels.json", LARGEST_COLUMNS)
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            file = archive.extractfile("channels.json")
-            assert file is not None  # noqa: S101 - it is a regular file, or the member is invalid
-            columns = json.load(file)["columns"]
-    except (tarfile.TarError, KeyError, ValueError, AssertionError) as error:
-        raise ProductionError(f"{version.archives[0]}: no channels.json can be read: {error}") from None
-    return [str(name) for name in columns]
+        columns = json.loads(content or b"")["columns"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        columns = None
+    if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
+        raise ProductionError(f"{archive}: its channels.json does not hold the names of columns")
+    return columns
+
+
+def require_columns(file: Path, columns: Sequence[str]) -> None:
+    """Raise ProductionError if a data file lacks a channel. columns: those that a version was trained on."""
+    header = {*read_header(file), *IDS, *TARGETS}
+    if missing := [name for name in columns[1:] if name not in header]:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ProductionError(f"{file}: no column {missing[0]!r}{more}, which the version was trained on")
+
+
+def _check_target(file: Path, out: Path) -> None:
+    """Raise ProductionError if the predictions cannot be written, before anything starts that costs."""
+    if not out.absolute().parent.is_dir():
+        raise ProductionError(f"{out}: there is no folder {out.parent}: create it, or choose another --out")
+    if out.exists() and file.exists() and out.samefile(file):
+        raise ProductionError(f"{out}: the predictions would replace the input: choose another --out")
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
@@ -89,10 +113,7 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
     """
     header = read_header(file)
     names = [header[0], *columns[1:]]
-    missing = [name for name in names[1:] if name not in header and name not in IDS]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ProductionError(f"{file}: no column {missing[0]!r}{more}, which the version was trained on")
+    require_columns(file, names)
     known = {name: pa.string() for name in names if name in header}
     options = pa.csv.ConvertOptions(include_columns=names, include_missing_columns=True, column_types=known)
     rows = 0
@@ -109,11 +130,11 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
     return rows
 
 
-def _request(project: ProductionProject, version: Version, job: str, source: str, output: str) -> dict[str, Any]:
+def _request(project: ProductionProject, model: str, job: str, source: str, output: str) -> dict[str, Any]:
     settings = project.settings
     return {
         "TransformJobName": job,
-        "ModelName": ensure_model(project, version),
+        "ModelName": model,
         "BatchStrategy": "MultiRecord",
         "MaxPayloadInMB": PAYLOAD_MB,
         "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 0},
@@ -140,7 +161,8 @@ def _wait(project: ProductionProject, job: str, watch: Callable[[str], None]) ->
             watch(description["TransformJobStatus"])
             time.sleep(PAUSE)
     except KeyboardInterrupt:
-        project.sagemaker.stop_transform_job(TransformJobName=job)
+        with contextlib.suppress(ClientError):  # it has just ended
+            project.sagemaker.stop_transform_job(TransformJobName=job)
         raise
     if description["TransformJobStatus"] != "Completed":
         raise WorkFailedError(f"the job {job} failed: {description.get('FailureReason', 'it was stopped')}")

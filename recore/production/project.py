@@ -13,10 +13,12 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.distribution import PROGRAM
-from recore.places import OpenPlace, PlaceError, PlaceSettings, Services, open_place
+from recore.places import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, open_place
 from recore.production.settings import Settings, read_settings
 
 LARGEST_OBJECT = 1 << 30  # bytes
+REGION = "us-east-1"  # of IMAGE
+MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in the messages of AWS about what does not exist
 
 
 class ProductionError(ValueError):
@@ -31,13 +33,14 @@ class WorkFailedError(Exception):
 class Outcome:
     """What a command did. details: the same for programs. next_command: the one that is sensible now, without PROGRAM.
 
-    changed: False if everything already was as the command would have made it.
+    changed: False if everything already was as the command would have made it. costs: lines about what runs on.
     """
 
     lines: list[str]
     details: dict[str, Any]
     next_command: str = ""
     changed: bool = True
+    costs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ class ProductionProject:
         try:
             answer: dict[str, Any] = getattr(self.sagemaker, xform_name(operation))(**request)
         except ClientError as error:
-            if re.search("[Cc]ould not find|does not exist|[Rr]equested resource not found", str(error)):
+            code = error.response["Error"]["Code"]
+            if code == "ResourceNotFound" or (code == "ValidationException" and MISSING.search(str(error))):
                 return None
             raise
         return answer
 
     def key(self, *names: str) -> str:
-        """The key of an object."""
-        return "/".join((self.settings.prefix, *names))
+        """The key of an object: below the prefix and the group of packages, so that no other model has it, too."""
+        return "/".join((self.settings.prefix, self.settings.model_package_group_name, *names))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"
@@ -126,11 +130,9 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
             f"where? Set AWS_ENDPOINT_URL to a simulator that runs (`{PROGRAM} simulate --state DIR` prints it), or "
             "choose AWS with --engine aws"
         )
-    if (
-        engine == "aws"
-        and not os.environ.get("AWS_ENDPOINT_URL")
-        and not (settings.role_arn and settings.default_bucket)
-    ):
+    if engine == "aws" and os.environ.get("AWS_ENDPOINT_URL"):
+        raise PlaceError("AWS_ENDPOINT_URL leads elsewhere than to AWS: unset it, or leave out --engine aws")
+    if engine == "aws" and not (settings.role_arn and settings.default_bucket):
         raise PlaceError("AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json: the jobs' role, and a bucket of yours")
     chosen = PlaceSettings(
         engine or "process",
@@ -139,6 +141,10 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
         image=settings.image,
     )
     with open_place(chosen, lambda line: None) as place:
+        if engine == "aws" and place.region != REGION and settings.image == IMAGE:
+            raise PlaceError(
+                f"AWS has a different image in each region: set IMAGE in config.json to that of {place.region}"
+            )
         yield make_project(place, settings)
 
 

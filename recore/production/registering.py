@@ -11,6 +11,7 @@ from recore.data_header import read_header
 from recore.evaluation import HELD_OUT, Record, extend_archive, read_member, read_record
 from recore.production.containers import expected_error, features
 from recore.production.definition import package_arguments
+from recore.production.endpoints import suggest_next
 from recore.production.project import Outcome, ProductionError, ProductionProject
 from recore.production.sources import FEATURES, REQUIREMENTS, model_programs, read_programs
 from recore.production.versions import ensure_group, list_versions, read_version
@@ -46,7 +47,7 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
             line = (
-                f"version {version.number} of {project.settings.model_package_group_name} already is the model of {run}"
+                f"version {version.number} of {project.settings.model_package_group_name} was already made from {run}"
             )
             return Outcome([f"{line}; nothing changed"], {"version": version.describe()}, "list", changed=False)
     ensure_group(project)
@@ -64,8 +65,7 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     line = (
         f"{run} is version {version.number} of {project.settings.model_package_group_name}, {version.approval}{score}"
     )
-    following = "deploy" if version.approval == "Approved" else f"approve {version.number}"
-    return Outcome([line], {"version": version.describe()}, following)
+    return Outcome([line], {"version": version.describe()}, suggest_next(project, version))
 
 
 def _find_public(record: Record, public: Path | None) -> Path:

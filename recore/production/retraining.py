@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from recore.evaluation import Step, SubmissionFiles
-from recore.production.endpoints import Strategy, Variant, describe_endpoint, update
+from recore.production.approving import approve
+from recore.production.endpoints import Strategy, Variant, describe_endpoint, suggest_next, update
 from recore.production.hyperparameters import (
     Value,
     choose_values,
@@ -21,7 +22,7 @@ from recore.production.hyperparameters import (
 from recore.production.pipeline import Watch as WatchStep
 from recore.production.pipeline import train
 from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
-from recore.production.versions import APPROVED, Version, approve, find_version, list_versions
+from recore.production.versions import APPROVED, Version, find_version, list_versions
 
 OF_THE_TOOLKIT = ("sagemaker_", "_tuning_")  # the beginnings of a job's hyperparameters that are not those of fit()
 
@@ -83,7 +84,7 @@ def retrain(
     compared = {"number": old.number, "score": old.score} if old else None
     lines = [*chosen.lines, *trained.lines, *([_compare(new, old)] if old else [])]
     details = {"hyperparameters": chosen.values, "compared_with": compared, **trained.details}
-    return Outcome(lines, details, _next_command(project, new), trained.changed)
+    return Outcome(lines, details, suggest_next(project, new), trained.changed)
 
 
 def put_to_use(
@@ -107,7 +108,7 @@ def put_to_use(
     if old and not is_alone and (fault := _find_fault(new, old, tolerance)):
         raise WorkFailedError(
             f"version {new.number} is registered, but not put to use, because {fault}; {_compare(new, old)}; to use it "
-            f"all the same: `{_next_command(project, new)}`"
+            f"all the same: `{suggest_next(project, new)}`"
         )
     outcomes = [trained, approve(project, new.number)]
     if strategy:
@@ -117,7 +118,7 @@ def put_to_use(
     return Outcome(
         [line for outcome in outcomes for line in outcome.lines],
         {**trained.details, "version": new.describe(), "endpoint": describe_endpoint(project)},
-        outcomes[-1].next_command if strategy else _next_command(project, new),
+        outcomes[-1].next_command if strategy else suggest_next(project, new),
         any(outcome.changed for outcome in outcomes),
     )
 
@@ -127,11 +128,11 @@ def find_in_use(project: ProductionProject, besides: int | None) -> Version | No
 
     besides: the number of a version that is not meant.
     """
-    variants = [variant for variant in _served(project) if variant["version"] != besides]
+    versions = {version.number: version for version in list_versions(project) if version.number != besides}
+    variants = [variant for variant in _served(project) if variant["version"] in versions]
     if variants:
-        return find_version(project, max(variants, key=lambda variant: variant["weight"])["version"])
-    versions = (each for each in list_versions(project) if each.approval == APPROVED and each.number != besides)
-    return next(versions, None)
+        return versions[max(variants, key=lambda variant: variant["weight"])["version"]]
+    return next((version for version in versions.values() if version.approval == APPROVED), None)
 
 
 def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
@@ -146,13 +147,6 @@ def _served(project: ProductionProject) -> list[dict[str, Any]]:
     """The variants of the endpoint; none if there is no endpoint."""
     endpoint = describe_endpoint(project)
     return endpoint["variants"] if endpoint else []
-
-
-def _next_command(project: ProductionProject, version: Version) -> str:
-    if version.approval != APPROVED:
-        return f"approve {version.number}"
-    served = [variant["version"] for variant in _served(project)]
-    return "deploy" if not served else f"update {version.number}" if version.number not in served else "describe"
 
 
 def _find_fault(new: Version, old: Version, tolerance: float) -> str:

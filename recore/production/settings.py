@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,7 +21,8 @@ APPROVAL = ("Approved", "PendingManualApproval", "Rejected")
 class Settings:
     """The settings of config.json, whose keys are these names in capitals.
 
-    default_bucket, role_arn: "" stands for those of a simulator; AWS needs both. input_data: the folder on S3 with
+    default_bucket, role_arn: "" stands for those of a simulator; AWS needs both. prefix: of the keys of all objects;
+    model_package_group_name follows it. input_data: the folder on S3 with
     public.csv.gz; "" stands for the data file that a command uploads. training_image, model_image: of the model's
     container, for another framework than scikit-learn; "" stands for `image`, which all others have. minimum_score: a
     model whose held-out score is lower is not registered.
@@ -28,7 +30,7 @@ class Settings:
 
     default_bucket: str = ""
     role_arn: str = ""
-    prefix: str = "core-assays"
+    prefix: str = "production"
     input_data: str = ""
     pipeline_name: str = "core-assays"
     model_package_group_name: str = "core-assays"
@@ -79,7 +81,8 @@ def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
     name, kind = key.lower(), kinds[key]
     allowed = (int, float) if kind is float else kind
     if isinstance(value, bool) or not isinstance(value, allowed):
-        raise ValueError(f"{file}: {key} is {value!r:.60}: {'text' if kind is str else 'a number'} is needed")
+        needed = {str: "text", int: "a whole number", float: "a number"}[kind]
+        raise ValueError(f"{file}: {key} is {value!r:.60}: {needed} is needed")
     if reason := _find_fault(name, value):
         raise ValueError(f"{file}: {key} is {value!r:.60}: {reason}")
     return name, float(value) if kind is float else value
@@ -95,7 +98,13 @@ def _find_fault(name: str, value: Any) -> str:
         return "a number from 1 to 100 is needed"
     if name == "model_approval_status" and value not in APPROVAL:
         return f"one of {', '.join(APPROVAL)} is needed"
-    if name == "prefix" and not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value, re.ASCII):
+    if name == "minimum_score" and not math.isfinite(value):
+        return "a finite number is needed"
+    if name == "default_bucket" and value and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+        return "the name of a bucket is needed"
+    if name == "role_arn" and value and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", value):
+        return "the ARN of a role is needed, such as arn:aws:iam::111122223333:role/Jobs"
+    if name == "prefix" and not re.fullmatch(r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*", value, re.ASCII):
         return "the beginning of a key on S3 is needed, without a slash at its ends"
     if name == "input_data" and value and not re.fullmatch(r"s3://[^/]+/.+", value):
         return "an address is needed, such as s3://BUCKET/FOLDER"

@@ -19,7 +19,7 @@ from recore.production.definition import JOB_SECONDS, SCORE_METRIC, training_arg
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import Watch as WatchStep
 from recore.production.pipeline import describe_pipeline_costs, find_data, train
-from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.project import Outcome, ProductionProject, WorkFailedError
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
@@ -69,7 +69,7 @@ def find_best(
     running = job is not None and job["HyperParameterTuningJobStatus"] in RUNNING
     finished = job is not None and job["HyperParameterTuningJobStatus"] == "Completed" and not again
     if job and not running and not finished:
-        _delete(project, name)
+        delete_tuning_job(project, name)
     if not running and not finished:
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
     job = _follow(project, name, plan.jobs, watch)
@@ -117,23 +117,20 @@ def describe_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[
     return [line, *describe_pipeline_costs(project, plan.jobs * hours)]
 
 
-def delete_tuning_jobs(project: ProductionProject) -> list[str]:
-    """Delete the project's tuning jobs. Returns their names. Raises ProductionError if one is running."""
+def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:
+    """The statuses of the project's tuning jobs, by name."""
     group = project.settings.model_package_group_name
     beginning = group[: LONGEST_NAME - DIGITS - 1]
     pages = project.sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=beginning)
-    deleted = []
+    jobs = {}
     for job in [job for page in pages for job in page["HyperParameterTuningJobSummaries"]]:
         name, arn = job["HyperParameterTuningJobName"], job["HyperParameterTuningJobArn"]
         if not re.fullmatch(f"{re.escape(beginning)}-[0-9a-f]{{{DIGITS}}}", name):
             continue
         if {"Key": GROUP, "Value": group} not in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]:
             continue
-        if job["HyperParameterTuningJobStatus"] in RUNNING:
-            raise ProductionError(f"the tuning job {name} is running: wait for its end")
-        _delete(project, name)
-        deleted.append(f"the tuning job {name}")
-    return deleted
+        jobs[name] = job["HyperParameterTuningJobStatus"]
+    return jobs
 
 
 def _make_request(project: ProductionProject, files: SubmissionFiles, data: str, plan: TuningPlan) -> dict[str, Any]:
@@ -194,7 +191,7 @@ def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:
     return project.find("DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
 
 
-def _delete(project: ProductionProject, name: str) -> None:
+def delete_tuning_job(project: ProductionProject, name: str) -> None:
     """Delete the record of a tuning job that has ended; those of its training jobs remain. Wait until it is gone."""
     project.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     while job := _find(project, name):

@@ -2,10 +2,11 @@
 
 import datetime
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from recore.production.project import Outcome, ProductionError, ProductionProject
+from recore.production.project import ProductionError, ProductionProject
 
 APPROVED = "Approved"
 
@@ -35,12 +36,7 @@ class Version:
 
 def list_versions(project: ProductionProject) -> list[Version]:
     """The versions, the latest first. There is none if the group does not exist."""
-    group = project.settings.model_package_group_name
-    if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
-        return []
-    pages = project.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-    arns = [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
-    return sorted((read_version(project, arn) for arn in arns), key=lambda version: -version.number)
+    return [read_version(project, package["ModelPackageArn"]) for package in _list_packages(project)]
 
 
 def read_version(project: ProductionProject, arn: str) -> Version:
@@ -63,37 +59,33 @@ def find_version(project: ProductionProject, number: int | None, usable: bool = 
 
     usable: it must be approved. Raises ProductionError if there is none, or it is not approved.
     """
-    versions = list_versions(project)
+    packages = _list_packages(project)
     group = project.settings.model_package_group_name
-    if not versions:
+    if not packages:
         raise ProductionError(f"{group} has no version: `train` or `register` makes the first")
+    states = {package["ModelPackageVersion"]: package["ModelApprovalStatus"] for package in packages}
     if number is None:
-        approved = [version for version in versions if version.approval == APPROVED]
-        if not approved:
-            raise ProductionError(
-                f"no version of {group} is approved: `approve {versions[0].number}` approves the latest"
-            )
-        return approved[0]
-    found = next((version for version in versions if version.number == number), None)
-    if found is None:
-        numbers = ", ".join(str(version.number) for version in reversed(versions))
-        raise ProductionError(f"{group} has no version {number}; its versions: {numbers}")
-    if usable and found.approval != APPROVED:
-        state = "was rejected" if found.approval == "Rejected" else "is not approved"
+        number = next((each for each, state in states.items() if state == APPROVED), None)
+        if number is None:
+            raise ProductionError(f"no version of {group} is approved: `approve {max(states)}` approves the latest")
+    if number not in states:
+        raise ProductionError(f"{group} has no version {number}; its versions: {', '.join(map(str, reversed(states)))}")
+    if usable and states[number] != APPROVED:
+        state = "was rejected" if states[number] == "Rejected" else "is not approved"
         raise ProductionError(f"version {number} of {group} {state}: `approve {number}` approves it")
-    return found
+    return read_version(
+        project, next(each["ModelPackageArn"] for each in packages if each["ModelPackageVersion"] == number)
+    )
 
 
-def approve(project: ProductionProject, number: int, reject: bool = False) -> Outcome:
-    """Approve or reject a version. Raises ProductionError if it does not exist."""
-    version = find_version(project, number)
-    status = "Rejected" if reject else APPROVED
-    name = f"version {number} of {project.settings.model_package_group_name}"
-    changed = version.approval != status
-    if changed:
-        project.sagemaker.update_model_package(ModelPackageArn=version.arn, ModelApprovalStatus=status)
-    line = f"{name} is now {status.lower()}" if changed else f"{name} already is {status.lower()}; nothing changed"
-    return Outcome([line], {"version": number, "approval": status}, "list" if reject else "deploy", changed)
+def _list_packages(project: ProductionProject) -> list[dict[str, Any]]:
+    """SageMaker's summaries of the versions, the latest first."""
+    group = project.settings.model_package_group_name
+    if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
+        return []
+    pages = project.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    packages = [package for page in pages for package in page["ModelPackageSummaryList"]]
+    return sorted(packages, key=lambda package: -package["ModelPackageVersion"])
 
 
 def ensure_group(project: ProductionProject) -> None:
@@ -124,6 +116,7 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
 def _read_score(project: ProductionProject, uri: str) -> float | None:
     """The score in an evaluation.json; None if the object is not there any more, or holds none."""
     try:
-        return float(json.loads(project.read(uri))["score"]["value"])
-    except (ProductionError, ValueError, KeyError, TypeError):
+        score = float(json.loads(project.read(uri))["score"]["value"])
+    except (ProductionError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return score if math.isfinite(score) else None

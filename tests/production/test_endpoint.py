@@ -6,7 +6,9 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from support.data_files import write_csv
 from support.production import ProductionCommands
 
 from recore.schema import TARGETS
@@ -26,7 +28,9 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     deployed = serving.succeed("deploy", "--variant", "A=1")
     assert (deployed["changed"], deployed["status"]) == (True, "InService")
     assert serving.succeed("deploy", "--variant", "A=1")["changed"] is False
-    assert "already serves A=1:1: `update` changes that" in serving.refuse("deploy", "--variant", "A=2")
+    assert "already serves A=1:1, on its instances: `update` changes that" in serving.refuse(
+        "deploy", "--variant", "A=2"
+    )
 
     first = answers(serving, few_rows)
     assert [answer["index"] for answer in first] == [line.split(",")[0] for line in read_rows(few_rows)]
@@ -127,3 +131,55 @@ def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: Producti
     assert "is being changed (Creating)" in serving.refuse("update", 2)
     deployed = serving.succeed("deploy", "--variant", "A=1")
     assert (deployed["changed"], deployed["status"]) == (True, "InService")
+
+
+def test_an_interrupted_update_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
+    serving.succeed("deploy", "--variant", "A=1")
+    process = serving.start("update", "2", "--strategy", "canary", "--step", "50", "--seconds", "15")
+    sagemaker, name = serving.client.sagemaker, serving.config["ENDPOINT_NAME"]
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Updating":
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "the update goes on: the same command waits for it" in errors
+    assert "serves version 2: `update` it first" in serving.refuse("delete", "--version", 2)
+    assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
+    updated = serving.succeed("update", 2)
+    assert [variant["version"] for variant in updated["variants"]] == [2]
+    assert updated["next"] == "production rollback"
+    assert updated["instances"] == ["1 x ml.m5.large until `delete --endpoint`: 1 instance-hour an hour"]
+
+
+def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
+    serving.succeed("deploy", "--variant", "A=1")
+    serving.configure(ENDPOINT_INSTANCE_COUNT=2)
+    assert "`update` changes that" in serving.refuse("deploy", "--variant", "A=1")
+    assert serving.succeed("update", 1, "--seconds", 0)["changed"] is True
+    assert serving.succeed("update", 1)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--strategy", "linear", "--step", 5], "--step 5: linear needs 10 to 50 percent"),
+        (["--strategy", "linear", "--seconds", 3600], "longer than SageMaker's limit of 8 h"),
+    ],
+)
+def test_a_strategy_that_sagemaker_refuses_is_refused(
+    trained: ProductionCommands, options: list[object], reason: str
+) -> None:
+    assert reason in trained.refuse("update", 1, *options)
+
+
+def test_a_file_that_does_not_fit_is_not_sent(serving: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
+    rows = pd.read_csv(few_rows, index_col=0, dtype=str)
+    assert "`deploy` makes it" in serving.refuse("invoke", few_rows)
+    serving.succeed("deploy", "--variant", "A=1")
+    without = write_csv(tmp_path / "without.csv.gz", rows.iloc[:, :-1])
+    assert f"no column '{rows.columns[-1]}', which the version was trained on" in serving.refuse("invoke", without)
+    assert "a header but no rows" in serving.refuse("invoke", write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0]))
+    rows.iloc[0, -1] = "n.d."
+    line = serving.refuse("invoke", write_csv(tmp_path / "text.csv.gz", rows), status=1)
+    assert "Traceback" not in line
+    assert "n.d." in line

@@ -1,10 +1,13 @@
 """`train`: what the pipeline computes, what it computes again, and what it registers."""
 
+import json
+import signal
 from pathlib import Path
 
 import pytest
 from support.checkout import ROOT
 from support.production import ProductionCommands
+from support.tunable_submission import SLOW, tunable
 
 COMPUTED = ["Features", "Train", "Evaluate"]
 pytestmark = pytest.mark.slow
@@ -34,3 +37,61 @@ def test_only_what_depends_on_a_change_is_computed_again(commands: ProductionCom
     line = commands.refuse("train", ROOT, "--public", public, status=1)
     assert line == "recore: LowScore failed: the score of held-out drill holes is below the setting MINIMUM_SCORE, 0.99"
     assert len(commands.succeed("list")["versions"]) == 3
+
+
+def test_an_execution_that_runs_is_followed(commands: ProductionCommands, small_sample: Path, tmp_path: Path) -> None:
+    """As after a lost connection: the command is gone, and the execution goes on."""
+    arguments = ("train", tunable(tmp_path / "mine"), "--public", small_sample / "public/public.csv.gz")
+    process = commands.start(*arguments)
+    sagemaker = commands.client.sagemaker
+    while (
+        not sagemaker.list_pipelines(PipelineNamePrefix=commands.name)["PipelineSummaries"]
+        or not (sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"])
+    ):
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate()
+    assert commands.succeed(*arguments)["version"]["number"] == 1
+    assert len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) == 1
+
+
+def test_everything_is_deleted_but_what_another_model_has(
+    commands: ProductionCommands, small_sample: Path, tmp_path: Path
+) -> None:
+    public = small_sample / "public/public.csv.gz"
+    commands.succeed("train", tunable(tmp_path / "mine"), "--public", public)
+    kept = commands.succeed("describe", 1)
+    other = {"PIPELINE_NAME": "other", "MODEL_PACKAGE_GROUP_NAME": "other", "ENDPOINT_NAME": "other"}
+    (tmp_path / "other.json").write_text(json.dumps(commands.config | other))
+    options = ("--config", tmp_path / "other.json")
+    assert commands.run(*options, "train", tmp_path / "mine", "--public", public).returncode == 0
+    assert commands.run(*options, "delete", "--all").returncode == 0
+    assert commands.succeed("describe", 1) == kept
+    assert kept["score"] is not None
+    commands.succeed("delete", "--all")
+
+
+def test_nothing_is_deleted_while_an_execution_runs(
+    commands: ProductionCommands, small_sample: Path, tmp_path: Path
+) -> None:
+    public = small_sample / "public/public.csv.gz"
+    commands.succeed("train", tunable(tmp_path / "mine"), "--public", public)
+    slow = tunable(tmp_path / "slow", {"train.py": SLOW})
+    process = commands.start("train", slow, "--public", public)
+    sagemaker = commands.client.sagemaker
+    while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
+        assert process.poll() is None, process.communicate()
+    assert "is running, and nothing is deleted: wait for its end" in commands.refuse("delete", "--all")
+    assert len(commands.succeed("list")["versions"]) == 1
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    commands.succeed("delete", "--all")
+
+
+def test_data_without_assays_are_refused_before_anything_starts(
+    commands: ProductionCommands, small_sample: Path
+) -> None:
+    line = commands.refuse("train", ROOT, "--public", small_sample / "private/private.csv.gz")
+    assert "there are no assays to train on" in line
+    assert commands.client.sagemaker.list_pipelines(PipelineNamePrefix=commands.name)["PipelineSummaries"] == []

@@ -72,6 +72,8 @@ def test_a_file_that_does_not_fit_is_refused(trained: ProductionCommands, few_ro
     (tmp_path / "plain.csv").write_text("a,b\n")
     assert "a gzipped CSV is needed" in trained.refuse("predict", tmp_path / "plain.csv")
     assert "there is no such file" in trained.refuse("predict", tmp_path / "missing.csv.gz")
+    assert "there is no folder" in trained.refuse("predict", few_rows, "--out", tmp_path / "none/x.csv")
+    assert "would replace the input" in trained.refuse("predict", few_rows, "--out", few_rows)
 
 
 def test_a_version_that_cannot_be_used_is_refused(trained: ProductionCommands, few_rows: Path) -> None:

@@ -33,12 +33,16 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
         ({"prefix": "a"}, "there is no setting 'prefix': did you mean PREFIX?"),
         ({"COLOUR": "a"}, "there is no setting 'COLOUR'"),
         ({"PREFIX": 1}, "PREFIX is 1: text is needed"),
+        ({"MINIMUM_SCORE": float("nan")}, "a finite number is needed"),
+        ({"ROLE_ARN": "me"}, "the ARN of a role is needed"),
+        ({"DEFAULT_BUCKET": "My_Bucket"}, "the name of a bucket is needed"),
+        ({"PREFIX": ".."}, "the beginning of a key on S3 is needed"),
         ({"PREFIX": "/a"}, "PREFIX is '/a': the beginning of a key on S3 is needed, without a slash at its ends"),
         ({"ENDPOINT_NAME": "a_b"}, "ENDPOINT_NAME is 'a_b': a name of at most 40 letters"),
         ({"ENDPOINT_NAME": "a" * 41}, "a name of at most 40 letters"),
         ({"TRAINING_INSTANCE_TYPE": "m5.large"}, "an instance type is needed, such as ml.m5.xlarge"),
         ({"PROCESSING_INSTANCE_COUNT": 0}, "a number from 1 to 100 is needed"),
-        ({"PROCESSING_INSTANCE_COUNT": True}, "PROCESSING_INSTANCE_COUNT is True: a number is needed"),
+        ({"PROCESSING_INSTANCE_COUNT": True}, "PROCESSING_INSTANCE_COUNT is True: a whole number is needed"),
         ({"MINIMUM_SCORE": "0.5"}, "MINIMUM_SCORE is '0.5': a number is needed"),
         ({"MODEL_APPROVAL_STATUS": "approved"}, "one of Approved, PendingManualApproval, Rejected is needed"),
         ({"INPUT_DATA": "data/public"}, "an address is needed, such as s3://BUCKET/FOLDER"),
@@ -67,6 +71,12 @@ def test_without_a_place_one_line_says_both_ways(tmp_path: Path) -> None:
     [line] = result.stderr.splitlines()
     assert "AWS_ENDPOINT_URL" in line
     assert "--engine aws" in line
+
+
+def test_aws_and_another_place_exclude_each_other(tmp_path: Path) -> None:
+    result = recore("production", "--engine", "aws", "list", cwd=tmp_path, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    assert result.returncode == 2
+    assert "unset it, or leave out --engine aws" in result.stderr
 
 
 def test_aws_needs_a_role_and_a_bucket(tmp_path: Path) -> None:

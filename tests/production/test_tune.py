@@ -149,7 +149,10 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
         process.kill()
     [job] = tuning_jobs(commands)
     name = job["HyperParameterTuningJobName"]
-    assert commands.refuse("delete", "--all") == f"recore: the tuning job {name} is running: wait for its end"
+    assert (
+        commands.refuse("delete", "--all")
+        == f"recore: the tuning job {name} is running, and nothing is deleted: wait for its end"
+    )
     with start(commands, *arguments, "--again") as process:
         assert process.stderr
         while "no score so far" not in process.stderr.readline():

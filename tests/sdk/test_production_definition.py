@@ -212,6 +212,7 @@ def test_the_definition_equals_that_of_the_sdk(session: Any, parameters: Paramet
     pipeline = Pipeline(
         name=SETTINGS["pipeline_name"],
         parameters=list(vars(parameters).values()),
+        pipeline_experiment_config=None,
         steps=[features_step, train_step, evaluate_step, check_step],
         sagemaker_session=session,
     )

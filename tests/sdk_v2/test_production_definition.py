@@ -166,5 +166,11 @@ def test_the_definition_equals_that_of_the_sdk(session: PipelineSession) -> None
         else_steps=[FailStep("LowScore", error_message=Join(" ", [LOW_SCORE, minimum]))],
     )
     steps = [features_step, train_step, evaluate_step, check_step]
-    pipeline = Pipeline(SETTINGS["pipeline_name"], PARAMETERS, steps=steps, sagemaker_session=session)
+    pipeline = Pipeline(
+        SETTINGS["pipeline_name"],
+        PARAMETERS,
+        pipeline_experiment_config=None,
+        steps=steps,
+        sagemaker_session=session,
+    )
     check_same(json.loads(pipeline.definition()))

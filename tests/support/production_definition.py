@@ -37,7 +37,7 @@ SETTINGS = {
     "create_model_instance_type": "ml.m5.large",
     "batch_transform_instance_type": "ml.m5.2xlarge",
 }
-BASE = f"s3://{BUCKET}/cores"
+BASE = f"s3://{BUCKET}/cores/cores-group"
 SOURCES = {name: f"{BASE}/code/{name}/0a1b" for name in ("features", "preprocess", "training", "evaluate", "score")}
 SUBMISSION = "5e" * 32  # the digest of the submission
 HYPERPARAMETERS = {"alphas": 11, "alpha_min": 0.5}
@@ -89,6 +89,7 @@ DEFAULTS = [
     Default("Steps/#/Arguments/IfSteps/#/Arguments/ModelMetrics/Explainability", {}, "it is empty"),
     Default("Steps/#/Arguments/IfSteps/#/Arguments/SkipModelValidation", "None", "the API's default"),
     Default("MlflowConfig", None, "MLflow is not used"),
+    Default("PipelineExperimentConfig", None, "an experiment for each execution would be left behind"),
 ]
 
 

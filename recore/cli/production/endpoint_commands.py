@@ -1,15 +1,17 @@
 """The commands for the endpoint: deploy, invoke, update, rollback, delete."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE
+from recore.cli.common import FILE, show_line
 from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
+from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.production import SampleAnswer, Strategy
@@ -42,6 +44,16 @@ def strategy_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+@contextmanager
+def goes_on(what: str) -> Iterator[None]:
+    """Say after an interrupt what goes on without this command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        show_line(f"interrupted: if it was begun, {what}: the same command waits for it, `delete --endpoint` ends it")
+        raise
+
+
 @production.command()
 @variant_option
 @as_json
@@ -59,7 +71,7 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
     from recore.production import choose_variants
     from recore.production import deploy as make_endpoint
 
-    with open_here() as project, show_work("deploy") as advance:
+    with open_here() as project, show_work("deploy") as advance, goes_on("the endpoint is still being made"):
         chosen = choose_variants(project, variants)
         outcome = make_endpoint(project, chosen, lambda status: advance(status, 0, 0))
     show_outcome(outcome, as_json)
@@ -87,7 +99,7 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **valu
 
     if version and variants:
         raise click.UsageError("VERSION and --variant exclude each other")
-    with open_here() as project, show_work("update") as advance:
+    with open_here() as project, show_work("update") as advance, goes_on("the update goes on"):
         chosen = choose_variants(project, [f"A={version}"] if version else variants)
         outcome = update_endpoint(project, chosen, make_strategy(values), lambda status: advance(status, 0, 0))
     show_outcome(outcome, as_json)
@@ -105,7 +117,7 @@ def rollback(as_json: bool, **values: Any) -> None:
     """
     from recore.production import rollback as roll_back
 
-    with open_here() as project, show_work("rollback") as advance:
+    with open_here() as project, show_work("rollback") as advance, goes_on("the roll back goes on"):
         outcome = roll_back(project, make_strategy(values), lambda status: advance(status, 0, 0))
     show_outcome(outcome, as_json)
 
@@ -127,15 +139,19 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
     """
     from recore.production import count_rows, invoke_file
 
-    total = min(filter(None, (rows, count_rows(file))))
+    total = count_rows(file)
+    if not total:
+        raise ValueError(f"{file}: a header but no rows")
+    total = min(total, rows or total)
     with open_here() as project, show_work("invoke") as advance:
         for answer in invoke_file(project, file, rows, variant, lambda number: advance("sending", number, total)):
-            click.echo(json.dumps({"variant": answer.variant, **answer.prediction}) if as_json else _line(answer))
+            line = json.dumps({"variant": answer.variant, **answer.prediction}) if as_json else plain(_line(answer))
+            click.echo(line)
 
 
 @production.command()
 @click.option("--endpoint", is_flag=True, help="The endpoint and its configurations.")
-@click.option("--version", type=click.IntRange(1), help="A version that is not served, and its model.")
+@click.option("--version", type=click.IntRange(1), help="A version that is not served.")
 @click.option("--all", "everything", is_flag=True, help="Everything, with the pipeline and the objects on S3.")
 @as_json
 def delete(endpoint: bool, version: int | None, everything: bool, as_json: bool) -> None:

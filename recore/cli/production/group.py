@@ -1,13 +1,14 @@
 """The group of the commands of a model in production, what they share, and their errors."""
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE
+from recore.cli.common import FILE, show_line
 from recore.distribution import PROGRAM
 from recore.text import plain
 
@@ -43,8 +44,8 @@ def production(ctx: click.Context, engine: str | None, config: Path | None) -> N
     """Put a model to work: versions, endpoints, updates.
 
     A version is a model of two containers: raw spectra to the model's inputs, inputs to assays. Commands go to a
-    simulator that runs at AWS_ENDPOINT_URL, or with --engine aws to AWS, where instances cost money. The same command
-    again changes nothing. With --json, commands print JSON.
+    simulator that runs at AWS_ENDPOINT_URL, or with --engine aws to AWS, where instances cost money. A command that
+    finds everything done changes nothing. With --json, commands print JSON.
 
     Exit status: 0 success, 1 the work failed, 2 wrong use, invalid input or a refused request.
 
@@ -71,20 +72,34 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
     """
     from recore.data_header import read_header
     from recore.evaluation import find_data_files
+    from recore.schema import TARGETS
 
     if public is None and project.settings.input_data:
         return None
     public = public or find_data_files(submission).public
-    read_header(public)  # before anything is uploaded or started
+    if not {*TARGETS} & {*read_header(public)}:  # before anything is uploaded or started
+        raise ValueError(f"{public}: there are no assays to train on: name a data file that has them with --public")
     return public
 
 
-def show_outcome(outcome: "Outcome", as_json: bool) -> None:
-    """Print what a command did, and the next sensible command."""
+def show_costs(command: str, lines: Sequence[str]) -> None:
+    """Print which instances a command starts, before it does."""
+    for line in lines:
+        show_line(f"{command}: {line}")
+
+
+def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -> None:
+    """Print what a command did, and the next sensible command.
+
+    costs: what was already said about the instances that it starts, for programs.
+    """
     if as_json:
-        click.echo(json.dumps({"changed": outcome.changed, **outcome.details}, default=str))
+        following = f"production {outcome.next_command}" if outcome.next_command else None
+        instances = [*costs, *outcome.costs] if outcome.changed else []
+        result = {"changed": outcome.changed, "next": following, "instances": instances}
+        click.echo(json.dumps(result | outcome.details, default=str))
         return
-    for line in outcome.lines:
+    for line in (*outcome.lines, *outcome.costs):
         click.echo(plain(line, 2000))
     if outcome.next_command:
         click.echo(f"next: {PROGRAM} production {outcome.next_command}")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE, show_line
-from recore.cli.production.group import as_json, choose_public, open_here, production, show_outcome
+from recore.cli.common import FILE
+from recore.cli.production.group import as_json, choose_public, open_here, production, show_costs, show_outcome
 from recore.cli.progress import show_steps, show_work
 
 set_option = click.option(
@@ -48,11 +48,11 @@ def train(
     values = choose_values(read_hyperparameters(files), hyperparameters) if hyperparameters else {}
     with open_here() as project:
         public = choose_public(project, submission, public)
-        for line in describe_pipeline_costs(project):
-            show_line(f"train: {line}")
+        costs = describe_pipeline_costs(project)
+        show_costs("train", costs)
         with show_steps("train", list(steps.values()), ascii_only) as watch:
             outcome = train_submission(project, files, public, steps, watch, hyperparameters=values, again=again)
-    show_outcome(outcome, as_json)
+    show_outcome(outcome, as_json, costs)
 
 
 @production.command()
@@ -65,7 +65,7 @@ def predict(file: Path, out: Path, version: int | None, spectra: bool, as_json: 
     """Predict the samples of a data file in batch.
 
     FILE holds raw spectra in the challenge's schema. The predictions are joined to the input: for each row, in the
-    file's order, the index, the IDs and the 49 assays.
+    file's order, the index, the IDs and the 49 assays. Each call runs a job. Ctrl-C stops it.
 
     \b
     Example:
@@ -75,7 +75,8 @@ def predict(file: Path, out: Path, version: int | None, spectra: bool, as_json: 
     from recore.production import describe_batch_costs, predict_file
 
     with open_here() as project:
-        show_line(f"predict: {describe_batch_costs(project)}")
+        costs = [describe_batch_costs(project)]
+        show_costs("predict", costs)
         with show_work("predict") as advance:
             outcome = predict_file(project, file, out, version, spectra, lambda status: advance(status, 0, 0))
-    show_outcome(outcome, as_json)
+    show_outcome(outcome, as_json, costs)

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FILE, show_line
+from recore.cli.common import FILE
 from recore.cli.production.endpoint_commands import make_strategy, strategy_options
-from recore.cli.production.group import as_json, choose_public, open_here, production, show_outcome
+from recore.cli.production.group import as_json, choose_public, open_here, production, show_costs, show_outcome
 from recore.cli.production.pipeline_commands import set_option
 from recore.cli.progress import show_steps, show_work
 
@@ -64,12 +64,12 @@ def retrain(
             check_replaceable(project)
         choose_public(project, submission, public)
         chosen = choose_hyperparameters(project, files, hyperparameters)
-        for line in describe_pipeline_costs(project):
-            show_line(f"retrain: {line}")
+        costs = describe_pipeline_costs(project)
+        show_costs("retrain", costs)
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
             outcome = train_again(project, files, public, chosen, steps, watch)
         if approving:
             strategy = make_strategy(values) if updating else None
             with show_work("retrain") as advance:
                 outcome = put_to_use(project, outcome, tolerance, strategy, lambda status: advance(status, 0, 0))
-    show_outcome(outcome, as_json)
+    show_outcome(outcome, as_json, costs)

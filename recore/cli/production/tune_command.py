@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE, show_line
-from recore.cli.production.group import as_json, choose_public, open_here, production, show_outcome
+from recore.cli.common import FILE
+from recore.cli.production.group import as_json, choose_public, open_here, production, show_costs, show_outcome
 from recore.cli.progress import show_steps, show_work
 
 
@@ -54,10 +54,10 @@ def tune(
     plan = read_plan(files, ranges, jobs, parallel)
     with open_here() as project:
         public = choose_public(project, submission, public)
-        for line in describe_tuning_costs(project, plan):
-            show_line(f"tune: {line}")
+        costs = describe_tuning_costs(project, plan)
+        show_costs("tune", costs)
         with show_work("tune") as advance:
             best = find_best(project, files, public, plan, advance, again)
         with show_steps("tune", list(steps.values()), ascii_only) as watch:
             outcome = train_best(project, files, public, best, steps, watch)
-    show_outcome(outcome, as_json)
+    show_outcome(outcome, as_json, costs)
