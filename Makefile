@@ -106,6 +106,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/state_writes.py
 	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py
+	$(PYTHON) benchmarks/ab_comparison.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores

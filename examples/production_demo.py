@@ -2,8 +2,8 @@
 
     python examples/production_demo.py [FOLDER]
 
-FOLDER gets the data and the predictions, by default runs/production-demo. Each step is a command, printed before it
-runs; docs/production.md explains them. Nothing is left on the simulator, which ends with the demo.
+FOLDER, a new one, gets the data and the predictions; its default name has the time. Each step is a command, printed
+before it runs; docs/production.md explains them. Nothing is left on the simulator, which ends with the demo.
 """
 
 import gzip
@@ -17,7 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 RECORE = [sys.executable, "-m", "recore"]
 ROOT = Path(__file__).parents[1]
 ENDPOINT = "core-assays"
-SAMPLE = ("--rows", "600", "--holes", "12", "--channels", "424")
+SAMPLE = ("--rows", "600", "--holes", "40", "--channels", "424")
 
 
 class Demo:
@@ -37,12 +37,14 @@ class Demo:
     def __init__(self, folder: Path):
         self.folder, self.seconds, self.variables = folder, dict[str, float](), dict[str, str]()
 
-    def step(self, title: str, *arguments: object) -> None:
-        """Print and run one command. Ends the demo if it fails."""
+    def step(self, title: str, *arguments: object, output: Path | None = None) -> None:
+        """Print and run one command. output: a file for its output. Ends the demo if it fails."""
         words = [str(argument) for argument in arguments]
-        print(f"\n== {title}\n$ recore {shlex.join(words)}", flush=True)
+        redirection = f" > {shlex.quote(str(output))}" if output else ""
+        print(f"\n== {title}\n$ recore {shlex.join(words)}{redirection}", flush=True)
         began = time.monotonic()
-        done = subprocess.run([*RECORE, *words], cwd=ROOT, env=os.environ | self.variables)  # noqa: S603
+        with open(output, "w") if output else nullcontext() as file:
+            done = subprocess.run([*RECORE, *words], cwd=ROOT, env=os.environ | self.variables, stdout=file)  # noqa: S603
         self.seconds[title] = time.monotonic() - began
         if done.returncode:
             sys.exit(f"demo: the step failed with status {done.returncode}: {title}")
@@ -101,6 +103,13 @@ def read_bodies(file: Path) -> list[bytes]:
         return [header + line for line in lines]
 
 
+def write_assays(folder: Path) -> Path:
+    """Write the private assays as they would arrive: by the inference ids of the requests, which are the indices."""
+    target = folder / "arrived.csv"
+    pd.read_csv(folder / "private/actual.csv.gz", index_col=0, dtype=str).to_csv(target, index_label="InferenceId")
+    return target
+
+
 def join_assays(folder: Path) -> Path:
     """Write a data file of the public rows, and of the private ones with the assays that have arrived."""
     public, private, actual = (
@@ -114,7 +123,9 @@ def join_assays(folder: Path) -> Path:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/production-demo").absolute()
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else time.strftime("runs/production-demo-%Y%m%d-%H%M%S")).absolute()
+    if folder.exists():
+        sys.exit(f"demo: {folder} already exists: choose another FOLDER")
     demo, began = Demo(folder), time.monotonic()
     public, private = folder / "public/public.csv.gz", folder / "private/private.csv.gz"
     demo.step("Sample data", "sample", "--out", folder, *SAMPLE)
@@ -122,12 +133,17 @@ def main() -> None:
         demo.step("Train version 1 through a pipeline", "production", "train", ROOT, "--public", public)
         demo.step("Approve it", "production", "approve", 1)
         demo.step("Predict in batch", "production", "predict", private, "--out", folder / "assays.csv")
-        demo.step("Train a challenger", "production", "train", ROOT, "--public", public, "--set", "alpha_min=1e4")
+        challenger, run = folder / "challenger", folder / "challenger-run"
+        demo.step("A challenger with another model", "new", challenger, "--model", "pls")
+        demo.step("Train it outside of production", "run", challenger, "--public", public, "--out", run, "--no-report")
+        demo.step("Register its run as version 2", "production", "register", run)
         demo.step("Approve it, too", "production", "approve", 2)
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")
         demo.step("Deploy both as variants", "production", "deploy", *variants)
         with Load(demo.variables, read_bodies(private)) as load:
-            demo.step("Ask the endpoint", "production", "invoke", private, "--rows", 3)
+            demo.step("Ask the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
+            arrived = write_assays(folder)
+            demo.step("Compare the variants by assays that arrived", "production", "compare", "--assays", arrived)
             update = ("update", 1, "--strategy", "linear", "--step", 50, "--seconds", 0)
             demo.step("Update under load", "production", *update)
             demo.step("Roll back under load", "production", "rollback", "--seconds", 0)
@@ -141,7 +157,7 @@ def main() -> None:
     shares = ", ".join(f"{variant} {count}" for variant, count in sorted(load.answers.items()))
     print(f"{time.monotonic() - began:7.1f} s  in all")
     print(f"requests under load: {load.answers.total()} answered ({shares}), {len(load.lost)} lost")
-    print(f"left: {folder / 'assays.csv'}, the data beside it, and nothing on the simulator")
+    print(f"left: {folder} with the data, the challenger, assays.csv and answers.jsonl, and nothing on the simulator")
     if load.lost:
         sys.exit(f"demo: requests were lost, the first: {load.lost[0]}")
 

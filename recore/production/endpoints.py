@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from recore.listing import count
-from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.project import NO_REASON, PAUSE, Outcome, ProductionError, ProductionProject, WorkFailedError
 from recore.production.versions import APPROVED, Version, ensure_model, find_version, model_name
 
 REPLACES = "recore:replaces"  # a tag
-PAUSE = 0.5  # seconds between two looks at an endpoint
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
 SMALLEST_STEP = {"canary": 1, "linear": 10}  # percent
 LONGEST_UPDATE = 8 * 3600  # seconds, SageMaker's limit
@@ -55,8 +54,9 @@ class Strategy:
     alarms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not SMALLEST_STEP.get(self.kind, 0) <= self.step <= 50:
-            raise ProductionError(f"--step {self.step}: {self.kind} needs {SMALLEST_STEP[self.kind]} to 50 percent")
+        smallest = SMALLEST_STEP.get(self.kind)
+        if smallest and not smallest <= self.step <= 50:
+            raise ProductionError(f"--step {self.step}: {self.kind} needs {smallest} to 50 percent")
         if self.duration > LONGEST_UPDATE - MARGIN:
             hours = LONGEST_UPDATE // 3600
             raise ProductionError(f"the update would take longer than SageMaker's limit of {hours} h: reduce --seconds")
@@ -114,7 +114,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         endpoint = None
     if endpoint:
         if endpoint["EndpointStatus"] != "Creating":
-            _require_in_service(project, endpoint)
+            require_in_service(project, endpoint)
         if not _serves(project, endpoint["EndpointConfigName"], variants):
             shown = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
             raise ProductionError(
@@ -126,7 +126,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
     changed = endpoint is None or endpoint["EndpointStatus"] == "Creating"
     described = _wait(project, watch)
     if described["EndpointStatus"] != "InService":
-        reason = described.get("FailureReason", "SageMaker gives no reason")
+        reason = described.get("FailureReason", NO_REASON)
         delete_endpoint(project, watch)
         raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
     if not changed:
@@ -143,11 +143,11 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
     An interrupted update to these variants is waited for. Raises ProductionError if there is no endpoint or it is being
     changed, WorkFailedError if the update was rolled back.
     """
-    name, endpoint = project.settings.endpoint_name, _find_existing(project)
+    name, endpoint = project.settings.endpoint_name, find_existing(project)
     pending = _find_pending(endpoint)
     if pending and _serves(project, pending, variants):
         return _finish(project, pending, watch)
-    _require_in_service(project, endpoint)
+    require_in_service(project, endpoint)
     current = endpoint["EndpointConfigName"]
     if _serves(project, current, variants):
         line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
@@ -160,11 +160,11 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
 
     An interrupted roll back is waited for.
     """
-    endpoint = _find_existing(project)
+    endpoint = find_existing(project)
     earlier = _replaced(project, endpoint["EndpointConfigName"])
     if earlier and _find_pending(endpoint) == earlier:
         return _finish(project, earlier, watch)
-    _require_in_service(project, endpoint)
+    require_in_service(project, endpoint)
     if not earlier:
         serving = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
         raise ProductionError(f"there is nothing to return to: the endpoint has served {serving} from the beginning")
@@ -201,9 +201,14 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
 
 
 def describe_endpoint(project: ProductionProject) -> dict[str, Any] | None:
-    """The endpoint for programs: status, variants with their current shares; None if there is none."""
+    """The endpoint for programs: status, variants with their current shares; None if it does not exist."""
     endpoint = _find(project)
     return endpoint and _details(project, endpoint)
+
+
+def require_endpoint(project: ProductionProject) -> dict[str, Any]:
+    """The endpoint as of `describe_endpoint`. Raises ProductionError if it does not exist."""
+    return _details(project, find_existing(project))
 
 
 def describe_costs(project: ProductionProject, variants: Sequence[Variant]) -> str:
@@ -242,7 +247,7 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
     """Wait until the endpoint serves a configuration. Raises WorkFailedError if it does not in the end."""
     name, described = project.settings.endpoint_name, _wait(project, watch)
     if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
-        reason = described.get("FailureReason", "SageMaker gives no reason")
+        reason = described.get("FailureReason", NO_REASON)
         raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
     variants = read_variants(project, config)
     line = f"the endpoint {name} now serves {', '.join(map(str, variants))}"
@@ -318,15 +323,15 @@ def _find_pending(endpoint: dict[str, Any]) -> str | None:
     return (endpoint.get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
 
 
-def _find_existing(project: ProductionProject) -> dict[str, Any]:
-    """The endpoint. Raises ProductionError if there is none."""
+def find_existing(project: ProductionProject) -> dict[str, Any]:
+    """SageMaker's description of the endpoint. Raises ProductionError if it does not exist."""
     endpoint = _find(project)
     if endpoint is None:
         raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
     return endpoint
 
 
-def _require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
+def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
     """Raise ProductionError if the endpoint is being changed, or has failed."""
     name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
     if status in (*CHANGING, "Deleting"):

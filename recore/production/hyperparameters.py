@@ -116,7 +116,7 @@ def describe_values(values: Mapping[str, Value]) -> str:
 
 
 def _find_fit(tree: ast.Module, place: str) -> ast.FunctionDef:
-    """The definition of fit(). Raises ProductionError if there is none whose parameters are certain."""
+    """The definition of fit(). Raises ProductionError unless its parameters are certain."""
     fit = None
     for statement in _statements(tree):
         if "fit" in _bound_names(statement):

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from recore.production.endpoints import delete_endpoint, describe_endpoint
+from recore.production.endpoints import Variant, delete_endpoint, describe_endpoint, require_endpoint
+from recore.production.pipeline import RUNNING as RUNNING_EXECUTIONS
+from recore.production.pipeline import read_steps
 from recore.production.project import Outcome, ProductionError, ProductionProject
 from recore.production.tuning import RUNNING, delete_tuning_job, list_tuning_jobs
 from recore.production.versions import APPROVED, Version, find_version, list_versions, model_name
@@ -27,16 +29,14 @@ def list_all(project: ProductionProject) -> Outcome:
 
 
 def describe(project: ProductionProject, number: int | None) -> Outcome:
-    """A version in detail, or the endpoint. Raises ProductionError if there is no such one."""
-    endpoint = describe_endpoint(project)
+    """Describe a version in detail, or the endpoint. Raises ProductionError if it does not exist."""
     if number is None:
-        if endpoint is None:
-            raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
+        endpoint = require_endpoint(project)
         reason = [f"reason: {endpoint['reason']}"] if endpoint["reason"] else []
         return Outcome([_endpoint_line(endpoint), f"configuration: {endpoint['config']}", *reason], endpoint)
     version = find_version(project, number)
     lines = [
-        _version_line(version, endpoint),
+        _version_line(version, describe_endpoint(project)),
         f"package: {version.arn}",
         *(f"{name}: {value}" for name, value in sorted(version.metadata.items())),
         *(f"archive of {name}: {uri}" for name, uri in zip(("features", "model"), version.archives, strict=False)),
@@ -45,7 +45,7 @@ def describe(project: ProductionProject, number: int | None) -> Outcome:
 
 
 def delete_version(project: ProductionProject, number: int) -> Outcome:
-    """Delete a version and its model. Raises ProductionError if there is none, or the endpoint serves it."""
+    """Delete a version and its model. Raises ProductionError if it does not exist, or the endpoint serves it."""
     version, endpoint = find_version(project, number), describe_endpoint(project)
     used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
     if endpoint and number in used:
@@ -86,13 +86,18 @@ def _version_line(version: Version, endpoint: dict[str, Any] | None) -> str:
     shares = ", ".join(
         f"serves as {item['name']}, {item['share']:.0%} of the requests" for item in serving if item["share"]
     )
-    score = "no score" if version.score is None else f"held-out score {version.score:.4f}"
-    parts = [f"version {version.number}", version.approval, score, f"{version.created:%Y-%m-%d %H:%M}", shares]
+    parts = [
+        f"version {version.number}",
+        version.approval,
+        version.score_text,
+        f"{version.created:%Y-%m-%d %H:%M}",
+        shares,
+    ]
     return ", ".join(filter(None, parts))
 
 
 def _endpoint_line(endpoint: dict[str, Any]) -> str:
-    variants = ", ".join(f"{item['name']}={item['version']}:{item['weight']:g}" for item in endpoint["variants"])
+    variants = ", ".join(str(Variant(item["name"], item["version"], item["weight"])) for item in endpoint["variants"])
     return f"endpoint {endpoint['endpoint']}, {endpoint['status']}: {variants}"
 
 
@@ -115,7 +120,7 @@ def _list_executions(project: ProductionProject) -> dict[str, str]:
 
 def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> None:
     """Raise ProductionError if anything is running that makes more."""
-    running = [f"the execution {arn}" for arn, status in executions.items() if status in ("Executing", "Stopping")]
+    running = [f"the execution {arn}" for arn, status in executions.items() if status in RUNNING_EXECUTIONS]
     running += [f"the tuning job {name}" for name, status in tuning_jobs.items() if status in RUNNING]
     if running:
         raise ProductionError(f"{running[0]} is running, and nothing is deleted: wait for its end")
@@ -125,10 +130,9 @@ def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> l
     """Delete the pipeline with the models that its executions created."""
     name, deleted = project.settings.pipeline_name, []
     for arn in executions:
-        steps = project.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
-        for created in (step["Metadata"]["Model"]["Arn"] for step in steps if "Model" in step.get("Metadata", {})):
-            model = created.rpartition("/")[2]
-            if project.find("DescribeModel", ModelName=model):
+        for step in read_steps(project, arn).values():
+            model = step.get("Metadata", {}).get("Model", {}).get("Arn", "").rpartition("/")[2]
+            if model and project.find("DescribeModel", ModelName=model):
                 project.sagemaker.delete_model(ModelName=model)
                 deleted.append(f"the model {model}")
     project.sagemaker.delete_pipeline(PipelineName=name)
@@ -137,14 +141,14 @@ def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> l
 
 def _delete_objects(project: ProductionProject) -> int:
     """Delete the project's objects, but no input data. Returns their number. Raises ProductionError if one remains."""
-    count, kept = 0, project.settings.input_data
+    deleted, kept = 0, f"{project.settings.input_data.rstrip('/')}/"
     pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
     for page in pages:
         keys = [item["Key"] for item in page.get("Contents", [])]
-        objects = [{"Key": key} for key in keys if not kept or not f"s3://{project.bucket}/{key}".startswith(kept)]
+        objects = [{"Key": key} for key in keys if not f"s3://{project.bucket}/{key}".startswith(kept)]
         if objects:
             answer = project.s3.delete_objects(Bucket=project.bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):
                 raise ProductionError(f"{errors[0]['Key']} could not be deleted: {errors[0].get('Message')}")
-            count += len(objects)
-    return count
+            deleted += len(objects)
+    return deleted

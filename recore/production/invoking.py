@@ -14,14 +14,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from recore.data_header import read_header
-from recore.production.endpoints import describe_endpoint
+from recore.production.endpoints import require_endpoint
 from recore.production.predicting import read_columns, require_columns
-from recore.production.project import ProductionError, ProductionProject, WorkFailedError
+from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
 from recore.production.versions import find_version
 from recore.schema import TARGETS
 
 AT_A_TIME, BATCH = 4, 100  # requests
-LONGEST_ID = 64  # characters of an inference id
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,19 @@ def invoke_file(
 
 def _require_fit(project: ProductionProject, file: Path) -> None:
     """Raise ProductionError if there is no endpoint, or a file lacks channels that its version was trained on."""
-    endpoint = describe_endpoint(project)
-    if endpoint is None:
-        raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: `deploy` makes it")
-    version = find_version(project, endpoint["variants"][0]["version"])
+    version = find_version(project, require_endpoint(project)["variants"][0]["version"])
     require_columns(file, read_columns(project, version))
 
 
 def count_rows(file: Path) -> int:
     """The number of rows of a data file. Raises ValueError or OSError if it cannot be read."""
-    return sum(1 for _ in _read_samples(file, None))
+    return sum(1 for _ in _read_rows(file)) - 1
 
 
 def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
     """Send one sample. Raises WorkFailedError with the model's reason if it refuses it."""
     members = {"TargetVariant": variant} if variant else {}
-    if index.isascii() and index.isprintable() and 0 < len(index) <= LONGEST_ID:
+    if index.isascii() and index.isprintable() and 0 < len(index) <= LONGEST_INFERENCE_ID:
         members["InferenceId"] = index
     try:
         answer = project.services.runtime.invoke_endpoint(
@@ -89,16 +85,23 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
 
 def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
     """Yield the index of each row, and the row with the header, without assays, as text."""
-    header = read_header(file)
+    table = _read_rows(file)
+    header = next(table)
     kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+    for row in itertools.islice(table, rows):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))
+        yield row[0], text.getvalue()
+
+
+def _read_rows(file: Path) -> Iterator[list[str]]:
+    """Yield the header and the rows. Raises ValueError for a row of another length than the header."""
+    header = read_header(file)
+    yield header
     with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
         table = csv.reader(lines)
         next(table)
-        for number, row in enumerate(table):
-            if number == rows:
-                return
+        for row in table:
             if len(row) != len(header):
-                raise ValueError(f"{file}: line {number + 2} has {len(row)} cells instead of {len(header)}")
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))
-            yield row[0], text.getvalue()
+                raise ValueError(f"{file}: line {table.line_num} has {len(row)} cells instead of {len(header)}")
+            yield row

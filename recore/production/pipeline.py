@@ -1,6 +1,5 @@
 """Writes, starts and follows the SageMaker Pipeline that trains, evaluates and registers a version."""
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +11,13 @@ from uuid import uuid4
 from recore.evaluation import Step, SubmissionFiles
 from recore.production.definition import JOB_SECONDS, STEPS, make_definition
 from recore.production.endpoints import suggest_next
-from recore.production.project import Outcome, ProductionProject, WorkFailedError
+from recore.production.project import NO_REASON, Outcome, ProductionProject, WorkFailedError, wait_for_end
 from recore.production.sources import upload_sources
-from recore.production.versions import read_version
+from recore.production.versions import read_score, read_version
 
 DATA_FILE = "public.csv.gz"
 LOOKED_AT = 20  # executions, for one that has done the same
-PAUSE = 1.0  # seconds between two looks at an execution
+RUNNING = ("Executing", "Stopping")
 # the states of a step of a run, by those of a step of an execution
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
 Watch = Callable[[Step], None]
@@ -50,13 +49,15 @@ def train(
     watch: Watch,
     *,
     hyperparameters: Mapping[str, Any] | None = None,
+    announce: Callable[[], None] = lambda: None,
     again: bool = False,
 ) -> Outcome:
     """Train a submission through the pipeline, and register it as a version.
 
     public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
-    each that changes. hyperparameters: of the submission's fit(). again: even if an earlier execution had the same
-    submission, data and settings. An execution of these that runs, as after an interruption, is followed.
+    each that changes. hyperparameters: of the submission's fit(). announce: called before an execution starts. again:
+    even if an earlier execution had the same submission, data and settings. An execution of these that runs, as after
+    an interruption, is followed.
 
     Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
     """
@@ -66,17 +67,18 @@ def train(
     write_pipeline(project, definition)
     earlier = _find_earlier(project, definition, parameters, again)
     done = earlier is not None and earlier["PipelineExecutionStatus"] == "Succeeded"
+    if earlier is None:
+        announce()
     arn = earlier["PipelineExecutionArn"] if earlier else start(project, parameters)
-    execution = Execution(arn, _read_steps(project, arn)) if done else follow(project, arn, steps, watch)
+    execution = Execution(arn, read_steps(project, arn)) if done else follow(project, arn, steps, watch)
     version = read_version(project, execution.package)
     name = f"version {version.number} of {project.settings.model_package_group_name}"
-    score = "" if version.score is None else f", held-out score {version.score:.4f}"
     details = {"execution": execution.arn, "cached": execution.cached, "version": version.describe()}
     following = suggest_next(project, version)
     if done:
-        line = f"{name} was already made from this submission, data and settings{score}; nothing changed"
+        line = f"{name} was already made from this submission, data and settings, {version.score_text}; nothing changed"
         return Outcome([line], details, following, changed=False)
-    lines = [f"{name} is registered, {version.approval}{score}"]
+    lines = [f"{name} is registered, {version.approval}, {version.score_text}"]
     if execution.cached:
         lines.append(f"not computed again: {', '.join(execution.cached)}")
     return Outcome(lines, details, following)
@@ -133,41 +135,42 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
 
     KeyboardInterrupt stops the execution, waits for the end of its jobs, and is raised.
     """
-    try:
-        status = _wait(project, arn, steps, watch)
-    except KeyboardInterrupt:
-        with contextlib.suppress(project.sagemaker.exceptions.ClientError):  # it has just ended
-            project.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
-        _wait(project, arn, steps, watch)
-        raise
-    described = _read_steps(project, arn)
-    if status != "Succeeded":
-        failed = next(((name, step) for name, step in described.items() if step["StepStatus"] == "Failed"), None)
-        if failed is None:
-            described_as = "was stopped" if status == "Stopped" else f"failed: {_read_reason(project, arn)}"
-            raise WorkFailedError(f"the execution {arn} {described_as}")
-        raise WorkFailedError(f"{failed[0]} failed: {failed[1].get('FailureReason', 'SageMaker gives no reason')}")
-    return Execution(arn, described)
+
+    def look() -> dict[str, Any]:
+        described: dict[str, Any] = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        _update(steps, read_steps(project, arn), watch)
+        return described
+
+    def stop() -> None:
+        project.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
+
+    ended = wait_for_end(look, "PipelineExecutionStatus", RUNNING, stop)
+    status, described = ended["PipelineExecutionStatus"], read_steps(project, arn)
+    if status == "Succeeded":
+        return Execution(arn, described)
+    for name, step in described.items():
+        if step["StepStatus"] == "Failed":
+            reason = step.get("FailureReason", NO_REASON)
+            raise WorkFailedError(f"{name} failed: {reason}{_describe_low_score(project, described)}")
+    described_as = "was stopped" if status == "Stopped" else f"failed: {ended.get('FailureReason', NO_REASON)}"
+    raise WorkFailedError(f"the execution {arn} {described_as}")
 
 
-def _read_reason(project: ProductionProject, arn: str) -> str:
-    execution = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-    return str(execution.get("FailureReason", "SageMaker gives no reason"))
-
-
-def _wait(project: ProductionProject, arn: str, steps: dict[str, Step], watch: Watch) -> str:
-    """Return the status of an execution when it has ended."""
-    while True:
-        execution = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        _update(steps, _read_steps(project, arn), watch)
-        if execution["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
-            return str(execution["PipelineExecutionStatus"])
-        time.sleep(PAUSE)
-
-
-def _read_steps(project: ProductionProject, arn: str) -> dict[str, dict[str, Any]]:
+def read_steps(project: ProductionProject, arn: str) -> dict[str, dict[str, Any]]:
+    """SageMaker's descriptions of the steps of an execution, by name."""
     pages = project.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
     return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+
+
+def _describe_low_score(project: ProductionProject, described: dict[str, dict[str, Any]]) -> str:
+    """The score for the message of the step LowScore, whose definition has none; "" if another step failed."""
+    if "LowScore" not in described:
+        return ""
+    arn = described["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
+    job = project.sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+    [output] = job["ProcessingOutputConfig"]["Outputs"]
+    score = read_score(project, f"{output['S3Output']['S3Uri']}/evaluation.json")
+    return "" if score is None else f": it is {score:.4f}"
 
 
 def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: Watch) -> None:
@@ -215,5 +218,5 @@ def _find_earlier(
 
 def _has_version(project: ProductionProject, arn: str) -> bool:
     """Whether the version that an execution registered still exists."""
-    package = Execution(arn, _read_steps(project, arn)).package
+    package = Execution(arn, read_steps(project, arn)).package
     return project.find("DescribeModelPackage", ModelPackageName=package) is not None

@@ -1,12 +1,10 @@
 """Predicts a data file of raw spectra in batch, with the predictions joined to the input."""
 
-import contextlib
 import csv
 import io
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
@@ -14,16 +12,21 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-from botocore.exceptions import ClientError
 
 from recore.data_header import read_header
 from recore.evaluation import read_member
-from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.project import (
+    NO_REASON,
+    Outcome,
+    ProductionError,
+    ProductionProject,
+    WorkFailedError,
+    wait_for_end,
+)
 from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
 
-PAUSE = 0.5  # seconds between two looks at the job
-END_STATES = ("Completed", "Failed", "Stopped")
+RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
 LARGEST_COLUMNS = 4 << 20  # bytes of channels.json
 PAYLOAD_MB = 6  # of one request of lines
@@ -153,19 +156,21 @@ def _request(project: ProductionProject, model: str, job: str, source: str, outp
 
 
 def _wait(project: ProductionProject, job: str, watch: Callable[[str], None]) -> None:
-    """Wait for a job. Raises WorkFailedError if it fails. KeyboardInterrupt stops the job, and is raised."""
-    try:
-        while (description := project.sagemaker.describe_transform_job(TransformJobName=job))[
-            "TransformJobStatus"
-        ] not in END_STATES:
-            watch(description["TransformJobStatus"])
-            time.sleep(PAUSE)
-    except KeyboardInterrupt:
-        with contextlib.suppress(ClientError):  # it has just ended
-            project.sagemaker.stop_transform_job(TransformJobName=job)
-        raise
-    if description["TransformJobStatus"] != "Completed":
-        raise WorkFailedError(f"the job {job} failed: {description.get('FailureReason', 'it was stopped')}")
+    """Wait for a job. Raises WorkFailedError if it fails. KeyboardInterrupt stops it."""
+
+    def look() -> dict[str, Any]:
+        described: dict[str, Any] = project.sagemaker.describe_transform_job(TransformJobName=job)
+        watch(described["TransformJobStatus"])
+        return described
+
+    def stop() -> None:
+        project.sagemaker.stop_transform_job(TransformJobName=job)
+
+    ended = wait_for_end(look, "TransformJobStatus", RUNNING, stop)
+    if ended["TransformJobStatus"] == "Stopped":
+        raise WorkFailedError(f"the job {job} was stopped")
+    if ended["TransformJobStatus"] == "Failed":
+        raise WorkFailedError(f"the job {job} failed: {ended.get('FailureReason', NO_REASON)}")
 
 
 def _write_joined(joined: str, columns: Sequence[str], target: Path, spectra: bool) -> int:

@@ -3,8 +3,9 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from recore.distribution import PROGRAM
 from recore.places import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, open_place
 from recore.production.settings import Settings, read_settings
 
+NO_REASON = "SageMaker gives no reason"
 LARGEST_OBJECT = 1 << 30  # bytes
+LONGEST_INFERENCE_ID = 64  # characters
 REGION = "us-east-1"  # of IMAGE
+PAUSE = 0.5  # seconds between two looks at work that is running
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in the messages of AWS about what does not exist
 
 
@@ -134,6 +138,8 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
         raise PlaceError("AWS_ENDPOINT_URL leads elsewhere than to AWS: unset it, or leave out --engine aws")
     if engine == "aws" and not (settings.role_arn and settings.default_bucket):
         raise PlaceError("AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json: the jobs' role, and a bucket of yours")
+    if ".amazonaws.com" in os.environ.get("AWS_ENDPOINT_URL", ""):
+        raise PlaceError("AWS_ENDPOINT_URL leads to AWS: unset it, and choose AWS with --engine aws")
     chosen = PlaceSettings(
         engine or "process",
         role=settings.role_arn or None,
@@ -146,6 +152,28 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
                 f"AWS has a different image in each region: set IMAGE in config.json to that of {place.region}"
             )
         yield make_project(place, settings)
+
+
+def wait_for_end(
+    look: Callable[[], dict[str, Any]], member: str, running: Container[str], stop: Callable[[], object]
+) -> dict[str, Any]:
+    """Call `look` until the status in this member of its description is none of the running ones. Returns the last.
+
+    KeyboardInterrupt stops the work, waits for its end, and is raised.
+    """
+    try:
+        return _look_until_end(look, member, running)
+    except KeyboardInterrupt:
+        with suppress(ClientError):  # it has just ended
+            stop()
+        _look_until_end(look, member, running)
+        raise
+
+
+def _look_until_end(look: Callable[[], dict[str, Any]], member: str, running: Container[str]) -> dict[str, Any]:
+    while (description := look())[member] in running:
+        time.sleep(PAUSE)
+    return description
 
 
 def make_project(place: OpenPlace, settings: Settings) -> ProductionProject:

@@ -61,10 +61,8 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     arguments = package_arguments(project, features_uri, model_uri, evaluation_uri, approval, metadata)
     package = project.sagemaker.create_model_package(**arguments)
     version = read_version(project, package["ModelPackageArn"])
-    score = "" if version.score is None else f", held-out score {version.score:.4f}"
-    line = (
-        f"{run} is version {version.number} of {project.settings.model_package_group_name}, {version.approval}{score}"
-    )
+    name = f"version {version.number} of {project.settings.model_package_group_name}"
+    line = f"{run} is {name}, {version.approval}, {version.score_text}"
     return Outcome([line], {"version": version.describe()}, suggest_next(project, version))
 
 
@@ -96,7 +94,7 @@ def _calibrate(model: Path, data: Path, folder: Path) -> dict[str, bytes]:
 
 
 def _describe_scores(record: Record) -> bytes:
-    """The evaluation.json of a run, as the pipeline's evaluation writes it. The score is null if there is none."""
+    """The evaluation.json of a run, as the pipeline writes it. The score is null if no rows were held out."""
     score = record.scores.get(HELD_OUT)
     content: dict[str, Any] = {"score": {"value": None}}
     if score:

@@ -11,7 +11,7 @@ from typing import Any
 
 from recore.evaluation import Step, SubmissionFiles
 from recore.production.approving import approve
-from recore.production.endpoints import Strategy, Variant, describe_endpoint, suggest_next, update
+from recore.production.endpoints import Strategy, Variant, describe_endpoint, require_endpoint, suggest_next, update
 from recore.production.hyperparameters import (
     Value,
     choose_values,
@@ -56,9 +56,7 @@ def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, t
 
 def check_replaceable(project: ProductionProject) -> None:
     """Raise ProductionError unless there is an endpoint with a single variant."""
-    name, variants = project.settings.endpoint_name, _served(project)
-    if not variants:
-        raise ProductionError(f"there is no endpoint {name}: `deploy` makes it")
+    name, variants = project.settings.endpoint_name, require_endpoint(project)["variants"]
     if len(variants) > 1:
         shown = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
         raise ProductionError(
@@ -73,12 +71,13 @@ def retrain(
     chosen: ChosenValues,
     steps: dict[str, Step],
     watch: WatchStep,
+    announce: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Train a submission through the pipeline, and compare the held-out scores of the new version and the one in use.
 
-    Raises as `train` does.
+    Arguments and exceptions as of `train`.
     """
-    trained = train(project, files, public, steps, watch, hyperparameters=chosen.values)
+    trained = train(project, files, public, steps, watch, hyperparameters=chosen.values, announce=announce)
     new = find_version(project, trained.details["version"]["number"])
     old = find_in_use(project, new.number)
     compared = {"number": old.number, "score": old.score} if old else None
@@ -120,11 +119,12 @@ def put_to_use(
         {**trained.details, "version": new.describe(), "endpoint": describe_endpoint(project)},
         outcomes[-1].next_command if strategy else suggest_next(project, new),
         any(outcome.changed for outcome in outcomes),
+        outcomes[-1].costs,
     )
 
 
 def find_in_use(project: ProductionProject, besides: int | None) -> Version | None:
-    """The version that gets most requests of the endpoint, else the latest approved one; None if there is neither.
+    """The version that gets most requests of the endpoint, else the latest approved one; None without either.
 
     besides: the number of a version that is not meant.
     """
@@ -136,7 +136,7 @@ def find_in_use(project: ProductionProject, besides: int | None) -> Version | No
 
 
 def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
-    """The hyperparameters of the training job that has written an archive, as texts; none if there is no such job."""
+    """The hyperparameters of the training job that has written an archive, as texts; empty if no job wrote it."""
     match = re.fullmatch(f"{re.escape(project.uri('training'))}/([^/]+)/output/model\\.tar\\.gz", archive)
     job = project.find("DescribeTrainingJob", TrainingJobName=match[1]) if match else None
     values: dict[str, str] = job.get("HyperParameters", {}) if job else {}
@@ -144,7 +144,7 @@ def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
 
 
 def _served(project: ProductionProject) -> list[dict[str, Any]]:
-    """The variants of the endpoint; none if there is no endpoint."""
+    """The variants of the endpoint; empty if it does not exist."""
     endpoint = describe_endpoint(project)
     return endpoint["variants"] if endpoint else []
 

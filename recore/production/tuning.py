@@ -3,7 +3,6 @@
 The name of a tuning job is a digest of what it contains, so that the same command finds what an earlier one has made.
 """
 
-import contextlib
 import hashlib
 import json
 import re
@@ -19,13 +18,12 @@ from recore.production.definition import JOB_SECONDS, SCORE_METRIC, training_arg
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import Watch as WatchStep
 from recore.production.pipeline import describe_pipeline_costs, find_data, train
-from recore.production.project import Outcome, ProductionProject, WorkFailedError
+from recore.production.project import PAUSE, Outcome, ProductionProject, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
 GROUP = "recore:model-package-group"  # a tag: names hold only the beginning of the group's
 LONGEST_NAME, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
-PAUSE = 1.0  # seconds between two looks at a tuning job
 RUNNING = ("InProgress", "Stopping")
 ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs
 Watch = Callable[[str, int, int], None]
@@ -52,12 +50,14 @@ def find_best(
     public: Path | None,
     plan: TuningPlan,
     watch: Watch,
+    announce: Callable[[], None] = lambda: None,
     again: bool = False,
 ) -> Best:
     """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
 
     public: the data file; None stands for the setting INPUT_DATA. watch: called with the best score so far, and how
-    many of how many training jobs have ended. again: even if a tuning job has done the same.
+    many of how many training jobs have ended. announce: called before a tuning job starts. again: even if a tuning job
+    has done the same.
 
     Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, waits for the end of its
     training jobs, and is raised.
@@ -71,6 +71,7 @@ def find_best(
     if job and not running and not finished:
         delete_tuning_job(project, name)
     if not running and not finished:
+        announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
     job = _follow(project, name, plan.jobs, watch)
     best = job.get("BestTrainingJob", {})
@@ -93,9 +94,10 @@ def train_best(
     best: Best,
     steps: dict[str, Step],
     watch: WatchStep,
+    announce: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Train a submission with the best hyperparameters through the pipeline. Raises as `train` does."""
-    trained = train(project, files, public, steps, watch, hyperparameters=best.values)
+    """Train a submission with the best hyperparameters through the pipeline. Arguments and exceptions as of `train`."""
+    trained = train(project, files, public, steps, watch, hyperparameters=best.values, announce=announce)
     ranges = "; ".join(map(str, best.plan.ranges))
     failed = f", of which {best.failed} failed" if best.failed else ""
     verb = "tried" if best.changed else "has already tried"
@@ -151,17 +153,8 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
 
 def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
     """Return the description of a tuning job when it has ended. KeyboardInterrupt stops it."""
-    try:
-        return _wait(project, name, jobs, watch)
-    except KeyboardInterrupt:
-        with contextlib.suppress(project.sagemaker.exceptions.ClientError):  # it has just ended
-            project.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        _wait(project, name, jobs, watch)
-        raise
 
-
-def _wait(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
-    while True:
+    def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
             raise WorkFailedError(f"the tuning job {name} was deleted meanwhile")
@@ -169,9 +162,12 @@ def _wait(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dic
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no score so far" if score is None else f"best score so far {score:.4f}"
         watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
-        if job["HyperParameterTuningJobStatus"] not in RUNNING:
-            return job
-        time.sleep(PAUSE)
+        return job
+
+    def stop() -> None:
+        project.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+    return wait_for_end(look, "HyperParameterTuningJobStatus", RUNNING, stop)
 
 
 def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:

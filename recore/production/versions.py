@@ -28,6 +28,10 @@ class Version:
         """The addresses of the archives of both containers."""
         return [container["ModelDataUrl"] for container in self.containers]
 
+    @property
+    def score_text(self) -> str:
+        return "no held-out score" if self.score is None else f"held-out score {self.score:.4f}"
+
     def describe(self) -> dict[str, Any]:
         """The version for programs."""
         names = ("number", "arn", "approval", "created", "score", "metadata", "archives")
@@ -35,7 +39,7 @@ class Version:
 
 
 def list_versions(project: ProductionProject) -> list[Version]:
-    """The versions, the latest first. There is none if the group does not exist."""
+    """The versions, the latest first."""
     return [read_version(project, package["ModelPackageArn"]) for package in _list_packages(project)]
 
 
@@ -50,14 +54,14 @@ def read_version(project: ProductionProject, arn: str) -> Version:
         created=package["CreationTime"],
         metadata=package.get("CustomerMetadataProperties", {}),
         containers=package["InferenceSpecification"]["Containers"],
-        score=_read_score(project, evaluation) if evaluation else None,
+        score=read_score(project, evaluation) if evaluation else None,
     )
 
 
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
     """Return the version of a number, by default the latest approved one.
 
-    usable: it must be approved. Raises ProductionError if there is none, or it is not approved.
+    usable: it must be approved. Raises ProductionError if it does not exist, or is not approved.
     """
     packages = _list_packages(project)
     group = project.settings.model_package_group_name
@@ -113,7 +117,7 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
     return name
 
 
-def _read_score(project: ProductionProject, uri: str) -> float | None:
+def read_score(project: ProductionProject, uri: str) -> float | None:
     """The score in an evaluation.json; None if the object is not there any more, or holds none."""
     try:
         score = float(json.loads(project.read(uri))["score"]["value"])

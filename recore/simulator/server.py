@@ -138,7 +138,9 @@ class Simulator:
     def client(self, service: str) -> Any:
         """Return a boto3 client for this simulator. It ignores the caller's environment and configuration."""
         with self._client_lock:  # sessions are not thread-safe
-            return self._session.client(service, endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+            client = self._session.client(service, endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+            _ = client.exceptions  # created at first use: threads that use it at once would get different classes
+            return client
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import production_containers as support
 from support.checkout import ROOT
+from support.endpoints import Endpoints
 from support.production import ProductionCommands
 from support.run_command import make_once
 from support.simulator_client import Client
@@ -23,6 +24,14 @@ def client() -> Iterator[Client]:
     """Return a client of one simulator for all tests of this process."""
     with Simulator() as simulator:
         yield Client(simulator)
+
+
+@pytest.fixture(scope="module")
+def endpoints(client: Client) -> Iterator[Endpoints]:
+    """Return the endpoints of `client`, and delete them when the module ends."""
+    endpoints = Endpoints(client)
+    yield endpoints
+    endpoints.delete_all()
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,13 @@ def test_aws_and_another_place_exclude_each_other(tmp_path: Path) -> None:
     assert "unset it, or leave out --engine aws" in result.stderr
 
 
+def test_the_address_of_aws_is_not_a_place(tmp_path: Path) -> None:
+    aws = "https://api.sagemaker.us-east-1.amazonaws.com"
+    result = recore("production", "list", cwd=tmp_path, AWS_ENDPOINT_URL=aws)
+    assert result.returncode == 2
+    assert result.stderr.startswith("recore: AWS_ENDPOINT_URL leads to AWS: unset it, and choose AWS with --engine aws")
+
+
 def test_aws_needs_a_role_and_a_bucket(tmp_path: Path) -> None:
     result = recore("production", "--engine", "aws", "list", cwd=tmp_path, AWS_ENDPOINT_URL=None)
     assert result.returncode == 2

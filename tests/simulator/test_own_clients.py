@@ -6,11 +6,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import boto3
 import pytest
+from botocore.errorfactory import ClientExceptionsFactory
 from support.checkout import ROOT, environment
 from support.simulator_client import Client
+
+from recore.simulator.server import Simulator
 
 PROGRAM = """
 import io, json
@@ -116,6 +120,18 @@ def test_a_broken_configuration_and_a_local_service_model_have_no_effect(tmp_pat
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")
     (model / "service-2.json").write_text(json.dumps(LOCAL_SERVICE_MODEL))
     assert_program_works(HOME=str(tmp_path))
+
+
+def test_threads_get_the_same_exception_classes() -> None:
+    """botocore makes the classes when one is first asked for; two threads at once would each make their own."""
+    with (
+        Simulator(isolation="off") as simulator,
+        patch.object(ClientExceptionsFactory, "_create_client_exceptions") as make,
+    ):
+        client = simulator.client("sagemaker")
+        made = make.call_count
+        assert client.exceptions
+        assert make.call_count == made > 0
 
 
 @pytest.mark.slow

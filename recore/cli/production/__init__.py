@@ -1,6 +1,7 @@
 """`recore production`: the commands of a model in production."""
 
 from recore.cli.production import (
+    compare_command,
     endpoint_commands,
     pipeline_commands,
     retrain_command,

@@ -49,9 +49,17 @@ def train(
     with open_here() as project:
         public = choose_public(project, submission, public)
         costs = describe_pipeline_costs(project)
-        show_costs("train", costs)
         with show_steps("train", list(steps.values()), ascii_only) as watch:
-            outcome = train_submission(project, files, public, steps, watch, hyperparameters=values, again=again)
+            outcome = train_submission(
+                project,
+                files,
+                public,
+                steps,
+                watch,
+                hyperparameters=values,
+                announce=lambda: show_costs("train", costs),
+                again=again,
+            )
     show_outcome(outcome, as_json, costs)
 
 

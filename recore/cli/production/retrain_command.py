@@ -65,9 +65,8 @@ def retrain(
         choose_public(project, submission, public)
         chosen = choose_hyperparameters(project, files, hyperparameters)
         costs = describe_pipeline_costs(project)
-        show_costs("retrain", costs)
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
-            outcome = train_again(project, files, public, chosen, steps, watch)
+            outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
         if approving:
             strategy = make_strategy(values) if updating else None
             with show_work("retrain") as advance:

@@ -43,6 +43,7 @@ def tune(
     """
     from recore.evaluation import read_submission
     from recore.production import (
+        describe_pipeline_costs,
         describe_tuning_costs,
         find_best,
         make_steps,
@@ -55,9 +56,9 @@ def tune(
     with open_here() as project:
         public = choose_public(project, submission, public)
         costs = describe_tuning_costs(project, plan)
-        show_costs("tune", costs)
         with show_work("tune") as advance:
-            best = find_best(project, files, public, plan, advance, again)
+            best = find_best(project, files, public, plan, advance, lambda: show_costs("tune", costs), again)
+        remaining = [] if best.changed else describe_pipeline_costs(project)  # what was not announced yet
         with show_steps("tune", list(steps.values()), ascii_only) as watch:
-            outcome = train_best(project, files, public, best, steps, watch)
-    show_outcome(outcome, as_json, costs)
+            outcome = train_best(project, files, public, best, steps, watch, lambda: show_costs("tune", remaining))
+    show_outcome(outcome, as_json, costs if best.changed else remaining)

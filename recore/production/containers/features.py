@@ -157,7 +157,7 @@ class Features:
 
 
 def find_repeated(names: Sequence[str]) -> str | None:
-    """Return the first name of a column that appears more than once, None if there is none."""
+    """Return the first name of a column that appears more than once, or None."""
     counts = collections.Counter(map(column_key, names))
     return next((name for name in names if counts[column_key(name)] > 1), None)
 

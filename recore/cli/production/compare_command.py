@@ -1,0 +1,70 @@
+"""The command that compares variants by assays: compare."""
+
+import math
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE
+from recore.cli.production.group import as_json, open_here, production, show_outcome
+from recore.cli.progress import show_work
+
+
+def require_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """Refuse NaN, which is neither below nor above any limit."""
+    if math.isnan(value):
+        raise click.BadParameter("a number is needed")
+    return value
+
+
+@production.command()
+@click.option("--assays", type=FILE, required=True, help="The assays: a CSV or csv.gz.")
+@click.option(
+    "--difference",
+    type=click.FloatRange(1, 50),
+    callback=require_number,
+    default=10.0,
+    show_default=True,
+    help="The difference of RMSE, in %, that is worth finding. It determines how many more samples are asked for.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(50, 99),
+    callback=require_number,
+    default=95.0,
+    show_default=True,
+    help="Confidence level, in %, of all intervals together.",
+)
+@click.option(
+    "--no-requests", is_flag=True, help="Send no requests: compare only samples that both variants predicted."
+)
+@click.option("--out", type=FILE, help="Write the table of all targets to this CSV.")
+@as_json
+def compare(
+    assays: Path,
+    difference: float,
+    confidence: float,
+    no_requests: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare the variants of the endpoint on assays that have arrived.
+
+    Assays are joined to captured predictions by the column InferenceId, or by SiteID, DepthFrom and DepthTo. Captured
+    requests are sent again to the variants that have not received them, so that all variants are compared on the same
+    samples; the inference ids of these requests begin with "compare-". Those whose responses are not captured yet are
+    sent again by the next run. Each variant is compared with the one that has the largest weight.
+
+    The confidence level holds for one look at the data: compare again when as many samples have arrived as were asked
+    for, not after every few.
+
+    \b
+    Example:
+      python -m recore production compare --assays assays.csv
+    """
+    from recore.production import ComparisonSettings, compare_endpoint
+
+    settings = ComparisonSettings(difference / 100, confidence / 100, not no_requests, out)
+    with open_here() as project, show_work("compare") as advance:
+        outcome = compare_endpoint(project, assays, settings, advance)
+    show_outcome(outcome, as_json)

@@ -1,0 +1,122 @@
+"""Reads the assays of samples that were predicted: a table with the key of each sample and any of the targets."""
+
+import csv
+import gzip
+import io
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recore.production.captured import LARGEST, SampleKey, make_key
+from recore.production.project import ProductionError
+from recore.schema import DEPTHS, HOLE, TARGETS
+from recore.text import plain
+
+if TYPE_CHECKING:
+    from recore.production.comparison import Floats
+
+INFERENCE_ID = "InferenceId"
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Assays:
+    """The assays of samples, NaN where not measured.
+
+    joined_by: the columns of the keys. rows: the row of each sample, by its inference id or its hole and depths.
+    samples: the hole and the depths of each row; None if unknown. values: (samples, 49).
+    """
+
+    path: Path
+    joined_by: str
+    rows: dict[str | SampleKey, int]
+    samples: list[SampleKey | None]
+    values: "Floats"
+
+
+def read_assays(path: Path) -> Assays:
+    """Read a CSV or csv.gz with the column InferenceId, or SiteID, DepthFrom and DepthTo, and any of the 49 targets.
+
+    Other columns are ignored, also an index. Raises OSError or ProductionError if the table is missing or invalid.
+    """
+    import numpy as np
+
+    header, rows = _read_rows(path)
+    targets = [name for name in TARGETS if name in header]
+    by_id = INFERENCE_ID in header
+    if not targets:
+        raise ProductionError(f"{path}: no column is a target: its name must be one of {TARGETS[0]}, {TARGETS[1]} ...")
+    if not by_id and not {HOLE, *DEPTHS} <= header.keys():
+        columns = f"{INFERENCE_ID}, or {HOLE}, {DEPTHS[0]} and {DEPTHS[1]}"
+        raise ProductionError(f"{path}: the columns that identify the samples are missing: add {columns}")
+    keys: dict[str | SampleKey, int] = {}
+    samples: list[SampleKey | None] = []
+    values: list[list[float]] = []
+    for number, row in rows:
+        place = f"{path}, line {number}"
+        cells = {name: row[column].strip() for name, column in header.items()}
+        sample = make_key(*(cells.get(name) for name in (HOLE, *DEPTHS)))
+        key = cells[INFERENCE_ID] if by_id else sample
+        if not key:
+            needed = f"an {INFERENCE_ID} is" if by_id else f"{HOLE} and two depths that are numbers are"
+            raise ProductionError(f"{place}: {needed} needed")
+        numbers = [_read_number(place, name, cells[name]) if name in targets else math.nan for name in TARGETS]
+        if key not in keys:
+            keys[key] = len(values)
+            values.append(numbers)
+            samples.append(sample)
+        elif not np.array_equal(numbers, values[keys[key]], equal_nan=True):
+            raise ProductionError(
+                f"{place}: {describe_key(key)} is listed twice, with different assays: keep one of the rows"
+            )
+    table = np.array(values).reshape(-1, len(TARGETS))
+    if np.isnan(table).all():
+        raise ProductionError(f"{path}: every cell of the targets is empty")
+    joined_by = INFERENCE_ID if by_id else f"{HOLE} and depths"
+    return Assays(path, joined_by, keys, samples, table)
+
+
+def describe_key(key: str | SampleKey) -> str:
+    if isinstance(key, str):
+        return f"{INFERENCE_ID} {plain(key, 64)}"
+    return f"hole {plain(key[0], 64)} from {key[1]:g} to {key[2]:g} m"
+
+
+def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
+    """The column of each name in the header, and the rows with the numbers of their lines."""
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if content.startswith(GZIP) else content).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        names = [name.strip() for name in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if row]
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: there is no such file") from None
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile, csv.Error) as error:
+        raise ProductionError(f"{path}: could not be read as CSV or csv.gz: {plain(str(error), 200)}") from None
+    for name in (INFERENCE_ID, HOLE, *DEPTHS, *TARGETS):
+        if names.count(name) > 1:
+            raise ProductionError(f"{path}: the column {name} appears more than once: keep one of them")
+    for number, row in rows:
+        if len(row) != len(names):
+            raise ProductionError(f"{path}, line {number}: {len(row)} cells, but the header has {len(names)}")
+    if not rows:
+        raise ProductionError(f"{path}: there are no samples")
+    return {name: column for column, name in enumerate(names) if name}, rows
+
+
+def _read_number(place: str, name: str, cell: str) -> float:
+    """The assay in a cell, NaN for an empty one. Raises ProductionError for what is not a number."""
+    if cell.lower() in ("", "nan", "na"):
+        return math.nan
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.inf
+    if abs(number) > LARGEST:
+        raise ProductionError(
+            f"{place}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if not measured"
+        )
+    return number

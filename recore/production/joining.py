@@ -1,0 +1,110 @@
+"""Joins assays to the captured predictions of the same samples, and finds which variants have not predicted them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from recore.production.assays import Assays, describe_key
+from recore.production.captured import CaptureEvent, SampleKey, is_header, read_predictions, read_samples
+from recore.production.project import LONGEST_INFERENCE_ID
+
+PREFIX = "compare-"  # of the inference ids of requests that a comparison sends: they are not traffic
+
+
+def make_inference_id(identity: str) -> str:
+    """The inference id of a comparison's request with the same input as that of another inference or event id."""
+    if identity.startswith(PREFIX) and is_header(identity):
+        return identity
+    if len(PREFIX + identity) > LONGEST_INFERENCE_ID or not is_header(identity):
+        identity = hashlib.sha256(identity.encode()).hexdigest()[: LONGEST_INFERENCE_ID - len(PREFIX)]
+    return PREFIX + identity
+
+
+class JoinedSamples:
+    """The assayed samples with their predictions. If a variant predicted a sample several times, the latest counts.
+
+    predictions: (samples, 49) for each variant, NaN where it did not predict. holes: of the samples, from the assays or
+    the captured inputs, "" if unknown. left_out: how many captured events were left out, by the reason. other_sample:
+    one that was predicted and not assayed.
+    """
+
+    def __init__(self, assays: Assays, variants: Iterable[str]):
+        self.predictions = {name: np.full(assays.values.shape, np.nan) for name in variants}
+        self.holes = [sample[0] if sample else "" for sample in assays.samples]
+        self.left_out: Counter[str] = Counter()
+        self.other_sample = ""
+        self._rows = dict(assays.rows)
+        self._rows |= {make_inference_id(key): row for key, row in assays.rows.items() if isinstance(key, str)}
+        self._by_id = len(self._rows) > len(assays.rows)
+        # of each row the sample, and the digest of the input; an inference id must not stand for different ones
+        self._identities: list[dict[type, object]] = [{tuple: sample} if sample else {} for sample in assays.samples]
+        self._ambiguous: set[int] = set()
+        self._sources: dict[str, dict[int, CaptureEvent]] = {name: {} for name in self.predictions}
+        self._traffic: dict[str, set[int]] = {name: set() for name in self.predictions}
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        """How many of the samples each variant predicted for clients."""
+        return {name: len(rows - self._ambiguous) for name, rows in self._traffic.items()}
+
+    @property
+    def rows(self) -> list[int]:
+        """The samples that any variant predicted."""
+        return sorted(set().union(*self._sources.values()) - self._ambiguous)
+
+    def add(self, event: CaptureEvent) -> None:
+        """Add the predictions of the assayed samples in an event."""
+        is_other = self._by_id and event.inference_id not in self._rows
+        samples = [] if is_other else read_samples(event.input)
+        keys: list[str | SampleKey | None] = [event.inference_id] if self._by_id else [*samples]
+        rows = [self._rows.get(key) if key else None for key in keys]
+        if not any(row is not None for row in rows):
+            if not self.other_sample:
+                self.other_sample = next((describe_key(key) for key in keys if key), "")
+            if not self._by_id and not any(keys):
+                known = bool(event.input.content)
+                self.left_out["no SiteID and depths in the request" if known else "the input was not captured"] += 1
+            return
+        try:
+            predictions = read_predictions(event.output)
+        except ValueError as error:
+            self.left_out[str(error)] += 1
+            return
+        if len(predictions) != len(rows):
+            problem = "an InferenceId of several samples" if self._by_id else "more or fewer predictions than samples"
+            self.left_out[problem] += 1
+            return
+        sources = self._sources[event.variant]
+        for place, row in enumerate(rows):
+            if row is None:
+                continue
+            sample = samples[place] if len(samples) == len(rows) else None
+            if self._by_id and self._is_other(row, sample or hashlib.sha256(event.input.content).hexdigest()):
+                self._ambiguous.add(row)
+                self.left_out["an InferenceId of different samples"] += 1
+                continue
+            if row in sources and sources[row].time > event.time:
+                continue
+            sources[row] = event
+            self.predictions[event.variant][row] = predictions[place]
+            if not event.inference_id.startswith(PREFIX):
+                self._traffic[event.variant].add(row)
+            if not self.holes[row] and sample:
+                self.holes[row] = sample[0]
+
+    def _is_other(self, row: int, identity: SampleKey | str) -> bool:
+        """Whether an event is of another sample than earlier events of the row, or than its assays."""
+        return self._identities[row].setdefault(type(identity), identity) != identity
+
+    def find_missing(self, variant: str) -> list[CaptureEvent]:
+        """Events of other variants whose input would make this variant predict what it has not predicted."""
+        predicted = self._sources[variant]
+        events = {
+            event.event_id: event
+            for sources in self._sources.values()
+            for row, event in sources.items()
+            if row not in predicted and row not in self._ambiguous and event.input.content
+        }
+        return list(events.values())

@@ -1,0 +1,163 @@
+"""Compares the variants of the endpoint, by assays of samples that they predicted for clients."""
+
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recore.distribution import TEMPLATE
+from recore.listing import count
+from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.schema import TARGETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recore.production.collecting import CollectedPredictions, ShowStage
+    from recore.production.comparison import Comparison
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """difference: the relative difference of RMSE that is worth finding. confidence: of all intervals together.
+
+    send_requests: whether variants get the captured inputs of samples that they have not predicted. out: for a CSV of
+    all targets.
+    """
+
+    difference: float = 0.1
+    confidence: float = 0.95
+    send_requests: bool = True
+    out: Path | None = None
+
+
+def compare_endpoint(
+    project: ProductionProject, file: Path, settings: ComparisonSettings, show_stage: "ShowStage"
+) -> Outcome:
+    """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
+
+    Raises ProductionError or OSError if there is nothing to compare or the file is invalid, WorkFailedError if variants
+    fail to predict.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from recore.production.assays import read_assays
+    from recore.production.collecting import collect_predictions, read_compared_endpoint
+    from recore.production.comparison import compare_variants
+    from recore.production.verdicts import describe_comparison, find_winner
+
+    _check_target(file, settings.out)
+    assays, endpoint = read_assays(file), read_compared_endpoint(project)
+    collected = collect_predictions(project, endpoint, assays, settings.send_requests, show_stage)
+    joined, rows = collected.joined, collected.joined.rows
+    predictions = {name: values[rows] for name, values in joined.predictions.items()}
+    holes = np.array([joined.holes[row] for row in rows])
+    weights = read_weights()
+    comparisons = compare_variants(
+        assays.values[rows],
+        predictions,
+        holes if any(holes) else None,  # samples of unknown holes count as one hole
+        weights,
+        settings.difference,
+        settings.confidence,
+    )
+    if not any(each.samples.any() for each in comparisons):
+        raise _explain_none_common(file, collected, settings.send_requests)
+    table = pd.concat([each.table() for each in comparisons], ignore_index=True)
+    if settings.out:
+        part = settings.out.with_name(f"{settings.out.name}.part")
+        table.to_csv(part, index=False)
+        part.replace(settings.out)
+    winner = find_winner(comparisons)
+    details = {
+        "joined_by": assays.joined_by,
+        "samples": len(rows),
+        "client_samples": joined.traffic,
+        "requests": collected.requests,
+        "failed": collected.failed,
+        "left_out": joined.left_out,
+        "by_hole": comparisons[0].by_hole,
+        "better": winner,
+        "scores": _as_records(_tabulate_scores(comparisons)),
+        "targets": _as_records(table),
+    }
+    lines = [
+        f"{endpoint.name}: joined {len(rows):,} of {count(len(assays.values), 'assayed sample')} by {assays.joined_by}",
+        *_describe_collected(collected, settings.send_requests),
+        *(line for each in comparisons for line in describe_comparison(each, weights)),
+    ]
+    # Verdicts on samples of unknown holes are too certain, and a variant that fails requests should not replace others.
+    is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
+    changed = settings.send_requests and any(collected.requests.values())
+    return Outcome(lines, details, f"update {endpoint.versions[winner]}" if is_certain else "", changed)
+
+
+def read_weights() -> Any:
+    """The weights of the targets in the score (49,), from the host's score.py."""
+    import numpy as np
+
+    host = runpy.run_path(str(TEMPLATE / "score.py"))
+    weights = dict(zip(host["TARGETS"], host["WEIGHTS"], strict=True))
+    return np.array([weights[name] for name in TARGETS])
+
+
+def _check_target(file: Path, out: Path | None) -> None:
+    """Raise ProductionError if the table of all targets cannot be written."""
+    if out and not out.absolute().parent.is_dir():
+        raise ProductionError(f"{out}: there is no folder {out.parent}: create it, or choose another --out")
+    if out and out.exists() and file.exists() and out.samefile(file):
+        raise ProductionError(f"{out}: the table would replace the assays: choose another --out")
+
+
+def _explain_none_common(file: Path, collected: "CollectedPredictions", send_requests: bool) -> Exception:
+    """Why no sample was predicted by two variants."""
+    if collected.failed:
+        return WorkFailedError("; ".join(_describe_failures(collected)))
+    if not send_requests:
+        remedy = "leave out --no-requests, so that they are asked for them"
+    elif not any(collected.requests.values()):
+        remedy = "the inputs were not captured, so that the other variants cannot be asked for them"
+    else:
+        remedy = "their predictions are empty for all targets that were assayed"
+    return ProductionError(f"{file}: two variants predicted none of the assayed samples in common: {remedy}")
+
+
+def _describe_collected(collected: "CollectedPredictions", send_requests: bool) -> list[str]:
+    """Lines about the predictions that were captured, asked for and left out."""
+
+    def join(numbers: Mapping[str, int]) -> str:
+        return ", ".join(f"{name} {number:,}" for name, number in numbers.items())
+
+    lines = [f"samples that each variant predicted for clients: {join(collected.joined.traffic)}"]
+    if any(collected.requests.values()):
+        verb = "sent again" if send_requests else "not sent again because of --no-requests"
+        lines.append(f"captured requests {verb}, by variant: {join(collected.requests)}")
+    left_out = collected.joined.left_out.items()
+    return [*lines, *_describe_failures(collected), *(f"left out {number:,}: {reason}" for reason, number in left_out)]
+
+
+def _describe_failures(collected: "CollectedPredictions") -> list[str]:
+    return [
+        f"{name} failed {count(number, 'captured request')}, for example: {collected.reasons[name]}"
+        for name, number in collected.failed.items()
+    ]
+
+
+def _tabulate_scores(comparisons: "list[Comparison]") -> "pd.DataFrame":
+    """A row for each comparison; low and high are the ends of the interval of the difference, second - first."""
+    import pandas as pd
+
+    columns = ("first", "second", "score first", "score second", "low", "high", "better")
+    rows = [
+        (each.first, each.second, *each.scores, each.score_low, each.score_high, each.better_score)
+        for each in comparisons
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _as_records(table: "pd.DataFrame") -> Any:
+    """The rows for JSON, with null for what is not a finite number."""
+    return json.loads(table.to_json(orient="records"))

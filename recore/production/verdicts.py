@@ -1,0 +1,99 @@
+"""Says in plain sentences what a comparison of variants found."""
+
+import math
+from collections.abc import Sequence
+
+from recore.listing import count, list_names
+from recore.production.comparison import Comparison, Floats
+from recore.schema import TARGETS
+
+LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown
+SENTENCES, NAMES = 5, 8  # targets with a sentence of their own, and targets named in one sentence
+
+
+def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
+    """The table of the targets with a verdict or a large weight, and the verdicts. weights: (49,) in the score."""
+    order = sorted(range(len(TARGETS)), key=lambda number: -weights[number])
+    better, first, second = comparison.better, comparison.first, comparison.second
+    unit = "drill hole" if comparison.by_hole else "sample"
+    lines = [f"{second} compared with {first} on {count(int(comparison.units.max()), unit)}; changes of RMSE in %:"]
+    table = comparison.table().drop(columns=["first", "second", *([] if comparison.by_hole else ["units"])])
+    table.insert(1, "weight", weights)
+    table["more samples"] = ["" if math.isnan(more) else f"{_round(more):,}" for more in table["more samples"]]
+    shown = table.iloc[[number for number in order if better[number] or weights[number] > LARGE_WEIGHT]]
+    names = {"units": "holes", "RMSE first": f"RMSE {first}", "RMSE second": f"RMSE {second}"}
+    lines += shown.rename(columns=names).to_string(index=False, float_format="{:.4g}".format, na_rep="").splitlines()
+    if not comparison.by_hole:
+        lines.append("the drill holes are unknown: samples count as independent, so verdicts may be too certain")
+    lines.append(_describe_score(comparison))
+    for name in (second, first):
+        lines += _describe_better(comparison, name, [number for number in order if better[number] == name])
+    return lines + _describe_undecided(
+        comparison, unit, [number for number in order if not better[number] and comparison.samples[number]]
+    )
+
+
+def find_winner(comparisons: Sequence[Comparison]) -> str:
+    """The variant with the best score, if that is decided against the first one; "" if it is not."""
+    better = [each for each in comparisons if each.better_score == each.second]
+    if better:
+        return max(better, key=lambda each: each.scores[1] - each.scores[0]).second
+    return comparisons[0].first if all(each.better_score == each.first for each in comparisons) else ""
+
+
+def _describe_score(comparison: Comparison) -> str:
+    """The verdict on the score."""
+    winner = comparison.better_score
+    low, high, (first, second) = comparison.score_low, comparison.score_high, comparison.scores
+    line = f"{winner} is better" if winner else "undecided"
+    line += f" on the weighted score: {comparison.second} {second:.3f}, {comparison.first} {first:.3f}, difference "
+    line += f"{second - first:+.3f}"
+    if math.isfinite(low) and math.isfinite(high):
+        line += f", {100 * comparison.confidence:g} % interval {low:+.3f} to {high:+.3f}"
+    return line
+
+
+def _describe_better(comparison: Comparison, name: str, numbers: list[int]) -> list[str]:
+    """Sentences about the targets on which a variant is better, the most important target first."""
+    lines = []
+    for number in numbers[:SENTENCES]:
+        changes = [comparison.change[number], comparison.high[number], comparison.low[number]]
+        if name == comparison.first:  # the changes from the other variant to this one
+            changes = [1 / (1 + change) - 1 for change in (changes[0], changes[2], changes[1])]
+        change, least, most = (_percentage(-change) for change in changes)
+        interval = f"{100 * comparison.confidence:g} % interval {least} to {most} %"
+        lines.append(f"{name} is better on {TARGETS[number]}: RMSE {change} % lower, {interval}")
+    if rest := [TARGETS[number] for number in numbers[SENTENCES:]]:
+        lines.append(f"{name} is better on {count(len(rest), 'more target')}: {list_names(rest, NAMES)}")
+    return lines
+
+
+def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> list[str]:
+    """How many targets are undecided, and what is needed to decide on the most important one."""
+    if not numbers:
+        return []
+    line, difference = f"undecided on {count(len(numbers), 'target')}", f"{100 * comparison.difference:g} %"
+    more = comparison.more_samples
+    if all(math.isnan(more[number]) for number in numbers):
+        return [f"{line}: a verdict needs at least {count(comparison.fewest_units, unit)} that both variants predicted"]
+    if needy := [number for number in numbers if more[number] > 0]:
+        holes = (
+            f" from {count(_round(comparison.more_units[needy[0]]), 'more drill hole')}" if comparison.by_hole else ""
+        )
+        line += f"; needs about {_round(more[needy[0]]):,} more samples{holes} to decide on {TARGETS[needy[0]]}"
+        line += f", if the RMSE differs by {difference}"
+    if enough := [TARGETS[number] for number in numbers if more[number] == 0]:
+        line += f"; has enough samples to find a difference of {difference}, but found none, on "
+        line += list_names(enough, NAMES)
+    return [line]
+
+
+def _percentage(share: float) -> str:
+    """In whole percent, or in two digits below 1 %."""
+    return f"{100 * share:.2g}" if abs(share) < 0.01 else f"{100 * share:.0f}"
+
+
+def _round(number: float) -> int:
+    """Round up to two significant digits: more would pretend that an estimate is exact."""
+    step = 10 ** max(0, len(str(math.ceil(number))) - 2)
+    return int(math.ceil(number / step) * step)

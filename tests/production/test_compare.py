@@ -1,0 +1,347 @@
+"""`recore production compare`, for an endpoint with two variants in the simulator."""
+
+import copy
+import gzip
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from support.ab_test import (
+    ABTestEndpoint,
+    as_csv,
+    as_json,
+    make_samples,
+    true_assays,
+    write_assays,
+    write_sample_assays,
+)
+from support.command import recore, recore_process
+from support.endpoints import Endpoints, variant
+from support.simulator_client import Client
+
+from recore.production.joining import make_inference_id
+from recore.production.project import LONGEST_INFERENCE_ID
+from recore.schema import TARGETS
+from recore.simulator.server import BUCKET
+
+SAMPLES = make_samples(holes=12, size=3)
+ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
+
+
+@pytest.fixture(scope="module")
+def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
+    """Return an endpoint that has predicted 36 samples, each once and by one variant, in several kinds of requests."""
+    endpoint = ABTestEndpoint(endpoints, "compare")
+    for number, sample in enumerate(SAMPLES[:26]):
+        members = {"InferenceId": f"{ID_PREFIX}-{number:03}"}
+        if number % 3:
+            endpoint.send(as_csv(sample), "A", **members)
+        else:
+            endpoint.send(as_json(sample), "B", "application/json", **members)
+    endpoint.send(as_csv(*SAMPLES[26:30]), "A")
+    endpoint.send({"instances": list(map(as_json, SAMPLES[30:]))}, "B")
+    endpoint.captured(28)
+    return endpoint
+
+
+@pytest.fixture
+def variables(client: Client) -> dict[str, str]:
+    return client.simulator.variables()
+
+
+def compare(
+    variables: dict[str, str], endpoint: str, assays: Path, *options: object
+) -> "subprocess.CompletedProcess[str]":
+    (assays.parent / "config.json").write_text(json.dumps({"ENDPOINT_NAME": endpoint}))
+    return recore("production", "compare", "--assays", assays, *options, cwd=assays.parent, **variables)
+
+
+def result(*arguments: Any) -> dict[str, Any]:
+    completed = compare(*arguments, "--json")
+    assert completed.returncode == 0, completed.stderr
+    return json.loads(completed.stdout)
+
+
+def refusal(*arguments: Any, status: int = 2) -> str:
+    """Run a command that must fail, and return the one line with the reason."""
+    completed = compare(*arguments)
+    assert (completed.returncode, completed.stdout) == (status, ""), completed
+    lines = completed.stderr.splitlines()
+    assert lines[-1].startswith("recore: ")
+    assert all(line.startswith("compare: ") for line in lines[:-1]), completed.stderr
+    return lines[-1].removeprefix("recore: ")
+
+
+def test_variants_are_compared_on_the_same_samples(
+    endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """The steps depend on each other: requests that a comparison sends are captured, and are not sent again."""
+    samples = [*SAMPLES, ("elsewhere", 0.0, 1.0)]
+    assays = write_sample_assays(tmp_path / "assays.csv", samples)
+    refused = refusal(variables, endpoint.name, assays, "--no-requests")
+    assert "two variants predicted none of the assayed samples in common: leave out --no-requests" in refused
+
+    completed = compare(variables, endpoint.name, assays, "--out", "table.csv")
+    assert completed.returncode == 0, completed.stderr
+    assert "compare: sending 28 captured requests to the other variants" in completed.stderr
+    lines = completed.stdout.splitlines()
+    assert f"{endpoint.name}: joined 36 of 37 assayed samples by SiteID and depths" in lines[0]
+    assert lines[1].endswith("predicted for clients: A 21, B 15")
+    assert lines[2] == "captured requests sent again, by variant: A 10, B 18"
+    assert lines[3].startswith("B compared with A on 12 drill holes")
+    assert any(line.startswith("B is better on CuPPM: RMSE ") for line in lines)
+    assert any(line.startswith("B is better on the weighted score") for line in lines)
+    assert lines[-1].endswith(" production update 1"), "the version that B's model was made from"
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert table["target"].tolist() == list(TARGETS)
+    assert (table["samples"] == 36).all()
+    copper = table.set_index("target").loc["CuPPM"]
+    assert copper["better"] == "B"
+    assert -95 < copper["change"] < -85
+
+    endpoint.captured(28 + 28)
+    again = result(variables, endpoint.name, assays)
+    assert again["client_samples"] == {"A": 21, "B": 15}, "what a comparison sends is not traffic"
+    assert again["requests"] == {"A": 0, "B": 0}
+    assert not again["changed"]
+    assert again["better"] == "B"
+    assert [target["RMSE second"] for target in again["targets"]] == pytest.approx(table["RMSE second"].tolist())
+
+    by_id = write_assays(
+        tmp_path / "by_id.csv",
+        ((f"{ID_PREFIX}-{number:03}", true_assays(sample)) for number, sample in enumerate(SAMPLES[:26])),
+        "InferenceId",
+    )
+    found = result(variables, endpoint.name, by_id, "--no-requests")
+    assert (found["joined_by"], found["samples"]) == ("InferenceId", 26)
+    assert found["requests"] == {"A": 0, "B": 0}
+    assert found["targets"][0]["units"] == 9, "holes are known from the captured inputs"
+
+
+def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
+    assays = write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
+    line = refusal(variables, endpoint.name, assays)
+    assert "others.csv: assays of other samples" in line
+    assert "hole X7 from 1 to 2.5 m" in line
+    assert "hole H0 from " in line
+    assays = write_assays(tmp_path / "ids.csv", [("unknown", true_assays(SAMPLES[0]))], "InferenceId")
+    line = refusal(variables, endpoint.name, assays)
+    assert "InferenceId unknown" in line
+    assert f"InferenceId {ID_PREFIX}" in line
+
+
+def test_a_variant_that_fails_is_named(endpoints: Endpoints, variables: dict[str, str], tmp_path: Path) -> None:
+    endpoint = ABTestEndpoint(endpoints, "failing")
+    for sample in SAMPLES[:2]:
+        text = as_csv(sample).replace("0.1", "refuse 0.5")  # SCALE of B
+        endpoint.send(text, "A")
+    endpoint.captured(2)
+    assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
+    line = refusal(variables, endpoint.name, assays, status=1)
+    assert "B failed 2 captured requests, for example: " in line
+    assert "this input is refused" in line
+
+
+@pytest.mark.slow
+def test_a_variant_that_fails_some_requests_is_not_suggested(
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+) -> None:
+    endpoint = ABTestEndpoint(endpoints, "partly-failing")
+    for number, sample in enumerate(SAMPLES):
+        text = as_csv(sample)
+        endpoint.send(text.replace("0.1", "refuse 0.5") if number < 3 else text, "A")
+    endpoint.captured(len(SAMPLES))
+    completed = compare(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert completed.returncode == 0, completed.stderr
+    lines = completed.stdout.splitlines()
+    [line] = [line for line in lines if line.startswith("B failed ")]
+    assert line.startswith("B failed 3 captured requests, for example: ")
+    assert any(line.startswith("B is better on the weighted score") for line in lines)
+    assert not any("production update" in line for line in lines)
+
+
+def test_an_inference_id_of_different_samples_is_left_out(
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """As after two files whose rows have the same indices."""
+    endpoint = ABTestEndpoint(endpoints, "ambiguous")
+    for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
+        for number, sample in enumerate(samples):
+            endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
+    endpoint.captured(2 * len(SAMPLES))
+    rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
+    found = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
+    same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
+    assert found["samples"] == len(same) < 3
+    assert found["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
+
+    others = [
+        (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
+        for number, (hole, start, end) in enumerate(reversed(SAMPLES))
+    ]
+    file = write_assays(tmp_path / "others.csv", others, "InferenceId,SiteID,DepthFrom,DepthTo")
+    assert "an InferenceId of different samples" in refusal(variables, endpoint.name, file)
+
+
+@pytest.mark.slow
+def test_samples_of_unknown_holes_count_as_one_hole(
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+) -> None:
+    endpoint = ABTestEndpoint(endpoints, "unknown-holes")
+    for number, sample in enumerate(SAMPLES):
+        body = as_csv(sample) if number > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
+        endpoint.send(body, "A", InferenceId=str(number))
+    endpoint.captured(len(SAMPLES))
+    rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
+    found = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
+    assert found["by_hole"] is True
+    assert {target["units"] for target in found["targets"]} == {13}
+
+
+def test_strange_captured_events_are_sent_again(
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Inference ids and content types that no header can have, as a foreign program may write them to S3."""
+    endpoint = ABTestEndpoint(endpoints, "strange")
+    endpoint.send(as_csv(SAMPLES[0]), "A")
+    endpoint.captured(1)
+    s3 = endpoints.client.s3
+    [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
+    line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
+    for number, text in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
+        event = copy.deepcopy(line)
+        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": text}
+        event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[number + 1]), "encoding": "CSV"}
+        if number == 2:
+            event["captureData"]["endpointInput"]["observedContentType"] = text
+        s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{number}", Body=json.dumps(event).encode())
+    found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (found["samples"], found["requests"]) == (4, {"A": 0, "B": 4})
+    assert found["failed"] == {"B": 1}, "the model does not understand a request without a content type"
+
+
+@pytest.mark.slow
+def test_captures_of_an_earlier_state_do_not_count(
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """After a return to an earlier configuration, that is older than captures of the other one."""
+    endpoint = ABTestEndpoint(endpoints, "returned")
+    sagemaker = endpoints.sagemaker
+    first = sagemaker.describe_endpoint(EndpointName=endpoint.name)["EndpointConfigName"]
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=first)
+    exchanged = [
+        item | {"ModelName": other["ModelName"]}
+        for item, other in zip(described["ProductionVariants"], reversed(described["ProductionVariants"]), strict=True)
+    ]
+    names = ("DestinationS3Uri", "InitialSamplingPercentage", "EnableCapture", "CaptureOptions")
+    capture = {name: described["DataCaptureConfig"][name] for name in names}
+    second = endpoints.config(*exchanged, DataCaptureConfig=capture)
+    for config in (second, first):
+        for sample in SAMPLES[:2]:
+            endpoint.send(as_csv(sample), "A")
+        sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
+        endpoints.settle(endpoint.name)
+    time.sleep(1.1)  # captured times are whole seconds
+    endpoint.send(as_csv(SAMPLES[5]), "A")
+    endpoint.captured(5)
+    found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert (found["samples"], found["client_samples"]) == (1, {"A": 1, "B": 0})
+
+
+@pytest.mark.slow
+def test_three_variants(endpoints: Endpoints, variables: dict[str, str], tmp_path: Path) -> None:
+    endpoint = ABTestEndpoint(endpoints, "three", third="0.05")
+    for sample in SAMPLES:
+        endpoint.send(as_csv(sample), "A")
+    endpoint.captured(len(SAMPLES))
+    completed = compare(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    lines = completed.stdout.splitlines()
+    assert [line[:15] for line in lines if " compared with " in line] == ["B compared with", "C compared with"]
+    assert any(line.startswith("C is better on the weighted score") for line in lines)
+    assert lines[-1].endswith("production update 2")
+
+
+def test_an_endpoint_that_cannot_be_compared(
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ABTestEndpoint
+) -> None:
+    assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
+    assert "there is no endpoint nowhere" in refusal(variables, "nowhere", assays)
+    model = endpoints.named("any")
+    single = endpoints.create(endpoints.config(variant(model)), wait=False)
+    uncaptured = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
+    for name in (single, uncaptured):
+        endpoints.settle(name)
+    assert f"{single} has 1 variant: a comparison needs at least two" in refusal(variables, single, assays)
+    assert f"{uncaptured} has no data capture" in refusal(variables, uncaptured, assays)
+    failed = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
+    assert f"{failed} is being changed (Creating): wait for its end" in refusal(variables, failed, assays)
+    endpoints.settle(failed)
+    assert f"{failed} has failed (Failed)" in refusal(variables, failed, assays)
+    line = refusal(variables, endpoint.name, assays, "--out", "assays.csv")
+    assert "assays.csv: the table would replace the assays" in line
+    line = refusal(variables, endpoint.name, assays, "--out", "missing/table.csv")
+    assert "missing/table.csv: there is no folder missing" in line
+
+
+def test_an_endpoint_without_requests(endpoints: Endpoints, variables: dict[str, str], tmp_path: Path) -> None:
+    endpoint = ABTestEndpoint(endpoints, "idle")
+    line = refusal(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    assert f"{endpoint.name} captured no predictions with SiteID and depths since 20" in line
+
+
+HEADER = "SiteID,DepthFrom,DepthTo,CuPPM"
+TABLES = {
+    "missing": (None, "there is no such file"),
+    "empty": ("", "there are no samples"),
+    "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "no column is a target"),
+    "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
+    "no rows": (f"{HEADER}\n", "there are no samples"),
+    "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2: 3 cells, but the header has 4"),
+    "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
+    "no depth": (f"{HEADER}\nH,top,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
+    "no id": ("InferenceId,CuPPM\n,5\n", "line 2: an InferenceId is needed"),
+    "below detection": (f"{HEADER}\nH,0,1,<0.5\n", "line 2, CuPPM: '<0.5' is not a number"),
+    "huge": (f"{HEADER}\nH,0,1,1e200\n", "line 2, CuPPM: '1e200' is not a number"),
+    "no assay": (f"{HEADER}\nH,0,1,\n", "every cell of the targets is empty"),
+    "infinite": (f"{HEADER}\nH,0,1,inf\n", "line 2, CuPPM: 'inf' is not a number"),
+    "contradicting": (f"{HEADER}\nH,0,1,5\nH,0.0,1,6\n", "line 3: hole H from 0 to 1 m is listed twice"),
+    "repeated column": (f"{HEADER},CuPPM\nH,0,1,5,5\n", "the column CuPPM appears more than once"),
+    "not text": (b"\xff\xfe\x00\x00", "could not be read as CSV or csv.gz"),
+    "truncated": (gzip.compress(HEADER.encode() * 100)[:-20], "could not be read as CSV or csv.gz"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_an_invalid_table_is_one_clear_line(name: str, variables: dict[str, str], tmp_path: Path) -> None:
+    content, reason = TABLES[name]
+    file = tmp_path / "assays.csv"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    line = refusal(variables, "any", file)
+    assert str(file) in line
+    assert reason in line
+
+
+def test_a_request_of_a_comparison_has_a_recognisable_inference_id() -> None:
+    assert make_inference_id("abc") == make_inference_id(make_inference_id("abc")) == "compare-abc"
+    first, second = (make_inference_id("x" * 60 + end) for end in "12")
+    assert len(first) == len(second) == LONGEST_INFERENCE_ID
+    assert first != second
+    assert first.startswith("compare-")
+
+
+@pytest.mark.parametrize("option", ["--difference", "--confidence"])
+def test_an_option_is_a_number(option: str, tmp_path: Path) -> None:
+    completed = recore("production", "compare", "--assays", "a.csv", option, "nan", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "a number is needed" in completed.stderr
+
+
+def test_help_shows_an_example() -> None:
+    completed = recore_process("production", "compare", "--help")
+    assert completed.returncode == 0
+    assert "python -m recore production compare --assays" in completed.stdout

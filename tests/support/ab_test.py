@@ -1,0 +1,167 @@
+"""An endpoint with two small variants that predict assays from the name of a sample, and the assays themselves."""
+
+import csv
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from recore.production.captured import read_events
+from recore.schema import TARGETS
+from recore.simulator.server import BUCKET, ROLE_ARN
+from support.endpoints import Endpoints, variant
+from support.model_packages import SPECIFICATION, Packages
+
+Sample = tuple[str, float, float]
+CHANNELS = ["4000.0", "3998.0"]
+
+# Predicts each assay with an error that is proportional to SCALE. The last channel of the header is a request to fail.
+SCRIPT = """
+import csv
+import io
+import json
+import os
+from random import Random
+
+TARGETS, SCALE, NAME = TARGET_NAMES, float(os.environ["SCALE"]), os.environ["SCALE"]
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    text = data if isinstance(data, str) else data.decode()
+    if "refuse " + NAME in text:
+        raise ValueError("this input is refused")
+    if content_type == "application/json":
+        content = json.loads(text)
+        samples = content.get("instances", [content])
+    elif "SiteID" in text:
+        samples = list(csv.DictReader(io.StringIO(text)))
+    else:
+        samples = [{"SiteID": row[1], "DepthFrom": row[2]} for row in csv.reader(io.StringIO(text))]
+    rows = []
+    for sample in samples:
+        name = f"{sample['SiteID']} {float(sample['DepthFrom'])}"
+        truth, error = Random(name), Random(name + " error " + NAME)
+        rows.append([truth.lognormvariate(3, 0.5) + SCALE * error.gauss(0, 1) for _ in TARGETS])
+    if accept == "application/json":
+        predictions = [{"assays": {t: {"value": v} for t, v in zip(TARGETS, row)}} for row in rows]
+        return json.dumps({"predictions": predictions}), accept
+    return "".join(",".join(map(repr, row)) + "\\n" for row in rows), "text/csv"
+""".replace("TARGET_NAMES", repr(TARGETS))
+
+
+def make_samples(holes: int, size: int) -> list[Sample]:
+    return [(f"H{hole}", 2.0 * place, 2.0 * place + 2) for hole in range(holes) for place in range(size)]
+
+
+def true_assays(sample: Sample) -> list[float]:
+    random = Random(f"{sample[0]} {sample[1]}")
+    return [random.lognormvariate(3, 0.5) for _ in TARGETS]
+
+
+def as_csv(*samples: Sample) -> str:
+    """Return raw spectra with a header, whose columns are not in the usual order."""
+    lines = ["index,DepthTo,4000.0,SiteID,DepthFrom,3998.0"]
+    lines += [f"{number},{end},0.1,{hole},{start},0.2" for number, (hole, start, end) in enumerate(samples)]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(sample: Sample) -> dict[str, Any]:
+    """Return one raw spectrum."""
+    names = dict(zip(("SiteID", "DepthFrom", "DepthTo"), sample, strict=True))
+    return {"wavenumbers": [4000.0, 3998.0], "absorbances": [0.1, 0.2], **names}
+
+
+def write_assays(path: Path, rows: Iterable[tuple[str, list[float]]], keys: str) -> Path:
+    """Write assays with all targets. rows: the text of the key columns, and the values."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*keys.split(","), *TARGETS])
+        writer.writerows([*key.split(","), *map(repr, values)] for key, values in rows)
+    return path
+
+
+def write_sample_assays(path: Path, samples: Iterable[Sample]) -> Path:
+    """Write the true assays of samples, joined by their holes and depths."""
+    rows = ((f"{hole},{start:g},{end:.3f}", true_assays((hole, start, end))) for hole, start, end in samples)
+    return write_assays(path, rows, "SiteID,DepthFrom,DepthTo")
+
+
+class ABTestEndpoint:
+    """Creates an endpoint with the variants A, with the larger weight, and B, whose errors are a tenth of A's.
+
+    B's model is that of version 1. third: the scale of the errors of a variant C, of version 2.
+    """
+
+    def __init__(self, endpoints: Endpoints, folder: str, third: str | None = None, **capture: Any):
+        self.endpoints, self.folder, self.began = endpoints, folder, datetime.now(UTC)
+        variants = [
+            variant(endpoints.model(SCRIPT, {"SCALE": "5.0"}), "A", weight=2),
+            variant(self._versioned_model(1, "0.5"), "B"),
+        ]
+        if third:
+            variants.append(variant(self._versioned_model(2, third), "C"))
+        config = endpoints.config(
+            *variants,
+            DataCaptureConfig={
+                "DestinationS3Uri": self.destination,
+                "InitialSamplingPercentage": 100,
+                "EnableCapture": True,
+                "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+                "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},  # JSON is captured as base64
+            }
+            | capture,
+        )
+        self.name = endpoints.create(config)
+
+    @property
+    def destination(self) -> str:
+        return f"s3://{BUCKET}/{self.folder}"
+
+    def _versioned_model(self, number: int, scale: str) -> str:
+        packages = Packages(self.endpoints.client)
+        container = packages.container("B")
+        container["Environment"] |= {
+            "SAGEMAKER_SUBMIT_DIRECTORY": self.endpoints.client.source(inference=SCRIPT),
+            "SCALE": scale,
+        }
+        version = packages.version(packages.group(), InferenceSpecification=SPECIFICATION | {"Containers": [container]})
+        packages.approve(version)
+        name = f"{self.folder}-{number}"
+        self.endpoints.sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer={"ModelPackageName": version}
+        )
+        return name
+
+    def send(
+        self, body: str | dict[str, Any], variant: str | None = None, accept: str = "text/csv", **members: str
+    ) -> str:
+        """Invoke the endpoint, by default the variant that its traffic chooses, and return the response."""
+        is_json = isinstance(body, dict)
+        members |= {"ContentType": "application/json" if is_json else "text/csv", "Accept": accept}
+        if variant:
+            members["TargetVariant"] = variant
+        response = self.endpoints.invoke(self.name, json.dumps(body) if isinstance(body, dict) else body, **members)
+        return response["Body"].read().decode()
+
+    def captured(self, count: int) -> Counter[str]:
+        """Wait until this many invocations are on S3, and return how many each variant has."""
+        deadline = time.monotonic() + 120
+        while True:
+            place = (self.destination, self.name, "AB", self.began)
+            found = Counter(each.variant for each in read_events(self.endpoints.client.s3, *place, Counter()))
+            if found.total() >= count:
+                assert found.total() == count
+                return found
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+
+
+def parse_csv(text: str) -> list[list[float]]:
+    return [[float(cell) for cell in row] for row in csv.reader(io.StringIO(text))]
