@@ -44,7 +44,8 @@ class Demo:
         print(f"\n== {title}\n$ recore {shlex.join(words)}{redirection}", flush=True)
         began = time.monotonic()
         with open(output, "w") if output else nullcontext() as file:
-            done = subprocess.run([*RECORE, *words], cwd=ROOT, env=os.environ | self.variables, stdout=file)  # noqa: S603
+            command, variables = [*RECORE, *words], os.environ | self.variables
+            done = subprocess.run(command, cwd=ROOT, env=variables, stdout=file)  # noqa: S603
         self.seconds[title] = time.monotonic() - began
         if done.returncode:
             sys.exit(f"demo: the step failed with status {done.returncode}: {title}")

@@ -44,7 +44,7 @@ def find_origin() -> str | None:
 
 
 def _recorded_origin() -> dict[str, Any]:
-    """direct_url.json of the installed package; empty if there is none."""
+    """direct_url.json of the installed package; empty if it has no such file."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

@@ -37,3 +37,4 @@ def name_program(command: click.Command) -> None:
 FILE = RegularFile()
 ISOLATION = click.Choice(["auto", "required", "off"])
 FOLDER = click.Path(file_okay=False, path_type=Path)
+ascii_option = click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore import interrupts
-from recore.cli.common import FILE, ISOLATION, show_line
+from recore.cli.common import FILE, ISOLATION, ascii_option, show_line
 from recore.distribution import PROGRAM, TEMPLATE
 from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
 from recore.text import plain
@@ -65,7 +65,7 @@ class RunOptions:
 @click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the transform jobs.")
 @click.option("--keep", is_flag=True, help="Leave the run's files on S3, except the private assays.")
 @click.option("--report/--no-report", default=True, help="Write report.html into the run's folder.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+@ascii_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     """Train, preprocess, predict and score a submission as jobs.

@@ -5,7 +5,6 @@ again, to the other variants, so that all errors can be compared on the same sam
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,10 +15,8 @@ from recore.production.assays import Assays, describe_key
 from recore.production.captured import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joining import JoinedSamples, make_inference_id
-from recore.production.project import ProductionError, ProductionProject
+from recore.production.project import ProductionError, ProductionProject, ShowStage
 from recore.text import plain
-
-ShowStage = Callable[[str, int, int], None]  # called with a stage, how much of it is done, and all of it
 
 
 @dataclass(frozen=True)

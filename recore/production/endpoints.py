@@ -10,12 +10,20 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from recore.listing import count
-from recore.production.project import NO_REASON, PAUSE, Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.project import (
+    NO_REASON,
+    PAUSE,
+    Outcome,
+    ProductionError,
+    ProductionProject,
+    Watch,
+    WorkFailedError,
+)
 from recore.production.versions import APPROVED, Version, ensure_model, find_version, model_name
 
 REPLACES = "recore:replaces"  # a tag
@@ -25,7 +33,6 @@ LONGEST_UPDATE = 8 * 3600  # seconds, SageMaker's limit
 MARGIN = 1800  # seconds of an update besides the waits between its steps
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 COMPARED = ("VariantName", "ModelName", "InstanceType", "InitialInstanceCount", "InitialVariantWeight")
-Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         delete_endpoint(project, watch)
         raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
     if not changed:
-        line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
-        return Outcome([line], _details(project, described), "invoke FILE", changed=False)
+        return _unchanged(project, described, variants)
     line = f"the endpoint {name} serves {', '.join(map(str, variants))}"
     costs = (describe_costs(project, variants),)
     return Outcome([line], _details(project, described), "invoke FILE", costs=costs)
@@ -143,15 +149,14 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
     An interrupted update to these variants is waited for. Raises ProductionError if there is no endpoint or it is being
     changed, WorkFailedError if the update was rolled back.
     """
-    name, endpoint = project.settings.endpoint_name, find_existing(project)
+    endpoint = find_existing(project)
     pending = _find_pending(endpoint)
     if pending and _serves(project, pending, variants):
         return _finish(project, pending, watch)
     require_in_service(project, endpoint)
     current = endpoint["EndpointConfigName"]
     if _serves(project, current, variants):
-        line = f"the endpoint {name} already serves {', '.join(map(str, variants))}; nothing changed"
-        return Outcome([line], _details(project, endpoint), "invoke FILE", changed=False)
+        return _unchanged(project, endpoint, variants)
     return _change(project, _ensure_config(project, variants, current), strategy, watch)
 
 
@@ -233,6 +238,11 @@ def _version_of(model: str) -> int:
     if not number.isdecimal():
         raise ProductionError(f"the endpoint serves the model {model}, which is not one of a version: it is not ours")
     return int(number)
+
+
+def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:
+    line = f"the endpoint {endpoint['EndpointName']} already serves {', '.join(map(str, variants))}; nothing changed"
+    return Outcome([line], _details(project, endpoint), "invoke FILE", changed=False)
 
 
 def _change(project: ProductionProject, config: str, strategy: Strategy, watch: Watch) -> Outcome:

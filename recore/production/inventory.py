@@ -1,16 +1,14 @@
 """What there is of a project, and its removal."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from recore.production.endpoints import Variant, delete_endpoint, describe_endpoint, require_endpoint
 from recore.production.pipeline import RUNNING as RUNNING_EXECUTIONS
 from recore.production.pipeline import read_steps
-from recore.production.project import Outcome, ProductionError, ProductionProject
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
 from recore.production.tuning import RUNNING, delete_tuning_job, list_tuning_jobs
 from recore.production.versions import APPROVED, Version, find_version, list_versions, model_name
-
-Watch = Callable[[str], None]
 
 
 def list_all(project: ProductionProject) -> Outcome:

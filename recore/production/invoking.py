@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from recore.data_header import read_header
+from recore.production.captured import is_header
 from recore.production.endpoints import require_endpoint
 from recore.production.predicting import read_columns, require_columns
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
@@ -66,7 +67,7 @@ def count_rows(file: Path) -> int:
 def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
     """Send one sample. Raises WorkFailedError with the model's reason if it refuses it."""
     members = {"TargetVariant": variant} if variant else {}
-    if index.isascii() and index.isprintable() and 0 < len(index) <= LONGEST_INFERENCE_ID:
+    if is_header(index) and 0 < len(index) <= LONGEST_INFERENCE_ID:
         members["InferenceId"] = index
     try:
         answer = project.services.runtime.invoke_endpoint(

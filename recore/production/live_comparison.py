@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from recore.distribution import TEMPLATE
 from recore.listing import count
-from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.outputs import check_target, replace_file
+from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
 from recore.schema import TARGETS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from recore.production.collecting import CollectedPredictions, ShowStage
+    from recore.production.collecting import CollectedPredictions
     from recore.production.comparison import Comparison
 
 
@@ -34,7 +35,7 @@ class ComparisonSettings:
 
 
 def compare_endpoint(
-    project: ProductionProject, file: Path, settings: ComparisonSettings, show_stage: "ShowStage"
+    project: ProductionProject, file: Path, settings: ComparisonSettings, show_stage: ShowStage
 ) -> Outcome:
     """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
 
@@ -49,7 +50,8 @@ def compare_endpoint(
     from recore.production.comparison import compare_variants
     from recore.production.verdicts import describe_comparison, find_winner
 
-    _check_target(file, settings.out)
+    if settings.out:
+        check_target(settings.out, file, "the table would replace the assays")
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, settings.send_requests, show_stage)
     joined, rows = collected.joined, collected.joined.rows
@@ -68,9 +70,8 @@ def compare_endpoint(
         raise _explain_none_common(file, collected, settings.send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
     if settings.out:
-        part = settings.out.with_name(f"{settings.out.name}.part")
-        table.to_csv(part, index=False)
-        part.replace(settings.out)
+        with replace_file(settings.out) as part:
+            table.to_csv(part, index=False)
     winner = find_winner(comparisons)
     details = {
         "joined_by": assays.joined_by,
@@ -102,14 +103,6 @@ def read_weights() -> Any:
     host = runpy.run_path(str(TEMPLATE / "score.py"))
     weights = dict(zip(host["TARGETS"], host["WEIGHTS"], strict=True))
     return np.array([weights[name] for name in TARGETS])
-
-
-def _check_target(file: Path, out: Path | None) -> None:
-    """Raise ProductionError if the table of all targets cannot be written."""
-    if out and not out.absolute().parent.is_dir():
-        raise ProductionError(f"{out}: there is no folder {out.parent}: create it, or choose another --out")
-    if out and out.exists() and file.exists() and out.samefile(file):
-        raise ProductionError(f"{out}: the table would replace the assays: choose another --out")
 
 
 def _explain_none_common(file: Path, collected: "CollectedPredictions", send_requests: bool) -> Exception:

@@ -20,7 +20,7 @@ LOOKED_AT = 20  # executions, for one that has done the same
 RUNNING = ("Executing", "Stopping")
 # the states of a step of a run, by those of a step of an execution
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
-Watch = Callable[[Step], None]
+WatchStep = Callable[[Step], None]  # called with a step that changes
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def train(
     files: SubmissionFiles,
     public: Path | None,
     steps: dict[str, Step],
-    watch: Watch,
+    watch: WatchStep,
     *,
     hyperparameters: Mapping[str, Any] | None = None,
     announce: Callable[[], None] = lambda: None,
@@ -130,7 +130,7 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
     return str(answer["PipelineExecutionArn"])
 
 
-def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: Watch) -> Execution:
+def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Execution:
     """Wait until an execution has ended. Raises WorkFailedError if it did not succeed.
 
     KeyboardInterrupt stops the execution, waits for the end of its jobs, and is raised.
@@ -173,7 +173,7 @@ def _describe_low_score(project: ProductionProject, described: dict[str, dict[st
     return "" if score is None else f": it is {score:.4f}"
 
 
-def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: Watch) -> None:
+def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: WatchStep) -> None:
     """Bring the steps up to date with SageMaker's descriptions."""
     for name, step in steps.items():
         if name not in described:

@@ -3,9 +3,8 @@
 import csv
 import io
 import json
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -15,11 +14,13 @@ import pyarrow.csv
 
 from recore.data_header import read_header
 from recore.evaluation import read_member
+from recore.production.outputs import check_target, replace_file
 from recore.production.project import (
     NO_REASON,
     Outcome,
     ProductionError,
     ProductionProject,
+    Watch,
     WorkFailedError,
     wait_for_end,
 )
@@ -33,7 +34,7 @@ PAYLOAD_MB = 6  # of one request of lines
 
 
 def predict_file(
-    project: ProductionProject, file: Path, out: Path, number: int | None, spectra: bool, watch: Callable[[str], None]
+    project: ProductionProject, file: Path, out: Path, number: int | None, spectra: bool, watch: Watch
 ) -> Outcome:
     """Predict the samples of a data file with a version, by default the latest approved one.
 
@@ -42,7 +43,7 @@ def predict_file(
 
     Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
     """
-    _check_target(file, out)
+    check_target(out, file, "the predictions would replace the input")
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     used = [name for name in columns if name not in TARGETS]
@@ -101,14 +102,6 @@ def require_columns(file: Path, columns: Sequence[str]) -> None:
         raise ProductionError(f"{file}: no column {missing[0]!r}{more}, which the version was trained on")
 
 
-def _check_target(file: Path, out: Path) -> None:
-    """Raise ProductionError if the predictions cannot be written, before anything starts that costs."""
-    if not out.absolute().parent.is_dir():
-        raise ProductionError(f"{out}: there is no folder {out.parent}: create it, or choose another --out")
-    if out.exists() and file.exists() and out.samefile(file):
-        raise ProductionError(f"{out}: the predictions would replace the input: choose another --out")
-
-
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
     """Write the rows of a data file as lines with these columns, the index first, without a header.
 
@@ -155,7 +148,7 @@ def _request(project: ProductionProject, model: str, job: str, source: str, outp
     }
 
 
-def _wait(project: ProductionProject, job: str, watch: Callable[[str], None]) -> None:
+def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
     """Wait for a job. Raises WorkFailedError if it fails. KeyboardInterrupt stops it."""
 
     def look() -> dict[str, Any]:
@@ -178,17 +171,12 @@ def _write_joined(joined: str, columns: Sequence[str], target: Path, spectra: bo
     names = ["index", *columns[1:], *TARGETS]
     kept = [place for place, name in enumerate(names) if spectra or not place or name in IDS or name in TARGETS]
     rows = 0
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with open(part, "w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow([names[place] for place in kept])
-            for row in _read_rows(joined, len(names)):
-                table.writerow([row[place] for place in kept])
-                rows += 1
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with replace_file(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow([names[place] for place in kept])
+        for row in _read_rows(joined, len(names)):
+            table.writerow([row[place] for place in kept])
+            rows += 1
     return rows
 
 

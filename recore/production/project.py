@@ -24,6 +24,9 @@ REGION = "us-east-1"  # of IMAGE
 PAUSE = 0.5  # seconds between two looks at work that is running
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in the messages of AWS about what does not exist
 
+Watch = Callable[[str], None]  # called with a status
+ShowStage = Callable[[str, int, int], None]  # called with a stage, how much of it is done, and all of it
+
 
 class ProductionError(ValueError):
     """What was asked for cannot be done. The message says why, and what to do."""
@@ -157,7 +160,7 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
 def wait_for_end(
     look: Callable[[], dict[str, Any]], member: str, running: Container[str], stop: Callable[[], object]
 ) -> dict[str, Any]:
-    """Call `look` until the status in this member of its description is none of the running ones. Returns the last.
+    """Call `look` until this member of its description is not a running status. Returns the last description.
 
     KeyboardInterrupt stops the work, waits for its end, and is raised.
     """

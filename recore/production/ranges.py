@@ -89,7 +89,7 @@ def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, 
     """Return the plan in a submission's pyproject.toml, with what options replace.
 
     options: texts such as alpha_max=1e3..1e6:log, cv=3..8 and kind=a,b; each replaces the table's range of its name.
-    Raises ProductionError if a range is invalid or there is none, OSError if the file cannot be read.
+    Raises ProductionError if a range is invalid, or no hyperparameter has one, OSError if the file cannot be read.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)
     file = files.path / FILE

@@ -19,9 +19,8 @@ from recore.production.hyperparameters import (
     read_hyperparameters,
     restore_values,
 )
-from recore.production.pipeline import Watch as WatchStep
-from recore.production.pipeline import train
-from recore.production.project import Outcome, ProductionError, ProductionProject, WorkFailedError
+from recore.production.pipeline import WatchStep, train
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
 from recore.production.versions import APPROVED, Version, find_version, list_versions
 
 OF_THE_TOOLKIT = ("sagemaker_", "_tuning_")  # the beginnings of a job's hyperparameters that are not those of fit()
@@ -91,7 +90,7 @@ def put_to_use(
     trained: Outcome,
     tolerance: float,
     strategy: Strategy | None,
-    watch: Callable[[str], None],
+    watch: Watch,
 ) -> Outcome:
     """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
 

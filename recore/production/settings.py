@@ -22,10 +22,10 @@ class Settings:
     """The settings of config.json, whose keys are these names in capitals.
 
     default_bucket, role_arn: "" stands for those of a simulator; AWS needs both. prefix: of the keys of all objects;
-    model_package_group_name follows it. input_data: the folder on S3 with
-    public.csv.gz; "" stands for the data file that a command uploads. training_image, model_image: of the model's
-    container, for another framework than scikit-learn; "" stands for `image`, which all others have. minimum_score: a
-    model whose held-out score is lower is not registered.
+    model_package_group_name follows it. input_data: the folder on S3 with public.csv.gz; "" stands for the data file
+    that a command uploads. training_image, model_image: of the model's container, for another framework than
+    scikit-learn; "" stands for `image`, which all others have. minimum_score: a model whose held-out score is lower is
+    not registered.
     """
 
     default_bucket: str = ""

@@ -16,9 +16,8 @@ from recore.evaluation import Step, SubmissionFiles
 from recore.listing import count
 from recore.production.definition import JOB_SECONDS, SCORE_METRIC, training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
-from recore.production.pipeline import Watch as WatchStep
-from recore.production.pipeline import describe_pipeline_costs, find_data, train
-from recore.production.project import PAUSE, Outcome, ProductionProject, WorkFailedError, wait_for_end
+from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
+from recore.production.project import PAUSE, Outcome, ProductionProject, ShowStage, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
@@ -26,7 +25,6 @@ GROUP = "recore:model-package-group"  # a tag: names hold only the beginning of 
 LONGEST_NAME, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
 RUNNING = ("InProgress", "Stopping")
 ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,15 +47,15 @@ def find_best(
     files: SubmissionFiles,
     public: Path | None,
     plan: TuningPlan,
-    watch: Watch,
+    show_stage: ShowStage,
     announce: Callable[[], None] = lambda: None,
     again: bool = False,
 ) -> Best:
     """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
 
-    public: the data file; None stands for the setting INPUT_DATA. watch: called with the best score so far, and how
-    many of how many training jobs have ended. announce: called before a tuning job starts. again: even if a tuning job
-    has done the same.
+    public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best score so far, and
+    how many of how many training jobs have ended. announce: called before a tuning job starts. again: even if a tuning
+    job has done the same.
 
     Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, waits for the end of its
     training jobs, and is raised.
@@ -73,7 +71,7 @@ def find_best(
     if not running and not finished:
         announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
-    job = _follow(project, name, plan.jobs, watch)
+    job = _follow(project, name, plan.jobs, show_stage)
     best = job.get("BestTrainingJob", {})
     if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
         raise WorkFailedError(_describe_failure(project, job))
@@ -151,7 +149,7 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
     }
 
 
-def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
+def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowStage) -> dict[str, Any]:
     """Return the description of a tuning job when it has ended. KeyboardInterrupt stops it."""
 
     def look() -> dict[str, Any]:
@@ -161,7 +159,7 @@ def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> d
         score = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no score so far" if score is None else f"best score so far {score:.4f}"
-        watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
+        show_stage(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
         return job
 
     def stop() -> None:

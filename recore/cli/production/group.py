@@ -15,6 +15,10 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production import Outcome, ProductionProject
 
+submission_argument = click.argument("submission", type=click.Path(path_type=Path), default=Path())
+public_option = click.option(
+    "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]"
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

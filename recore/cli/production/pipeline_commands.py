@@ -4,8 +4,17 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE
-from recore.cli.production.group import as_json, choose_public, open_here, production, show_costs, show_outcome
+from recore.cli.common import FILE, ascii_option
+from recore.cli.production.group import (
+    as_json,
+    choose_public,
+    open_here,
+    production,
+    public_option,
+    show_costs,
+    show_outcome,
+    submission_argument,
+)
 from recore.cli.progress import show_steps, show_work
 
 set_option = click.option(
@@ -14,11 +23,11 @@ set_option = click.option(
 
 
 @production.command()
-@click.argument("submission", type=click.Path(path_type=Path), default=Path())
-@click.option("--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]")
+@submission_argument
+@public_option
 @set_option
 @click.option("--again", is_flag=True, help="Run it even if the latest execution had the same data and settings.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+@ascii_option
 @as_json
 def train(
     submission: Path,

@@ -5,22 +5,30 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FILE
+from recore.cli.common import FILE, ascii_option
 from recore.cli.production.endpoint_commands import make_strategy, strategy_options
-from recore.cli.production.group import as_json, choose_public, open_here, production, show_costs, show_outcome
+from recore.cli.production.group import (
+    as_json,
+    choose_public,
+    open_here,
+    production,
+    show_costs,
+    show_outcome,
+    submission_argument,
+)
 from recore.cli.production.pipeline_commands import set_option
 from recore.cli.progress import show_steps, show_work
 
 
 @production.command()
-@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@submission_argument
 @click.option("--public", type=FILE, required=True, help="The new data, with assays.")
 @set_option
 @click.option("--approve", "approving", is_flag=True, help="Approve the new version if its score is not lower.")
 @click.option("--tolerance", type=click.FloatRange(0), default=0.0, help="By how much the score may be lower.")
 @click.option("--update", "updating", is_flag=True, help="Let the endpoint serve it; needs --approve.")
 @strategy_options
-@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+@ascii_option
 @as_json
 def retrain(
     submission: Path,

@@ -4,19 +4,28 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE
-from recore.cli.production.group import as_json, choose_public, open_here, production, show_costs, show_outcome
+from recore.cli.common import ascii_option
+from recore.cli.production.group import (
+    as_json,
+    choose_public,
+    open_here,
+    production,
+    public_option,
+    show_costs,
+    show_outcome,
+    submission_argument,
+)
 from recore.cli.progress import show_steps, show_work
 
 
 @production.command()
-@click.argument("submission", type=click.Path(path_type=Path), default=Path())
-@click.option("--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]")
+@submission_argument
+@public_option
 @click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="The values of a hyperparameter to try.")
 @click.option("--jobs", type=click.IntRange(1, 750), help="Training jobs.  [default: 10]")
 @click.option("--parallel", type=click.IntRange(1, 100), help="Training jobs at a time.  [default: 2]")
 @click.option("--again", is_flag=True, help="Tune even if a tuning job has done the same.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
+@ascii_option
 @as_json
 def tune(
     submission: Path,

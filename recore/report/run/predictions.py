@@ -144,7 +144,7 @@ def _error_table(run: Record, data: PublicRows) -> pd.DataFrame:
 
 
 def _share_of_largest(measured: Floats, predicted: Floats) -> float:
-    """The share of the FEW_ROWS largest errors in the squared error; NaN if there is none."""
+    """The share of the FEW_ROWS largest errors in the squared error; NaN without errors."""
     actual, estimate = paired_values(measured, predicted)
     squares = (estimate - actual) ** 2
     return float(np.sort(squares)[-FEW_ROWS:].sum() / squares.sum()) if squares.any() else np.nan

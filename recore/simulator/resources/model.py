@@ -106,7 +106,7 @@ def _find_approved_package(store: Store, name: str) -> Record:
 def _find_specification(package: Record, name: str | None) -> Record:
     """Return a package's inference specification, or the additional one with this name.
 
-    Raises ServiceError if there is none.
+    Raises ServiceError if it does not exist.
     """
     additional_specifications = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
     specification: Record | None = (

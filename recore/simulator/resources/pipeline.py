@@ -106,7 +106,7 @@ class Pipelines(Resource):
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def _validated_definition(self, request: Record) -> str | None:
-        """Return the definition in a request, or None if there is none. Raises ServiceError if it is invalid."""
+        """Return the definition in a request, or None. Raises ServiceError if it is invalid."""
         if DEFINITION in request and LOCATION in request:
             raise ValidationException(f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both")
         text = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)

@@ -216,7 +216,7 @@ def _is_integer(text: str) -> bool:
 
 
 def _find_property(shape: Shape, name: str) -> Property:
-    """Return the property with this name. shape: the resource's shape. Raises ServiceError if there is none."""
+    """Return the property with this name. shape: the resource's shape. Raises ServiceError if it does not exist."""
     if name.startswith("Metrics.") and "FinalMetricDataList" in shape.members:
         return _metric_property(shape, name)
     try:
