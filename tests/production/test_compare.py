@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,15 @@ from support.command import recore, recore_process
 from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 
+from recore.production.endpoints import require_in_service
 from recore.production.joining import make_inference_id
-from recore.production.project import LONGEST_INFERENCE_ID
+from recore.production.project import LONGEST_INFERENCE_ID, ProductionError, ProductionProject
+from recore.production.settings import Settings
 from recore.schema import TARGETS
 from recore.simulator.server import BUCKET
 
 SAMPLES = make_samples(holes=12, size=3)
+MakeEndpoint = Callable[..., ABTestEndpoint]
 ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 
 
@@ -46,6 +50,19 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
     endpoint.send({"instances": list(map(as_json, SAMPLES[30:]))}, "B")
     endpoint.captured(28)
     return endpoint
+
+
+@pytest.fixture
+def make_endpoint(endpoints: Endpoints) -> Iterator[MakeEndpoint]:
+    """Return a function that creates an endpoint of this test alone, whose instances are freed after it."""
+    made: list[ABTestEndpoint] = []
+
+    def make(folder: str, **settings: Any) -> ABTestEndpoint:
+        made.append(ABTestEndpoint(endpoints, folder, **settings))
+        return made[-1]
+
+    yield make
+    endpoints.delete(*(endpoint.name for endpoint in made))
 
 
 @pytest.fixture
@@ -134,8 +151,8 @@ def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, 
     assert f"InferenceId {ID_PREFIX}" in line
 
 
-def test_a_variant_that_fails_is_named(endpoints: Endpoints, variables: dict[str, str], tmp_path: Path) -> None:
-    endpoint = ABTestEndpoint(endpoints, "failing")
+def test_a_variant_that_fails_is_named(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
+    endpoint = make_endpoint("failing")
     for sample in SAMPLES[:2]:
         text = as_csv(sample).replace("0.1", "refuse 0.5")  # SCALE of B
         endpoint.send(text, "A")
@@ -148,9 +165,9 @@ def test_a_variant_that_fails_is_named(endpoints: Endpoints, variables: dict[str
 
 @pytest.mark.slow
 def test_a_variant_that_fails_some_requests_is_not_suggested(
-    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    endpoint = ABTestEndpoint(endpoints, "partly-failing")
+    endpoint = make_endpoint("partly-failing")
     for number, sample in enumerate(SAMPLES):
         text = as_csv(sample)
         endpoint.send(text.replace("0.1", "refuse 0.5") if number < 3 else text, "A")
@@ -165,10 +182,10 @@ def test_a_variant_that_fails_some_requests_is_not_suggested(
 
 
 def test_an_inference_id_of_different_samples_is_left_out(
-    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     """As after two files whose rows have the same indices."""
-    endpoint = ABTestEndpoint(endpoints, "ambiguous")
+    endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
         for number, sample in enumerate(samples):
             endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
@@ -189,9 +206,9 @@ def test_an_inference_id_of_different_samples_is_left_out(
 
 @pytest.mark.slow
 def test_samples_of_unknown_holes_count_as_one_hole(
-    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    endpoint = ABTestEndpoint(endpoints, "unknown-holes")
+    endpoint = make_endpoint("unknown-holes")
     for number, sample in enumerate(SAMPLES):
         body = as_csv(sample) if number > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
         endpoint.send(body, "A", InferenceId=str(number))
@@ -203,13 +220,13 @@ def test_samples_of_unknown_holes_count_as_one_hole(
 
 
 def test_strange_captured_events_are_sent_again(
-    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     """Inference ids and content types that no header can have, as a foreign program may write them to S3."""
-    endpoint = ABTestEndpoint(endpoints, "strange")
+    endpoint = make_endpoint("strange")
     endpoint.send(as_csv(SAMPLES[0]), "A")
     endpoint.captured(1)
-    s3 = endpoints.client.s3
+    s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
     line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
     for number, text in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
@@ -226,11 +243,11 @@ def test_strange_captured_events_are_sent_again(
 
 @pytest.mark.slow
 def test_captures_of_an_earlier_state_do_not_count(
-    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path
+    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     """After a return to an earlier configuration, that is older than captures of the other one."""
-    endpoint = ABTestEndpoint(endpoints, "returned")
-    sagemaker = endpoints.sagemaker
+    endpoint = make_endpoint("returned")
+    endpoints, sagemaker = endpoint.endpoints, endpoint.endpoints.sagemaker
     first = sagemaker.describe_endpoint(EndpointName=endpoint.name)["EndpointConfigName"]
     described = sagemaker.describe_endpoint_config(EndpointConfigName=first)
     exchanged = [
@@ -243,9 +260,9 @@ def test_captures_of_an_earlier_state_do_not_count(
     for config in (second, first):
         for sample in SAMPLES[:2]:
             endpoint.send(as_csv(sample), "A")
+        time.sleep(1.1)  # captured times are whole seconds
         sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
         endpoints.settle(endpoint.name)
-    time.sleep(1.1)  # captured times are whole seconds
     endpoint.send(as_csv(SAMPLES[5]), "A")
     endpoint.captured(5)
     found = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
@@ -253,8 +270,8 @@ def test_captures_of_an_earlier_state_do_not_count(
 
 
 @pytest.mark.slow
-def test_three_variants(endpoints: Endpoints, variables: dict[str, str], tmp_path: Path) -> None:
-    endpoint = ABTestEndpoint(endpoints, "three", third="0.05")
+def test_three_variants(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
+    endpoint = make_endpoint("three", third="0.05")
     for sample in SAMPLES:
         endpoint.send(as_csv(sample), "A")
     endpoint.captured(len(SAMPLES))
@@ -278,7 +295,6 @@ def test_an_endpoint_that_cannot_be_compared(
     assert f"{single} has 1 variant: a comparison needs at least two" in refusal(variables, single, assays)
     assert f"{uncaptured} has no data capture" in refusal(variables, uncaptured, assays)
     failed = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
-    assert f"{failed} is being changed (Creating): wait for its end" in refusal(variables, failed, assays)
     endpoints.settle(failed)
     assert f"{failed} has failed (Failed)" in refusal(variables, failed, assays)
     line = refusal(variables, endpoint.name, assays, "--out", "assays.csv")
@@ -287,8 +303,15 @@ def test_an_endpoint_that_cannot_be_compared(
     assert "missing/table.csv: there is no folder missing" in line
 
 
-def test_an_endpoint_without_requests(endpoints: Endpoints, variables: dict[str, str], tmp_path: Path) -> None:
-    endpoint = ABTestEndpoint(endpoints, "idle")
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
+def test_an_endpoint_that_is_being_changed_is_refused(status: str, client: Client) -> None:
+    project = ProductionProject(client.simulator, Settings(), "bucket", "role")
+    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for its end"):
+        require_in_service(project, {"EndpointStatus": status})
+
+
+def test_an_endpoint_without_requests(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
+    endpoint = make_endpoint("idle")
     line = refusal(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
     assert f"{endpoint.name} captured no predictions with SiteID and depths since 20" in line
 
