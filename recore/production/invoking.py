@@ -5,6 +5,7 @@ import gzip
 import io
 import itertools
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -96,13 +97,16 @@ def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _read_rows(file: Path) -> Iterator[list[str]]:
-    """Yield the header and the rows. Raises ValueError for a row of another length than the header."""
+    """Yield the header and the rows. Raises ValueError for a row of another length, and for what cannot be read."""
     header = read_header(file)
     yield header
-    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
-        table = csv.reader(lines)
-        next(table)
-        for row in table:
-            if len(row) != len(header):
-                raise ValueError(f"{file}: line {table.line_num} has {len(row)} cells instead of {len(header)}")
-            yield row
+    try:
+        with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+            table = csv.reader(lines)
+            next(table)
+            for row in table:
+                if len(row) != len(header):
+                    raise ValueError(f"line {table.line_num} has {len(row)} cells instead of {len(header)}")
+                yield row
+    except (ValueError, EOFError, OSError, zlib.error, csv.Error) as error:
+        raise ValueError(f"{file}: {error}") from None

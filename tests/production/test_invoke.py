@@ -1,0 +1,26 @@
+"""`invoke` with files that cannot be read; test_endpoint.py has the others."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from support.command import recore
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gzip.compress(b"index,a\n0,1\n" * 99)[:-20], "ended before"),
+        (gzip.compress(b"index,a\n\xff,1\n"), "can't decode byte 0xff"),
+        (gzip.compress(b"index,a\n0,1\n0\n"), "line 3 has 1 cells instead of 2"),
+    ],
+    ids=["truncated", "not text", "short row"],
+)
+def test_a_file_that_cannot_be_sent_is_refused_in_one_line(content: bytes, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "spectra.csv.gz"
+    file.write_bytes(content)
+    result = recore("production", "invoke", file, cwd=tmp_path, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"recore: {file}: ")
+    assert reason in line
