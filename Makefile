@@ -59,12 +59,12 @@ production-demo: $(READY) ## a model in production on a simulator of its own, fr
 
 test test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
+# three at a time on two processors, here and below: they often wait
 test: lint ## the gate: style, types, import rules, and all tests that give the same answer on any machine
-	$(PYTHON) tests/support/gate.py -n 2 --dist worksteal
+	$(PYTHON) tests/support/gate.py -n 3 --dist worksteal
 
 test-all: test test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
 
-# three at a time on two processors: they mostly wait
 test-slow: ## tests that take long
 	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"
 

@@ -9,6 +9,13 @@ from recore.production.hyperparameters import choose_values, read_hyperparameter
 from recore.production.inventory import delete_all, delete_version, describe, list_all
 from recore.production.invoking import SampleAnswer, count_rows, invoke_file
 from recore.production.live_comparison import ComparisonSettings, compare_endpoint
+from recore.production.monitoring import (
+    Monitoring,
+    MonitorSettings,
+    describe_monitoring,
+    monitor_endpoint,
+    send_alarm,
+)
 from recore.production.pipeline import describe_pipeline_costs, make_steps, train
 from recore.production.predicting import describe_batch_costs, predict_file
 from recore.production.project import (

@@ -105,11 +105,13 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
     inputs = {
         "data": _get("Parameters.InputData"),
         "preprocess": sources.preprocess,
+        "domain": sources.domain,
         "code": f"{sources.features}/features.py",
     }
     arguments = {
         "--input": f"{PROCESSING}/input/data/public.csv.gz",
         "--preprocess": f"{PROCESSING}/input/preprocess/preprocess.py",
+        "--domain": f"{PROCESSING}/input/domain/domain.py",
         "--output": f"{PROCESSING}/output/model",
     }
     return _processing_step(project, "Features", "features.py", inputs, arguments, "model")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recore.listing import count
+from recore.production.alarming import delete_alarms
 from recore.production.project import (
     NO_REASON,
     PAUSE,
@@ -150,7 +151,7 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
     changed, WorkFailedError if the update was rolled back.
     """
     endpoint = find_existing(project)
-    pending = _find_pending(endpoint)
+    pending = find_pending(endpoint)
     if pending and _serves(project, pending, variants):
         return _finish(project, pending, watch)
     require_in_service(project, endpoint)
@@ -167,7 +168,7 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
     """
     endpoint = find_existing(project)
     earlier = _replaced(project, endpoint["EndpointConfigName"])
-    if earlier and _find_pending(endpoint) == earlier:
+    if earlier and find_pending(endpoint) == earlier:
         return _finish(project, earlier, watch)
     require_in_service(project, endpoint)
     if not earlier:
@@ -190,7 +191,7 @@ def suggest_next(project: ProductionProject, version: Version) -> str:
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
-    """Delete the endpoint and its configurations. Returns the names of what it deleted."""
+    """Delete the endpoint, its alarms and its configurations. Returns the names of what it deleted."""
     name, deleted = project.settings.endpoint_name, []
     if _find(project):
         if _wait(project, watch)["EndpointStatus"] != "Deleting":
@@ -199,6 +200,7 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
             watch(endpoint["EndpointStatus"])
             time.sleep(PAUSE)
         deleted.append(f"the endpoint {name}")
+    deleted += [f"the alarm {alarm}" for alarm in delete_alarms(project)]
     for config in _configs(project):
         project.sagemaker.delete_endpoint_config(EndpointConfigName=config)
         deleted.append(f"its configuration {config}")
@@ -328,7 +330,7 @@ def _find(project: ProductionProject) -> dict[str, Any] | None:
     return project.find("DescribeEndpoint", EndpointName=project.settings.endpoint_name)
 
 
-def _find_pending(endpoint: dict[str, Any]) -> str | None:
+def find_pending(endpoint: dict[str, Any]) -> str | None:
     """The name of the configuration that an endpoint is being updated to, if it is."""
     return (endpoint.get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
 
@@ -365,7 +367,7 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
 def _details(project: ProductionProject, endpoint: dict[str, Any]) -> dict[str, Any]:
     shares = {item["VariantName"]: item.get("CurrentWeight", 0.0) for item in endpoint.get("ProductionVariants", [])}
     total = sum(shares.values())
-    pending = _find_pending(endpoint)
+    pending = find_pending(endpoint)
     return {
         "endpoint": endpoint["EndpointName"],
         "status": endpoint["EndpointStatus"],

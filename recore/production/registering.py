@@ -9,11 +9,11 @@ from typing import Any
 
 from recore.data_header import read_header
 from recore.evaluation import HELD_OUT, Record, extend_archive, read_member, read_record
-from recore.production.containers import expected_error, features
+from recore.production.containers import domain, expected_error, features
 from recore.production.definition import package_arguments
 from recore.production.endpoints import suggest_next
 from recore.production.project import Outcome, ProductionError, ProductionProject
-from recore.production.sources import FEATURES, REQUIREMENTS, model_programs, read_programs
+from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
 from recore.production.versions import ensure_group, list_versions, read_version
 from recore.schema import TARGETS
 
@@ -42,7 +42,8 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
         extend_archive(model, wrapped, added, moved={"code": "code/submission"})
         model_uri = f"{project.upload_file('versions/model', wrapped, ARCHIVE)}/{ARCHIVE}"
         packed = Path(name, "features.tar.gz")
-        features.write_archive(read_header(data), preprocess, read_programs(FEATURES)["features.py"], packed)
+        code = read_programs((*FEATURES, *DOMAIN)) | {"preprocess.py": preprocess}
+        features.write_archive(read_header(data), _fit_reference(data), code, packed)
         features_uri = f"{project.upload_file('versions/features', packed, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
@@ -91,6 +92,14 @@ def _calibrate(model: Path, data: Path, folder: Path) -> dict[str, bytes]:
     held_out.write_bytes(content)
     calibration = expected_error.calibrate_files(held_out, data, TARGETS)
     return {"expected_error.json": json.dumps(calibration).encode()}
+
+
+def _fit_reference(data: Path) -> domain.Reference | None:
+    """What the spectra of the data file look like; None if they are too few, or all equal."""
+    try:
+        return domain.fit_file(data)
+    except domain.DomainError:
+        return None
 
 
 def _describe_scores(record: Record) -> bytes:

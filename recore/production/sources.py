@@ -1,7 +1,7 @@
 """What the jobs of the pipeline and the two containers of a version are made of.
 
-The job *features*, and code/ of its archive: features.py, and the submission's preprocess.py.
-The training job, and code/ of its archive: model.py, expected_error.py, the submission's requirements.txt,
+The job *features*, and code/ of its archive: features.py, domain.py, and the submission's preprocess.py.
+The training job, and code/ of its archive: model.py, expected_error.py, domain.py, the submission's requirements.txt,
 and all files of the submission below submission/.
 The job *evaluate*: evaluate.py, and the host's score.py.
 """
@@ -16,7 +16,8 @@ from recore.production.project import ProductionProject
 
 PROGRAMS = Path(__file__).with_name("containers")
 FEATURES = ("features.py",)
-MODEL = ("model.py", "expected_error.py")
+DOMAIN = ("domain.py",)
+MODEL = ("model.py", "expected_error.py", *DOMAIN)
 EVALUATE = ("evaluate.py",)
 ARCHIVE = "sourcedir.tar.gz"  # the SDK's name for the code of a job without network
 REQUIREMENTS = "requirements.txt"
@@ -27,6 +28,7 @@ class Sources:
     """The folders on S3 that the pipeline's jobs get their code from. submission: a digest of the submission."""
 
     features: str
+    domain: str
     preprocess: str
     training: str
     evaluate: str
@@ -50,6 +52,7 @@ def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Source
     archive = pack_files(model_programs(files.files.get(REQUIREMENTS)) | submission)
     return Sources(
         features=project.upload("code/features", read_programs(FEATURES)),
+        domain=project.upload("code/domain", read_programs(DOMAIN)),
         preprocess=project.upload("code/preprocess", {"preprocess.py": files.script}),
         training=project.upload("code/training", {ARCHIVE: archive}),
         evaluate=project.upload("code/evaluate", read_programs(EVALUATE)),

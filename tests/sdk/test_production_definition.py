@@ -177,7 +177,7 @@ def test_the_definition_equals_that_of_the_sdk(session: Any, parameters: Paramet
     from sagemaker.mlops.workflow.model_step import ModelStep
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
-    inputs = {"data": parameters.data, "preprocess": SOURCES["preprocess"]}
+    inputs = {"data": parameters.data, "preprocess": SOURCES["preprocess"], "domain": SOURCES["domain"]}
     features_step = process(session, parameters, "Features", inputs, FEATURES_ARGUMENTS, "model")
     train_step = train(session, parameters)
     model = train_step.properties.ModelArtifacts.S3ModelArtifacts

@@ -138,7 +138,7 @@ def chain(session: PipelineSession, features: Any, model: Any) -> PipelineModel:
 
 
 def test_the_definition_equals_that_of_the_sdk(session: PipelineSession) -> None:
-    inputs = {"data": data, "preprocess": SOURCES["preprocess"]}
+    inputs = {"data": data, "preprocess": SOURCES["preprocess"], "domain": SOURCES["domain"]}
     features_step = process(session, "Features", inputs, FEATURES_ARGUMENTS, "model")
     train_step = train(session)
     model = train_step.properties.ModelArtifacts.S3ModelArtifacts

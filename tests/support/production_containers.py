@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from recore.evaluation.submission import read_submission
+from recore.production import sources
 from recore.schema import TARGETS
 from recore.simulator.server import BUCKET, ROLE_ARN
 from support.archives import archive_of
@@ -43,7 +44,7 @@ def load_program(name: str) -> ModuleType:
 
 def training_source(submission: Path, **files: str) -> bytes:
     """Return the source of a training job: the containers' programs, a submission, and more files."""
-    programs = {name: (CONTAINERS / name).read_bytes() for name in ("model.py", "expected_error.py")}
+    programs = {name: (CONTAINERS / name).read_bytes() for name in sources.MODEL}
     parts = {f"submission/{name}": content for name, content in read_submission(submission).files.items()}
     return archive_of(**programs, **parts, **files)
 

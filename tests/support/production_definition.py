@@ -38,7 +38,8 @@ SETTINGS = {
     "batch_transform_instance_type": "ml.m5.2xlarge",
 }
 BASE = f"s3://{BUCKET}/cores/cores-group"
-SOURCES = {name: f"{BASE}/code/{name}/0a1b" for name in ("features", "preprocess", "training", "evaluate", "score")}
+FOLDERS = ("features", "domain", "preprocess", "training", "evaluate", "score")
+SOURCES = {name: f"{BASE}/code/{name}/0a1b" for name in FOLDERS}
 SUBMISSION = "5e" * 32  # the digest of the submission
 HYPERPARAMETERS = {"alphas": 11, "alpha_min": 0.5}
 PROCESSING = "/opt/ml/processing"
@@ -57,6 +58,7 @@ LOW_SCORE = "the score of held-out drill holes is below the setting MINIMUM_SCOR
 FEATURES_ARGUMENTS = [
     *("--input", f"{PROCESSING}/input/data/public.csv.gz"),
     *("--preprocess", f"{PROCESSING}/input/preprocess/preprocess.py"),
+    *("--domain", f"{PROCESSING}/input/domain/domain.py"),
     *("--output", f"{PROCESSING}/output/model"),
 ]
 EVALUATE_ARGUMENTS = [

@@ -3,6 +3,7 @@
 from recore.cli.production import (
     compare_command,
     endpoint_commands,
+    monitor_command,
     pipeline_commands,
     retrain_command,
     tune_command,

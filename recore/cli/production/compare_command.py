@@ -1,20 +1,12 @@
 """The command that compares variants by assays: compare."""
 
-import math
 from pathlib import Path
 
 import click
 
 from recore.cli.common import FILE
-from recore.cli.production.group import as_json, open_here, production, show_outcome
+from recore.cli.production.group import as_json, open_here, production, require_number, show_outcome
 from recore.cli.progress import show_work
-
-
-def require_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Refuse NaN, which is neither below nor above any limit."""
-    if math.isnan(value):
-        raise click.BadParameter("a number is needed")
-    return value
 
 
 @production.command()

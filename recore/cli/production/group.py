@@ -1,6 +1,7 @@
 """The group of the commands of a model in production, what they share, and their errors."""
 
 import json
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +21,13 @@ public_option = click.option(
     "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]"
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def require_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """Refuse NaN, which is neither below nor above any limit."""
+    if math.isnan(value):
+        raise click.BadParameter("a number is needed")
+    return value
 
 
 class ProductionGroup(click.Group):

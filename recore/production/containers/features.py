@@ -3,11 +3,14 @@
 As the program of a processing job, this file packs model.tar.gz for the container:
 
     channels.json       {"columns": [...]}, the header of the training file
+    reference.json      what the spectra of the training file look like; missing if they cannot be compared
     code/features.py    this file
+    code/domain.py      the program that compares a spectrum with the reference
     code/preprocess.py  the submission's
 
 As the script that the container serves, it answers requests. A request is CSV, with or without a header, or one
-spectrum or several as JSON. The answer is CSV with a header, as preprocess.py writes it: the index, then the inputs.
+spectrum or several as JSON. The answer is CSV with a header, as preprocess.py writes it: the index, then the inputs. A
+last column, for the model's container, says whether the spectrum is like those of the training file.
 """
 
 import argparse
@@ -25,17 +28,20 @@ import sys
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 IDS = ("DepthTo", "SiteID", "DepthFrom")
 TARGET = re.compile(r"[A-Z][a-z]?(PPM|PCT|PPB)")  # an element and a unit
 DATA_FILE = "public.csv.gz"
+REFERENCE = "reference.json"
 CHECKED_ROWS = 5  # of the training file
+BLOCK = 500  # spectra that are compared with the reference at once, to limit memory
 LONGEST_REASON = 600  # characters
 NUMBER_LISTS = ("wavenumbers", "absorbances")
 KEYS = (*NUMBER_LISTS, "index", *IDS)  # of a spectrum in JSON
@@ -47,19 +53,100 @@ class SpectraError(ValueError):
     """The spectra of a file or a request are invalid. The message is one line, which says where."""
 
 
+class Columns:
+    """The columns of the training file, in whose order the rows of a request are put.
+
+    names: the index, IDs and channels. channels: these alone. Raises SpectraError if a column appears more than once.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        if repeated := find_repeated(columns):
+            raise SpectraError(f"the training data: the column {repeated!r} appears more than once")
+        self._width = len(columns)
+        self._places = [place for place, name in enumerate(columns) if not place or not TARGET.fullmatch(name)]
+        self.names = [columns[place] for place in self._places]
+        self._channel_places = [place for place, name in enumerate(self.names) if place and name not in IDS]
+        self.channels = [self.names[place] for place in self._channel_places]
+
+    def arrange(self, rows: Iterable[Row], source: str = "the request") -> Iterator[Row]:
+        """Yield rows of cells in the order of `names`; IDs that are missing are empty. The first row may be a header.
+
+        source: what messages call the rows. Raises SpectraError if they are invalid.
+        """
+        rows = iter(rows)
+        first = next(rows, None)
+        if first is None:
+            raise SpectraError(f"{source}: it is empty")
+        if self._is_header(first):
+            positions: Sequence[int | None] = self._find_positions(first, source)
+        else:
+            positions = self._known_positions(len(first), source)
+            rows = itertools.chain([first], rows)
+        for number, row in enumerate(rows, 1):
+            if len(row) != len(first):
+                problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
+                raise SpectraError(f"{source}: {problem}")
+            yield ["" if position is None else row[position] for position in positions]
+
+    def read_spectra(self, rows: Sequence[Row]) -> "np.ndarray":
+        """The absorbances of arranged rows, (rows, channels); NaN where a cell is not a number."""
+        import numpy as np
+
+        cells = [[row[place] for place in self._channel_places] for row in rows]
+        try:
+            return np.array(cells, dtype=float).reshape(len(rows), -1)
+        except ValueError:
+            return np.array([list(map(to_number, row)) for row in cells]).reshape(len(rows), -1)
+
+    def _is_header(self, cells: Row) -> bool:
+        """Whether the cells are names of columns: an ID is among them, or all channels are."""
+        keys = {column_key(cell) for cell in cells}
+        return not keys.isdisjoint(IDS) or keys.issuperset(map(column_key, self.channels))
+
+    def _find_positions(self, header: Row, source: str) -> list[int | None]:
+        """Return the position in a header of each column of a data file; None of a missing ID.
+
+        The index is the column with the index's name in training, or the first column. Raises SpectraError unless the
+        channels are those of training.
+        """
+        if repeated := find_repeated(header):
+            raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
+        index = self.names[0] if self.names[0] in header else header[0]
+        if index in IDS or TARGET.fullmatch(index):
+            raise SpectraError(f"{source}: the first column must be the index; it is {index!r}")
+        positions = {column_key(name): place for place, name in enumerate(header) if not TARGET.fullmatch(name)}
+        first = positions.pop(column_key(index))
+        missing = [name for name in self.channels if column_key(name) not in positions]
+        known = {column_key(name) for name in (*self.channels, *IDS)}
+        unknown = [header[place] for key, place in positions.items() if key not in known]
+        if missing or unknown:
+            kinds = {"missing": missing, "unknown": unknown}
+            problems = [f"{len(names)} {kind}, such as {names[0][:80]!r}" for kind, names in kinds.items() if names]
+            raise SpectraError(f"{source}: not the columns of the training data: {'; '.join(problems)}")
+        return [first, *(positions.get(column_key(name)) for name in self.names[1:])]
+
+    def _known_positions(self, width: int, source: str) -> list[int]:
+        """Return the position in a line without header of each column of a data file.
+
+        Raises SpectraError if the line has neither all cells of training nor all but the assays.
+        """
+        if width == len(self.names):
+            return list(range(width))
+        if width == self._width:
+            return self._places
+        need = f"a line without header has {len(self.names)}, or {self._width} with the assays"
+        raise SpectraError(f"{source}: its first line has {width} cells; {need}, in the order of the training data")
+
+
 class Features:
     """Makes the model's inputs from rows of raw spectra.
 
-    columns: the header of the training file. preprocess: the submission's function.
+    columns: of the training file. preprocess: the submission's function. domain: a domain.Domain, which adds a column;
+    None adds none.
     """
 
-    def __init__(self, columns: Sequence[str], preprocess: Callable[[str], Any]) -> None:
-        if repeated := find_repeated(columns):
-            raise SpectraError(f"the training data: the column {repeated!r} appears more than once")
-        self._preprocess, self._width = preprocess, len(columns)
-        self._places = [place for place, name in enumerate(columns) if not place or not TARGET.fullmatch(name)]
-        self._names = [columns[place] for place in self._places]  # the index, IDs and channels
-        self._channels = [name for name in self._names[1:] if name not in IDS]
+    def __init__(self, columns: Columns, preprocess: Callable[[str], Any], domain: Any = None) -> None:
+        self._columns, self._preprocess, self._domain = columns, preprocess, domain
 
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
         """Return the inputs (rows, columns) of rows of cells, with the cells of the index as they are.
@@ -72,76 +159,28 @@ class Features:
 
         with tempfile.TemporaryDirectory() as folder:
             data_file = Path(folder, DATA_FILE)
-            index = self._write(rows, data_file, source)
+            index, cells = self._write(rows, data_file, source)
             nothing = pd.DataFrame(index=pd.Index([], name="index"))
             inputs = self._call_preprocess(data_file, source) if index else nothing
         if len(inputs) != len(index):
             raise SpectraError(f"preprocess() returned {len(inputs)} rows for the {len(index)} of {source}")
-        return inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
+        inputs = inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
+        return inputs.assign(**{self._domain.column: cells}) if cells else inputs
 
-    def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> list[str]:
-        """Write rows as a data file without targets, in the order of training. Returns the cells of the index."""
-        rows = iter(rows)
-        first = next(rows, None)
-        if first is None:
-            raise SpectraError(f"{source}: it is empty")
-        if self._is_header(first):
-            positions: Sequence[int | None] = self._find_positions(first, source)
-        else:
-            positions = self._known_positions(len(first), source)
-            rows = itertools.chain([first], rows)
-        index = []
+    def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> tuple[list[str], list[str]]:
+        """Write rows as a data file without targets. Returns the cells of the index and of the domain's column."""
+        index: list[str] = []
+        descriptions: list[str] = []
         # not compressed, because it is read only once, immediately
         with gzip.open(data_file, "wt", compresslevel=0, encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(self._names)
-            for number, row in enumerate(rows, 1):
-                if len(row) != len(first):
-                    problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
-                    raise SpectraError(f"{source}: {problem}")
-                cells = ["" if position is None else row[position] for position in positions]
-                table.writerow(cells)
-                index.append(cells[0])
-        return index
-
-    def _is_header(self, cells: Row) -> bool:
-        """Whether the cells are names of columns: an ID is among them, or all channels are."""
-        keys = {column_key(cell) for cell in cells}
-        return not keys.isdisjoint(IDS) or keys.issuperset(map(column_key, self._channels))
-
-    def _find_positions(self, header: Row, source: str) -> list[int | None]:
-        """Return the position in a header of each column of a data file; None of a missing ID.
-
-        The index is the column with the index's name in training, or the first column. Raises SpectraError unless the
-        channels are those of training.
-        """
-        if repeated := find_repeated(header):
-            raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
-        index = self._names[0] if self._names[0] in header else header[0]
-        if index in IDS or TARGET.fullmatch(index):
-            raise SpectraError(f"{source}: the first column must be the index; it is {index!r}")
-        positions = {column_key(name): place for place, name in enumerate(header) if not TARGET.fullmatch(name)}
-        first = positions.pop(column_key(index))
-        missing = [name for name in self._channels if column_key(name) not in positions]
-        known = {column_key(name) for name in (*self._channels, *IDS)}
-        unknown = [header[place] for key, place in positions.items() if key not in known]
-        if missing or unknown:
-            kinds = {"missing": missing, "unknown": unknown}
-            problems = [f"{len(names)} {kind}, such as {names[0][:80]!r}" for kind, names in kinds.items() if names]
-            raise SpectraError(f"{source}: not the columns of the training data: {'; '.join(problems)}")
-        return [first, *(positions.get(column_key(name)) for name in self._names[1:])]
-
-    def _known_positions(self, width: int, source: str) -> list[int]:
-        """Return the position in a line without header of each column of a data file.
-
-        Raises SpectraError if the line has neither all cells of training nor all but the assays.
-        """
-        if width == len(self._names):
-            return list(range(width))
-        if width == self._width:
-            return self._places
-        need = f"a line without header has {len(self._names)}, or {self._width} with the assays"
-        raise SpectraError(f"{source}: its first line has {width} cells; {need}, in the order of the training data")
+            table.writerow(self._columns.names)
+            for block in itertools.batched(self._columns.arrange(rows, source), BLOCK):
+                table.writerows(block)
+                index += [row[0] for row in block]
+                if self._domain:
+                    descriptions += self._domain.write_cells(self._columns.read_spectra(block))
+        return index, descriptions
 
     def _call_preprocess(self, data_file: Path, source: str) -> Any:
         """Return the inputs of a data file. An error of preprocess() becomes a SpectraError of one line."""
@@ -167,16 +206,27 @@ def column_key(name: str) -> float | str:
     return float(name) if re.fullmatch(r"\d+(\.\d+)?([eE][-+]?\d+)?", name, re.ASCII) else name
 
 
+def to_number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
 def one_line(text: str) -> str:
     return " ".join(text.split())[:LONGEST_REASON]
 
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
 def model_fn(model_dir: str) -> Features:
-    """Load the columns of the training data and the submission's preprocess()."""
+    """Load the columns of the training data, the reference of their spectra, and the submission's preprocess()."""
     sys.path.insert(0, str(Path(model_dir, "code")))
-    columns = json.loads(Path(model_dir, "channels.json").read_text("utf-8"))["columns"]
-    return Features(columns, find_preprocess())
+    columns = Columns(json.loads(Path(model_dir, "channels.json").read_text("utf-8"))["columns"])
+    reference, domain = Path(model_dir, REFERENCE), None
+    if reference.exists():
+        wavenumbers = [column_key(name) for name in columns.channels]
+        domain = importlib.import_module("domain").Domain(json.loads(reference.read_text("ascii")), wavenumbers)
+    return Features(columns, find_preprocess(), domain)
 
 
 def input_fn(input_data: str | bytes, content_type: str) -> Iterator[Row]:
@@ -289,17 +339,20 @@ def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
 
 # ---- The program of the processing job -------------------------------------------------------------------
 def write_archive(
-    columns: Sequence[str], preprocess_source: bytes, features_source: bytes, target: str | os.PathLike[str]
+    columns: Sequence[str],
+    reference: Mapping[str, Any] | None,
+    code: Mapping[str, bytes],
+    target: str | os.PathLike[str],
 ) -> None:
     """Write the container's model.tar.gz. Equal arguments give equal bytes.
 
-    columns: the header of the training file. The sources are those of preprocess.py and of this file.
+    columns: the header of the training file. reference: of its spectra, if there is one. code: the files of the folder
+    code by name.
     """
-    contents = {
-        "channels.json": json.dumps({"columns": list(columns)}, ensure_ascii=False).encode(),
-        "code/features.py": features_source,
-        "code/preprocess.py": preprocess_source,
-    }
+    contents = {"channels.json": json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()}
+    if reference:
+        contents[REFERENCE] = json.dumps(reference, allow_nan=False).encode()
+    contents |= {f"code/{name}": content for name, content in code.items()}
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
@@ -335,16 +388,28 @@ def main() -> None:
     inputs = "/opt/ml/processing/input"
     parser.add_argument("--input", type=Path, default=f"{inputs}/data/{DATA_FILE}", help="data file, or its folder")
     parser.add_argument("--preprocess", type=Path, default=f"{inputs}/preprocess/preprocess.py", help="preprocess.py")
+    parser.add_argument("--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py")
     parser.add_argument("--output", type=Path, default="/opt/ml/processing/output/model", help="folder for the archive")
     arguments = parser.parse_args()
     data_file = arguments.input / DATA_FILE if arguments.input.is_dir() else arguments.input
     rows = read_first_rows(data_file)
-    preprocess_source = arguments.preprocess.read_bytes()
-    sys.path.insert(0, str(arguments.preprocess.parent.absolute()))
-    inputs = Features(rows[0], find_preprocess()).compute(rows, str(data_file))
+    code = {path.name: path.read_bytes() for path in (Path(__file__), arguments.domain, arguments.preprocess)}
+    sys.path[:0] = [str(path.parent.absolute()) for path in (arguments.preprocess, arguments.domain)]
+    inputs = Features(Columns(rows[0]), find_preprocess()).compute(rows, str(data_file))
     target = arguments.output / "model.tar.gz"
-    write_archive(rows[0], preprocess_source, Path(__file__).read_bytes(), target)
+    write_archive(rows[0], fit_reference(data_file), code, target)
     print(f"features: {inputs.shape[1]} inputs from the {len(rows[0])} columns of {data_file}: {target}", flush=True)
+
+
+def fit_reference(data_file: Path) -> dict[str, Any] | None:
+    """The reference of the training file; None if it has none, and a line that says why."""
+    domain = importlib.import_module("domain")
+    try:
+        reference: dict[str, Any] = domain.fit_file(data_file)
+        return reference
+    except domain.DomainError as error:
+        print(f"features: answers will not say whether a spectrum is like those of the training: {error}", flush=True)
+        return None
 
 
 if __name__ == "__main__":

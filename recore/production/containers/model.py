@@ -7,7 +7,8 @@ As the entry point of a training job, this file runs submission/train.py beside 
     expected_error.json   what the expected error of a prediction is calculated from
 
 As the script that the container serves, it answers with the submission's own CSV or, if JSON is accepted, with the same
-values and their units, expected errors, 90 % intervals and flags.
+values and their units, expected errors, 90 % intervals and flags, and whether the spectrum is like those of the
+training.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import domain
 import expected_error
 import numpy as np
 
@@ -37,7 +39,12 @@ TARGETS = tuple(  # in the order of predictions
 UNITS = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the end of a target's name
 CSV, JSON = "text/csv", "application/json"
 ERRORS_FILE = "expected_error.json"
-FILES = ("model.py", "expected_error.py", "requirements.txt")  # of the folder code; the last may be missing
+FILES = (
+    "model.py",
+    "expected_error.py",
+    "domain.py",
+    "requirements.txt",
+)  # of the folder code; the last may be missing
 
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
@@ -76,7 +83,7 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
     """Answer a request of CSV, as the features container sends it. Raises ValueError if it is invalid."""
     if content_type.partition(";")[0].strip().lower() != CSV:
         raise ValueError(f"the request is {content_type[:80]!r}: send {CSV}")
-    text = data if isinstance(data, str) else bytes(data).decode()
+    text, descriptions = domain.take_cells(data if isinstance(data, str) else bytes(data).decode())
     has_rows = len(next(csv.reader(io.StringIO(text)), [])) > 1  # a header without inputs is the one of no rows
     answer = model.predict(text) if has_rows else ""
     if accept.partition(",")[0].partition(";")[0].strip().lower() != JSON:
@@ -84,9 +91,10 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
     values = read_predictions(answer)
     index = read_index(text, len(values)) if has_rows else []
     assays = [describe_target(model.calibration, name, column) for name, column in zip(TARGETS, values.T, strict=True)]
+    rows = zip(index, zip(*assays, strict=True), descriptions or [None] * len(index), strict=True)
     predictions = [
-        {"index": name, "assays": dict(zip(TARGETS, row, strict=True))}
-        for name, row in zip(index, zip(*assays, strict=True), strict=True)
+        {"index": name, "assays": dict(zip(TARGETS, row, strict=True)), "domain": description}
+        for name, row, description in rows
     ]
     return json.dumps({"predictions": predictions}, allow_nan=False), JSON
 
@@ -95,9 +103,8 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
 def imports_from(folder: Path) -> Iterator[None]:
     """Let imports find the submission's modules first, inside the block even those named as one of this container."""
     sys.path.insert(0, str(folder))
-    names = [
-        name for name in ("model", "expected_error") if (folder / name).exists() or (folder / f"{name}.py").exists()
-    ]
+    programs = [Path(name).stem for name in FILES if name.endswith(".py")]
+    names = [name for name in programs if (folder / name).exists() or (folder / f"{name}.py").exists()]
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     yield
     for name, module in hidden.items():

@@ -5,25 +5,11 @@ from collections.abc import Mapping
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
+from recore.absorption_bands import REGIONS
 from recore.report.page.content import Table
 from recore.report.page.figures import new_figure
 from recore.report.page.looks import GREY
 from recore.spectral_data import Floats
-
-# (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved to the side). Vibrations as in Farmer,
-# The Infrared Spectra of Minerals (1974), and the bands of the atmosphere. Where labels would overlap, page.js keeps
-# those that come first.
-REGIONS = (
-    ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
-    ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
-    ("CO2", 2390, 2300, "carbon dioxide in the air, not a mineral; it should be the same in all rows", 0),
-    ("water", 1660, 1600, "bending of water", 0),
-    ("carbonate", 1500, 1390, "stretching of carbonate: calcite, dolomite, ankerite", 0),
-    ("Si-O", 1110, 950, "stretching of silicates; the strongest band of most rocks", -2),
-    ("Al-OH", 930, 905, "bending of hydroxyl on aluminium", -3),
-    ("carbonate", 890, 860, "bending of carbonate", 4),
-    ("Si-O", 810, 770, "the doublet of quartz", 7),
-)
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> PlotlyFigure:

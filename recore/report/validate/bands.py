@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure as PlotlyFigure
 
+from recore.absorption_bands import REGIONS
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import NAMED, add_numbered_line, heat_map, new_figure
-from recore.report.page.regions import REGIONS, mark_regions, table_of_regions, wavenumber_axis
+from recore.report.page.regions import mark_regions, table_of_regions, wavenumber_axis
 from recore.report.statistics.pearson import correlations
 from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.spectral_data import Floats

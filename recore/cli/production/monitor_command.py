@@ -1,0 +1,68 @@
+"""The command that finds out whether spectra have changed: monitor."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE
+from recore.cli.production.group import as_json, open_here, production, require_number, show_outcome
+from recore.cli.progress import show_work
+
+
+@production.command()
+@click.argument("endpoint", required=False)
+@click.option("--version", type=click.IntRange(1), help="Compare with this version.  [default: the one in use]")
+@click.option(
+    "--false-alarms",
+    type=click.FloatRange(0.01, 50),
+    callback=require_number,
+    default=5.0,
+    show_default=True,
+    help="The probability, in %, of any false alarm, however often you look.",
+)
+@click.option("--complete", is_flag=True, help="Test all drill holes now, and expect no more samples of them.")
+@click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, with an alarm.")
+@click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="The report.")
+@as_json
+def monitor(
+    endpoint: str | None,
+    version: int | None,
+    false_alarms: float,
+    complete: bool,
+    alarm: bool,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Test whether spectra still look like those of the training.
+
+    Reads what clients sent to ENDPOINT since it last changed, by default to the setting ENDPOINT_NAME, compares it with
+    what the version in use was trained on, and writes an HTML report. The test may be repeated as often as you like. A
+    drill hole counts when 20 of its samples have arrived, or none for 24 hours.
+
+    The alarm that --alarm makes is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it goes off.
+
+    Exit status: 0 no drift, 1 drift, 2 wrong use, or nothing to test.
+
+    \b
+    Example:
+      python -m recore production monitor
+      python -m recore production monitor core-assays --alarm --out monitor.html
+    """
+    from recore.production import MonitorSettings, describe_monitoring, monitor_endpoint, send_alarm
+    from recore.report import check_place, drift_page, write_page
+
+    check_place(out)
+    settings = MonitorSettings(version, false_alarms / 100, complete)
+    with open_here() as project, show_work("monitor") as advance:
+        if endpoint:
+            project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
+        found = monitor_endpoint(project, settings, advance)
+        outcome = describe_monitoring(found)
+        if alarm:
+            outcome = send_alarm(project, found, outcome)
+        write_page(drift_page(found), out)
+    outcome.lines.append(f"report: {out}, its numbers in {out.with_suffix('')}")
+    show_outcome(outcome, as_json)
+    if found.drift.alarm is not None:
+        raise SystemExit(1)

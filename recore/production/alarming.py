@@ -1,0 +1,54 @@
+"""Sends what monitoring found to CloudWatch, with an alarm that an update of the endpoint can use."""
+
+from recore.production.project import ProductionProject
+
+NAMESPACE, METRIC, OUTSIDE = "recore", "Drift", "OutsideDomain"
+PERIOD_SECONDS = 60
+SUFFIX = "drift"
+
+
+def alarm_name(endpoint: str, version: int) -> str:
+    """The name of the alarm for the drift from what a version was trained on."""
+    return f"{endpoint}-{version}-{SUFFIX}"
+
+
+def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
+    """Send the metrics for a version, and make the alarm if it is missing. Returns its name.
+
+    drift: the level of evidence, with drift from 1. outside: the share of samples outside the domain. The alarm keeps
+    its state between two looks.
+    """
+    name = alarm_name(endpoint, version)
+    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]
+    project.services.cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription=f"Spectra differ from those that version {version} was trained on.",
+        Namespace=NAMESPACE,
+        MetricName=METRIC,
+        Dimensions=dimensions,
+        Statistic="Maximum",
+        Period=PERIOD_SECONDS,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="ignore",
+    )
+    project.services.cloudwatch.put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {"MetricName": METRIC, "Dimensions": dimensions, "Value": drift, "Unit": "None"},
+            {"MetricName": OUTSIDE, "Dimensions": dimensions, "Value": 100 * outside, "Unit": "Percent"},
+        ],
+    )
+    return name
+
+
+def delete_alarms(project: ProductionProject) -> list[str]:
+    """Delete the alarms of the endpoint. Returns their names."""
+    endpoint = project.settings.endpoint_name
+    pages = project.services.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{endpoint}-")
+    known = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
+    names = [name for name in known if name.removeprefix(f"{endpoint}-").removesuffix(f"-{SUFFIX}").isdecimal()]
+    if names:
+        project.services.cloudwatch.delete_alarms(AlarmNames=names)
+    return names

@@ -1,0 +1,345 @@
+"""The domain of a model: whether a spectrum looks like those that the model was trained on.
+
+Spectra are compared by their shape: the standard normal variate (SNV), averaged in bins of neighbouring channels, and
+principal components of these. Hotelling's T2 is the distance from the mean within the components, Q the sum of squares
+of what they do not explain. A spectrum is inside the domain if neither exceeds its limit for 99 % of good rows.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+Reference = dict[str, Any]  # what a Domain is made from, as JSON
+Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
+
+HOLE = "SiteID"
+MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
+MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
+FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
+MOST_COMPONENTS = 10
+EXPLAINED_VARIANCE = 0.99  # components are kept until they explain this share
+CONFIDENCE = 0.99  # of all limits
+FEWEST_ROWS = 10
+FEWEST_HOLES = 10  # with fewer, the folds consist of rows
+FOLDS = 5
+PARTS = 8  # of the spectrum, equally wide, whose mean residuals are statistics
+ROWS_OF_A_HOLE = 20  # the first ones, whose statistics are kept
+MOST_ROWS = 4000  # whose statistics are kept
+DIGITS = 6  # of the statistics
+LISTED_BANDS = 5
+BAND = ("from", "to", "deviation")
+LAST_CELL = re.compile(r",domain:([^,\"\r\n]*)$", re.MULTILINE)
+
+
+class DomainError(ValueError):
+    """There is no reference for these spectra. The message is one line, which says why."""
+
+
+class Components:
+    """Principal components. mean: (bins,). loadings: (components, bins). variances: (components,), of the scores."""
+
+    def __init__(self, mean: np.ndarray, loadings: np.ndarray, variances: np.ndarray) -> None:
+        self.mean, self.loadings, self.variances = mean, loadings, variances
+
+    @classmethod
+    def fit(cls, shapes: np.ndarray) -> "Components":
+        """Fit the fewest components that explain EXPLAINED_VARIANCE, but at least 2 and at most MOST_COMPONENTS."""
+        variances, vectors = np.linalg.eigh(np.cov(shapes.T))
+        variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
+        meaningful = int(np.sum(variances > 1e-12 * variances[0]))
+        needed = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
+        kept = min(max(needed, 2), max(1, min(MOST_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
+        return cls(shapes.mean(axis=0), vectors[:, :kept].T, variances[:kept])
+
+    def scores(self, shapes: np.ndarray) -> np.ndarray:
+        """(rows, components)"""
+        return np.asarray((shapes - self.mean) @ self.loadings.T)
+
+    def t2(self, shapes: np.ndarray) -> np.ndarray:
+        """Hotelling's T2 of each row."""
+        return np.asarray(np.sum(self.scores(shapes) ** 2 / self.variances, axis=1))
+
+    def residuals(self, shapes: np.ndarray) -> np.ndarray:
+        """What the components do not explain, (rows, bins)."""
+        return np.asarray(shapes - self.mean - self.scores(shapes) @ self.loadings)
+
+
+class Domain:
+    """Compares spectra with a reference.
+
+    wavenumbers: (channels,) of the spectra, cm-1, in any order. Raises DomainError if one of the reference is missing.
+    """
+
+    column = "domain:"
+
+    def __init__(self, reference: Reference, wavenumbers: Sequence[object]) -> None:
+        places = {wavenumber: place for place, wavenumber in enumerate(wavenumbers)}
+        if missing := [each for each in reference["channels"] if each not in places]:
+            raise DomainError(f"{len(missing)} channels of the reference are missing, such as {missing[0]}")
+        self._places = [places[each] for each in reference["channels"]]
+        self.bins, mean, loadings, variances, self._shape_limits, self._residual_limits = (
+            np.array(reference[name])
+            for name in ("bins", "mean", "loadings", "variances", "shape_limits", "residual_limits")
+        )
+        self.components = Components(mean, loadings, variances)
+        self._limits = reference["t2_limit"], reference["q_limit"]
+
+    def shapes(self, spectra: np.ndarray) -> np.ndarray:
+        """The shapes (rows, bins) of spectra (rows, channels); NaN for a spectrum that is flat or has a gap."""
+        return bin_shapes(spectra[:, self._places])
+
+    def statistics(self, spectra: np.ndarray) -> np.ndarray:
+        """The statistics of spectra (rows, channels) without gaps, as of `row_statistics`."""
+        return row_statistics(self.components, spectra[:, self._places], self.shapes(spectra))
+
+    def describe(self, spectra: np.ndarray) -> list[Description | None]:
+        """Whether each spectrum is inside the domain, its distance and its odd bands; None if it is flat or has a gap.
+
+        t2, q: in units of their limits. distance: the larger one. bands: those that deviate more than every band of
+        99 % of good rows, the largest deviation first, which is in units of its limit.
+        """
+        shapes = self.shapes(spectra)
+        known = np.isfinite(shapes).all(axis=1)
+        shapes = np.where(known[:, None], shapes, self.components.mean)
+        t2, q = self.distances(shapes)
+        deviations = self.deviations(shapes)
+        return [
+            describe_row(float(t2[row]), float(q[row]), self.find_bands(deviations[row])) if known[row] else None
+            for row in range(len(shapes))
+        ]
+
+    def distances(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """T2 and Q of shapes (rows, bins) without gaps, (rows,) each, in units of their limits."""
+        residuals = self.components.residuals(shapes)
+        return self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
+
+    def write_cells(self, spectra: np.ndarray) -> list[str]:
+        """The descriptions of spectra (rows, channels) as cells of the last column between the containers."""
+        return [write_cell(description) for description in self.describe(spectra)]
+
+    def deviations(self, shapes: np.ndarray) -> np.ndarray:
+        """The deviation of each bin from the mean, or from what the components explain, whichever exceeds its limit
+        more, in units of that limit: (rows, bins), positive for more absorbance.
+        """
+        from_mean = (shapes - self.components.mean) / self._shape_limits
+        residuals = self.components.residuals(shapes) / self._residual_limits
+        return np.asarray(np.where(abs(from_mean) > abs(residuals), from_mean, residuals))
+
+    def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
+        """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation of each."""
+        odd = np.flatnonzero(abs(deviations) > 1)
+        half = abs(self.bins[0] - self.bins[-1]) / max(1, len(self.bins) - 1) / 2
+        runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
+        bands = [
+            {
+                "from": float(self.bins[run[0]] + half),
+                "to": float(self.bins[run[-1]] - half),
+                "deviation": float(max(deviations[run], key=abs)),
+            }
+            for run in runs
+        ]
+        return sorted(bands, key=lambda band: -abs(band["deviation"]))[:LISTED_BANDS]
+
+
+def describe_row(t2: float, q: float, bands: list[dict[str, float]]) -> Description:
+    """The description of a spectrum."""
+    distance = max(t2, q)
+    return {"inside": distance <= 1, "distance": distance, "t2": t2, "q": q, "bands": bands}
+
+
+def bin_shapes(spectra: np.ndarray) -> np.ndarray:
+    """The SNV of spectra (rows, channels), averaged in at most MOST_BINS bins of equally many channels: (rows, bins).
+
+    Channels left over at the end are not used. NaN for a spectrum that is flat or has a gap.
+    """
+    rows, channels = spectra.shape
+    width = max(1, math.ceil(channels / MOST_BINS))
+    bins = channels // width
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shapes = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
+        shapes[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
+        means = shapes[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
+    means[~np.isfinite(means).all(axis=1)] = np.nan
+    return np.asarray(means)
+
+
+def row_statistics(components: Components, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """The statistics by which the spectra of two times are compared, (rows, 4 + PARTS).
+
+    Logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the mean
+    residual of each part of the spectrum.
+    """
+    residuals = components.residuals(shapes)
+    parts = [part.mean(axis=1) for part in split_parts(residuals)]
+    smallest = np.finfo(float).tiny
+    t2, q = components.t2(shapes), np.sum(residuals**2, axis=1)
+    logarithms = (np.log(np.maximum(values, smallest)) for values in (t2, q, spectra.std(axis=1)))
+    log_t2, log_q, log_deviation = logarithms
+    return np.column_stack([log_t2, log_q, spectra.mean(axis=1), log_deviation, *parts])
+
+
+def split_parts(values: np.ndarray) -> list[np.ndarray]:
+    """The parts of values (..., bins) whose residuals are statistics."""
+    return np.array_split(values, min(PARTS, values.shape[-1]), axis=-1)
+
+
+# ---- The reference ---------------------------------------------------------------------------------------
+def fit_file(data_file: Path) -> Reference:
+    """The reference of a training file. Raises DomainError."""
+    return fit_reference(*read_spectra(data_file))
+
+
+def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
+    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each.
+
+    The limit of T2 is that of the F distribution, the limit of Q Box's chi-square approximation (Annals of Mathematical
+    Statistics 25, 1954), as in the reports. All other statistics of a row are those of components that were fitted
+    without its hole, as a new row's will be. Raises DomainError if there are too few rows, or all are equal.
+    """
+    order = np.argsort(-wavenumbers)
+    usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
+    spectra = spectra[:, usable]
+    shapes = bin_shapes(spectra) if spectra.size else np.empty((0, 0))
+    known = np.isfinite(shapes).all(axis=1)
+    if known.sum() < FEWEST_ROWS:
+        raise DomainError(f"at least {FEWEST_ROWS} rows with a spectrum are needed, and there are {known.sum()}")
+    spectra, shapes, holes = spectra[known], shapes[known], holes[known]
+    if not np.ptp(shapes, axis=0).any():
+        raise DomainError("all spectra are equal")
+    components = Components.fit(shapes)
+    _, codes = np.unique(holes, return_inverse=True)
+    statistics, residuals = cross_fit(spectra, shapes, codes)
+    kept = choose_rows(codes)
+    bins = bin_means(wavenumbers[usable], shapes.shape[1])
+    parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
+    return {
+        "channels": wavenumbers[usable].tolist(),
+        "bins": bins.tolist(),
+        "mean": components.mean.tolist(),
+        "loadings": components.loadings.tolist(),
+        "variances": components.variances.tolist(),
+        "t2_limit": t2_limit(len(shapes), len(components.variances)),
+        "q_limit": q_limit(components.residuals(shapes)),
+        "shape_limits": band_limits(shapes - components.mean),
+        "residual_limits": band_limits(residuals),
+        "rows": len(shapes),
+        "holes": codes[kept].tolist(),
+        "scores": significant(components.scores(shapes[kept])),
+        "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
+        "values": significant(statistics[kept]),
+    }
+
+
+def choose_rows(codes: np.ndarray) -> np.ndarray:
+    """The rows whose statistics are kept: the first ones of each hole, of random holes if there are many.
+
+    codes: (rows,), the number of each row's hole.
+    """
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], codes[order])
+    first = np.sort(order[np.arange(len(order)) - starts < ROWS_OF_A_HOLE])
+    places = np.random.default_rng(0).permutation(codes.max() + 1)[codes[first]]
+    return np.sort(first[np.argsort(places, kind="stable")[:MOST_ROWS]])
+
+
+def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The statistics and the residuals of each row, by components that were fitted without its hole.
+
+    codes: (rows,), the number of each row's hole. With fewer than FEWEST_HOLES, without the row.
+    """
+    units = codes if codes.max() + 1 >= FEWEST_HOLES else np.arange(len(codes))
+    folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
+    statistics, residuals = [], np.empty_like(shapes)
+    for fold in range(FOLDS):
+        components, rows = Components.fit(shapes[folds != fold]), folds == fold
+        residuals[rows] = components.residuals(shapes[rows])
+        statistics.append(row_statistics(components, spectra[rows], shapes[rows]))
+    order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(FOLDS)]))
+    return np.concatenate(statistics)[order], residuals
+
+
+def t2_limit(rows: int, components: int) -> float:
+    from scipy.stats import f
+
+    quantile = f.ppf(CONFIDENCE, components, rows - components)
+    return float(quantile * components * (rows - 1) / (rows - components))
+
+
+def q_limit(residuals: np.ndarray) -> float:
+    """Box's limit; if the components explain everything, a Q that is larger than rounding errors."""
+    from scipy.stats import chi2
+
+    variances = np.linalg.eigvalsh(np.cov(residuals.T))
+    variances = variances[variances > 1e-12]
+    if not len(variances):
+        return 1e-9
+    mean, square = variances.sum(), np.sum(variances**2)
+    return float(square / mean * chi2.ppf(CONFIDENCE, df=mean**2 / square))
+
+
+def band_limits(deviations: np.ndarray) -> list[float]:
+    """For each bin of deviations (rows, bins) the limit; in 99 % of the rows no bin exceeds its limit."""
+    scales = np.sqrt(np.mean(deviations**2, axis=0))
+    scales = np.maximum(scales, 1e-9 + 1e-3 * scales.max())
+    return list((scales * np.quantile(np.max(abs(deviations) / scales, axis=1), CONFIDENCE)).tolist())
+
+
+def bin_means(wavenumbers: np.ndarray, bins: int) -> np.ndarray:
+    """The mean wavenumber of each bin."""
+    width = len(wavenumbers) // bins
+    return np.asarray(wavenumbers[: bins * width].reshape(bins, width).mean(axis=1))
+
+
+def significant(values: np.ndarray) -> list[list[float]]:
+    """Values (rows, columns) with DIGITS significant digits."""
+    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in values.tolist()]
+
+
+def read_spectra(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the wavenumbers, the spectra (rows, channels) and the drill holes of a data file. Raises DomainError.
+
+    Empty cells are NaN. In a file without drill holes, each row is a hole.
+    """
+    try:
+        names = pa.csv.open_csv(path).schema.names
+        channels = [name for name in names[1:] if re.fullmatch(r"\d+(\.\d+)?([eE][-+]?\d+)?", name, re.ASCII)]
+        if not channels:
+            raise DomainError("no column is a wavenumber")
+        types = dict.fromkeys(channels, pa.float64()) | {HOLE: pa.string()}
+        columns = [name for name in types if name in names]
+        convert = pa.csv.ConvertOptions(column_types=types, include_columns=columns)
+        table = pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert)
+    except (pa.ArrowException, UnicodeDecodeError, OSError, KeyError) as error:
+        raise DomainError(f"{path.name}: {' '.join(str(error).split())[:300]}") from None
+    spectra = np.column_stack([table[name].to_numpy() for name in channels])
+    holes = table[HOLE].fill_null("").to_numpy() if HOLE in table.column_names else np.arange(len(table))
+    return np.array(channels, dtype=float), np.where(np.isfinite(spectra), spectra, np.nan), holes
+
+
+# ---- Between the containers ------------------------------------------------------------------------------
+def write_cell(description: Description | None) -> str:
+    """A description as the last cell of a line of CSV, which needs no quotation marks."""
+    if description is None:
+        return Domain.column
+    bands = ["/".join(f"{band[name]:.{DIGITS}g}" for name in BAND) for band in description["bands"]]
+    return Domain.column + ";".join([f"{description['t2']:.{DIGITS}g}", f"{description['q']:.{DIGITS}g}", *bands])
+
+
+def take_cells(text: str) -> tuple[str, list[Description | None]]:
+    """Return a CSV without the domain's column, and the descriptions in it; none if it has no such column."""
+    cells = LAST_CELL.findall(text)
+    return LAST_CELL.sub("", text), [read_cell(cell) for cell in cells[1:]]
+
+
+def read_cell(cell: str) -> Description | None:
+    if not cell:
+        return None
+    t2, q, *bands = cell.split(";")
+    numbers = [map(float, band.split("/")) for band in bands]
+    return describe_row(float(t2), float(q), [dict(zip(BAND, band, strict=True)) for band in numbers])

@@ -1,0 +1,237 @@
+"""Monitors an endpoint: do the spectra that clients send still look like those that the version was trained on?"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recore.absorption_bands import name_band
+from recore.listing import count
+from recore.production.alarming import send_metrics
+from recore.production.captured import read_events
+from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
+from recore.production.endpoints import find_existing, find_pending, read_variants
+from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
+from recore.production.traffic import Traffic, TrafficReader, TrainedOn, read_trained_on
+from recore.production.versions import Version, find_version
+from recore.text import plain
+
+FALSE_ALARMS = 0.05
+LISTED = 5  # holes and bands
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """version: to compare with; by default that of the variant with the largest weight.
+
+    false_alarms: the probability of any false alarm, ever. are_complete: whether all drill holes are complete.
+    """
+
+    version: int | None = None
+    false_alarms: float = FALSE_ALARMS
+    are_complete: bool = False
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """What monitoring an endpoint found.
+
+    since: when the endpoint last changed; earlier requests do not count. waiting: the number of samples of drill holes
+    that are not complete. false_alarms: the probability of any false alarm.
+    """
+
+    endpoint: str
+    version: int
+    since: datetime
+    trained_on: TrainedOn
+    traffic: Traffic
+    reference: ReferenceUnits
+    units: list[Unit]
+    waiting: int
+    drift: Drift
+    false_alarms: float
+
+    @property
+    def statistics(self) -> list[str]:
+        """The names of the statistics."""
+        names: list[str] = self.trained_on.reference["statistics"]
+        return names
+
+    @property
+    def reference_values(self) -> NDArray[np.float64]:
+        """The statistics of rows of the training, (rows, statistics)."""
+        return np.array(self.trained_on.reference["values"], dtype=float)
+
+    @property
+    def changed(self) -> NDArray[np.intp]:
+        """The samples since the drift began; all of them without drift."""
+        if self.drift.alarm is None:
+            return np.arange(len(self.traffic.samples))
+        return np.sort(np.concatenate([unit.rows for unit in self.units[self.drift.since :]]))
+
+    @property
+    def began(self) -> datetime | None:
+        """When the first sample of the drift arrived; None without drift."""
+        if self.drift.alarm is None:
+            return None
+        time: datetime = self.traffic.samples["time"].iloc[self.changed[0]]
+        return time
+
+    @property
+    def level(self) -> float:
+        """The logarithm of the most evidence, in units of that of the threshold: drift at 1."""
+        return max(0.0, math.log(self.drift.most) / math.log(self.drift.threshold))
+
+    @property
+    def bands(self) -> list[dict[str, Any]]:
+        """The bands whose mean deviation of changed samples is largest: from, to, name, deviation.
+
+        The deviation is in units of the limit for a single spectrum.
+        """
+        mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
+        largest = abs(mean).max()
+        found = self.trained_on.domain.find_bands(mean / max(largest / 2, 1e-9))
+        return [
+            {**band, "deviation": band["deviation"] * largest / 2, "name": name_band(band["from"], band["to"])}
+            for band in found
+        ]
+
+    def holes(self) -> pd.DataFrame:
+        """A row for each drill hole: samples, how many are outside the domain, mean distance, first and last time.
+
+        The hole with the largest share outside comes first. Samples of unknown holes are those of the hole "".
+        """
+        groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
+        table = groups.agg(
+            samples=("distance", "size"),
+            outside=("outside", "sum"),
+            distance=("distance", "mean"),
+            first=("time", "min"),
+            last=("time", "max"),
+        ).reset_index()
+        order = np.lexsort([-table["distance"], -table["outside"] / table["samples"]])
+        return table.iloc[order].reset_index(drop=True)
+
+
+def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, show_stage: ShowStage) -> Monitoring:
+    """Test all captured requests since the endpoint last changed. Raises ProductionError if there are none to test."""
+    described = find_existing(project)
+    name = described["EndpointName"]
+    capture = described.get("DataCaptureConfig", {})
+    if not capture.get("DestinationS3Uri"):
+        raise ProductionError(f"{name} has no data capture: only captured requests can be monitored")
+    configs = [described["EndpointConfigName"], find_pending(described)]
+    variants = list(dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config)))
+    version = _choose_version(project, described, settings.version)
+    show_stage("reading the version's reference", 0, 0)
+    trained_on = read_trained_on(project, version)
+    left_out: Counter[str] = Counter()
+    reader, since = TrafficReader(trained_on, left_out), described["LastModifiedTime"]
+    for number, event in enumerate(
+        read_events(project.s3, capture["DestinationS3Uri"], name, variants, since, left_out)
+    ):
+        show_stage("reading captured requests", number, 0)
+        reader.add(event)
+    traffic = reader.finish()
+    if not len(traffic.samples):
+        reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in left_out.most_common(2))
+        raise ProductionError(f"{name} captured no spectra since {_minute(since)}, when it last changed{reasons}")
+    reference = ReferenceUnits(*(np.array(trained_on.reference[name]) for name in ("values", "holes")))
+    times, holes = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist()
+    units, waiting = group_units(times, holes, reference.by_hole, datetime.now(UTC), settings.are_complete)
+    drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
+    return Monitoring(
+        name, version.number, since, trained_on, traffic, reference, units, waiting, drift, settings.false_alarms
+    )
+
+
+def _choose_version(project: ProductionProject, described: dict[str, Any], number: int | None) -> Version:
+    """The version to compare with, by default that of the variant with the largest weight."""
+    if number is None:
+        weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
+        served = read_variants(project, described["EndpointConfigName"])
+        number = max(served, key=lambda variant: weights.get(variant.name, 0.0)).version
+    return find_version(project, number)
+
+
+def describe_monitoring(found: Monitoring) -> Outcome:
+    """What monitoring found, for people and programs."""
+    traffic, drift = found.traffic, found.drift
+    samples, outside = len(traffic.samples), int(traffic.outside.sum())
+    holes = found.holes()
+    named = holes[holes["hole"] != ""]
+    text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole')}"
+    lines = [
+        f"{found.endpoint}: {text} since {_minute(found.since)}, compared with the training of version {found.version}",
+        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); in training 1 to 2 % are usual",
+        *_describe_drift(found),
+    ]
+    if found.waiting:
+        lines.append(f"{count(found.waiting, 'sample')} of drill holes that are not complete are not tested yet")
+    if traffic.repeated:
+        lines.append(f"{count(traffic.repeated, 'sample')} sent again: each spectrum counts once")
+    lines += [f"left out {number:,}: {plain(reason, 200)}" for reason, number in traffic.left_out.most_common(LISTED)]
+    details = {
+        "endpoint": found.endpoint,
+        "version": found.version,
+        "drift": drift.alarm is not None,
+        "since": found.began,
+        "statistic": found.statistics[drift.statistic] if found.units else None,
+        "evidence": drift.most,
+        "threshold": drift.threshold,
+        "false_alarms": found.false_alarms,
+        "units": len(found.units),
+        "by_hole": found.reference.by_hole,
+        "samples": samples,
+        "outside": outside,
+        "waiting": found.waiting,
+        "repeated": traffic.repeated,
+        "left_out": traffic.left_out,
+        "bands": found.bands,
+        "holes": holes.to_dict("records"),
+    }
+    return Outcome(lines, details, "retrain --public FILE" if drift.alarm is not None else "", changed=False)
+
+
+def send_alarm(project: ProductionProject, found: Monitoring, outcome: Outcome) -> Outcome:
+    """Send what was found to CloudWatch, and make the alarm. Returns the outcome with a line about it."""
+    outside = float(found.traffic.outside.mean())
+    name = send_metrics(project, found.endpoint, found.version, found.level, outside)
+    line = f"sent to CloudWatch; an update that uses the alarm: `update {found.version} --alarm {name}`"
+    return replace(outcome, lines=[*outcome.lines, line], details=outcome.details | {"alarm": name}, changed=True)
+
+
+def _describe_drift(found: Monitoring) -> list[str]:
+    """Lines that say whether there is drift, since when, and in which holes and bands."""
+    drift = found.drift
+    kind = "drill hole" if found.reference.by_hole else "sample"
+    rate = f"false alarms: at most {found.false_alarms:.1%}, however often you look"
+    if not found.units:
+        return [f"nothing is tested yet: no drill hole is complete; {rate}"]
+    statistic = found.statistics[drift.statistic]
+    evidence = f"evidence {drift.most:.3g} in {statistic}, drift from {drift.threshold:.3g}"
+    if drift.alarm is None:
+        return [f"no drift in {count(len(found.units), kind)}: {evidence}; {rate}"]
+    changed = found.changed
+    bands = [
+        f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
+        f"{band['deviation']:+.2g}"
+        for band in found.bands
+    ]
+    outside = found.holes()
+    outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
+    shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
+    return [
+        f"drift since {_minute(found.began)}, {count(len(changed), 'sample')} ago: {evidence}; {rate}",
+        f"bands that differ, with the mean deviation in units of the limit for one spectrum: {', '.join(bands)}",
+        *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
+    ]
+
+
+def _minute(time: datetime | None) -> str:
+    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

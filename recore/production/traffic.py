@@ -1,0 +1,154 @@
+"""The spectra that clients sent to an endpoint, compared with those that a version was trained on."""
+
+import hashlib
+import itertools
+import json
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recore.evaluation import read_member
+from recore.production.captured import CaptureEvent
+from recore.production.containers.domain import Domain, Reference
+from recore.production.containers.features import (
+    REFERENCE,
+    Columns,
+    SpectraError,
+    column_key,
+    input_fn,
+)
+from recore.production.joining import PREFIX
+from recore.production.project import ProductionError, ProductionProject
+from recore.production.versions import Version
+from recore.schema import HOLE
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a version was trained on: the columns of the data file, and the reference of its spectra."""
+
+    columns: Columns
+    reference: Reference
+    domain: Domain
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Samples that clients sent, in the order of their times. Each spectrum counts once.
+
+    samples: index, hole, time, variant, t2, q and distance of each. statistics: (samples, statistics). deviations:
+    (samples, bins) in units of their limits. scores: (samples, components). repeated: the number of samples that were
+    sent again. left_out: how many requests or samples were left out, by the reason.
+    """
+
+    samples: pd.DataFrame
+    statistics: Floats
+    deviations: NDArray[np.float32]
+    scores: Floats
+    repeated: int
+    left_out: Counter[str]
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Which samples are outside the domain."""
+        return np.asarray(self.samples["distance"] > 1)
+
+
+def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
+    """Read what a version was trained on. Raises ProductionError if its archive does not say it."""
+    with tempfile.TemporaryDirectory(prefix="recore-monitor-") as folder:
+        archive = Path(folder, "model.tar.gz")
+        archive.write_bytes(project.read(version.archives[0]))
+        header, content = (read_member(archive, name) for name in ("channels.json", REFERENCE))
+    if not header or not content:
+        raise ProductionError(
+            f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
+            "had too few spectra; `train --again` makes one that does"
+        )
+    columns, reference = Columns(json.loads(header)["columns"]), json.loads(content)
+    return TrainedOn(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
+
+
+class TrafficReader:
+    """Collects the samples of captured requests."""
+
+    def __init__(self, trained_on: TrainedOn, left_out: Counter[str]) -> None:
+        self._trained_on, self._left_out = trained_on, left_out
+        self._known: set[bytes] = set()
+        self._repeated = 0
+        self._rows: list[dict[str, Any]] = []
+        self._arrays: list[tuple[Floats, NDArray[np.float32], Floats]] = []
+
+    def add(self, event: CaptureEvent) -> None:
+        """Add the samples of a request, unless a comparison sent it."""
+        if event.inference_id.startswith(PREFIX):
+            return
+        if not event.input.content:
+            self._left_out["the input was not captured"] += 1
+            return
+        columns = self._trained_on.columns
+        try:
+            rows = list(columns.arrange(input_fn(event.input.content, event.input.media_type or "text/csv")))
+        except SpectraError as error:
+            self._left_out[str(error)] += 1
+            return
+        spectra = columns.read_spectra(rows)
+        is_new = [self._note(spectrum) for spectrum in spectra]
+        self._add_spectra(event, list(itertools.compress(rows, is_new)), spectra[is_new])
+
+    def _note(self, spectrum: Floats) -> bool:
+        """Whether a spectrum is new."""
+        digest = hashlib.blake2b(spectrum.tobytes(), digest_size=16).digest()
+        is_new = digest not in self._known
+        self._known.add(digest)
+        self._repeated += not is_new
+        return is_new
+
+    def _add_spectra(self, event: CaptureEvent, rows: list[list[str]], spectra: Floats) -> None:
+        columns, domain = self._trained_on.columns, self._trained_on.domain
+        shapes = domain.shapes(spectra)
+        known = np.isfinite(shapes).all(axis=1)
+        if missing := int((~known).sum()):
+            self._left_out["a spectrum that is flat or has a gap"] += missing
+        shapes, spectra = shapes[known], spectra[known]
+        hole = columns.names.index(HOLE) if HOLE in columns.names else None
+        t2, q = domain.distances(shapes)
+        for row, row_t2, row_q in zip(itertools.compress(rows, known), t2.tolist(), q.tolist(), strict=True):
+            self._rows.append(
+                {
+                    "index": event.inference_id or row[0],
+                    "hole": row[hole].strip() if hole is not None else "",
+                    "time": event.time,
+                    "variant": event.variant,
+                    "t2": row_t2,
+                    "q": row_q,
+                    "distance": max(row_t2, row_q),
+                }
+            )
+        self._arrays.append(
+            (
+                domain.statistics(spectra),
+                domain.deviations(shapes).astype(np.float32),
+                domain.components.scores(shapes),
+            )
+        )
+
+    def finish(self) -> Traffic:
+        """All samples, by their times."""
+        samples = pd.DataFrame(self._rows)
+        if not len(samples):
+            nothing = np.empty((0, 0))
+            return Traffic(samples, nothing, nothing.astype(np.float32), nothing, self._repeated, self._left_out)
+        order = sorted(range(len(samples)), key=[row["time"] for row in self._rows].__getitem__)
+        statistics, deviations, scores = (np.concatenate(arrays)[order] for arrays in zip(*self._arrays, strict=True))
+        return Traffic(
+            samples.iloc[order].reset_index(drop=True), statistics, deviations, scores, self._repeated, self._left_out
+        )

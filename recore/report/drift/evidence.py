@@ -1,0 +1,89 @@
+"""How much evidence of drift there is, by statistic and over time."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from recore.listing import count
+from recore.report.page.content import Figure, Section, Table
+from recore.report.page.figures import add_numbered_line, new_figure
+from recore.report.page.looks import GREY
+
+if TYPE_CHECKING:
+    from recore.production import Monitoring
+
+SHOWN_LINES = 4
+LEAST = 1e-3  # evidence, at which the axis ends
+MOST = 1e12
+
+TITLE = "Evidence of drift"
+READING = (
+    "Good: no line reaches the dashed one. Bad: a line crosses it, and continues to rise. Each line is the evidence "
+    "that one statistic has changed. It rises if new {kind}s have unusual ranks among those of the training and "
+    "earlier new ones, and falls slowly if they do not. T2, Q and the parts of the spectrum are about its shape: Q "
+    "and the parts rise if there is something that no training spectrum has. The mean absorbance and the contrast "
+    "are those of the raw spectrum."
+)
+NOTE = (
+    "Conformal test martingales (Vovk et al., COPA 2021), one for each of {statistics} statistics; the threshold is "
+    "their number divided by the rate of false alarms. The rate holds for {kind}s that are exchangeable with those of "
+    "the training: a mine where no new hole resembles the known ones raises an alarm, too. {units} so far."
+)
+NOTHING = "nothing is tested yet, because no drill hole is complete"
+
+
+def describe(found: "Monitoring") -> str:
+    """The statistic with most evidence, and how much there is."""
+    drift = found.drift
+    return f"evidence {drift.most:.3g} in {found.statistics[drift.statistic]}, drift from {drift.threshold:.3g}"
+
+
+def section(found: "Monitoring") -> Section:
+    kind = "drill hole" if found.reference.by_hole else "sample"
+    units = count(len(found.units), kind)
+    note = NOTE.format(statistics=len(found.statistics), kind=kind, units=units)
+    reading = READING.format(kind=kind)
+    if not found.units:
+        return Section("evidence", TITLE, reading, (), f"Not drawn: {NOTHING}.")
+    return Section("evidence", TITLE, reading, (_figure(found, kind), _table(found)), note)
+
+
+def _figure(found: "Monitoring", kind: str) -> Figure:
+    evidence = found.drift.evidence
+    numbers = pd.DataFrame(
+        {
+            "time": [unit.end for unit in found.units],
+            "hole": [unit.hole for unit in found.units],
+            "samples": [len(unit.rows) for unit in found.units],
+        }
+        | dict(zip(found.statistics, evidence.T, strict=True))
+    )
+    plot = new_figure(
+        420,
+        xaxis={"title": {"text": f"{kind}s, in the order in which they were complete"}},
+        yaxis={"title": {"text": "evidence"}, "type": "log", "exponentformat": "power"},
+    )
+    places = np.arange(1, len(evidence) + 1)
+    for number, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
+        drawn = np.clip(evidence[:, statistic], LEAST, MOST)
+        hover = f"%{{x}}. {kind}: %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
+        add_numbered_line(plot, number % 10, SHOWN_LINES, places, drawn, found.statistics[statistic], hover)
+    plot.add_hline(found.drift.threshold, line={"color": GREY, "dash": "dash"})
+    summary = f"Dashed: {found.drift.threshold:.3g}, from which it is drift. Click a name to show or hide its line."
+    return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
+
+
+def _table(found: "Monitoring") -> Table:
+    evidence = found.drift.evidence
+    numbers = pd.DataFrame(
+        {
+            "statistic": found.statistics,
+            "most evidence": evidence.max(axis=0),
+            "evidence now": evidence[-1],
+            "mean in training": found.reference_values.mean(axis=0),
+            "mean of the samples": found.traffic.statistics[found.changed].mean(axis=0),
+        }
+    ).sort_values("most evidence", ascending=False, kind="stable")
+    summary = "T2, Q and the contrast as natural logarithms; with drift, the samples are those since it began."
+    return Table("statistics", "The statistics", summary, numbers)
