@@ -17,12 +17,13 @@ from recore.production.captured import read_events
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
-from recore.production.traffic import Traffic, TrafficReader, TrainedOn, read_trained_on
+from recore.production.traffic import ClientTraffic, TrafficReader, TrainedOn, read_trained_on
 from recore.production.versions import Version, find_version
 from recore.text import plain
 
 FALSE_ALARMS = 0.05
 LISTED = 5  # holes and bands
+USUAL = "1 to 2 % are usual in training, more in new drill holes"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Monitoring:
     version: int
     since: datetime
     trained_on: TrainedOn
-    traffic: Traffic
+    traffic: ClientTraffic
     reference: ReferenceUnits
     units: list[Unit]
     waiting: int
@@ -141,12 +142,24 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, show
     if not len(traffic.samples):
         reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in left_out.most_common(2))
         raise ProductionError(f"{name} captured no spectra since {_minute(since)}, when it last changed{reasons}")
+    return examine_traffic(name, version.number, since, trained_on, traffic, settings)
+
+
+def examine_traffic(
+    endpoint: str,
+    version: int,
+    since: datetime,
+    trained_on: TrainedOn,
+    traffic: ClientTraffic,
+    settings: MonitorSettings,
+) -> Monitoring:
+    """Test samples that clients sent. Arguments as the attributes of Monitoring."""
     reference = ReferenceUnits(*(np.array(trained_on.reference[name]) for name in ("values", "holes")))
     times, holes = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist()
     units, waiting = group_units(times, holes, reference.by_hole, datetime.now(UTC), settings.are_complete)
     drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
     return Monitoring(
-        name, version.number, since, trained_on, traffic, reference, units, waiting, drift, settings.false_alarms
+        endpoint, version, since, trained_on, traffic, reference, units, waiting, drift, settings.false_alarms
     )
 
 
@@ -168,7 +181,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
     text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole')}"
     lines = [
         f"{found.endpoint}: {text} since {_minute(found.since)}, compared with the training of version {found.version}",
-        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); in training 1 to 2 % are usual",
+        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); {USUAL}",
         *_describe_drift(found),
     ]
     if found.waiting:
@@ -227,7 +240,7 @@ def _describe_drift(found: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since {_minute(found.began)}, {count(len(changed), 'sample')} ago: {evidence}; {rate}",
+        f"drift since {_minute(found.began)} ({count(len(changed), 'sample')}): {evidence}; {rate}",
         f"bands that differ, with the mean deviation in units of the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
     ]
