@@ -20,7 +20,7 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 def monitor_sample(
     sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, are_complete: bool = True
 ) -> Monitoring:
-    """Return what is found if the private spectra of a sample arrive, one an hour.
+    """Return what is found if the private spectra of a sample arrive, one a minute.
 
     change: of the baseline, a curve that is added to the second half of the spectra, as a share of the largest
     absorbance. name: comes before the names of the drill holes.
@@ -37,7 +37,7 @@ def monitor_sample(
     reader = TrafficReader(trained_on, left_out)
     for number in range(len(spectra)):
         text = spectra.iloc[[number]].to_csv()
-        time = begin + timedelta(hours=number)
+        time = begin + timedelta(minutes=number)
         reader.add(CaptureEvent("A", f"{number}", "", time, Body(text.encode(), "text/csv"), Body(b"", "")))
     settings = MonitorSettings(are_complete=are_complete)
     return examine_traffic("cores", 3, begin, trained_on, reader.finish(), settings)
