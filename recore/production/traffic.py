@@ -5,7 +5,7 @@ import itertools
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from recore.production.containers.features import (
     column_key,
     input_fn,
 )
+from recore.production.drift import ReferenceUnits
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
@@ -39,6 +40,20 @@ class TrainedOn:
     columns: Columns
     reference: Reference
     domain: Domain
+
+    @property
+    def hole_names(self) -> frozenset[str]:
+        """The drill holes; empty if the data file did not have them."""
+        return frozenset(self.reference["hole_names"])
+
+    def reference_units(self, names: Container[str] | None = None, title: str = "the training") -> ReferenceUnits:
+        """The drill holes to compare with, all or those of these names. title: what messages call them."""
+        values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
+        if names is not None:
+            chosen = [name in names for name in self.reference["hole_names"]]
+            rows = np.array(chosen)[codes]
+            values, codes = values[rows], codes[rows]
+        return ReferenceUnits(values, codes, title)
 
 
 @dataclass(frozen=True)

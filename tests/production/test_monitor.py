@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.checkout import ROOT
 from support.production import ProductionCommands
 from support.simulator_client import Client
 
@@ -70,6 +71,11 @@ class Monitored:
     def clear(self) -> None:
         for key in self.keys():
             self.client.s3.delete_object(Bucket=BUCKET, Key=key)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return the alarms of this endpoint."""
+        client = self.client.simulator.client("cloudwatch")
+        return client.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
 
     def monitor(self, *options: object, status: int = 0) -> dict[str, Any]:
         """Run the command, and return what it prints as JSON."""
@@ -162,13 +168,46 @@ def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFra
     monitored.capture(with_curve(samples, 0.15), every=1)
     found = monitored.monitor("--version", 2, "--alarm", status=1)
     assert found["alarm"] == "monitored-2-drift"
-    [alarm] = commands.client.simulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    [alarm] = monitored.alarms()
     assert (alarm["AlarmName"], alarm["StateValue"]) == ("monitored-2-drift", "ALARM")
     error = commands.refuse("update", 2, "--alarm", found["alarm"], "--strategy", "canary", "--seconds", 0, status=1)
     assert "the update was rolled back" in error
     assert "monitored-2-drift" in error
     described = commands.client.sagemaker.describe_endpoint(EndpointName="monitored")
     monitored.begin = described["LastModifiedTime"].astimezone(UTC)
+
+
+@pytest.mark.slow
+def test_retraining_with_changed_spectra_ends_the_drift(
+    commands: ProductionCommands, small_sample: Path, samples: pd.DataFrame, tmp_path: Path
+) -> None:
+    """All spectra that clients send are changed, and some of the new training are."""
+    public = small_sample / "public/public.csv.gz"
+    commands.succeed("train", ROOT, "--public", public)
+    commands.succeed("approve", 1)
+    commands.succeed("deploy")
+    changed = with_curve(samples, 0.15)
+    monitored = Monitored(commands)
+    monitored.capture(changed[40:], every=0.1)
+    assert monitored.monitor(status=1)["next"] == "production retrain --public FILE"
+
+    table = pd.read_csv(public, index_col=0)
+    new = with_curve(table.loc[changed.index], 0.15)[:40].assign(SiteID="new")
+    pd.concat([table, new]).to_csv(tmp_path / "grown.csv.gz")
+    commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
+    found = monitored.monitor("--version", 2, "--alarm")
+    assert (found["drift"], found["version"]) == (False, 2)
+    assert found["compared_with"] == "the 1 drill hole that version 1 did not have"
+    commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", found["alarm"])
+
+    monitored = Monitored(commands)
+    monitored.clear()
+    monitored.capture(changed[40:], every=0.1)
+    assert monitored.monitor()["version"] == 2
+    names = {alarm["AlarmName"] for alarm in monitored.alarms()}
+    assert names == {found["alarm"]}
+    commands.succeed("delete", "--endpoint")
+    assert not monitored.alarms()
 
 
 def test_requests_of_all_forms_count_and_others_are_named(monitored: Monitored, samples: pd.DataFrame) -> None:

@@ -40,4 +40,4 @@ def monitor_sample(
         time = begin + timedelta(minutes=number)
         reader.add(CaptureEvent("A", f"{number}", "", time, Body(text.encode(), "text/csv"), Body(b"", "")))
     settings = MonitorSettings(are_complete=are_complete)
-    return examine_traffic("cores", 3, begin, trained_on, reader.finish(), settings)
+    return examine_traffic("cores", 3, begin, trained_on, [trained_on.reference_units()], reader.finish(), settings)

@@ -196,7 +196,8 @@ def fit_file(data_file: Path) -> Reference:
 
 
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
-    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each.
+    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each,
+    a name, or a number if it has none.
 
     The limit of T2 is that of the F distribution, the limit of Q Box's chi-square approximation (Annals of Mathematical
     Statistics 25, 1954), as in the reports. All other statistics of a row are those of components that were fitted
@@ -213,7 +214,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     if not np.ptp(shapes, axis=0).any():
         raise DomainError("all spectra are equal")
     components = PrincipalComponents.fit(shapes)
-    _, codes = np.unique(holes, return_inverse=True)
+    names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, shapes, codes)
     kept = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], shapes.shape[1])
@@ -229,6 +230,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "shape_limits": band_limits(shapes - components.mean),
         "residual_limits": band_limits(residuals),
         "rows": len(shapes),
+        "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
         "holes": codes[kept].tolist(),
         "scores": significant(components.scores(shapes[kept])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],

@@ -84,7 +84,7 @@ def _table(found: "Monitoring") -> Table:
             "statistic": found.statistics,
             "most evidence": evidence.max(axis=0),
             "evidence now": evidence[-1],
-            "mean in training": found.reference_values.mean(axis=0),
+            "mean in training": found.reference.values.mean(axis=0),
             "mean of the samples": found.traffic.statistics[found.changed].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
