@@ -161,7 +161,7 @@ def bin_shapes(spectra: np.ndarray) -> np.ndarray:
     rows, channels = spectra.shape
     width = max(1, math.ceil(channels / MOST_BINS))
     bins = channels // width
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         shapes = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
         shapes[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
         means = shapes[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
