@@ -43,6 +43,7 @@ TARGETS = (
     "setup",
     "setup-dev",
     "setup-docker",
+    "setup-web",
     "setup-pytorch",
     "setup-sdk",
 )

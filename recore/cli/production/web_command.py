@@ -62,13 +62,16 @@ def web(endpoint: str | None, host: str, port: int, largest_file: int, folder: P
 
 def _require_packages() -> None:
     """Raise ValueError if a package of requirements/web.txt is missing."""
-    from importlib.util import find_spec
+    from importlib import import_module
 
-    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+    try:
+        for name in PACKAGES:
+            import_module(name)
+    except ModuleNotFoundError as error:
         raise ValueError(
-            f"the page needs {', '.join(missing)}, which `make run` does not install: `make setup-web`, or "
+            f"the page needs {error.name}, which `make run` does not install: `make setup-web`, or "
             "`pip install -r requirements/web.txt`"
-        )
+        ) from None
 
 
 def _announce(project: "ProductionProject", address: str, as_json: bool) -> None:

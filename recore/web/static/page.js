@@ -34,6 +34,7 @@ async function read(list) {
   if (list.length > files.length) say(`${list.length - files.length} files`, `at most ${settings.most_files} are sent at once`, "problem");
   let done = 0, samples = 0, failed = 0, first;
   running += 1;
+  at("main").setAttribute("aria-busy", "true");
   at("status").textContent = `Reading ${files.length} ${files.length === 1 ? "file" : "files"} ...`;
   await sendFiles(files, settings, at("api-key").value, (file, number, answer) => {
     done += 1;
@@ -57,6 +58,7 @@ async function read(list) {
   at("status").textContent = `${count(files.length, "file")}${failures}: ${count(samples, "sample")}.`;
   const shown = history.samples.find((sample) => sample.place[0] === batch && sample.place[1] === first);
   if (shown) select(shown);
+  if (!running) at("main").setAttribute("aria-busy", "false");
 }
 
 function count(number, noun) { return `${number} ${noun}${number === 1 ? "" : "s"}`; }
@@ -101,7 +103,7 @@ function fillSamples() {
   at("cut-off-unit").textContent = unit;
   const columns = [
     { label: "Sample", value: (sample) => sample.name, cell: sampleButton },
-    { label: "File", value: (sample) => sample.file },
+    { label: "File", value: (sample) => sample.file, className: "file" },
     { label: `${name}, ${unit}`, value: (sample) => assay(sample).value, cell: (sample) => show(assay(sample).value), className: "number" },
     { label: `90 % interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
     { label: "Flags", value: (sample) => assay(sample).flags.join(", "), className: "flagged" },

@@ -3,7 +3,7 @@ import { show } from "./table.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 48, right: 12, top: 62, bottom: 42 }; /* labels of bands are above the plot, in LANES */
-const LANES = 3, LANE = 17, LETTER = 7.2; /* pixels */
+const LANES = 3, LANE = 17, LETTER = 7.2, GAP = 8; /* pixels */
 
 export class SpectrumFigure {
   #at = 0;
@@ -42,7 +42,7 @@ export class SpectrumFigure {
   #draw() {
     this.width = Math.max(this.svg.clientWidth, 260);
     const height = this.width < 560 ? 300 : 380, right = this.width - MARGIN.right, bottom = height - MARGIN.bottom;
-    const low = Math.min(...this.y, 0), high = Math.max(...this.y), [first, last] = [this.x[0], this.x.at(-1)];
+    const low = Math.min(...this.y, 0), high = low + 1.04 * (Math.max(...this.y) - low), [first, last] = [this.x[0], this.x.at(-1)];
     this.scaleX = (wavenumber) => MARGIN.left + (first - wavenumber) / (first - last) * (right - MARGIN.left);
     this.scaleY = (value) => bottom - (value - low) / (high - low || 1) * (bottom - MARGIN.top);
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
@@ -79,7 +79,7 @@ export class SpectrumFigure {
     for (const band of this.bands) {
       const middle = this.scaleX((Math.min(band.from, this.x[0]) + Math.max(band.to, this.x.at(-1))) / 2), half = band.name.length * LETTER / 2;
       const centre = Math.min(Math.max(middle, MARGIN.left + half), right - half);
-      const lane = ends.findIndex((taken) => taken.every(([from, to]) => centre + half < from || centre - half > to));
+      const lane = ends.findIndex((taken) => taken.every(([from, to]) => centre + half + GAP < from || centre - half - GAP > to));
       if (lane < 0) continue; /* the caption names it all the same */
       ends[lane].push([centre - half, centre + half]);
       const y = MARGIN.top - 6 - lane * LANE;
