@@ -19,7 +19,7 @@ from recore.absorption_bands import REGIONS
 from recore.web.form import LONGEST_FORM, read_line, render_form
 from recore.web.guard import Guard
 from recore.web.predictor import EndpointError, Predictor
-from recore.web.uploads import UploadError, describe_size
+from recore.web.uploads import UnusableUploadError, describe_size
 
 HERE = Path(__file__).parent
 WORKERS = 8  # threads that parse files and wait for the endpoint
@@ -33,7 +33,7 @@ def make_application(predictor: Predictor, hosts: Sequence[str] = ("*",), needs_
 
     With a key there is no form, because a form cannot send one.
     """
-    page = Page(predictor, needs_key)
+    page = PageHandlers(predictor, needs_key)
     routes: list[Route | Mount] = [
         Route("/", page.show),
         Route("/api/settings", page.describe),
@@ -50,7 +50,7 @@ def make_application(predictor: Predictor, hosts: Sequence[str] = ("*",), needs_
     return Guard(application)
 
 
-class Page:
+class PageHandlers:
     """The handlers of requests."""
 
     def __init__(self, predictor: Predictor, needs_key: bool) -> None:
@@ -81,7 +81,7 @@ class Page:
                 content = await _read_body(request, self._limits.largest_file)
                 name = request.query_params.get("name", "")
                 return JSONResponse(await self._in_thread(self._predictor.predict_file, name, content))
-        except (UploadError, EndpointError) as error:
+        except (UnusableUploadError, EndpointError) as error:
             return JSONResponse({"error": str(error)}, error.status)
 
     async def show_form(self, request: Request) -> Response:
@@ -93,7 +93,7 @@ class Page:
         try:
             line = read_line(await _read_body(request, LONGEST_FORM))
             answer = await self._in_thread(self._predictor.predict_line, line)
-        except (UploadError, EndpointError) as error:
+        except (UnusableUploadError, EndpointError) as error:
             return HTMLResponse(render_form(endpoint, number, line, problem=str(error)), error.status)
         return HTMLResponse(render_form(endpoint, number, line, answer=answer))
 
@@ -102,7 +102,7 @@ class Page:
 
 
 async def _read_body(request: Request, largest: int) -> bytes:
-    """Read an upload. Raises UploadError if it is empty, too large or too slow."""
+    """Read an upload. Raises UnusableUploadError if it is empty, too large or too slow."""
     content, size = bytearray(), 0
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
@@ -113,13 +113,13 @@ async def _read_body(request: Request, largest: int) -> bytes:
                 elif size > DISCARDED * largest:
                     break
     except TimeoutError:
-        raise UploadError(f"the upload took longer than {UPLOAD_SECONDS} seconds", 408) from None
+        raise UnusableUploadError(f"the upload took longer than {UPLOAD_SECONDS} seconds", 408) from None
     except ClientDisconnect:
-        raise UploadError("the upload was interrupted", 400) from None
+        raise UnusableUploadError("the upload was interrupted", 400) from None
     if size > largest:
-        raise UploadError(f"it is larger than {describe_size(largest)}, the largest that is read", 413)
+        raise UnusableUploadError(f"it is larger than {describe_size(largest)}, the largest that is read", 413)
     if not size:
-        raise UploadError("the file is empty")
+        raise UnusableUploadError("the file is empty")
     return bytes(content)
 
 

@@ -6,20 +6,20 @@ from string import Template
 from typing import Any
 from urllib.parse import parse_qs
 
-from recore.web.uploads import UploadError
+from recore.web.uploads import UnusableUploadError
 
 LONGEST_FORM = 1 << 20  # bytes
 PAGE = Template((Path(__file__).parent / "static/form.html").read_text("utf-8"))
 
 
 def read_line(body: bytes) -> str:
-    """Return the field `line` of a form. Raises UploadError if it is missing."""
+    """Return the field `line` of a form. Raises UnusableUploadError if it is missing."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError:
-        raise UploadError("this is not what the form posts") from None
+        raise UnusableUploadError("this is not what the form posts") from None
     if not (line := fields.get("line", [""])[0].strip()):
-        raise UploadError("the line is empty")
+        raise UnusableUploadError("the line is empty")
     return line
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.dataset import Grid, Spectrum, grid_of_names
 from recore.schema import IDS, TARGETS
 from recore.text import plain
-from recore.web.uploads import Limits, UploadError, read_upload
+from recore.web.uploads import Limits, UnusableUploadError, read_upload
 
 AT_ONCE = 25  # spectra of one request
 INFERENCE_ID = re.compile(r"[!-~]{1,64}")
@@ -54,7 +54,7 @@ class Predictor:
         self._runtime = runtime
 
     def predict_file(self, name: str, content: bytes) -> Json:
-        """The assays of each spectrum of a file, with the spectrum. Raises UploadError or EndpointError."""
+        """The assays of each spectrum of a file, with the spectrum. Raises UnusableUploadError or EndpointError."""
         upload = read_upload(name, content, self.grid, self.limits)
         answers: list[Json] = []
         for spectra in itertools.batched(upload.spectra, AT_ONCE):
@@ -78,16 +78,16 @@ class Predictor:
         }
 
     def predict_line(self, line: str) -> Json:
-        """The assays of a line of CSV. Raises UploadError or EndpointError.
+        """The assays of a line of CSV. Raises UnusableUploadError or EndpointError.
 
         It has the absorbances in the order of the training data, or all cells of a row of that.
         """
         try:
             rows = [row for row in csv.reader(io.StringIO(line.strip())) if row]
         except csv.Error as error:
-            raise UploadError(str(error)) from None
+            raise UnusableUploadError(str(error)) from None
         if len(rows) != 1:
-            raise UploadError(f"one line is needed, and there are {len(rows)}")
+            raise UnusableUploadError(f"one line is needed, and there are {len(rows)}")
         cells = rows[0]
         if len(cells) == len(self.channels):
             cells, names = ["0", *cells], ["index", *self.channels]
@@ -97,7 +97,7 @@ class Predictor:
             names = self._inputs
         else:
             widths = f"{len(self.channels)} absorbances, or the {len(self._inputs)} cells of a row without assays"
-            raise UploadError(f"the line has {len(cells)} cells instead of {widths}")
+            raise UnusableUploadError(f"the line has {len(cells)} cells instead of {widths}")
         _check_numbers(cell for name, cell in zip(names, cells, strict=True) if name in self.grid.names)
         [answer] = self._invoke(_write_rows([names, cells]), 1)
         return answer
@@ -159,11 +159,11 @@ def _write_rows(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _check_numbers(cells: Iterable[str]) -> None:
-    """Raise UploadError if a cell is not a finite number."""
+    """Raise UnusableUploadError if a cell is not a finite number."""
     for cell in cells:
         try:
             is_finite = math.isfinite(float(cell))
         except ValueError:
             is_finite = False
         if not is_finite:
-            raise UploadError(f"{plain(cell, 40)!r} is not a number")
+            raise UnusableUploadError(f"{plain(cell, 40)!r} is not a number")

@@ -18,7 +18,7 @@ OPTION = re.compile(r"(?<!\S)--[a-z]")
 OPTIONS_HINT = " (options of `recore import`, which makes a CSV that can be sent)"
 
 
-class UploadError(ValueError):
+class UnusableUploadError(ValueError):
     """A file cannot be used. The message is one line. status: of the HTTP response."""
 
     def __init__(self, message: str, status: int = 422) -> None:
@@ -45,7 +45,7 @@ class Upload:
 
 
 def read_upload(name: str, content: bytes, grid: Grid, limits: Limits) -> Upload:
-    """Read the spectra of a file on the channels of a grid. Raises UploadError if there are none."""
+    """Read the spectra of a file on the channels of a grid. Raises UnusableUploadError if there are none."""
     name = check_name(name)
     if content.startswith(GZIP):
         content, name = _unpack(content, limits.largest_file), name.removesuffix(".gz")
@@ -68,19 +68,19 @@ def read_upload(name: str, content: bytes, grid: Grid, limits: Limits) -> Upload
         largest = f"only the first {limits.most_spectra} spectra of a file are read"
         problems.append(f"{largest}; `recore production predict` predicts a whole data file")
     if not found.spectra:
-        raise UploadError("; ".join(problems) or "the file has no spectrum")
+        raise UnusableUploadError("; ".join(problems) or "the file has no spectrum")
     return Upload(found.spectra, problems, [shorten(remark) for remark in found.remarks])
 
 
 def check_name(name: str) -> str:
-    """Return the last part of a file's name. Raises UploadError if no file can have it."""
+    """Return the last part of a file's name. Raises UnusableUploadError if no file can have it."""
     name = PurePosixPath(name.replace("\\", "/")).name
     if name in ("", ".", ".."):
-        raise UploadError("the file has no name")
+        raise UnusableUploadError("the file has no name")
     if not name.isprintable():
-        raise UploadError("its name has characters that cannot be printed: rename it")
+        raise UnusableUploadError("its name has characters that cannot be printed: rename it")
     if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
-        raise UploadError(f"its name has more than {LONGEST_NAME} characters: rename it")
+        raise UnusableUploadError(f"its name has more than {LONGEST_NAME} characters: rename it")
     return name
 
 
@@ -96,10 +96,10 @@ def _unpack(content: bytes, largest: int) -> bytes:
             member = zlib.decompressobj(16 + zlib.MAX_WBITS)
             unpacked += member.decompress(rest, largest + 1 - len(unpacked))
             if len(unpacked) > largest:
-                raise UploadError(f"it is larger than {describe_size(largest)} when it is unpacked")
+                raise UnusableUploadError(f"it is larger than {describe_size(largest)} when it is unpacked")
             if not member.eof:
-                raise UploadError("the gzip file is truncated")
+                raise UnusableUploadError("the gzip file is truncated")
             rest = member.unused_data
     except zlib.error:
-        raise UploadError("the gzip file is damaged") from None
+        raise UnusableUploadError("the gzip file is damaged") from None
     return unpacked

@@ -37,12 +37,13 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 
 
 class WebPage:
-    """A page that is being served. address: ends with a slash."""
+    """A page that is being served. address: ends with a slash. variables: those that lead to the simulator."""
 
     def __init__(self, commands: ProductionCommands, *arguments: object) -> None:
+        self.commands, self.variables = commands, commands.client.simulator.variables()
         self._stderr = commands.folder / "web.log"
         command = [sys.executable, "-c", PROGRAM, "production", "web", *map(str, arguments), "--port", "0", "--json"]
-        variables = environment() | commands.client.simulator.variables() | {"PYTHONPATH": str(ROOT)}
+        variables = environment() | self.variables | {"PYTHONPATH": str(ROOT)}
         with open(self._stderr, "wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=commands.folder, env=variables, stdout=subprocess.PIPE, stderr=log, text=True
@@ -50,7 +51,9 @@ class WebPage:
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, self.log()
-        self.address: str = json.loads(line)["address"]
+        started = json.loads(line)
+        self.address: str = started["address"]
+        self.endpoint: str = started["endpoint"]
 
     def log(self) -> str:
         return self._stderr.read_text()
