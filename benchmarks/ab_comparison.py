@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from recore.production.comparison import Comparison, compare_variants
+from recore.production.paired_comparison import Comparison, compare_variants
 from recore.schema import TARGETS
 
 COUNT = len(TARGETS)

@@ -145,6 +145,8 @@ def main() -> None:
             demo.step("Ask the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
             arrived = write_assays(folder)
             demo.step("Compare the variants by assays that arrived", "production", "compare", "--assays", arrived)
+            monitor = ("monitor", "--complete", "--out", folder / "monitor.html")
+            demo.step("Test whether the spectra are like those of the training", "production", *monitor)
             update = ("update", 1, "--strategy", "linear", "--step", 50, "--seconds", 0)
             demo.step("Update under load", "production", *update)
             demo.step("Roll back under load", "production", "rollback", "--seconds", 0)
@@ -158,7 +160,8 @@ def main() -> None:
     shares = ", ".join(f"{variant} {count}" for variant, count in sorted(load.answers.items()))
     print(f"{time.monotonic() - began:7.1f} s  in all")
     print(f"requests under load: {load.answers.total()} answered ({shares}), {len(load.lost)} lost")
-    print(f"left: {folder} with the data, the challenger, assays.csv and answers.jsonl, and nothing on the simulator")
+    left = "the data, the challenger, assays.csv, answers.jsonl and monitor.html"
+    print(f"left: {folder} with {left}, and nothing on the simulator")
     if load.lost:
         sys.exit(f"demo: requests were lost, the first: {load.lost[0]}")
 

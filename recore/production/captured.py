@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from recore.schema import DEPTHS, HOLE, TARGETS
 
 if TYPE_CHECKING:
-    from recore.production.comparison import Floats
+    from recore.production.paired_comparison import Floats
 
 SampleKey = tuple[str, float, float]  # the drill hole, and where the sample starts and ends, m
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from recore.listing import count
-from recore.production.assays import Assays, describe_key
+from recore.production.arrived_assays import Assays, describe_key
 from recore.production.captured import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joining import JoinedSamples, make_inference_id

@@ -40,8 +40,8 @@ class Drift:
     """What the test found.
 
     evidence: (units, statistics). threshold: of the evidence. alarm: the number of the first unit with so much
-    evidence, None without drift. statistic: the number of the one with most evidence, then or ever. since: the number
-    of the first unit of the change that this evidence is of.
+    evidence, None without drift. statistic: the number of the one with most evidence. since: the number of the first
+    unit of the change that this evidence is of.
     """
 
     evidence: Floats
@@ -60,10 +60,11 @@ class ReferenceUnits:
     """The drill holes of the training, as units of any number of samples.
 
     values: (rows, statistics). codes: (rows,), the number of each row's hole. With fewer than FEWEST_HOLES holes, each
-    row is a unit, because so few holes say little about new ones.
+    row is a unit, because so few holes say little about new ones. name: what messages call them.
     """
 
-    def __init__(self, values: Floats, codes: NDArray[np.intp]) -> None:
+    def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "the training") -> None:
+        self.values, self.name = values, name
         self.by_hole = len(np.unique(codes)) >= FEWEST_HOLES
         codes = codes if self.by_hole else np.arange(len(codes))
         self._rows = [values[codes == code] for code in np.unique(codes)]
@@ -90,9 +91,9 @@ def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit
         return Drift(evidence, threshold, None, 0, 0)
     alarms = np.flatnonzero(evidence.max(axis=1) >= threshold)
     alarm = int(alarms[0]) if len(alarms) else None
-    last = int(np.argmax(evidence.max(axis=1))) if alarm is None else alarm
-    statistic = int(np.argmax(evidence[last]))
-    before = np.concatenate([[1.0], evidence[:last, statistic]])  # the evidence before each unit
+    most = int(np.argmax(evidence.max(axis=1)))
+    statistic = int(np.argmax(evidence[most]))
+    before = np.concatenate([[1.0], evidence[:most, statistic]])  # the evidence before each unit
     lowest = len(before) - 1 - int(np.argmin(before[::-1]))
     return Drift(evidence, threshold, alarm, statistic, lowest)
 

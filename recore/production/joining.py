@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recore.production.assays import Assays, describe_key
+from recore.production.arrived_assays import Assays, describe_key
 from recore.production.captured import CaptureEvent, SampleKey, is_header, read_predictions, read_samples
 from recore.production.project import LONGEST_INFERENCE_ID
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recore.production.collecting import CollectedPredictions
-    from recore.production.comparison import Comparison
+    from recore.production.paired_comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def compare_endpoint(
     import numpy as np
     import pandas as pd
 
-    from recore.production.assays import read_assays
+    from recore.production.arrived_assays import read_assays
     from recore.production.collecting import collect_predictions, read_compared_endpoint
-    from recore.production.comparison import compare_variants
+    from recore.production.paired_comparison import compare_variants
     from recore.production.verdicts import describe_comparison, find_winner
 
     if settings.out:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,12 +18,15 @@ from recore.production.captured import read_events
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
-from recore.production.traffic import Traffic, TrafficReader, TrainedOn, read_trained_on
-from recore.production.versions import Version, find_version
+from recore.production.traffic import ClientTraffic, TrafficReader, TrainedOn, read_trained_on
+from recore.production.versions import Version, find_version, list_versions
 from recore.text import plain
 
 FALSE_ALARMS = 0.05
 LISTED = 5  # holes and bands
+EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
+FEWEST_UNITS = 10
+USUAL = "1 to 2 % are usual in training, more in new drill holes"
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,16 @@ class MonitorSettings:
 class Monitoring:
     """What monitoring an endpoint found.
 
-    since: when the endpoint last changed; earlier requests do not count. waiting: the number of samples of drill holes
-    that are not complete. false_alarms: the probability of any false alarm.
+    since: when the endpoint last changed; earlier requests do not count. reference: what the samples are most like, the
+    whole training or a part of it. waiting: the number of samples of drill holes that are not complete. false_alarms:
+    the probability of any false alarm.
     """
 
     endpoint: str
     version: int
     since: datetime
     trained_on: TrainedOn
-    traffic: Traffic
+    traffic: ClientTraffic
     reference: ReferenceUnits
     units: list[Unit]
     waiting: int
@@ -61,11 +66,6 @@ class Monitoring:
         """The names of the statistics."""
         names: list[str] = self.trained_on.reference["statistics"]
         return names
-
-    @property
-    def reference_values(self) -> NDArray[np.float64]:
-        """The statistics of rows of the training, (rows, statistics)."""
-        return np.array(self.trained_on.reference["values"], dtype=float)
 
     @property
     def changed(self) -> NDArray[np.intp]:
@@ -141,13 +141,48 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, show
     if not len(traffic.samples):
         reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in left_out.most_common(2))
         raise ProductionError(f"{name} captured no spectra since {_minute(since)}, when it last changed{reasons}")
-    reference = ReferenceUnits(*(np.array(trained_on.reference[name]) for name in ("values", "holes")))
-    times, holes = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist()
-    units, waiting = group_units(times, holes, reference.by_hole, datetime.now(UTC), settings.are_complete)
-    drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
-    return Monitoring(
-        name, version.number, since, trained_on, traffic, reference, units, waiting, drift, settings.false_alarms
-    )
+    references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
+    return examine_traffic(name, version.number, since, trained_on, references, traffic, settings)
+
+
+def examine_traffic(
+    endpoint: str,
+    version: int,
+    since: datetime,
+    trained_on: TrainedOn,
+    references: Sequence[ReferenceUnits],
+    traffic: ClientTraffic,
+    settings: MonitorSettings,
+) -> Monitoring:
+    """Test samples that clients sent. references: it is no drift if the samples are like one of these.
+
+    So a false alarm is at most as probable as with a single reference. Other arguments as the attributes of Monitoring.
+    """
+    times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
+    results = []
+    for reference in references:
+        units, waiting = group_units(times, holes, reference.by_hole, now, settings.are_complete)
+        drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
+        results.append((reference, units, waiting, drift))
+    closest = min(results, key=lambda result: result[-1].most)
+    return Monitoring(endpoint, version, since, trained_on, traffic, *closest, settings.false_alarms)
+
+
+def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) -> list[ReferenceUnits]:
+    """The drill holes that a version was trained on and an earlier one was not, for each of the last versions."""
+    added: dict[frozenset[str], int] = {}
+    for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
+        try:
+            known = read_trained_on(project, version).hole_names
+        except ProductionError:  # the earlier version does not say what it was trained on
+            continue
+        if known & trained_on.hole_names and (names := trained_on.hole_names - known):
+            added.setdefault(names, version.number)
+    groups = [
+        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} that version {earlier} did not have")
+        for names, earlier in added.items()
+    ]
+    return [group for group in groups if len(group) >= FEWEST_UNITS]
 
 
 def _choose_version(project: ProductionProject, described: dict[str, Any], number: int | None) -> Version:
@@ -166,9 +201,10 @@ def describe_monitoring(found: Monitoring) -> Outcome:
     holes = found.holes()
     named = holes[holes["hole"] != ""]
     text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole')}"
+    compared = f"compared with {found.reference.name} of version {found.version}"
     lines = [
-        f"{found.endpoint}: {text} since {_minute(found.since)}, compared with the training of version {found.version}",
-        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); in training 1 to 2 % are usual",
+        f"{found.endpoint}: {text} since {_minute(found.since)}, {compared}",
+        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); {USUAL}",
         *_describe_drift(found),
     ]
     if found.waiting:
@@ -187,6 +223,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
         "false_alarms": found.false_alarms,
         "units": len(found.units),
         "by_hole": found.reference.by_hole,
+        "compared_with": found.reference.name,
         "samples": samples,
         "outside": outside,
         "waiting": found.waiting,
@@ -227,7 +264,7 @@ def _describe_drift(found: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since {_minute(found.began)}, {count(len(changed), 'sample')} ago: {evidence}; {rate}",
+        f"drift since {_minute(found.began)} ({count(len(changed), 'sample')}): {evidence}; {rate}",
         f"bands that differ, with the mean deviation in units of the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
     ]

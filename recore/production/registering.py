@@ -43,7 +43,8 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
         model_uri = f"{project.upload_file('versions/model', wrapped, ARCHIVE)}/{ARCHIVE}"
         packed = Path(name, "features.tar.gz")
         code = read_programs((*FEATURES, *DOMAIN)) | {"preprocess.py": preprocess}
-        features.write_archive(read_header(data), _fit_reference(data), code, packed)
+        reference, notes = _fit_reference(data)
+        features.write_archive(read_header(data), reference, code, packed)
         features_uri = f"{project.upload_file('versions/features', packed, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
@@ -64,7 +65,7 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     version = read_version(project, package["ModelPackageArn"])
     name = f"version {version.number} of {project.settings.model_package_group_name}"
     line = f"{run} is {name}, {version.approval}, {version.score_text}"
-    return Outcome([line], {"version": version.describe()}, suggest_next(project, version))
+    return Outcome([line, *notes], {"version": version.describe()}, suggest_next(project, version))
 
 
 def _find_public(record: Record, public: Path | None) -> Path:
@@ -94,12 +95,12 @@ def _calibrate(model: Path, data: Path, folder: Path) -> dict[str, bytes]:
     return {"expected_error.json": json.dumps(calibration).encode()}
 
 
-def _fit_reference(data: Path) -> domain.Reference | None:
-    """What the spectra of the data file look like; None if they are too few, or all equal."""
+def _fit_reference(data: Path) -> tuple[domain.Reference | None, list[str]]:
+    """What the spectra of the data file look like; None if they cannot be compared, and a line that says why."""
     try:
-        return domain.fit_file(data)
-    except domain.DomainError:
-        return None
+        return domain.fit_file(data), []
+    except domain.DomainError as error:
+        return None, [f"answers will not say whether a spectrum is like those of the training: {error}"]
 
 
 def _describe_scores(record: Record) -> bytes:

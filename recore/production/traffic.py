@@ -5,6 +5,7 @@ import itertools
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from recore.production.containers.features import (
     column_key,
     input_fn,
 )
+from recore.production.drift import ReferenceUnits
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
@@ -39,9 +41,23 @@ class TrainedOn:
     reference: Reference
     domain: Domain
 
+    @property
+    def hole_names(self) -> frozenset[str]:
+        """The drill holes; empty if the data file did not have them."""
+        return frozenset(self.reference["hole_names"])
+
+    def reference_units(self, names: Container[str] | None = None, title: str = "the training") -> ReferenceUnits:
+        """The drill holes to compare with, all or those of these names. title: what messages call them."""
+        values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
+        if names is not None:
+            chosen = [name in names for name in self.reference["hole_names"]]
+            rows = np.array(chosen)[codes]
+            values, codes = values[rows], codes[rows]
+        return ReferenceUnits(values, codes, title)
+
 
 @dataclass(frozen=True)
-class Traffic:
+class ClientTraffic:
     """Samples that clients sent, in the order of their times. Each spectrum counts once.
 
     samples: index, hole, time, variant, t2, q and distance of each. statistics: (samples, statistics). deviations:
@@ -73,7 +89,12 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
             f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
             "had too few spectra; `train --again` makes one that does"
         )
-    columns, reference = Columns(json.loads(header)["columns"]), json.loads(content)
+    return make_trained_on(json.loads(header)["columns"], json.loads(content))
+
+
+def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
+    """What a model was trained on. header: of its data file."""
+    columns = Columns(header)
     return TrainedOn(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
 
 
@@ -141,14 +162,14 @@ class TrafficReader:
             )
         )
 
-    def finish(self) -> Traffic:
+    def finish(self) -> ClientTraffic:
         """All samples, by their times."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             nothing = np.empty((0, 0))
-            return Traffic(samples, nothing, nothing.astype(np.float32), nothing, self._repeated, self._left_out)
+            return ClientTraffic(samples, nothing, nothing.astype(np.float32), nothing, self._repeated, self._left_out)
         order = sorted(range(len(samples)), key=[row["time"] for row in self._rows].__getitem__)
         statistics, deviations, scores = (np.concatenate(arrays)[order] for arrays in zip(*self._arrays, strict=True))
-        return Traffic(
+        return ClientTraffic(
             samples.iloc[order].reset_index(drop=True), statistics, deviations, scores, self._repeated, self._left_out
         )

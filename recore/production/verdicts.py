@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from recore.listing import count, list_names
-from recore.production.comparison import Comparison, Floats
+from recore.production.paired_comparison import Comparison, Floats
 from recore.schema import TARGETS
 
 LARGE_WEIGHT = 0.02  # targets with a larger weight are always shown

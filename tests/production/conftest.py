@@ -17,6 +17,7 @@ from support.web_page import WebPage
 
 from recore.data_header import read_header
 from recore.dataset.sample_files import Plan, make_sample
+from recore.production.containers.domain import fit_file
 from recore.production.containers.features import write_archive
 from recore.simulator.server import Simulator
 
@@ -78,9 +79,9 @@ def trained_model(client: Client, small_sample: Path, tmp_path_factory: pytest.T
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
         result.archive.write_bytes(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
         support.unpack(result.archive, result.model)
-        program = (support.CONTAINERS / "features.py").read_bytes()
-        preprocess = (ROOT / "preprocess.py").read_bytes()
-        write_archive(read_header(result.data_file), preprocess, program, result.features)
+        code = {name: (support.CONTAINERS / name).read_bytes() for name in ("features.py", "domain.py")}
+        code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
+        write_archive(read_header(result.data_file), fit_file(result.data_file), code, result.features)
         support.predict_by_script(result, folder / "scripts")
 
     return support.Trained(make_once(tmp_path_factory, "production model", make))

@@ -24,7 +24,7 @@ from support.template import template_only
 
 from preprocess import preprocess
 from recore.production.containers import features
-from recore.production.containers.features import Features, SpectraError, input_fn, output_fn, predict_fn
+from recore.production.containers.features import Columns, Features, SpectraError, input_fn, output_fn, predict_fn
 from recore.schema import IDS, TARGETS
 
 pytestmark = template_only  # the numbers and messages are those of its preprocess.py
@@ -34,7 +34,7 @@ HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]
 TEXT = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
 SPECTRA = [[f"0.{number + 1}{place:02}000000000000001" for place in range(14)] for number in range(3)]
 ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(TEXT, SPECTRA, strict=True)]
-MODEL = Features(HEADER, preprocess)
+MODEL = Features(Columns(HEADER), preprocess)
 
 
 def as_csv(*rows: list[str]) -> str:
@@ -114,7 +114,7 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
         return pd.DataFrame({"bin": [0.0] * len(read[-1])}), None
 
     for body, kind in ((as_csv(*ROWS), "text/csv"), (spectrum_of(ROWS[0], list(range(14))), "application/json")):
-        answer(body, kind, Features(HEADER, keep))
+        answer(body, kind, Features(Columns(HEADER), keep))
     assert read[0].to_numpy().tolist() == [row[:-2] for row in ROWS]
     assert read[1].to_numpy().tolist() == [ROWS[0][:-2]]
 
@@ -127,7 +127,7 @@ def test_optional_members_may_be_missing_and_rows_are_counted() -> None:
 
 def test_numbers_of_the_answer_keep_all_digits() -> None:
     values = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308]
-    model = Features(HEADER, lambda data_file: (pd.DataFrame({"bin": values[:3]}), None))
+    model = Features(Columns(HEADER), lambda data_file: (pd.DataFrame({"bin": values[:3]}), None))
     lines = answer(as_csv(*ROWS), model=model).splitlines()
     assert [float(line.rpartition(",")[2]) for line in lines[1:]] == values[:3]
 
@@ -232,7 +232,7 @@ def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message:
             raise returned
         return returned
 
-    assert message in reason(as_csv(*ROWS), model=Features(HEADER, run))
+    assert message in reason(as_csv(*ROWS), model=Features(Columns(HEADER), run))
 
 
 def test_columns_are_those_of_the_schema() -> None:
@@ -247,9 +247,14 @@ def test_a_job_packs_the_archive_that_recore_writes(client: Client, trained_mode
     inputs = {
         "data/public.csv.gz": trained_model.data_file.read_bytes(),
         "preprocess/preprocess.py": (ROOT / "preprocess.py").read_bytes(),
+        "domain/domain.py": (CONTAINERS / "domain.py").read_bytes(),
     }
     folder = "/opt/ml/processing/input"
-    arguments = ("--input", f"{folder}/data", "--preprocess", f"{folder}/preprocess/preprocess.py")
+    arguments = [
+        *("--input", f"{folder}/data"),
+        *("--preprocess", f"{folder}/preprocess/preprocess.py"),
+        *("--domain", f"{folder}/domain/domain.py"),
+    ]
     job, output = process(client, "features.py", inputs, "model", *arguments)
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert client.get(f"{output}/model.tar.gz") == trained_model.features.read_bytes()
@@ -257,7 +262,8 @@ def test_a_job_packs_the_archive_that_recore_writes(client: Client, trained_mode
 
 def test_the_archive_holds_the_columns_and_the_programs(trained_model: Trained, tmp_path: Path) -> None:
     with tarfile.open(trained_model.features) as tar:
-        assert tar.getnames() == ["channels.json", "code/features.py", "code/preprocess.py"]
+        programs = ["code/features.py", "code/domain.py", "code/preprocess.py"]
+        assert tar.getnames() == ["channels.json", "reference.json", *programs]
     unpack(trained_model.features, tmp_path)
     columns = json.loads((tmp_path / "channels.json").read_text())["columns"]
     assert columns == trained_model.lines[0].replace('"', "").rstrip().split(",")
@@ -280,7 +286,12 @@ def test_the_job_refuses_what_would_not_work_in_one_line(
     if data is not None:
         write_gz(tmp_path / "public.csv.gz", data)
     (tmp_path / "preprocess.py").write_text(script or (ROOT / "preprocess.py").read_text())
-    paths = {"input": tmp_path / "public.csv.gz", "preprocess": tmp_path / "preprocess.py", "output": tmp_path / "out"}
+    paths = {
+        "input": tmp_path / "public.csv.gz",
+        "preprocess": tmp_path / "preprocess.py",
+        "domain": CONTAINERS / "domain.py",
+        "output": tmp_path / "out",
+    }
     command = [sys.executable, CONTAINERS / "features.py", *(f"--{name}={path}" for name, path in paths.items())]
     result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert result.returncode == 1

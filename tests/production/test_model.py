@@ -21,6 +21,7 @@ from support.simulator_client import Client
 from support.tiny_submission import tiny, write
 
 from recore.evaluation.submission import read_submission
+from recore.production import sources
 from recore.production.containers import features
 from recore.schema import TARGETS
 
@@ -34,7 +35,8 @@ def request_body(trained_model: Trained) -> str:
 
     lines = trained_model.lines
     header = next(csv.reader(lines[:1]))
-    inputs = features.Features(header, preprocess.preprocess).compute(features.read_csv("".join(lines)))
+    container = features.Features(features.Columns(header), preprocess.preprocess)
+    inputs = container.compute(features.read_csv("".join(lines)))
     return features.output_fn(inputs, "")[0]
 
 
@@ -135,6 +137,20 @@ class Model:
     assert json.loads(answer)["predictions"][0]["assays"]["YPPM"]["value"] is None
 
 
+def test_the_domain_of_each_row_is_not_an_input(load: Callable[..., Any]) -> None:
+    lines = BODY.splitlines()
+    hook = "def predict_fn(rows, model):\n    assert rows == {rows}\n    return rows\n"
+    model = load(HOOKS + hook.format(rows=lines[1:]) + ANSWERS["text"].splitlines()[1])
+    cells = ("domain:", "domain:0.5;2;900/890/-1.5", "domain:")
+    body = "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True))
+    text, _ = program.transform_fn(model, body, "text/csv", "text/csv")
+    assert text == (",".join(ANSWER) + "\n") * 2
+    text, _ = program.transform_fn(model, body, "text/csv", "application/json")
+    bands = [{"from": 900, "to": 890, "deviation": -1.5}]
+    expected = {"inside": False, "distance": 2, "t2": 0.5, "q": 2, "bands": bands}
+    assert [prediction["domain"] for prediction in json.loads(text)["predictions"]] == [expected, None]
+
+
 def test_without_held_out_predictions_there_are_no_expected_errors(load: Callable[..., Any]) -> None:
     model = load(HOOKS + ANSWERS["text"])
     text, kind = program.transform_fn(model, BODY, "text/csv", "application/json; charset=utf-8")
@@ -205,7 +221,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
     submission = read_submission(ROOT).files
     assert files == {
         *(f"code/submission/{name}" for name in submission),
-        *("code/model.py", "code/expected_error.py"),
+        *("code/model.py", "code/expected_error.py", "code/domain.py"),
         *("model.pkl", "preprocess.json", "held_out.csv", "expected_error.json"),
     }
     for name, content in submission.items():
@@ -215,7 +231,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
 def run_program(folder: Path, source: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], Path]:
     """Start the program as the training toolkit does, with a submission; return the process and the model's folder."""
     code, model = write(folder / "code", source), folder / "model"
-    for name in ("model.py", "expected_error.py"):
+    for name in sources.MODEL:
         (code / name).write_bytes((CONTAINERS / name).read_bytes())
     for path in (model, folder / "data"):
         path.mkdir()
@@ -256,7 +272,7 @@ def test_train_py_runs_as_if_it_were_the_entry_point(tmp_path: Path) -> None:
     files = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
     assert files == {
         *(f"code/submission/{name}" for name in ("train.py", "helper.py", "data/helper.txt")),
-        *("code/model.py", "code/expected_error.py", "code/requirements.txt"),
+        *("code/model.py", "code/expected_error.py", "code/domain.py", "code/requirements.txt"),
     }
 
 

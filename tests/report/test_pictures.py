@@ -10,7 +10,7 @@ from recore.report.page.looks import COLOURS
 LARGEST_DIFFERENCE = 30  # of 255 levels, for each colour channel: lines have soft edges, and some are transparent
 
 
-@pytest.mark.parametrize("name", ["explore", "validate", "run"])
+@pytest.mark.parametrize("name", ["explore", "validate", "run", "drift"])
 def test_a_picture_of_a_report_shows_text_and_a_figure(name: str) -> None:
     pixels = read_png(ROOT / f"docs/reports-{name}.png").astype(int)
     assert 0.5 < (pixels > 240).all(axis=2).mean() < 0.98  # the background

@@ -41,14 +41,14 @@ class DomainError(ValueError):
     """There is no reference for these spectra. The message is one line, which says why."""
 
 
-class Components:
+class PrincipalComponents:
     """Principal components. mean: (bins,). loadings: (components, bins). variances: (components,), of the scores."""
 
     def __init__(self, mean: np.ndarray, loadings: np.ndarray, variances: np.ndarray) -> None:
         self.mean, self.loadings, self.variances = mean, loadings, variances
 
     @classmethod
-    def fit(cls, shapes: np.ndarray) -> "Components":
+    def fit(cls, shapes: np.ndarray) -> "PrincipalComponents":
         """Fit the fewest components that explain EXPLAINED_VARIANCE, but at least 2 and at most MOST_COMPONENTS."""
         variances, vectors = np.linalg.eigh(np.cov(shapes.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
@@ -87,7 +87,7 @@ class Domain:
             np.array(reference[name])
             for name in ("bins", "mean", "loadings", "variances", "shape_limits", "residual_limits")
         )
-        self.components = Components(mean, loadings, variances)
+        self.components = PrincipalComponents(mean, loadings, variances)
         self._limits = reference["t2_limit"], reference["q_limit"]
 
     def shapes(self, spectra: np.ndarray) -> np.ndarray:
@@ -169,7 +169,7 @@ def bin_shapes(spectra: np.ndarray) -> np.ndarray:
     return np.asarray(means)
 
 
-def row_statistics(components: Components, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+def row_statistics(components: PrincipalComponents, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     """The statistics by which the spectra of two times are compared, (rows, 4 + PARTS).
 
     Logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the mean
@@ -196,7 +196,8 @@ def fit_file(data_file: Path) -> Reference:
 
 
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
-    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each.
+    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each,
+    a name, or a number if it has none.
 
     The limit of T2 is that of the F distribution, the limit of Q Box's chi-square approximation (Annals of Mathematical
     Statistics 25, 1954), as in the reports. All other statistics of a row are those of components that were fitted
@@ -212,8 +213,8 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     spectra, shapes, holes = spectra[known], shapes[known], holes[known]
     if not np.ptp(shapes, axis=0).any():
         raise DomainError("all spectra are equal")
-    components = Components.fit(shapes)
-    _, codes = np.unique(holes, return_inverse=True)
+    components = PrincipalComponents.fit(shapes)
+    names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, shapes, codes)
     kept = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], shapes.shape[1])
@@ -229,6 +230,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "shape_limits": band_limits(shapes - components.mean),
         "residual_limits": band_limits(residuals),
         "rows": len(shapes),
+        "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
         "holes": codes[kept].tolist(),
         "scores": significant(components.scores(shapes[kept])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
@@ -257,7 +259,7 @@ def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray) -> tup
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
     statistics, residuals = [], np.empty_like(shapes)
     for fold in range(FOLDS):
-        components, rows = Components.fit(shapes[folds != fold]), folds == fold
+        components, rows = PrincipalComponents.fit(shapes[folds != fold]), folds == fold
         residuals[rows] = components.residuals(shapes[rows])
         statistics.append(row_statistics(components, spectra[rows], shapes[rows]))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(FOLDS)]))

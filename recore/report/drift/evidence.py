@@ -7,8 +7,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Section, Table
-from recore.report.page.figures import add_numbered_line, new_figure
-from recore.report.page.looks import GREY
+from recore.report.page.figures import new_figure
+from recore.report.page.looks import COLOURS, GREY, numbered_line
 
 if TYPE_CHECKING:
     from recore.production import Monitoring
@@ -68,7 +68,10 @@ def _figure(found: "Monitoring", kind: str) -> Figure:
     for number, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
         drawn = np.clip(evidence[:, statistic], LEAST, MOST)
         hover = f"%{{x}}. {kind}: %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
-        add_numbered_line(plot, number % 10, SHOWN_LINES, places, drawn, found.statistics[statistic], hover)
+        visible = True if number < SHOWN_LINES else "legendonly"
+        line = numbered_line(number % len(COLOURS))
+        look = {"mode": "lines", "line": line, "visible": visible, "hovertemplate": hover}
+        plot.add_scatter(x=places, y=drawn, name=found.statistics[statistic], **look)
     plot.add_hline(found.drift.threshold, line={"color": GREY, "dash": "dash"})
     summary = f"Dashed: {found.drift.threshold:.3g}, from which it is drift. Click a name to show or hide its line."
     return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
@@ -81,7 +84,7 @@ def _table(found: "Monitoring") -> Table:
             "statistic": found.statistics,
             "most evidence": evidence.max(axis=0),
             "evidence now": evidence[-1],
-            "mean in training": found.reference_values.mean(axis=0),
+            "mean in training": found.reference.values.mean(axis=0),
             "mean of the samples": found.traffic.statistics[found.changed].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recore.production import Monitoring
 
 MANY_OUTSIDE = 0.05
-USUAL = "1 to 2 % are usual in the drill holes of the training, and some more in new ones"
+USUAL = "1 to 2 % are usual in training, more in new drill holes"
 LARGEST = 100.0  # times the limit, at which the axis ends
 
 TITLE = "Samples and drill holes"
@@ -33,12 +33,14 @@ READING = (
 )
 DISTANCE = "The larger of T2 and Q, each divided by its limit; dashed: the limit.{outside}"
 SCORES = "Grey: the training. Scores of the first two principal components of the shapes (SNV)."
-HOLES = "The hole with the largest share of samples outside the domain first."
+HOLES = "The hole with the largest share of samples outside the domain first. Times are UTC."
 
 
 def section(found: "Monitoring") -> Section:
     holes = found.holes()
     holes["hole"] = holes["hole"].map(lambda name: short_name(name) if name else "(unknown)")
+    for name in ("first", "last"):
+        holes[name] = holes[name].map("{:%Y-%m-%d %H:%M}".format)
     items = (_distances(found), _scores(found), Table("holes", "Drill holes", HOLES, holes))
     return Section("samples", TITLE, READING, items)
 

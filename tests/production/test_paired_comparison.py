@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.fuzzing import examples
 
 import score
-from recore.production.comparison import Comparison, Floats, compare_variants, fewest_units
 from recore.production.live_comparison import read_weights
+from recore.production.paired_comparison import Comparison, Floats, compare_variants, fewest_units
 from recore.production.verdicts import describe_comparison, find_winner
 from recore.schema import TARGETS
 

@@ -15,7 +15,7 @@ from recore.schema import DEPTHS, HOLE, TARGETS
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production.comparison import Floats
+    from recore.production.paired_comparison import Floats
 
 INFERENCE_ID = "InferenceId"
 GZIP = b"\x1f\x8b"

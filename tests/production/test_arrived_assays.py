@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.production.assays import read_assays
+from recore.production.arrived_assays import read_assays
 from recore.schema import TARGETS
 
 

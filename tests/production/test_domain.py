@@ -1,0 +1,204 @@
+"""The reference of the training spectra, and how spectra are compared with it."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fuzzing import examples
+from support.production_containers import Trained, unpack
+
+from recore.production.containers import domain
+from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference, take_cells, write_cell
+from recore.report.statistics import binning, pca
+from recore.schema import HOLE
+from recore.spectral_data import SpectralData, read_data
+
+
+def make_spectra(rows: int, channels: int = 60, seed: int = 0) -> np.ndarray:
+    """Return mixtures of three smooth spectra (rows, channels) with some noise."""
+    random = np.random.default_rng(seed)
+    places = np.linspace(0, 5, channels)
+    pure = np.array([np.exp(-((places - centre) ** 2)) for centre in (1, 2.5, 4)])
+    mixtures = random.dirichlet([2, 3, 4], rows) @ pure
+    return 0.5 + mixtures + random.normal(0, 0.005, mixtures.shape)
+
+
+WAVENUMBERS = np.linspace(3990, 630, 60)
+HOLES = np.repeat(np.arange(20), 10)
+SPECTRA = make_spectra(200)
+REFERENCE = fit_reference(WAVENUMBERS, SPECTRA, HOLES)
+DOMAIN = Domain(REFERENCE, WAVENUMBERS.tolist())
+
+
+@pytest.fixture(scope="module")
+def data(small_sample: Path) -> SpectralData:
+    return read_data(small_sample / "public/public.csv.gz")
+
+
+def test_components_and_limits_are_those_of_the_reports(data: SpectralData) -> None:
+    shapes = binning.bin_spectra(data)
+    components = pca.fit_components(shapes.values)
+    reference = fit_file(data.path)
+    np.testing.assert_allclose(reference["bins"], shapes.wavenumbers)
+    assert reference["t2_limit"] == pytest.approx(components.t2_limit)
+    assert reference["q_limit"] == pytest.approx(components.q_limit)
+    compared = Domain(reference, data.wavenumbers.tolist())
+    t2, q = compared.distances(compared.shapes(data.spectra))
+    np.testing.assert_allclose(t2, components.t2(shapes.values) / components.t2_limit)
+    np.testing.assert_allclose(q, components.q(shapes.values) / components.q_limit)
+    scores = compared.components.scores(compared.shapes(data.spectra))
+    np.testing.assert_allclose(abs(scores), abs(components.scores(shapes.values)), atol=1e-9)
+
+
+def test_constants_are_those_of_the_reports() -> None:
+    assert (domain.MOST_BINS, domain.MOST_GAPS) == (binning.MOST_BINS, binning.MOST_GAPS)
+    assert (domain.MOST_COMPONENTS, domain.EXPLAINED_VARIANCE) == (pca.MOST_COMPONENTS, pca.EXPLAINED_VARIANCE)
+    assert (domain.CONFIDENCE, domain.HOLE) == (pca.CONFIDENCE, HOLE)
+
+
+def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:
+    random = np.random.default_rng(1)
+    waves = np.sin(np.outer([3, 5, 8], np.linspace(0, 3, 60)))
+    spectra = random.normal(size=(7000, 3)) @ waves * 0.05 + 3 * waves[0] + random.normal(0, 0.01, (7000, 60))
+    reference = fit_reference(WAVENUMBERS, spectra[:3000], np.repeat(np.arange(100), 30))
+    descriptions = Domain(reference, WAVENUMBERS.tolist()).describe(spectra[3000:])
+    for name in ("t2", "q"):
+        assert 0.001 < np.mean([description[name] > 1 for description in descriptions]) < 0.03
+    assert all(each["distance"] == max(each["t2"], each["q"]) for each in descriptions)
+    assert all(each["inside"] == (each["distance"] <= 1) for each in descriptions)
+    assert np.mean([bool(description["bands"]) for description in descriptions]) < 0.05
+
+
+def test_a_band_that_no_training_spectrum_has_is_named() -> None:
+    spectra = make_spectra(5, seed=2)
+    spectra[2] += 0.1 * np.exp(-(((WAVENUMBERS - 2350) / 80) ** 2))
+    described = DOMAIN.describe(spectra)
+    assert [each["inside"] for each in described] == [True, True, False, True, True]
+    largest = described[2]["bands"][0]
+    assert 2350 + 500 > largest["from"] > 2350 > largest["to"] > 2350 - 500
+    assert largest["deviation"] > 1
+    assert not described[0]["bands"]
+
+
+@examples(20)
+@given(order=st.permutations(range(60)), scale=st.floats(0.1, 10), offset=st.floats(-5, 5))
+def test_the_order_of_channels_the_scale_and_the_offset_do_not_matter(
+    order: list[int], scale: float, offset: float
+) -> None:
+    spectra = make_spectra(3, seed=3)
+    permuted = Domain(REFERENCE, WAVENUMBERS[order].tolist()).describe(scale * spectra[:, order] + offset)
+    for row, other in zip(DOMAIN.describe(spectra), permuted, strict=True):
+        assert other["distance"] == pytest.approx(row["distance"], rel=1e-5)
+
+
+def test_a_spectrum_without_a_shape_has_no_domain() -> None:
+    spectra = make_spectra(4, seed=4)
+    spectra[0, 7], spectra[1], spectra[2, 3] = np.nan, 0.3, np.inf
+    assert [description is None for description in DOMAIN.describe(spectra)] == [True, True, True, False]
+
+
+def test_a_channel_that_is_mostly_empty_is_not_used() -> None:
+    spectra = SPECTRA.copy()
+    spectra[:150, 5] = np.nan
+    spectra[3, 9] = np.nan  # a gap, which only excludes its row
+    reference = fit_reference(WAVENUMBERS, spectra, HOLES)
+    assert reference["channels"] == [*WAVENUMBERS[:5], *WAVENUMBERS[6:]]
+    assert reference["rows"] == 199
+    assert Domain(reference, WAVENUMBERS.tolist()).describe(spectra[:1])[0] is not None
+    with pytest.raises(DomainError, match="1 channels of the reference are missing"):
+        Domain(reference, WAVENUMBERS[1:].tolist())
+
+
+def test_statistics_of_a_row_are_those_of_components_fitted_without_its_hole() -> None:
+    """Otherwise Q of new spectra would be larger than that of the training, and each new hole would be strange."""
+    values = np.array(REFERENCE["values"])
+    new = DOMAIN.statistics(make_spectra(200, seed=5))
+    fitted = DOMAIN.statistics(SPECTRA)
+    place = REFERENCE["statistics"].index("Q")
+    assert values[:, place].mean() > fitted[:, place].mean()
+    assert abs(values.mean(axis=0) - new.mean(axis=0))[place] < 0.1
+    assert values.shape == (200, len(REFERENCE["statistics"]))
+
+
+def test_few_rows_of_many_holes_are_kept() -> None:
+    codes = np.repeat(np.arange(300), 30)
+    kept = domain.choose_rows(codes)
+    assert len(kept) == domain.MOST_ROWS
+    counts = np.bincount(codes[kept])
+    assert set(counts) == {0, domain.ROWS_OF_A_HOLE}
+    first = [kept[codes[kept] == code] - 30 * code for code in np.unique(codes[kept])]
+    assert all((rows == np.arange(domain.ROWS_OF_A_HOLE)).all() for rows in first)
+
+
+@pytest.mark.parametrize(
+    ("spectra", "message"),
+    [
+        (SPECTRA[:9], "at least 10 rows with a spectrum are needed, and there are 9"),
+        (np.full((20, 60), np.nan), "there are 0"),
+        (np.tile(SPECTRA[0], (20, 1)), "all spectra are equal"),
+        (np.ones((20, 60)), "there are 0"),
+    ],
+)
+def test_too_few_spectra_have_no_reference(spectra: np.ndarray, message: str) -> None:
+    with pytest.raises(DomainError, match=message):
+        fit_reference(WAVENUMBERS, spectra, np.arange(len(spectra)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("index,a,b\n1,2,3\n", "no column is a wavenumber"),
+        ("index,4000.5\n1,x\n", "public.csv.gz: In CSV column"),
+        ("", "public.csv.gz: Empty CSV file"),
+    ],
+)
+def test_a_file_without_spectra_is_one_clear_line(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "public.csv.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(DomainError, match=message) as caught:
+        fit_file(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_without_drill_holes_has_a_reference(data: SpectralData, tmp_path: Path) -> None:
+    table = pd.read_csv(data.path, index_col=0).drop(columns=HOLE)
+    table.to_csv(tmp_path / "public.csv.gz")
+    reference = fit_file(tmp_path / "public.csv.gz")
+    assert len(set(reference["holes"])) == len(table)
+
+
+@examples(50)
+@given(
+    st.none()
+    | st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.lists(st.tuples(*[st.floats(-1e5, 1e5)] * 3), max_size=5)),
+    st.text(st.characters(blacklist_categories=["Cs"]), max_size=20),
+)
+def test_descriptions_travel_in_the_last_column(numbers: Any, name: str) -> None:
+    description = None
+    if numbers:
+        t2, q, bands = numbers
+        description = domain.describe_row(t2, q, [dict(zip(domain.BAND, band, strict=True)) for band in bands])
+    inputs = pd.DataFrame({"bin": [0.5]}, index=pd.Index([name], name="index"))
+    text = inputs.to_csv(lineterminator="\n")
+    sent = inputs.assign(**{Domain.column: [write_cell(description)]}).to_csv(lineterminator="\n")
+    received, descriptions = take_cells(sent)
+    assert received == text
+    [found] = descriptions
+    assert (found is None) == (description is None)
+    if found:
+        assert [found["t2"], found["q"]] == pytest.approx([description["t2"], description["q"]], rel=1e-5)
+        for band, sent_band in zip(found["bands"], description["bands"], strict=True):
+            assert list(band.values()) == pytest.approx(list(sent_band.values()), rel=1e-5)
+    assert take_cells(text) == (text, [])
+
+
+def test_the_archive_has_the_reference_as_json(trained_model: Trained, tmp_path: Path) -> None:
+    unpack(trained_model.features, tmp_path)
+    reference = json.loads((tmp_path / "reference.json").read_text("ascii"))
+    assert reference == fit_file(trained_model.data_file)

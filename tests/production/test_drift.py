@@ -1,0 +1,157 @@
+"""The sequential test: its rate of false alarms, what it finds, and the units that it ranks."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fuzzing import examples
+
+from recore.production.drift import (
+    ReferenceUnits,
+    Unit,
+    detect_drift,
+    follow_evidence,
+    group_units,
+    rank_units,
+)
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def single_units(count: int) -> list[Unit]:
+    return [Unit("", START + timedelta(minutes=row), np.array([row])) for row in range(count)]
+
+
+def draw(units: int, seed: int, statistics: int = 6) -> np.ndarray:
+    """Return values (units, statistics) of a skewed distribution, in which statistics depend on each other."""
+    random = np.random.default_rng(seed)
+    return np.exp(random.normal(size=(units, statistics)) + random.normal(size=(units, 1)))
+
+
+def test_false_alarms_are_not_more_frequent_than_stated() -> None:
+    """With every unit looked at: 300 streams of 100 units, of which at most 5 % may ever raise an alarm."""
+    alarms = 0
+    for seed in range(300):
+        values = draw(150, seed)
+        reference = ReferenceUnits(values[:50], np.arange(50))
+        alarms += detect_drift(reference, values[50:], single_units(100), 0.05).alarm is not None
+    assert alarms <= 15 + 9  # two standard deviations above 5 %
+
+
+@pytest.mark.parametrize("shift", [1.5, -1.5])
+def test_a_change_is_found_and_dated(shift: float) -> None:
+    values = draw(260, 7)
+    values[160:, 2] *= np.exp(2 * shift)
+    drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], single_units(200), 0.05)
+    assert drift.alarm is not None
+    assert 100 <= drift.alarm < 160
+    assert abs(drift.since - 100) <= 20
+    assert drift.statistic == 2
+    assert drift.most >= drift.threshold == 6 / 0.05
+
+
+def test_a_slow_change_is_found() -> None:
+    values = draw(360, 8)
+    values[60:, 0] *= np.exp(np.linspace(0, 4, 300))
+    drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], single_units(300), 0.05)
+    assert drift.alarm is not None
+    assert drift.statistic == 0
+
+
+@examples(20)
+@given(seed=st.integers(0, 10**6), looks=st.lists(st.integers(0, 60), min_size=1, max_size=3))
+def test_a_later_look_does_not_change_what_an_earlier_one_found(seed: int, looks: list[int]) -> None:
+    values = draw(100, seed)
+    reference = ReferenceUnits(values[:40], np.arange(40))
+    final = detect_drift(reference, values[40:], single_units(60), 0.05).evidence
+    for look in looks:
+        evidence = detect_drift(reference, values[40 : 40 + look], single_units(look), 0.05).evidence
+        np.testing.assert_array_equal(evidence, final[:look])
+
+
+def test_ranks_are_uniform_whatever_the_distribution() -> None:
+    values = np.floor(draw(2000, 9))  # with many equal values
+    ranks = rank_units(ReferenceUnits(values[:200], np.arange(200)), values[200:], single_units(1800))
+    for column in ranks.T:
+        assert abs(np.histogram(column, 10, (0, 1))[0] - 180).max() < 60
+
+
+@examples(30)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_bets_are_fair(ranks: list[float]) -> None:
+    """The mean of the next evidence over all ranks is the evidence now, or slightly less."""
+    steps = (np.arange(2000) + 0.5) / 2000
+    low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks at the ends, where bets are steep
+    before = np.array(ranks)[:, None]
+    now = follow_evidence(before)[-1, 0]
+    path = np.repeat(before, 2 * len(steps), axis=1)
+    following = follow_evidence(np.vstack([path, np.concatenate([low, 1 - low])]))[-1]
+    mean = (following * weights).sum() / len(steps)
+    assert 0.97 * now < mean < 1.001 * now  # ranks below SMALLEST_RANK win less than they could
+    assert np.isfinite(following).all()
+
+
+def test_a_drill_hole_is_one_unit_however_many_samples_it_has() -> None:
+    """Holes differ. If their samples counted as independent, nearly every new hole would raise an alarm."""
+    random = np.random.default_rng(3)
+    codes = np.repeat(np.arange(100), 10)
+    values = random.normal(size=(100, 2))[codes] + 0.1 * random.normal(size=(1000, 2))
+    times = [START + timedelta(minutes=row) for row in range(500)]
+    holes = [f"H{code}" for code in codes[500:]]
+    units, waiting = group_units(times, holes, True, times[-1], are_complete=True)
+    assert (len(units), waiting) == (50, 0)
+    drift = detect_drift(ReferenceUnits(values[:500], codes[:500]), values[500:], units, 0.05)
+    assert drift.alarm is None
+    assert drift.most < 10
+    single = ReferenceUnits(values[:500], np.zeros(500, dtype=int))  # too few holes, so rows are units
+    assert detect_drift(single, values[500:], single_units(500), 0.05).alarm is not None
+
+
+def test_few_holes_in_training_make_samples_the_units() -> None:
+    values = draw(90, 1)
+    assert ReferenceUnits(values, np.repeat(np.arange(10), 9)).by_hole
+    few = ReferenceUnits(values, np.repeat(np.arange(9), 10))
+    assert not few.by_hole
+    assert len(few) == 90
+
+
+def test_a_hole_is_complete_after_twenty_samples_or_a_day() -> None:
+    hours = [0, *np.arange(25) / 10, 3, 26, 26.5, 26.7, 26.9]
+    times = [START + timedelta(hours=float(hour)) for hour in hours]
+    holes = ["A", *["B"] * 25, "A", "C", "B", "", "A"]
+    units, waiting = group_units(times, holes, True, times[-1], are_complete=False)
+    assert [(unit.hole, len(unit.rows)) for unit in units] == [("B", 20), ("", 1)]
+    assert waiting == 4
+    assert units[0].end == times[20]
+    units, waiting = group_units(times, holes, True, times[-1] + timedelta(hours=24), are_complete=False)
+    assert [(unit.hole, len(unit.rows)) for unit in units] == [("B", 20), ("", 1), ("C", 1), ("A", 3)]
+    assert waiting == 0
+    units, waiting = group_units(times, holes, True, times[-1], are_complete=True)
+    assert [unit.hole for unit in units] == ["B", "", "C", "A"]
+    units, waiting = group_units(times, holes, False, times[-1], are_complete=False)
+    assert len(units) == len(times)
+
+
+@examples(50)
+@given(
+    st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["A", "B", "C", ""])), max_size=60),
+    st.integers(0, 60),
+)
+def test_units_are_the_same_at_a_later_look(steps: list[tuple[float, str]], look: int) -> None:
+    times = [START + timedelta(hours=hours) for hours in np.cumsum([hours for hours, _ in steps])]
+    holes = [hole for _, hole in steps]
+    look = min(look, len(times))
+    now = times[look - 1] if look else START
+    early, waiting = group_units(times[:look], holes[:look], True, now, are_complete=False)
+    late, _ = group_units(times, holes, True, times[-1] if times else START, are_complete=False)
+    assert [(unit.hole, unit.rows.tolist()) for unit in early] == [
+        (unit.hole, unit.rows.tolist()) for unit in late[: len(early)]
+    ]
+    assert sum(len(unit.rows) for unit in early) + waiting <= look
+
+
+def test_without_units_there_is_no_drift() -> None:
+    drift = detect_drift(ReferenceUnits(draw(50, 0), np.arange(50)), np.empty((0, 6)), [], 0.05)
+    assert (drift.alarm, drift.most) == (None, 1.0)

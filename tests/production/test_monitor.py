@@ -1,0 +1,293 @@
+"""`recore production monitor`, for an endpoint in the simulator and captured requests of several weeks."""
+
+import base64
+import csv
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.checkout import ROOT
+from support.production import ProductionCommands
+from support.simulator_client import Client
+
+from recore.schema import IDS
+from recore.simulator.server import BUCKET
+
+
+class Monitored:
+    """An endpoint, and a folder on S3 into which captured requests are written as SageMaker does."""
+
+    def __init__(self, commands: ProductionCommands):
+        self.commands, self.client = commands, commands.client
+        described = self.client.sagemaker.describe_endpoint(EndpointName=commands.config["ENDPOINT_NAME"])
+        self.destination = described["DataCaptureConfig"]["DestinationS3Uri"]
+        self.name, self.begin = described["EndpointName"], described["LastModifiedTime"].astimezone(UTC)
+
+    def capture(self, samples: pd.DataFrame, hours: float = 0.0, every: float = 0.0, **metadata: str) -> None:
+        """Capture a request for each sample. hours: of the first one, since the endpoint changed. every: hours."""
+        lines = []
+        for number, (index, row) in enumerate(samples.iterrows()):
+            text = io.StringIO()
+            csv.writer(text).writerows([[samples.index.name or "", *samples.columns], [index, *row]])
+            time = self.begin + timedelta(hours=hours + number * every, seconds=1)
+            lines.append(self.event(text.getvalue(), time, eventId=f"{index}-{hours}", **metadata))
+        self.put(*lines)
+
+    def event(self, content: str | bytes, time: datetime | None = None, **metadata: str) -> dict[str, Any]:
+        """Return a captured invocation with this input."""
+        content = content.encode() if isinstance(content, str) else content
+        data = {"observedContentType": "text/csv", "mode": "INPUT", "encoding": "BASE64"}
+        time = time or self.begin + timedelta(seconds=1)
+        return {
+            "captureData": {
+                "endpointInput": data | {"data": base64.b64encode(content).decode()},
+                "endpointOutput": {"mode": "OUTPUT", "data": ",".join(["1"] * 49), "encoding": "CSV"},
+            },
+            "eventMetadata": {"eventId": "e", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"} | metadata,
+        }
+
+    def put(self, *events: dict[str, Any] | str) -> None:
+        lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
+        number = len(self.keys())
+        key = f"{self.prefix}{self.begin:%Y/%m/%d/%H}/{number:04}.jsonl"
+        self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(lines).encode())
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.destination.removeprefix(f's3://{BUCKET}/')}/{self.name}/A/"
+
+    def keys(self) -> list[str]:
+        listed = self.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=self.prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def clear(self) -> None:
+        for key in self.keys():
+            self.client.s3.delete_object(Bucket=BUCKET, Key=key)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return the alarms of this endpoint."""
+        client = self.client.simulator.client("cloudwatch")
+        return client.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
+
+    def monitor(self, *options: object, status: int = 0) -> dict[str, Any]:
+        """Run the command, and return what it prints as JSON."""
+        result = self.commands.run("monitor", "--json", *options)
+        assert result.returncode == status, (result.stdout, result.stderr)
+        return json.loads(result.stdout)
+
+
+def channels_of(samples: pd.DataFrame) -> list[str]:
+    return [name for name in samples.columns if name[0].isdigit()]
+
+
+def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Return samples with a curved baseline. share: of the largest absorbance."""
+    changed, names = samples.copy(), channels_of(samples)
+    places = np.linspace(0, 1, len(names))
+    changed[names] += share * samples[names].to_numpy().max() * 4 * places * (1 - places)
+    return changed
+
+
+@pytest.fixture(scope="module")
+def endpoint(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("monitored"), "trained")
+    commands.configure(ENDPOINT_NAME="monitored")
+    commands.succeed("deploy", "--variant", "A=1")
+    yield Monitored(commands)
+    commands.succeed("delete", "--endpoint")
+
+
+@pytest.fixture
+def monitored(endpoint: Monitored) -> Monitored:
+    """Return the endpoint without captured requests."""
+    endpoint.clear()
+    return endpoint
+
+
+@pytest.fixture(scope="module")
+def samples(small_sample: Path) -> pd.DataFrame:
+    """Return spectra like those of the training: its own rows, with a little noise."""
+    table = pd.read_csv(small_sample / "public/public.csv.gz", index_col=0)
+    names = channels_of(table)
+    table = table[[*IDS, *names]]
+    spread = table[names].to_numpy().std(axis=1, keepdims=True)
+    noise = np.random.default_rng(0).normal(0, 2e-4, table[names].shape)
+    table[names] = (table[names] + noise * spread).round(6)
+    return table.sample(frac=1, random_state=0)
+
+
+def test_spectra_like_those_of_the_training_are_no_drift(monitored: Monitored, samples: pd.DataFrame) -> None:
+    monitored.capture(samples, every=0.5)
+    found = monitored.monitor("--out", "same.html")
+    assert (found["drift"], found["since"], found["next"]) == (False, None, None)
+    assert (found["endpoint"], found["version"], found["by_hole"]) == ("monitored", 1, False)
+    assert found["samples"] == found["units"] == len(samples)
+    assert 1 <= found["evidence"] < found["threshold"] == 12 / 0.05
+    assert found["outside"] <= 0.1 * len(samples)
+    assert {hole["hole"] for hole in found["holes"]} == set(samples["SiteID"])
+    lines = monitored.commands.run("monitor", "monitored", "--out", "same.html").stdout.splitlines()
+    text = "no drift in {} samples: evidence .* false alarms: at most 5.0%, however often you look"
+    assert re.search(text.format(len(samples)), lines[2])
+
+
+def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
+    monitored: Monitored, samples: pd.DataFrame
+) -> None:
+    monitored.capture(samples[:40], every=1)
+    changed = with_curve(samples[40:], 0.15)
+    monitored.capture(changed, hours=40, every=1)
+    found = monitored.monitor("--out", "changed.html", status=1)
+    assert found["drift"]
+    assert found["next"] == "production retrain --public FILE"
+    since = (datetime.fromisoformat(found["since"]) - monitored.begin) / timedelta(hours=1)
+    assert 20 < since < 50
+    assert found["outside"] > 20
+    assert found["bands"]
+    page = (monitored.commands.folder / "changed.html").read_text()
+    assert "drift since" in page
+    numbers = pd.read_csv(monitored.commands.folder / "changed/samples.csv")
+    assert len(numbers) == len(samples)
+    assert (numbers["distance"] > 1).sum() == found["outside"]
+    lines = monitored.commands.run("monitor", "--out", "changed.html").stdout.splitlines()
+    assert lines[2].startswith("drift since ")
+    assert "bands that differ" in lines[3]
+    assert lines[-1].endswith("production retrain --public FILE")
+
+
+def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:
+    """The alarm of version 2 is about its own training, on the same spectra."""
+    commands = monitored.commands
+    monitored.capture(with_curve(samples, 0.15), every=1)
+    found = monitored.monitor("--version", 2, "--alarm", status=1)
+    assert found["alarm"] == "monitored-2-drift"
+    [alarm] = monitored.alarms()
+    assert (alarm["AlarmName"], alarm["StateValue"]) == ("monitored-2-drift", "ALARM")
+    error = commands.refuse("update", 2, "--alarm", found["alarm"], "--strategy", "canary", "--seconds", 0, status=1)
+    assert "the update was rolled back" in error
+    assert "monitored-2-drift" in error
+    described = commands.client.sagemaker.describe_endpoint(EndpointName="monitored")
+    monitored.begin = described["LastModifiedTime"].astimezone(UTC)
+
+
+@pytest.mark.slow
+def test_retraining_with_changed_spectra_ends_the_drift(
+    commands: ProductionCommands, small_sample: Path, samples: pd.DataFrame, tmp_path: Path
+) -> None:
+    """All spectra that clients send are changed, and some of the new training are."""
+    public = small_sample / "public/public.csv.gz"
+    commands.succeed("train", ROOT, "--public", public)
+    commands.succeed("approve", 1)
+    commands.succeed("deploy")
+    changed = with_curve(samples, 0.15)
+    monitored = Monitored(commands)
+    monitored.capture(changed[40:], every=0.1)
+    assert monitored.monitor(status=1)["next"] == "production retrain --public FILE"
+
+    table = pd.read_csv(public, index_col=0)
+    new = with_curve(table.loc[changed.index], 0.15)[:40].assign(SiteID="new")
+    pd.concat([table, new]).to_csv(tmp_path / "grown.csv.gz")
+    commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
+    found = monitored.monitor("--version", 2, "--alarm")
+    assert (found["drift"], found["version"]) == (False, 2)
+    assert found["compared_with"] == "the 1 drill hole that version 1 did not have"
+    commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", found["alarm"])
+
+    monitored = Monitored(commands)
+    monitored.clear()
+    monitored.capture(changed[40:], every=0.1)
+    assert monitored.monitor()["version"] == 2
+    names = {alarm["AlarmName"] for alarm in monitored.alarms()}
+    assert names == {found["alarm"]}
+    commands.succeed("delete", "--endpoint")
+    assert not monitored.alarms()
+
+
+def test_requests_of_all_forms_count_and_others_are_named(monitored: Monitored, samples: pd.DataFrame) -> None:
+    monitored.capture(samples[:30])
+    monitored.capture(samples[:10], hours=1)  # sent again
+    monitored.capture(with_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # by a comparison
+    names = channels_of(samples)
+    row = samples.iloc[30]
+    as_json = {"wavenumbers": [float(name) for name in names], "absorbances": row[names].tolist(), "SiteID": "J"}
+    event = monitored.event(json.dumps(as_json))
+    event["captureData"]["endpointInput"]["observedContentType"] = "application/json"
+    flat = ",".join(["x", "", "H", "", *["0.5"] * len(names)]) + "\n"
+    nothing = monitored.event("")
+    del nothing["captureData"]["endpointInput"]
+    strange = [monitored.event(body) for body in (flat, "1,2\n", b"\xff", "\x00", "<script>,\n1,2")]
+    monitored.put(event, *strange, nothing, "{", '{"eventMetadata": {}}')
+    found = monitored.monitor("--out", "forms.html")
+    assert (found["samples"], found["repeated"]) == (31, 10)
+    reasons = found["left_out"]
+    assert sum(reasons.values()) == 8
+    assert reasons["a spectrum that is flat or has a gap"] == 1
+    assert reasons["the input was not captured"] == 1
+    assert reasons["the line is not an event of data capture, or is truncated"] == 2
+    assert any("its first line has 2 cells" in reason for reason in reasons)
+    assert any("is not encoded in UTF-8" in reason for reason in reasons)
+    assert [hole["samples"] for hole in found["holes"] if hole["hole"] == "J"] == [1]
+
+
+def test_names_from_requests_are_escaped_in_the_report(monitored: Monitored, samples: pd.DataFrame) -> None:
+    hostile = samples[:20].assign(SiteID="<img src=x onerror=alert(1)>\x1b[31m")
+    monitored.capture(hostile)
+    monitored.monitor("--out", "hostile.html")
+    page = (monitored.commands.folder / "hostile.html").read_text()
+    assert "<img src=x" not in page
+    output = monitored.commands.run("monitor", "--out", "hostile.html").stdout
+    assert "\x1b" not in output
+
+
+def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.DataFrame) -> None:
+    error = monitored.commands.refuse("monitor")
+    assert "monitored captured no spectra since" in error
+    monitored.put(monitored.event("1,2\n"))
+    error = monitored.commands.refuse("monitor")
+    assert "left out 1: the request: its first line has 2 cells" in error
+    monitored.capture(samples[:5])
+    assert "no endpoint nowhere" in monitored.commands.refuse("monitor", "nowhere")
+    assert "has no version 9" in monitored.commands.refuse("monitor", "--version", 9)
+    assert "must end in .html" in monitored.commands.refuse("monitor", "--out", "report.txt")
+    assert monitored.commands.run("monitor", "--false-alarms", "nan").returncode == 2
+
+
+def test_a_version_without_a_reference_cannot_be_monitored(
+    monitored: Monitored, samples: pd.DataFrame, client: Client
+) -> None:
+    """Its data had too few spectra, or it is older than the reference."""
+    archive = client.sagemaker.describe_model_package(ModelPackageName=monitored_package(monitored))
+    uri = archive["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    content = client.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    monitored.capture(samples[:5])
+    try:
+        client.s3.put_object(Bucket=bucket, Key=key, Body=without_reference(content))
+        error = monitored.commands.refuse("monitor")
+    finally:
+        client.s3.put_object(Bucket=bucket, Key=key, Body=content)
+    assert "version 1 does not say what it was trained on" in error
+
+
+def monitored_package(monitored: Monitored) -> str:
+    """The ARN of version 1."""
+    listed = monitored.client.sagemaker.list_model_packages(ModelPackageGroupName="trained")
+    packages = listed["ModelPackageSummaryList"]
+    return next(each["ModelPackageArn"] for each in packages if each["ModelPackageVersion"] == 1)
+
+
+def without_reference(content: bytes) -> bytes:
+    """Return the archive of a features container without its reference."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(content)) as source, tarfile.open(fileobj=packed, mode="w:gz") as target:
+        for member in source:
+            if member.name != "reference.json":
+                target.addfile(member, source.extractfile(member))
+    return packed.getvalue()

@@ -1,0 +1,83 @@
+"""The report about what clients sent to an endpoint."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.browser import assert_usable, open_report
+from support.monitored_traffic import monitor_sample
+
+from recore.dataset.sample_files import Plan, make_sample
+from recore.report import drift_page, write_page
+
+HOSTILE = "<img src=x onerror=alert(1)>&amp;[x](y)"
+
+
+@pytest.fixture(scope="module")
+def spectra(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with sample data: 40 drill holes."""
+    folder = tmp_path_factory.mktemp("spectra")
+    make_sample(folder, Plan(rows=400, holes=40, channels=120, seed=4))
+    return folder
+
+
+def test_without_drift_the_findings_say_so(spectra: Path, tmp_path: Path) -> None:
+    found = monitor_sample(spectra)
+    page = drift_page(found)
+    assert [finding.level for finding in page.findings if finding.name == "drift"] == ["good"]
+    assert found.began is None
+    write_page(page, tmp_path / "drift.html")
+    samples = pd.read_csv(tmp_path / "drift/samples.csv")
+    evidence = pd.read_csv(tmp_path / "drift/evidence.csv")
+    assert len(samples) == len(found.traffic.samples)
+    assert len(evidence) == len(found.units) == samples["hole"].nunique()
+    assert evidence[found.statistics].to_numpy().max() == pytest.approx(found.drift.most)
+    assert 1 <= found.drift.most < found.drift.threshold
+    deviations = pd.read_csv(tmp_path / "drift/deviations.csv")
+    np.testing.assert_allclose(deviations["mean"], found.traffic.deviations.astype(float).mean(axis=0))
+
+
+def test_a_drift_is_dated_and_its_bands_are_listed(spectra: Path, tmp_path: Path) -> None:
+    found = monitor_sample(spectra, change=0.2)
+    page = drift_page(found)
+    assert page.findings[0].level == "bad"
+    assert page.findings[0].text.startswith("drift since 2026-03-")
+    half = len(found.traffic.samples) / 2
+    assert abs(found.changed[0] - half) < 30
+    write_page(page, tmp_path / "drift.html")
+    bands = pd.read_csv(tmp_path / "drift/bands.csv")
+    deviations = pd.read_csv(tmp_path / "drift/deviations.csv").set_index("wavenumber")["mean"]
+    largest = deviations.abs().idxmax()
+    assert bands["to (cm-1)"][0] <= largest <= bands["from (cm-1)"][0]
+    assert bands["mean deviation / limit"][0] == pytest.approx(deviations[largest], rel=1e-6)
+    holes = pd.read_csv(tmp_path / "drift/holes.csv")
+    assert holes["outside"].sum() == found.traffic.outside.sum()
+    assert (holes["outside"] / holes["samples"]).is_monotonic_decreasing
+
+
+def test_before_a_drill_hole_is_complete_the_report_says_that_nothing_is_tested(spectra: Path, tmp_path: Path) -> None:
+    found = monitor_sample(spectra, begin=datetime.now(UTC), are_complete=False)
+    assert (len(found.units), found.waiting) == (0, len(found.traffic.samples))
+    page = drift_page(found)
+    assert [finding.level for finding in page.findings if finding.name == "drift"] == ["note"]
+    write_page(page, tmp_path / "drift.html")
+
+
+def test_names_of_drill_holes_are_escaped(spectra: Path, tmp_path: Path) -> None:
+    write_page(drift_page(monitor_sample(spectra, name=HOSTILE)), tmp_path / "drift.html")
+    assert "<img src=x" not in (tmp_path / "drift.html").read_text()
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("change", "name"), [(0.0, ""), (0.2, HOSTILE)], ids=["the same", "hostile drift"])
+def test_the_drift_report_works_in_a_browser(
+    chromium: Any, spectra: Path, tmp_path: Path, change: float, name: str, scheme: str
+) -> None:
+    page = tmp_path / "drift.html"
+    write_page(drift_page(monitor_sample(spectra, change, name)), page)
+    with open_report(chromium, page, scheme) as report:
+        assert_usable(report, page, "Drift at cores", {"evidence", "samples", "scores", "deviations"})

@@ -1,0 +1,43 @@
+"""What monitoring finds in the traffic of an endpoint, without an endpoint: sample data, as clients would send it."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recore.data_header import read_header
+from recore.production.captured import Body, CaptureEvent
+from recore.production.containers.domain import fit_file
+from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
+from recore.production.traffic import TrafficReader, make_trained_on
+from recore.schema import HOLE
+
+BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def monitor_sample(
+    sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, are_complete: bool = True
+) -> Monitoring:
+    """Return what is found if the private spectra of a sample arrive, one a minute.
+
+    change: of the baseline, a curve that is added to the second half of the spectra, as a share of the largest
+    absorbance. name: comes before the names of the drill holes.
+    """
+    public = sample / "public/public.csv.gz"
+    spectra = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
+    names = [column for column in spectra.columns if column[0].isdigit()]
+    places = np.linspace(0, 1, len(names))
+    changed = np.arange(len(spectra))[:, None] >= len(spectra) / 2
+    spectra[names] += changed * change * spectra[names].to_numpy().max() * 4 * places * (1 - places)
+    spectra[HOLE] = name + spectra[HOLE].astype(str)
+    trained_on = make_trained_on(read_header(public), fit_file(public))
+    left_out = Counter[str]()
+    reader = TrafficReader(trained_on, left_out)
+    for number in range(len(spectra)):
+        text = spectra.iloc[[number]].to_csv()
+        time = begin + timedelta(minutes=number)
+        reader.add(CaptureEvent("A", f"{number}", "", time, Body(text.encode(), "text/csv"), Body(b"", "")))
+    settings = MonitorSettings(are_complete=are_complete)
+    return examine_traffic("cores", 3, begin, trained_on, [trained_on.reference_units()], reader.finish(), settings)
