@@ -103,12 +103,12 @@ function fillSamples() {
   at("cut-off-unit").textContent = unit;
   const columns = [
     { label: "Sample", value: (sample) => sample.name, cell: sampleButton },
-    { label: "File", value: (sample) => sample.file, className: "file" },
     { label: `${name}, ${unit}`, value: (sample) => assay(sample).value, cell: (sample) => show(assay(sample).value), className: "number" },
     { label: `90 % interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
     { label: "Flags", value: (sample) => assay(sample).flags.join(", "), className: "flagged" },
     { label: "Domain", value: (sample) => describeDomain(sample.domain), cell: domainCell },
-    { label: "Time", value: (sample) => sample.time, cell: (sample) => new Date(sample.time).toLocaleTimeString("en-GB") },
+    { label: "File", value: (sample) => sample.file },
+    { label: "Time", value: (sample) => sample.time, cell: (sample) => new Date(sample.time).toLocaleTimeString("en-GB"), className: "time" },
   ];
   const rows = samples.filter(isAbove);
   samplesTable.fill(columns, rows);
