@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -80,7 +79,7 @@ class PageHandlers:
             async with self._uploads:
                 content = await _read_body(request, self._limits.largest_file)
                 name = request.query_params.get("name", "")
-                return JSONResponse(await self._in_thread(self._predictor.predict_file, name, content))
+                return await self._in_thread(lambda: JSONResponse(self._predictor.predict_file(name, content)))
         except (UnusableUploadError, EndpointError) as error:
             return JSONResponse({"error": str(error)}, error.status)
 
@@ -92,13 +91,15 @@ class PageHandlers:
         line = ""
         try:
             line = read_line(await _read_body(request, LONGEST_FORM))
-            answer = await self._in_thread(self._predictor.predict_line, line)
+            return await self._in_thread(
+                lambda: HTMLResponse(render_form(endpoint, number, line, answer=self._predictor.predict_line(line)))
+            )
         except (UnusableUploadError, EndpointError) as error:
             return HTMLResponse(render_form(endpoint, number, line, problem=str(error)), error.status)
-        return HTMLResponse(render_form(endpoint, number, line, answer=answer))
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+    async def _in_thread(self, make: Callable[[], Response]) -> Response:
+        """Make an answer in a thread, so that meanwhile others are answered, too."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, make)
 
 
 async def _read_body(request: Request, largest: int) -> bytes:
