@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score production-demo
 .PHONY: test test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
-.PHONY: lint bench clean setup setup-dev setup-docker setup-pytorch setup-sdk FORCE
+.PHONY: lint bench clean setup setup-dev setup-docker setup-web setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -10,6 +10,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready# the requirements of `make run` are installed
 READY_DEV := $(VENV)/ready-dev# those of tests, lint and benchmarks, too
 READY_DOCKER := $(VENV)/ready-docker# the client of Docker's engine, too
+READY_WEB := $(VENV)/ready-web# what serves the page of an endpoint, too
 # Environments by the content of their requirements: made once a machine, for all checkouts.
 CACHE := $(HOME)/.cache/recore
 SHA256 = $(if $(shell command -v sha256sum 2>/dev/null),sha256sum,shasum -a 256)
@@ -107,6 +108,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/ab_comparison.py
+	$(PYTHON) benchmarks/web_page.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
@@ -116,6 +118,7 @@ clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.c
 setup: $(READY) ## make or update the environment for `make run`
 setup-dev: $(READY_DEV) ## the same with what tests, lint and benchmarks need
 setup-docker: $(READY_DOCKER) ## the same with what `recore run --engine docker` needs
+setup-web: $(READY_WEB) ## the same with what `recore production web` needs
 
 # the first Python that its packages are there for
 setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine
@@ -138,7 +141,7 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
   done)
 
 # An environment whose Python is missing is made again, even if its stamps are up to date.
-$(READY) $(READY_DEV) $(READY_DOCKER): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
+$(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
 FORCE:
 
 define CHECK_PYTHON
@@ -163,14 +166,14 @@ $(READY): $(REQUIREMENTS)
 	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/recore.txt
 	@touch $@
 
-$(READY_DEV): $(REQUIREMENTS) requirements/docker.txt requirements/dev.txt
+$(READY_DEV): $(REQUIREMENTS) requirements/docker.txt requirements/web.txt requirements/dev.txt
 	$(CHECK)
 	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/dev.txt
-	@touch $(READY) $(READY_DOCKER) $@
+	@touch $(READY) $(READY_DOCKER) $(READY_WEB) $@
 
-$(READY_DOCKER): requirements/docker.txt | $(READY)
+$(READY_DOCKER) $(READY_WEB): $(VENV)/ready-%: requirements/%.txt | $(READY)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements/docker.txt
+	@$(PYTHON312) -m recore.installing $(VENV) $<
 	@touch $@
 
 setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore

@@ -18,17 +18,21 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-HEADERS = {"Content-Type": "text/csv", "Accept": "text/csv"}
+HEADERS = {"Content-Type": "text/csv"}
 WARM_UP = 0.5  # seconds that are not counted
 
 
 class Client(threading.Thread):
     """A client. times: of its requests, in seconds, from `start` on. error: what ended it, or an empty text."""
 
-    def __init__(self, url: str, body: bytes, start: float, end: float, pause: float = 0.0, offset: float = 0.0):
+    def __init__(
+        self, url: str, body: bytes, accept: str, start: float, end: float, pause: float = 0.0, offset: float = 0.0
+    ):
         """pause: seconds from one request to the next, if they are sent at a fixed rate; offset: until the first."""
         super().__init__()
         self._url, self._body, self._start, self._end = urlsplit(url), body, start, end
+        self._target = f"{self._url.path}?{self._url.query}" if self._url.query else self._url.path
+        self._headers = HEADERS | {"Accept": accept}
         self._pause, self._next = pause, time.perf_counter() + offset
         self.times: list[float] = []
         self.answered = 0
@@ -37,7 +41,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=120)
         while (begun := self._begin()) < self._end:
-            connection.request("POST", self._url.path, self._body, HEADERS)
+            connection.request("POST", self._target, self._body, self._headers)
             response = connection.getresponse()
             text = response.read()
             if response.status != 200:
@@ -61,15 +65,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--body", type=Path, required=True)
+    parser.add_argument("--accept", default="text/csv")
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rate", type=float, help="requests a second of all clients together")
     arguments = parser.parse_args()
     start = time.perf_counter() + WARM_UP
+    end = start + arguments.seconds
     body = arguments.body.read_bytes()
     pause = arguments.clients / arguments.rate if arguments.rate else 0.0
     clients = [
-        Client(arguments.url, body, start, start + arguments.seconds, pause, pause * number / arguments.clients)
+        Client(arguments.url, body, arguments.accept, start, end, pause, pause * number / arguments.clients)
         for number in range(arguments.clients)
     ]
     for client in clients:

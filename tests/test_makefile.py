@@ -43,6 +43,7 @@ TARGETS = (
     "setup",
     "setup-dev",
     "setup-docker",
+    "setup-web",
     "setup-pytorch",
     "setup-sdk",
 )
@@ -133,7 +134,7 @@ class Project:
         for name in ("__init__.py", "distribution.py", "installing.py"):
             shutil.copy(ROOT / "recore" / name, folder / "recore")
         (folder / "requirements").mkdir()
-        for name in ("container", "docker", "dev"):
+        for name in ("container", "docker", "web", "dev"):
             (folder / f"requirements/{name}.txt").touch()
         (folder / "requirements/recore.txt").write_text("-r ../requirements.txt\n")
         (folder / "requirements/dev.txt").write_text("-r recore.txt\ngamma==1.0\n")

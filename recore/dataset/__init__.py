@@ -1,6 +1,9 @@
 """Makes the sample data, and imports instrument files."""
 
+from recore.dataset.grids import Grid, grid_of_names
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.files import Reading
+from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
+from recore.dataset.single_file import FileSpectra, read_spectra

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,13 +61,20 @@ def grid_of_file(path: Path) -> Grid:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: this is not a gzipped CSV file: {error}") from None
-    names = next(csv.reader([line]), [])[1:]
+    try:
+        return grid_of_names(next(csv.reader([line]), [])[1:])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def grid_of_names(names: Sequence[str]) -> Grid:
+    """The channels among the names of columns in the schema. Raises ValueError if they are not such names."""
     unknown, names = unknown_columns(names), channels_of(names)
     wavenumbers = np.array([float(name) for name in names])
     different = len(set(wavenumbers))
     if unknown or different < max(FEWEST, len(names)):
         reason = f"{unknown[0][:40]!r} is not a wavenumber" if unknown else f"there are {different}"
-        raise ValueError(f"{path}: {FEWEST} or more columns named by wavenumbers are required, but {reason}")
+        raise ValueError(f"{FEWEST} or more columns named by wavenumbers are required, but {reason}")
     # names are rounded: a channel lies within half of their last decimal
     rounding = 0.5001 * 10.0 ** -min(len(name.partition(".")[2]) for name in names)
     step = _step(wavenumbers)

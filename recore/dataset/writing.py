@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 
 Columns = dict[str, np.ndarray]
 
@@ -15,6 +13,9 @@ Columns = dict[str, np.ndarray]
 @contextlib.contextmanager
 def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
     """Yield a function that appends rows to a gzipped CSV, which gets its name when it is complete."""
+    import pyarrow as pa  # here, because who only reads spectra must not need it
+    import pyarrow.csv
+
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     header = True

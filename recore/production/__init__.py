@@ -17,7 +17,7 @@ from recore.production.monitoring import (
     send_alarm,
 )
 from recore.production.pipeline import describe_pipeline_costs, make_steps, train
-from recore.production.predicting import describe_batch_costs, predict_file
+from recore.production.predicting import describe_batch_costs, predict_file, read_served_columns
 from recore.production.project import (
     Outcome,
     ProductionError,

@@ -16,10 +16,8 @@ from botocore.exceptions import ClientError
 
 from recore.data_header import read_header
 from recore.production.captured import is_header
-from recore.production.endpoints import require_endpoint
-from recore.production.predicting import read_columns, require_columns
+from recore.production.predicting import read_served_columns, require_columns
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
-from recore.production.versions import find_version
 from recore.schema import TARGETS
 
 AT_A_TIME, BATCH = 4, 100  # requests
@@ -56,8 +54,7 @@ def invoke_file(
 
 def _require_fit(project: ProductionProject, file: Path) -> None:
     """Raise ProductionError if there is no endpoint, or a file lacks channels that its version was trained on."""
-    version = find_version(project, require_endpoint(project)["variants"][0]["version"])
-    require_columns(file, read_columns(project, version))
+    require_columns(file, read_served_columns(project))
 
 
 def count_rows(file: Path) -> int:

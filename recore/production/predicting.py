@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from recore.data_header import read_header
 from recore.evaluation import read_member
+from recore.production.endpoints import require_endpoint
 from recore.production.outputs import check_target, replace_file
 from recore.production.project import (
     NO_REASON,
@@ -92,6 +93,14 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
     if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
         raise ProductionError(f"{archive}: its channels.json does not hold the names of columns")
     return columns
+
+
+def read_served_columns(project: ProductionProject) -> list[str]:
+    """The columns of the data file that the endpoint's first variant was trained on.
+
+    Raises ProductionError if there is no endpoint.
+    """
+    return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
 def require_columns(file: Path, columns: Sequence[str]) -> None:

@@ -7,17 +7,21 @@ from pathlib import Path
 
 import pytest
 from support import production_containers as support
+from support.browser import chromium
 from support.checkout import ROOT
 from support.endpoints import Endpoints
 from support.production import ProductionCommands
 from support.run_command import make_once
 from support.simulator_client import Client
+from support.web_page import WebPage
 
 from recore.data_header import read_header
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import write_archive
 from recore.simulator.server import Simulator
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="session")
@@ -107,4 +111,17 @@ def serving(
     name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
     commands.configure(ENDPOINT_NAME=name)
     yield commands
+    commands.succeed("delete", "--endpoint")
+
+
+@pytest.fixture(scope="module")
+def web_page(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
+    """Return the web page of an endpoint that serves the first version of `trained`."""
+    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("web"), "trained")
+    commands.configure(ENDPOINT_NAME="web-page")
+    commands.succeed("deploy", "--variant", "A=1")
+    page = WebPage(commands)
+    yield page
+    assert page.stop() == 0
+    assert "Traceback" not in page.log()
     commands.succeed("delete", "--endpoint")

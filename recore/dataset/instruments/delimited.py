@@ -13,6 +13,7 @@ from recore.listing import list_names
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
 SHOWN = 5  # columns that a message names
+MOST_COLUMNS = 100_000
 
 UNITS = {
     "cm-1": r"cm\s*\^?[-\u2212\u207b][1\u00b9]|1/cm|wavenumber",
@@ -71,6 +72,8 @@ def _table(
     source: str, header: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]], only_spectra: bool
 ) -> Iterator[Measured | Problem]:
     names = header[1]
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"line {header[0]} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read")
     numbers = {place: parse_axis_name(name) for place, name in enumerate(names)}
     axis = {place: number for place, number in numbers.items() if number is not None}
     lower_case = [name.lower() for name in names]

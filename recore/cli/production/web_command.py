@@ -1,0 +1,92 @@
+"""The command that serves the web page of an endpoint: web."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recore.cli.common import FOLDER, show_line
+from recore.cli.production.group import as_json, open_here, production
+
+if TYPE_CHECKING:
+    from recore.production import ProductionProject
+
+PACKAGES = "starlette", "uvicorn", "mangum"
+
+
+@production.command()
+@click.argument("endpoint", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 chooses a free one.")
+@click.option(
+    "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="In MB; larger ones are refused."
+)
+@click.option("--lambda", "folder", type=FOLDER, help="Write what AWS Lambda needs to this folder, and serve nothing.")
+@as_json
+def web(endpoint: str | None, host: str, port: int, largest_file: int, folder: Path | None, as_json: bool) -> None:
+    """Serve a web page that shows the assays of spectra.
+
+    OPUS and CSV files that are dropped on the page are predicted by ENDPOINT, by default by the setting ENDPOINT_NAME.
+    The page is for this machine, until Ctrl-C, and asks for no password: with another --host, whoever can reach that
+    address can use it.
+
+    --lambda writes the same application for AWS Lambda, with a SAM template and a role that may only call ENDPOINT.
+
+    \b
+    Example:
+      python -m recore production web
+      python -m recore production web core-assays --port 8080
+      python -m recore production web --lambda deployment
+    """
+    _require_packages()
+    from recore.production import read_served_columns
+    from recore.web import Limits, Predictor, make_runtime, write_deployment
+
+    with open_here() as project:
+        if endpoint:
+            project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
+        columns = read_served_columns(project)
+        if folder:
+            write_deployment(folder, project.settings.endpoint_name, columns)
+            _show_deployment(folder, as_json)
+            return
+        from recore.web.server import serve
+
+        runtime = make_runtime(project.services.runtime.meta.config)
+        predictor = Predictor(runtime, project.settings.endpoint_name, columns, Limits(largest_file << 20))
+        serve(predictor, host, port, lambda address: _announce(project, address, as_json))
+        show_line("web: stopped")
+
+
+def _require_packages() -> None:
+    """Raise ValueError if a package of requirements/web.txt is missing."""
+    from importlib import import_module
+
+    try:
+        for name in PACKAGES:
+            import_module(name)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"the page needs {error.name}, which `make run` does not install: `make setup-web`, or "
+            "`pip install -r requirements/web.txt`"
+        ) from None
+
+
+def _announce(project: "ProductionProject", address: str, as_json: bool) -> None:
+    name = project.settings.endpoint_name
+    if as_json:
+        click.echo(json.dumps({"endpoint": name, "address": address}))
+    else:
+        click.echo(f"the page of the endpoint {name}: {address}")
+        show_line("web: Ctrl-C ends it")
+
+
+def _show_deployment(folder: Path, as_json: bool) -> None:
+    following = f"cd {folder} && sam build && sam deploy --guided"
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "next": following}))
+    else:
+        click.echo(f"written for AWS Lambda: {folder}")
+        click.echo(f"next: {following}")

@@ -1,0 +1,51 @@
+"""The spectra of one file, from an instrument or in the challenge's schema, on the channels that a model needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from recore.dataset.cells import read_cells
+from recore.dataset.grids import Grid, put_on_grid
+from recore.dataset.importing import DECIMALS
+from recore.dataset.instruments.files import Reading, read_file
+from recore.dataset.instruments.opus import is_opus
+from recore.dataset.instruments.spectrum import Problem, Spectrum
+from recore.schema import IDS
+
+
+@dataclass(frozen=True)
+class FileSpectra:
+    """What a file holds. is_complete: whether that is all; otherwise the rest of the file was not read.
+
+    remarks: on how the spectra were put on the grid.
+    """
+
+    spectra: list[Spectrum]
+    problems: list[Problem]
+    remarks: list[str]
+    is_complete: bool
+
+
+def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
+    """Read at most so many spectra of a file, interpolated if they have other channels than the grid.
+
+    Those of an instrument get the values that `import_files` writes; those of a data file in the challenge's schema
+    keep theirs. Raises nothing for what the file holds.
+    """
+    items: Iterator[Spectrum | Problem] = read_file(path, Reading(only_spectra=False))
+    read = list(islice(items, most))
+    is_complete = next(items, None) is None
+    spectra = [item for item in read if isinstance(item, Spectrum)]
+    problems = [item for item in read if isinstance(item, Problem)]
+    spectra, more, remarks = put_on_grid(spectra, grid, interpolate=True)
+    if spectra and not _is_data_file(path):
+        spectra = [replace(item, absorbance=np.round(item.absorbance, DECIMALS) + 0.0) for item in spectra]
+    return FileSpectra(spectra, problems + more, remarks, is_complete)
+
+
+def _is_data_file(path: Path) -> bool:
+    """Whether a file whose spectra could be read is in the challenge's schema: an ID is in its header."""
+    return not is_opus(path) and not {*IDS}.isdisjoint(next(read_cells(path))[1])

@@ -1,0 +1,10 @@
+"""The web page of an endpoint: an ASGI application, its server on this machine, and what AWS Lambda runs.
+
+Its modules import Starlette (requirements/web.txt). It imports nothing that loads models, and little, because all of it
+is uploaded to Lambda.
+"""
+
+from recore.web.application import make_application
+from recore.web.deployment import write_deployment
+from recore.web.predictor import Predictor, make_runtime
+from recore.web.uploads import Limits

@@ -1,0 +1,35 @@
+"""Writes what AWS Lambda needs to a folder, from which the SAM CLI builds and deploys it."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PACKAGES = ("dataset", "web")  # of recore, which the page consists of
+COLUMNS = "columns.json"
+EXAMPLE = "core-assays"  # the endpoint in template.yaml
+
+
+def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> None:
+    """Write template.yaml, and in code/ the application with the columns of the data that the endpoint was trained on.
+
+    Raises FileExistsError if the folder holds anything else than an earlier deployment.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / "template.yaml").exists():
+        raise FileExistsError(f"{folder} holds other files: choose another folder")
+    code = folder / "code"
+    shutil.rmtree(code, ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__", "aws", "server.py")
+    for name in PACKAGES:
+        shutil.copytree(HERE.parent / name, code / "recore" / name, ignore=ignored)
+    for file in HERE.parent.glob("*.py"):
+        shutil.copyfile(file, code / "recore" / file.name)
+    (code / COLUMNS).write_text(json.dumps(list(columns)) + "\n", "utf-8")
+    shutil.copyfile(HERE / "aws/requirements.txt", code / "requirements.txt")
+    template = (HERE / "aws/template.yaml").read_text("utf-8")
+    # SageMaker writes names in ARNs in lower case
+    template = template.replace(f"endpoint/{EXAMPLE}", f"endpoint/{endpoint.lower()}").replace(
+        f'"{EXAMPLE}"', f'"{endpoint}"'
+    )
+    (folder / "template.yaml").write_text(template, "utf-8")

@@ -1,0 +1,169 @@
+"""Asks the endpoint for the assays of spectra."""
+
+import csv
+import io
+import itertools
+import json
+import logging
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.dataset import Grid, Spectrum, grid_of_names
+from recore.schema import IDS, TARGETS
+from recore.text import plain
+from recore.web.uploads import Limits, UnusableUploadError, read_upload
+
+AT_ONCE = 25  # spectra of one request
+INFERENCE_ID = re.compile(r"[!-~]{1,64}")
+LONGEST_REASON = 400  # characters
+DIGITS = 6  # of an absorbance that is drawn
+# of the runtime's client: a visitor waits, and API Gateway does so for 29 seconds
+CLIENT_SETTINGS: dict[str, Any] = {
+    "connect_timeout": 3,
+    "read_timeout": 25,
+    "retries": {"mode": "standard", "max_attempts": 2},
+    "max_pool_connections": 32,
+}
+log = logging.getLogger("recore.web")
+
+Json = dict[str, Any]
+
+
+class EndpointError(Exception):
+    """The endpoint does not answer, or it refuses the spectra. The message is one line, for a visitor."""
+
+    status = 502  # of the HTTP response
+
+
+class Predictor:
+    """Predicts files with an endpoint.
+
+    runtime: the boto3 client. columns: of the data file that the endpoint was trained on. Raises ValueError if they are
+    not those of one.
+    """
+
+    def __init__(self, runtime: Any, endpoint: str, columns: Sequence[str], limits: Limits) -> None:
+        self.endpoint, self.limits = endpoint, limits
+        self.grid = grid_of_names(columns[1:])
+        self._columns, self._inputs = list(columns), [name for name in columns if name not in TARGETS]
+        self.channels = [name for name in self._inputs[1:] if name not in IDS]
+        self._runtime = runtime
+
+    def predict_file(self, name: str, content: bytes) -> Json:
+        """The assays of each spectrum of a file, with the spectrum. Raises UnusableUploadError or EndpointError."""
+        upload = read_upload(name, content, self.grid, self.limits)
+        answers: list[Json] = []
+        for spectra in itertools.batched(upload.spectra, AT_ONCE):
+            identity = spectra[0].sample if len(upload.spectra) == 1 else ""
+            answers += self._invoke(_write_table(self.grid, spectra), len(spectra), identity)
+        samples = [
+            {
+                "name": plain(spectrum.sample, 200),
+                "replicate": spectrum.replicate,
+                "absorbances": [float(f"{value:.{DIGITS}g}") for value in spectrum.absorbance.tolist()],
+                "assays": answer["assays"],
+                "domain": answer.get("domain"),
+            }
+            for spectrum, answer in zip(upload.spectra, answers, strict=True)
+        ]
+        return {
+            "wavenumbers": self.grid.wavenumbers.tolist(),
+            "samples": samples,
+            "problems": upload.problems,
+            "remarks": upload.remarks,
+        }
+
+    def predict_line(self, line: str) -> Json:
+        """The assays of a line of CSV. Raises UnusableUploadError or EndpointError.
+
+        It has the absorbances in the order of the training data, or all cells of a row of that.
+        """
+        try:
+            rows = [row for row in csv.reader(io.StringIO(line.strip())) if row]
+        except csv.Error as error:
+            raise UnusableUploadError(str(error)) from None
+        if len(rows) != 1:
+            raise UnusableUploadError(f"one line is needed, and there are {len(rows)}")
+        cells = rows[0]
+        if len(cells) == len(self.channels):
+            cells, names = ["0", *cells], ["index", *self.channels]
+        elif len(cells) == len(self._columns):
+            cells, names = self._without_assays(cells), self._inputs
+        elif len(cells) == len(self._inputs):
+            names = self._inputs
+        else:
+            widths = f"{len(self.channels)} absorbances, or the {len(self._inputs)} cells of a row without assays"
+            raise UnusableUploadError(f"the line has {len(cells)} cells instead of {widths}")
+        _check_numbers(cell for name, cell in zip(names, cells, strict=True) if name in self.grid.names)
+        [answer] = self._invoke(_write_rows([names, cells]), 1)
+        return answer
+
+    def _without_assays(self, cells: Sequence[str]) -> list[str]:
+        return [cell for name, cell in zip(self._columns, cells, strict=True) if name not in TARGETS]
+
+    def _invoke(self, body: str, rows: int, identity: str = "") -> list[Json]:
+        """The predictions for rows of CSV. identity: the inference id, if it can be one."""
+        members = {"InferenceId": identity} if INFERENCE_ID.fullmatch(identity) else {}
+        try:
+            answer = self._runtime.invoke_endpoint(
+                EndpointName=self.endpoint,
+                ContentType="text/csv",
+                Accept="application/json",
+                Body=body.encode(),
+                **members,
+            )
+            predictions: list[Json] = json.loads(answer["Body"].read())["predictions"]
+        except ClientError as error:
+            status = error.response.get("OriginalStatusCode", 500)
+            reason = str(error.response.get("OriginalMessage") or "").strip()
+            if reason and status < 500:
+                raise EndpointError(f"the model refused it: {plain(reason.splitlines()[0], LONGEST_REASON)}") from None
+            raise self._explain(error) from None
+        except (BotoCoreError, ValueError, KeyError, TypeError) as error:
+            raise self._explain(error) from None
+        if len(predictions) != rows:
+            raise EndpointError(f"the endpoint answered with {len(predictions)} rows instead of {rows}")
+        return predictions
+
+    def _explain(self, error: Exception) -> EndpointError:
+        """Log why the endpoint did not answer, which can name what a visitor should not learn."""
+        log.error("the endpoint %s: %s", self.endpoint, plain(str(error), LONGEST_REASON))
+        return EndpointError(
+            f"the endpoint {self.endpoint} does not answer. Try again later, or ask who runs this page"
+        )
+
+
+def make_runtime(settings: Any = None) -> Any:
+    """The boto3 client that asks the endpoint. settings: a botocore Config that it has besides."""
+    import boto3
+    from botocore.config import Config
+
+    own = Config(**CLIENT_SETTINGS)
+    return boto3.client("sagemaker-runtime", config=settings.merge(own) if settings else own)
+
+
+def _write_table(grid: Grid, spectra: Sequence[Spectrum]) -> str:
+    """Spectra as CSV with a header."""
+    rows = [[str(number), *map(repr, spectrum.absorbance.tolist())] for number, spectrum in enumerate(spectra)]
+    return _write_rows([["index", *grid.names], *rows])
+
+
+def _write_rows(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _check_numbers(cells: Iterable[str]) -> None:
+    """Raise UnusableUploadError if a cell is not a finite number."""
+    for cell in cells:
+        try:
+            is_finite = math.isfinite(float(cell))
+        except ValueError:
+            is_finite = False
+        if not is_finite:
+            raise UnusableUploadError(f"{plain(cell, 40)!r} is not a number")

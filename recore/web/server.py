@@ -1,0 +1,77 @@
+"""Serves the page on this machine."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from recore import interrupts
+from recore.web.application import make_application
+from recore.web.predictor import Predictor
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+MOST_CONNECTIONS = 200
+GRACE = 5  # seconds for requests that are being answered when the page ends
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which leaves the signals to `interrupts`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(predictor: Predictor, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve the page until a signal ends it. announce: called with its address. Raises OSError if it cannot listen."""
+    with _listen(host, port) as listening:
+        is_local = _is_loopback(listening.getsockname()[0])
+        application = make_application(predictor, LOCAL_HOSTS if is_local else ("*",))
+        logging.basicConfig(format="web: %(message)s", level=logging.WARNING)
+        config = uvicorn.Config(
+            application,
+            lifespan="off",
+            http="h11",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE,
+        )
+        server = Server(config)
+
+        def stop(*_: Any) -> None:
+            server.should_exit = True
+
+        with interrupts.handled_by(stop, ignored=(signal.SIGINT,)):
+            announce(f"http://{_shown(host)}:{listening.getsockname()[1]}/")
+            asyncio.run(server.serve(sockets=[listening]))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(socket.SOMAXCONN)
+    except OSError as error:
+        listening.close()
+        remedy = "choose another --port" if port else "choose another --host"
+        raise OSError(f"{host}:{port} cannot be listened to: {error.strerror or error}; {remedy}") from None
+    return listening
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

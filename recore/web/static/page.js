@@ -1,0 +1,192 @@
+/* The page: files in, samples and their assays out. */
+import { History } from "./history.js";
+import { SpectrumFigure } from "./spectrum.js";
+import { SortedTable, element, show, writeCsv } from "./table.js";
+import { sendFiles } from "./upload.js";
+
+const at = (id) => document.getElementById(id);
+const root = document.documentElement;
+const history = new History();
+const samplesTable = new SortedTable(at("samples-table"), "The samples with the chosen assay");
+const assaysTable = new SortedTable(at("assays-table"), "The assays of the sample");
+const figure = new SpectrumFigure(at("spectrum"), at("cursor"), at("cursor-value"), at("spectrum-summary"));
+let settings, current, running = 0;
+
+function followTheme() {
+  const button = at("theme"), system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const name = () => { button.textContent = dark() ? "Light" : "Dark"; };
+  button.hidden = false;
+  button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; name(); });
+  system.addEventListener("change", name);
+  name();
+}
+
+/* ---- files ---- */
+function say(file, text, kind) {
+  at("messages").append(element("li", { className: kind }, element("strong", {}, file), `: ${text}`));
+}
+
+async function read(list) {
+  const files = [...list].slice(0, settings.most_files), batch = Date.now();
+  if (!files.length) return;
+  if (!running) at("messages").replaceChildren();
+  if (list.length > files.length) say(`${list.length - files.length} files`, `at most ${settings.most_files} are sent at once`, "problem");
+  let done = 0, samples = 0, failed = 0, first;
+  running += 1;
+  at("main").setAttribute("aria-busy", "true");
+  at("status").textContent = `Reading ${files.length} ${files.length === 1 ? "file" : "files"} ...`;
+  await sendFiles(files, settings, at("api-key").value, (file, number, answer) => {
+    done += 1;
+    if (answer.error) {
+      failed += 1;
+      say(file.name, answer.error, "problem");
+    } else {
+      for (const problem of answer.problems) say(file.name, problem, "problem");
+      for (const remark of answer.remarks) say(file.name, remark, "remark");
+      const dropped = history.add(file.name, [batch, number], answer);
+      if (dropped) say("History", `the browser has no more room, so the oldest ${dropped} samples were dropped`, "remark");
+      samples += answer.samples.length;
+      first ??= number;
+      first = Math.min(first, number);
+      fillSamples();
+    }
+    if (done < files.length) at("status").textContent = `${done} of ${files.length} files ...`;
+  });
+  running -= 1;
+  const failures = failed ? `, ${failed} could not be used` : "";
+  at("status").textContent = `${count(files.length, "file")}${failures}: ${count(samples, "sample")}.`;
+  const shown = history.samples.find((sample) => sample.place[0] === batch && sample.place[1] === first);
+  if (shown) select(shown);
+  if (!running) at("main").setAttribute("aria-busy", "false");
+}
+
+function count(number, noun) { return `${number} ${noun}${number === 1 ? "" : "s"}`; }
+
+function acceptFiles() {
+  const zone = at("drop"), input = at("files");
+  input.addEventListener("change", async () => { await read(input.files); input.value = ""; });
+  addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) zone.classList.remove("over"); });
+  addEventListener("drop", (event) => {
+    event.preventDefault(); /* the browser would open the file */
+    zone.classList.remove("over");
+    read(event.dataTransfer.files);
+  });
+}
+
+/* ---- all samples ---- */
+function assay(sample) { return sample.assays[at("assay").value]; }
+
+function isAbove(sample) {
+  const limit = at("cut-off").value;
+  return limit === "" || (assay(sample)?.value ?? -Infinity) >= Number(limit);
+}
+
+function interval({ interval: range }) { return range ? `${show(range[0])} to ${show(range[1])}` : ""; }
+
+function describeDomain(domain) { return domain ? (domain.inside ? "inside" : "outside") : ""; }
+
+function fillChoices(sample) {
+  const names = Object.keys(sample.assays), choice = at("assay");
+  if (choice.options.length) return;
+  choice.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
+  if (names.includes("CuPPM")) choice.value = "CuPPM";
+}
+
+function fillSamples() {
+  const samples = history.samples;
+  at("samples").hidden = !samples.length;
+  if (!samples.length) return;
+  fillChoices(samples[0]);
+  const name = at("assay").value, unit = samples[0].assays[name].unit;
+  at("cut-off-unit").textContent = unit;
+  const columns = [
+    { label: "Sample", value: (sample) => sample.name, cell: sampleButton },
+    { label: `${name}, ${unit}`, value: (sample) => assay(sample).value, cell: (sample) => show(assay(sample).value), className: "number" },
+    { label: `90 % interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
+    { label: "Flags", value: (sample) => assay(sample).flags.join(", "), className: "flagged" },
+    { label: "Domain", value: (sample) => describeDomain(sample.domain), cell: domainCell },
+    { label: "File", value: (sample) => sample.file },
+    { label: "Time", value: (sample) => sample.time, cell: (sample) => new Date(sample.time).toLocaleTimeString("en-GB"), className: "time" },
+  ];
+  const rows = samples.filter(isAbove);
+  samplesTable.fill(columns, rows);
+  at("shown").textContent = rows.length === samples.length ? count(rows.length, "sample") : `${rows.length} of ${count(samples.length, "sample")} have ${name} of at least ${at("cut-off").value} ${unit}`;
+}
+
+function sampleButton(sample) {
+  const button = element("button", { type: "button", "aria-current": String(sample.id === current) }, sample.name);
+  button.addEventListener("click", () => { select(sample); at("sample-title").focus(); });
+  return button;
+}
+
+function domainCell(sample) {
+  return element("span", { className: sample.domain && !sample.domain.inside ? "outside" : "" }, describeDomain(sample.domain));
+}
+
+function download() {
+  const head = ["sample", "replicate", "file", "time", "assay", "value", "unit", "low", "high", "expected_error", "flags", "domain", "distance"];
+  const rows = history.samples.filter(isAbove).flatMap((sample) => Object.entries(sample.assays).map(([name, each]) => [
+    sample.name, sample.replicate, sample.file, sample.time, name, each.value, each.unit, each.interval?.[0], each.interval?.[1],
+    each.expected_error, each.flags.join("; "), describeDomain(sample.domain), sample.domain?.distance,
+  ]));
+  const address = URL.createObjectURL(new Blob(["\ufeff", writeCsv([head, ...rows])], { type: "text/csv" }));
+  element("a", { href: address, download: "assays.csv" }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+/* ---- one sample ---- */
+function select(sample) {
+  current = sample.id;
+  fillSamples();
+  at("sample").hidden = false;
+  at("sample-title").textContent = `Sample ${sample.name}`;
+  const { domain } = sample;
+  at("domain").textContent = domain
+    ? `The spectrum is ${domain.inside ? "like" : "unlike"} those of the training: its distance is ${show(domain.distance)} times the limit.`
+    : "Whether the spectrum is like those of the training is not known.";
+  at("domain").className = domain && !domain.inside ? "outside" : "";
+  figure.show(history.wavenumbers(sample), sample.absorbances, settings.bands, domain?.bands ?? []);
+  const columns = [
+    { label: "Assay", value: ([name]) => name },
+    { label: "Value", value: ([, each]) => each.value, cell: ([, each]) => show(each.value), className: "number" },
+    { label: "Unit", value: ([, each]) => each.unit },
+    { label: "90 % interval", value: ([, each]) => each.interval?.[0] ?? null, cell: ([, each]) => interval(each), className: "number" },
+    { label: "Expected error", value: ([, each]) => each.expected_error, cell: ([, each]) => show(each.expected_error), className: "number" },
+    { label: "Flags", value: ([, each]) => each.flags.join(", "), className: "flagged" },
+  ];
+  assaysTable.fill(columns, Object.entries(sample.assays));
+}
+
+function clear() {
+  history.clear();
+  current = undefined;
+  at("samples").hidden = at("sample").hidden = true;
+  at("messages").replaceChildren();
+  at("status").textContent = "The history is empty.";
+  at("files").focus();
+}
+
+async function start() {
+  followTheme();
+  settings = await (await fetch("api/settings")).json();
+  at("endpoint").textContent = `, by the endpoint ${settings.endpoint}`;
+  at("limits").textContent += ` Up to ${settings.most_files} files of ${settings.largest_file / 2 ** 20} MB each.`;
+  at("key").hidden = !settings.needs_key;
+  at("form-link").hidden = settings.needs_key;
+  acceptFiles();
+  at("assay").addEventListener("change", fillSamples);
+  at("cut-off").addEventListener("input", fillSamples);
+  at("download").addEventListener("click", download);
+  at("clear").addEventListener("click", clear);
+  fillSamples();
+  if (history.samples.length) select(history.samples.at(-1));
+  root.dataset.ready = "yes";
+}
+
+start().catch((error) => {
+  at("trouble").textContent = `The page could not be loaded (${error}): reload it, or ask who runs it.`;
+  at("trouble").hidden = false;
+  throw error;
+});

@@ -1,0 +1,105 @@
+"""Files that a visitor sends: their spectra, within limits, and one line for each reason why there are none."""
+
+import re
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from recore.dataset import Grid, Spectrum, read_spectra
+from recore.listing import count
+from recore.text import plain
+
+GZIP = b"\x1f\x8b"
+LONGEST_NAME = 120  # characters of a file's name
+LONGEST_REASON = 400  # characters
+SHOWN = 5  # problems of one file
+OPTION = re.compile(r"(?<!\S)--[a-z]")
+OPTIONS_HINT = " (options of `recore import`, which makes a CSV that can be sent)"
+
+
+class UnusableUploadError(ValueError):
+    """A file cannot be used. The message is one line. status: of the HTTP response."""
+
+    def __init__(self, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Limits:
+    """largest_file: bytes, unpacked. most_files: that the page sends at once. most_spectra: of one file."""
+
+    largest_file: int = 10 << 20
+    most_files: int = 20
+    most_spectra: int = 100
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The spectra of a file. problems: of single spectra. remarks: how they were changed."""
+
+    spectra: list[Spectrum]
+    problems: list[str]
+    remarks: list[str]
+
+
+def read_upload(name: str, content: bytes, grid: Grid, limits: Limits) -> Upload:
+    """Read the spectra of a file on the channels of a grid. Raises UnusableUploadError if there are none."""
+    name = check_name(name)
+    if content.startswith(GZIP):
+        content, name = _unpack(content, limits.largest_file), name.removesuffix(".gz")
+    with tempfile.TemporaryDirectory(prefix="recore-web-") as folder:
+        path = Path(folder, name)
+        path.write_bytes(content)
+        found = read_spectra(path, grid, limits.most_spectra)
+
+        def shorten(text: str) -> str:
+            text = text.replace(f"{path}: ", "").replace(f"{path} ", "").replace(str(path), name)
+            return plain(text + (OPTIONS_HINT if OPTION.search(text) else ""), LONGEST_REASON)
+
+        problems = [
+            shorten(problem.reason if problem.source == str(path) else f"{problem.source}: {problem.reason}")
+            for problem in found.problems
+        ]
+    if len(problems) > SHOWN:
+        problems[SHOWN:] = [f"and {count(len(problems) - SHOWN, 'problem')} more"]
+    if not found.is_complete:
+        largest = f"only the first {limits.most_spectra} spectra of a file are read"
+        problems.append(f"{largest}; `recore production predict` predicts a whole data file")
+    if not found.spectra:
+        raise UnusableUploadError("; ".join(problems) or "the file has no spectrum")
+    return Upload(found.spectra, problems, [shorten(remark) for remark in found.remarks])
+
+
+def check_name(name: str) -> str:
+    """Return the last part of a file's name. Raises UnusableUploadError if no file can have it."""
+    name = PurePosixPath(name.replace("\\", "/")).name
+    if name in ("", ".", ".."):
+        raise UnusableUploadError("the file has no name")
+    if not name.isprintable():
+        raise UnusableUploadError("its name has characters that cannot be printed: rename it")
+    if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
+        raise UnusableUploadError(f"its name has more than {LONGEST_NAME} characters: rename it")
+    return name
+
+
+def describe_size(size: int) -> str:
+    return f"{size / (1 << 20):.3g} MB"
+
+
+def _unpack(content: bytes, largest: int) -> bytes:
+    """Unpack a gzip file, but at most `largest` bytes."""
+    unpacked, rest = b"", content
+    try:
+        while rest:  # a gzip file can have several members
+            member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            unpacked += member.decompress(rest, largest + 1 - len(unpacked))
+            if len(unpacked) > largest:
+                raise UnusableUploadError(f"it is larger than {describe_size(largest)} when it is unpacked")
+            if not member.eof:
+                raise UnusableUploadError("the gzip file is truncated")
+            rest = member.unused_data
+    except zlib.error:
+        raise UnusableUploadError("the gzip file is damaged") from None
+    return unpacked

@@ -1,0 +1,251 @@
+"""`recore production web`: the API and the form, over HTTP, with an endpoint of the simulator."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from support.checkout import ROOT, environment
+from support.command import recore
+from support.opus_files import block, opus_bytes
+from support.production import ProductionCommands
+from support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows, read_spectrum
+
+from recore.schema import TARGETS
+
+
+def assert_equal_assays(sample: dict, expected: dict[str, float]) -> None:
+    """Check that the assays of a sample in an answer are those that `predict` has written."""
+    values = [sample["assays"][name]["value"] for name in TARGETS]
+    assert values == pytest.approx([expected[name] for name in TARGETS], rel=1e-9)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["csv", "csv.gz"])
+def test_a_data_file_gets_the_assays_that_predict_gives(
+    packed: bool, web_page: WebPage, trained: ProductionCommands, few_rows: Path, tmp_path: Path
+) -> None:
+    trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
+    content = few_rows.read_bytes()
+    answer = web_page.send("few.csv.gz", content) if packed else web_page.send("few.csv", gzip.decompress(content))
+    expected = read_assays(tmp_path / "assays.csv")
+    assert answer["problems"] == answer["remarks"] == []
+    assert len(answer["samples"]) == len(expected) == 5
+    for sample, row in zip(answer["samples"], expected, strict=True):
+        assert_equal_assays(sample, row)
+    rows = read_rows(few_rows)
+    assert [sample["name"] for sample in answer["samples"]] == [row[0] for row in rows[1:]]
+    wavenumbers, absorbances = read_spectrum(rows, 1)
+    assert answer["wavenumbers"] == pytest.approx(wavenumbers)
+    assert answer["samples"][0]["absorbances"] == pytest.approx(absorbances, rel=1e-5)
+    copper = answer["samples"][0]["assays"]["CuPPM"]
+    assert copper["unit"] == "ppm"
+    assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
+    assert set(answer["samples"][0]["domain"]) == {"inside", "distance", "t2", "q", "bands"}
+
+
+def test_an_opus_file_gets_the_assays_that_predict_gives(
+    web_page: WebPage, trained: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
+) -> None:
+    rows = read_rows(few_rows)
+    (tmp_path / "opus").mkdir()
+    for number in (1, 2):
+        (tmp_path / f"opus/DD{number}.0").write_bytes(opus_file(rows, number))
+    like = small_sample / "public/public.csv.gz"
+    imported = tmp_path / "opus.csv.gz"
+    result = recore("import", tmp_path / "opus", "--like", like, "--interpolate", "--out", imported)
+    assert result.returncode == 0, result.stderr
+    trained.succeed("predict", imported, "--out", tmp_path / "assays.csv", "--version", 1)
+    for number, expected in enumerate(read_assays(tmp_path / "assays.csv"), 1):
+        [sample] = web_page.send(f"DD{number}.0", opus_file(rows, number))["samples"]
+        assert (sample["name"], sample["replicate"]) == (f"DD{number}", "0")
+        assert_equal_assays(sample, expected)
+
+
+def test_a_spectrum_on_another_grid_is_interpolated_with_a_remark(web_page: WebPage, few_rows: Path) -> None:
+    wavenumbers, absorbances = read_spectrum(read_rows(few_rows), 1)
+    finer = np.linspace(wavenumbers[0], wavenumbers[-1], 2 * len(wavenumbers) + 5)
+    values = np.interp(finer[::-1], wavenumbers[::-1], absorbances[::-1])[::-1]
+    answer = web_page.send("finer.0", opus_bytes(block("absorbance", values, finer[0], finer[-1])))
+    assert len(answer["samples"]) == 1
+    [remark] = answer["remarks"]
+    assert "interpolated" in remark
+
+
+BROKEN_TABLE = b"sample,4000,2000,600\na,0.1,0.2\n"
+MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("photo.png", PNG, "neither a Bruker OPUS file nor text"),
+        ("broken.0", b"\n\n\xfe\xfe" + bytes(500), "damaged"),
+        ("short.0", b"\n\n\xfe\xfe", "truncated"),
+        ("empty.csv", b"", "empty"),
+        ("words.csv", b"once upon a time\nthere was\n", "not"),
+        ("table.csv", BROKEN_TABLE, "line 2"),
+        ("table.csv", MALICIOUS, "is not a number"),
+        ("..", b"1,2\n", "no name"),
+        ("a\nb.csv", b"1,2\n", "cannot be printed"),
+        (f"{'a' * 300}.csv", b"1,2\n", "rename it"),
+        ("cut.csv.gz", gzip.compress(b"sample,4000,600\n" * 1000)[:-20], "truncated"),
+        ("bad.csv.gz", b"\x1f\x8b" + bytes(100), "damaged"),
+        ("bomb.csv.gz", gzip.compress(bytes(50 << 20)), "larger than 10 MB when it is unpacked"),
+        ("few.csv", b"4000,0.1\n3000,0.2\n2000,0.3\n", "less than the grid"),
+        ("percent.csv", b"wavenumber,reflectance\n4000,10\n2000,20\n600,30\n", "options of `recore import`"),
+        ("wide.csv", b"sample," + b",".join(b"%d" % n for n in range(150_000)) + b"\na,1\n", "columns"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(
+    name: str, content: bytes, reason: str, web_page: WebPage
+) -> None:
+    message = web_page.refuse(name, content)
+    assert reason in message
+    assert "recore-web-" not in message  # the temporary folder
+
+
+def test_a_file_that_is_too_large_is_refused_with_the_limit(web_page: WebPage) -> None:
+    assert "larger than 10 MB" in web_page.refuse("large.csv", bytes(50 << 20), 413)
+
+
+def test_a_large_table_is_read_up_to_a_limit_that_is_named(web_page: WebPage, few_rows: Path) -> None:
+    rows = read_rows(few_rows)
+    answer = web_page.send("many.csv", csv_bytes([rows[0], *([f"s{n}", *rows[1][1:]] for n in range(130))]))
+    assert len(answer["samples"]) == 100
+    assert "first 100 spectra" in answer["problems"][0]
+    assert "production predict" in answer["problems"][0]
+
+
+def test_a_table_with_some_broken_lines_gets_assays_of_the_others(web_page: WebPage, few_rows: Path) -> None:
+    rows = read_rows(few_rows)
+    rows[2][10] = "x"
+    answer = web_page.send("few.csv", csv_bytes(rows))
+    assert [sample["name"] for sample in answer["samples"]] == [row[0] for row in (rows[1], *rows[3:])]
+    assert len(answer["problems"]) == 1
+    assert "line 3" in answer["problems"][0]
+
+
+def test_a_name_with_markup_is_only_text(web_page: WebPage, few_rows: Path) -> None:
+    rows = read_rows(few_rows)
+    name = "<script>alert(1)</script>"
+    status, headers, body = web_page.request("api/assays?name=x.csv", csv_bytes([rows[0], [name, *rows[1][1:]]]))
+    assert status == 200
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert json.loads(body)["samples"][0]["name"] == name
+
+
+@pytest.mark.parametrize("path", ["", "static/page.js", "static/page.css", "api/settings", "line", "nothing"])
+def test_every_answer_has_a_strict_content_security_policy(path: str, web_page: WebPage) -> None:
+    _, headers, body = web_page.request(path)
+    policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "http://" not in body.decode().replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in body.decode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 400),
+        ({"Sec_Fetch_Site": "same-origin"}, 200),
+    ],
+    ids=["origin", "fetch-site", "host", "own"],
+)
+def test_requests_of_other_sites_are_refused(
+    headers: dict[str, str], status: int, web_page: WebPage, few_rows: Path
+) -> None:
+    found, _, _ = web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes(), **headers)
+    assert found == status
+
+
+def test_only_files_of_the_page_are_served(web_page: WebPage) -> None:
+    for path in ("static/../application.py", "static/%2e%2e/application.py", "static//etc/passwd", "static/"):
+        assert web_page.request(path)[0] == 404
+    assert web_page.request("api/assays")[0] == 405
+
+
+@pytest.mark.parametrize("width", ["absorbances", "inputs", "all"])
+def test_the_form_answers_a_line_with_a_table_of_assays(
+    width: str, web_page: WebPage, small_sample: Path, trained: ProductionCommands, tmp_path: Path
+) -> None:
+    rows = read_rows(small_sample / "public/public.csv.gz")
+    kept = {
+        "absorbances": [place for place, name in enumerate(rows[0]) if name[:1].isdigit()],
+        "inputs": [place for place, name in enumerate(rows[0]) if name not in TARGETS],
+        "all": [*range(len(rows[0]))],
+    }[width]
+    [sample] = web_page.send("one.csv", csv_bytes([rows[0], rows[1]]))["samples"]
+    status, html = web_page.post_line(",".join(rows[1][place] for place in kept))
+    assert status == 200
+    copper = sample["assays"]["CuPPM"]["value"]
+    shown = f"{copper:.4g}" if copper < 1e4 else f"{float(f'{copper:.4g}'):.0f}"
+    assert f'<th scope="row">CuPPM</th><td class="number">{shown}</td><td>ppm</td>' in html
+    assert html.count('<th scope="row">') == len(TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("", "the line is empty"),
+        ("1,2,3", "3 cells instead of 120 absorbances"),
+        ("<script>alert(1)</script>", "&lt;script&gt;"),
+        (",".join(["0.1"] * 119 + ["x"]), "&#x27;x&#x27; is not a number"),
+        ("1,2\n3,4", "one line is needed"),
+    ],
+)
+def test_the_form_refuses_a_line_in_html_without_its_markup(line: str, reason: str, web_page: WebPage) -> None:
+    status, html = web_page.post_line(line)
+    assert status == 422
+    assert 'role="alert"' in html
+    assert reason in html
+    assert "<script>" not in html
+
+
+def test_nothing_is_unpickled_by_the_page(web_page: WebPage, few_rows: Path) -> None:
+    web_page.send("few.csv.gz", few_rows.read_bytes())
+    assert "unpickled" not in web_page.log()
+
+
+def test_an_endpoint_that_is_gone_is_one_clear_message(serving: ProductionCommands, few_rows: Path) -> None:
+    serving.succeed("deploy", "--variant", "A=1")
+    page = WebPage(serving)
+    name = serving.config["ENDPOINT_NAME"]
+    page.send("few.csv.gz", few_rows.read_bytes())
+    serving.succeed("delete", "--endpoint")
+    message = page.refuse("few.csv.gz", few_rows.read_bytes(), 502)
+    assert f"the endpoint {name} does not answer" in message
+    rows = read_rows(few_rows)
+    status, html = page.post_line(",".join(cell for place, cell in enumerate(rows[1]) if rows[0][place][:1].isdigit()))
+    assert status == 502
+    assert f"the endpoint {name} does not answer" in html
+    assert page.stop() == 0
+    assert page.log().splitlines()[0].startswith(f"web: the endpoint {name}: ")  # why, for who runs the page
+    assert "Traceback" not in page.log()
+
+
+def test_the_command_names_a_missing_endpoint_and_a_port_in_use(web_page: WebPage, trained: ProductionCommands) -> None:
+    assert "there is no endpoint nowhere" in trained.refuse("web", "nowhere")
+    port = urlsplit(web_page.address).port
+    assert "choose another --port" in trained.refuse("web", "web-page", "--port", port)
+
+
+def test_missing_packages_are_named_with_the_remedy() -> None:
+    code = (
+        "import sys; sys.modules['starlette'] = None; sys.argv = ['recore', 'production', 'web']; "
+        "from recore.__main__ import start; start()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert "pip install -r requirements/web.txt" in line
+    assert "make setup-web" in line

@@ -1,0 +1,38 @@
+"""axe-core, which finds barriers for people with disabilities on a page. npm installs it once on a machine."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VERSION = "4.14.1"
+FOLDER = Path.home() / f".cache/recore/axe-core-{VERSION}"
+SERIOUS = ("serious", "critical")
+
+
+def find_axe() -> str:
+    """Return the script of axe-core. Skips the test with the reason if it cannot be installed."""
+    script = FOLDER / "node_modules/axe-core/axe.min.js"
+    if not script.exists():
+        npm = shutil.which("npm")
+        if not npm:
+            pytest.skip("npm is not installed, so axe-core is not there")
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(FOLDER), f"axe-core@{VERSION}"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if result.returncode:
+            pytest.skip(f"npm could not install axe-core: {result.stderr.strip().splitlines()[-1:]}")
+    return script.read_text("utf-8")
+
+
+def find_barriers(tab: Any) -> list[str]:
+    """Return the serious findings of axe on a page that is open in Playwright."""
+    tab.evaluate(find_axe() + "; null")
+    results = tab.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['impact']}: {violation['help']}: {node['html'][:200]}"
+        for violation in results["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]

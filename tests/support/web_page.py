@@ -1,0 +1,127 @@
+"""The web page of an endpoint, served by `recore production web` in a process of its own, and files to send to it."""
+
+import csv
+import gzip
+import io
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recore.schema import TARGETS
+from support.checkout import ROOT, environment
+from support.opus_files import block, opus_bytes
+from support.production import ProductionCommands
+
+# Starts the command, and reports on stderr what is unpickled.
+PROGRAM = """
+import sys
+
+def watch(event, arguments):
+    if event == "pickle.find_class":
+        print("unpickled", *arguments, file=sys.stderr, flush=True)
+
+sys.addaudithook(watch)
+from recore.__main__ import start
+start()
+"""
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+
+
+class WebPage:
+    """A page that is being served. address: ends with a slash. variables: those that lead to the simulator."""
+
+    def __init__(self, commands: ProductionCommands, *arguments: object) -> None:
+        self.commands, self.variables = commands, commands.client.simulator.variables()
+        self._stderr = commands.folder / "web.log"
+        command = [sys.executable, "-c", PROGRAM, "production", "web", *map(str, arguments), "--port", "0", "--json"]
+        variables = environment() | self.variables | {"PYTHONPATH": str(ROOT)}
+        with open(self._stderr, "wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=commands.folder, env=variables, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, self.log()
+        started = json.loads(line)
+        self.address: str = started["address"]
+        self.endpoint: str = started["endpoint"]
+
+    def log(self) -> str:
+        return self._stderr.read_text()
+
+    def stop(self) -> int:
+        """End the page as Ctrl-C does, and return its exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def request(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, bytes]:
+        """Send a request; return the status, the headers and the body of the answer."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.address + path, body, names)
+        try:
+            with urllib.request.urlopen(request, timeout=120) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+
+    def send(self, name: str, content: bytes) -> dict[str, Any]:
+        """Send a file that the page can use, and return the answer."""
+        status, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
+        assert status == 200, body
+        return json.loads(body)
+
+    def refuse(self, name: str, content: bytes, status: int = 422) -> str:
+        """Send a file that must be refused with a message and nothing else, and return that message."""
+        found, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
+        answer = json.loads(body)
+        assert found == status, answer
+        assert list(answer) == ["error"]
+        assert "\n" not in answer["error"]
+        assert "Traceback" not in answer["error"]
+        return answer["error"]
+
+    def post_line(self, line: str) -> tuple[int, str]:
+        """Post the form with a line; return the status and the HTML."""
+        status, headers, body = self.request("line", urllib.parse.urlencode({"line": line}).encode())
+        assert headers.get_content_type() == "text/html"
+        return status, body.decode()
+
+
+def read_rows(file: Path) -> list[list[str]]:
+    """Return the header and the rows of a data file."""
+    with gzip.open(file, "rt", newline="") as lines:
+        return list(csv.reader(lines))
+
+
+def csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def read_spectrum(rows: list[list[str]], number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the wavenumbers and the absorbances of a row of a data file."""
+    places = [place for place, name in enumerate(rows[0]) if name[:1].isdigit()]
+    return np.array([float(rows[0][place]) for place in places]), np.array([float(rows[number][p]) for p in places])
+
+
+def opus_file(rows: list[list[str]], number: int) -> bytes:
+    """Return the spectrum of a row of a data file, whose channels have equal distances, as an OPUS file."""
+    wavenumbers, absorbances = read_spectrum(rows, number)
+    return opus_bytes(block("absorbance", absorbances, wavenumbers[0], wavenumbers[-1]))
+
+
+def read_assays(file: Path) -> list[dict[str, float]]:
+    """Return the assays that `recore production predict` has written, by their names."""
+    with open(file, newline="") as lines:
+        return [{name: float(row[name]) for name in TARGETS} for row in csv.DictReader(lines)]
