@@ -1,4 +1,4 @@
-"""What this machine is, as a run's record and a hand-over state it: processor, cores, memory, system."""
+"""What this machine is: its processor, cores, memory and system. Standard library only, because the doctor uses it."""
 
 import contextlib
 import os
@@ -11,14 +11,28 @@ CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 
 def describe_machine() -> dict[str, Any]:
     """The processor's name, the cores that may be used, the memory in bytes, and the system's name."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": _name_processor(),
+        "cores": count_cores(),
+        "memory_bytes": measure_memory(),
+        "system": _name_system(),
+    }
+
+
+def count_cores() -> int:
+    """How many processors may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def measure_memory() -> int:
+    """The bytes of memory that this machine or its container has."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
-        memory = min(memory, int(CONTROL_GROUP.read_text()))
-    return {"processor": _processor(), "cores": cores, "memory_bytes": memory, "system": _system()}
+        total = min(total, int(CONTROL_GROUP.read_text()))
+    return total
 
 
-def _processor() -> str:
+def _name_processor() -> str:
     """The processor's name, as Linux knows it; elsewhere that of its architecture."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
@@ -28,7 +42,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _system() -> str:
-    with contextlib.suppress(OSError):
+def _name_system() -> str:
+    with contextlib.suppress(OSError, KeyError):
         return platform.freedesktop_os_release()["PRETTY_NAME"] + ", " + platform.release()
     return platform.platform()

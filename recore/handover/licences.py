@@ -8,7 +8,7 @@ from recore.handover.markdown import code, escape, table
 from recore.handover.packages import Package
 from recore.handover.run_files import HandedRun, sha256_of
 
-LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice|authors)", re.IGNORECASE)
+LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice)[^.]*(\.(txt|md|rst))?", re.IGNORECASE)
 WEIGHTS = (  # suffixes of files with the weights of a model
     *(".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".npy", ".npz", ".onnx", ".parquet", ".pickle"),
     *(".pkl", ".pt", ".pth", ".safetensors", ".tflite", ".ubj"),
@@ -26,7 +26,7 @@ def list_questions(run: HandedRun, packages: Sequence[Package]) -> list[tuple[st
             "in `sample/`, be used and passed on?",
         )
     ]
-    names = [name for name in run.submission.files if LICENCE_FILE.match(PurePosixPath(name).name)]
+    names = [name for name in run.submission.files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
     if not names:
         questions.append(
             (
@@ -54,7 +54,7 @@ def list_questions(run: HandedRun, packages: Sequence[Package]) -> list[tuple[st
         for each in packages
         if each.licence is None
     ]
-    questions.append(("`score.py`", "It is the host's: may the partner keep and change it?"))
+    questions.append(("`score.py`", "It is the host's: may the partner keep and change it? (`steps.py` is MIT.)"))
     return questions
 
 

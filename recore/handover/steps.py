@@ -1,7 +1,7 @@
 """The steps of the pipeline on any machine: train, preprocess, predict, compare. It needs only this folder.
 
 Each step gives the submission the folders and variables that its job has on the platform. It runs with your rights and
-without a sandbox.
+without a sandbox. Part of recore: MIT licence, copyright 2026 the recore authors.
 """
 
 import argparse

@@ -44,8 +44,16 @@ class TargetFigures:
 def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
     """The targets with enough held-out rows, the largest weight first; none if the run has no held-out predictions.
 
-    Raises ValueError if the predictions do not give the R2 that the run's score states.
+    cut_offs: those that were chosen, by target. Raises ValueError if the predictions do not give the R2 that the run's
+    score states, or a target with a chosen cut-off has too few rows.
     """
+    figures = _measure_all(run, cut_offs)
+    if missing := sorted(set(cut_offs) - {each.name for each in figures}):
+        raise ValueError(f"--cut-off {missing[0]}: the run has too few held-out predictions of it to measure a cut-off")
+    return sorted(figures, key=lambda each: -each.weight)
+
+
+def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
     score = run.record.scores.get(HELD_OUT)
     path = run.folder / f"predictions/{HELD_OUT}.csv"
     if score is None or not path.is_file():
@@ -80,9 +88,7 @@ def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[Targe
                 measure_cut_off(*pair, sums, cut_offs.get(name)),
             )
         )
-    if missing := sorted(set(cut_offs) - {each.name for each in figures}):
-        raise ValueError(f"--cut-off {missing[0]}: this target has too few held-out rows to measure a cut-off")
-    return sorted(figures, key=lambda each: -each.weight)
+    return figures
 
 
 def _read_held_out(path: Path) -> Floats:

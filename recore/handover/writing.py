@@ -64,7 +64,7 @@ def write_handover(
 ) -> Handover:
     """Write the hand-over of a run; an earlier one is replaced as a whole.
 
-    predict: predict_again() at an open place, where the worked request is computed. watch: called with each step that changes.
+    predict: predict_again() at an open place, for the worked request. watch: called with each step that changes.
     Raises StepFailed if a step failed, NotReproducedError, and ValueError or OSError if an input is invalid.
     """
     check_place(folder)
@@ -104,8 +104,8 @@ def write_handover(
 
 
 def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
-    for name, content in {f"submission/{name}": content for name, content in run.submission.files.items()}.items():
-        path = new / name
+    for name, content in run.submission.files.items():
+        path = new / "submission" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     (new / SCORE).write_bytes(run.score_script)
