@@ -1,7 +1,9 @@
 """A run of the template's submission and its hand-over, for tests; and the console blocks of a page, run as printed."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from support.checkout import ROOT, environment
@@ -30,7 +32,7 @@ def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
         result = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=folder,
-            env=environment(),
+            env=environment() | {"PATH": f"{sys.base_prefix}/bin{os.pathsep}{os.environ['PATH']}"},  # has python3.12
             capture_output=True,
             text=True,
             timeout=600,
