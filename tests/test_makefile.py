@@ -131,7 +131,7 @@ class Project:
         shutil.copytree(ROOT / "recore/doctor", folder / "recore/doctor")
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
-        for name in ("__init__.py", "distribution.py", "installing.py"):
+        for name in ("__init__.py", "distribution.py", "installing.py", "machine.py"):
             shutil.copy(ROOT / "recore" / name, folder / "recore")
         (folder / "requirements").mkdir()
         for name in ("container", "docker", "web", "dev"):

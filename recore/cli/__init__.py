@@ -11,6 +11,7 @@ from recore import interrupts
 from recore.cli.check import check
 from recore.cli.common import name_program
 from recore.cli.doctor import doctor
+from recore.cli.handover import handover
 from recore.cli.import_ import import_
 from recore.cli.ml2p import ml2p
 from recore.cli.new import new
@@ -117,7 +118,7 @@ def main(debug: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, new, explore, validate, check, pack),
-    *(run, report, scores, board, simulate, production, ml2p, doctor),
+    *(run, report, scores, board, handover, simulate, production, ml2p, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

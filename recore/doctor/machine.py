@@ -1,24 +1,21 @@
 """Checks of memory, processors, disks and the temporary folder."""
 
-import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from recore.doctor.result import FAIL, NOTE, OK, Check
+from recore.machine import count_cores, measure_memory
 
 MIB, GIB = 1 << 20, 1 << 30
 LITTLE_MEMORY = 2 * GIB
 LEAST_SPACE, LITTLE_SPACE = 100 * MIB, 2 * GIB  # a run fails below the first; a few runs fill the second
-CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def check_memory() -> Check:
     """How much memory this machine or its container has."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
-        total = min(total, int(CONTROL_GROUP.read_text()))
+    total = measure_memory()
     result = f"{total / GIB:.1f} GiB"
     if total < LITTLE_MEMORY:
         cost = "Jobs may be killed for lack of memory."
@@ -28,7 +25,7 @@ def check_memory() -> Check:
 
 def check_cores() -> Check:
     """How many processors may be used."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = count_cores()
     if count == 1:
         return Check("cores", NOTE, "1", "Public and private steps share it, so a run takes nearly twice as long.")
     return Check("cores", OK, str(count))

@@ -1,5 +1,6 @@
 """Takes a submission through the four steps to its scores, and keeps the record of the run."""
 
+from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import read_runs
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun

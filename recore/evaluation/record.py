@@ -22,6 +22,7 @@ from recore.distribution import PROGRAM
 from recore.evaluation.requests import ENVIRONMENT
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.evaluation.step import Step
+from recore.machine import describe_machine
 from recore.places import OpenPlace
 from recore.text import plain
 
@@ -128,6 +129,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
         "settings": asdict(run.settings),
         "seeds": ENVIRONMENT,
         "versions": _versions(),
+        "machine": describe_machine(),
         "steps": steps,
         "scores": {name: asdict(score) for name, score in run.read_scores().items()},
     }

@@ -4,6 +4,7 @@ Its modules import boto3's errors and pyarrow, and are imported when a command r
 """
 
 from recore.production.approving import approve
+from recore.production.containers import domain
 from recore.production.endpoints import Strategy, Variant, choose_variants, delete_endpoint, deploy, rollback, update
 from recore.production.hyperparameters import choose_values, read_hyperparameters
 from recore.production.inventory import delete_all, delete_version, describe, list_all

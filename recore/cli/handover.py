@@ -1,0 +1,69 @@
+"""`recore handover`: what a winner owes the partner, in one folder."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE, FOLDER, ISOLATION, show_line
+from recore.cli.progress import show_running
+from recore.places import PlaceSettings, choose_isolation, open_place
+from recore.text import plain
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.option("--public", type=FILE, help="The public data file, if it has moved.")
+@click.option("--out", type=FOLDER, help="The folder to write.  [default: RUN/handover]")
+@click.option(
+    "--cut-off",
+    "cut_offs",
+    metavar="TARGET=VALUE",
+    multiple=True,
+    help="Measure decisions at this value, such as CuPPM=2000; may be repeated.  [default: the upper quartile]",
+)
+@click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
+@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around jobs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures and the files as JSON.")
+def handover(
+    run: Path,
+    public: Path | None,
+    out: Path | None,
+    cut_offs: tuple[str, ...],
+    engine: str,
+    isolation: str,
+    as_json: bool,
+) -> None:
+    """Write what a winner owes the partner into one folder.
+
+    RUN is the folder of a run that is complete. The hand-over has a model card, the commands that repeat the run, the
+    code and the model, exact versions, hashes, a worked request with its answer, and the licence questions that are
+    open. The request is computed by two jobs, as the run's were, and must give the run's predictions. An earlier
+    hand-over in the folder is replaced.
+
+    Exit status: 0 written, 1 the model failed or does not give the run's predictions, 2 wrong use or invalid input.
+
+    \b
+    Example:
+      python -m recore handover runs/first
+      python -m recore handover runs/first --cut-off CuPPM=2000 --out ../theirs
+    """
+    from recore.evaluation import StepFailed, predict_again
+    from recore.handover import NotReproducedError, check_place, read_cut_offs, read_run, write_handover
+
+    folder = out or run / "handover"
+    values = read_cut_offs(cut_offs)
+    check_place(folder)
+    handed = read_run(run, public)
+    settings = PlaceSettings(engine, choose_isolation(isolation, run))
+    try:
+        with open_place(settings, show_line) as place, show_running("handover") as watch:
+            result = write_handover(handed, values, partial(predict_again, place), folder, watch)
+    except (StepFailed, NotReproducedError) as error:
+        click.echo(f"recore: {run}: {plain(str(error), 2000)}", err=True)
+        raise SystemExit(1) from None
+    if as_json:
+        click.echo(json.dumps(result.describe()))
+        return
+    click.echo(f"handover: {folder}: {len(result.files)} files; begin with README.md and MODEL_CARD.md")

@@ -1,0 +1,61 @@
+"""Predicts a file with the model of a run that has ended, as the run's own steps did: two jobs, nothing is trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recore.evaluation import requests
+from recore.evaluation.jobs import JobRunner
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.step import Step
+from recore.evaluation.storage import Storage
+from recore.places import OpenPlace
+
+SIDE = "public"  # the side whose names the jobs and objects have
+
+
+@dataclass(frozen=True)
+class Again:
+    """The files that were made, and the steps that made them. request: what preprocess.py wrote, sent to the model."""
+
+    request: Path
+    answer: Path
+    steps: tuple[Step, Step]
+
+
+def predict_again(
+    place: OpenPlace, model: Path, script: bytes, data_file: Path, folder: Path, watch: Callable[[Step], None]
+) -> Again:
+    """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ into a folder.
+
+    model: the run's model.tar.gz. script: its preprocess.py. watch: called with each step that changes. Raises
+    StepFailed if a step failed.
+    """
+    settings = RunSettings.at(place, "recore-again")
+    jobs = JobRunner(place.services, folder / "logs")
+    jobs.watch = watch
+    storage = Storage(place.services.s3, settings, jobs.raise_if_stopping)
+    preprocess, predict = Step(f"{SIDE} preprocess", "ProcessingJob"), Step(f"{SIDE} predict", "TransformJob")
+    request, answer = folder / "request.csv", folder / "answer.csv"
+    model_made = False
+    try:
+        with jobs.step(preprocess):
+            storage.put(script, requests.PREPROCESS)
+            storage.upload_data(SIDE, data_file, requests.data_place(SIDE))
+            jobs.run(preprocess, requests.preprocessing_request(settings, SIDE))
+            size = storage.size(requests.inputs_place(SIDE), "preprocess.py did not write")
+            storage.fetch(requests.inputs_place(SIDE), request)
+        with jobs.step(predict):
+            storage.upload(model, requests.MODEL)
+            place.services.sagemaker.create_model(**requests.model_request(settings))
+            model_made = True
+            jobs.run(predict, requests.transform_request(settings, SIDE, size))
+            storage.fetch(requests.predictions_place(SIDE), answer)
+    except KeyboardInterrupt:
+        jobs.stopping.set()
+        raise
+    finally:
+        storage.clear(keep=False)
+        if model_made:
+            place.services.sagemaker.delete_model(ModelName=settings.name)
+    return Again(request, answer, (preprocess, predict))

@@ -1,0 +1,64 @@
+"""What a model is worth for a decision: is a sample above a cut-off? Measured on held-out drill holes."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recore.handover.hole_spread import Estimate, HoleSums
+from recore.schema import TARGETS
+from recore.spectral_data import Floats
+
+QUANTILE = 75  # per cent: the default cut-off, above which a quarter of the samples is
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """Decisions at one cut-off. found: of the samples above it, the share that is predicted above. true: of those
+    predicted above, the share that is. wrong: of all, the share on the wrong side. share: of samples above it.
+    """
+
+    value: float
+    chosen: bool
+    share: float
+    found: Estimate
+    true: Estimate
+    wrong: Estimate
+
+
+def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
+    """The values of --cut-off, such as CuPPM=2000, by target. Raises ValueError."""
+    values = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if name not in TARGETS or not math.isfinite(value):
+            raise ValueError(f"--cut-off {text[:60]!r}: a target and a number are needed, such as CuPPM=2000")
+        values[name] = value
+    return values
+
+
+def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
+    """Decisions about the samples of one target, (rows,) each. sums: of these rows. chosen: None for the quartile."""
+    value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
+    above, called = measured > value, predicted > value
+    counts = {
+        "right": above & called,
+        "above": above,
+        "called": called,
+        "wrong": above != called,
+        "rows": np.ones_like(above),
+    }
+    totals = sums.resample({name: each.astype(float) for name, each in counts.items()})
+    return CutOff(
+        value,
+        chosen is not None,
+        float(above.mean()),
+        found=totals.ratio("right", "above"),
+        true=totals.ratio("right", "called"),
+        wrong=totals.ratio("wrong", "rows"),
+    )

@@ -1,0 +1,86 @@
+"""How much a figure varies with the drill holes it is measured on: a bootstrap that draws whole holes.
+
+Samples of one hole are alike, so that an interval from drawing single samples would be too narrow (Davison and Hinkley,
+Bootstrap Methods and their Application, Cambridge 1997, section 3.8).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recore.spectral_data import Floats
+
+DRAWS = 2000
+INTERVAL = 90  # per cent
+FEWEST_HOLES = 5  # with fewer, the draws are too few different ones for an interval
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure, and both ends of its interval; NaN where undefined, as for the interval with too few holes."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Totals:
+    """Sums over all rows, and over the rows of each draw (draws,), by name."""
+
+    def __init__(self, all_rows: Mapping[str, float], draws: Mapping[str, Floats], holes: int):
+        self._all, self._draws, self._holes = all_rows, draws, holes
+
+    def estimate(self, formula: Callable[..., Any]) -> Estimate:
+        """A figure from the sums, which are given by name."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(formula(**{name: np.float64(total) for name, total in self._all.items()}))
+            drawn = np.asarray(formula(**self._draws))
+        drawn = drawn[np.isfinite(drawn)]
+        if self._holes < FEWEST_HOLES or len(drawn) < DRAWS / 2:
+            return Estimate(value, np.nan, np.nan)
+        low, high = np.percentile(drawn, [50 - INTERVAL / 2, 50 + INTERVAL / 2])
+        return Estimate(value, float(low), float(high))
+
+    def ratio(self, part: str, whole: str) -> Estimate:
+        return self.estimate(lambda **sums: sums[part] / sums[whole])
+
+
+class HoleSums:
+    """Draws of the drill holes of some rows, with replacement, always the same. holes: (rows,)."""
+
+    def __init__(self, holes: NDArray[Any]):
+        names, self._codes = np.unique(holes.astype(str), return_inverse=True)
+        self.holes = len(names)
+        random = np.random.default_rng(SEED)
+        self._times = random.multinomial(self.holes, np.full(self.holes, 1 / self.holes), size=DRAWS)
+
+    def resample(self, values: Mapping[str, Floats]) -> Totals:
+        """The sums of values, (rows,) each."""
+        by_hole = {name: np.bincount(self._codes, each, self.holes) for name, each in values.items()}
+        draws = {name: np.asarray(self._times @ each, float) for name, each in by_hole.items()}
+        return Totals({name: float(each.sum()) for name, each in values.items()}, draws, self.holes)
+
+
+def measure_errors(measured: Floats, predicted: Floats, sums: HoleSums) -> tuple[Estimate, Estimate]:
+    """R2 and RMSE of one target. measured, predicted: (rows,) without gaps. sums: of the holes of these rows."""
+    centred = measured - measured.mean()  # the sum of squares loses no digits
+    totals = sums.resample(
+        {
+            "error": (predicted - measured) ** 2,
+            "first": centred,
+            "second": centred**2,
+            "rows": np.ones(len(measured)),
+        }
+    )
+
+    def r_squared(error: Any, first: Any, second: Any, rows: Any) -> Any:
+        return 1 - error / (second - first**2 / rows)
+
+    def rmse(error: Any, rows: Any, **_: Any) -> Any:
+        return np.sqrt(error / rows)
+
+    return totals.estimate(r_squared), totals.estimate(rmse)

@@ -1,0 +1,104 @@
+"""The figures of each target: errors on held-out drill holes with their spread, and what they mean for a cut-off."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recore.evaluation import HELD_OUT
+from recore.handover.cut_offs import CutOff, measure_cut_off
+from recore.handover.hole_spread import Estimate, HoleSums, measure_errors
+from recore.handover.run_files import HandedRun
+from recore.schema import TARGETS
+from recore.spectral_data import Floats
+from recore.validation import paired_values, unit_of
+
+FEWEST_ROWS = 10  # with both values; of fewer, a figure says nothing
+TOLERANCE = 1e-6  # between an R2 computed here and the score's
+
+
+@dataclass(frozen=True)
+class TargetFigures:
+    """One target. rows, holes: with a measured and a held-out value. lowest, highest: of the assays trained on."""
+
+    name: str
+    unit: str
+    weight: float
+    rows: int
+    holes: int
+    lowest: float
+    highest: float
+    r2: Estimate
+    rmse: Estimate
+    cut_off: CutOff
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON; None where a figure is undefined."""
+        described: dict[str, Any] = _without_nan(asdict(self))
+        return described
+
+
+def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
+    """The targets with enough held-out rows, the largest weight first; none if the run has no held-out predictions.
+
+    cut_offs: those that were chosen, by target. Raises ValueError if the predictions do not give the R2 that the run's
+    score states, or a target with a chosen cut-off has too few rows.
+    """
+    figures = _measure_all(run, cut_offs)
+    if missing := sorted(set(cut_offs) - {each.name for each in figures}):
+        raise ValueError(f"--cut-off {missing[0]}: the run has too few held-out predictions of it to measure a cut-off")
+    return sorted(figures, key=lambda each: -each.weight)
+
+
+def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
+    score = run.record.scores.get(HELD_OUT)
+    path = run.folder / f"predictions/{HELD_OUT}.csv"
+    if score is None or not path.is_file():
+        return []
+    predicted = _read_held_out(path)
+    if len(predicted) != run.data.rows:
+        raise ValueError(f"{path}: {len(predicted)} rows instead of the {run.data.rows} of the public data")
+    figures = []
+    for place, name in enumerate(TARGETS):
+        if name not in run.data.assays:
+            continue
+        column: Floats = run.data.assays[name].to_numpy(float)
+        pair = paired_values(column, predicted[:, place])
+        if len(pair[0]) < FEWEST_ROWS or not np.ptp(pair[0]) > 0:
+            continue
+        sums = HoleSums(run.data.hole[np.isfinite(column) & np.isfinite(predicted[:, place])])
+        r2, rmse = measure_errors(*pair, sums)
+        stated = score.r2.get(name)
+        if stated is not None and not abs(r2.value - stated) <= TOLERANCE * (1 + abs(stated)):
+            raise ValueError(f"{path}: these are not the predictions that were scored: R2 of {name} differs")
+        figures.append(
+            TargetFigures(
+                name,
+                unit_of(name),
+                score.weights.get(name, 0.0),
+                len(pair[0]),
+                sums.holes,
+                float(np.nanmin(column)),
+                float(np.nanmax(column)),
+                r2,
+                rmse,
+                measure_cut_off(*pair, sums, cut_offs.get(name)),
+            )
+        )
+    return figures
+
+
+def _read_held_out(path: Path) -> Floats:
+    """Held-out predictions, (rows, 49), NaN where there is none."""
+    table = pd.read_csv(path, index_col=0, float_precision="round_trip")
+    values: Floats = table.reindex(columns=list(TARGETS)).apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,163 @@
+"""Writes the folder of a hand-over, whole or not at all."""
+
+import csv
+import itertools
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recore import locked
+from recore.evaluation import Again, Step
+from recore.handover import readme, steps
+from recore.handover.model_card import write_card
+from recore.handover.model_domain import measure_domain
+from recore.handover.packages import list_packages, write_requirements
+from recore.handover.run_files import MODEL, SCORE, HandedRun, sha256_of
+from recore.handover.sample_rows import write_sample
+from recore.handover.target_figures import TargetFigures, measure_targets
+from recore.machine import describe_machine
+
+CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # by these an earlier hand-over is recognised and replaced
+
+
+class NotReproducedError(Exception):
+    """The model does not give the run's predictions again. The message says by how much."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A hand-over that was written. files: their names."""
+
+    folder: Path
+    files: list[str]
+    figures: list[TargetFigures]
+
+    def describe(self) -> dict[str, Any]:
+        targets = {each.name: each.describe() for each in self.figures}
+        return {"folder": str(self.folder), "files": self.files, "targets": targets}
+
+
+def check_place(folder: Path) -> None:
+    """Check that a hand-over can be written to a folder. Raises FileExistsError if something else is there."""
+    if not os.path.lexists(folder):
+        return
+    try:
+        listed = {CONTENTS, SUMS, *json.loads((folder / CONTENTS).read_text("utf-8"))["files"]}
+        replaceable = not folder.is_symlink() and set(_names(folder)) <= listed
+    except (OSError, ValueError, LookupError, TypeError):
+        replaceable = False
+    if not replaceable:
+        raise FileExistsError(f"{folder}: it contains more than a hand-over: move it, or choose another --out")
+
+
+def write_handover(
+    run: HandedRun,
+    cut_offs: Mapping[str, float],
+    predict: Callable[..., Again],
+    folder: Path,
+    watch: Callable[[Step], None],
+) -> Handover:
+    """Write the hand-over of a run; an earlier one is replaced as a whole.
+
+    predict: predict_again() at an open place, for the worked request. watch: called with each step that changes.
+    Raises StepFailed if a step failed, NotReproducedError, and ValueError or OSError if an input is invalid.
+    """
+    check_place(folder)
+    figures = measure_targets(run, cut_offs)
+    packages = list_packages(run.submission, run.versions)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
+    try:
+        new = temporary / "new"
+        (new / "sample").mkdir(parents=True)
+        rows = write_sample(run, new / "sample")
+        spectra = new / "sample/spectra.csv.gz"
+        again = predict(run.model, run.submission.script, spectra, temporary, watch)
+        _check_equal(new / "sample/predictions.csv", again)
+        _copy_files(run, again, new)
+        domain = measure_domain(run)
+        if domain.reference:
+            (new / "domain.json").write_text(json.dumps(domain.reference), "utf-8")
+        (new / "requirements.txt").write_text(write_requirements(packages), "utf-8")
+        machine = describe_machine()
+        (new / "MODEL_CARD.md").write_text(write_card(run, figures, domain, packages, machine), "utf-8")
+        (new / "README.md").write_text(readme.write_readme(run, again, rows, set(_names(new))), "utf-8")
+        files = sorted(_names(new))
+        result = Handover(folder, [*files, CONTENTS, SUMS], figures)
+        contents = {**result.describe(), "folder": folder.name, "files": files, "written_on": machine}
+        (new / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
+        (new / SUMS).write_text("".join(_sum_line(new, name) for name in sorted([*files, CONTENTS])), "utf-8")
+        mask = os.umask(0)
+        os.umask(mask)
+        new.chmod(0o777 & ~mask)
+        check_place(folder)  # it may have changed meanwhile
+        _replace(folder, new, temporary / "old")
+        return result
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        lock.close()
+
+
+def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
+    for name, content in run.submission.files.items():
+        path = new / "submission" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (new / SCORE).write_bytes(run.score_script)
+    shutil.copyfile(steps.__file__, new / "steps.py")
+    shutil.copyfile(run.model, new / MODEL)
+    shutil.copyfile(run.folder / "run.json", new / "run.json")
+    for name in ("predictions", "scores"):
+        (new / name).mkdir()
+        for path in sorted((run.folder / name).iterdir()):
+            if path.is_file() and not path.is_symlink():
+                shutil.copyfile(path, new / name / path.name)
+    shutil.copyfile(again.request, new / "request.csv")
+    shutil.copyfile(again.answer, new / "answer.csv")
+
+
+def _check_equal(expected: Path, again: Again) -> None:
+    """Raise NotReproducedError unless the answer is what the run predicted for these rows."""
+    pair = []
+    for path in (expected, again.answer):
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = [[float(cell) if cell.strip() else math.nan for cell in row] for row in csv.reader(file)]
+        pair.append(rows)
+    cause = "they are random, or depend on the other rows of the file; nothing was written"
+    if [len(row) for row in pair[0]] != [len(row) for row in pair[1]]:
+        raise NotReproducedError("the model's answer has another number of rows than were sent; nothing was written")
+    largest = 0.0
+    for first, second in zip(*(itertools.chain(*rows) for rows in pair), strict=True):
+        if math.isnan(first) and math.isnan(second):
+            continue
+        difference = abs(first - second) / max(1.0, abs(first))
+        largest = max(largest, math.inf if math.isnan(difference) else difference)
+    if largest > steps.TOLERANCE:
+        raise NotReproducedError(f"the model's answers differ from the run's by up to {largest:.3g}: {cause}")
+
+
+def _names(folder: Path) -> list[str]:
+    """The names of all files below a folder, with slashes."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+
+
+def _sum_line(folder: Path, name: str) -> str:
+    """A line as sha256sum writes it: a name with a backslash or a line break is escaped."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
+
+
+def _replace(folder: Path, new: Path, old: Path) -> None:
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise

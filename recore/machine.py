@@ -1,0 +1,48 @@
+"""What this machine is: its processor, cores, memory and system. Standard library only, because the doctor uses it."""
+
+import contextlib
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def describe_machine() -> dict[str, Any]:
+    """The processor's name, the cores that may be used, the memory in bytes, and the system's name."""
+    return {
+        "processor": _name_processor(),
+        "cores": count_cores(),
+        "memory_bytes": measure_memory(),
+        "system": _name_system(),
+    }
+
+
+def count_cores() -> int:
+    """How many processors may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def measure_memory() -> int:
+    """The bytes of memory that this machine or its container has."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
+        total = min(total, int(CONTROL_GROUP.read_text()))
+    return total
+
+
+def _name_processor() -> str:
+    """The processor's name, as Linux knows it; elsewhere that of its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _name_system() -> str:
+    with contextlib.suppress(OSError, KeyError):
+        return platform.freedesktop_os_release()["PRETTY_NAME"] + ", " + platform.release()
+    return platform.platform()

@@ -1,0 +1,89 @@
+"""The figures of the model card, computed again in another way."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import precision_score, r2_score, recall_score, root_mean_squared_error
+from support.handovers import CUT_OFF
+
+
+@pytest.fixture(scope="module")
+def figures(template_run: Path) -> dict[str, Any]:
+    return json.loads((template_run / "handover/handover.json").read_text())["targets"]
+
+
+@pytest.fixture(scope="module")
+def held_out(template_run: Path) -> pd.DataFrame:
+    return pd.read_csv(template_run / "predictions/held-out.csv", index_col=0)
+
+
+def test_each_target_has_the_errors_of_its_held_out_rows(
+    figures: dict[str, Any], held_out: pd.DataFrame, public: pd.DataFrame
+) -> None:
+    assert len(figures) == 49
+    for name, each in figures.items():
+        both = (public[name].notna() & held_out[name].notna()).to_numpy()
+        measured, predicted = public[name].to_numpy()[both], held_out[name].to_numpy()[both]
+        cut = CUT_OFF if name == "CuPPM" else np.quantile(measured, 0.75)
+        above, called = measured > cut, predicted > cut
+        assert each["rows"] == both.sum()
+        assert each["holes"] == public["SiteID"][both].nunique()
+        assert each["r2"]["value"] == pytest.approx(r2_score(measured, predicted))
+        assert each["rmse"]["value"] == pytest.approx(root_mean_squared_error(measured, predicted))
+        assert each["cut_off"]["value"] == pytest.approx(cut)
+        assert each["cut_off"]["found"]["value"] == pytest.approx(recall_score(above, called))
+        if called.any():
+            assert each["cut_off"]["true"]["value"] == pytest.approx(precision_score(above, called))
+        assert each["cut_off"]["wrong"]["value"] == pytest.approx(np.mean(above != called))
+
+
+def test_the_intervals_are_those_of_a_bootstrap_over_drill_holes(
+    figures: dict[str, Any], held_out: pd.DataFrame, public: pd.DataFrame
+) -> None:
+    """A bootstrap that concatenates the drawn rows, with other random numbers, agrees within its own noise."""
+    random = np.random.default_rng(5)
+    both = (public["CuPPM"].notna() & held_out["CuPPM"].notna()).to_numpy()
+    measured, predicted = public["CuPPM"].to_numpy()[both], held_out["CuPPM"].to_numpy()[both]
+    holes = public["SiteID"].to_numpy()[both]
+    rows_of = [np.flatnonzero(holes == hole) for hole in np.unique(holes)]
+    r2, wrong = [], []
+    for _ in range(4000):
+        rows = np.concatenate([rows_of[hole] for hole in random.integers(len(rows_of), size=len(rows_of))])
+        r2.append(r2_score(measured[rows], predicted[rows]))
+        wrong.append(np.mean((measured[rows] > CUT_OFF) != (predicted[rows] > CUT_OFF)))
+    copper = figures["CuPPM"]
+    for each, draws in ((copper["r2"], r2), (copper["cut_off"]["wrong"], wrong)):
+        low, high = np.percentile(draws, [5, 95])
+        assert each["low"] == pytest.approx(low, abs=0.1 * (high - low))
+        assert each["high"] == pytest.approx(high, abs=0.1 * (high - low))
+
+
+def test_the_pages_show_these_figures(figures: dict[str, Any], template_run: Path) -> None:
+    card = (template_run / "handover/MODEL_CARD.md").read_text()
+    record = json.loads((template_run / "run.json").read_text())
+    copper = figures["CuPPM"]
+    scores = card.partition("## Scores per target")[2]
+    assert f"| {copper['r2']['value']:.3f} | {copper['r2']['low']:.2f} to {copper['r2']['high']:.2f} |" in scores
+    assert f"Of 100 samples predicted above 1,500 ppm, {100 * copper['cut_off']['true']['value']:.0f} (" in card
+    assert f"| train | {record['steps'][1]['seconds']:.1f} s |" in card
+    assert record["machine"]["processor"] in card.replace("\\", "")
+    assert "The machine that made the run:" in card
+    assert "No LICENSE file is among its files" in card
+    for sha256 in (record["submission"]["sha256"], *(each["sha256"] for each in record["data"].values())):
+        assert sha256 in card
+
+
+def test_the_requirements_are_the_installed_versions(template_run: Path) -> None:
+    from importlib.metadata import version
+
+    lines = (template_run / "handover/requirements.txt").read_text().splitlines()[1:]
+    pinned = dict(line.split("==") for line in lines)
+    assert {"numpy", "scikit-learn", "pandas", "pyarrow", "joblib", "python-dateutil"} <= set(pinned)
+    assert {name: version(name) for name in pinned} == pinned
+    card = (template_run / "handover/MODEL_CARD.md").read_text()
+    assert all(re.search(rf"^\| `{name}` \| .+ \| .+ \|$", card, re.MULTILINE) for name in pinned)

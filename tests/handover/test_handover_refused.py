@@ -1,0 +1,128 @@
+"""What `recore handover` refuses, in one line, and what it replaces."""
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.command import recore
+from support.data_files import write_csv
+from support.example_runs import HOSTILE, Runs, change_record
+from support.submission_runs import run_submission
+from support.tiny_submission import TRAIN, tiny
+
+from recore.handover.markdown import code, escape, fence, table
+
+
+def refused(run: Path, *options: object, status: int = 2) -> str:
+    """Check that a hand-over is refused and leaves nothing; return its error line."""
+    before = sorted(os.listdir(run)) if run.is_dir() else []
+    result = recore("handover", run, *options)
+    assert (result.returncode, result.stdout) == (status, ""), result.stderr
+    assert (sorted(os.listdir(run)) if run.is_dir() else []) == before
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def changed_run(runs: Runs, tmp_path: Path) -> Path:
+    """Return a copy of a good run, which may be changed."""
+    return shutil.copytree(runs.good, tmp_path / "run")
+
+
+def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
+    assert "private score failed): run it again" in refused(runs.failed)
+    assert "there is no such file; `python -m recore run`" in refused(changed_run / "nowhere")
+    other = "this is not the file that the run was trained on: name that with --public"
+    assert other in refused(changed_run, "--public", sample / "private/private.csv.gz")
+    assert "name it with --public" in refused(changed_run, "--public", changed_run / "gone.csv.gz")
+    assert "a target and a number are needed, such as CuPPM=2000" in refused(changed_run, "--cut-off", "Cu=1")
+    assert "too few held-out predictions" in refused(changed_run, "--cut-off", "CuPPM=1")
+    change_record(changed_run, lambda record: record["score_script"].update(sha256="0" * 64))
+    assert "scored by another version of this file" in refused(changed_run)
+
+
+def test_another_environment_is_refused(changed_run: Path) -> None:
+    change_record(changed_run, lambda record: record["versions"].update(numpy="1.0"))
+    assert "is installed here, but the run used 1.0" in refused(changed_run)
+
+
+def test_a_run_without_model_or_of_an_older_recore_is_refused(changed_run: Path) -> None:
+    (changed_run / "model.tar.gz").write_bytes(b"not an archive")
+    assert "the archive could not be read" in refused(changed_run)
+    (changed_run / "model.tar.gz").unlink()
+    assert "the run has no model.tar.gz" in refused(changed_run)
+    (changed_run / "model.tar.gz").touch()
+    change_record(changed_run, lambda record: record["versions"].pop("python"))
+    assert "an older recore wrote it, without versions" in refused(changed_run)
+    (changed_run / "run.json").write_text("{}")
+    assert "not a valid run record" in refused(changed_run)
+
+
+def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, tmp_path: Path) -> None:
+    changed = TRAIN.replace("mean * number for", "mean * number + os.urandom(1)[0] for")
+    finished = run_submission(
+        tiny(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
+    )
+    assert finished.status == 0, finished.stderr
+    assert "they are random, or depend on the other rows" in refused(finished.folder, status=1)
+
+
+def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(changed_run: Path) -> None:
+    """Its submission knows only the platform's folders; a record of an earlier version has no machine."""
+    change_record(changed_run, lambda record: record.pop("machine"))
+    result = recore("handover", changed_run, "--json")
+    assert result.returncode == 0, result.stderr
+    described = json.loads(result.stdout)
+    assert described["targets"] == {}
+    assert {"README.md", "MODEL_CARD.md", "SHA256SUMS", "handover.json", "answer.csv"} <= set(described["files"])
+    card = (changed_run / "handover/MODEL_CARD.md").read_text()
+    assert "how good the model is on other drill holes was not measured" in card
+    assert "run.json does not name the machine of the run" in card
+
+
+def test_a_second_hand_over_replaces_the_first_and_nothing_else(changed_run: Path) -> None:
+    folder = changed_run / "handover"
+    assert recore("handover", changed_run).returncode == 0
+    (folder / "README.md").write_text("an earlier one")
+    assert recore("handover", changed_run).returncode == 0
+    assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
+    assert not list(changed_run.glob(".*"))
+    (folder / "mine.txt").write_text("mine")
+    assert "it contains more than a hand-over: move it, or choose another --out" in refused(changed_run)
+    assert (folder / "mine.txt").read_text() == "mine"
+    link = changed_run.parent / "link"
+    link.symlink_to(changed_run)
+    assert "it contains more than a hand-over" in refused(changed_run, "--out", link)
+
+
+def test_names_of_others_are_shown_as_text(changed_run: Path, sample: Path, tmp_path: Path) -> None:
+    names = [HOSTILE, "a|b`c\n# heading", "[x](http://example.com)", "```", "<img src=x>"]
+    public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
+    data = write_csv(tmp_path / "hostile.csv.gz", public.assign(SiteID=[names[row % 5] for row in range(len(public))]))
+    sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
+
+    def change(record: dict) -> None:
+        record["data"]["public"] = {"path": str(data), "sha256": sha256}
+        record["note"] = record["endpoint"] = record["isolation"] = HOSTILE
+        record["machine"]["processor"] = HOSTILE
+
+    result = recore("handover", change_record(changed_run, change))
+    assert result.returncode == 0, result.stderr
+    card = (changed_run / "handover/MODEL_CARD.md").read_text()
+    outside_code = "".join(part for place, part in enumerate(card.replace("\\`", "").split("`")) if not place % 2)
+    assert "<script>" not in outside_code
+    assert "<img" not in outside_code.replace("\\<img", "")
+    assert "\n# heading" not in card
+    with gzip.open(changed_run / "handover/sample/spectra.csv.gz", "rt") as file:
+        assert "heading" in file.read()
+
+
+def test_markdown_of_hostile_texts_is_text() -> None:
+    assert escape("[a](http://b) <i> | *x*\n# y") == r"\[a\](http\://b) \<i\> \| \*x\* \# y"
+    assert code("a`b|c\nd") == "`` a`b\N{BROKEN BAR}c d ``"
+    assert fence("x\n```\n# y") == "````text\nx\n```\n# y\n````\n"
+    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |\n"

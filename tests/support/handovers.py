@@ -1,0 +1,44 @@
+"""A run of the template's submission and its hand-over, for tests; and the console blocks of a page, run as printed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from support.checkout import ROOT, environment
+from support.run_command import file_options, run_recore
+
+FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CUT_OFF = 1500.0  # ppm of copper
+
+
+def make_run(folder: Path, sample: Path) -> None:
+    """Run the template's submission into the folder run."""
+    result = run_recore(ROOT, *file_options(sample), "--no-report", "--out", folder / "run")
+    assert result.returncode == 0, result.stderr
+
+
+def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
+    """Run a hand-over's console blocks as printed, without those of some tags; return the tags of those that ran.
+
+    Every printed line that is not a command must be a line of the output.
+    """
+    ran = []
+    for tag, text in FENCE.findall((folder / "README.md").read_text("utf-8")):
+        if tag in skipped:
+            continue
+        script = "\n".join(line[2:] for line in text.splitlines() if line.startswith("$ "))
+        result = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=folder,
+            env=environment() | {"PATH": f"{sys.base_prefix}/bin{os.pathsep}{os.environ['PATH']}"},  # has python3.12
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert result.returncode == 0, script + result.stdout + result.stderr
+        expected = [line for line in text.splitlines() if not line.startswith("$ ")]
+        assert set(expected) <= set(result.stdout.splitlines())
+        ran.append(tag)
+    return ran
