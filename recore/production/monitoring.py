@@ -26,7 +26,6 @@ FALSE_ALARMS = 0.05
 LISTED = 5  # holes and bands
 EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
 FEWEST_UNITS = 10
-USUAL = "1 to 2 % are usual in training, more in new drill holes"
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,11 @@ class Monitoring:
         """The names of the statistics."""
         names: list[str] = self.trained_on.reference["statistics"]
         return names
+
+    @property
+    def usual_text(self) -> str:
+        """How many samples of the training were outside of a domain that was fitted without their drill holes."""
+        return f"held-out holes of the training: {self.trained_on.usual_outside:.1%}"
 
     @property
     def changed(self) -> NDArray[np.intp]:
@@ -204,7 +208,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
     compared = f"compared with {found.reference.name} of version {found.version}"
     lines = [
         f"{found.endpoint}: {text} since {_minute(found.since)}, {compared}",
-        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); {USUAL}",
+        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); {found.usual_text}",
         *_describe_drift(found),
     ]
     if found.waiting:
@@ -226,6 +230,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
         "compared_with": found.reference.name,
         "samples": samples,
         "outside": outside,
+        "usual_outside": found.trained_on.usual_outside,
         "waiting": found.waiting,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,

@@ -46,6 +46,13 @@ class TrainedOn:
         """The drill holes; empty if the data file did not have them."""
         return frozenset(self.reference["hole_names"])
 
+    @property
+    def usual_outside(self) -> float:
+        """The share of the training's rows that are outside of a domain that was fitted without their drill holes."""
+        limits = np.array([self.reference["t2_limit"], self.reference["q_limit"]])
+        distances = np.exp(np.array(self.reference["values"])[:, :2]) / limits
+        return float((distances > 1).any(axis=1).mean())
+
     def reference_units(self, names: Container[str] | None = None, title: str = "the training") -> ReferenceUnits:
         """The drill holes to compare with, all or those of these names. title: what messages call them."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])

@@ -132,6 +132,7 @@ def test_spectra_like_those_of_the_training_are_no_drift(monitored: Monitored, s
     assert found["samples"] == found["units"] == len(samples)
     assert 1 <= found["evidence"] < found["threshold"] == 12 / 0.05
     assert found["outside"] <= 0.1 * len(samples)
+    assert found["usual_outside"] < 0.2
     assert {hole["hole"] for hole in found["holes"]} == set(samples["SiteID"])
     lines = monitored.commands.run("monitor", "monitored", "--out", "same.html").stdout.splitlines()
     text = "no drift in {} samples: evidence .* false alarms: at most 5.0%, however often you look"

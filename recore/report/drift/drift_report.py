@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 from recore.listing import count
 from recore.report.drift import bands, evidence, samples
-from recore.report.page.content import Page, PageFinding, by_level
+from recore.report.page.content import Level, Page, PageFinding, by_level
 from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.production import Monitoring
 
+MANY_OUTSIDE = 0.05  # the least share of samples outside the domain that is noted
 LEAD = "Do the spectra that clients send still look like those that the model was trained on?"
 
 
@@ -36,21 +37,14 @@ def _facts(found: "Monitoring") -> dict[str, str]:
 def _findings(found: "Monitoring") -> list[PageFinding]:
     drift, outside = found.drift, found.traffic.outside
     share = float(outside.mean())
+    text = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
+    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * found.trained_on.usual_outside) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
-    text = f"{values['outside']:,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
-    findings = [
-        PageFinding(
-            "note" if share > samples.MANY_OUTSIDE else "good", "domain", text + samples.USUAL, "samples", values
-        )
-    ]
-    evidence_values = {"evidence": drift.most, "threshold": drift.threshold}
+    domain = PageFinding(level, "domain", text + found.usual_text, "samples", values)
+    level, text = "good", f"no drift: {evidence.describe(found)}"
     if not found.units:
-        findings.append(PageFinding("note", "drift", evidence.NOTHING, "evidence", evidence_values))
-    elif found.began is None:
-        findings.append(
-            PageFinding("good", "drift", f"no drift: {evidence.describe(found)}", "evidence", evidence_values)
-        )
-    else:
-        text = f"drift since {found.began:%Y-%m-%d %H:%M} UTC: {evidence.describe(found)}"
-        findings.append(PageFinding("bad", "drift", text, "evidence", evidence_values))
-    return findings
+        level, text = "note", evidence.NOTHING
+    elif found.began:
+        level, text = "bad", f"drift since {found.began:%Y-%m-%d %H:%M} UTC: {evidence.describe(found)}"
+    values_of_test = {"evidence": drift.most, "threshold": drift.threshold}
+    return [PageFinding(level, "drift", text, "evidence", values_of_test), domain]

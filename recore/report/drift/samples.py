@@ -21,8 +21,6 @@ from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
 if TYPE_CHECKING:
     from recore.production import Monitoring
 
-MANY_OUTSIDE = 0.05
-USUAL = "1 to 2 % are usual in training, more in new drill holes"
 LARGEST = 100.0  # times the limit, at which the axis ends
 
 TITLE = "Samples and drill holes"
