@@ -64,8 +64,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(socket.SOMAXCONN)
     except OSError as error:
         listening.close()
-        remedy = "choose another --port" if port else "choose another --host"
-        raise OSError(f"{host}:{port} cannot be listened to: {error.strerror or error}; {remedy}") from None
+        reason = f"{host}:{port} cannot be listened to: {error.strerror or error}"
+        raise OSError(f"{reason}; choose another --port or --host") from None
     return listening
 
 
