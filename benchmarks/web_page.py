@@ -29,6 +29,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from support.web_page import opus_file, read_rows
 
+from benchmarks.endpoints import simulator
+
 WARM_UP = 5.0  # seconds of requests before memory is measured
 Measured = dict[str, float]
 
@@ -81,17 +83,6 @@ def run(*words: object, cwd: Path) -> None:
 
 def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT)}
-
-
-@contextlib.contextmanager
-def simulator() -> Iterator[dict[str, str]]:
-    """Run a simulator in another process and yield its variables."""
-    command = [sys.executable, "-m", "recore", "simulate", "--json"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield json.loads(process.stdout.readline()) if process.stdout else {}
-        finally:
-            process.terminate()
 
 
 def deploy_model(folder: Path) -> None:

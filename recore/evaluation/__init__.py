@@ -7,6 +7,7 @@ from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.jobs import JobRunner, StepFailed
 from recore.evaluation.kept_run import explain_failures, run_and_keep
 from recore.evaluation.observing import read_utilization, write_streams
+from recore.evaluation.public_file import find_public, sha256_of
 from recore.evaluation.record import Record, make_context, read_record, write_note
 from recore.evaluation.requests import BY_LINES, JOB_SECONDS, LARGEST_PAYLOAD, Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from recore.handover.markdown import code, escape, table
 from recore.handover.packages import Package
-from recore.handover.run_files import HandedRun, sha256_of
+from recore.handover.run_files import HandedRun
 
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice)[^.]*(\.(txt|md|rst))?", re.IGNORECASE)
 WEIGHTS = (  # suffixes of files with the weights of a model
@@ -18,10 +18,10 @@ OPEN = "**open**"
 
 def list_questions(run: HandedRun, packages: Sequence[Package]) -> list[tuple[str, str]]:
     """The questions that are open, as pairs of a subject and a question, both Markdown."""
-    public = code(run.public.name)
+    public, sha256 = code(run.public.name), run.record.data["public"][1] or ""
     questions = [
         (
-            f"the data, {public} ({code(sha256_of(run.public)[:12])})",
+            f"the data, {public} ({code(sha256[:12])})",
             "Who owns them, under which terms were they given, and may a model that was trained on them, and the rows "
             "in `sample/`, be used and passed on?",
         )

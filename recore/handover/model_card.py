@@ -4,13 +4,13 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from recore.evaluation import SCORES
+from recore.evaluation import SCORES, sha256_of
 from recore.handover.card_figures import cut_off_section, scores_section
 from recore.handover.licences import licence_section
 from recore.handover.markdown import code, escape, fence, table
 from recore.handover.model_domain import ModelDomain
 from recore.handover.packages import Package
-from recore.handover.run_files import HandedRun, sha256_of
+from recore.handover.run_files import HandedRun
 from recore.handover.target_figures import TargetFigures
 
 LISTED_HOLES = 30

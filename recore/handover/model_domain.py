@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from recore.handover.run_files import HandedRun, sha256_of
+from recore.evaluation import sha256_of
+from recore.handover.run_files import HandedRun
 from recore.production import domain
 from recore.spectral_data import rows_by_group
 
 
 @dataclass(frozen=True)
 class ModelDomain:
-    """reference: of the spectra, None with the reason why there is none. private: the rows of the private data that
-    are inside and all of them, None if the file is not there. holes: the rows of each hole, the most first.
+    """reference: of the spectra; None if they cannot be compared, for this reason. private: the rows of the private
+    data that are inside and all of them, None if the file is not there. holes: the rows of each hole, the most first.
     """
 
     reference: dict[str, Any] | None

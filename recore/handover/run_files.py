@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.evaluation import LARGEST, Record, SubmissionFiles
+from recore.evaluation import LARGEST, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
@@ -62,23 +62,10 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     if hashlib.sha256(score_script).hexdigest() != record.score_sha256:
         raise ValueError(f"{TEMPLATE / SCORE}: the run was scored by another version of this file: {AGAIN}")
     submission = _read_submission(folder / MODEL, record)
-    path = _find_public(record, public)
+    path = find_public(record, public)
+    if not record.data["public"][1]:
+        raise ValueError(f"{folder / 'run.json'}: the hash of the public data file is missing: {AGAIN}")
     return HandedRun(record, raw, submission, score_script, path, read_data(path))
-
-
-def sha256_of(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _find_public(record: Record, public: Path | None) -> Path:
-    recorded, sha256 = record.data["public"]
-    path = public or record.started_in / recorded
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: the run's public data file is not there: name it with --public")
-    if sha256_of(path) != sha256:
-        raise ValueError(f"{path}: this is not the file that the run was trained on: name that with --public")
-    return path
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:

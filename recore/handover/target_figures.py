@@ -92,7 +92,7 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
 
 
 def _read_held_out(path: Path) -> Floats:
-    """Held-out predictions, (rows, 49), NaN where there is none."""
+    """Held-out predictions, (rows, 49), NaN where no prediction was made."""
     table = pd.read_csv(path, index_col=0, float_precision="round_trip")
     values: Floats = table.reindex(columns=list(TARGETS)).apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return np.where(np.isfinite(values), values, np.nan)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from recore import locked
-from recore.evaluation import Again, Step
+from recore.evaluation import Again, Step, sha256_of
 from recore.handover import readme, steps
 from recore.handover.model_card import write_card
 from recore.handover.model_domain import measure_domain
 from recore.handover.packages import list_packages, write_requirements
-from recore.handover.run_files import MODEL, SCORE, HandedRun, sha256_of
+from recore.handover.run_files import MODEL, SCORE, HandedRun
 from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.machine import describe_machine

@@ -1,5 +1,7 @@
 """Sends what monitoring found to CloudWatch, with an alarm that an update of the endpoint can use."""
 
+import re
+
 from recore.production.project import ProductionProject
 
 NAMESPACE, METRIC, OUTSIDE = "recore", "Drift", "OutsideDomain"
@@ -48,7 +50,7 @@ def delete_alarms(project: ProductionProject) -> list[str]:
     endpoint = project.settings.endpoint_name
     pages = project.services.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{endpoint}-")
     known = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
-    names = [name for name in known if name.removeprefix(f"{endpoint}-").removesuffix(f"-{SUFFIX}").isdecimal()]
+    names = [name for name in known if re.fullmatch(rf"{re.escape(endpoint)}-\d+-{SUFFIX}", name, re.ASCII)]
     if names:
         project.services.cloudwatch.delete_alarms(AlarmNames=names)
     return names

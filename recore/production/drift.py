@@ -153,7 +153,7 @@ def group_units(
     hole belong to no unit.
     """
     units: list[Unit] = []
-    open_holes: dict[str, list[int]] = {}
+    open_holes: dict[str, list[int]] = {}  # the one without a sample for the longest time first
     complete: set[str] = set()
 
     def close(name: str, end: datetime) -> None:
@@ -161,9 +161,11 @@ def group_units(
         units.append(Unit(name, end, np.array(open_holes.pop(name))))
 
     def close_idle(moment: datetime, hours: float = IDLE_HOURS) -> None:
-        for name, rows in sorted(open_holes.items(), key=lambda item: item[1][-1]):
-            if (moment - times[rows[-1]]).total_seconds() >= hours * 3600:
-                close(name, times[rows[-1]])
+        while open_holes:
+            name, rows = next(iter(open_holes.items()))
+            if (moment - times[rows[-1]]).total_seconds() < hours * 3600:
+                break
+            close(name, times[rows[-1]])
 
     for row, (time, hole) in enumerate(zip(times, holes, strict=True)):
         if not by_hole or not hole:
@@ -171,7 +173,7 @@ def group_units(
             continue
         close_idle(time)
         if hole not in complete:
-            open_holes.setdefault(hole, []).append(row)
+            open_holes[hole] = [*open_holes.pop(hole, []), row]
             if len(open_holes[hole]) == ROWS_OF_A_HOLE:
                 close(hole, time)
     close_idle(now, 0 if are_complete else IDLE_HOURS)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,17 @@ class Monitoring:
         return f"held-out holes of the training: {self.trained_on.usual_outside:.1%}"
 
     @property
+    def has_rate(self) -> bool:
+        """Whether the rate of false alarms holds: only drill holes are independent, samples of a hole are not."""
+        return self.reference.by_hole and bool(self.trained_on.hole_names) and all(unit.hole for unit in self.units)
+
+    @property
+    def rate_text(self) -> str:
+        if self.has_rate:
+            return f"false alarms: at most {self.false_alarms:.1%}, however often you look"
+        return "false alarms: of no known rate, because single samples are tested, and those of a hole are alike"
+
+    @property
     def changed(self) -> NDArray[np.intp]:
         """The samples since the drift began; all of them without drift."""
         if self.drift.alarm is None:
@@ -91,7 +103,7 @@ class Monitoring:
         """The logarithm of the most evidence, in units of that of the threshold: drift at 1."""
         return max(0.0, math.log(self.drift.most) / math.log(self.drift.threshold))
 
-    @property
+    @cached_property
     def bands(self) -> list[dict[str, Any]]:
         """The bands whose mean deviation of changed samples is largest: from, to, name, deviation.
 
@@ -105,6 +117,7 @@ class Monitoring:
             for band in found
         ]
 
+    @cached_property
     def holes(self) -> pd.DataFrame:
         """A row for each drill hole: samples, how many are outside the domain, mean distance, first and last time.
 
@@ -202,7 +215,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
     """What monitoring found, for people and programs."""
     traffic, drift = found.traffic, found.drift
     samples, outside = len(traffic.samples), int(traffic.outside.sum())
-    holes = found.holes()
+    holes = found.holes
     named = holes[holes["hole"] != ""]
     text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole')}"
     compared = f"compared with {found.reference.name} of version {found.version}"
@@ -224,7 +237,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
         "statistic": found.statistics[drift.statistic] if found.units else None,
         "evidence": drift.most,
         "threshold": drift.threshold,
-        "false_alarms": found.false_alarms,
+        "false_alarms": found.false_alarms if found.has_rate else None,
         "units": len(found.units),
         "by_hole": found.reference.by_hole,
         "compared_with": found.reference.name,
@@ -252,7 +265,7 @@ def _describe_drift(found: Monitoring) -> list[str]:
     """Lines that say whether there is drift, since when, and in which holes and bands."""
     drift = found.drift
     kind = "drill hole" if found.reference.by_hole else "sample"
-    rate = f"false alarms: at most {found.false_alarms:.1%}, however often you look"
+    rate = found.rate_text
     if not found.units:
         return [f"nothing is tested yet: no drill hole is complete; {rate}"]
     statistic = found.statistics[drift.statistic]
@@ -265,7 +278,7 @@ def _describe_drift(found: Monitoring) -> list[str]:
         f"{band['deviation']:+.2g}"
         for band in found.bands
     ]
-    outside = found.holes()
+    outside = found.holes
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [

@@ -1,6 +1,5 @@
 """Registers the model of a run as a version, without training it again. Nothing of the submission is executed."""
 
-import hashlib
 import json
 import re
 import tempfile
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.data_header import read_header
-from recore.evaluation import HELD_OUT, Record, extend_archive, read_member, read_record
+from recore.evaluation import HELD_OUT, Record, extend_archive, find_public, read_member, read_record, sha256_of
 from recore.production.containers import domain, expected_error, features
 from recore.production.definition import package_arguments
 from recore.production.endpoints import suggest_next
@@ -29,7 +28,7 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     record, model = read_record(run), run / ARCHIVE
     if not model.is_file():
         raise ProductionError(f"{run}: the run has no {ARCHIVE}: {record.result}")
-    data = _find_public(record, public)
+    data = find_public(record, public)
     preprocess = read_member(model, "code/preprocess.py")
     if preprocess is None:
         raise ProductionError(f"{model}: there is no code/preprocess.py in it")
@@ -56,7 +55,7 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     evaluation_uri = f"{project.upload('versions/evaluation', {'evaluation.json': evaluation})}/evaluation.json"
     metadata = {
         "submission_sha256": record.submission_sha256,
-        "input_data": _sha256(data),
+        "input_data": sha256_of(data),
         "run": _metadata_value(str(run)),
     }
     approval = project.settings.model_approval_status
@@ -66,22 +65,6 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     name = f"version {version.number} of {project.settings.model_package_group_name}"
     line = f"{run} is {name}, {version.approval}, {version.score_text}"
     return Outcome([line, *notes], {"version": version.describe()}, suggest_next(project, version))
-
-
-def _find_public(record: Record, public: Path | None) -> Path:
-    """The public data file of a run. Raises ProductionError if it is missing or not the one that the run used."""
-    recorded, sha256 = record.data["public"]
-    path = public or record.started_in / recorded
-    if not path.is_file():
-        raise ProductionError(f"{path}: the run's public data file is not there: name it with --public")
-    if sha256 and _sha256(path) != sha256:
-        raise ProductionError(f"{path}: this is not the file that the run was trained on: name that with --public")
-    return path
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _calibrate(model: Path, data: Path, folder: Path) -> dict[str, bytes]:

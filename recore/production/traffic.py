@@ -148,7 +148,7 @@ class TrafficReader:
             self._left_out["a spectrum that is flat or has a gap"] += missing
         shapes, spectra = shapes[known], spectra[known]
         hole = columns.names.index(HOLE) if HOLE in columns.names else None
-        t2, q = domain.distances(shapes)
+        t2, q, deviations = domain.compare(shapes)
         for row, row_t2, row_q in zip(itertools.compress(rows, known), t2.tolist(), q.tolist(), strict=True):
             self._rows.append(
                 {
@@ -163,8 +163,8 @@ class TrafficReader:
             )
         self._arrays.append(
             (
-                domain.statistics(spectra),
-                domain.deviations(shapes).astype(np.float32),
+                domain.statistics(spectra, shapes),
+                deviations.astype(np.float32),
                 domain.components.scores(shapes),
             )
         )

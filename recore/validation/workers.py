@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from recore import interrupts
 from recore.distribution import TEMPLATE
 from recore.failures import find_exception, hint_for
+from recore.machine import count_cores
 from recore.spectral_data import Floats, Rows
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -127,8 +128,7 @@ class Workers:
             if not (submission / name).is_file():
                 raise ValueError(f"{submission}: there is no {name} in this folder; name the folder of a submission")
         self.submission, self.minutes = submission, minutes
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.count = min(MAX_WORKERS, processors)
+        self.count = min(MAX_WORKERS, count_cores())
         self.threads = ThreadPoolExecutor(self.count)
         self._workers: list[Worker] = []
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()

@@ -29,6 +29,7 @@ def test_without_drift_the_findings_say_so(spectra: Path, tmp_path: Path) -> Non
     page = drift_page(found)
     assert [finding.level for finding in page.findings if finding.name == "drift"] == ["good"]
     assert found.began is None
+    assert found.rate_text == "false alarms: at most 5.0%, however often you look"
     write_page(page, tmp_path / "drift.html")
     samples = pd.read_csv(tmp_path / "drift/samples.csv")
     evidence = pd.read_csv(tmp_path / "drift/evidence.csv")

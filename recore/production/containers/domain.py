@@ -94,9 +94,9 @@ class Domain:
         """The shapes (rows, bins) of spectra (rows, channels); NaN for a spectrum that is flat or has a gap."""
         return bin_shapes(spectra[:, self._places])
 
-    def statistics(self, spectra: np.ndarray) -> np.ndarray:
-        """The statistics of spectra (rows, channels) without gaps, as of `row_statistics`."""
-        return row_statistics(self.components, spectra[:, self._places], self.shapes(spectra))
+    def statistics(self, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+        """The statistics of spectra (rows, channels) without gaps, and their shapes, as of `row_statistics`."""
+        return row_statistics(self.components, spectra[:, self._places], shapes)
 
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
         """Whether each spectrum is inside the domain, its distance and its odd bands; None if it is flat or has a gap.
@@ -107,29 +107,27 @@ class Domain:
         shapes = self.shapes(spectra)
         known = np.isfinite(shapes).all(axis=1)
         shapes = np.where(known[:, None], shapes, self.components.mean)
-        t2, q = self.distances(shapes)
-        deviations = self.deviations(shapes)
+        t2, q, deviations = self.compare(shapes)
         return [
             describe_row(float(t2[row]), float(q[row]), self.find_bands(deviations[row])) if known[row] else None
             for row in range(len(shapes))
         ]
 
-    def distances(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """T2 and Q of shapes (rows, bins) without gaps, (rows,) each, in units of their limits."""
+    def compare(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """T2, Q and the deviations of shapes (rows, bins) without gaps: (rows,), (rows,) and (rows, bins).
+
+        All are in units of their limits. A bin deviates from the mean, or from what the components explain, whichever
+        exceeds its limit more; positive for more absorbance.
+        """
         residuals = self.components.residuals(shapes)
-        return self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
+        t2, q = self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
+        from_mean = (shapes - self.components.mean) / self._shape_limits
+        unexplained = residuals / self._residual_limits
+        return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
 
     def write_cells(self, spectra: np.ndarray) -> list[str]:
         """The descriptions of spectra (rows, channels) as cells of the last column between the containers."""
         return [write_cell(description) for description in self.describe(spectra)]
-
-    def deviations(self, shapes: np.ndarray) -> np.ndarray:
-        """The deviation of each bin from the mean, or from what the components explain, whichever exceeds its limit
-        more, in units of that limit: (rows, bins), positive for more absorbance.
-        """
-        from_mean = (shapes - self.components.mean) / self._shape_limits
-        residuals = self.components.residuals(shapes) / self._residual_limits
-        return np.asarray(np.where(abs(from_mean) > abs(residuals), from_mean, residuals))
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
         """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation of each."""
@@ -162,7 +160,9 @@ def bin_shapes(spectra: np.ndarray) -> np.ndarray:
     width = max(1, math.ceil(channels / MOST_BINS))
     bins = channels // width
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        shapes = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
+        contrast = spectra.std(axis=1, keepdims=True)
+        shapes = (spectra - spectra.mean(axis=1, keepdims=True)) / contrast
+        shapes[~np.isfinite(contrast[:, 0])] = np.nan  # it overflows
         shapes[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
         means = shapes[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
     means[~np.isfinite(means).all(axis=1)] = np.nan

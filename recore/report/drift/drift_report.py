@@ -29,7 +29,7 @@ def _facts(found: "Monitoring") -> dict[str, str]:
         "version": f"{found.version}, trained on {found.trained_on.reference['rows']:,} spectra",
         "compared with": found.reference.name,
         "samples": f"{len(times):,}, from {times.iloc[0]:%Y-%m-%d %H:%M} to {times.iloc[-1]:%Y-%m-%d %H:%M} UTC",
-        "false alarms": f"at most {found.false_alarms:.1%}, however often you look",
+        "false alarms": found.rate_text.removeprefix("false alarms: "),
     }
     return facts | ({"left out": f"{left_out:,}"} if left_out else {})
 

@@ -35,7 +35,7 @@ HOLES = "The hole with the largest share of samples outside the domain first. Ti
 
 
 def section(found: "Monitoring") -> Section:
-    holes = found.holes()
+    holes = found.holes.copy()
     holes["hole"] = holes["hole"].map(lambda name: short_name(name) if name else "(unknown)")
     for name in ("first", "last"):
         holes[name] = holes[name].map("{:%Y-%m-%d %H:%M}".format)
