@@ -1,19 +1,21 @@
 """Do samples still come from where the training samples came from? A sequential test that may be repeated at any time.
 
 Conformal test martingales (Vovk et al., Retrain or not retrain: conformal test martingales for change-point detection,
-COPA 2021). A drill hole, or a sample whose hole is unknown, is a unit. If units are exchangeable with the holes of the
-training, the rank of each new one among these and earlier ones is uniform, whatever the distribution of a statistic. A
-martingale bets against that for each statistic: its value is the evidence of drift. By Ville's inequality, the evidence
-of any of the statistics ever exceeds their number divided by the rate of false alarms with at most that probability.
+COPA 2021). A drill hole is a unit; the samples of one day whose hole is unknown count as one. If units are exchangeable
+with the holes of the training, the rank of each new one among these and earlier ones is uniform, whatever the
+distribution of a statistic. A martingale bets against that for each statistic: its value is the evidence of drift. By
+Ville's inequality, the evidence of any of the statistics ever exceeds their number divided by the rate of false alarms
+with at most that probability.
 """
 
-from bisect import bisect_left, bisect_right, insort
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from recore.production.containers.domain import FEWEST_HOLES, ROWS_OF_A_HOLE
 
@@ -28,7 +30,7 @@ IDLE_HOURS = 24  # without a sample, after which a drill hole is complete
 
 @dataclass(frozen=True)
 class Unit:
-    """Samples that are ranked together. hole: "" of a single sample. end: when it was complete. rows: its samples."""
+    """Samples that are ranked together. hole: "" if unknown. end: when it was complete. rows: its samples."""
 
     hole: str
     end: datetime
@@ -40,8 +42,8 @@ class Drift:
     """What the test found.
 
     evidence: (units, statistics). threshold: of the evidence. alarm: the number of the first unit with so much
-    evidence, None without drift. statistic: the number of the one with most evidence. since: the number of the first
-    unit of the change that this evidence is of.
+    evidence, None without drift. statistic: the number of the one with most evidence. since: the number of the unit
+    with which its change most probably began.
     """
 
     evidence: Floats
@@ -57,29 +59,34 @@ class Drift:
 
 
 class ReferenceUnits:
-    """The drill holes of the training, as units of any number of samples.
+    """The drill holes of the training, which new ones are compared with.
 
-    values: (rows, statistics). codes: (rows,), the number of each row's hole. With fewer than FEWEST_HOLES holes, each
-    row is a unit, because so few holes say little about new ones. name: what messages call them.
+    values: (rows, statistics). codes: (rows,), the number of each row's hole. name: what messages call them. size: how
+    many samples a unit has at most, so many that at least half of the holes have them.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "the training") -> None:
         self.values, self.name = values, name
-        self.by_hole = len(np.unique(codes)) >= FEWEST_HOLES
-        codes = codes if self.by_hole else np.arange(len(codes))
-        self._rows = [values[codes == code] for code in np.unique(codes)]
-        self._sorted: dict[int, Floats] = {}
+        rows = [values[codes == code] for code in np.unique(codes)]
+        lengths = sorted(map(len, rows), reverse=True)
+        enough = min(max(FEWEST_HOLES, (len(rows) + 1) // 2), len(rows))
+        self.size = min(lengths[enough - 1], ROWS_OF_A_HOLE) if rows else 0
+        self.means = first_means(rows, self.size)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.means)
 
-    def sorted_means(self, samples: int) -> Floats:
-        """The sorted means of the first samples of each hole, (units, statistics); 0 stands for one random sample."""
-        if samples not in self._sorted:
-            random = np.random.default_rng(0)
-            chosen = [rows[:samples] if samples else rows[[random.integers(len(rows))]] for rows in self._rows]
-            self._sorted[samples] = np.sort([rows.mean(axis=0) for rows in chosen], axis=0)
-        return self._sorted[samples]
+
+def first_means(groups: Sequence[Floats], size: int) -> Floats:
+    """The means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN where it has fewer rows.
+
+    groups: (rows, statistics) each.
+    """
+    means = np.full((len(groups), size, groups[0].shape[1] if len(groups) else 0), np.nan)
+    for number, rows in enumerate(groups):
+        known = min(len(rows), size)
+        means[number, :known] = np.cumsum(rows[:known], axis=0) / np.arange(1, known + 1)[:, None]
+    return means
 
 
 def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], false_alarms: float) -> Drift:
@@ -93,31 +100,39 @@ def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit
     alarm = int(alarms[0]) if len(alarms) else None
     most = int(np.argmax(evidence.max(axis=1)))
     statistic = int(np.argmax(evidence[most]))
-    before = np.concatenate([[1.0], evidence[:most, statistic]])  # the evidence before each unit
-    lowest = len(before) - 1 - int(np.argmin(before[::-1]))
-    return Drift(evidence, threshold, alarm, statistic, lowest)
+    # a hole that took long to complete may have begun before others that were complete earlier
+    order = sorted(range(most + 1), key=lambda number: units[number].rows[0])
+    ranks = rank_units(reference, values, [units[number] for number in order], among_earlier=False)[:, statistic]
+    return Drift(evidence, threshold, alarm, statistic, order[find_change(ndtri(ranks))])
 
 
-def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit]) -> Floats:
+def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], among_earlier: bool = True) -> Floats:
     """The rank of each unit among those of the training and earlier ones, (units, statistics), between 0 and 1.
 
-    Equal values have random ranks between them.
+    Means of equally many samples are compared: units with fewer than this one are not counted, and of those with more
+    the first ones are used. Equal values have random ranks between them.
     """
-    random = np.random.default_rng(0)
-    earlier: list[list[float]] = [[] for _ in range(values.shape[1])]
-    ranks = np.empty((len(units), values.shape[1]))
+    shares = np.random.default_rng(0).random((len(units), values.shape[1]))
+    ranks = np.empty_like(shares)
+    if not len(units):
+        return ranks
+    new = first_means([values[unit.rows] for unit in units], reference.size)
+    means = np.concatenate([reference.means, new])
     for number, unit in enumerate(units):
-        means = values[unit.rows].mean(axis=0)
-        training = reference.sorted_means(len(unit.rows) if unit.hole or not reference.by_hole else 0)
-        shares = random.random(len(means))
-        for place, mean in enumerate(means.tolist()):
-            column, known = training[:, place], earlier[place]
-            less = np.searchsorted(column, mean) + bisect_left(known, mean)
-            not_more = np.searchsorted(column, mean, "right") + bisect_right(known, mean)
-            total = len(column) + len(known) + 1
-            ranks[number, place] = (less + shares[place] * (not_more - less + 1)) / total
-            insort(known, mean)
+        place = min(len(unit.rows), reference.size) - 1
+        known = means[: len(reference) + (number if among_earlier else 0), place]
+        less, equal = (known < new[number, place]).sum(axis=0), (known == new[number, place]).sum(axis=0)
+        ranks[number] = (less + shares[number] * (equal + 1)) / (np.isfinite(known[:, 0]).sum() + 1)
     return ranks
+
+
+def find_change(scores: Floats) -> int:
+    """The number of the score from which on their mean is most probably not 0. scores: (units,), normal before that.
+
+    The maximum of the generalized likelihood ratio (Siegmund & Venkatraman, Annals of Statistics 23, 1995).
+    """
+    sums = np.cumsum(scores[::-1])[::-1]
+    return int(np.argmax(sums**2 / np.arange(len(scores), 0, -1)))
 
 
 def follow_evidence(ranks: Floats) -> Floats:
@@ -144,37 +159,35 @@ def _bet(ranks: Floats) -> Floats:
 
 
 def group_units(
-    times: Sequence[datetime], holes: Sequence[str], by_hole: bool, now: datetime, are_complete: bool
+    times: Sequence[datetime], holes: Sequence[str], size: int, now: datetime, are_complete: bool
 ) -> tuple[list[Unit], int]:
     """Return the units of samples in the order in which they were complete, and the number of samples that wait.
 
-    times: ascending. holes: "" if unknown. A drill hole is complete with ROWS_OF_A_HOLE samples, or if none has arrived
-    for IDLE_HOURS, at last at the time `now`; are_complete: all are complete at that time. Later samples of a complete
-    hole belong to no unit.
+    times: ascending. holes: "" if unknown; the samples of a day (UTC) whose hole is unknown are one unit. size: how
+    many samples make a unit complete; it is also complete if none has arrived for IDLE_HOURS, at last at the time
+    `now`. are_complete: all are complete at that time. Later samples of a complete unit belong to none.
     """
     units: list[Unit] = []
-    open_holes: dict[str, list[int]] = {}  # the one without a sample for the longest time first
-    complete: set[str] = set()
+    open_units: dict[str | date, list[int]] = {}  # the one without a sample for the longest time first
+    complete: set[str | date] = set()
 
-    def close(name: str, end: datetime) -> None:
+    def close(name: str | date, end: datetime) -> None:
         complete.add(name)
-        units.append(Unit(name, end, np.array(open_holes.pop(name))))
+        units.append(Unit(name if isinstance(name, str) else "", end, np.array(open_units.pop(name))))
 
     def close_idle(moment: datetime, hours: float = IDLE_HOURS) -> None:
-        while open_holes:
-            name, rows = next(iter(open_holes.items()))
+        while open_units:
+            name, rows = next(iter(open_units.items()))
             if (moment - times[rows[-1]]).total_seconds() < hours * 3600:
                 break
             close(name, times[rows[-1]])
 
     for row, (time, hole) in enumerate(zip(times, holes, strict=True)):
-        if not by_hole or not hole:
-            units.append(Unit("", time, np.array([row])))
-            continue
         close_idle(time)
-        if hole not in complete:
-            open_holes[hole] = [*open_holes.pop(hole, []), row]
-            if len(open_holes[hole]) == ROWS_OF_A_HOLE:
-                close(hole, time)
-    close_idle(now, 0 if are_complete else IDLE_HOURS)
-    return units, sum(map(len, open_holes.values()))
+        name = hole or time.date()
+        if name not in complete:
+            open_units[name] = [*open_units.pop(name, []), row]
+            if len(open_units[name]) == size:
+                close(name, time)
+    close_idle(now, -math.inf if are_complete else IDLE_HOURS)
+    return units, sum(map(len, open_units.values()))

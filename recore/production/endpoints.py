@@ -229,12 +229,12 @@ def read_variants(project: ProductionProject, config: str) -> list[Variant]:
     """The variants of an endpoint configuration of ours."""
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
     return [
-        Variant(item["VariantName"], _version_of(item["ModelName"]), float(item["InitialVariantWeight"]))
+        Variant(item["VariantName"], version_of(item["ModelName"]), float(item["InitialVariantWeight"]))
         for item in described["ProductionVariants"]
     ]
 
 
-def _version_of(model: str) -> int:
+def version_of(model: str) -> int:
     """The version that a model of ours serves."""
     number = model.rpartition("-")[2]
     if not number.isdecimal():

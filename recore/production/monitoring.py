@@ -16,27 +16,30 @@ from recore.absorption_bands import name_band
 from recore.listing import count
 from recore.production.alarming import send_metrics
 from recore.production.captured import read_events
+from recore.production.containers.domain import FEWEST_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
-from recore.production.endpoints import find_existing, find_pending, read_variants
+from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
 from recore.production.traffic import ClientTraffic, TrafficReader, TrainedOn, read_trained_on
-from recore.production.versions import Version, find_version, list_versions
+from recore.production.versions import Version, find_version, list_versions, model_name
+from recore.schema import HOLE
 from recore.text import plain
 
 FALSE_ALARMS = 0.05
 LISTED = 5  # holes and bands
 EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
-FEWEST_UNITS = 10
 
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: to compare with; by default that of the variant with the largest weight.
+    """version: to compare with; by default that of the variant with the largest weight. since: the time from which on
+    requests count; by default when the endpoint began to serve what it serves.
 
     false_alarms: the probability of any false alarm, ever. are_complete: whether all drill holes are complete.
     """
 
     version: int | None = None
+    since: datetime | None = None
     false_alarms: float = FALSE_ALARMS
     are_complete: bool = False
 
@@ -45,9 +48,9 @@ class MonitorSettings:
 class Monitoring:
     """What monitoring an endpoint found.
 
-    since: when the endpoint last changed; earlier requests do not count. reference: what the samples are most like, the
-    whole training or a part of it. waiting: the number of samples of drill holes that are not complete. false_alarms:
-    the probability of any false alarm.
+    since: the time from which on requests count. reference: what the samples are most like, the whole training or a
+    part of it. waiting: the number of samples of units that are not complete. false_alarms: the probability of any
+    false alarm.
     """
 
     endpoint: str
@@ -73,30 +76,38 @@ class Monitoring:
         return f"held-out holes of the training: {self.trained_on.usual_outside:.1%}"
 
     @property
-    def has_rate(self) -> bool:
-        """Whether the rate of false alarms holds: only drill holes are independent, samples of a hole are not."""
-        return self.reference.by_hole and bool(self.trained_on.hole_names) and all(unit.hole for unit in self.units)
+    def units_text(self) -> str:
+        """What was tested, such as 12 drill holes and 1 day."""
+        holes = sum(bool(unit.hole) for unit in self.units)
+        counts = {"drill hole": holes, "day": len(self.units) - holes}
+        return " and ".join(count(number, kind) for kind, number in counts.items() if number)
 
     @property
     def rate_text(self) -> str:
-        if self.has_rate:
-            return f"false alarms: at most {self.false_alarms:.1%}, however often you look"
-        return "false alarms: of no known rate, because single samples are tested, and those of a hole are alike"
+        """How probable a false alarm is, and on which condition."""
+        text = f"at most {self.false_alarms:.1%}, however often you look"
+        if all(unit.hole for unit in self.units):
+            return text
+        return f"{text}, if the samples without {HOLE} are of other drill holes each day"
 
     @property
     def changed(self) -> NDArray[np.intp]:
         """The samples since the drift began; all of them without drift."""
-        if self.drift.alarm is None:
-            return np.arange(len(self.traffic.samples))
-        return np.sort(np.concatenate([unit.rows for unit in self.units[self.drift.since :]]))
+        samples = np.arange(len(self.traffic.samples))
+        return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
     @property
     def began(self) -> datetime | None:
-        """When the first sample of the drift arrived; None without drift."""
+        """When the drift most probably began; None without drift."""
         if self.drift.alarm is None:
             return None
         time: datetime = self.traffic.samples["time"].iloc[self.changed[0]]
         return time
+
+    @property
+    def beyond(self) -> int:
+        """The number of samples that are not tested, because their units were complete."""
+        return len(self.traffic.samples) - self.waiting - sum(len(unit.rows) for unit in self.units)
 
     @property
     def level(self) -> float:
@@ -107,8 +118,10 @@ class Monitoring:
     def bands(self) -> list[dict[str, Any]]:
         """The bands whose mean deviation of changed samples is largest: from, to, name, deviation.
 
-        The deviation is in units of the limit for a single spectrum.
+        The deviation is in units of the limit for a single spectrum. No bands without drift.
         """
+        if self.drift.alarm is None:
+            return []
         mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
         largest = abs(mean).max()
         found = self.trained_on.domain.find_bands(mean / max(largest / 2, 1e-9))
@@ -136,30 +149,47 @@ class Monitoring:
 
 
 def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, show_stage: ShowStage) -> Monitoring:
-    """Test all captured requests since the endpoint last changed. Raises ProductionError if there are none to test."""
+    """Test the captured requests. Raises ProductionError if there are none to test, or if they cannot be tested."""
     described = find_existing(project)
-    name = described["EndpointName"]
-    capture = described.get("DataCaptureConfig", {})
-    if not capture.get("DestinationS3Uri"):
-        raise ProductionError(f"{name} has no data capture: only captured requests can be monitored")
-    configs = [described["EndpointConfigName"], find_pending(described)]
-    variants = list(dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config)))
-    version = _choose_version(project, described, settings.version)
+    config = project.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+    version = _choose_version(project, described, config, settings.version)
     show_stage("reading the version's reference", 0, 0)
     trained_on = read_trained_on(project, version)
+    if (holes := len(trained_on.hole_names)) < FEWEST_HOLES:
+        problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
+        raise ProductionError(f"{problem}: at least {FEWEST_HOLES} are needed to know how much new ones may differ")
+    since = settings.since or config["CreationTime"]
+    traffic = _read_traffic(project, described, trained_on, since, show_stage)
+    references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
+    return examine_traffic(described["EndpointName"], version.number, since, trained_on, references, traffic, settings)
+
+
+def _read_traffic(
+    project: ProductionProject,
+    described: dict[str, Any],
+    trained_on: TrainedOn,
+    since: datetime,
+    show_stage: ShowStage,
+) -> ClientTraffic:
+    """The captured samples of all variants, those of a pending update too. Raises ProductionError without any."""
+    name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
+    if not capture.get("DestinationS3Uri"):
+        problem = "has no data capture: only captured requests can be monitored"
+        is_new = described["EndpointStatus"] == "Creating"
+        raise ProductionError(f"{name} {'is being created: wait for its end' if is_new else problem}")
+    configs = [described["EndpointConfigName"], find_pending(described)]
+    variants = dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config))
     left_out: Counter[str] = Counter()
-    reader, since = TrafficReader(trained_on, left_out), described["LastModifiedTime"]
-    for number, event in enumerate(
-        read_events(project.s3, capture["DestinationS3Uri"], name, variants, since, left_out)
-    ):
+    reader = TrafficReader(trained_on, left_out)
+    events = read_events(project.s3, capture["DestinationS3Uri"], name, variants, since, left_out)
+    for number, event in enumerate(events):
         show_stage("reading captured requests", number, 0)
         reader.add(event)
     traffic = reader.finish()
     if not len(traffic.samples):
         reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in left_out.most_common(2))
-        raise ProductionError(f"{name} captured no spectra since {_minute(since)}, when it last changed{reasons}")
-    references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
-    return examine_traffic(name, version.number, since, trained_on, references, traffic, settings)
+        raise ProductionError(f"{name} captured no spectra since {_minute(since)}{reasons}")
+    return traffic
 
 
 def examine_traffic(
@@ -178,7 +208,7 @@ def examine_traffic(
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
-        units, waiting = group_units(times, holes, reference.by_hole, now, settings.are_complete)
+        units, waiting = group_units(times, holes, reference.size, now, settings.are_complete)
         drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
         results.append((reference, units, waiting, drift))
     closest = min(results, key=lambda result: result[-1].most)
@@ -199,15 +229,20 @@ def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) 
         trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} that version {earlier} did not have")
         for names, earlier in added.items()
     ]
-    return [group for group in groups if len(group) >= FEWEST_UNITS]
+    return [group for group in groups if len(group) >= FEWEST_HOLES]
 
 
-def _choose_version(project: ProductionProject, described: dict[str, Any], number: int | None) -> Version:
+def _choose_version(
+    project: ProductionProject, described: dict[str, Any], config: dict[str, Any], number: int | None
+) -> Version:
     """The version to compare with, by default that of the variant with the largest weight."""
     if number is None:
         weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
-        served = read_variants(project, described["EndpointConfigName"])
-        number = max(served, key=lambda variant: weights.get(variant.name, 0.0)).version
+        model = max(config["ProductionVariants"], key=lambda each: weights.get(each["VariantName"], 0.0))["ModelName"]
+        number = version_of(model)
+        if model != model_name(project, number):  # another project's version of this number
+            group = project.settings.model_package_group_name
+            raise ProductionError(f"the endpoint serves the model {model}, which is not a version of {group}")
     return find_version(project, number)
 
 
@@ -217,7 +252,7 @@ def describe_monitoring(found: Monitoring) -> Outcome:
     samples, outside = len(traffic.samples), int(traffic.outside.sum())
     holes = found.holes
     named = holes[holes["hole"] != ""]
-    text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole')}"
+    text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
     compared = f"compared with {found.reference.name} of version {found.version}"
     lines = [
         f"{found.endpoint}: {text} since {_minute(found.since)}, {compared}",
@@ -225,7 +260,11 @@ def describe_monitoring(found: Monitoring) -> Outcome:
         *_describe_drift(found),
     ]
     if found.waiting:
-        lines.append(f"{count(found.waiting, 'sample')} of drill holes that are not complete are not tested yet")
+        lines.append(f"not tested yet: {count(found.waiting, 'sample')} of drill holes that are not complete")
+    if found.beyond:
+        lines.append(
+            f"not tested: {count(found.beyond, 'sample')} after the first {found.reference.size} of a drill hole"
+        )
     if traffic.repeated:
         lines.append(f"{count(traffic.repeated, 'sample')} sent again: each spectrum counts once")
     lines += [f"left out {number:,}: {plain(reason, 200)}" for reason, number in traffic.left_out.most_common(LISTED)]
@@ -237,14 +276,14 @@ def describe_monitoring(found: Monitoring) -> Outcome:
         "statistic": found.statistics[drift.statistic] if found.units else None,
         "evidence": drift.most,
         "threshold": drift.threshold,
-        "false_alarms": found.false_alarms if found.has_rate else None,
+        "false_alarms": found.false_alarms,
         "units": len(found.units),
-        "by_hole": found.reference.by_hole,
         "compared_with": found.reference.name,
         "samples": samples,
         "outside": outside,
         "usual_outside": found.trained_on.usual_outside,
         "waiting": found.waiting,
+        "beyond": found.beyond,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,
         "bands": found.bands,
@@ -257,21 +296,22 @@ def send_alarm(project: ProductionProject, found: Monitoring, outcome: Outcome) 
     """Send what was found to CloudWatch, and make the alarm. Returns the outcome with a line about it."""
     outside = float(found.traffic.outside.mean())
     name = send_metrics(project, found.endpoint, found.version, found.level, outside)
-    line = f"sent to CloudWatch; an update that uses the alarm: `update {found.version} --alarm {name}`"
+    line = f"sent to CloudWatch, alarm {name}"
+    if found.drift.alarm is None:
+        line += f"; an update that uses it: `update {found.version} --alarm {name}`"
     return replace(outcome, lines=[*outcome.lines, line], details=outcome.details | {"alarm": name}, changed=True)
 
 
 def _describe_drift(found: Monitoring) -> list[str]:
     """Lines that say whether there is drift, since when, and in which holes and bands."""
     drift = found.drift
-    kind = "drill hole" if found.reference.by_hole else "sample"
-    rate = found.rate_text
     if not found.units:
-        return [f"nothing is tested yet: no drill hole is complete; {rate}"]
+        return ["nothing is tested yet: no drill hole is complete"]
     statistic = found.statistics[drift.statistic]
     evidence = f"evidence {drift.most:.3g} in {statistic}, drift from {drift.threshold:.3g}"
+    rate = f"false alarms: {found.rate_text}"
     if drift.alarm is None:
-        return [f"no drift in {count(len(found.units), kind)}: {evidence}; {rate}"]
+        return [f"no drift in {found.units_text}: {evidence}; {rate}"]
     changed = found.changed
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
@@ -282,7 +322,7 @@ def _describe_drift(found: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since {_minute(found.began)} ({count(len(changed), 'sample')}): {evidence}; {rate}",
+        f"drift since about {_minute(found.began)} ({count(len(changed), 'sample')}): {evidence}; {rate}",
         f"bands that differ, with the mean deviation in units of the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
     ]

@@ -29,6 +29,7 @@ from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.schema import HOLE
+from recore.text import plain
 
 Floats = NDArray[np.float64]
 
@@ -90,13 +91,20 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
     with tempfile.TemporaryDirectory(prefix="recore-monitor-") as folder:
         archive = Path(folder, "model.tar.gz")
         archive.write_bytes(project.read(version.archives[0]))
-        header, content = (read_member(archive, name) for name in ("channels.json", REFERENCE))
+        try:
+            header, content = (read_member(archive, name) for name in ("channels.json", REFERENCE))
+        except ValueError as error:
+            raise ProductionError(f"version {version.number}, {version.archives[0]}: {error}") from None
     if not header or not content:
         raise ProductionError(
             f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
             "had too few spectra; `train --again` makes one that does"
         )
-    return make_trained_on(json.loads(header)["columns"], json.loads(content))
+    try:
+        return make_trained_on(json.loads(header)["columns"], json.loads(content))
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
+        problem = f"the reference of its spectra is invalid: {type(error).__name__}: {plain(str(error), 100)}"
+        raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
 
 
 def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
@@ -110,8 +118,6 @@ class TrafficReader:
 
     def __init__(self, trained_on: TrainedOn, left_out: Counter[str]) -> None:
         self._trained_on, self._left_out = trained_on, left_out
-        self._known: set[bytes] = set()
-        self._repeated = 0
         self._rows: list[dict[str, Any]] = []
         self._arrays: list[tuple[Floats, NDArray[np.float32], Floats]] = []
 
@@ -128,20 +134,7 @@ class TrafficReader:
         except SpectraError as error:
             self._left_out[str(error)] += 1
             return
-        spectra = columns.read_spectra(rows)
-        is_new = [self._note(spectrum) for spectrum in spectra]
-        self._add_spectra(event, list(itertools.compress(rows, is_new)), spectra[is_new])
-
-    def _note(self, spectrum: Floats) -> bool:
-        """Whether a spectrum is new."""
-        digest = hashlib.blake2b(spectrum.tobytes(), digest_size=16).digest()
-        is_new = digest not in self._known
-        self._known.add(digest)
-        self._repeated += not is_new
-        return is_new
-
-    def _add_spectra(self, event: CaptureEvent, rows: list[list[str]], spectra: Floats) -> None:
-        columns, domain = self._trained_on.columns, self._trained_on.domain
+        spectra, domain = columns.read_spectra(rows), self._trained_on.domain
         shapes = domain.shapes(spectra)
         known = np.isfinite(shapes).all(axis=1)
         if missing := int((~known).sum()):
@@ -149,7 +142,8 @@ class TrafficReader:
         shapes, spectra = shapes[known], spectra[known]
         hole = columns.names.index(HOLE) if HOLE in columns.names else None
         t2, q, deviations = domain.compare(shapes)
-        for row, row_t2, row_q in zip(itertools.compress(rows, known), t2.tolist(), q.tolist(), strict=True):
+        known_rows = itertools.compress(rows, known)
+        for row, spectrum, row_t2, row_q in zip(known_rows, spectra, t2.tolist(), q.tolist(), strict=True):
             self._rows.append(
                 {
                     "index": event.inference_id or row[0],
@@ -159,6 +153,8 @@ class TrafficReader:
                     "t2": row_t2,
                     "q": row_q,
                     "distance": max(row_t2, row_q),
+                    "event": event.event_id,
+                    "digest": hashlib.blake2b(spectrum.tobytes(), digest_size=16).digest(),
                 }
             )
         self._arrays.append(
@@ -170,13 +166,15 @@ class TrafficReader:
         )
 
     def finish(self) -> ClientTraffic:
-        """All samples, by their times."""
+        """All samples, by their times. Of equal spectra, the first one counts."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             nothing = np.empty((0, 0))
-            return ClientTraffic(samples, nothing, nothing.astype(np.float32), nothing, self._repeated, self._left_out)
-        order = sorted(range(len(samples)), key=[row["time"] for row in self._rows].__getitem__)
-        statistics, deviations, scores = (np.concatenate(arrays)[order] for arrays in zip(*self._arrays, strict=True))
-        return ClientTraffic(
-            samples.iloc[order].reset_index(drop=True), statistics, deviations, scores, self._repeated, self._left_out
+            return ClientTraffic(samples, nothing, nothing.astype(np.float32), nothing, 0, self._left_out)
+        chosen = samples.sort_values(["time", "event"], kind="stable").drop_duplicates("digest")
+        statistics, deviations, scores = (
+            np.concatenate(arrays)[chosen.index] for arrays in zip(*self._arrays, strict=True)
         )
+        repeated = len(samples) - len(chosen)
+        kept = chosen.drop(columns=["event", "digest"]).reset_index(drop=True)
+        return ClientTraffic(kept, statistics, deviations, scores, repeated, self._left_out)

@@ -33,6 +33,7 @@ WAVENUMBERS = np.linspace(3990, 630, 60)
 HOLES = np.repeat(np.arange(20), 10)
 SPECTRA = make_spectra(200)
 REFERENCE = fit_reference(WAVENUMBERS, SPECTRA, HOLES)
+INJECTED = "a,domain:0;0\n{}"  # as if the index contained a cell of the column
 DOMAIN = Domain(REFERENCE, WAVENUMBERS.tolist())
 
 
@@ -180,7 +181,8 @@ def test_a_file_without_drill_holes_has_a_reference(data: SpectralData, tmp_path
 @given(
     st.none()
     | st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.lists(st.tuples(*[st.floats(-1e5, 1e5)] * 3), max_size=5)),
-    st.text(st.characters(blacklist_categories=["Cs"]), max_size=20),
+    st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
+    | st.text('a,":;\n', max_size=4).map(INJECTED.format),
 )
 def test_descriptions_travel_in_the_last_column(numbers: Any, name: str) -> None:
     description = None

@@ -200,6 +200,8 @@ def changed(**members: Any) -> str:
         (changed(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
         (changed(depth=3), "the key 'depth' is unknown; known are wavenumbers, absorbances, index"),
         (changed(index=[1]), "'index' must be a text or a number"),
+        (changed(index="\ud800"), "'index' has half of a surrogate pair"),
+        (changed(SiteID="a\udfff"), "'SiteID' has half of a surrogate pair"),
     ],
 )
 def test_invalid_json_is_refused_in_one_line(body: str, message: str) -> None:

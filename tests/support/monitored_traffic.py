@@ -18,15 +18,15 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def monitor_sample(
-    sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, are_complete: bool = True
+    sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, rows: int | None = None
 ) -> Monitoring:
-    """Return what is found if the private spectra of a sample arrive, one a minute.
+    """Return what is found if the private spectra of a sample arrive, one a minute; rows: only so many.
 
     change: of the baseline, a curve that is added to the second half of the spectra, as a share of the largest
     absorbance. name: comes before the names of the drill holes.
     """
     public = sample / "public/public.csv.gz"
-    spectra = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
+    spectra = pd.read_csv(sample / "private/private.csv.gz", index_col=0).head(rows)
     names = [column for column in spectra.columns if column[0].isdigit()]
     places = np.linspace(0, 1, len(names))
     changed = np.arange(len(spectra))[:, None] >= len(spectra) / 2
@@ -39,5 +39,5 @@ def monitor_sample(
         text = spectra.iloc[[number]].to_csv()
         time = begin + timedelta(minutes=number)
         reader.add(CaptureEvent("A", f"{number}", "", time, Body(text.encode(), "text/csv"), Body(b"", "")))
-    settings = MonitorSettings(are_complete=are_complete)
+    settings = MonitorSettings(are_complete=rows is None)
     return examine_traffic("cores", 3, begin, trained_on, [trained_on.reference_units()], reader.finish(), settings)

@@ -1,6 +1,7 @@
 """The command that finds out whether spectra have changed: monitor."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,6 +14,11 @@ from recore.cli.progress import show_work
 @production.command()
 @click.argument("endpoint", required=False)
 @click.option("--version", type=click.IntRange(1), help="Compare with this version.  [default: the one in use]")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
+    help="Count requests from this time (UTC).  [default: as long as the endpoint has served these versions]",
+)
 @click.option(
     "--false-alarms",
     type=click.FloatRange(0.01, 50),
@@ -28,6 +34,7 @@ from recore.cli.progress import show_work
 def monitor(
     endpoint: str | None,
     version: int | None,
+    since: datetime | None,
     false_alarms: float,
     complete: bool,
     alarm: bool,
@@ -36,9 +43,9 @@ def monitor(
 ) -> None:
     """Test whether spectra still look like those of the training.
 
-    Reads what clients sent to ENDPOINT since it last changed, by default to the setting ENDPOINT_NAME, compares it with
-    what the version in use was trained on, and writes an HTML report. The test may be repeated as often as you like. A
-    drill hole counts when 20 of its samples have arrived, or none for 24 hours.
+    Reads what clients sent to ENDPOINT, by default to the setting ENDPOINT_NAME, compares it with what the version in
+    use was trained on, and writes an HTML report. The test may be repeated as often as you like. A drill hole counts
+    when 20 of its samples have arrived, or none for 24 hours. Samples without SiteID count as one drill hole a day.
 
     The alarm that --alarm makes is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it goes off.
 
@@ -48,12 +55,13 @@ def monitor(
     Example:
       python -m recore production monitor
       python -m recore production monitor core-assays --alarm --out monitor.html
+      python -m recore production monitor --since 2026-11-02T14:30
     """
     from recore.production import MonitorSettings, describe_monitoring, monitor_endpoint, send_alarm
     from recore.report import check_place, drift_page, write_page
 
     check_place(out)
-    settings = MonitorSettings(version, false_alarms / 100, complete)
+    settings = MonitorSettings(version, since and since.replace(tzinfo=UTC), false_alarms / 100, complete)
     with open_here() as project, show_work("monitor") as advance:
         if endpoint:
             project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))

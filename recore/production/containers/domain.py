@@ -34,7 +34,7 @@ MOST_ROWS = 4000  # whose statistics are kept
 DIGITS = 6  # of the statistics
 LISTED_BANDS = 5
 BAND = ("from", "to", "deviation")
-LAST_CELL = re.compile(r",domain:([^,\"\r\n]*)$", re.MULTILINE)
+LAST_CELL = re.compile(r'("[^"]*")|,domain:([^,"\r\n]*)$', re.MULTILINE)  # or a cell in quotation marks before it
 
 
 class DomainError(ValueError):
@@ -48,12 +48,15 @@ class PrincipalComponents:
         self.mean, self.loadings, self.variances = mean, loadings, variances
 
     @classmethod
-    def fit(cls, shapes: np.ndarray) -> "PrincipalComponents":
-        """Fit the fewest components that explain EXPLAINED_VARIANCE, but at least 2 and at most MOST_COMPONENTS."""
+    def fit(cls, shapes: np.ndarray, number: int | None = None) -> "PrincipalComponents":
+        """Fit so many components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
+
+        There are at most MOST_COMPONENTS, and fewer if there are few rows.
+        """
         variances, vectors = np.linalg.eigh(np.cov(shapes.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
         meaningful = int(np.sum(variances > 1e-12 * variances[0]))
-        needed = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
+        needed = number or int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
         kept = min(max(needed, 2), max(1, min(MOST_COMPONENTS, (len(shapes) - 1) // 2, meaningful)))
         return cls(shapes.mean(axis=0), vectors[:, :kept].T, variances[:kept])
 
@@ -88,6 +91,8 @@ class Domain:
             for name in ("bins", "mean", "loadings", "variances", "shape_limits", "residual_limits")
         )
         self.components = PrincipalComponents(mean, loadings, variances)
+        first, last = reference["channels"][0], reference["channels"][-1]
+        self._edges = np.array([first, *(self.bins[:-1] + self.bins[1:]) / 2, last])  # of the bins
         self._limits = reference["t2_limit"], reference["q_limit"]
 
     def shapes(self, spectra: np.ndarray) -> np.ndarray:
@@ -132,12 +137,11 @@ class Domain:
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
         """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation of each."""
         odd = np.flatnonzero(abs(deviations) > 1)
-        half = abs(self.bins[0] - self.bins[-1]) / max(1, len(self.bins) - 1) / 2
         runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
         bands = [
             {
-                "from": float(self.bins[run[0]] + half),
-                "to": float(self.bins[run[-1]] - half),
+                "from": float(self._edges[run[0]]),
+                "to": float(self._edges[run[-1] + 1]),
                 "deviation": float(max(deviations[run], key=abs)),
             }
             for run in runs
@@ -215,7 +219,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         raise DomainError("all spectra are equal")
     components = PrincipalComponents.fit(shapes)
     names, codes = np.unique(holes, return_inverse=True)
-    statistics, residuals = cross_fit(spectra, shapes, codes)
+    statistics, residuals = cross_fit(spectra, shapes, codes, len(components.variances))
     kept = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], shapes.shape[1])
     parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
@@ -250,8 +254,8 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
     return np.sort(first[np.argsort(places, kind="stable")[:MOST_ROWS]])
 
 
-def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The statistics and the residuals of each row, by components that were fitted without its hole.
+def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """The statistics and the residuals of each row, by so many components that were fitted without its hole.
 
     codes: (rows,), the number of each row's hole. With fewer than FEWEST_HOLES, without the row.
     """
@@ -259,7 +263,7 @@ def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray) -> tup
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
     statistics, residuals = [], np.empty_like(shapes)
     for fold in range(FOLDS):
-        components, rows = PrincipalComponents.fit(shapes[folds != fold]), folds == fold
+        components, rows = PrincipalComponents.fit(shapes[folds != fold], number), folds == fold
         residuals[rows] = components.residuals(shapes[rows])
         statistics.append(row_statistics(components, spectra[rows], shapes[rows]))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(FOLDS)]))
@@ -289,7 +293,8 @@ def band_limits(deviations: np.ndarray) -> list[float]:
     """For each bin of deviations (rows, bins) the limit; in 99 % of the rows no bin exceeds its limit."""
     scales = np.sqrt(np.mean(deviations**2, axis=0))
     scales = np.maximum(scales, 1e-9 + 1e-3 * scales.max())
-    return list((scales * np.quantile(np.max(abs(deviations) / scales, axis=1), CONFIDENCE)).tolist())
+    largest = np.quantile(np.max(abs(deviations) / scales, axis=1), CONFIDENCE)
+    return list((scales * max(largest, 1)).tolist())
 
 
 def bin_means(wavenumbers: np.ndarray, bins: int) -> np.ndarray:
@@ -335,8 +340,8 @@ def write_cell(description: Description | None) -> str:
 
 def take_cells(text: str) -> tuple[str, list[Description | None]]:
     """Return a CSV without the domain's column, and the descriptions in it; none if it has no such column."""
-    cells = LAST_CELL.findall(text)
-    return LAST_CELL.sub("", text), [read_cell(cell) for cell in cells[1:]]
+    cells = [match[2] for match in LAST_CELL.finditer(text) if match[1] is None]
+    return LAST_CELL.sub(r"\1", text), [read_cell(cell) for cell in cells[1:]]
 
 
 def read_cell(cell: str) -> Description | None:

@@ -67,6 +67,7 @@ class Columns:
         self.names = [columns[place] for place in self._places]
         self._channel_places = [place for place, name in enumerate(self.names) if place and name not in IDS]
         self.channels = [self.names[place] for place in self._channel_places]
+        self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same
 
     def arrange(self, rows: Iterable[Row], source: str = "the request") -> Iterator[Row]:
         """Yield rows of cells in the order of `names`; IDs that are missing are empty. The first row may be a header.
@@ -77,9 +78,11 @@ class Columns:
         first = next(rows, None)
         if first is None:
             raise SpectraError(f"{source}: it is empty")
-        if self._is_header(first):
-            positions: Sequence[int | None] = self._find_positions(first, source)
-        else:
+        last, positions = self._last_header
+        if first != last and self._is_header(first):
+            positions = self._find_positions(first, source)
+            self._last_header = first, positions
+        elif first != last:
             positions = self._known_positions(len(first), source)
             rows = itertools.chain([first], rows)
         for number, row in enumerate(rows, 1):
@@ -334,6 +337,10 @@ def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
     value = spectrum.get(key)
     if value is not None and not isinstance(value, str):
         raise SpectraError(f"{name}: {key!r} must be a text or a number")
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise SpectraError(f"{name}: {key!r} has half of a surrogate pair, which is no character") from None
     return value or ""
 
 

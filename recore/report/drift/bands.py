@@ -47,6 +47,10 @@ def section(found: "Monitoring") -> Section:
     numbers = pd.DataFrame({"wavenumber": wavenumbers} | lines)
     since = "" if found.drift.alarm is None else " Only samples since the drift began."
     figure = Figure("deviations", "Deviations by wavenumber", SUMMARY + since, plot, numbers)
+    tables = (_bands(found), table_of_regions()) if found.bands else (table_of_regions(),)
+    return Section("bands", TITLE, READING, (figure, *tables))
+
+
+def _bands(found: "Monitoring") -> Table:
     columns = {"from": "from (cm-1)", "to": "to (cm-1)", "name": "region", "deviation": "mean deviation / limit"}
-    table = pd.DataFrame(found.bands, columns=list(columns)).rename(columns=columns)
-    return Section("bands", TITLE, READING, (figure, Table("bands", "Bands", BANDS, table), table_of_regions()))
+    return Table("bands", "Bands", BANDS, pd.DataFrame(found.bands, columns=list(columns)).rename(columns=columns))

@@ -29,7 +29,7 @@ def _facts(found: "Monitoring") -> dict[str, str]:
         "version": f"{found.version}, trained on {found.trained_on.reference['rows']:,} spectra",
         "compared with": found.reference.name,
         "samples": f"{len(times):,}, from {times.iloc[0]:%Y-%m-%d %H:%M} to {times.iloc[-1]:%Y-%m-%d %H:%M} UTC",
-        "false alarms": found.rate_text.removeprefix("false alarms: "),
+        "false alarms": found.rate_text,
     }
     return facts | ({"left out": f"{left_out:,}"} if left_out else {})
 
@@ -45,6 +45,6 @@ def _findings(found: "Monitoring") -> list[PageFinding]:
     if not found.units:
         level, text = "note", evidence.NOTHING
     elif found.began:
-        level, text = "bad", f"drift since {found.began:%Y-%m-%d %H:%M} UTC: {evidence.describe(found)}"
+        level, text = "bad", f"drift since about {found.began:%Y-%m-%d %H:%M} UTC: {evidence.describe(found)}"
     values_of_test = {"evidence": drift.most, "threshold": drift.threshold}
     return [PageFinding(level, "drift", text, "evidence", values_of_test), domain]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recore.listing import count
 from recore.report.page.content import Figure, Section, Table
 from recore.report.page.figures import new_figure
 from recore.report.page.looks import COLOURS, GREY, numbered_line
@@ -20,15 +19,15 @@ MOST = 1e12
 TITLE = "Evidence of drift"
 READING = (
     "Good: no line reaches the dashed one. Bad: a line crosses it, and continues to rise. Each line is the evidence "
-    "that one statistic has changed. It rises if new {kind}s have unusual ranks among those of the training and "
+    "that one statistic has changed. It rises if new drill holes have unusual ranks among those of the training and "
     "earlier new ones, and falls slowly if they do not. T2, Q and the parts of the spectrum are about its shape: Q "
     "and the parts rise if there is something that no training spectrum has. The mean absorbance and the contrast "
     "are those of the raw spectrum."
 )
 NOTE = (
     "Conformal test martingales (Vovk et al., COPA 2021), one for each of {statistics} statistics; the threshold is "
-    "their number divided by the rate of false alarms. The rate holds for {kind}s that are exchangeable with those of "
-    "the training: a mine where no new hole resembles the known ones raises an alarm, too. {units} so far."
+    "their number divided by the rate of false alarms. The rate holds for drill holes that are exchangeable with those "
+    "of the training: a mine where no new hole resembles the known ones raises an alarm, too. {units} so far."
 )
 NOTHING = "nothing is tested yet, because no drill hole is complete"
 
@@ -40,16 +39,13 @@ def describe(found: "Monitoring") -> str:
 
 
 def section(found: "Monitoring") -> Section:
-    kind = "drill hole" if found.reference.by_hole else "sample"
-    units = count(len(found.units), kind)
-    note = NOTE.format(statistics=len(found.statistics), kind=kind, units=units)
-    reading = READING.format(kind=kind)
     if not found.units:
-        return Section("evidence", TITLE, reading, (), f"Not drawn: {NOTHING}.")
-    return Section("evidence", TITLE, reading, (_figure(found, kind), _table(found)), note)
+        return Section("evidence", TITLE, READING, (), f"Not drawn: {NOTHING}.")
+    note = NOTE.format(statistics=len(found.statistics), units=found.units_text)
+    return Section("evidence", TITLE, READING, (_figure(found), _table(found)), note)
 
 
-def _figure(found: "Monitoring", kind: str) -> Figure:
+def _figure(found: "Monitoring") -> Figure:
     evidence = found.drift.evidence
     numbers = pd.DataFrame(
         {
@@ -61,13 +57,13 @@ def _figure(found: "Monitoring", kind: str) -> Figure:
     )
     plot = new_figure(
         420,
-        xaxis={"title": {"text": f"{kind}s, in the order in which they were complete"}},
+        xaxis={"title": {"text": "drill holes, in the order in which they were complete"}},
         yaxis={"title": {"text": "evidence"}, "type": "log", "exponentformat": "power"},
     )
     places = np.arange(1, len(evidence) + 1)
     for number, statistic in enumerate(np.argsort(-evidence.max(axis=0), kind="stable")):
         drawn = np.clip(evidence[:, statistic], LEAST, MOST)
-        hover = f"%{{x}}. {kind}: %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
+        hover = "%{x}. drill hole: %{y:.3g}<extra>%{fullData.name}</extra>"
         visible = True if number < SHOWN_LINES else "legendonly"
         line = numbered_line(number % len(COLOURS))
         look = {"mode": "lines", "line": line, "visible": visible, "hovertemplate": hover}

@@ -1,0 +1,68 @@
+"""Collects the samples of captured requests, without an endpoint."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recore.production.captured import Body, CaptureEvent
+from recore.production.containers.domain import fit_reference
+from recore.production.traffic import ClientTraffic, TrafficReader, TrainedOn, make_trained_on
+from recore.schema import IDS
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+CHANNELS = [f"{wavenumber:.1f}" for wavenumber in np.linspace(4000, 600, 40)]
+NAMES = ["index", *IDS, *CHANNELS]
+
+
+@pytest.fixture(scope="module")
+def trained_on() -> TrainedOn:
+    random = np.random.default_rng(0)
+    spectra = 0.5 + np.cumsum(random.normal(size=(60, 40)), axis=1) / 50
+    names = np.array([f"H{number}" for number in np.arange(60) // 5])
+    return make_trained_on(NAMES, fit_reference(np.array(CHANNELS, dtype=float), spectra, names))
+
+
+def read(trained_on: TrainedOn, *events: tuple[str, int, np.ndarray, str]) -> ClientTraffic:
+    """Return the samples of events: the event id, minutes, the spectrum and the drill hole of each."""
+    reader = TrafficReader(trained_on, Counter())
+    for event_id, minutes, spectrum, hole in events:
+        ids = dict.fromkeys(IDS, "") | {"SiteID": hole}
+        table = pd.DataFrame([[event_id, *ids.values(), *spectrum]], columns=NAMES)
+        body = Body(table.to_csv(index=False).encode(), "text/csv")
+        time = START + timedelta(minutes=minutes)
+        reader.add(CaptureEvent("A", event_id, "", time, body, Body(b"", "")))
+    return reader.finish()
+
+
+def spectrum(seed: int) -> np.ndarray:
+    return 0.5 + np.cumsum(np.random.default_rng(seed).normal(size=40)) / 50
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+def test_of_equal_spectra_the_first_one_counts_whatever_the_order_of_reading(
+    trained_on: TrainedOn, order: tuple[int, ...]
+) -> None:
+    events = [
+        ("b", 5, spectrum(1), "B"),
+        ("c", 5, spectrum(1), "C"),
+        ("d", 9, spectrum(1), "D"),
+        ("a", 7, spectrum(2), ""),
+    ]
+    found = read(trained_on, *(events[place] for place in order))
+    assert list(zip(found.samples["index"], found.samples["hole"], strict=True)) == [("b", "B"), ("a", "")]
+    assert found.repeated == 2
+    alone = read(trained_on, events[3])
+    np.testing.assert_array_equal(found.statistics[1], alone.statistics[0])
+    np.testing.assert_array_equal(found.deviations[1], alone.deviations[0])
+    np.testing.assert_array_equal(found.scores[1], alone.scores[0])
+
+
+def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: TrainedOn) -> None:
+    gap, huge = spectrum(3), 1e200 * spectrum(4)
+    gap[7] = np.nan
+    found = read(trained_on, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
+    assert not len(found.samples)
+    assert found.left_out == {"a spectrum that is flat or has a gap": 3}
