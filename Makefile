@@ -108,6 +108,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/ab_comparison.py
+	$(PYTHON) benchmarks/drift.py
 	$(PYTHON) benchmarks/web_page.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays

@@ -32,11 +32,11 @@ class DrillHole:
     minerals: NDArray[np.float64]
 
 
-def drill(name: str, rows: int, random: Generator) -> DrillHole:
-    """A drill hole of `rows` samples, all 1, 1.5 or 2 m long."""
+def drill(name: str, rows: int, random: Generator, without: str | None = None) -> DrillHole:
+    """A drill hole of `rows` samples, all 1, 1.5 or 2 m long. `without` is a rock that it does not meet."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
-    minerals = layers(rows, length, random)
+    minerals = layers(rows, length, random, without)
     for alteration, level in INTENSITY.items():
         intensity = level + random.normal(0, 1.1) + 1.3 * along_hole(rows, 25 / length, random)
         minerals = altered(minerals, ROCKS["altered"][alteration], expit(intensity))
@@ -46,11 +46,12 @@ def drill(name: str, rows: int, random: Generator) -> DrillHole:
     return DrillHole(name, depth, depth + length, minerals)
 
 
-def layers(rows: int, length: float, random: Generator) -> NDArray[np.float64]:
-    """Fresh rock for each sample (rows, minerals), in layers 40 m thick on average."""
-    table = np.array([fractions(ROCKS["fresh"][rock]) for rock in SHARE])
+def layers(rows: int, length: float, random: Generator, without: str | None = None) -> NDArray[np.float64]:
+    """Fresh rock for each sample (rows, minerals), in layers 40 m thick on average, of all rocks but one."""
+    shares = {rock: share for rock, share in SHARE.items() if rock != without}
+    table = np.array([fractions(ROCKS["fresh"][rock]) for rock in shares])
     layer = np.cumsum(random.random(rows) < length / 40)
-    kinds = random.choice(len(table), size=layer[-1] + 1, p=list(SHARE.values()))
+    kinds = random.choice(len(table), size=layer[-1] + 1, p=np.array(list(shares.values())) / sum(shares.values()))
     fresh: NDArray[np.float64] = table[kinds[layer]]
     return fresh
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.geology import drill
+from recore.dataset.geology import SHARE, drill
 from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, grid
 from recore.dataset.writing import Columns, write_data_file
@@ -21,13 +21,17 @@ CHUNK = 500  # rows in memory at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """What to simulate: `rows` and `holes` of public and private data together, `missing` as a share of the assays."""
+    """What to simulate: `rows` and `holes` of public and private data together, `missing` as a share of the assays.
+
+    `without` is a rock that no hole meets; by default there are all rocks.
+    """
 
     rows: int = 3000
     holes: int = 24
     channels: int = 1700
     seed: int = 0
     missing: float = 0.03
+    without: str | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.holes <= self.rows:
@@ -41,6 +45,8 @@ class Plan:
             raise ValueError(f"the share of missing assays is {self.missing}: it must be at least 0 and less than 1")
         if self.seed < 0:
             raise ValueError(f"the seed is {self.seed}: it must be at least 0")
+        if self.without is not None and self.without not in SHARE:
+            raise ValueError(f"there is no rock {self.without!r}: the rocks are {', '.join(SHARE)}")
 
 
 def make_sample(
@@ -82,7 +88,7 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
     first = 0
     for number, end in enumerate(ends):
         hole_random = np.random.default_rng([plan.seed, number])
-        hole = drill(f"DD{number + 1:03}", end - first, hole_random)
+        hole = drill(f"DD{number + 1:03}", end - first, hole_random, plan.without)
         spectrometer, laboratory = Spectrometer(wavenumbers, hole_random), Laboratory(hole_random)
         for start in range(0, end - first, CHUNK):
             rows = slice(start, min(start + CHUNK, end - first))

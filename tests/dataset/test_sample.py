@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from support.fuzzing import examples
 
 import preprocess
 import score
+from recore.dataset.geology import ROCKS, SHARE, fractions, layers
 from recore.dataset.sample_assays import significant
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.dataset.targets import DETECTION_LIMITS
@@ -116,6 +118,23 @@ def test_assays_have_realistic_statistics(tmp_path: Path) -> None:
     assert (assays[["AlPPM", "CaPPM", "KPPM", "MgPPM", "NaPPM"]].sum(axis=1) + 1e4 * assays["FePCT"]).max() < 6e5
 
 
+@pytest.mark.parametrize("without", [None, *SHARE])
+def test_layers_are_of_all_rocks_but_one(without: str | None) -> None:
+    fresh = layers(100_000, 20.0, np.random.default_rng(0), without)
+    others = 1 - SHARE.get(without, 0.0)
+    for rock, share in SHARE.items():
+        found = (fresh == fractions(ROCKS["fresh"][rock])).all(axis=1).mean()
+        assert found == pytest.approx(share / others if rock != without else 0.0, abs=0.01), rock
+
+
+def test_a_sample_without_limestone_has_less_calcium(tmp_path: Path) -> None:
+    calcium = []
+    for name in (None, "limestone"):
+        make_sample(tmp_path / str(name), Plan(rows=2000, holes=30, channels=7, without=name))
+        calcium.append(pd.concat(read(tmp_path / str(name))[::2])["CaPPM"].max())
+    assert calcium[0] > 1.3 * calcium[1]
+
+
 @pytest.mark.parametrize("options", [{}, {"missing": 0}, {"missing": 0.2}])
 def test_the_share_of_missing_assays_follows_the_plan(options: dict[str, float], tmp_path: Path) -> None:
     """By default, a few assays are missing from the public and private data, as in real data."""
@@ -160,9 +179,10 @@ def test_any_plan_makes_readable_files_with_the_planned_number_of_rows(
         ({"missing": 1.0}, "the share of missing assays is 1.0"),
         ({"missing": float("nan")}, "the share of missing assays is nan"),
         ({"seed": -1}, "the seed is -1"),
+        ({"without": "basalt"}, "there is no rock 'basalt': the rocks are andesite, granodiorite"),
     ],
 )
-def test_invalid_plans_are_refused(arguments: dict[str, float], reason: str) -> None:
+def test_invalid_plans_are_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Plan(**arguments)
 

@@ -37,11 +37,11 @@ def full_disk_environment() -> dict[str, str]:
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder. variables: additional environment variables."""
+def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with arguments in a folder. timeout: in seconds. variables: additional environment variables."""
     arguments = [sys.executable, *map(str, command)]
     return subprocess.run(
-        arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=120
+        arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=timeout
     )
 
 

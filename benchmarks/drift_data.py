@@ -1,0 +1,164 @@
+"""Samples for the benchmark of drift: from files, or simulated; and what a model and `monitor` make of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.comparison.data import Data, read
+from benchmarks.comparison.ours import fit_and_predict
+from preprocess import IDS, DataError, channels_of, header_of, to_bins
+from recore.dataset.sample_files import Plan, simulate_rows
+from recore.listing import count
+from recore.production.containers.domain import FEWEST_HOLES, fit_reference
+from recore.production.drift import Drift, detect_drift, group_units
+from recore.production.monitoring import FALSE_ALARMS
+from recore.production.traffic import TrainedOn, make_trained_on
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+WEEK = timedelta(weeks=1)
+SAMPLES_A_WEEK = 50
+CHANNELS = 850  # of a simulated spectrum, 4 cm-1 apart
+SAMPLES_A_HOLE = 10  # on average; the holes of the sample have half as many to one and a half times as many
+
+LARGER = 1.1  # in units of the usual errors, errors that have grown
+BY_ROW = ("spectra", "targets", "sites", "holes")  # the attributes of Samples that have rows
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples with assays.
+
+    wavenumbers: (channels,), cm-1, falling. spectra: (rows, channels). targets: (rows, 49), NaN where not measured.
+    sites: (rows,), the SiteID, by which the model is cross-validated. holes: (rows,), what `monitor` ranks together.
+    """
+
+    wavenumbers: np.ndarray
+    spectra: np.ndarray
+    targets: np.ndarray
+    sites: np.ndarray
+    holes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.spectra)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return some of the rows, by number or by mask."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in BY_ROW})
+
+    def in_random_order(self, random: np.random.Generator) -> Self:
+        """Return the samples hole by hole, the holes in random order."""
+        names, codes = np.unique(self.holes, return_inverse=True)
+        return self.take(np.argsort(random.permutation(len(names))[codes], kind="stable"))
+
+    @property
+    def inputs(self) -> pd.DataFrame:
+        """What preprocess.py makes of the spectra, (rows, bins)."""
+        names, bins = to_bins(self.spectra.T, self.wavenumbers)
+        return pd.DataFrame(bins.T, columns=names)
+
+
+def read_samples(public: Path, private: Path | None, actual: Path | None) -> Samples:
+    """Read files of soils, which have no drill holes: each sample is a hole of its own, and a SiteID is a landscape.
+
+    Raises DataError if there are too few samples or landscapes.
+    """
+    data = read(public, private, actual)
+    wavenumbers = np.array(channels_of(header_of(public), public), dtype=float)
+    _, sizes = np.unique(data.sites, return_counts=True)
+    if len(sizes) < 2 or len(data) - sizes.max() < 2 * FEWEST_HOLES:
+        need = f"two or more, and {2 * FEWEST_HOLES} samples in the others when one is left out, are needed"
+        raise DataError(f"{public}: {len(data)} samples of {count(len(sizes), 'landscape')} (SiteID); {need}")
+    return Samples(wavenumbers, data.spectra, data.targets, data.sites, np.arange(len(data)).astype(str))
+
+
+def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
+    """Simulate drill holes without gaps in the assays. seed: is part of their names. without: a rock none of them has.
+
+    The drill holes are both sites and holes.
+    """
+    plan = Plan(SAMPLES_A_HOLE * holes, holes, CHANNELS, seed, missing=0, without=without)
+    parts = []
+    for _, inputs, assays in simulate_rows(plan):
+        channels = [name for name in inputs if name not in ("", *IDS)]
+        spectra = np.column_stack([inputs[name] for name in channels])
+        targets = np.column_stack(list(assays.values()))
+        names = np.array([f"{seed}-{name}" for name in inputs["SiteID"]])
+        parts.append(Samples(np.array(channels, dtype=float), spectra, targets, names, names))
+    return join(parts)
+
+
+def join(parts: Sequence[Samples]) -> Samples:
+    """Return the samples of several parts, which have the same wavenumbers."""
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in BY_ROW}
+    return replace(parts[0], **joined)
+
+
+# ---- What becomes of samples -----------------------------------------------------------------------------
+def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.ndarray]:
+    """The absolute errors (rows, targets) of each traffic, by the model of train.py with its defaults."""
+    none_private = np.zeros(len(training), bool)
+    known = Data(training.spectra, training.inputs, training.targets, training.sites, none_private)
+    held = replace(known, inputs=pd.concat([samples.inputs for samples in traffic]))  # no more is needed to predict
+    ends = np.cumsum([len(samples) for samples in traffic])[:-1]
+    predicted = np.split(fit_and_predict(known, held), ends)
+    return [abs(values - samples.targets) for values, samples in zip(predicted, traffic, strict=True)]
+
+
+def learn(training: Samples) -> TrainedOn:
+    """What a version that was trained on these samples says of them."""
+    header = ["index", *IDS, *map(str, training.wavenumbers.tolist())]
+    return make_trained_on(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
+
+
+def compute_statistics(trained_on: TrainedOn, traffic: Samples) -> np.ndarray:
+    domain = trained_on.domain
+    return domain.statistics(traffic.spectra, domain.shapes(traffic.spectra))
+
+
+def compute_distances(trained_on: TrainedOn, traffic: Samples) -> np.ndarray:
+    """The distance of each sample, (rows,): it is outside the domain if that exceeds 1."""
+    t2, q, _ = trained_on.domain.compare(trained_on.domain.shapes(traffic.spectra))
+    return np.maximum(t2, q)
+
+
+def count_until_drift(trained_on: TrainedOn, statistics: np.ndarray) -> int | None:
+    """How many soils, each a hole of its own, arrived until drift was found; None if it was not.
+
+    statistics: (soils, statistics), in the order in which they arrived.
+    """
+    times = [START + timedelta(minutes=number) for number in range(len(statistics))]
+    holes = [f"soil {number}" for number in range(len(statistics))]
+    alarm = _detect(trained_on, statistics, times, holes, times[-1], are_complete=True).alarm
+    return None if alarm is None else alarm + 1
+
+
+def find_week(trained_on: TrainedOn, statistics: np.ndarray, holes: Sequence[str]) -> int | None:
+    """The first week at whose end `monitor` finds drift, if SAMPLES_A_WEEK arrive each week; None if it does not.
+
+    statistics: (rows, statistics), in the order in which the samples arrived. holes: (rows,)
+    """
+    times = [START + WEEK * (row / SAMPLES_A_WEEK) for row in range(len(holes))]
+    for week in range(1, len(holes) // SAMPLES_A_WEEK + 1):
+        seen = slice(week * SAMPLES_A_WEEK)
+        drift = _detect(trained_on, statistics, times[seen], holes[seen], START + week * WEEK, are_complete=False)
+        if drift.alarm is not None:
+            return week
+    return None
+
+
+def _detect(
+    trained_on: TrainedOn,
+    statistics: np.ndarray,
+    times: Sequence[datetime],
+    holes: Sequence[str],
+    now: datetime,
+    are_complete: bool,
+) -> Drift:
+    reference = trained_on.reference_units()
+    units, _ = group_units(times, holes, reference.size, now, are_complete)
+    return detect_drift(reference, statistics, units, FALSE_ALARMS)
