@@ -234,9 +234,9 @@ def bootstrap_correlation(
 def compare_rocks(arguments: argparse.Namespace) -> Iterator[Row]:
     """Yield for each rock that is not in the training the errors on drill holes with it, and when drift is found.
 
-    First, no rock is missing from the training.
-    growth: of the errors on the same drill holes, in units of those after a training with all rocks. traffic: for each
-    share of the samples that are of the rock, the week of each repeat, null without drift.
+    The first training has all rocks. growth: the mean over the targets of the errors on the same drill holes, in units
+    of those after the first training. traffic: for each share of the samples that are of the rock, the week of each
+    repeat in which drift is found, null without drift.
     """
     usual: np.ndarray | None = None
     for rock in (None, *SHARE):

@@ -57,7 +57,7 @@ def show_baselines(rows: list[Row]) -> None:
         "drift found",
         "in week",
         f"errors +{100 * LARGER - 100:.0f} % in week",
-        "earlier, then, later",
+        "earlier, same week, later",
     ]
     print_table(titles, (baseline_cells(row) for row in rows))
 

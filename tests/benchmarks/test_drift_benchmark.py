@@ -135,7 +135,7 @@ def test_the_week_of_the_drift_is_compared_with_that_of_the_errors() -> None:
 def test_slow_baselines_are_found_before_errors_grow(tmp_path: Path) -> None:
     """The random numbers have seeds, so the results do not differ from run to run."""
     json_file = tmp_path / "numbers.json"
-    completed = run(COMMAND, "--repeats", 6, "--json", json_file, cwd=tmp_path, timeout=600)
+    completed = run(COMMAND, "--repeats", 6, "--json", json_file, cwd=tmp_path, timeout=900)
     assert completed.returncode == 0, completed.stderr
     result = json.loads(json_file.read_text())
     for row in result["rocks"]:
