@@ -1,12 +1,12 @@
 """Predicts a file with the model of a run that has ended, as the run's own steps did: two jobs, nothing is trained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from recore.evaluation import requests
 from recore.evaluation.jobs import JobRunner
-from recore.evaluation.requests import RunSettings
+from recore.evaluation.requests import Instances, RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.places import OpenPlace
@@ -24,14 +24,20 @@ class Again:
 
 
 def predict_again(
-    place: OpenPlace, model: Path, script: bytes, data_file: Path, folder: Path, watch: Callable[[Step], None]
+    place: OpenPlace,
+    model: Path,
+    script: bytes,
+    instances: Mapping[str, Instances],
+    data_file: Path,
+    folder: Path,
+    watch: Callable[[Step], None],
 ) -> Again:
     """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ into a folder.
 
-    model: the run's model.tar.gz. script: its preprocess.py. watch: called with each step that changes. Raises
-    StepFailed if a step failed.
+    model: the run's model.tar.gz. script: its preprocess.py. instances: of the jobs "processing" and "transform".
+    watch: called with each step that changes. Raises StepFailed if a step failed.
     """
-    settings = RunSettings.at(place, "recore-again")
+    settings = RunSettings.at(place, "recore-again", **instances)
     jobs = JobRunner(place.services, folder / "logs")
     jobs.watch = watch
     storage = Storage(place.services.s3, settings, jobs.raise_if_stopping)

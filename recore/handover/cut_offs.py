@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recore.handover.hole_spread import Estimate, HoleSums
+from recore.handover.hole_spread import HoleSums, SampleShare
 from recore.schema import TARGETS
 from recore.spectral_data import Floats
 
@@ -15,16 +15,16 @@ QUANTILE = 75  # per cent: the default cut-off, above which a quarter of the sam
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at one cut-off. found: of the samples above it, the share that is predicted above. true: of those
-    predicted above, the share that is. wrong: of all, the share on the wrong side. share: of samples above it.
+    """Decisions at one cut-off. share: of samples above it. precision: of those predicted above, the share that is.
+    recall: of those above, the share that is predicted so. wrong: of all, the share on the wrong side.
     """
 
     value: float
     chosen: bool
     share: float
-    found: Estimate
-    true: Estimate
-    wrong: Estimate
+    precision: SampleShare
+    recall: SampleShare
+    wrong: SampleShare
 
 
 def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen:
         value,
         chosen is not None,
         float(above.mean()),
-        found=totals.ratio("right", "above"),
-        true=totals.ratio("right", "called"),
-        wrong=totals.ratio("wrong", "rows"),
+        precision=totals.share("right", "called"),
+        recall=totals.share("right", "above"),
+        wrong=totals.share("wrong", "rows"),
     )

@@ -35,7 +35,7 @@ def list_questions(run: HandedRun, packages: Sequence[Package]) -> list[tuple[st
             )
         )
     else:
-        listed = ", ".join(f"`submission/`{code(name)}" for name in names)
+        listed = ", ".join(code(f"submission/{name}") for name in names)
         lines = run.submission.files[names[0]].decode("utf-8", "replace").splitlines()
         first = next(filter(str.strip, lines), "")
         questions.append(
@@ -45,7 +45,10 @@ def list_questions(run: HandedRun, packages: Sequence[Package]) -> list[tuple[st
             )
         )
     questions += [
-        (f"pretrained weights, `submission/`{code(name)}", "Where does this file come from, and under which licence?")
+        (
+            f"pretrained weights, {code(f'submission/{name}')}",
+            "Where does this file come from, and under which licence?",
+        )
         for name in sorted(run.submission.files)
         if PurePosixPath(name).suffix.lower() in WEIGHTS
     ]
@@ -68,8 +71,9 @@ def licence_section(run: HandedRun, packages: Sequence[Package]) -> str:
         count = len(run.submission.files)
         suffixes = " ".join(f"`{each}`" for each in WEIGHTS)
         parts.append(
-            f"\nPretrained weights: none of the submission's {count} files has a suffix of such ({suffixes}). "
-            "Weights that a package brings along are covered by that package only if its licence says so.\n"
+            f"\nPretrained weights: none of the submission's {count} files has the suffix of a weights "
+            f"file ({suffixes}). Weights that a package brings along are covered by that package only if its licence "
+            "says so.\n"
         )
     rows = [(code(each.name), escape(each.version or "not installed"), _licence(each)) for each in packages]
     parts += [

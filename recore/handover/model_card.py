@@ -1,11 +1,13 @@
 """MODEL_CARD.md: what the model is, how good it is, for which samples, and what is not known."""
 
 import ast
+import io
 from collections.abc import Sequence
 from typing import Any
 
 from recore.evaluation import SCORES, sha256_of
 from recore.handover.card_figures import cut_off_section, scores_section
+from recore.handover.hole_spread import FEWEST_HOLES
 from recore.handover.licences import licence_section
 from recore.handover.markdown import code, escape, fence, table
 from recore.handover.model_domain import ModelDomain
@@ -33,7 +35,7 @@ def write_card(
         scores_section(run, figures),
         cut_off_section(figures),
         _domain(run, model_domain),
-        _limits(run, figures, model_domain),
+        _limits(run, figures),
         _hardware(run, machine),
         _versions(run),
         licence_section(run, packages),
@@ -43,7 +45,11 @@ def write_card(
 
 def _opening(run: HandedRun) -> str:
     recorded = run.record.scores
-    scores = [(name, f"{recorded[name].value:.4f}", f"{recorded[name].rows:,}") for name in SCORES if name in recorded]
+    scores = [
+        (name, f"{score.value:.4f}", f"{score.weights_scored:g}", f"{score.rows:,}")
+        for name in SCORES
+        if (score := recorded.get(name))
+    ]
     lines = [f"# Model card: {escape(run.folder.resolve().name)}\n"]
     lines.append(
         f"A model that predicts 49 drill-core assays from FTIR spectra. It was trained on "
@@ -52,11 +58,12 @@ def _opening(run: HandedRun) -> str:
     )
     if run.record.note:
         lines.append(f"Note of the run: {escape(run.record.note)}\n")
-    lines.append(table(("score", "value", "rows"), scores))
+    lines.append(table(("score", "value", "best possible", "rows"), scores))
     lines.append(
-        "The score is the sum of weight x R2 over the targets. *held-out*: each row is predicted by a model that has "
-        "not seen its drill hole. *private*: rows whose assays the submission never saw. *public*: the rows that the "
-        "model was trained on, so this score is optimistic.\n"
+        "The score is the sum of weight x R2 over the targets; *best possible* is the sum of the weights of those that "
+        "could be scored. *held-out*: public rows, predicted during the training by models that were not trained on "
+        "them; nobody has checked that. *private*: rows whose assays the submission never saw. *public*: the "
+        "rows that the model was trained on, so this score is optimistic.\n"
     )
     return "\n".join(lines)
 
@@ -81,14 +88,16 @@ def _data(run: HandedRun) -> str:
 
 
 def _method(run: HandedRun) -> str:
-    text = "## Method\n\nThe code is in `submission/`. "
-    source = run.submission.files["train.py"].decode("utf-8", "replace")
-    fit = _fit_source(source)
+    files = run.submission.files
+    text = "## Method\n\nThe code is in `submission/`. `preprocess.py` makes the model's inputs from the spectra"
+    constants = _constants(files["preprocess.py"].decode("utf-8", "replace"))
+    text += f", with these constants:\n\n{fence(constants, 'python')}\n" if constants else ". "
+    fit = _fit_source(files["train.py"].decode("utf-8", "replace"))
     if fit is None:
-        return text + "`train.py` has no function `fit`: read the whole file.\n"
+        return text + "`train.py` makes the model; it has no function `fit`, so read the whole file.\n"
     text += (
-        "The model is what `fit` in `submission/train.py` returns. The run passed no hyperparameters, so the defaults "
-        "in its first lines are those that were used:\n\n"
+        "The training function `fit` in `train.py` makes the model. The run passed no hyperparameters, so it used the "
+        "defaults in the first lines:\n\n"
     )
     lines = fit.splitlines()
     if len(lines) > LONGEST_METHOD:
@@ -96,14 +105,33 @@ def _method(run: HandedRun) -> str:
     return text + fence("\n".join(lines), "python")
 
 
+def _constants(source: str) -> str:
+    """The lines of a script that give a name in capitals a number or a text."""
+    lines = list(io.StringIO(source, newline=None))  # as the parser counts them
+    return "".join(
+        lines[node.lineno - 1]
+        for node in _parse(source)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id.isupper()
+        and node.end_lineno == node.lineno
+    )
+
+
 def _fit_source(source: str) -> str | None:
-    try:
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.FunctionDef) and node.name == "fit":
-                return ast.get_source_segment(source, node)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
+    for node in _parse(source):
+        if isinstance(node, ast.FunctionDef) and node.name == "fit":
+            return ast.get_source_segment(source, node)
     return None
+
+
+def _parse(source: str) -> list[ast.stmt]:
+    """The statements of a script; none if it is not valid Python."""
+    try:
+        return ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
 
 
 def _domain(run: HandedRun, model_domain: ModelDomain) -> str:
@@ -117,21 +145,28 @@ def _domain(run: HandedRun, model_domain: ModelDomain) -> str:
     if (depth == depth).any():
         lines.append(f"- depths from {min(depth[depth == depth]):,.0f} to {max(depth[depth == depth]):,.0f} m")
     lines.append("- assays within the range of the training, in the table of scores; beyond it nothing was tested\n")
-    reference = model_domain.reference
+    reference, holes = model_domain.reference, model_domain.holes
     if reference is None:
         lines.append(f"Whether a spectrum is like these could not be measured: {escape(model_domain.reason)}.\n")
     else:
         lines.append(
             f"A spectrum is inside the domain if Hotelling's T2 is at most {reference['t2_limit']:.4g} and Q at most "
-            f"{reference['q_limit']:.4g}, which hold for 99 % of good rows. Both are of "
-            f"{len(reference['variances'])} principal components of the SNV of {reference['rows']:,} training spectra "
-            f"in {len(reference['bins'])} bins; `domain.json` has the reference. "
-            "`recore production register` makes a version of the run that says it for each sample.\n"
+            f"{reference['q_limit']:.4g}. Both are computed from {len(reference['variances'])} principal components of "
+            f"the SNV-treated spectra ({reference['rows']:,} training spectra in {len(reference['bins'])} bins); "
+            "`domain.json` has the reference.\n"
         )
+        if len(holes) > 1:
+            lines.append(
+                f"Of the training spectra, {model_domain.inside:.0%} are inside when their hole is held out.\n"
+            )
         if model_domain.private:
             inside, rows = model_domain.private
             lines.append(f"Of the private spectra, {inside:,} of {rows:,} ({inside / rows:.0%}) are inside.\n")
-    holes = model_domain.holes
+        elif "private" in run.record.data:
+            lines.append(
+                "How many of the private spectra are inside is not known: the run's private file was not found, or "
+                "could not be compared.\n"
+            )
     listed = f", of which {LISTED_HOLES} are listed" if len(holes) > LISTED_HOLES else ""
     lines.append(f"The model has seen {len(holes)} drill holes{listed}:\n")
     counted = [(code(name, 60), f"{number:,}") for name, number in holes[:LISTED_HOLES]]
@@ -139,56 +174,78 @@ def _domain(run: HandedRun, model_domain: ModelDomain) -> str:
     return "\n".join(lines)
 
 
-def _limits(run: HandedRun, figures: Sequence[TargetFigures], model_domain: ModelDomain) -> str:
+def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> str:
     lines = ["## Limits\n"]
     weak = [each.name for each in figures if not each.r2.value > 0]
     unsure = [each.name for each in figures if each.r2.value > 0 and each.r2.low <= 0]
+    private = run.record.scores.get("private")
+    failing = [name for name, r2 in private.r2.items() if r2 is not None and r2 <= 0] if private else []
+    worse = [each.name for each in figures if each.fails and each.name not in failing]
     if weak:
         lines.append(
             f"- No use: on held-out drill holes the mean of all assays is at least as good for {', '.join(weak)}."
         )
     if unsure:
         lines.append(f"- Not shown to be of use, because the interval of R2 includes 0: {', '.join(unsure)}.")
+    if failing:
+        lines.append(
+            f"- No use on the private rows, where the mean of their assays is at least as good: {', '.join(failing)}."
+        )
+    if worse:
+        lines.append(f"- Worse on the private rows than the interval of their R2 says: {', '.join(worse)}.")
     measured = {each.name for each in figures}
     score = next(iter(run.record.scores.values()), None)
     missing = [name for name in (score.r2 if score else {}) if name not in measured]
     if figures and missing:
         lines.append(f"- Not measured, for too few or constant held-out assays: {', '.join(missing)}.")
-    few = min((each.holes for each in figures), default=len(model_domain.holes))
-    lines.append(
-        f"- The intervals come from {few} drill holes or more. They say how much the figures vary with the choice of "
-        "holes like these; another deposit, instrument or laboratory can be worse by more."
-    )
-    lines.append("- The model states no error for a single sample, and answers for spectra outside its domain, too.")
-    if run.raw.get("arguments", {}).get("engine") != "process":
-        lines.append("- The jobs ran in an image; the versions below are those of the machine that started the run.")
+    if not figures:
+        lines.append("- How good the model is on other drill holes was not measured.")
+    elif with_interval := [each.holes for each in figures if each.r2.low == each.r2.low]:
+        lines.append(
+            f"- The intervals come from {min(with_interval)} drill holes or more. They say how much the figures vary "
+            "with the choice of holes like these."
+        )
+    else:
+        lines.append(
+            f"- The held-out rows are of fewer than {FEWEST_HOLES} drill holes, so how much the figures vary with the "
+            "holes is not known."
+        )
+    lines.append("- Another deposit, instrument or laboratory can be worse by more.")
+    lines.append("- The model states no error for a single sample, and also answers for spectra outside its domain.")
+    if not run.ran_here:
+        lines.append(
+            "- The jobs ran in an image or on another machine; the versions below are those installed on the machine "
+            "that started the run."
+        )
+    if run.record.version.endswith("-dirty"):
+        lines.append("- The run used a changed recore that was not committed: that code cannot be obtained.")
     return "\n".join(lines) + "\n"
 
 
 def _hardware(run: HandedRun, machine: dict[str, Any]) -> str:
-    recorded = run.raw.get("machine")
-    known = isinstance(recorded, dict) and {"processor", "cores", "memory_bytes", "system"} <= set(recorded)
-    shown: dict[str, Any] = recorded if known and recorded else machine
-    memory = shown["memory_bytes"]
-    gib = f"{memory / GIB:.1f} GiB" if isinstance(memory, int | float) else escape(memory)
+    recorded = run.raw.get("machine", {})
+    known = {"processor", "cores", "memory_bytes", "system"} <= set(recorded)
+    shown: dict[str, Any] = recorded if known else machine
     text = "## Hardware, times and memory\n\n"
-    text += (
-        "The machine that made the run:"
-        if known
-        else (
+    if not known:
+        text += (
             "run.json does not name the machine of the run; this is the one that wrote this page. The run's system was "
             f"{escape(run.versions['platform'])}."
         )
-    )
+    elif run.ran_here:
+        text += "The machine that made the run:"
+    else:
+        text += "The machine that started the run; the jobs ran on the instances below."
     text += "\n\n" + table(
         ("", ""),
         [
             ("processor", escape(shown["processor"])),
             ("cores", escape(shown["cores"])),
-            ("memory", gib),
+            ("memory", f"{shown['memory_bytes'] / GIB:.1f} GiB"),
             ("system", escape(shown["system"])),
             ("jobs ran on", escape(run.record.endpoint)),
             ("isolation of jobs", escape(run.record.isolation)),
+            *((f"{job} instances", escape(instances)) for job, instances in run.record.instances.items()),
         ],
         left=2,
     )
@@ -201,8 +258,8 @@ def _hardware(run: HandedRun, machine: dict[str, Any]) -> str:
         for step in run.record.steps
     ]
     text += (
-        f"\nThe run took {run.record.seconds:.1f} s. Memory is the highest share of the instance's memory that the "
-        "platform reported.\n\n" + table(("step", "time", "memory"), rows)
+        f"\nThe run took {run.record.seconds:.1f} s. Memory is the highest share of the memory of the step's instance "
+        "that the platform reported.\n\n" + table(("step", "time", "memory, of the instance"), rows)
     )
     return text
 
@@ -218,6 +275,6 @@ def _versions(run: HandedRun) -> str:
     return (
         "## Versions and hashes\n\n"
         + table(("", "version"), rows, left=2)
-        + "\n`requirements.txt` has the exact versions of all packages, `SHA256SUMS` the hash of every file here.\n\n"
+        + "\n`requirements.txt` has the versions of all packages, `SHA256SUMS` the hash of every file here.\n\n"
         + table(("", "SHA-256"), hashes, left=2)
     )

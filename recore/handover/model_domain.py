@@ -1,5 +1,6 @@
 """What the model was trained on, and so for which samples its figures hold."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,18 +8,20 @@ import numpy as np
 
 from recore.evaluation import sha256_of
 from recore.handover.run_files import HandedRun
-from recore.production import domain
+from recore.production import domain, usual_outside
 from recore.spectral_data import rows_by_group
 
 
 @dataclass(frozen=True)
 class ModelDomain:
-    """reference: of the spectra; None if they cannot be compared, for this reason. private: the rows of the private
-    data that are inside and all of them, None if the file is not there. holes: the rows of each hole, the most first.
+    """reference: of the spectra; None if they cannot be compared, for this reason. inside: the share of the training
+    spectra that are inside a domain that was fitted without their holes. private: the rows of the private data that are
+    inside and all of them, None if the file is not there. holes: the rows of each hole, the most first.
     """
 
     reference: dict[str, Any] | None
     reason: str
+    inside: float
     private: tuple[int, int] | None
     holes: list[tuple[str, int]]
 
@@ -29,8 +32,8 @@ def measure_domain(run: HandedRun) -> ModelDomain:
     try:
         reference = domain.fit_file(run.public)
     except domain.DomainError as error:
-        return ModelDomain(None, str(error), None, holes)
-    return ModelDomain(reference, "", _count_private(run, reference), holes)
+        return ModelDomain(None, str(error), math.nan, None, holes)
+    return ModelDomain(reference, "", 1 - usual_outside(reference), _count_private(run, reference), holes)
 
 
 def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int] | None:

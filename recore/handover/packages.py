@@ -1,6 +1,7 @@
 """The packages that a submission needs, with what they need in turn: exact versions and stated licences."""
 
 import ast
+import platform
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,63 +22,83 @@ VAGUE = ("", "unknown", "dual license", "license")
 
 @dataclass(frozen=True)
 class Package:
-    """A package. version: None if it is not installed here. licence: its name, None if the package states none."""
+    """A package. version: None if it is not installed here. licence: its name, None if the package states none.
+
+    requirement: a line of requirements.txt.
+    """
 
     name: str
     version: str | None
     licence: str | None
+    requirement: str
 
 
 def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> list[Package]:
     """The packages that the scripts require or import, and those that these need, by name.
 
-    recorded: versions in the run's record. Raises ValueError if another version of one of them is installed here: it
-    would not be that of the run.
+    recorded: versions in the run's record. Raises ValueError if another version of one of them, or another Python, is
+    installed here: it would not be that of the run.
     """
+    if _minor(recorded["python"]) != _minor(platform.python_version()):
+        raise ValueError(_different("Python", platform.python_version(), recorded["python"]))
     texts = [(TEMPLATE / REQUIREMENTS).read_bytes(), submission.files.get(REQUIREMENTS, b"")]
     found: dict[str, Package] = {}
-    waiting = [name for text in texts for name in _required(text.decode("utf-8", "replace").splitlines())]
-    waiting += _imported(submission)
+    followed: set[tuple[str, str]] = set()  # packages and their extras, "" for none
+    waiting = [each for text in texts for each in _required(text.decode("utf-8", "replace").splitlines())]
+    waiting += map(Requirement, _imported(submission))
     while waiting:
-        name = str(canonicalize_name(waiting.pop()))
-        if name in found:
-            continue
+        requirement = waiting.pop(0)
+        name = str(canonicalize_name(requirement.name))
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
-            found[name] = Package(name, None, None)
+            requirement.marker = None
+            found.setdefault(name, Package(name, None, None, str(requirement)))
             continue
-        found[name] = Package(name, distribution.version, _licence(distribution))
-        waiting += _required(distribution.requires or ())
+        version = distribution.version
+        found[name] = Package(name, version, _licence(distribution), f"{name}=={version}")
+        for extra in {"", *requirement.extras} - {extra for package, extra in followed if package == name}:
+            followed.add((name, extra))
+            waiting += _required(distribution.requires or (), extra)
     for each, version in recorded.items():
         package = found.get(canonicalize_name(each))
         if package and package.version != version:
-            raise ValueError(
-                f"{each} {package.version or '(none)'} is installed here, but the run used {version}: "
-                "write the hand-over with the environment of the run"
-            )
+            raise ValueError(_different(each, package.version or "(none)", version))
     return [found[name] for name in sorted(found)]
 
 
 def write_requirements(packages: Iterable[Package]) -> str:
     """The text of a requirements.txt with exact versions."""
-    lines = ["# What the run's environment held of what the submission needs, at exactly these versions."]
-    lines += [f"{each.name}=={each.version}" if each.version else each.name for each in packages]
-    return "\n".join(lines) + "\n"
+    lines = ["# Exact versions of the packages that the submission needs, as installed where this page was written."]
+    if missing := [each.name for each in packages if each.version is None]:
+        lines.append(f"# Not installed there, and so as the submission requires them: {', '.join(missing)}")
+    return "\n".join([*lines, *(each.requirement for each in packages)]) + "\n"
 
 
-def _required(lines: Iterable[str]) -> list[str]:
-    """The names in requirements that apply to this Python, without those of optional extras."""
-    names = []
+def _minor(version: str) -> list[str]:
+    """The parts of a version of Python that decide which packages can be installed."""
+    return version.split(".")[:2]
+
+
+def _different(name: str, here: str, recorded: str) -> str:
+    return (
+        f"{name} {here} is installed here, but the run used {plain(recorded)}: write the hand-over with the "
+        "environment of the run"
+    )
+
+
+def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
+    """The requirements that apply to this Python. extra: also those of this optional part of a package."""
+    requirements = []
     for line in lines:
         text = re.split(r"(?:^|\s)#", line)[0].strip()
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue  # empty, a comment or an option of pip
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            names.append(requirement.name)
-    return names
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            requirements.append(requirement)
+    return requirements
 
 
 def _imported(submission: SubmissionFiles) -> list[str]:

@@ -8,6 +8,7 @@ from recore.distribution import PROGRAM
 from recore.evaluation import HELD_OUT, Again
 from recore.handover.markdown import code, escape, fence, table
 from recore.handover.run_files import HandedRun
+from recore.handover.steps import TOLERANCE
 from recore.schema import TARGETS
 from recore.validation import unit_of
 
@@ -19,15 +20,23 @@ CONTENTS = (
     ("`submission/`", "the code, as it was uploaded"),
     ("`model.tar.gz`", "the trained model with the code, as SageMaker serves it"),
     ("`requirements.txt`", "exact versions of all packages"),
-    ("`steps.py`", "train, preprocess, predict and compare on any machine; only Python's own library"),
+    ("`steps.py`", "train, preprocess, predict and compare without the platform"),
     ("`score.py`", "the host's score"),
     ("`sample/`", "spectra of a few rows, with what the run predicted for them"),
-    ("`request.csv`, `answer.csv`", "a worked request to the model's server and its answer, both really computed"),
+    (
+        "`request.csv`, `answer.csv`",
+        "a worked request to the model's server and its answer, computed when this page was written",
+    ),
     ("`predictions/`, `scores/`", "what the run predicted and scored"),
     ("`domain.json`", "what the training spectra look like"),
-    ("`run.json`", "the record of the run"),
-    ("`handover.json`", "the figures of the model card, for programs"),
+    ("`run.json`", "the record of the run, with its scores, times and machine"),
+    ("`handover.json`", "the figures per target, for programs"),
     ("`SHA256SUMS`", "the hash of every file"),
+)
+LARGE_FILES = (
+    "Batch Transform accepts at most 100 MB per request; the platform sends a larger file in parts of whole lines, of "
+    "which only the first has the header. `steps.py predict` sends any file in one request, which gives the same "
+    "predictions as long as each depends on its row alone, and needs memory for the whole file.\n\n"
 )
 
 
@@ -59,14 +68,23 @@ def _preparation(run: HandedRun) -> str:
     version = ".".join(run.versions["python"].split(".")[:2])
     version = version if version.replace(".", "").isdigit() else "3"
     exact = escape(run.versions["python"])
+    if run.ran_here:
+        environment = f"Make an environment with the run's packages. The run used Python {exact}:"
+    else:
+        environment = (
+            "Make an environment. The jobs ran in an image or on another machine, whose versions are not recorded; "
+            "`requirements.txt` has the versions as installed on the machine that started the run, with Python "
+            f"{exact}:"
+        )
     return (
         "## 1. Prepare\n\n"
-        "Copy this folder and work in the copy. The scripts run with your rights and without a sandbox, and "
+        f"The commands are for Linux with Python {version} and `sha256sum`. Copy this folder and work in the "
+        "copy. The scripts run with your rights and without a sandbox, and "
         "`model.pkl`, like every pickle, is a program: run them only if you trust their author, or in a container or "
         "virtual machine without network.\n\n"
         "Check that the files are complete and unchanged:\n\n"
         + _block("sha256sum --check --quiet SHA256SUMS")
-        + f"\nMake an environment with the run's packages. The run used Python {exact}:\n\n"
+        + f"\n{environment}\n\n"
         + _block(f"python{version} -m venv .venv", ".venv/bin/pip install -r requirements.txt", tag="environment")
     )
 
@@ -82,7 +100,7 @@ def _first_test(rows: int) -> str:
             f"{PYTHON} steps.py preprocess --data sample/spectra.csv.gz --output work/request.csv",
             f"{PYTHON} steps.py predict --model work/model --request work/request.csv --output work/answer.csv",
             f"{PYTHON} steps.py compare sample/predictions.csv work/answer.csv",
-            output=f"compare: {rows} rows are equal within 1e-09",
+            output=f"compare: {rows} rows are equal within {TOLERANCE:g}",
         )
     )
 
@@ -97,6 +115,7 @@ def _repetition(run: HandedRun) -> str:
         "The data files are the host's. Put them here, under these names; the hashes say that they are those of the "
         "run:\n\n" + table(("file", "SHA-256"), rows, left=2) + "\n"
     )
+    text += LARGE_FILES
     text += _block(_check("public", files, recorded), *_predict("public", "work/model", "work/public"), tag="public")
     if "private" in recorded and (run.folder / "predictions/private.csv.out").is_file():
         text += "\nThe same for the private spectra:\n\n"
@@ -186,9 +205,10 @@ def _origin(run: HandedRun) -> str:
     arguments: dict[str, Any] = dict(run.raw.get("arguments", {}))
     words = [*shlex.split(PROGRAM), "run", str(arguments.pop("submission", run.record.submission))]
     for name, value in arguments.items():
-        if value is None or value is False or (name, value) == ("report", True):
-            continue
-        words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+        if name == "report":
+            words += [] if value else ["--no-report"]
+        elif value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
     return (
         "## 6. How the run was made\n\n"
         f"With recore {escape(run.record.version)}, in the folder {code(run.record.started_in)}:\n\n"

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.evaluation import LARGEST, Record, SubmissionFiles, find_public
+from recore.evaluation import HELD_OUT, LARGEST, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
 
-MODEL, SCORE = "model.tar.gz", "score.py"
+MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
+RESULTS = {  # what is handed over of a run's folders
+    "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
+    "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
+}
+LARGEST_MEMORY = 1 << 60  # bytes
 AGAIN = f"run it again with `{PROGRAM} run`"
 
 
@@ -38,6 +43,23 @@ class HandedRun:
         return self.folder / MODEL
 
     @property
+    def results(self) -> list[str]:
+        """The names of the files in RESULTS that the run has, with their folders."""
+        names = [f"{folder}/{name}" for folder, files in RESULTS.items() for name in files]
+        return [name for name in names if (self.folder / name).is_file()]
+
+    @property
+    def instances(self) -> dict[str, Instances]:
+        """One instance of each type of job that the worked request needs, of the type that the run used."""
+        return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
+
+    @property
+    def ran_here(self) -> bool:
+        """Whether the jobs were processes of the machine that started the run, with its Python and its packages."""
+        is_embedded = not self.record.endpoint.startswith(("http://", "https://"))
+        return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
+
+    @property
     def versions(self) -> dict[str, str]:
         """The versions that run.json names, also those of Python and of the system."""
         versions: dict[str, Any] = self.raw["versions"]
@@ -49,23 +71,43 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
 
     Raises ValueError or OSError, in one line, if something that is handed over is missing or not what the run used.
     """
+    _refuse_links(folder)
     record = read_valid_record(folder)
     if record.state != "Completed":
         raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}): {AGAIN}")
     for name in (MODEL, "predictions/public.csv.out"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder}: the run has no {name}: {AGAIN}")
-    raw = json.loads((folder / "run.json").read_text("utf-8"))
+    raw = json.loads((folder / RECORD).read_text("utf-8"))
+    _check_record(raw, folder / RECORD)
     if not {"python", "platform"} <= set(raw["versions"]):
-        raise ValueError(f"{folder / 'run.json'}: an older recore wrote it, without versions: {AGAIN}")
+        raise ValueError(f"{folder / RECORD}: an older recore wrote it, without versions: {AGAIN}")
     score_script = (TEMPLATE / SCORE).read_bytes()
     if hashlib.sha256(score_script).hexdigest() != record.score_sha256:
         raise ValueError(f"{TEMPLATE / SCORE}: the run was scored by another version of this file: {AGAIN}")
     submission = _read_submission(folder / MODEL, record)
     path = find_public(record, public)
     if not record.data["public"][1]:
-        raise ValueError(f"{folder / 'run.json'}: the hash of the public data file is missing: {AGAIN}")
+        raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing: {AGAIN}")
     return HandedRun(record, raw, submission, score_script, path, read_data(path))
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise ValueError for a link in the run's folder: it could hand over a file of the reader's own."""
+    files = [f"{results}/{name}" for results, names in RESULTS.items() for name in names]
+    for name in (RECORD, MODEL, *RESULTS, *files):
+        if (folder / name).is_symlink():
+            raise ValueError(f"{folder / name}: this is a link; only a run's own files are handed over")
+
+
+def _check_record(raw: dict[str, Any], path: Path) -> None:
+    """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
+    for name in ("arguments", "seeds", "machine"):
+        if not isinstance(raw.get(name, {}), dict):
+            raise ValueError(f"{path}: not a valid run record: `{name}` has the wrong type")
+    memory = raw.get("machine", {}).get("memory_bytes", 0)
+    if not isinstance(memory, int) or not 0 <= memory < LARGEST_MEMORY:
+        raise ValueError(f"{path}: not a valid run record: `machine.memory_bytes` is not a number of bytes")
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:

@@ -1,4 +1,4 @@
-"""The steps of the pipeline on any machine: train, preprocess, predict, compare. It needs only this folder.
+"""The steps of the pipeline without the platform: train, preprocess, predict, compare. It needs only this folder.
 
 Each step gives the submission the folders and variables that its job has on the platform. It runs with your rights and
 without a sandbox. Part of recore: MIT licence, copyright 2026 the recore authors.
@@ -9,8 +9,10 @@ import contextlib
 import csv
 import importlib
 import io
+import math
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,10 @@ from typing import Any
 
 SUBMISSION = Path(__file__).resolve().parent / "submission"
 SEEDS = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-TOLERANCE = 1e-9  # relative, between two predictions that count as equal
+TOLERANCE = 1e-5  # relative, of two predictions that count as equal: those of single precision do, too
+CSV = "text/csv"
+
+Cells = list[list[float | None]]
 
 
 def main() -> None:
@@ -36,7 +41,7 @@ def main() -> None:
     predict_step.add_argument("--model", type=Path, required=True, help="the folder of the model")
     predict_step.add_argument("--request", type=Path, required=True, help="the output of preprocess")
     predict_step.add_argument("--output", type=Path, required=True, help="the predictions, 49 numbers a line")
-    compare_step = steps.add_parser("compare", help="are two files of predictions equal to 1e-9?")
+    compare_step = steps.add_parser("compare", help=f"are two files equal within {TOLERANCE:g}?")
     compare_step.add_argument("expected", type=Path)
     compare_step.add_argument("found", type=Path)
     arguments = vars(parser.parse_args())
@@ -80,22 +85,31 @@ def preprocess(data: Path, output: Path) -> None:
 
 
 def predict(model: Path, request: Path, output: Path) -> None:
-    """Answer the request with the functions of train.py that the model's server calls."""
+    """Answer the request with the functions of train.py that the model's server calls.
+
+    The platform sends a large file in parts of whole lines, of which only the first has the header. Here every file is
+    one request, which gives the same predictions as long as each depends on its row alone.
+    """
     if os.environ.get("PYTHONHASHSEED") != "0":  # it is read only when Python starts
         words = ["predict", "--model", model, "--request", request, "--output", output]
         _run([Path(__file__).resolve(), *words], Path.cwd(), None, {})
         return
     os.environ["SM_MODEL_DIR"] = str(model.resolve())
-    text, request_path, output = request.read_text("utf-8"), request, output.resolve()
+    text, request_path, output = request.read_bytes().decode("utf-8", "replace"), request, output.resolve()
     model = model.resolve()
     sys.path.insert(0, str(SUBMISSION))
     hooks = importlib.import_module("train")
     loaded = hooks.model_fn(str(model))
-    read = getattr(hooks, "input_fn", _read_numbers)
-    answer = getattr(hooks, "predict_fn", lambda inputs, fitted: fitted.predict(inputs))
-    write = getattr(hooks, "output_fn", _write_numbers)
-    result = write(answer(read(text, "text/csv"), loaded), "text/csv")
+    if hasattr(hooks, "transform_fn"):  # it replaces the other three
+        result = hooks.transform_fn(loaded, text, CSV, CSV)
+    else:
+        read = getattr(hooks, "input_fn", _read_numbers)
+        answer = getattr(hooks, "predict_fn", lambda inputs, fitted: fitted.predict(inputs))
+        write = getattr(hooks, "output_fn", _write_numbers)
+        result = write(answer(read(text, CSV), loaded), CSV)
     body = result[0] if isinstance(result, tuple) else result
+    if hasattr(body, "get_data"):  # a response of Flask, which a function may return
+        body = body.get_data()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(body if isinstance(body, bytes) else str(body).encode())
     print(f"predict: {request_path} is answered in {output}")
@@ -103,19 +117,41 @@ def predict(model: Path, request: Path, output: Path) -> None:
 
 def compare(expected: Path, found: Path) -> None:
     """Exit with status 1 unless all numbers agree within TOLERANCE."""
-    pair = [_read_cells(path) for path in (expected, found)]
-    if [len(row) for row in pair[0]] != [len(row) for row in pair[1]]:
-        sys.exit(f"compare: {expected} and {found} have different numbers of rows or columns")
-    largest = 0.0
-    for number, rows in enumerate(zip(*pair, strict=True), 1):
-        for first, second in zip(*rows, strict=True):
-            if (first is None) != (second is None):
-                sys.exit(f"compare: line {number}: a prediction is empty in only one of the files")
-            if first is not None and second is not None:
-                largest = max(largest, abs(first - second) / max(1.0, abs(first)))
-    if not largest <= TOLERANCE:
+    pair = [read_cells(path) for path in (expected, found)]
+    try:
+        largest = largest_difference(*pair)
+    except ValueError as error:
+        sys.exit(f"compare: {expected} and {found}: {error}")
+    if largest > TOLERANCE:
         sys.exit(f"compare: the predictions differ by up to {largest:.3g}, more than {TOLERANCE:g}")
     print(f"compare: {len(pair[0])} rows are equal within {TOLERANCE:g}")
+
+
+def largest_difference(expected: Cells, found: Cells) -> float:
+    """The largest difference of two predictions, relative to the first one or to the mean size in its column.
+
+    It is infinite if only one of the two is empty. Raises ValueError if the rows or columns are not the same.
+    """
+    if [len(row) for row in expected] != [len(row) for row in found] or len({len(row) for row in expected}) > 1:
+        raise ValueError("the numbers of rows or columns differ")
+    largest = 0.0
+    for columns in zip(zip(*expected, strict=True), zip(*found, strict=True), strict=True):
+        mean = statistics.fmean([abs(cell) for cell in columns[0] if cell is not None] or [0.0])
+        for first, second in zip(*columns, strict=True):
+            if first == second:
+                continue
+            if first is None or second is None:
+                return math.inf
+            scale = max(abs(first), mean)
+            largest = max(largest, abs(first - second) / scale if scale else math.inf)
+    return largest
+
+
+def read_cells(path: Path) -> Cells:
+    """The numbers in a CSV file; None for a cell that is empty or not a finite number."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = [[float(cell) if cell.strip() else math.nan for cell in row] for row in csv.reader(file)]
+    return [[cell if math.isfinite(cell) else None for cell in row] for row in rows]
 
 
 @contextlib.contextmanager
@@ -142,22 +178,20 @@ def _run(command: list[Any], folder: Path, base: Path | None, folders: dict[str,
         sys.exit(done.returncode)
 
 
-def _read_cells(path: Path) -> list[list[float | None]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return [[float(cell) if cell.strip() else None for cell in row] for row in csv.reader(file)]
-
-
 def _read_numbers(text: str, content_type: str) -> Any:
-    """The default of AWS's image for a submission without input_fn."""
+    """What the model's server does for a submission without input_fn."""
     import numpy as np
 
-    return np.genfromtxt(io.StringIO(text), delimiter=",")
+    return np.array(list(csv.reader(io.StringIO(text), strict=True)), dtype=np.float32).squeeze()
 
 
 def _write_numbers(prediction: Any, accept: str) -> str:
-    """The default of AWS's image for a submission without output_fn."""
-    rows = [row if hasattr(row, "__iter__") else [row] for row in prediction]
-    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+    """What the model's server does for a submission without output_fn."""
+    import numpy as np
+
+    array, text = np.array(prediction), io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
+    return text.getvalue()
 
 
 if __name__ == "__main__":

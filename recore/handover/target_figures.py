@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,17 @@ from recore.schema import TARGETS
 from recore.spectral_data import Floats
 from recore.validation import paired_values, unit_of
 
+HELD_OUT_FILE = f"predictions/{HELD_OUT}.csv"
 FEWEST_ROWS = 10  # with both values; of fewer, a figure says nothing
 TOLERANCE = 1e-6  # between an R2 computed here and the score's
 
 
 @dataclass(frozen=True)
 class TargetFigures:
-    """One target. rows, holes: with a measured and a held-out value. lowest, highest: of the assays trained on."""
+    """One target. rows, holes: with a measured and a held-out value. lowest, highest: of the assays trained on.
+
+    private_r2: None if the run has none.
+    """
 
     name: str
     unit: str
@@ -33,7 +36,13 @@ class TargetFigures:
     highest: float
     r2: Estimate
     rmse: Estimate
+    private_r2: float | None
     cut_off: CutOff
+
+    @property
+    def fails(self) -> bool:
+        """Whether the private rows contradict the held-out ones: their R2 is 0 or less, or below the interval."""
+        return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def describe(self) -> dict[str, Any]:
         """As JSON; None where a figure is undefined."""
@@ -54,11 +63,11 @@ def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[Targe
 
 
 def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
-    score = run.record.scores.get(HELD_OUT)
-    path = run.folder / f"predictions/{HELD_OUT}.csv"
+    score, private = (run.record.scores.get(name) for name in (HELD_OUT, "private"))
+    path = run.folder / HELD_OUT_FILE
     if score is None or not path.is_file():
         return []
-    predicted = _read_held_out(path)
+    predicted = read_held_out(run)
     if len(predicted) != run.data.rows:
         raise ValueError(f"{path}: {len(predicted)} rows instead of the {run.data.rows} of the public data")
     figures = []
@@ -85,15 +94,16 @@ def _measure_all(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFi
                 float(np.nanmax(column)),
                 r2,
                 rmse,
+                private.r2.get(name) if private else None,
                 measure_cut_off(*pair, sums, cut_offs.get(name)),
             )
         )
     return figures
 
 
-def _read_held_out(path: Path) -> Floats:
+def read_held_out(run: HandedRun) -> Floats:
     """Held-out predictions, (rows, 49), NaN where no prediction was made."""
-    table = pd.read_csv(path, index_col=0, float_precision="round_trip")
+    table = pd.read_csv(run.folder / HELD_OUT_FILE, index_col=0, float_precision="round_trip")
     values: Floats = table.reindex(columns=list(TARGETS)).apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return np.where(np.isfinite(values), values, np.nan)
 

@@ -1,9 +1,6 @@
 """Writes the folder of a hand-over, whole or not at all."""
 
-import csv
-import itertools
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -11,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore import locked
-from recore.evaluation import Again, Step, sha256_of
+from recore import interrupts, locked
+from recore.evaluation import Again, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
 from recore.handover.model_card import write_card
 from recore.handover.model_domain import measure_domain
 from recore.handover.packages import list_packages, write_requirements
-from recore.handover.run_files import MODEL, SCORE, HandedRun
+from recore.handover.run_files import MODEL, RECORD, SCORE, HandedRun
 from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.machine import describe_machine
@@ -47,6 +44,8 @@ def check_place(folder: Path) -> None:
     if not os.path.lexists(folder):
         return
     try:
+        if not folder.is_symlink() and not os.listdir(folder):
+            return
         listed = {CONTENTS, SUMS, *json.loads((folder / CONTENTS).read_text("utf-8"))["files"]}
         replaceable = not folder.is_symlink() and set(_names(folder)) <= listed
     except (OSError, ValueError, LookupError, TypeError):
@@ -77,7 +76,10 @@ def write_handover(
         (new / "sample").mkdir(parents=True)
         rows = write_sample(run, new / "sample")
         spectra = new / "sample/spectra.csv.gz"
-        again = predict(run.model, run.submission.script, spectra, temporary, watch)
+        try:
+            again = predict(run.model, run.submission.script, run.instances, spectra, temporary, watch)
+        except StepFailed as error:
+            raise StepFailed(f"the worked request of {rows} rows failed: {error}") from error
         _check_equal(new / "sample/predictions.csv", again)
         _copy_files(run, again, new)
         domain = measure_domain(run)
@@ -96,7 +98,7 @@ def write_handover(
         os.umask(mask)
         new.chmod(0o777 & ~mask)
         check_place(folder)  # it may have changed meanwhile
-        _replace(folder, new, temporary / "old")
+        replace_folder(folder, new, temporary / "old")
         return result
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -111,34 +113,28 @@ def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
     (new / SCORE).write_bytes(run.score_script)
     shutil.copyfile(steps.__file__, new / "steps.py")
     shutil.copyfile(run.model, new / MODEL)
-    shutil.copyfile(run.folder / "run.json", new / "run.json")
-    for name in ("predictions", "scores"):
-        (new / name).mkdir()
-        for path in sorted((run.folder / name).iterdir()):
-            if path.is_file() and not path.is_symlink():
-                shutil.copyfile(path, new / name / path.name)
+    shutil.copyfile(run.folder / RECORD, new / RECORD)
+    for name in run.results:
+        (new / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(run.folder / name, new / name, follow_symlinks=False)
     shutil.copyfile(again.request, new / "request.csv")
     shutil.copyfile(again.answer, new / "answer.csv")
 
 
 def _check_equal(expected: Path, again: Again) -> None:
     """Raise NotReproducedError unless the answer is what the run predicted for these rows."""
-    pair = []
-    for path in (expected, again.answer):
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = [[float(cell) if cell.strip() else math.nan for cell in row] for row in csv.reader(file)]
-        pair.append(rows)
-    cause = "they are random, or depend on the other rows of the file; nothing was written"
-    if [len(row) for row in pair[0]] != [len(row) for row in pair[1]]:
-        raise NotReproducedError("the model's answer has another number of rows than were sent; nothing was written")
-    largest = 0.0
-    for first, second in zip(*(itertools.chain(*rows) for rows in pair), strict=True):
-        if math.isnan(first) and math.isnan(second):
-            continue
-        difference = abs(first - second) / max(1.0, abs(first))
-        largest = max(largest, math.inf if math.isnan(difference) else difference)
+    pair = [steps.read_cells(path) for path in (expected, again.answer)]
+    try:
+        largest = steps.largest_difference(*pair)
+    except ValueError as error:
+        raise NotReproducedError(
+            f"the model's answers and the run's predictions: {error}; nothing was written"
+        ) from None
     if largest > steps.TOLERANCE:
-        raise NotReproducedError(f"the model's answers differ from the run's by up to {largest:.3g}: {cause}")
+        raise NotReproducedError(
+            f"the model's answers differ from the run's by up to {largest:.3g}: they are random, depend on the other "
+            "rows of the file, or are not exact to five digits, as with half precision; nothing was written"
+        )
 
 
 def _names(folder: Path) -> list[str]:
@@ -152,12 +148,14 @@ def _sum_line(folder: Path, name: str) -> str:
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 
 
-def _replace(folder: Path, new: Path, old: Path) -> None:
-    if folder.exists():
-        folder.rename(old)
-    try:
-        new.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
+def replace_folder(folder: Path, new: Path, old: Path) -> None:
+    """Rename a folder that may exist to old, and new to its name. An interrupt waits until both are renamed."""
+    with interrupts.deferred():
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise

@@ -31,4 +31,5 @@ from recore.production.ranges import TuningPlan, read_plan
 from recore.production.registering import register
 from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use, retrain
 from recore.production.settings import Settings, read_settings
+from recore.production.traffic import usual_outside
 from recore.production.tuning import describe_tuning_costs, find_best, train_best

@@ -50,9 +50,7 @@ class TrainedOn:
     @property
     def usual_outside(self) -> float:
         """The share of the training's rows that are outside of a domain that was fitted without their drill holes."""
-        limits = np.array([self.reference["t2_limit"], self.reference["q_limit"]])
-        distances = np.exp(np.array(self.reference["values"])[:, :2]) / limits
-        return float((distances > 1).any(axis=1).mean())
+        return usual_outside(self.reference)
 
     def reference_units(self, names: Container[str] | None = None, title: str = "the training") -> ReferenceUnits:
         """The drill holes to compare with, all or those of these names. title: what messages call them."""
@@ -84,6 +82,13 @@ class ClientTraffic:
     def outside(self) -> NDArray[np.bool_]:
         """Which samples are outside the domain."""
         return np.asarray(self.samples["distance"] > 1)
+
+
+def usual_outside(reference: Reference) -> float:
+    """The share of a reference's rows that are outside of a domain that was fitted without their drill holes."""
+    limits = np.array([reference["t2_limit"], reference["q_limit"]])
+    distances = np.exp(np.array(reference["values"])[:, :2]) / limits
+    return float((distances > 1).any(axis=1).mean())
 
 
 def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:

@@ -2,18 +2,34 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.command import recore_process
 from support.handovers import CUT_OFF, make_run
 from support.run_command import make_once
 
+from recore.dataset.sample_files import Plan, make_sample
+
 
 @pytest.fixture(scope="session")
-def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+def many_holes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return sample data whose public part has enough drill holes for intervals."""
+    plan = Plan(rows=400, holes=18, channels=424, seed=7, missing=0.02)
+    return make_once(tmp_path_factory, "many_holes", lambda folder: make_sample(folder, plan))
+
+
+@pytest.fixture(scope="session")
+def template_public(many_holes: Path) -> pd.DataFrame:
+    """Return its public data as a frame. Copy it before you change it."""
+    return pd.read_csv(many_holes / "public/public.csv.gz", index_col=0, float_precision="round_trip")
+
+
+@pytest.fixture(scope="session")
+def template_run(tmp_path_factory: pytest.TempPathFactory, many_holes: Path) -> Path:
     """Return the folder of a run of the template's submission with its hand-over. Do not write to it."""
 
     def make(folder: Path) -> None:
-        make_run(folder, sample)
+        make_run(folder, many_holes)
         result = recore_process("handover", folder / "run", "--cut-off", f"CuPPM={CUT_OFF:g}")
         assert result.returncode == 0, result.stderr
         assert result.stdout.startswith(f"handover: {folder / 'run/handover'}: ")

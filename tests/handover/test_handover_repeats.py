@@ -13,13 +13,13 @@ from support.handovers import run_blocks
 
 
 @pytest.fixture
-def strangers_copy(template_run: Path, sample: Path, tmp_path: Path) -> Path:
+def strangers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
     """Return a copy of the hand-over, with the data files where its README says, and nothing of recore."""
     folder = tmp_path / "a stranger's copy"
     shutil.copytree(template_run / "handover", folder)
     (folder / "data").mkdir()
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
-        shutil.copy(sample / name, folder / "data")
+        shutil.copy(many_holes / name, folder / "data")
     return folder
 
 
@@ -71,8 +71,8 @@ def test_every_file_is_listed_with_its_hash(template_run: Path) -> None:
     assert "data" not in {path.name for path in folder.iterdir()}
 
 
-def test_the_sample_has_no_assays(template_run: Path, public: pd.DataFrame) -> None:
+def test_the_sample_has_no_assays(template_run: Path, template_public: pd.DataFrame) -> None:
     spectra = pd.read_csv(template_run / "handover/sample/spectra.csv.gz", index_col=0, float_precision="round_trip")
     assert len(spectra) == 10
-    pd.testing.assert_frame_equal(spectra, public.loc[spectra.index, spectra.columns])
+    pd.testing.assert_frame_equal(spectra, template_public.loc[spectra.index, spectra.columns])
     assert not [name for name in spectra if name.endswith(("PPM", "PCT", "PPB"))]

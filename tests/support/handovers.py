@@ -6,17 +6,36 @@ import subprocess
 import sys
 from pathlib import Path
 
+from recore.evaluation import Again, Step
+from recore.handover import read_run
+from recore.handover.model_card import write_card
+from recore.handover.model_domain import measure_domain
+from recore.handover.packages import list_packages
+from recore.handover.readme import write_readme
+from recore.handover.target_figures import measure_targets
+from recore.machine import describe_machine
 from support.checkout import ROOT, environment
 from support.run_command import file_options, run_recore
 
 FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-CUT_OFF = 1500.0  # ppm of copper
+CUT_OFF = 500.0  # ppm of copper
 
 
 def make_run(folder: Path, sample: Path) -> None:
     """Run the template's submission into the folder run."""
     result = run_recore(ROOT, *file_options(sample), "--no-report", "--out", folder / "run")
     assert result.returncode == 0, result.stderr
+
+
+def write_pages(folder: Path, worked: Path, public: Path | None = None) -> tuple[str, str]:
+    """The README and the model card of a run, without the jobs. worked: a folder with a request and its answer."""
+    run = read_run(folder, public)
+    cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
+    packages = list_packages(run.submission, run.versions)
+    card = write_card(run, measure_targets(run, cut_offs), measure_domain(run), packages, describe_machine())
+    steps = Step("public preprocess", "ProcessingJob"), Step("public predict", "TransformJob")
+    again = Again(worked / "request.csv", worked / "answer.csv", steps)
+    return write_readme(run, again, 10, set()), card
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:

@@ -1,0 +1,158 @@
+"""What the model card says about weak, contradicted and unmeasured figures."""
+
+import hashlib
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.data_files import write_csv
+from support.example_runs import Runs, change_record
+from support.handovers import CUT_OFF, write_pages
+
+from recore.handover.card_figures import cut_off_section
+from recore.handover.cut_offs import measure_cut_off
+from recore.handover.hole_spread import HoleSums, measure_errors
+from recore.handover.target_figures import TargetFigures
+
+HOLES = np.repeat([f"DD{number}" for number in range(12)], 10)
+MEASURED = np.tile(np.arange(10.0), 12)
+
+
+def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = None) -> TargetFigures:
+    """The figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
+    sums = HoleSums(HOLES)
+    r2, rmse = measure_errors(MEASURED, predicted, sums)
+    cut_off = measure_cut_off(MEASURED, predicted, sums, chosen)
+    return TargetFigures("CuPPM", "ppm", 1.0, len(MEASURED), 12, 0.0, 9.0, r2, rmse, private_r2, cut_off)
+
+
+@pytest.fixture
+def changed_run(template_run: Path, tmp_path: Path) -> Path:
+    """Return a copy of a run with held-out predictions, which may be changed."""
+    return shutil.copytree(template_run, tmp_path / "run")
+
+
+def test_a_share_has_an_interval_only_if_enough_holes_count() -> None:
+    called = np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED == 9)
+    figures = measure(np.where(called, 9.0, 0.0), 7.5)
+    precision, recall = figures.cut_off.precision, figures.cut_off.recall
+    assert (precision.part, precision.whole, precision.value) == (3, 3, 1.0)
+    assert math.isnan(precision.low)
+    assert (recall.part, recall.whole) == (3, 24)
+    assert 0 < recall.low < recall.value < recall.high
+    section = cut_off_section([figures])
+    assert "Of the 3 samples predicted above 7.5 ppm, 3 are; of samples picked blindly, 20% would be." in section
+    assert "| 100% (3 of 3) |" in section
+    half_right = np.where(called | (np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED == 0)), 9.0, 0.0)
+    assert math.isnan(measure(half_right, 7.5).cut_off.precision.low)
+
+
+def test_a_share_of_0_or_100_per_cent_has_no_interval() -> None:
+    figures = measure(MEASURED, 7.5)
+    for share in (figures.cut_off.precision, figures.cut_off.recall, figures.cut_off.wrong):
+        assert share.value in (0, 1)
+        assert math.isnan(share.low)
+    assert "It puts 0 of the 120 samples on the wrong side; giving every sample the same answer would put 24" in (
+        cut_off_section([figures])
+    )
+
+
+def test_the_same_answer_for_every_sample_is_the_more_frequent_one() -> None:
+    noisy = MEASURED + np.random.default_rng(1).normal(size=len(MEASURED))
+    assert "giving every sample the same answer would put 20 there" in cut_off_section([measure(noisy, 7.5)])
+    assert "giving every sample the same answer would put 20 there" in cut_off_section([measure(noisy, 1.5)])
+    assert "No sample is above 20 ppm; nothing can be measured." in cut_off_section([measure(noisy, 20.0)])
+    none = cut_off_section([measure(np.zeros(len(MEASURED)), 7.5)])
+    assert "No sample is predicted above 7.5 ppm, so the model finds none of the 24 that are." in none
+
+
+def test_private_scores_that_contradict_the_held_out_ones_are_named(changed_run: Path) -> None:
+    r2 = {"CuPPM": -0.525, "CaPPM": 0.3, "FePCT": 0.99}
+    change_record(changed_run, lambda record: record["scores"]["private"]["r2"].update(r2))
+    card = write_pages(changed_run, changed_run / "handover")[1]
+    limits = card.partition("## Limits")[2]
+    no_use = next(line for line in limits.splitlines() if line.startswith("- No use on the private rows"))
+    worse = next(line for line in limits.splitlines() if line.startswith("- Worse on the private rows"))
+    assert "CuPPM" in no_use
+    assert "CaPPM" in worse
+    assert "FePCT" not in no_use + worse
+    assert "R2 on the private rows: -0.525; these figures do not hold there." in card
+    rows = json.loads((changed_run / "run.json").read_text())["scores"]["private"]["rows"]
+    assert f"*private R2*: on the {rows:,} private rows, without an interval." in card
+
+
+def test_held_out_rows_of_one_hole_say_nothing_about_another(
+    changed_run: Path, many_holes: Path, tmp_path: Path
+) -> None:
+    public = pd.read_csv(many_holes / "public/public.csv.gz", index_col=0, dtype=str)
+    data = write_csv(tmp_path / "one.csv.gz", public.assign(SiteID="DD1"))
+    sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
+    change_record(changed_run, lambda record: record["data"]["public"].update(sha256=sha256))
+    card = write_pages(changed_run, changed_run / "handover", data)[1]
+    assert "They are all of one drill hole, so these figures say nothing about another hole." in card
+    assert "had not seen its drill hole" not in card
+    assert "The held-out rows are of fewer than 10 drill holes" in card
+    assert "The intervals come from" not in card
+
+
+def test_the_card_says_who_made_the_held_out_predictions(template_run: Path, many_holes: Path) -> None:
+    card = (template_run / "handover/MODEL_CARD.md").read_text()
+    rows = len(pd.read_csv(many_holes / "public/public.csv.gz", usecols=[0]))
+    assert f"Measured on held-out predictions of {rows} of the {rows} rows" in card
+    assert "nobody has checked them" in card
+    assert "only the private score is independent" in card
+    assert "With fewer than about 40 holes the intervals are too narrow" in card
+    assert f"{CUT_OFF:g} ppm" in card
+
+
+def test_the_pages_of_a_run_on_an_image_claim_no_versions_of_its_jobs(changed_run: Path) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["arguments"].update(engine="docker", report=True)
+        record["versions"]["recore"] = "abc-dirty"
+        record["settings"]["training"].update(type="ml.c5.xlarge", count=2)
+        record["data"]["private"]["path"] = "moved.csv.gz"
+
+    readme, card = write_pages(change_record(changed_run, change), changed_run / "handover")
+    assert "The jobs ran in an image or on another machine, whose versions are not recorded" in readme
+    assert "the run's packages" not in readme
+    assert "--no-report" not in readme
+    assert "The machine that started the run; the jobs ran on the instances below." in card
+    assert "| training instances | ml.c5.xlarge x 2 |" in card
+    assert "- The jobs ran in an image or on another machine; the versions below are those installed on" in card
+    assert "was not committed: that code cannot be obtained" in card
+    assert "the run's private file was not found" in card
+
+
+def test_the_pages_of_a_run_in_processes(template_run: Path) -> None:
+    readme, card = ((template_run / f"handover/{name}.md").read_text() for name in ("README", "MODEL_CARD"))
+    assert "Make an environment with the run's packages." in readme
+    assert "--no-report" in readme
+    assert "The machine that made the run:" in card
+    assert "| processing instances | ml.m5.xlarge x 1 |" in card
+    assert "\nMAXIMUM_ABOVE = 1110.0  # cm-1; " in card
+
+
+def test_the_share_inside_is_that_of_held_out_holes(template_run: Path) -> None:
+    reference = json.loads((template_run / "handover/domain.json").read_text())
+    inside = [
+        np.exp(t2) <= reference["t2_limit"] and np.exp(q) <= reference["q_limit"] for t2, q, *_ in reference["values"]
+    ]
+    card = (template_run / "handover/MODEL_CARD.md").read_text()
+    assert f"Of the training spectra, {np.mean(inside):.0%} are inside when their hole is held out." in card
+
+
+def test_the_best_possible_score_is_the_weight_of_what_was_scored(template_run: Path) -> None:
+    score = json.loads((template_run / "run.json").read_text())["scores"]["private"]
+    row = f"| private | {score['value']:.4f} | {score['weights_scored']:g} | {score['rows']} |"
+    assert row in (template_run / "handover/MODEL_CARD.md").read_text()
+
+
+def test_the_limits_without_figures_claim_no_intervals(runs: Runs, template_run: Path) -> None:
+    limits = write_pages(runs.good, template_run / "handover")[1].partition("## Limits")[2]
+    assert "- How good the model is on other drill holes was not measured." in limits
+    assert "intervals" not in limits.partition("\n## ")[0]
