@@ -119,7 +119,7 @@ clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.c
 setup: $(READY) ## make or update the environment for `make run`
 setup-dev: $(READY_DEV) ## the same with what tests, lint and benchmarks need
 setup-docker: $(READY_DOCKER) ## the same with what `recore run --engine docker` needs
-setup-web: $(READY_WEB) ## the same with what `recore production web` needs
+setup-web: $(READY_WEB) ## the same with what `recore web` needs
 
 # the first Python that its packages are there for
 setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine

@@ -109,7 +109,7 @@ def write_bodies(folder: Path) -> dict[str, Path]:
 @contextlib.contextmanager
 def page(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
     """Serve the page, and yield its process and its address."""
-    command = [sys.executable, "-m", "recore", "production", "web", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "recore", "web", "--port", "0", "--json"]
     with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             started: dict[str, Any] = json.loads(process.stdout.readline()) if process.stdout else {}

@@ -22,6 +22,7 @@ from recore.cli.results import board, scores
 from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.simulate import simulate
+from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
 from recore.text import plain
@@ -118,7 +119,7 @@ def main(debug: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, new, explore, validate, check, pack),
-    *(run, report, scores, board, handover, simulate, production, ml2p, doctor),
+    *(run, report, scores, board, handover, simulate, production, web, ml2p, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

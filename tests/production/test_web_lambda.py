@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from support.checkout import ROOT, environment
 from support.lambda_function import FORM, LambdaRun, make_event, read_body
-from support.web_page import PNG, WebPage, read_rows
+from support.web_page import PNG, WebPage, read_rows, refuse_web, run_web
 
 from recore.web import write_deployment
 
@@ -20,7 +20,7 @@ LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself,
 
 @pytest.fixture
 def deployment(web_page: WebPage, small_sample: Path, tmp_path: Path) -> Path:
-    """Return the folder that `recore production web --lambda` has written."""
+    """Return the folder that `recore web --lambda` has written."""
     folder = tmp_path / "deployment"
     columns = read_rows(small_sample / "public/public.csv.gz")[0]
     write_deployment(folder, web_page.endpoint, columns)
@@ -177,10 +177,11 @@ def test_requests_are_throttled_and_predictions_can_need_an_api_key(deployment: 
 def test_the_command_writes_the_folder_again_but_over_nothing_else(web_page: WebPage, tmp_path: Path) -> None:
     commands, folder = web_page.commands, tmp_path / "deployment"
     for _ in range(2):
-        answer = commands.succeed("web", web_page.endpoint, "--lambda", folder)
-        assert "sam deploy" in answer["next"]
+        result = run_web(commands, web_page.endpoint, "--lambda", folder, "--json")
+        assert result.returncode == 0, result.stderr
+        assert "sam deploy" in json.loads(result.stdout)["next"]
     assert f'RECORE_ENDPOINT: "{web_page.endpoint}"' in (folder / "template.yaml").read_text()
     assert not list(folder.rglob("__pycache__"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other/notes.txt").touch()
-    assert "holds other files" in commands.refuse("web", web_page.endpoint, "--lambda", tmp_path / "other")
+    assert "holds other files" in refuse_web(commands, web_page.endpoint, "--lambda", tmp_path / "other")

@@ -1,4 +1,4 @@
-"""`recore production web`: the API and the form, over HTTP, with an endpoint of the simulator."""
+"""`recore web`: the API and the form, over HTTP, with an endpoint of the simulator."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from support.checkout import ROOT, environment
 from support.command import recore
 from support.opus_files import block, opus_bytes
 from support.production import ProductionCommands
-from support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows, read_spectrum
+from support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows, read_spectrum, refuse_web
 
 from recore.schema import TARGETS
 
@@ -232,14 +232,14 @@ def test_an_endpoint_that_is_gone_is_one_clear_message(serving: ProductionComman
 
 
 def test_the_command_names_a_missing_endpoint_and_a_port_in_use(web_page: WebPage, trained: ProductionCommands) -> None:
-    assert "there is no endpoint nowhere" in trained.refuse("web", "nowhere")
+    assert "there is no endpoint nowhere" in refuse_web(trained, "nowhere")
     port = urlsplit(web_page.address).port
-    assert "choose another --port" in trained.refuse("web", "web-page", "--port", port)
+    assert "choose another --port" in refuse_web(trained, "web-page", "--port", port)
 
 
 def test_missing_packages_are_named_with_the_remedy() -> None:
     code = (
-        "import sys; sys.modules['starlette'] = None; sys.argv = ['recore', 'production', 'web']; "
+        "import sys; sys.modules['starlette'] = None; sys.argv = ['recore', 'web']; "
         "from recore.__main__ import start; start()"
     )
     result = subprocess.run(

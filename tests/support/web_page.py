@@ -1,4 +1,4 @@
-"""The web page of an endpoint, served by `recore production web` in a process of its own, and files to send to it."""
+"""The web page of an endpoint, served by `recore web` in a process of its own, and files to send to it."""
 
 import csv
 import gzip
@@ -18,6 +18,7 @@ import numpy as np
 
 from recore.schema import TARGETS
 from support.checkout import ROOT, environment
+from support.command import recore
 from support.opus_files import block, opus_bytes
 from support.production import ProductionCommands
 
@@ -42,7 +43,7 @@ class WebPage:
     def __init__(self, commands: ProductionCommands, *arguments: object) -> None:
         self.commands, self.variables = commands, commands.client.simulator.variables()
         self._stderr = commands.folder / "web.log"
-        command = [sys.executable, "-c", PROGRAM, "production", "web", *map(str, arguments), "--port", "0", "--json"]
+        command = [sys.executable, "-c", PROGRAM, "web", *map(str, arguments), "--port", "0", "--json"]
         variables = environment() | self.variables | {"PYTHONPATH": str(ROOT)}
         with open(self._stderr, "wb") as log:
             self.process = subprocess.Popen(
@@ -95,6 +96,19 @@ class WebPage:
         status, headers, body = self.request("line", urllib.parse.urlencode({"line": line}).encode())
         assert headers.get_content_type() == "text/html"
         return status, body.decode()
+
+
+def run_web(commands: ProductionCommands, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `recore web` with arguments with which it ends, in the folder of a project."""
+    return recore("web", *arguments, cwd=commands.folder, **commands.client.simulator.variables())
+
+
+def refuse_web(commands: ProductionCommands, *arguments: object) -> str:
+    """Run `recore web`, which must be refused in one line, and return that line."""
+    result = run_web(commands, *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    return line
 
 
 def read_rows(file: Path) -> list[list[str]]:

@@ -8,6 +8,5 @@ from recore.cli.production import (
     retrain_command,
     tune_command,
     version_commands,
-    web_command,
 )
 from recore.cli.production.group import production

@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,10 @@ submission_argument = click.argument("submission", type=click.Path(path_type=Pat
 public_option = click.option(
     "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or data/ of SUBMISSION or here]"
 )
+engine_option = click.option(
+    "--engine", type=click.Choice(["aws"]), help="Go to AWS.  [default: a simulator at AWS_ENDPOINT_URL]"
+)
+config_option = click.option("--config", type=FILE, help="The settings.  [default: config.json here, if there is one]")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -30,27 +34,34 @@ def require_number(_context: click.Context, _option: click.Parameter, value: flo
     return value
 
 
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Report a request that AWS refused in one line, and work that failed with exit status 1."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from recore.failures import explain_aws_error
+    from recore.production import WorkFailedError
+
+    try:
+        yield
+    except WorkFailedError as error:
+        click.echo(f"recore: {plain(str(error), 2000)}", err=True)
+        raise SystemExit(1) from None
+    except (BotoCoreError, ClientError) as error:
+        raise ValueError(explain_aws_error(error)) from error
+
+
 class ProductionGroup(click.Group):
-    """A group whose commands report a request that AWS refused in one line, and work that failed with exit status 1."""
+    """A group whose commands report their errors."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        from recore.failures import explain_aws_error
-        from recore.production import WorkFailedError
-
-        try:
+        with reported_errors():
             return super().invoke(ctx)
-        except WorkFailedError as error:
-            click.echo(f"recore: {plain(str(error), 2000)}", err=True)
-            raise SystemExit(1) from None
-        except (BotoCoreError, ClientError) as error:
-            raise ValueError(explain_aws_error(error)) from error
 
 
 @click.group(cls=ProductionGroup)
-@click.option("--engine", type=click.Choice(["aws"]), help="Go to AWS.  [default: a simulator at AWS_ENDPOINT_URL]")
-@click.option("--config", type=FILE, help="The settings.  [default: config.json here, if there is one]")
+@engine_option
+@config_option
 @click.pass_context
 def production(ctx: click.Context, engine: str | None, config: Path | None) -> None:
     """Put a model to work: versions, endpoints, updates.

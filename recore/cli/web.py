@@ -1,4 +1,4 @@
-"""The command that serves the web page of an endpoint: web."""
+"""`recore web`: the web page of an endpoint."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.cli.common import FOLDER, show_line
-from recore.cli.production.group import as_json, open_here, production
+from recore.cli.production.group import as_json, config_option, engine_option, reported_errors
 
 if TYPE_CHECKING:
     from recore.production import ProductionProject
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 PACKAGES = "starlette", "uvicorn", "mangum"
 
 
-@production.command()
+@click.command()
 @click.argument("endpoint", required=False)
+@engine_option
+@config_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 chooses a free one.")
 @click.option(
@@ -25,7 +27,16 @@ PACKAGES = "starlette", "uvicorn", "mangum"
 )
 @click.option("--lambda", "folder", type=FOLDER, help="Write what AWS Lambda needs to this folder, and serve nothing.")
 @as_json
-def web(endpoint: str | None, host: str, port: int, largest_file: int, folder: Path | None, as_json: bool) -> None:
+def web(
+    endpoint: str | None,
+    engine: str | None,
+    config: Path | None,
+    host: str,
+    port: int,
+    largest_file: int,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
     """Serve a web page that shows the assays of spectra.
 
     OPUS and CSV files that are dropped on the page are predicted by ENDPOINT, by default by the setting ENDPOINT_NAME.
@@ -36,15 +47,15 @@ def web(endpoint: str | None, host: str, port: int, largest_file: int, folder: P
 
     \b
     Example:
-      python -m recore production web
-      python -m recore production web core-assays --port 8080
-      python -m recore production web --lambda deployment
+      python -m recore web
+      python -m recore web core-assays --port 8080
+      python -m recore web --lambda deployment
     """
     _require_packages()
-    from recore.production import read_served_columns
+    from recore.production import open_project, read_served_columns
     from recore.web import Limits, Predictor, make_runtime, write_deployment
 
-    with open_here() as project:
+    with reported_errors(), open_project(engine, config) as project:
         if endpoint:
             project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
         columns = read_served_columns(project)
