@@ -16,9 +16,11 @@ def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> Non
 
     Raises FileExistsError if the folder holds anything else than an earlier deployment.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "template.yaml").exists():
-        raise FileExistsError(f"{folder} holds other files: choose another folder")
     code = folder / "code"
+    # other projects have a template.yaml and code/, too
+    is_earlier = (code / COLUMNS).exists() and (code / "recore" / HERE.name).is_dir()
+    if folder.exists() and any(folder.iterdir()) and not is_earlier:
+        raise FileExistsError(f"{folder} holds other files: choose another folder")
     shutil.rmtree(code, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__", "aws", "server.py")
     for name in PACKAGES:

@@ -13,7 +13,7 @@ from support.checkout import ROOT, environment
 from support.lambda_function import FORM, LambdaRun, make_event, read_body
 from support.web_page import PNG, WebPage, read_rows, refuse_web, run_web
 
-from recore.web import write_deployment
+from recore.web import Limits, write_deployment
 
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself, with the function's role
 
@@ -72,6 +72,7 @@ def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
             make_event(version, "/static/page.js"),
             make_event(version, "/api/settings"),
             make_event(version, "/api/assays", table, {"name": "few rows.csv"}),
+            make_event(version, "/api/assays", few_rows.read_bytes(), {"name": "few rows.csv.gz"}, content_type=FORM),
             make_event(version, "/api/assays", PNG, {"name": "photo.png"}),
             make_event(version, "/api/assays", bytes(5 << 20), {"name": "large.csv"}),
             make_event(version, "/line", urlencode({"line": line}).encode(), content_type=FORM),
@@ -79,8 +80,8 @@ def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
         ],
         **variables,
     )
-    page, script, settings, assays, image, large, html, nothing = run.answers
-    assert [answer["statusCode"] for answer in run.answers] == [200, 200, 200, 200, 422, 413, 200, 404]
+    page, script, settings, assays, packed, image, large, html, nothing = run.answers
+    assert [answer["statusCode"] for answer in run.answers] == [200, 200, 200, 200, 200, 422, 413, 200, 404]
     for answer in run.answers:
         headers = {name: values for name, values in answer.items() if name in ("headers", "multiValueHeaders")}
         assert "default-src 'none'" in json.dumps(headers)
@@ -89,6 +90,7 @@ def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
     assert json.loads(read_body(settings))["endpoint"] == web_page.endpoint
     assert json.loads(read_body(settings))["largest_file"] == 4 << 20
     assert json.loads(read_body(assays)) == web_page.send("few rows.csv", table)
+    assert json.loads(read_body(packed)) == json.loads(read_body(assays))
     assert "neither a Bruker OPUS file nor text" in json.loads(read_body(image))["error"]
     assert "larger than 4 MB" in json.loads(read_body(large))["error"]
     assert '<th scope="row">CuPPM</th>' in read_body(html)
@@ -159,6 +161,9 @@ def test_requests_are_throttled_and_predictions_can_need_an_api_key(deployment: 
     assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
     assert settings["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
     assert settings["ThrottlingBurstLimit"] == {"Ref": "Burst"}
+    page_load = ["/", "/api/settings", *(deployment / "code/recore/web/static").iterdir()]
+    assert template["Parameters"]["Burst"]["Default"] >= len(page_load) + Limits().most_files
+    assert api["BinaryMediaTypes"] == ["*~1*"]  # what a client sends as text/plain, too, arrives as it was sent
     methods = {
         f"{method} {path}": operation
         for path, operations in api["DefinitionBody"]["paths"].items()
@@ -185,3 +190,16 @@ def test_the_command_writes_the_folder_again_but_over_nothing_else(web_page: Web
     (tmp_path / "other").mkdir()
     (tmp_path / "other/notes.txt").touch()
     assert "holds other files" in refuse_web(commands, web_page.endpoint, "--lambda", tmp_path / "other")
+
+
+@pytest.mark.parametrize("columns", [[], ["code/columns.json"]], ids=["sam", "columns"])
+def test_the_command_touches_no_other_sam_project(columns: list[str], web_page: WebPage, tmp_path: Path) -> None:
+    files = ["template.yaml", "code/app.py", *columns]
+    for name in files:
+        (tmp_path / "foreign" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "foreign" / name).write_text(name)
+    message = refuse_web(web_page.commands, web_page.endpoint, "--lambda", tmp_path / "foreign")
+    assert "holds other files" in message
+    found = {path.relative_to(tmp_path / "foreign").as_posix() for path in tmp_path.rglob("*.*")}
+    assert found == {*files}
+    assert all((tmp_path / "foreign" / name).read_text() == name for name in files)

@@ -53,8 +53,7 @@ def make_event(
         event |= {"rawPath": path, "rawQueryString": urlencode(query or {})}
         event["requestContext"]["http"] |= {"method": method, "path": path}
     if body is not None:
-        is_text = version == "1.0" and content_type == FORM  # of the API's BinaryMediaTypes it is none
-        event |= {"body": body.decode() if is_text else base64.b64encode(body).decode(), "isBase64Encoded": not is_text}
+        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}  # for all BinaryMediaTypes
         event["headers"]["content-type"] = content_type
         if version == "1.0":
             event["multiValueHeaders"]["content-type"] = [content_type]
