@@ -5,15 +5,14 @@ import io
 import itertools
 import json
 import logging
-import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.dataset import Grid, Spectrum, grid_of_names
-from recore.schema import IDS, TARGETS
+from recore.dataset import Grid, Spectrum, grid_of_names, parse_number
+from recore.schema import TARGETS
 from recore.text import plain
 from recore.web.uploads import Limits, UnusableUploadError, read_upload
 
@@ -21,13 +20,10 @@ AT_ONCE = 25  # spectra of one request
 INFERENCE_ID = re.compile(r"[!-~]{1,64}")
 LONGEST_REASON = 400  # characters
 DIGITS = 6  # of an absorbance that is drawn
-# of the runtime's client: a visitor waits, and API Gateway does so for 29 seconds
-CLIENT_SETTINGS: dict[str, Any] = {
-    "connect_timeout": 3,
-    "read_timeout": 25,
-    "retries": {"mode": "standard", "max_attempts": 2},
-    "max_pool_connections": 32,
-}
+# A visitor waits, and API Gateway does so for 29 seconds: on Lambda a file is two requests to the endpoint, each sent
+# once, and 3 seconds remain for the rest.
+CONNECT_SECONDS = 2
+READ_SECONDS = 11
 log = logging.getLogger("recore.web")
 
 Json = dict[str, Any]
@@ -49,8 +45,9 @@ class Predictor:
     def __init__(self, runtime: Any, endpoint: str, columns: Sequence[str], limits: Limits) -> None:
         self.endpoint, self.limits = endpoint, limits
         self.grid = grid_of_names(columns[1:])
-        self._columns, self._inputs = list(columns), [name for name in columns if name not in TARGETS]
-        self.channels = [name for name in self._inputs[1:] if name not in IDS]
+        self.channels = list(self.grid.names)
+        # what the cells of a line can be
+        self._rows = [self.channels, [name for name in columns if name not in TARGETS], list(columns)]
         self._runtime = runtime
 
     def predict_file(self, name: str, content: bytes) -> Json:
@@ -58,7 +55,7 @@ class Predictor:
         upload = read_upload(name, content, self.grid, self.limits)
         answers: list[Json] = []
         for spectra in itertools.batched(upload.spectra, AT_ONCE):
-            identity = spectra[0].sample if len(upload.spectra) == 1 else ""
+            identity = _identify(spectra[0]) if len(upload.spectra) == 1 else ""
             answers += self._invoke(_write_table(self.grid, spectra), len(spectra), identity)
         samples = [
             {
@@ -66,7 +63,7 @@ class Predictor:
                 "replicate": spectrum.replicate,
                 "absorbances": [float(f"{value:.{DIGITS}g}") for value in spectrum.absorbance.tolist()],
                 "assays": answer["assays"],
-                "domain": answer.get("domain"),
+                "domain": answer["domain"],
             }
             for spectrum, answer in zip(upload.spectra, answers, strict=True)
         ]
@@ -80,30 +77,28 @@ class Predictor:
     def predict_line(self, line: str) -> Json:
         """The assays of a line of CSV. Raises UnusableUploadError or EndpointError.
 
-        It has the absorbances in the order of the training data, or all cells of a row of that.
+        It has the absorbances in the order of the training data, or all cells of a row of that, of which the endpoint
+        gets the absorbances alone.
         """
         try:
             rows = [row for row in csv.reader(io.StringIO(line.strip())) if row]
-        except csv.Error as error:
-            raise UnusableUploadError(str(error)) from None
+        except csv.Error:
+            raise UnusableUploadError("the line is not valid CSV") from None
         if len(rows) != 1:
             raise UnusableUploadError(f"one line is needed, and there are {len(rows)}")
-        cells = rows[0]
-        if len(cells) == len(self.channels):
-            cells, names = ["0", *cells], ["index", *self.channels]
-        elif len(cells) == len(self._columns):
-            cells, names = self._without_assays(cells), self._inputs
-        elif len(cells) == len(self._inputs):
-            names = self._inputs
-        else:
-            widths = f"{len(self.channels)} absorbances, or the {len(self._inputs)} cells of a row without assays"
+        [cells] = rows
+        names = next((names for names in self._rows if len(names) == len(cells)), None)
+        if names is None:
+            channels, inputs, _ = map(len, self._rows)
+            widths = f"{channels} absorbances, or the {inputs} cells of a row without assays"
             raise UnusableUploadError(f"the line has {len(cells)} cells instead of {widths}")
-        _check_numbers(cell for name, cell in zip(names, cells, strict=True) if name in self.grid.names)
-        [answer] = self._invoke(_write_rows([names, cells]), 1)
+        by_name = dict(zip(names, cells, strict=True))
+        absorbances = [by_name[name] for name in self.channels]
+        for cell in absorbances:
+            if parse_number(cell) is None:
+                raise UnusableUploadError(f"{plain(cell, 40)!r} is not a number")
+        [answer] = self._invoke(_write_rows([["index", *self.channels], ["0", *absorbances]]), 1)
         return answer
-
-    def _without_assays(self, cells: Sequence[str]) -> list[str]:
-        return [cell for name, cell in zip(self._columns, cells, strict=True) if name not in TARGETS]
 
     def _invoke(self, body: str, rows: int, identity: str = "") -> list[Json]:
         """The predictions for rows of CSV. identity: the inference id, if it can be one."""
@@ -116,7 +111,7 @@ class Predictor:
                 Body=body.encode(),
                 **members,
             )
-            predictions: list[Json] = json.loads(answer["Body"].read())["predictions"]
+            predictions = _read_predictions(answer["Body"].read())
         except ClientError as error:
             status = error.response.get("OriginalStatusCode", 500)
             reason = str(error.response.get("OriginalMessage") or "").strip()
@@ -133,16 +128,21 @@ class Predictor:
         """Log why the endpoint did not answer, which can name what a visitor should not learn."""
         log.error("the endpoint %s: %s", self.endpoint, plain(str(error), LONGEST_REASON))
         return EndpointError(
-            f"the endpoint {self.endpoint} does not answer. Try again later, or ask who runs this page"
+            f"the endpoint {self.endpoint} does not answer. Try again later, or ask the person who runs this page"
         )
 
 
-def make_runtime(settings: Any = None) -> Any:
+def make_runtime(settings: Any = None, read_seconds: float = READ_SECONDS) -> Any:
     """The boto3 client that asks the endpoint. settings: a botocore Config that it has besides."""
     import boto3
     from botocore.config import Config
 
-    own = Config(**CLIENT_SETTINGS)
+    own = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=32,
+    )
     return boto3.client("sagemaker-runtime", config=settings.merge(own) if settings else own)
 
 
@@ -158,12 +158,19 @@ def _write_rows(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _check_numbers(cells: Iterable[str]) -> None:
-    """Raise UnusableUploadError if a cell is not a finite number."""
-    for cell in cells:
-        try:
-            is_finite = math.isfinite(float(cell))
-        except ValueError:
-            is_finite = False
-        if not is_finite:
-            raise UnusableUploadError(f"{plain(cell, 40)!r} is not a number")
+def _identify(spectrum: Spectrum) -> str:
+    """The name of a spectrum, another one for each replicate; the first one, 0, has the sample's own."""
+    replicate = spectrum.replicate or "0"
+    return spectrum.sample if replicate == "0" else f"{spectrum.sample}.{replicate}"
+
+
+def _read_predictions(body: bytes) -> list[Json]:
+    """The predictions in an answer of the endpoint. Raises ValueError, KeyError or TypeError if there are none."""
+    predictions = json.loads(body, parse_float=_parse_finite, parse_constant=_parse_finite)["predictions"]
+    return [{"assays": dict(each["assays"]), "domain": each.get("domain")} for each in predictions]
+
+
+def _parse_finite(text: str) -> float:
+    if (value := parse_number(text)) is None:
+        raise ValueError(f"{text} is not a finite number")
+    return value

@@ -1,0 +1,140 @@
+"""What the web page sends to its endpoint, and how it reads the answers. An HTTP server takes the endpoint's place."""
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from support.web_page import csv_bytes, opus_file, read_rows
+
+from recore.schema import IDS, TARGETS
+from recore.web import Limits, Predictor, make_runtime
+from recore.web.predictor import EndpointError
+
+ANSWER = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
+
+
+class Endpoint(ThreadingHTTPServer):
+    """An endpoint. answer: to every request; without one it hangs. requests: pairs of an inference id and a body."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer: str | None = ANSWER
+        self.requests: list[tuple[str | None, str]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.requests.append((self.headers["X-Amzn-SageMaker-Inference-Id"], body))
+        if self.server.answer is None:
+            time.sleep(5)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.answer)))
+        self.end_headers()
+        self.wfile.write(self.server.answer.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """Return an endpoint to which boto3's clients send their requests."""
+    with Endpoint() as server:
+        Thread(target=server.serve_forever, args=(0.05,)).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "none")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def rows(small_sample: Path) -> list[list[str]]:
+    return read_rows(small_sample / "public/public.csv.gz")
+
+
+@pytest.fixture
+def predictor(endpoint: Endpoint, rows: list[list[str]]) -> Predictor:
+    return Predictor(make_runtime(read_seconds=1), "core-assays", rows[0], Limits())
+
+
+@pytest.mark.parametrize("width", ["absorbances", "inputs", "all"])
+def test_the_endpoint_gets_only_the_absorbances_of_a_line(
+    width: str, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+) -> None:
+    header, row = rows[:2]
+    channels = [place for place, name in enumerate(header) if name[:1].isdigit()]
+    inputs = [place for place, name in enumerate(header) if name not in TARGETS]
+    kept = {"absorbances": channels, "inputs": inputs, "all": [*range(len(header))]}[width]
+    assert {*IDS} & {header[place] for place in inputs}
+    predictor.predict_line(",".join(row[place] for place in kept))
+    [(identity, body)] = endpoint.requests
+    names, values = body.splitlines()
+    assert names.split(",") == ["index", *(header[place] for place in channels)]
+    assert values.split(",") == ["0", *(row[place] for place in channels)]
+    assert identity is None
+
+
+@pytest.mark.parametrize(
+    ("file", "identity"),
+    [("DD1.0", "DD1"), ("DD1.1", "DD1.1"), ("DD1.12", "DD1.12"), ("DD1", "DD1"), ("D\u00e4.1", None)],
+)
+def test_the_inference_id_is_the_samples_name_with_its_replicate(
+    file: str, identity: str | None, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+) -> None:
+    predictor.predict_file(file, opus_file(rows, 1))
+    assert [request[0] for request in endpoint.requests] == [identity]
+
+
+def test_a_table_of_one_row_has_its_name_as_the_inference_id(
+    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+) -> None:
+    predictor.predict_file("one.csv", csv_bytes([rows[0], ["S1", *rows[1][1:]]]))
+    assert [request[0] for request in endpoint.requests] == ["S1"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"predictions": [[1, 2, 3]]}',
+        '{"predictions": [{"assays": 1}]}',
+        '{"predictions": [{"assays": {"CuPPM": {"value": NaN}}}]}',
+        '{"predictions": [{"assays": {"CuPPM": {"value": -Infinity}}}]}',
+        '{"predictions": [{"assays": {"CuPPM": {"value": 1e999}}}]}',
+    ],
+)
+def test_an_invalid_answer_is_an_error_of_the_endpoint(
+    answer: str, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+) -> None:
+    line = ",".join(cell for name, cell in zip(*rows[:2], strict=True) if name[:1].isdigit())
+    assert predictor.predict_line(line)["assays"]["CuPPM"] == {"value": 1.5}
+    endpoint.answer = answer
+    with pytest.raises(EndpointError, match="the endpoint core-assays does not answer"):
+        predictor.predict_line(line)
+
+
+def test_an_endpoint_that_hangs_is_asked_once_and_given_up_after_a_time(
+    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+) -> None:
+    endpoint.answer = None
+    start = time.monotonic()
+    with pytest.raises(EndpointError, match="the endpoint core-assays does not answer"):
+        predictor.predict_file("few.csv.gz", gzip.compress(csv_bytes([rows[0], rows[1]])))
+    assert time.monotonic() - start < 4
+    assert len(endpoint.requests) == 1
