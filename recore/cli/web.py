@@ -1,6 +1,7 @@
 """`recore web`: the web page of an endpoint."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,12 @@ PACKAGES = "starlette", "uvicorn", "mangum"
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 chooses a free one.")
 @click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="A name under which a proxy passes requests on; may be repeated. This machine's name and addresses are known.",
+)
+@click.option(
     "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="In MB; larger ones are refused."
 )
 @click.option("--lambda", "folder", type=FOLDER, help="Write what AWS Lambda needs to this folder, and serve nothing.")
@@ -33,6 +40,7 @@ def web(
     config: Path | None,
     host: str,
     port: int,
+    names: tuple[str, ...],
     largest_file: int,
     folder: Path | None,
     as_json: bool,
@@ -67,7 +75,7 @@ def web(
 
         runtime = make_runtime(project.services.runtime.meta.config)
         predictor = Predictor(runtime, project.settings.endpoint_name, columns, Limits(largest_file << 20))
-        serve(predictor, host, port, lambda address: _announce(project, address, as_json))
+        serve(predictor, host, port, names, lambda addresses: _announce(project, addresses, as_json))
         show_line("web: stopped")
 
 
@@ -85,12 +93,12 @@ def _require_packages() -> None:
         ) from None
 
 
-def _announce(project: "ProductionProject", address: str, as_json: bool) -> None:
+def _announce(project: "ProductionProject", addresses: Sequence[str], as_json: bool) -> None:
     name = project.settings.endpoint_name
     if as_json:
-        click.echo(json.dumps({"endpoint": name, "address": address}))
+        click.echo(json.dumps({"endpoint": name, "address": addresses[0], "addresses": addresses}))
     else:
-        click.echo(f"the page of the endpoint {name}: {address}")
+        click.echo(f"the page of the endpoint {name}: {' or '.join(addresses)}")
         show_line("web: Ctrl-C ends it")
 
 

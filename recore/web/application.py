@@ -1,14 +1,12 @@
 """The page as an ASGI application: static files, the API that the page's script calls, and a form without a script."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -27,8 +25,8 @@ UPLOAD_SECONDS = 60  # for a whole upload
 DISCARDED = 10  # times the limit: of a larger upload no more is read, so that a client learns why it is refused
 
 
-def make_application(predictor: Predictor, hosts: Sequence[str] = ("*",), needs_key: bool = False) -> Guard:
-    """The application. hosts: by which names it may be called. needs_key: whether the API in front of it needs a key.
+def make_application(predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False) -> Guard:
+    """The application. names: of its host, by default any. needs_key: whether the API in front of it needs a key.
 
     With a key there is no form, because a form cannot send one.
     """
@@ -42,11 +40,10 @@ def make_application(predictor: Predictor, hosts: Sequence[str] = ("*",), needs_
     if not needs_key:
         routes.append(Route("/line", page.show_form, methods=["GET", "POST"]))
     application = Starlette(
-        routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)],
-        exception_handlers={HTTPException: _explain_status},
+        routes=routes, exception_handlers={HTTPException: _explain_status, Exception: _explain_status}
     )
-    return Guard(application)
+    application.router.redirect_slashes = False  # behind API Gateway the address would lack the stage
+    return Guard(application, names)
 
 
 class PageHandlers:
@@ -54,7 +51,7 @@ class PageHandlers:
 
     def __init__(self, predictor: Predictor, needs_key: bool) -> None:
         self._predictor, self._limits = predictor, predictor.limits
-        self._html = (HERE / "static/page.html").read_text("utf-8")
+        self._html = (HERE / "pages/page.html").read_text("utf-8")
         self._threads = ThreadPoolExecutor(WORKERS, "recore-web")
         self._uploads = asyncio.Semaphore(MOST_UPLOADS)
         self._settings = {
@@ -76,8 +73,10 @@ class PageHandlers:
     async def predict(self, request: Request) -> Response:
         """Answer an upload, the bytes of one file, whose name is in the query."""
         try:
+            if self._uploads.locked():
+                raise UnusableUploadError("there are too many uploads at the moment: try again later", 503)
             async with self._uploads:
-                content = await _read_body(request, self._limits.largest_file)
+                content = await _read_body(request, self._limits.largest_file, "file")
                 name = request.query_params.get("name", "")
                 return await self._in_thread(lambda: JSONResponse(self._predictor.predict_file(name, content)))
         except (UnusableUploadError, EndpointError) as error:
@@ -90,7 +89,7 @@ class PageHandlers:
             return HTMLResponse(render_form(endpoint, number))
         line = ""
         try:
-            line = read_line(await _read_body(request, LONGEST_FORM))
+            line = read_line(await _read_body(request, LONGEST_FORM, "line"))
             return await self._in_thread(
                 lambda: HTMLResponse(render_form(endpoint, number, line, answer=self._predictor.predict_line(line)))
             )
@@ -102,8 +101,8 @@ class PageHandlers:
         return await asyncio.get_running_loop().run_in_executor(self._threads, make)
 
 
-async def _read_body(request: Request, largest: int) -> bytes:
-    """Read an upload. Raises UnusableUploadError if it is empty, too large or too slow."""
+async def _read_body(request: Request, largest: int, noun: str) -> bytes:
+    """Read an upload. noun: what it is. Raises UnusableUploadError if it is empty, too large or too slow."""
     content, size = bytearray(), 0
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
@@ -120,13 +119,17 @@ async def _read_body(request: Request, largest: int) -> bytes:
     if size > largest:
         raise UnusableUploadError(f"it is larger than {describe_size(largest)}, the largest that is read", 413)
     if not size:
-        raise UnusableUploadError("the file is empty")
+        raise UnusableUploadError(f"the {noun} is empty")
     return bytes(content)
 
 
 async def _explain_status(request: Request, error: Exception) -> Response:
-    """Answer a request for an address or a method that does not exist."""
+    """Answer a request for an address or a method that does not exist, or that failed unexpectedly."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    reasons = {404: "there is no such page", 405: "this address does not have this method"}
+    reasons = {
+        404: "there is no such page",
+        405: "this address does not have this method",
+        500: "this failed; the log of the page says why",
+    }
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": reasons.get(status, "the request cannot be answered")}, status, headers)

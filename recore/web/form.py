@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from recore.web.uploads import UnusableUploadError
 
 LONGEST_FORM = 1 << 20  # bytes
-PAGE = Template((Path(__file__).parent / "static/form.html").read_text("utf-8"))
+PAGE = Template((Path(__file__).parent / "pages/form.html").read_text("utf-8"))
 
 
 def read_line(body: bytes) -> str:
@@ -55,7 +55,8 @@ def _render_domain(domain: dict[str, Any] | None) -> str:
     if domain is None:
         return ""
     like = "is like" if domain["inside"] else "is unlike"
-    return f"<p>The spectrum {like} those of the training: its distance is {_number(domain['distance'])} limits.</p>"
+    distance = f"{_number(domain['distance'])} times the limit"
+    return f"<p>The spectrum {like} the training spectra: its distance is {distance}.</p>"
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,8 @@
-"""What holds for every answer: strict headers, no request from another site's page, no traceback."""
+"""What holds for every request: strict headers, a known name of the host, no page of another site, no traceback."""
 
+import ipaddress
 import logging
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,21 +28,22 @@ log = logging.getLogger("recore.web")
 
 
 class Guard:
-    """Adds the headers, and answers a request from another site's page, or that fails, in one line."""
+    """Adds the headers, refuses what other sites send, and logs a request that fails, in one line.
 
-    def __init__(self, application: ASGIApp) -> None:
+    names: of this host; None accepts every name.
+    """
+
+    def __init__(self, application: ASGIApp, names: Collection[str] | None) -> None:
         self._application = application
+        self._names = None if names is None else {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        has_begun = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -48,17 +51,34 @@ class Guard:
                 headers["Cache-Control"] = "no-cache" if is_static else "no-store"
             await send(message)
 
-        try:
-            if scope["method"] == "POST" and _is_foreign(Headers(scope=scope)):
-                refusal = JSONResponse({"error": "another site's page sent this request"}, 403)
-                await refusal(scope, receive, send_with_headers)
-            else:
+        headers = Headers(scope=scope)
+        if self._names is not None and not _is_known(headers.get("host", ""), self._names):
+            refusal = JSONResponse({"error": "the page is not served under this name: see its option --name"}, 400)
+            await refusal(scope, receive, send_with_headers)
+        elif scope["method"] == "POST" and _is_foreign(headers):
+            refusal = JSONResponse({"error": "another site's page sent this request"}, 403)
+            await refusal(scope, receive, send_with_headers)
+        else:
+            try:
                 await self._application(scope, receive, send_with_headers)
-        except Exception as error:
-            log.error("%s %s: %s", scope["method"], plain(scope["path"], 100), plain(repr(error), 400))
-            if not has_begun:
-                failure = JSONResponse({"error": "this failed; the log of the page says why"}, 500)
-                await failure(scope, receive, send_with_headers)
+            except Exception as error:  # it was answered with status 500
+                log.error("%s %s: %s", scope["method"], plain(scope["path"], 100), plain(repr(error), 400))
+
+
+def _is_known(host: str, names: Collection[str]) -> bool:
+    """Whether a header `Host` has one of these names, or an address.
+
+    Another site can let its own name lead to this host, and its pages would then count as the page's own; an address
+    is no such name.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name in names:
+            return True
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_foreign(headers: Headers) -> bool:

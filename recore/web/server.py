@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import uvicorn
@@ -15,7 +15,6 @@ from recore import interrupts
 from recore.web.application import make_application
 from recore.web.predictor import Predictor
 
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 MOST_CONNECTIONS = 200
 GRACE = 5  # seconds for requests that are being answered when the page ends
 
@@ -28,11 +27,17 @@ class Server(uvicorn.Server):
         yield
 
 
-def serve(predictor: Predictor, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the page until a signal ends it. announce: called with its address. Raises OSError if it cannot listen."""
+def serve(
+    predictor: Predictor, host: str, port: int, names: Collection[str], announce: Callable[[list[str]], None]
+) -> None:
+    """Serve the page until a signal ends it. Raises OSError if it cannot listen.
+
+    names: under which a browser may ask for the page, besides this machine's and addresses. announce: called with the
+    page's addresses.
+    """
+    machine = socket.gethostname()
     with _listen(host, port) as listening:
-        is_local = _is_loopback(listening.getsockname()[0])
-        application = make_application(predictor, LOCAL_HOSTS if is_local else ("*",))
+        application = make_application(predictor, {"localhost", host, machine, *names})
         logging.basicConfig(format="web: %(message)s", level=logging.WARNING)
         config = uvicorn.Config(
             application,
@@ -51,7 +56,9 @@ def serve(predictor: Predictor, host: str, port: int, announce: Callable[[str], 
             server.should_exit = True
 
         with interrupts.handled_by(stop, ignored=(signal.SIGINT,)):
-            announce(f"http://{_shown(host)}:{listening.getsockname()[1]}/")
+            address, port = listening.getsockname()[:2]
+            hosts = [host, machine] if ipaddress.ip_address(address).is_unspecified else [host]
+            announce([f"http://{_shown(name)}:{port}/" for name in hosts])
             asyncio.run(server.serve(sockets=[listening]))
 
 
@@ -67,10 +74,6 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = f"{host}:{port} cannot be listened to: {error.strerror or error}"
         raise OSError(f"{reason}; choose another --port or --host") from None
     return listening
-
-
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
 
 
 def _shown(host: str) -> str:

@@ -11,6 +11,8 @@ from recore.listing import count
 from recore.text import plain
 
 GZIP = b"\x1f\x8b"
+MOST_MEMBERS = 1000  # of a gzip file: each takes time, even if it is empty
+PIECE = 1 << 16  # bytes that are unpacked at a time
 LONGEST_NAME = 120  # characters of a file's name
 LONGEST_REASON = 400  # characters
 SHOWN = 5  # problems of one file
@@ -48,7 +50,7 @@ def read_upload(name: str, content: bytes, grid: Grid, limits: Limits) -> Upload
     """Read the spectra of a file on the channels of a grid. Raises UnusableUploadError if there are none."""
     name = check_name(name)
     if content.startswith(GZIP):
-        content, name = _unpack(content, limits.largest_file), name.removesuffix(".gz")
+        content, name = _unpack(content, limits.largest_file), check_name(name.removesuffix(".gz"))
     with tempfile.TemporaryDirectory(prefix="recore-web-") as folder:
         path = Path(folder, name)
         path.write_bytes(content)
@@ -90,16 +92,21 @@ def describe_size(size: int) -> str:
 
 def _unpack(content: bytes, largest: int) -> bytes:
     """Unpack a gzip file, but at most `largest` bytes."""
-    unpacked, rest = b"", content
+    unpacked, view, place = bytearray(), memoryview(content), 0
     try:
-        while rest:  # a gzip file can have several members
+        for _ in range(MOST_MEMBERS):
             member = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            unpacked += member.decompress(rest, largest + 1 - len(unpacked))
-            if len(unpacked) > largest:
-                raise UnusableUploadError(f"it is larger than {describe_size(largest)} when it is unpacked")
-            if not member.eof:
-                raise UnusableUploadError("the gzip file is truncated")
-            rest = member.unused_data
+            while not member.eof:
+                piece = view[place : place + PIECE]
+                if not piece:
+                    raise UnusableUploadError("the gzip file is truncated")
+                unpacked += member.decompress(piece, largest + 1 - len(unpacked))
+                if len(unpacked) > largest:
+                    raise UnusableUploadError(f"it is larger than {describe_size(largest)} when it is unpacked")
+                place += len(piece) - len(member.unused_data)
+            # zeros may follow the last member, as with gzip
+            if content[place : place + 1] in (b"", b"\0") and not content[place:].strip(b"\0"):
+                return bytes(unpacked)
     except zlib.error:
         raise UnusableUploadError("the gzip file is damaged") from None
-    return unpacked
+    raise UnusableUploadError(f"the gzip file has more than {MOST_MEMBERS:,} members")

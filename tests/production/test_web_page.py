@@ -1,10 +1,14 @@
 """`recore web`: the API and the form, over HTTP, with an endpoint of the simulator."""
 
+import contextlib
 import gzip
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -90,6 +94,9 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
         ("table.csv", BROKEN_TABLE, "line 2"),
         ("table.csv", MALICIOUS, "is not a number"),
         ("..", b"1,2\n", "no name"),
+        (".gz", gzip.compress(b"1,2\n"), "no name"),
+        ("...gz", gzip.compress(b"1,2\n"), "no name"),
+        ("many.csv.gz", gzip.compress(b"") * 100_000, "more than 1,000 members"),
         ("a\nb.csv", b"1,2\n", "cannot be printed"),
         (f"{'a' * 300}.csv", b"1,2\n", "rename it"),
         ("cut.csv.gz", gzip.compress(b"sample,4000,600\n" * 1000, mtime=0)[:-20], "truncated"),
@@ -139,14 +146,96 @@ def test_a_name_with_markup_is_only_text(web_page: WebPage, few_rows: Path) -> N
     assert json.loads(body)["samples"][0]["name"] == name
 
 
-@pytest.mark.parametrize("path", ["", "static/page.js", "static/page.css", "api/settings", "line", "nothing"])
-def test_every_answer_has_a_strict_content_security_policy(path: str, web_page: WebPage) -> None:
-    _, headers, body = web_page.request(path)
+def test_members_of_a_gzip_file_follow_each_other_and_zeros_may_follow_them(web_page: WebPage, few_rows: Path) -> None:
+    table = gzip.decompress(few_rows.read_bytes())
+    half = len(table) // 2
+    members = gzip.compress(table[:half]) + gzip.compress(b"") + gzip.compress(table[half:])
+    expected = web_page.send("few.csv", table)
+    assert web_page.send("few.csv.gz", members) == web_page.send("few.csv.gz", members + bytes(1000)) == expected
+    assert "damaged" in web_page.refuse("few.csv.gz", members + bytes(1000) + b"x")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sent"),
+    [
+        ("", 200, {}),
+        ("static/page.js", 200, {}),
+        ("static/page.css", 200, {}),
+        ("api/settings", 200, {}),
+        ("line", 200, {}),
+        ("nothing", 404, {}),
+        ("api/assays", 405, {}),
+        ("", 400, {"Host": "evil.example"}),
+        ("api/assays?name=x.csv", 403, {"body": b"1", "Origin": "https://evil.example"}),
+        ("api/assays?name=x.csv", 413, {"body": bytes(11 << 20)}),
+    ],
+)
+def test_every_answer_has_strict_headers(path: str, status: int, sent: dict, web_page: WebPage) -> None:
+    found, headers, body = web_page.request(path, **sent)
+    assert found == status
+    assert_strict(path, headers, body)
+
+
+def assert_strict(path: str, headers: Any, body: bytes) -> None:
+    """Check the headers of an answer, and that it names no other host."""
     policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"
+    assert policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == ("no-cache" if path.startswith("static/") else "no-store")
     assert "http://" not in body.decode().replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in body.decode()
+
+
+def test_a_request_that_fails_unexpectedly_is_one_message_and_a_line_in_the_log(
+    trained: ProductionCommands, web_page: WebPage, few_rows: Path, tmp_path: Path
+) -> None:
+    commands, folder = ProductionCommands(trained.client, tmp_path, "trained"), tmp_path / "temporary"
+    folder.mkdir()
+    page = WebPage(commands, web_page.endpoint, TMPDIR=str(folder))
+    folder.rmdir()  # files of visitors cannot be written any more
+    status, headers, body = page.request("api/assays?name=few.csv.gz", few_rows.read_bytes())
+    assert (status, json.loads(body)) == (500, {"error": "this failed; the log of the page says why"})
+    assert_strict("api/assays", headers, body)
+    assert page.stop() == 0
+    assert page.log().splitlines()[0].startswith("web: POST /api/assays: FileNotFoundError(")
+    assert "Traceback" not in page.log()
+
+
+def test_more_uploads_than_are_read_at_once_are_refused_without_waiting(web_page: WebPage, few_rows: Path) -> None:
+    address = urlsplit(web_page.address)
+    head = f"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 9\r\n\r\n"
+    with contextlib.ExitStack() as slow:
+        for _ in range(16):
+            connection = slow.enter_context(socket.create_connection((address.hostname, address.port), 60))
+            connection.sendall(head.encode())
+        time.sleep(1)  # until the page has read them
+        start = time.monotonic()
+        assert "too many uploads at the moment" in web_page.refuse("few.csv.gz", few_rows.read_bytes(), 503)
+        assert time.monotonic() - start < 30  # they have a minute
+    deadline = time.monotonic() + 60
+    while web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes())[0] == 503:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.2", "localhost"])
+def test_the_page_is_served_under_addresses_and_known_names_alone(
+    host: str, trained: ProductionCommands, web_page: WebPage, tmp_path: Path
+) -> None:
+    commands = ProductionCommands(trained.client, tmp_path, "trained")
+    page = WebPage(commands, web_page.endpoint, "--host", host, "--name", "assays.example", "--name", "Other.Example")
+    machine = socket.gethostname()
+    port = urlsplit(page.address).port
+    hosts = [host, machine] if host == "0.0.0.0" else [host]
+    assert page.addresses == [f"http://{name}:{port}/" for name in hosts]
+    accepted = ["127.0.0.1", "127.0.0.2:8000", "[::1]:80", "192.0.2.1", "localhost:1", "LOCALHOST", machine, host]
+    accepted += ["assays.example", "other.example:8000"]
+    refused = ["evil.example", "localhost.evil.example", "1.example", "127.0.0.1.example", "[::1", "", "x@evil.example"]
+    assert {name: page.request("", Host=name)[0] for name in accepted} == dict.fromkeys(accepted, 200)
+    assert {name: page.request("", Host=name)[0] for name in refused} == dict.fromkeys(refused, 400)
+    assert page.stop() == 0
 
 
 @pytest.mark.parametrize(
@@ -169,6 +258,7 @@ def test_requests_of_other_sites_are_refused(
 def test_only_files_of_the_page_are_served(web_page: WebPage) -> None:
     for path in ("static/../application.py", "static/%2e%2e/application.py", "static//etc/passwd", "static/"):
         assert web_page.request(path)[0] == 404
+    assert web_page.request("static/form.html")[0] == web_page.request("api/settings/")[0] == 404
     assert web_page.request("api/assays")[0] == 405
 
 
@@ -199,6 +289,8 @@ def test_the_form_answers_a_line_with_a_table_of_assays(
         ("<script>alert(1)</script>", "&lt;script&gt;"),
         (",".join(["0.1"] * 119 + ["x"]), "&#x27;x&#x27; is not a number"),
         ("1,2\n3,4", "one line is needed"),
+        ("1,2\r3,4", "the line is not valid CSV"),
+        (",".join(["0.1"] * 119 + ["1_0"]), "&#x27;1_0&#x27; is not a number"),
     ],
 )
 def test_the_form_refuses_a_line_in_html_without_its_markup(line: str, reason: str, web_page: WebPage) -> None:
@@ -207,6 +299,12 @@ def test_the_form_refuses_a_line_in_html_without_its_markup(line: str, reason: s
     assert 'role="alert"' in html
     assert reason in html
     assert "<script>" not in html
+
+
+def test_a_form_without_a_line_says_so(web_page: WebPage) -> None:
+    status, _, body = web_page.request("line", b"")
+    assert status == 422
+    assert "the line is empty" in body.decode()
 
 
 def test_nothing_is_unpickled_by_the_page(web_page: WebPage, few_rows: Path) -> None:

@@ -40,8 +40,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 class WebPage:
     """A page that is being served. address: ends with a slash. variables: those that lead to the simulator."""
 
-    def __init__(self, commands: ProductionCommands, *arguments: object) -> None:
-        self.commands, self.variables = commands, commands.client.simulator.variables()
+    def __init__(self, commands: ProductionCommands, *arguments: object, **variables: str) -> None:
+        self.commands, self.variables = commands, commands.client.simulator.variables() | variables
         self._stderr = commands.folder / "web.log"
         command = [sys.executable, "-c", PROGRAM, "web", *map(str, arguments), "--port", "0", "--json"]
         variables = environment() | self.variables | {"PYTHONPATH": str(ROOT)}
@@ -54,6 +54,7 @@ class WebPage:
         assert line, self.log()
         started = json.loads(line)
         self.address: str = started["address"]
+        self.addresses: list[str] = started["addresses"]
         self.endpoint: str = started["endpoint"]
 
     def log(self) -> str:
