@@ -4,7 +4,8 @@ import base64
 import contextlib
 import csv
 import gzip
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ DROP = """(zone, files) => {
 
 @dataclass
 class Tab:
-    """The page in a browser. problems: what the browser reports, but for answers that refuse a file."""
+    """The page in a browser. problems: what the browser reports, except for answers that refuse a file."""
 
     page: Any
     problems: list[str] = field(default_factory=list)
@@ -50,7 +51,7 @@ class Tab:
 
     def wait(self) -> None:
         self.page.wait_for_timeout(100)  # until the browser has told the page about the files
-        self.page.wait_for_selector("main[aria-busy=false]", timeout=120_000)
+        self.page.wait_for_selector("main[data-reading=false]", timeout=120_000)
 
     def messages(self) -> list[str]:
         return self.page.locator("#messages li").all_text_contents()
@@ -69,19 +70,31 @@ class Tab:
 
 
 @contextlib.contextmanager
-def open_tab(browser: Any, address: str, **settings: Any) -> Iterator[Tab]:
-    """Open the page in a browser session of its own."""
+def open_tab(
+    browser: Any,
+    address: str,
+    routes: dict[str, Callable[[Any], None]] | None = None,
+    ready: str = "html[data-ready]",
+    **settings: Any,
+) -> Iterator[Tab]:
+    """Open the page in a browser session of its own. routes: what answers addresses instead. ready: to wait for."""
     settings = {"viewport": {"width": 1100, "height": 900}} | settings
     with contextlib.closing(browser.new_context(**settings)) as context:
         tab = Tab(context.new_page())
-        tab.page.on("console", lambda message: tab.problems.append(f"{message.type}: {message.text}"))
+        tab.page.on("console", lambda message: is_refusal(message) or tab.problems.append(message.text))
         tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
         tab.page.on("dialog", lambda dialog: tab.problems.append(f"dialog: {dialog.message}"))
         tab.page.on("request", lambda request: tab.requests.append(request.url))
+        for path, answer in (routes or {}).items():
+            tab.page.route(f"**/{path}", answer)
         tab.page.goto(address)
-        tab.page.wait_for_selector("html[data-ready]")
+        tab.page.wait_for_selector(ready)
         yield tab
-        tab.problems = [problem for problem in tab.problems if "Failed to load resource" not in problem]
+
+
+def is_refusal(message: Any) -> bool:
+    """Whether the browser reports that the API refused a file, which the page reports, too."""
+    return "Failed to load resource" in message.text and "/api/assays?" in message.location["url"]
 
 
 @pytest.fixture
@@ -157,16 +170,135 @@ def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab
 def test_a_script_in_names_is_shown_as_text(tab: Tab, few_rows: Path) -> None:
     rows = read_rows(few_rows)
     script = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-    formula = "=HYPERLINK(1)"
-    content = csv_bytes([rows[0], [script, *rows[1][1:]], [formula, *rows[2][1:]]])
+    content = csv_bytes([rows[0], [script, *rows[1][1:]]])
     tab.add_files({"<img src=x onerror=alert(3)>.csv": content, "<b>bad<b>.csv": b"x"})
-    assert [row[0] for row in tab.rows()] == [script, formula]
+    assert [row[0] for row in tab.rows()] == [script]
     assert tab.rows()[0][5] == "<img src=x onerror=alert(3)>.csv"
     assert tab.page.text_content("#sample-title") == f"Sample {script}"
     assert tab.page.locator("main img, main b, main script").count() == 0
     assert tab.messages()[0].startswith("<b>bad<b>.csv: ")
     downloaded = tab.download(lambda: tab.page.click("#download"))
-    assert {row["sample"] for row in downloaded} == {script, f"'{formula}"}
+    assert {row["sample"] for row in downloaded} == {script}
+
+
+def test_a_formula_in_a_name_is_text_in_a_spreadsheet(tab: Tab, few_rows: Path) -> None:
+    rows = read_rows(few_rows)
+    names = {
+        "=HYPERLINK(1)": "'=HYPERLINK(1)",
+        "-1+2": "'-1+2",
+        "a;=1+2": "a;'=1+2",
+        "a; @SUM(1)": "a;' @SUM(1)",
+        "b;c;+1": "b;c;'+1",
+        "\uff1d1+2": "'\uff1d1+2",
+        "\uff20SUM(1)": "'\uff20SUM(1)",
+        "A-1=2+3": "A-1=2+3",
+    }
+    tab.add_files({"+1.csv": csv_bytes([rows[0], *([name, *rows[1][1:]] for name in names)])})
+    downloaded = tab.download(lambda: tab.page.click("#download"))
+    assert [row["sample"] for row in downloaded[:: len(TARGETS)]] == [*names.values()]
+    assert {row["file"] for row in downloaded} == {"'+1.csv"}
+    assert all(float(row["value"]) == float(row["value"].removeprefix("'")) for row in downloaded)
+    write = "(value) => import('./static/table.js').then((table) => table.writeCsv([[value]]))"
+    assert tab.page.evaluate(write, " \t=1") == "' \t=1\r\n"
+    assert tab.page.evaluate(write, -1.5) == "-1.5\r\n"
+
+
+def test_replicates_of_a_sample_have_different_names(tab: Tab, files: dict[str, bytes]) -> None:
+    opus = files["DD001_53.0"]
+    tab.add_files({"DD1.0": opus, "DD1.1": opus, "DD1.2": opus})
+    assert [row[0] for row in tab.rows()] == ["DD1", "DD1, replicate 1", "DD1, replicate 2"]
+    tab.page.click("text=DD1, replicate 2")
+    assert tab.page.text_content("#sample-title") == "Sample DD1, replicate 2"
+
+
+def test_files_that_arrive_later_change_neither_the_focus_nor_the_sample(tab: Tab, files: dict[str, bytes]) -> None:
+    tab.add_files({"DD7.0": files["DD001_53.0"], "DD8.0": files["DD002_53.0"]})
+    tab.page.click("text=DD8")
+    tab.page.locator("#samples-table button", has_text="DD8").focus()
+    tab.page.locator("#samples-table button", has_text="DD8").evaluate("button => { button.old = true; }")
+    tab.add_files({"DD9.0": files["DD001_53.0"]})
+    assert len(tab.rows()) == 3
+    focused = "() => [document.activeElement.textContent, document.activeElement.old]"
+    assert tab.page.evaluate(focused) == ["DD8", None]
+    assert tab.page.text_content("#sample-title") == "Sample DD8"
+
+
+def test_what_screen_readers_announce_is_there_before_it_speaks(tab: Tab, files: dict[str, bytes]) -> None:
+    display = "element => getComputedStyle(element).display"
+    for name in ("status", "messages"):
+        assert tab.page.text_content(f"#{name}") == ""
+        assert tab.page.locator(f"#{name}").evaluate(display) != "none"
+    assert tab.page.locator("main [aria-busy]").count() == 0
+    watch = """() => { window.busy = []; new MutationObserver((changes) => changes.forEach(({ target }) =>
+      window.busy.push(`${target.id} ${target.getAttribute("aria-busy")}`)))
+      .observe(document.body, { subtree: true, attributeFilter: ["aria-busy"] }); }"""
+    tab.page.evaluate(watch)
+    tab.add_files({"a.csv": b"x", **files})
+    assert set(tab.page.evaluate("() => window.busy")) <= {"samples true", "samples false"}
+    assert tab.page.get_attribute("#samples", "aria-busy") == "false"
+    regions = tab.page.get_by_role("region")
+    names = [regions.nth(number).aria_snapshot().splitlines()[0] for number in range(regions.count())]
+    assert len({*names}) == len(names) >= 4
+
+
+def refuse_first(times: int) -> Callable[[Any], None]:
+    """Return what answers the first requests as API Gateway does when there are too many."""
+    refused: list[str] = []
+
+    def answer(route: Any) -> None:
+        if len(refused) < times:
+            refused.append(route.request.url)
+            route.fulfill(status=429, json={"message": "Too Many Requests"})
+        else:
+            route.continue_()
+
+    return answer
+
+
+def test_a_request_that_is_throttled_is_sent_again(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
+    routes = {"api/settings": refuse_first(1), "api/assays?*": refuse_first(3)}
+    with open_tab(chromium, web_page.address, routes) as tab:
+        assert web_page.endpoint in tab.page.text_content("#endpoint")
+        tab.add_files(files)
+        assert tab.messages() == []
+        assert len(tab.rows()) == 7
+
+
+def test_a_page_that_stays_throttled_says_so(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
+    with open_tab(chromium, web_page.address, {"api/settings": refuse_first(9)}, "#trouble:not([hidden])") as tab:
+        assert "too many requests at the moment" in tab.page.text_content("#trouble")
+        assert "undefined" not in tab.page.text_content("body")
+    with open_tab(chromium, web_page.address, {"api/assays?*": refuse_first(99)}) as tab:
+        tab.add_files(files)
+        assert len(tab.messages()) == 3
+        assert all("too many requests at the moment" in message for message in tab.messages())
+
+
+def test_an_unusable_answer_does_not_keep_the_page_busy(
+    chromium: Any, web_page: WebPage, files: dict[str, bytes]
+) -> None:
+    routes = {"api/assays?*": lambda route: route.fulfill(json={"samples": [], "problems": None})}
+    with open_tab(chromium, web_page.address, routes) as tab:
+        tab.add_files(files)
+        assert "could not be read" in tab.page.text_content("#status")
+        tab.page.unroute("**/api/assays?*")
+        tab.add_files(files)
+        assert len(tab.rows()) == 7
+
+
+def test_an_api_key_that_no_header_can_have_is_named(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
+    def need_key(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"needs_key": True})
+
+    with open_tab(chromium, web_page.address, {"api/settings": need_key}) as tab:
+        tab.page.fill("#api-key", "abc\u2013def")
+        tab.add_files({"DD1.0": files["DD001_53.0"]})
+        assert tab.messages() == ["DD1.0: the API key has characters that a key cannot have"]
+        tab.page.fill("#api-key", " abc-def ")
+        tab.add_files({"DD1.0": files["DD001_53.0"]})
+        assert tab.messages() == []
+    assert tab.problems == []
 
 
 def test_ten_files_at_once_are_shown_in_their_order(tab: Tab, few_rows: Path) -> None:
@@ -220,6 +352,9 @@ def test_samples_are_sorted_and_filtered_by_a_cut_off(tab: Tab, files: dict[str,
     assert f"{len(shown)} of 7 samples have FePCT of at least" in tab.page.text_content("#shown")
     downloaded = tab.download(lambda: tab.page.click("#download"))
     assert len(downloaded) == len(shown) * len(TARGETS)
+    iron = [float(row["value"]) for row in downloaded if row["assay"] == "FePCT"]
+    assert iron == pytest.approx(shown, rel=1e-3)  # in the order on the screen
+    assert iron == sorted(iron, reverse=True)
 
 
 def test_the_history_is_of_this_browser_session_only(
@@ -240,6 +375,24 @@ def test_the_history_is_of_this_browser_session_only(
     tab.page.reload()
     tab.page.wait_for_selector("html[data-ready]")
     assert tab.page.is_hidden("#samples")
+
+
+def test_samples_for_which_the_browser_has_no_room_stay_until_the_page_is_reloaded(tab: Tab, few_rows: Path) -> None:
+    rows = read_rows(few_rows)
+    names = [f"S{number}" for number in range(100)]
+    tab.page.evaluate("() => sessionStorage.setItem('other', 'x'.repeat(4.8e6))")
+    tab.add_files({"many.csv": csv_bytes([rows[0], *([name, *rows[1][1:]] for name in names)])})
+    assert [row[0] for row in tab.rows()] == names
+    [message] = tab.messages()
+    room = re.fullmatch(
+        "History: the browser has room for the newest ([0-9]+) samples; the others are lost when the page is reloaded",
+        message,
+    )
+    assert room
+    assert 0 < int(room[1]) < 100
+    tab.page.reload()
+    tab.page.wait_for_selector("html[data-ready]")
+    assert [row[0] for row in tab.rows()] == names[-int(room[1]) :]
 
 
 def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, bytes]) -> None:
@@ -322,7 +475,7 @@ def test_the_theme_can_be_changed(tab: Tab) -> None:
         return tab.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
 
     light = background()
-    tab.page.click("#theme")
+    tab.page.click("text=Dark colours")
     assert background() != light
-    tab.page.click("#theme")
+    tab.page.click("text=Light colours")
     assert background() == light

@@ -1,28 +1,30 @@
-/* The samples of this browser session. They are stored in the tab alone, and the oldest are dropped if it has no room. */
+/* The samples of this browser session. They are stored in the tab alone, the newest if it has no room for all. */
 const KEY = "recore-history";
 
 export class History {
   #grids = []; /* wavenumbers, which many samples share */
   samples = [];
+  stored = 0; /* how many of them, the newest, the browser has room for */
 
   constructor() {
     try {
-      const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-      if (stored) { this.#grids = stored.grids; this.samples = stored.samples; }
+      const found = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+      if (found) { this.#grids = found.grids; this.samples = found.samples; }
     } catch { /* nothing is stored, or the browser forbids it */ }
+    this.stored = this.samples.length;
   }
 
   wavenumbers(sample) { return this.#grids[sample.grid]; }
 
-  /* Add the samples of one file. place: numbers by which the samples are ordered. Returns how many old ones were dropped. */
+  /* Add the samples of one file. place: numbers by which the samples are ordered. */
   add(file, place, answer) {
     const text = JSON.stringify(answer.wavenumbers), time = new Date().toISOString();
     let grid = this.#grids.findIndex((other) => JSON.stringify(other) === text);
     if (grid < 0) grid = this.#grids.push(answer.wavenumbers) - 1;
-    const first = answer.samples.map((sample, number) => ({ ...sample, file, time, grid, place: [...place, number], id: [...place, number].join("-") }));
-    this.samples.push(...first);
+    const added = answer.samples.map((sample, number) => ({ ...sample, file, time, grid, place: [...place, number], id: [...place, number].join("-") }));
+    this.samples.push(...added);
     this.samples.sort((one, other) => compare(one.place, other.place));
-    return this.#store();
+    this.#store();
   }
 
   clear() {
@@ -32,13 +34,13 @@ export class History {
   }
 
   #store() {
-    for (let dropped = 0; ; dropped += 1) {
+    for (this.stored = this.samples.length; ; this.stored = Math.floor(this.stored / 2)) {
       try {
-        sessionStorage.setItem(KEY, JSON.stringify({ grids: this.#grids, samples: this.samples.slice(dropped) }));
-        this.samples = this.samples.slice(dropped);
-        return dropped;
+        const samples = this.samples.slice(this.samples.length - this.stored);
+        sessionStorage.setItem(KEY, JSON.stringify({ grids: this.#grids, samples }));
+        return;
       } catch {
-        if (dropped >= this.samples.length - 1) return 0; /* not even one: keep all of them while the page is open */
+        if (!this.stored) return; /* the browser forbids it */
       }
     }
   }

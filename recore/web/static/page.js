@@ -2,20 +2,20 @@
 import { History } from "./history.js";
 import { SpectrumFigure } from "./spectrum.js";
 import { SortedTable, element, show, writeCsv } from "./table.js";
-import { sendFiles } from "./upload.js";
+import { explain, request, sendFiles } from "./upload.js";
 
 const at = (id) => document.getElementById(id);
 const root = document.documentElement;
 const history = new History();
-const samplesTable = new SortedTable(at("samples-table"), "The samples with the chosen assay");
-const assaysTable = new SortedTable(at("assays-table"), "The assays of the sample");
+const samplesTable = new SortedTable(at("samples-table"), "The samples with the chosen assay", (sample) => sample.id);
+const assaysTable = new SortedTable(at("assays-table"), "The assays of the sample", ([name]) => name);
 const figure = new SpectrumFigure(at("spectrum"), at("cursor"), at("cursor-value"), at("spectrum-summary"));
 let settings, current, running = 0;
 
 function followTheme() {
   const button = at("theme"), system = matchMedia("(prefers-color-scheme: dark)");
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const name = () => { button.textContent = dark() ? "Light" : "Dark"; };
+  const name = () => { button.textContent = dark() ? "Light colours" : "Dark colours"; };
   button.hidden = false;
   button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; name(); });
   system.addEventListener("change", name);
@@ -32,11 +32,29 @@ async function read(list) {
   if (!files.length) return;
   if (!running) at("messages").replaceChildren();
   if (list.length > files.length) say(`${list.length - files.length} files`, `at most ${settings.most_files} are sent at once`, "problem");
-  let done = 0, samples = 0, failed = 0, first;
   running += 1;
-  at("main").setAttribute("aria-busy", "true");
-  at("status").textContent = `Reading ${files.length} ${files.length === 1 ? "file" : "files"} ...`;
-  await sendFiles(files, settings, at("api-key").value, (file, number, answer) => {
+  showBusy();
+  try {
+    await sendAll(files, batch);
+  } catch (error) {
+    at("status").textContent = `The files could not be read (${error.message}): reload the page.`;
+    throw error;
+  } finally {
+    running -= 1;
+    showBusy();
+  }
+}
+
+/* The table is busy, and not what says how far the files are: a screen reader may keep quiet about what is busy. */
+function showBusy() {
+  at("main").dataset.reading = String(running > 0);
+  at("samples").setAttribute("aria-busy", String(running > 0));
+}
+
+async function sendAll(files, batch) {
+  let done = 0, samples = 0, failed = 0;
+  at("status").textContent = `Reading ${count(files.length, "file")} ...`;
+  await sendFiles(files, settings, at("api-key").value.trim(), (file, number, answer) => {
     done += 1;
     if (answer.error) {
       failed += 1;
@@ -44,21 +62,19 @@ async function read(list) {
     } else {
       for (const problem of answer.problems) say(file.name, problem, "problem");
       for (const remark of answer.remarks) say(file.name, remark, "remark");
-      const dropped = history.add(file.name, [batch, number], answer);
-      if (dropped) say("History", `the browser has no more room, so the oldest ${dropped} samples were dropped`, "remark");
+      history.add(file.name, [batch, number], answer);
       samples += answer.samples.length;
-      first ??= number;
-      first = Math.min(first, number);
       fillSamples();
     }
     if (done < files.length) at("status").textContent = `${done} of ${files.length} files ...`;
   });
-  running -= 1;
+  if (history.stored < history.samples.length) {
+    say("History", `the browser has room for the newest ${count(history.stored, "sample")}; the others are lost when the page is reloaded`, "remark");
+  }
   const failures = failed ? `, ${failed} could not be used` : "";
   at("status").textContent = `${count(files.length, "file")}${failures}: ${count(samples, "sample")}.`;
-  const shown = history.samples.find((sample) => sample.place[0] === batch && sample.place[1] === first);
-  if (shown) select(shown);
-  if (!running) at("main").setAttribute("aria-busy", "false");
+  const first = history.samples.find((sample) => sample.place[0] === batch);
+  if (first && current === undefined) select(first);
 }
 
 function count(number, noun) { return `${number} ${noun}${number === 1 ? "" : "s"}`; }
@@ -76,6 +92,8 @@ function acceptFiles() {
 }
 
 /* ---- all samples ---- */
+function label({ name, replicate }) { return ["", "0"].includes(replicate) ? name : `${name}, replicate ${replicate}`; }
+
 function assay(sample) { return sample.assays[at("assay").value]; }
 
 function isAbove(sample) {
@@ -102,7 +120,7 @@ function fillSamples() {
   const name = at("assay").value, unit = samples[0].assays[name].unit;
   at("cut-off-unit").textContent = unit;
   const columns = [
-    { label: "Sample", value: (sample) => sample.name, cell: sampleButton },
+    { label: "Sample", value: label, cell: sampleButton },
     { label: `${name}, ${unit}`, value: (sample) => assay(sample).value, cell: (sample) => show(assay(sample).value), className: "number" },
     { label: `90 % interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
     { label: "Flags", value: (sample) => assay(sample).flags.join(", "), className: "flagged" },
@@ -116,7 +134,7 @@ function fillSamples() {
 }
 
 function sampleButton(sample) {
-  const button = element("button", { type: "button", "aria-current": String(sample.id === current) }, sample.name);
+  const button = element("button", { type: "button", "aria-current": String(sample.id === current) }, label(sample));
   button.addEventListener("click", () => { select(sample); at("sample-title").focus(); });
   return button;
 }
@@ -127,7 +145,7 @@ function domainCell(sample) {
 
 function download() {
   const head = ["sample", "replicate", "file", "time", "assay", "value", "unit", "low", "high", "expected_error", "flags", "domain", "distance"];
-  const rows = history.samples.filter(isAbove).flatMap((sample) => Object.entries(sample.assays).map(([name, each]) => [
+  const rows = samplesTable.order().flatMap((sample) => Object.entries(sample.assays).map(([name, each]) => [
     sample.name, sample.replicate, sample.file, sample.time, name, each.value, each.unit, each.interval?.[0], each.interval?.[1],
     each.expected_error, each.flags.join("; "), describeDomain(sample.domain), sample.domain?.distance,
   ]));
@@ -141,11 +159,11 @@ function select(sample) {
   current = sample.id;
   fillSamples();
   at("sample").hidden = false;
-  at("sample-title").textContent = `Sample ${sample.name}`;
+  at("sample-title").textContent = `Sample ${label(sample)}`;
   const { domain } = sample;
   at("domain").textContent = domain
-    ? `The spectrum is ${domain.inside ? "like" : "unlike"} those of the training: its distance is ${show(domain.distance)} times the limit.`
-    : "Whether the spectrum is like those of the training is not known.";
+    ? `The spectrum is ${domain.inside ? "like" : "unlike"} the training spectra: its distance is ${show(domain.distance)} times the limit.`
+    : "Whether the spectrum is like the training spectra is not known.";
   at("domain").className = domain && !domain.inside ? "outside" : "";
   figure.show(history.wavenumbers(sample), sample.absorbances, settings.bands, domain?.bands ?? []);
   const columns = [
@@ -170,8 +188,10 @@ function clear() {
 
 async function start() {
   followTheme();
-  settings = await (await fetch("api/settings")).json();
-  at("endpoint").textContent = `, by the endpoint ${settings.endpoint}`;
+  const response = await request("api/settings");
+  if (!response.ok) throw new Error(explain(response.status));
+  settings = await response.json();
+  at("endpoint").textContent = `, with the endpoint ${settings.endpoint}`;
   at("limits").textContent += ` Up to ${settings.most_files} files of ${settings.largest_file / 2 ** 20} MB each.`;
   at("key").hidden = !settings.needs_key;
   at("form-link").hidden = settings.needs_key;
@@ -186,7 +206,7 @@ async function start() {
 }
 
 start().catch((error) => {
-  at("trouble").textContent = `The page could not be loaded (${error}): reload it, or ask who runs it.`;
+  at("trouble").textContent = `The page could not be loaded (${error.message}): reload it, or ask the person who runs this page.`;
   at("trouble").hidden = false;
   throw error;
 });

@@ -16,7 +16,7 @@ export class SpectrumFigure {
     new ResizeObserver(() => { if (this.x && svg.clientWidth && svg.clientWidth !== this.width) this.#draw(); }).observe(svg.parentElement);
   }
 
-  /* x, y: the spectrum. bands: {name, from, to, meaning}. odd: bands in which it differs from those of the training. */
+  /* x, y: the spectrum. bands: {name, from, to, meaning}. odd: bands in which it differs from the training spectra. */
   show(x, y, bands, odd) {
     Object.assign(this, { x, y, odd, bands: bands.filter((band) => band.to >= x.at(-1) && band.from <= x[0]) });
     this.cursor.max = x.length - 1;
@@ -29,10 +29,10 @@ export class SpectrumFigure {
     const top = this.y.indexOf(Math.max(...this.y));
     const named = this.bands.map((band) => `${band.name} ${band.from} to ${band.to}`).join(", ");
     const odd = this.odd.map((band) => `${show(band.from)} to ${show(band.to)} cm-1${suffix(this.#namesIn(band.from, band.to))}, ` +
-      `${band.deviation > 0 ? "more" : "less"} absorbance than in the training, ${show(Math.abs(band.deviation))} times the limit`);
+      `${band.deviation > 0 ? "more" : "less"} absorbance than in the training spectra, ${show(Math.abs(band.deviation))} times the limit`);
     this.summary.textContent = `${this.x.length} channels from ${show(this.x[0])} to ${show(this.x.at(-1))} cm-1. The highest absorbance is ` +
       `${show(this.y[top])} at ${show(this.x[top])} cm-1${suffix(this.#namesIn(this.x[top], this.x[top]))}. Named bands (cm-1): ${named || "none"}.` +
-      (odd.length ? ` Odd bands: ${odd.join("; ")}.` : "");
+      (odd.length ? ` Unusual bands: ${odd.join("; ")}.` : "");
   }
 
   #namesIn(high, low) {
@@ -52,7 +52,7 @@ export class SpectrumFigure {
       parts.push(draw("rect", { class: kind, x: left, y: MARGIN.top, width: Math.max(end - left, 2), height: bottom - MARGIN.top }, draw("title", {}, title)));
     };
     for (const band of this.bands) span(band, "band", `${band.name}: ${band.meaning}`);
-    for (const band of this.odd) span(band, "odd", "differs from the spectra of the training");
+    for (const band of this.odd) span(band, "odd", "differs from the training spectra");
     for (const value of ticks(low, high, 5)) {
       parts.push(draw("line", { class: "grid", x1: MARGIN.left, x2: right, y1: this.scaleY(value), y2: this.scaleY(value) }));
       parts.push(draw("text", { class: "soft", x: MARGIN.left - 6, y: this.scaleY(value) + 4, "text-anchor": "end" }, show(value)));

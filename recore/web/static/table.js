@@ -18,20 +18,20 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/* A table: columns have a label, a value to sort by, what a cell shows (by default the value), and a class. */
+/* A table: columns have a label, a value to sort by, what a cell shows (by default the value), and a class. key: of a row. */
 export class SortedTable {
   #column = 0;
   #descending = false;
   #sorted = false;
 
-  constructor(table, caption) { this.table = table; this.caption = caption; }
+  constructor(table, caption, key) { Object.assign(this, { table, caption, key, columns: [], rows: [] }); }
 
   /* The rows in the order that was chosen; rows without a value come last. */
-  order(columns, rows) {
-    if (!this.#sorted) return [...rows];
-    const value = columns[this.#column].value, sign = this.#descending ? -1 : 1;
+  order() {
+    if (!this.#sorted) return [...this.rows];
+    const value = this.columns[this.#column].value, sign = this.#descending ? -1 : 1;
     const missing = (row) => value(row) === null || value(row) === "";
-    return [...rows].sort((one, other) => {
+    return [...this.rows].sort((one, other) => {
       if (missing(one) || missing(other)) return missing(one) - missing(other);
       const [a, b] = [value(one), value(other)];
       return sign * (typeof a === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
@@ -39,7 +39,8 @@ export class SortedTable {
   }
 
   fill(columns, rows) {
-    const focused = [...this.table.querySelectorAll("thead button")].indexOf(document.activeElement);
+    Object.assign(this, { columns, rows });
+    const refocus = this.#keepFocus();
     const heads = columns.map((column, number) => {
       const button = element("button", { type: "button" }, column.label);
       button.addEventListener("click", () => {
@@ -51,22 +52,37 @@ export class SortedTable {
       const direction = this.#sorted && number === this.#column ? (this.#descending ? "descending" : "ascending") : "none";
       return element("th", { scope: "col", className: column.className ?? "", "aria-sort": direction }, button);
     });
-    const body = this.order(columns, rows).map((row) => element("tr", {}, ...columns.map((column, number) => {
+    const body = this.order().map((row) => element("tr", { "data-key": this.key(row) }, ...columns.map((column, number) => {
       const content = column.cell ? column.cell(row) : String(column.value(row) ?? "");
       return number ? element("td", { className: column.className ?? "" }, content) : element("th", { scope: "row" }, content);
     })));
     const caption = element("caption", { className: "skip" }, this.caption);
     this.table.replaceChildren(caption, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
-    if (focused >= 0) this.table.querySelectorAll("thead button")[focused]?.focus();
+    refocus();
+  }
+
+  /* Returns what focuses the button again that has the focus now, after all of them were replaced. */
+  #keepFocus() {
+    const active = this.table.contains(document.activeElement) ? document.activeElement : null;
+    const heads = () => [...this.table.querySelectorAll("thead button")], place = heads().indexOf(active);
+    const row = active?.closest("tbody tr")?.dataset.key;
+    const find = (key) => [...this.table.querySelectorAll("tbody tr")].find((each) => each.dataset.key === key);
+    return () => {
+      const button = place >= 0 ? heads()[place] : row !== undefined ? find(row)?.querySelector("button") : null;
+      button?.focus({ preventScroll: true });
+    };
   }
 }
 
-/* Rows of cells as CSV. A spreadsheet would run a text that begins like a formula, so such a text gets an apostrophe. */
+/* What a spreadsheet would run as a formula: at the beginning of a text, and after what may separate cells there. */
+const FORMULA = /(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
+
+/* Rows of cells as CSV. A text that a spreadsheet would run gets an apostrophe before that. */
 export function writeCsv(rows) {
   const cell = (value) => {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
-    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    const text = String(value).replace(FORMULA, "$1'");
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
