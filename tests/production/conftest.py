@@ -14,6 +14,7 @@ from support.production import ProductionCommands
 from support.run_command import make_once
 from support.simulator_client import Client
 from support.web_page import WebPage
+from support.web_tab import files, tab
 
 from recore.data_header import read_header
 from recore.dataset.sample_files import Plan, make_sample
@@ -21,7 +22,7 @@ from recore.production.containers.domain import fit_file
 from recore.production.containers.features import write_archive
 from recore.simulator.server import Simulator
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "files", "tab"]
 
 
 @pytest.fixture(scope="session")

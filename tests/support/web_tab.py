@@ -1,0 +1,109 @@
+"""The web page of an endpoint in a browser."""
+
+import base64
+import contextlib
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.web_page import WebPage, opus_file, read_rows
+
+DROP = """(zone, files) => {
+  const data = new DataTransfer();
+  for (const [name, text, zeros] of files) {
+    const content = zeros ? new Uint8Array(zeros) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    data.items.add(new File([content], name));
+  }
+  for (const kind of ["dragover", "drop"])
+    zone.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@dataclass
+class Tab:
+    """The page in a browser. problems: what the browser reports, except for answers that refuse a file."""
+
+    page: Any
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def add_files(self, files: dict[str, bytes]) -> None:
+        """Choose files, and wait until the page has read them."""
+        items = [{"name": name, "mimeType": "", "buffer": content} for name, content in files.items()]
+        self.page.set_input_files("#files", items)
+        self.wait()
+
+    def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
+        """Drop files on the page, and wait as `add_files` does. zeros: how many zeros each has instead of a content."""
+        encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
+        self.page.locator("#drop").evaluate(DROP, encoded)
+        self.wait()
+
+    def wait(self) -> None:
+        self.page.wait_for_timeout(100)  # until the browser has told the page about the files
+        self.page.wait_for_selector("main[data-reading=false]", timeout=120_000)
+
+    def messages(self) -> list[str]:
+        return self.page.locator("#messages li").all_text_contents()
+
+    def rows(self, table: str = "samples-table") -> list[list[str]]:
+        """Return the cells of a table's body."""
+        rows = self.page.locator(f"#{table} tbody tr")
+        return [rows.nth(number).locator("th, td").all_text_contents() for number in range(rows.count())]
+
+    def download(self, press: Any) -> list[dict[str, str]]:
+        """Return the rows of the CSV that an action downloads."""
+        with self.page.expect_download() as download:
+            press()
+        with open(download.value.path(), newline="", encoding="utf-8-sig") as lines:
+            return list(csv.DictReader(lines))
+
+
+@contextlib.contextmanager
+def open_tab(
+    browser: Any,
+    address: str,
+    routes: dict[str, Callable[[Any], None]] | None = None,
+    ready: str = "html[data-ready]",
+    **settings: Any,
+) -> Iterator[Tab]:
+    """Open the page in a browser session of its own. routes: what answers addresses instead. ready: to wait for."""
+    settings = {"viewport": {"width": 1100, "height": 900}} | settings
+    with contextlib.closing(browser.new_context(**settings)) as context:
+        tab = Tab(context.new_page())
+        tab.page.on("console", lambda message: is_refusal(message) or tab.problems.append(message.text))
+        tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
+        tab.page.on("dialog", lambda dialog: tab.problems.append(f"dialog: {dialog.message}"))
+        tab.page.on("request", lambda request: tab.requests.append(request.url))
+        for path, answer in (routes or {}).items():
+            tab.page.route(f"**/{path}", answer)
+        tab.page.goto(address)
+        tab.page.wait_for_selector(ready)
+        yield tab
+
+
+def is_refusal(message: Any) -> bool:
+    """Whether the browser reports that the API refused a file, which the page reports, too."""
+    return "Failed to load resource" in message.text and "/api/assays?" in message.location["url"]
+
+
+@pytest.fixture
+def tab(chromium: Any, web_page: WebPage) -> Iterator[Tab]:
+    """Return the open page. Afterwards, the browser must have reported nothing, and asked no other host."""
+    with open_tab(chromium, web_page.address) as tab:
+        yield tab
+    assert tab.problems == []
+    assert [url for url in tab.requests if not url.startswith((web_page.address, "blob:", "data:"))] == []
+
+
+@pytest.fixture
+def files(few_rows: Path) -> dict[str, bytes]:
+    """Return a CSV of five samples and two OPUS files."""
+    rows = read_rows(few_rows)
+    opus = {f"DD00{number}_53.0": opus_file(rows, number) for number in (1, 2)}
+    return {"few.csv": gzip.decompress(few_rows.read_bytes()), **opus}
