@@ -158,7 +158,6 @@ class TrafficReader:
                     "t2": row_t2,
                     "q": row_q,
                     "distance": max(row_t2, row_q),
-                    "event": event.event_id,
                     "digest": hashlib.blake2b(spectrum.tobytes(), digest_size=16).digest(),
                 }
             )
@@ -171,15 +170,15 @@ class TrafficReader:
         )
 
     def finish(self) -> ClientTraffic:
-        """All samples, by their times. Of equal spectra, the first one counts."""
+        """All samples, by their times; within a second, in the order of reading. Of equal spectra, the first counts."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             nothing = np.empty((0, 0))
             return ClientTraffic(samples, nothing, nothing.astype(np.float32), nothing, 0, self._left_out)
-        chosen = samples.sort_values(["time", "event"], kind="stable").drop_duplicates("digest")
+        chosen = samples.sort_values("time", kind="stable").drop_duplicates("digest")
         statistics, deviations, scores = (
             np.concatenate(arrays)[chosen.index] for arrays in zip(*self._arrays, strict=True)
         )
         repeated = len(samples) - len(chosen)
-        kept = chosen.drop(columns=["event", "digest"]).reset_index(drop=True)
+        kept = chosen.drop(columns="digest").reset_index(drop=True)
         return ClientTraffic(kept, statistics, deviations, scores, repeated, self._left_out)

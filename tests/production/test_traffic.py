@@ -47,7 +47,7 @@ def test_of_equal_spectra_the_first_one_counts_whatever_the_order_of_reading(
 ) -> None:
     events = [
         ("b", 5, spectrum(1), "B"),
-        ("c", 5, spectrum(1), "C"),
+        ("c", 6, spectrum(1), "C"),
         ("d", 9, spectrum(1), "D"),
         ("a", 7, spectrum(2), ""),
     ]
@@ -66,3 +66,10 @@ def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: Tr
     found = read(trained_on, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
     assert not len(found.samples)
     assert found.left_out == {"a spectrum that is flat or has a gap": 3}
+
+
+def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainedOn) -> None:
+    """Captured times are whole seconds. The order of the samples of a drill hole matters, so it must not be chance."""
+    names = [f"{(7 * number) % 40}" for number in range(40)]
+    found = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
+    assert found.samples["index"].tolist() == names
