@@ -14,14 +14,15 @@ ARG BASE_IMAGE=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-lea
 # sagemaker-training needs a compiler, which stays in this stage.
 FROM python:3.12-slim AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
-COPY requirements.txt requirements/container.txt /tmp/
-RUN pip install --no-cache-dir --prefix /packages -r /tmp/requirements.txt -r /tmp/container.txt
+# This target needs the folder tools/.
+COPY requirements.txt tools/src/stagemaker/container/packages.txt /tmp/
+RUN pip install --no-cache-dir --prefix /packages -r /tmp/requirements.txt -r /tmp/packages.txt
 
 FROM python:3.12-slim AS equivalent
 COPY --from=packages /packages /usr/local
-COPY recore/container/commands/ /usr/local/bin/
-COPY recore/container/training.py recore/container/serving.py /opt/recore/
-COPY recore/container/library/ /usr/local/lib/python3.12/site-packages/
+COPY tools/src/stagemaker/container/commands/ /usr/local/bin/
+COPY tools/src/stagemaker/container/training.py tools/src/stagemaker/container/serving.py /opt/stagemaker/
+COPY tools/src/stagemaker/container/library/ /usr/local/lib/python3.12/site-packages/
 ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

@@ -1,4 +1,7 @@
-# Every target sets itself up: .venv is made if it is missing, and updated if requirements*.txt are newer.
+# Every target sets itself up: .venv is made if it is missing, and updated if requirements are newer.
+ifeq ($(wildcard tools/pyproject.toml),)
+$(error make needs the folder tools/, which this copy does not have. README.md says how to run the scripts by hand)
+endif
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score production-demo
 .PHONY: test test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
@@ -15,13 +18,14 @@ READY_WEB := $(VENV)/ready-web# what serves the page of an endpoint, too
 CACHE := $(HOME)/.cache/recore
 SHA256 = $(if $(shell command -v sha256sum 2>/dev/null),sha256sum,shasum -a 256)
 DIGEST = $(or $(shell cat $(1) | $(SHA256) | cut -c-12),$(error sha256sum or shasum is needed))
-SDK = $(CACHE)/sdk-$(call DIGEST,requirements/sdk.txt)
-SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,requirements/sdk-v2.txt)
-# that of PyTorch images: recore/simulator/images/pytorch.py finds it by the same name
-PYTORCH = $(CACHE)/pytorch-$(call DIGEST,requirements/pytorch.txt)
+SDK = $(CACHE)/sdk-$(call DIGEST,tools/requirements/sdk.txt)
+SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,tools/requirements/sdk-v2.txt)
+# that of PyTorch images: stagemaker/images/pytorch.py finds it by the same name
+PYTORCH_REQUIREMENTS := tools/src/stagemaker/images/pytorch.txt
+PYTORCH = $(CACHE)/pytorch-$(call DIGEST,$(PYTORCH_REQUIREMENTS))
 PYTORCH_IMPORTS := torch,torch.utils.data,pandas,sklearn.preprocessing,boto3,gunicorn.app.base,gunicorn.workers.sync
 PYTORCH_IMPORTS := $(PYTORCH_IMPORTS),sagemaker_inference.transformer,sagemaker_training.entry_point
-PYTORCH_TESTS := tests/simulator/test_pytorch.py tests/production/test_pytorch.py
+PYTORCH_TESTS := tools/tests/stagemaker/simulator/test_pytorch.py tools/tests/recore/production/test_pytorch.py
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
@@ -56,60 +60,63 @@ private-score:
 	$(PYTHON) score.py --actual $(ACTUAL) --predicted data/predictions/private.csv.out --output data/scores/private.txt
 
 production-demo: $(READY) ## a model in production on a simulator of its own, from sample data to the last deletion
-	@$(PYTHON) examples/production_demo.py
+	@$(PYTHON) tools/examples/production_demo.py
 
 test test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
 # three at a time on two processors, here and below: they often wait
 test: lint ## the gate: style, types, import rules, and all tests that give the same answer on any machine
-	$(PYTHON) tests/support/gate.py -n 3 --dist worksteal
+	$(PYTHON) tools/tests/gate.py -n 3 --dist worksteal tests
+	$(PYTHON) tools/tests/gate.py -n 3 --dist worksteal tools/tests
 
 test-all: test test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
 
 test-slow: ## tests that take long
-	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"
+	$(PYTHON) -m pytest tools/tests -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"
 
 # one after the other; crowds of clients go on as much longer as test-fuzz searches
 test-timing: ## tests that assert on a clock, on memory or on processor time: on a quiet machine
-	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest -m timing
+	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest tools/tests -m timing
 
 test-fuzz: ## random search, with RECORE_FUZZ times as many examples as in the gate
-	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest -n 2 --dist worksteal -m "(fuzz or hypothesis) and not timing"
+	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest tools/tests -n 2 --dist worksteal -m "(fuzz or hypothesis) and not timing"
 
 test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
-	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m everywhere
+	$(PYTHON) tools/tests/recore/recore_support/bare_machine.py $(PYTHON) -m pytest tools/tests -n 2 -m everywhere
 
 # test-sdk runs those of PyTorch images, and makes what they need
 test-machine: ## tests that need a sandbox, Docker, a browser or other environments, as far as they are there
-	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %)
+	$(PYTHON) -m pytest tools/tests -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %)
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
 test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3 and 2, and PyTorch images (2.4 GB)
 	-@$(MAKE) setup-pytorch
-	$(PYTHON) -m pytest $(PYTORCH_TESTS) tests/simulator/test_serial_inference.py
-	"$(SDK)/bin/python" -m pytest tests/sdk
-	"$(SDK_V2)/bin/python" -m pytest tests/sdk_v2
+	$(PYTHON) -m pytest $(PYTORCH_TESTS) tools/tests/stagemaker/simulator/test_serial_inference.py
+	"$(SDK)/bin/python" -m pytest tools/tests/stagemaker/sdk
+	"$(SDK)/bin/python" -m pytest tools/tests/recore/sdk
+	"$(SDK_V2)/bin/python" -m pytest tools/tests/stagemaker/sdk_v2
+	"$(SDK_V2)/bin/python" -m pytest tools/tests/recore/sdk_v2
 
 lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy --config-file tools/pyproject.toml
+	$(VENV)/bin/lint-imports --config tools/pyproject.toml
 
 bench: $(READY_DEV) ## the benchmarks
-	$(PYTHON) benchmarks/speed.py
-	$(PYTHON) benchmarks/simulator_overhead.py
-	$(PYTHON) benchmarks/endpoints.py
-	$(PYTHON) benchmarks/records.py
-	$(PYTHON) benchmarks/pipelines.py
-	$(PYTHON) benchmarks/state_writes.py
-	$(PYTHON) benchmarks/pipeline_overhead.py
-	$(PYTHON) benchmarks/accuracy.py
-	$(PYTHON) benchmarks/ab_comparison.py
-	$(PYTHON) benchmarks/drift.py
-	$(PYTHON) benchmarks/web_page.py
+	$(PYTHON) tools/benchmarks/speed.py
+	$(PYTHON) tools/benchmarks/simulator_overhead.py
+	$(PYTHON) tools/benchmarks/endpoints.py
+	$(PYTHON) tools/benchmarks/records.py
+	$(PYTHON) tools/benchmarks/pipelines.py
+	$(PYTHON) tools/benchmarks/state_writes.py
+	$(PYTHON) tools/benchmarks/pipeline_overhead.py
+	$(PYTHON) tools/benchmarks/accuracy.py
+	$(PYTHON) tools/benchmarks/ab_comparison.py
+	$(PYTHON) tools/benchmarks/drift.py
+	$(PYTHON) tools/benchmarks/web_page.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
@@ -125,12 +132,12 @@ setup-web: $(READY_WEB) ## the same with what `recore web` needs
 setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine
 	@test -f "$(PYTORCH)/ready" || for name in python3.11 python3.12 python3.13 python3; do \
 	  $$name -c "import ensurepip" 2>/dev/null || continue; \
-	  $$name -m recore.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" requirements/pytorch.txt || { \
+	  $(INSTALLING_WITH) $$name -m recore.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" $(PYTORCH_REQUIREMENTS) || { \
 	    test $$? -ne 130 || exit 130; continue; }; \
 	  touch "$(PYTORCH)/ready"; break; \
 	done
 	@test -f "$(PYTORCH)/ready" || { \
-	  echo "The packages in requirements/pytorch.txt could not be installed with any Python here; the reasons are above."; \
+	  echo "The packages in $(PYTORCH_REQUIREMENTS) could not be installed with any Python here; the reasons are above."; \
 	  echo "torch's CPU builds may need an index of their own in pip's configuration (extra-index-url)."; exit 1; } >&2
 
 $(PUBLIC): | $(READY)
@@ -141,8 +148,11 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
   $$name -c "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 12))" 2>/dev/null && echo $$name && break; \
   done)
 
-# An environment whose Python is missing is made again, even if its stamps are up to date.
-$(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
+# An environment whose Python is missing is made again, and one that was made for another folder, as after this one was
+# renamed, is set up again, even if its stamps are up to date. Whoever made .venv a symbolic link looks after it.
+SET_UP_FOR_THIS_FOLDER = $(shell test -x $(PYTHON) && { test -L $(VENV) || \
+  grep -qsxF "$(CURDIR)/tools/src" $(VENV)/lib/python3.12/site-packages/*_recore.pth; } && echo yes)
+$(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(SET_UP_FOR_THIS_FOLDER),,FORCE)
 FORCE:
 
 define CHECK_PYTHON
@@ -160,28 +170,35 @@ $(CHECK_PYTHON)
   echo "$(VENV) is a symbolic link to an environment that is older than these requirements" >&2; exit 1; }
 endef
 
-REQUIREMENTS := requirements.txt requirements/container.txt requirements/recore.txt
+REQUIREMENTS := requirements.txt tools/pyproject.toml tools/src/stagemaker/container/packages.txt
+REQUIREMENTS += tools/requirements/tools.txt
+EXTRAS := docker web xgboost
+comma := ,
+ALL_EXTRAS := $(subst $() ,$(comma),$(EXTRAS))
+# the set-up starts before anything is installed
+INSTALLING_WITH := PYTHONPATH=tools/src
+INSTALL = @$(INSTALLING_WITH) $(PYTHON312) -m recore.installing --needs-compiler $(VENV)
 
 $(READY): $(REQUIREMENTS)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/recore.txt
+	$(INSTALL) ./tools requirements.txt
 	@touch $@
 
-$(READY_DEV): $(REQUIREMENTS) requirements/docker.txt requirements/web.txt requirements/dev.txt
+$(READY_DEV): $(REQUIREMENTS) $(EXTRAS:%=tools/requirements/%.txt) tools/requirements/dev.txt
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing --needs-compiler $(VENV) requirements/dev.txt
+	$(INSTALL) "./tools[$(ALL_EXTRAS)]" tools/requirements/dev.txt requirements.txt
 	@touch $(READY) $(READY_DOCKER) $(READY_WEB) $@
 
-$(READY_DOCKER) $(READY_WEB): $(VENV)/ready-%: requirements/%.txt | $(READY)
+$(READY_DOCKER) $(READY_WEB): $(VENV)/ready-%: tools/requirements/%.txt | $(READY)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) $<
+	$(INSTALL) $<
 	@touch $@
 
 setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore
 	$(CHECK_PYTHON)
-	@$(call MAKE_SHARED,$(SDK),requirements/sdk.txt)
-	@$(call MAKE_SHARED,$(SDK_V2),requirements/sdk-v2.txt)
+	@$(call MAKE_SHARED,$(SDK),tools/requirements/sdk.txt)
+	@$(call MAKE_SHARED,$(SDK_V2),tools/requirements/sdk-v2.txt)
 
 # make an environment outside of the checkout, if it is missing; the path may contain spaces
 MAKE_SHARED = test -e "$(1)/ready" || { \
-  $(PYTHON312) -m recore.installing "$(1)" $(2) && touch "$(1)/ready"; }
+  $(INSTALLING_WITH) $(PYTHON312) -m recore.installing "$(1)" $(2) && touch "$(1)/ready"; }

@@ -17,13 +17,12 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
+from recore.dataset.sample_files import Plan, make_sample
+from recore_support.example_runs import Runs, make_runs
+from recore_support.run_command import make_once
 from support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
 from support.checkout import ONE_THREAD, copy_scripts, run
-from support.example_runs import Runs, make_runs
-from support.run_command import make_once
 from support.scripts import reason_of
-
-from recore.dataset.sample_files import Plan, make_sample
 
 # Commands started by nohup or in a shell's background ignore these signals, and child processes would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 import preprocess
 import score
 from challenge.files import atomic_output
+
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from benchmarks.mutants.measuring import Measured, measure_all
 from benchmarks.mutants.reporting import read_results, to_line, to_page
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.evaluation.data import DataFiles
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 SAMPLE = Plan(rows=120, holes=8, channels=60)
 SEED = 0

@@ -38,7 +38,10 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from challenge.files import atomic_output
+from preprocess import DataError
 from scipy.stats import binomtest, spearmanr
+from score import DataError as ScoreError
 
 from benchmarks.accuracy import at_least, progress
 from benchmarks.drift_data import (
@@ -57,13 +60,10 @@ from benchmarks.drift_data import (
     simulate,
 )
 from benchmarks.drift_tables import Row, show_baselines, show_errors, show_landscapes, show_rocks
-from challenge.files import atomic_output
-from preprocess import DataError
 from recore.dataset.geology import SHARE
 from recore.production.containers.domain import FEWEST_HOLES, DomainError
 from recore.production.monitoring import FALSE_ALARMS
 from recore.production.traffic import TrainedOn
-from score import DataError as ScoreError
 
 FOLDS = 5
 DRAWS = 1000  # of the bootstrap

@@ -8,10 +8,10 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from preprocess import IDS, DataError, channels_of, header_of, to_bins
 
 from benchmarks.comparison.data import Data, read
 from benchmarks.comparison.ours import fit_and_predict
-from preprocess import IDS, DataError, channels_of, header_of, to_bins
 from recore.dataset.sample_files import Plan, simulate_rows
 from recore.listing import count
 from recore.production.containers.domain import FEWEST_HOLES, fit_reference

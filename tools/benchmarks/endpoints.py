@@ -28,7 +28,7 @@ import boto3
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 ECHO = """

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample
-from recore.simulator.isolation.instances import instance_of
+from stagemaker.isolation.instances import instance_of
 
 WORK = ("run", "by hand", "report")  # what is measured in each repeat, in this order
 INTERVAL = 0.1  # seconds between two samples of memory

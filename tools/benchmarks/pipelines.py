@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.orchestration.pipelines.executions.execution_work import POLL_INTERVAL
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.orchestration.pipelines.executions.execution_work import POLL_INTERVAL
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 CODE = "/opt/ml/processing/input/code"

@@ -24,10 +24,10 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.servers.client import UnixClient
-from recore.simulator.compute.servers.response import NoResponse
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.servers.client import UnixClient
+from stagemaker.compute.servers.response import NoResponse
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"

@@ -109,10 +109,9 @@ def time_fits(data: Path, repeats: int) -> dict[str, dict[str, dict[str, float]]
     sys.path[:0] = [str(ROOT), str(HERE)]
     import floor
     import numpy as np
-    from sklearn.linear_model import RidgeCV
-
     import train
     from challenge.training import read
+    from sklearn.linear_model import RidgeCV
 
     inputs, targets, holes = read(str(data))
     measured = np.random.default_rng(0).random(targets.shape) >= MISSING

@@ -27,7 +27,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from support.web_page import opus_file, read_rows
+from recore_support.web_page import opus_file, read_rows
 
 from benchmarks.endpoints import simulator
 

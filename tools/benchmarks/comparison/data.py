@@ -7,7 +7,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-
 from preprocess import TARGETS, DataError, batches_of, channels_of, header_of, preprocess
 from score import read_actual
 

@@ -5,7 +5,6 @@ import io
 
 import numpy as np
 import pandas as pd
-
 import train
 from challenge.fitting import fit_model
 from challenge.targets import TARGETS

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn.metrics import r2_score
-
 from score import WEIGHTS
+from sklearn.metrics import r2_score
 
 DRAWS = 2000  # draws of the bootstrap
 BATCH = 200  # draws in memory at a time

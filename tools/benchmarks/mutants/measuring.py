@@ -25,7 +25,7 @@ from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 ROOT = Path(__file__).parents[2]
 SOUND = ROOT / "tests/submissions/sound"

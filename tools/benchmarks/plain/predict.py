@@ -4,7 +4,6 @@ import pickle
 import sys
 
 import pandas as pd
-
 from preprocess import preprocess
 
 with open(sys.argv[1], "rb") as file:

@@ -4,9 +4,8 @@ import pickle
 import sys
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
-
 from preprocess import preprocess
+from sklearn.linear_model import RidgeCV
 
 inputs, targets = preprocess(sys.argv[1])
 model = RidgeCV(alphas=np.geomspace(1e-5, 1e5, 50), alpha_per_target=True).fit(inputs, targets)

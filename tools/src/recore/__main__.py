@@ -13,16 +13,16 @@ if sys.platform == "win32":  # files are locked and jobs are stopped in ways tha
     )
     sys.exit(2)
 
-from recore import interrupts
+from stagemaker import interrupts
 
 
 def start() -> None:
     """Run the command line. A package that is missing is reported in one line."""
-    interrupts.end_at_once()
+    interrupts.end_at_once("recore")
     try:
         from recore.cli import main
     except ModuleNotFoundError as error:
-        if (error.name or "recore").partition(".")[0] == "recore":
+        if (error.name or "recore").partition(".")[0] in ("recore", "stagemaker"):
             raise
         from recore.distribution import INSTALLED, setup_command
 

@@ -1,11 +1,10 @@
 """How this recore was installed: where the template's files are, how the command is called, where it came from.
 
-A checkout has the template's files at its root. A wheel holds copies of those that recore uses, as pyproject.toml says.
+A checkout has the template's files at its root. A wheel holds copies of those that recore uses, as hatch_build.py says.
 """
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,33 +13,41 @@ from urllib.parse import unquote, urlsplit
 
 _COPIES = Path(__file__).with_name("template_files")
 INSTALLED = _COPIES.is_dir()  # whether this is a copy that pip installed, not a checkout
-TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[1]  # the folder with the template's files
+TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[3]  # the folder with the template's files
+FOLDER = "tools"  # the folder of the repository that pip installs
 PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # as the user started it
 
 
-def setup_command(name: str = "recore") -> str:
-    """The command that installs the packages of requirements/NAME.txt for this Python."""
+def setup_command(*names: str, extra: str = "") -> str:
+    """The command that installs packages, or those of an extra, for this Python; by default all that are missing."""
+    from stagemaker.installation import missing_packages, pip_command, required_packages
+
     if not INSTALLED:
-        return "make setup" if name == "recore" else f"make setup-{name}"
-    file = TEMPLATE / "requirements" / f"{name}.txt"
-    return f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
+        return f"make setup-{extra}" if extra else "make setup"
+    required = required_packages()
+    return pip_command(*(names or ([] if extra else missing_packages(required) or required)), extra=extra)
 
 
 def find_origin() -> str | None:
-    """What `pip install` can be given on any machine to install this recore, such as git+https://host/owner/name.
+    """What `pip install` can be given on any machine to install this recore: git+https://host/owner/name and a folder.
 
     Of an installed recore, pip has recorded it (PEP 610); of a checkout, the address of git's remote `origin` is used.
     None if neither leads to an address that other machines can use.
     """
-    recorded: dict[str, Any] = _recorded_origin() if INSTALLED else {"url": TEMPLATE.as_uri(), "dir_info": {}}
+    recorded: dict[str, Any] = (
+        _recorded_origin() if INSTALLED else {"url": (TEMPLATE / FOLDER).as_uri(), "dir_info": {}}
+    )
     address = str(recorded.get("url", ""))
     if "dir_info" in recorded:
-        address = _remote_of(Path(unquote(urlsplit(address).path)))
+        address = _remote_of(Path(unquote(urlsplit(address).path)).parent)
     public = _public(address)
-    if public is None or "archive_info" in recorded:
-        return public
+    if public is None:
+        return None
+    folder = f"#subdirectory={FOLDER}"
+    if "archive_info" in recorded:
+        return public + (folder if "subdirectory" in recorded else "")
     commit = recorded.get("vcs_info", {}).get("commit_id")
-    return f"git+{public}" + (f"@{commit}" if commit else "")
+    return f"git+{public}" + (f"@{commit}" if commit else "") + folder
 
 
 def _recorded_origin() -> dict[str, Any]:

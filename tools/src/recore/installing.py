@@ -1,4 +1,4 @@
-"""Makes or updates a virtual environment: `python3.12 -m recore.installing .venv requirements/recore.txt`.
+"""Makes or updates a virtual environment: `python3.12 -m recore.installing .venv ./tools requirements.txt`.
 
 The Makefile starts this before anything is installed, so it and what it imports use only the standard library. pip
 installs a pinned version of uv, which installs the packages in a quarter of pip's time. uv does not read pip's
@@ -17,7 +17,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from recore.doctor import OK, check_compiler
+from stagemaker.doctor import OK, check_compiler
 
 UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
@@ -47,8 +47,11 @@ class SetUpError(Exception):
     """The set-up failed; the message says why."""
 
 
-def set_up(folder: Path, requirements: list[Path], imports: str = "") -> None:
-    """Make the environment if it is missing, broken or of another Python, and install the requirements.
+def set_up(folder: Path, sources: list[str], imports: str = "") -> None:
+    """Make the environment if it is missing, broken or of another Python, and install the sources one after another.
+
+    sources: files of requirements, and folders of packages, with extras in brackets, which are installed in editable
+    form. A later one may change a version that an earlier one requires, as requirements.txt may on the platform.
 
     imports: modules, separated by commas, of which the bytecode is written with that of what they import; by default
     that of all packages is.
@@ -59,8 +62,9 @@ def set_up(folder: Path, requirements: list[Path], imports: str = "") -> None:
         environment.make()
     marker = folder / MARKER
     marker.touch()
-    say(f"installing {', '.join(map(str, requirements))} into {folder}")
-    environment.install(requirements)
+    for source in sources:
+        say(f"installing {source} into {folder}")
+        environment.install(source)
     if imports:
         environment.compile_imports(imports)
     else:
@@ -94,19 +98,18 @@ class Environment:
                 return
         raise SetUpError(f"{self.folder} could not be made; the reason is above")
 
-    def install(self, requirements: list[Path]) -> None:
-        """Install requirements with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
-        files = [word for path in requirements for word in ("-r", str(path))]
-        status = self._install_by_uv(files) if self._ensure_uv() else UNUSABLE
+    def install(self, source: str) -> None:
+        """Install a source with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
+        what = ["-r" if source.endswith(".txt") else "-e", source]
+        status = self._install_by_uv(what) if self._ensure_uv() else UNUSABLE
         if status == UNUSABLE:
             say("uv could not install here, the reason is above; installing with pip instead, which takes minutes")
-            status = self._pip("install", "--quiet", *files)
+            status = self._pip("install", "--quiet", *what)
         if status:
             (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is
-            names = " and ".join(map(str, requirements))
             raise SetUpError(
-                f"the packages in {names} could not be installed; the reason is above. {self.folder} is unchanged. "
-                "Correct the line in requirements.txt, or the network, and start again"
+                f"the packages in {source} could not be installed; the reason is above. {self.folder} is unchanged. "
+                "Correct what it names, or the network, and start again"
             )
 
     def _ensure_uv(self) -> bool:
@@ -115,12 +118,12 @@ class Environment:
             return True
         return not self._pip("install", "--quiet", f"uv=={UV}")
 
-    def _install_by_uv(self, files: list[str]) -> int:
+    def _install_by_uv(self, what: list[str]) -> int:
         settings = pip_settings(self.python)
         options = [] if sys.stderr.isatty() else ["--quiet"]
         if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
             options.append("--no-index")  # uv has no variable for it
-        command = [str(self.uv), "pip", "install", *options, "--python", str(self.python), *files]
+        command = [str(self.uv), "pip", "install", *options, "--python", str(self.python), *what]
         try:
             return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
         except OSError as error:
@@ -193,7 +196,7 @@ def main() -> int:
     """Set up, with one process at a time. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m recore.installing", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the environment's folder")
-    parser.add_argument("requirements", type=Path, nargs="+", help="files of requirements")
+    parser.add_argument("sources", nargs="+", help="files of requirements, and folders of packages, in this order")
     parser.add_argument("--imports", default="", help="modules to write bytecode for, instead of all packages")
     parser.add_argument("--needs-compiler", action="store_true", help="install nothing if there is no C compiler")
     arguments = parser.parse_args()
@@ -204,7 +207,7 @@ def main() -> int:
         if arguments.needs_compiler and (compiler := check_compiler()).level != OK:
             raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        set_up(arguments.folder, arguments.requirements, arguments.imports)
+        set_up(arguments.folder, arguments.sources, arguments.imports)
     except SetUpError as error:
         say(str(error))
         return 1

@@ -1,0 +1,66 @@
+"""SageMaker on this machine: real jobs, endpoints, pipelines, tuning and a model registry, behind AWS's own calls.
+
+    from stagemaker import Simulator
+
+    with Simulator() as simulator:
+        sagemaker = simulator.client("sagemaker")  # an ordinary boto3 client
+
+What `__all__` lists is what other packages may use. A name is loaded when it is first used, because a process that
+watches a job imports this package at each start, and must start fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stagemaker import doctor, installation, interrupts, locked, machine
+    from stagemaker.container_packages import container_packages
+    from stagemaker.images.family import CONTAINER
+    from stagemaker.isolation.bubblewrap import sandbox_works
+    from stagemaker.isolation.containers import build, docker_client, image_exists
+    from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
+    from stagemaker.server import Simulator
+    from stagemaker.text import printable
+
+__all__ = [  # noqa: RUF022 - by purpose
+    # a simulator in this process
+    "BUCKET",
+    "REGION",
+    "ROLE_ARN",
+    "Simulator",
+    # what this machine can run
+    "build",
+    "docker_client",
+    "image_exists",
+    "sandbox_works",
+    # what a container holds
+    "CONTAINER",
+    "container_packages",
+    # text of jobs, for a terminal
+    "printable",
+    # modules
+    "doctor",
+    "installation",
+    "interrupts",
+    "locked",
+    "machine",
+]
+_MODULES = {
+    "BUCKET": "protocol.account",
+    "CONTAINER": "images.family",
+    "REGION": "protocol.account",
+    "ROLE_ARN": "protocol.account",
+    "Simulator": "server",
+    "build": "isolation.containers",
+    "container_packages": "container_packages",
+    "docker_client": "isolation.containers",
+    "image_exists": "isolation.containers",
+    "printable": "text",
+    "sandbox_works": "isolation.bubblewrap",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"stagemaker.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'stagemaker' has no attribute {name!r}")

@@ -1,29 +1,51 @@
-"""`recore simulate`."""
+"""The command line: `stagemaker start` and `stagemaker doctor`."""
 
 import json
+import os
+import shlex
+import signal
+import threading
 from pathlib import Path
 
 import click
 
-from recore import interrupts
-from recore.cli.common import FOLDER, ISOLATION
+from stagemaker import interrupts
+
+CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
-@click.command()
+@click.group(context_settings=CONTEXT)
+def main() -> None:
+    """SageMaker on this machine: jobs, endpoints, pipelines, tuning and a registry, behind AWS's own API.
+
+    Jobs run on the packages of the environment that stagemaker is installed in.
+
+    \b
+    Example:
+      stagemaker doctor
+      stagemaker start --port 5000
+    """
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Loopback port; 0 chooses a free one.")
 @click.option(
     "--engine", type=click.Choice(["process", "docker"]), default="process", help="Run jobs as processes or in Docker."
 )
-@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around processes.")
+@click.option(
+    "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
+)
 @click.option(
     "--network",
     type=click.Choice(["none", "simulator"]),
     default="none",
     help="What jobs without EnableNetworkIsolation can reach.",
 )
-@click.option("--state", type=FOLDER, help="Keep objects and records in this folder.")
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
-def simulate(port: int, engine: str, isolation: str, network: str, state: Path | None, as_json: bool) -> None:
+def start(port: int, engine: str, isolation: str, network: str, state: Path | None, as_json: bool) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.
 
     Jobs really run, without an AWS account and without Docker. The command prints the environment variables that
@@ -35,23 +57,16 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
 
     \b
     Example:
-      python -m recore simulate --port 5000
-      python -m recore simulate --state simulated --isolation required
+      stagemaker start --port 5000
+      stagemaker start --state simulated --isolation required
     """
-    import shlex
-    import signal
-    import threading
-
-    from recore.places import ROLE_ARN, make_simulator
+    from stagemaker import ROLE_ARN, Simulator
 
     can_call = network == "simulator"
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
     handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
-    with (
-        handled,
-        make_simulator(engine=engine, isolation=isolation, port=port, state=state, jobs_can_call=can_call) as simulator,
-    ):
+    with handled, Simulator(port, isolation, state, engine, jobs_can_call=can_call) as simulator:
         if stopped.is_set():  # before it was ready
             raise KeyboardInterrupt
         if as_json:
@@ -63,12 +78,59 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
         if simulator.isolation_enforced:
             reached = "and can call this simulator" if can_call else "without network"
             isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
-        click.echo(f"simulate: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
+        click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
         click.echo(
-            "simulate: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "
+            "stagemaker: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "
             f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
             err=True,
         )
         while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
             pass
-    click.echo("simulate: stopped, with all its jobs", err=True)
+    click.echo("stagemaker: stopped, with all its jobs", err=True)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def doctor(as_json: bool) -> None:
+    """Check whether this machine has what jobs need.
+
+    The checks do not use the network. Each one says what a missing component costs and how to install it here.
+    `ok`: present; `note`: missing, but jobs run without it; `fail`: jobs cannot run.
+
+    Exit status: 0 jobs can run, 1 they cannot.
+
+    \b
+    Example:
+      stagemaker doctor
+      stagemaker doctor --json
+    """
+    from stagemaker.doctor import check_up, show_checks
+
+    raise SystemExit(show_checks(check_up(), "stagemaker start", as_json))
+
+
+def run() -> int:
+    """Run the command line; return its exit status. What is wrong with the input or the machine is said in one line."""
+    from stagemaker.installation import pip_command
+
+    try:
+        os.getcwd()  # what is reported about relative paths in a folder that was removed is hard to understand
+        with interrupts.raised():
+            return int(main(standalone_mode=False) or 0)
+    except KeyboardInterrupt:
+        message, status = interrupts.line("stagemaker"), interrupts.STATUS
+    except click.exceptions.NoArgsIsHelpError as error:
+        message, status = error.format_message(), 2
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "stagemaker"
+        message, status = f"stagemaker: {error.format_message().rstrip('.')}; see `{command} --help`", 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == "stagemaker":
+            raise
+        command = pip_command(extra="docker") if package == "docker" else pip_command(package)
+        message, status = f"stagemaker: the Python package `{package}` is not installed: `{command}` installs it", 2
+    except (ValueError, OSError) as error:
+        message, status = f"stagemaker: {error}", 2
+    click.echo(message, err=True)
+    return status

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
 
 STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
-LINE = "recore: interrupted"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
 
@@ -21,14 +20,19 @@ _deferring = False  # whether the innermost context is `deferred` and not `allow
 _pending = False  # whether a signal has arrived meanwhile
 
 
-def end_at_once() -> None:
+def line(program: str) -> str:
+    """What a command prints when it was interrupted."""
+    return f"{program}: interrupted"
+
+
+def end_at_once(program: str) -> None:
     """From now on, let a signal end this process at once. For the time before there is anything to clean up.
 
     When the command has ended, and only Python's own end is left, a signal does not change its status.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
-        os.write(2, f"{LINE}\n".encode())
+        os.write(2, f"{line(program)}\n".encode())
         os._exit(STATUS)
 
     def ignore() -> None:

@@ -11,23 +11,23 @@ from typing import Any, ClassVar
 
 from botocore.config import Config
 
-from recore import locked
-from recore.simulator.api import other_services
-from recore.simulator.api.application import Application
-from recore.simulator.api.http_server import HttpServer
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.queue import JobQueue
-from recore.simulator.isolation import network, socket_folder
-from recore.simulator.isolation.bubblewrap import find_bubblewrap
-from recore.simulator.isolation.sandbox import Isolation
-from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.protocol.account import BUCKET, REGION, ROLE, ROLE_ARN
-from recore.simulator.protocol.session import simulator_session
-from recore.simulator.resources.registry import make_resources
-from recore.simulator.state.records import Store
-from recore.simulator.state.s3_contents import contents
-from recore.simulator.state.s3_folder import State, Wsgi
+from stagemaker import locked
+from stagemaker.api import other_services
+from stagemaker.api.application import Application
+from stagemaker.api.http_server import HttpServer
+from stagemaker.compute.files.removal import remove
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.queue import JobQueue
+from stagemaker.isolation import network, socket_folder
+from stagemaker.isolation.bubblewrap import find_bubblewrap
+from stagemaker.isolation.sandbox import Isolation
+from stagemaker.isolation.unsandboxed import Unsandboxed
+from stagemaker.protocol.account import BUCKET, REGION, ROLE, ROLE_ARN
+from stagemaker.protocol.session import simulator_session
+from stagemaker.resources.registry import make_resources
+from stagemaker.state.records import Store
+from stagemaker.state.s3_contents import contents
+from stagemaker.state.s3_folder import State, Wsgi
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 SDK_SETTINGS = "sagemaker.yaml"
@@ -89,7 +89,7 @@ class Simulator:
             self._state.open()
         folders: list[tuple[Path, locked.Locked]] = []
         exit_stack.callback(_remove_all, folders)
-        folders.append(locked.make(Path(tempfile.gettempdir()), "recore-jobs-", ""))
+        folders.append(locked.make(Path(tempfile.gettempdir()), "stagemaker-jobs-", ""))
         folders.append(socket_folder.make())
         self.folder, sockets = (folder for folder, _ in folders)
         listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
@@ -202,7 +202,7 @@ def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
 def _choose_isolation(engine: str, isolation: str, exit_stack: contextlib.ExitStack) -> Isolation:
     if engine == "docker":
         # imported here because Docker's SDK need not be installed otherwise
-        from recore.simulator.isolation.containers import Docker, docker_client, sweep
+        from stagemaker.isolation.containers import Docker, docker_client, sweep
 
         client = exit_stack.enter_context(docker_client())
         sweep(client)

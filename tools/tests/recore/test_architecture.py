@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from recore.simulator.protocol.account import ACCOUNT, REGION
+from stagemaker.protocol.account import ACCOUNT, REGION
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
@@ -82,7 +82,7 @@ def test_the_table_names_the_packages_that_each_package_imports() -> None:
 def test_simulator_packages_import_only_packages_below_them() -> None:
     folder, listed_names = "recore/simulator", listed_packages("recore/simulator")
     for number, package in enumerate(listed_names):
-        higher_packages = tuple(f"recore.simulator.{name}." for name in listed_names[:number])
+        higher_packages = tuple(f"stagemaker.{name}." for name in listed_names[:number])
         assert not {
             name for name in imported_modules(f"{folder}/{package}") if f"{name}.".startswith(higher_packages)
         }, package

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.command import recore
-from support.run_command import file_options
+from recore_support.command import recore
+from recore_support.run_command import file_options
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.template.new_submission import write_submission

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from recore_support.command import recore, recore_process
 from support.checkout import ROOT, environment
-from support.command import recore, recore_process
 
 from recore.cli import main
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import click
 import pytest
+from recore.doctor.environment import read_requirements
 from support.checkout import ROOT, environment
 
 from recore.doctor import system
-from recore.doctor.environment import read_requirements
 
 TOOLS = (
     "bwrap",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.bare_machine import FAILING, HIDDEN
+from recore_support.bare_machine import FAILING, HIDDEN
 from support.checkout import ROOT, copy_checkout, environment
 from support.template import template_only
 

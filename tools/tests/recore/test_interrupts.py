@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from recore_support.tiny_submission import tiny
 from support.checkout import ROOT, environment
-from support.tiny_submission import tiny
 
 from recore.cli import main
 
@@ -83,14 +83,16 @@ def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> O
 def interrupt_at_import(
     command: str, folder: Path, sample: Path, number: signal.Signals, count: int
 ) -> tuple[Outcome, int]:
-    """Run a command, and send a signal once it has imported `count` modules after recore.interrupts.
+    """Run a command, and send a signal once it has imported `count` modules after stagemaker.interrupts.
 
     Return the outcome, and how many of these modules the command has imported.
     """
     process = start(command, folder, sample, "-X", "importtime")
     imported, lines = -1, []
     for line in process.stderr:
-        if line.startswith("import time:") and (imported >= 0 or line.split("|")[-1].strip() == "recore.interrupts"):
+        if line.startswith("import time:") and (
+            imported >= 0 or line.split("|")[-1].strip() == "stagemaker.interrupts"
+        ):
             imported += 1
         lines.append(line.rstrip("\n"))
         if imported == count:
@@ -183,7 +185,7 @@ def test_an_interrupt_during_an_import_or_a_destructor_is_not_lost(tmp_path: Pat
     )
     program = """
 import signal, sys, time
-from recore import interrupts
+from stagemaker import interrupts
 
 class Loud:
     def __del__(self):

@@ -19,9 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from recore.doctor.system import install_command
 from support.checkout import ROOT, environment
 
-from recore.doctor.system import install_command
 from recore.installing import UV, pip_settings, uv_variables
 
 TARGETS = (

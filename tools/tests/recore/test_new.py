@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from recore_support.command import recore, recore_process
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
-from support.command import recore, recore_process
 from support.contract import assert_contract_kept
 from support.template import template_only
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from evaluation.test_submission import pack_with_setuptools
-from support.archives import content
+from recore_support.command import recore, recore_process
+from stagemaker_support.archives import content
 from support.checkout import ROOT
-from support.command import recore, recore_process
 
 from recore.template.new_submission import write_submission
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from stagemaker_support.docker_engine import engine
+from stagemaker_support.sandbox import SANDBOX
 from support.checkout import ROOT, copy_checkout, environment
-from support.docker_engine import engine
-from support.sandbox import SANDBOX
 from support.template import IS_TEMPLATE, template_only
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").rglob("*.md"))]

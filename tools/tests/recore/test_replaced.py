@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.command import recore, recore_process
 from support.checkout import ROOT, run
-from support.command import recore, recore_process
 from support.contract import assert_contract_kept
 from support.scripts import modules_of
 

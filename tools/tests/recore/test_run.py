@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from support.archives import content
+from recore_support.command import recore
+from recore_support.example_runs import Runs
+from recore_support.run_command import file_options, make_once, run_recore
+from recore_support.tiny_submission import PREPROCESS, TARGETS, tiny
+from stagemaker_support.archives import content
 from support.checkout import ROOT, run
-from support.command import recore
-from support.example_runs import Runs
-from support.run_command import file_options, make_once, run_recore
-from support.tiny_submission import PREPROCESS, TARGETS, tiny
 
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from stagemaker.isolation.bubblewrap import sandbox_works
 
 WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}
 WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)
@@ -87,7 +87,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
     # The default for private assays and someone else's submission; file_options turns it off without bubblewrap.
-    assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none (")
+    assert record["isolation"].startswith("bubblewrap" if sandbox_works() else "none (")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(runs.good)
     versions = record["versions"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.docker_engine import containers, engine, orphaned_containers
-from support.job_traces import wait_until
-from support.run_command import file_options, run_recore, start
-from support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.run_command import file_options, run_recore, start
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from stagemaker_support.docker_engine import containers, engine, orphaned_containers
+from stagemaker_support.job_traces import wait_until
 
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"

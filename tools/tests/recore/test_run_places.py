@@ -12,10 +12,10 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
+from recore_support.run_command import file_options, run_recore, start
+from recore_support.tiny_submission import TRAIN, tiny
+from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
-from support.run_command import file_options, run_recore, start
-from support.sandbox import ISOLATIONS, needs_sandbox
-from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.evaluation.run_folder import RunFolder

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support.run_command import file_options, run_recore
+from recore_support.tiny_submission import tiny
 from support.checkout import ROOT, environment
-from support.run_command import file_options, run_recore
-from support.tiny_submission import tiny
 
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 pytestmark = pytest.mark.slow
 

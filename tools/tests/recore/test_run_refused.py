@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from recore_support.run_command import file_options, refused_run, run_recore, start
+from recore_support.tiny_submission import SETUP, tiny
 from support.checkout import ROOT
 from support.data_files import write_gz
-from support.run_command import file_options, refused_run, run_recore, start
-from support.tiny_submission import SETUP, tiny
 
 
 @pytest.fixture

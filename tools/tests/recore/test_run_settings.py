@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support.run_command import file_options, refused_run, run_recore
-from support.tiny_submission import tiny
+from recore_support.run_command import file_options, refused_run, run_recore
+from recore_support.tiny_submission import tiny
 from test_simulate import start as start_simulator
 
-from recore.simulator.server import ROLE_ARN
+from stagemaker.server import ROLE_ARN
 
 # well-formed credentials, and none of this machine's settings
 NO_SETTINGS = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
+from recore_support.run_command import RunningCommand, file_options, run_recore, start
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT, environment
-from support.job_traces import wait_until
-from support.run_command import RunningCommand, file_options, run_recore, start
-from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 pytestmark = pytest.mark.everywhere
 

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from support.run_command import file_options, run_on_terminal
-from support.tiny_submission import tiny
+from recore_support.run_command import file_options, run_on_terminal
+from recore_support.tiny_submission import tiny
 
 ANSI_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 DONE = "\N{CHECK MARK}"

@@ -6,14 +6,14 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from support.checkout import ROOT
-from support.data_files import write_gz
-
 import preprocess
+import pytest
 import score
 from challenge import targets as challenge_targets
 from challenge import training as challenge_training
+from support.checkout import ROOT
+from support.data_files import write_gz
+
 from recore import schema
 from recore.data_header import read_header
 from recore.dataset.grids import grid_of_file

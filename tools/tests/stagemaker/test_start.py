@@ -12,8 +12,8 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+from stagemaker_support.simulator_client import IMAGE
 from support.checkout import ROOT, environment
-from support.simulator_client import IMAGE
 
 COMMAND = [sys.executable, "-m", "recore", "simulate"]
 

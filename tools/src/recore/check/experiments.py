@@ -26,8 +26,8 @@ from recore.check.public_data import PublicData
 from recore.check.served_requests import plan_requests
 from recore.evaluation import RunSettings, Step, SubmissionFiles, read_utilization, requests
 from recore.places import Services
+from stagemaker import CONTAINER
 
-SERVING = Path(__file__).parents[1] / "container/serving.py"  # the server of the container
 SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 LARGEST_MODEL = 48 << 20  # bytes of a file of a model that was trained by hand
@@ -289,7 +289,10 @@ class Experiments:
             "submission": {"submission.tar.gz": self.submission.archive},
             "training": {"public.csv.gz": path},
         }
-        files = {SERVER: SERVING.read_bytes(), "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes()}
+        files = {
+            SERVER: (CONTAINER / "serving.py").read_bytes(),
+            "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
+        }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)
 

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recore import interrupts
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.distribution import TEMPLATE
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
 from recore.places import PlaceSettings, Services, choose_isolation, has_docker_image, open_embedded
+from stagemaker import interrupts
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
 SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made if there are none

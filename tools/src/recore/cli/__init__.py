@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from recore import interrupts
 from recore.cli.check import check
 from recore.cli.common import name_program
 from recore.cli.doctor import doctor
@@ -21,11 +20,11 @@ from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
 from recore.cli.sample import sample
-from recore.cli.simulate import simulate
 from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
 from recore.text import plain
+from stagemaker import interrupts
 
 
 class OneLineError(click.ClickException):
@@ -55,7 +54,7 @@ class OneLineErrors(click.Group):
                 _find_temporary_folder()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo(interrupts.LINE, err=True)
+            click.echo(interrupts.line("recore"), err=True)
             raise SystemExit(interrupts.STATUS) from None
         except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
             # a group of commands prints its help; if nobody reads the output any more, click ends the program
@@ -71,9 +70,9 @@ class OneLineErrors(click.Group):
             raise OneLineError(str(error)) from error
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
-            if ctx.params["debug"] or package == "recore":
+            if ctx.params["debug"] or package in ("recore", "stagemaker"):
                 raise
-            command = setup_command("docker" if package == "docker" else "recore")
+            command = setup_command(extra="docker" if package == "docker" else "")
             raise OneLineError(f"the Python package `{package}` is not installed: `{command}` installs it") from error
 
 
@@ -119,7 +118,7 @@ def main(debug: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, new, explore, validate, check, pack),
-    *(run, report, scores, board, handover, simulate, production, web, ml2p, doctor),
+    *(run, report, scores, board, handover, production, web, ml2p, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore import interrupts
 from recore.cli.common import FILE, ISOLATION, ascii_option, show_line
 from recore.distribution import PROGRAM, TEMPLATE
 from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
 from recore.text import plain
+from stagemaker import interrupts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -183,4 +183,4 @@ def _show_interrupt(evaluation_run: "EvaluationRun") -> None:
     """Print what an interrupted run leaves: jobs that it did not wait for, and its results."""
     running = [step.name for step in evaluation_run.steps.values() if step.began and step.seconds is None]
     jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
-    click.echo(f"{interrupts.LINE}, {jobs}; its results so far are in {evaluation_run.folder}", err=True)
+    click.echo(f"{interrupts.line('recore')}, {jobs}; its results so far are in {evaluation_run.folder}", err=True)

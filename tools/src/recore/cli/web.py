@@ -80,8 +80,10 @@ def web(
 
 
 def _require_packages() -> None:
-    """Raise ValueError if a package of requirements/web.txt is missing."""
+    """Raise ValueError if a package of the extra `web` is missing."""
     from importlib import import_module
+
+    from stagemaker.installation import pip_command
 
     try:
         for name in PACKAGES:
@@ -89,7 +91,7 @@ def _require_packages() -> None:
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the page needs {error.name}, which `make run` does not install: `make setup-web`, or "
-            "`pip install -r requirements/web.txt`"
+            f"`{pip_command(extra='web')}`"
         ) from None
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from recore.distribution import PROGRAM
-from recore.doctor.result import NOTE, OK, Check
+from stagemaker.doctor import NOTE, OK, Check
 
 DATA = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 VARIABLES = (

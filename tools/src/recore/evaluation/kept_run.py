@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from recore import interrupts
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.step import Step
 from recore.failures import explain_failure
 from recore.text import plain
+from stagemaker import interrupts
 
 
 def run_and_keep(

@@ -22,9 +22,9 @@ from recore.distribution import PROGRAM
 from recore.evaluation.requests import ENVIRONMENT
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.evaluation.step import Step
-from recore.machine import describe_machine
 from recore.places import OpenPlace
 from recore.text import plain
+from stagemaker.machine import describe_machine
 
 if TYPE_CHECKING:
     from recore.evaluation.four_steps import EvaluationRun

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from recore import interrupts, locked
+from stagemaker import interrupts, locked
 
 PART = ".part"  # the suffix of a run that is not complete yet
 

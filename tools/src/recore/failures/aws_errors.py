@@ -1,8 +1,6 @@
 """What boto3's errors say, in one line with what to do."""
 
-from recore.distribution import PROGRAM
-
-SETTINGS = f"start `{PROGRAM} simulate` and export what it prints, or choose an AWS profile with AWS_PROFILE"
+SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS profile with AWS_PROFILE"
 
 
 def explain_aws_error(error: Exception) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from recore.text import plain, printable
+from recore.text import plain
+from stagemaker import printable
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$:@]|(?<=www)\.)", re.IGNORECASE)
 WIDEST = 200  # characters of a text from a file

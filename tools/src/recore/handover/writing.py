@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore import interrupts, locked
 from recore.evaluation import Again, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
 from recore.handover.model_card import write_card
@@ -17,7 +16,8 @@ from recore.handover.packages import list_packages, write_requirements
 from recore.handover.run_files import MODEL, RECORD, SCORE, HandedRun
 from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
-from recore.machine import describe_machine
+from stagemaker import interrupts, locked
+from stagemaker.machine import describe_machine
 
 CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # by these an earlier hand-over is recognised and replaced
 

@@ -1,7 +1,7 @@
 """Where the AWS calls go: the embedded simulator, as processes or in Docker, another endpoint, or AWS."""
 
-from recore.places.embedded import make_simulator, open_embedded
-from recore.places.machine import has_docker_image, sandbox_works
+from recore.places.embedded import open_embedded
+from recore.places.machine import has_docker_image
 from recore.places.opening import choose_isolation, open_place
 from recore.places.place import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services
-from recore.simulator.protocol.account import ROLE_ARN
+from stagemaker import ROLE_ARN

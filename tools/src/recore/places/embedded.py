@@ -3,25 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from recore import interrupts
 from recore.distribution import TEMPLATE
 from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceSettings, Services
-from recore.simulator.protocol.account import BUCKET, REGION, ROLE_ARN
-
-if TYPE_CHECKING:
-    from recore.simulator.server import Simulator
-
-
-def make_simulator(
-    *, engine: str, isolation: str, port: int = 0, state: Path | None = None, jobs_can_call: bool = False
-) -> "Simulator":
-    """A simulator, which runs while its context is open. The parameters are those of `Simulator`."""
-    from recore.simulator.server import Simulator
-
-    return Simulator(port, isolation, state, engine, jobs_can_call)
+from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
 
 @contextmanager
@@ -32,12 +17,14 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
     """
     image = settings.image
     if settings.engine == "docker" and image is None:
-        from recore.simulator.isolation.containers import build, docker_client
+        from stagemaker import build, docker_client
 
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with docker_client() as client:
             build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
-    simulator = make_simulator(engine=settings.engine, isolation=settings.isolation)  # its import can be interrupted
+    from stagemaker import Simulator  # this import can be interrupted
+
+    simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
     with interrupts.deferred_at_both_ends(lambda: simulator):
         isolation = simulator.isolation.name
         if not simulator.isolation_enforced:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from recore.distribution import PROGRAM, TEMPLATE
+from recore.distribution import TEMPLATE
 from recore.places.embedded import open_embedded
 from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceError, PlaceSettings, Services
-from recore.simulator.protocol.account import BUCKET, ROLE_ARN
+from stagemaker import BUCKET, ROLE_ARN
 
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
@@ -137,5 +137,5 @@ def _check_connection(endpoint: str) -> None:
         socket.create_connection((parts.hostname, parts.port or 80), timeout=10).close()
     except OSError as error:
         raise PlaceError(
-            f"nothing responds at {endpoint} ({error}): start `{PROGRAM} simulate`, or unset AWS_ENDPOINT_URL"
+            f"nothing responds at {endpoint} ({error}): start `stagemaker start`, or unset AWS_ENDPOINT_URL"
         ) from None

@@ -13,7 +13,6 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from recore.distribution import PROGRAM
 from recore.places import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, open_place
 from recore.production.settings import Settings, read_settings
 
@@ -134,7 +133,7 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
     settings = read_settings(config)
     if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
         raise PlaceError(
-            f"where? Set AWS_ENDPOINT_URL to a simulator that runs (`{PROGRAM} simulate --state DIR` prints it), or "
+            "where? Set AWS_ENDPOINT_URL to a simulator that runs (`stagemaker start --state DIR` prints it), or "
             "choose AWS with --engine aws"
         )
     if engine == "aws" and os.environ.get("AWS_ENDPOINT_URL"):

@@ -15,9 +15,10 @@ EXTRA_NAMES = {
     "gitignore": ".gitignore",
     "check.yml": ".github/workflows/check.yml",
 }
-INSTALL = "`pip install {origin}` installs `recore`."
+INSTALL = '`pip install "{origin}"` installs `recore`.'
 INSTALL_UNKNOWN = (
-    "`pip install` installs `recore` from the address of its repository, as in `pip install git+https://...`. **Write "
+    "`pip install` installs `recore` from the address of its repository, as in "
+    '`pip install "git+https://...#subdirectory=tools"`. **Write '
     "this address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not find it out."
 )
 DEFAULT_MODEL = "ridge"  # the model of the template

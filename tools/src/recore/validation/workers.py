@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore import interrupts
 from recore.distribution import TEMPLATE
 from recore.failures import find_exception, hint_for
-from recore.machine import count_cores
 from recore.spectral_data import Floats, Rows
+from stagemaker import interrupts
+from stagemaker.machine import count_cores
 
 PROGRAM = Path(__file__).with_name("program.py")
 SCORE_SCRIPT = TEMPLATE / "score.py"  # of the host; it has the weights

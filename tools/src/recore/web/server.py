@@ -11,9 +11,9 @@ from typing import Any
 
 import uvicorn
 
-from recore import interrupts
 from recore.web.application import make_application
 from recore.web.predictor import Predictor
+from stagemaker import interrupts
 
 MOST_CONNECTIONS = 200
 GRACE = 5  # seconds for requests that are being answered when the page ends

@@ -6,12 +6,12 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.sansio.utils import host_is_trusted
 
-from recore.simulator.api.control import TARGET_PREFIX, ControlPlane
-from recore.simulator.api.other_services import OtherServices
-from recore.simulator.api.responses import json_error_response, signed_service
-from recore.simulator.api.runtime import Runtime
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.resource import Resource
+from stagemaker.api.control import TARGET_PREFIX, ControlPlane
+from stagemaker.api.other_services import OtherServices
+from stagemaker.api.responses import json_error_response, signed_service
+from stagemaker.api.runtime import Runtime
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.resources.resource import Resource
 
 LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients may put the bucket's name before the host name
 

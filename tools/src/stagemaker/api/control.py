@@ -7,10 +7,10 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from recore.simulator.api.responses import JSON, json_error_response, make_response, respond
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.service_model import operation_model, read_request, shape_response
-from recore.simulator.resources.resource import Resource
+from stagemaker.api.responses import JSON, json_error_response, make_response, respond
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.service_model import operation_model, read_request, shape_response
+from stagemaker.resources.resource import Resource
 
 TARGET_PREFIX = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
 MAX_REQUEST_BYTES = 4 << 20

@@ -16,10 +16,10 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from recore.simulator.api.responses import disk_full_response, json_error_response, make_response, signed_service
-from recore.simulator.cloudwatch import alarms, log_filters, retention
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.session import simulator_botocore_session, simulator_session
+from stagemaker.api.responses import disk_full_response, json_error_response, make_response, signed_service
+from stagemaker.cloudwatch import alarms, log_filters, retention
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.session import simulator_botocore_session, simulator_session
 
 logger = logging.getLogger(__name__)
 # moto's sessions, which look up names of regions and services, would fail if the user's configuration were invalid
@@ -83,7 +83,7 @@ def _create_application(service: Any) -> Any:
 
 
 def _not_installed_response(service: str, package: str | None, mimetype: str) -> Response:
-    """Return the response for a service for which moto needs packages that are not in requirements/recore.txt.
+    """Return the response for a service for which moto needs packages that this distribution does not require.
 
     mimetype: the request's MIME type. Clients that send forms expect XML.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug import Request, Response
 
-from recore.simulator.protocol.errors import ServiceError
+from stagemaker.protocol.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from recore.simulator.api.responses import make_response, respond
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.service_model import read_request, runtime_model
-from recore.simulator.resources.resource import Resource
+from stagemaker.api.responses import make_response, respond
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.service_model import read_request, runtime_model
+from stagemaker.resources.resource import Resource
 
 MAX_REQUEST_BYTES = 25 << 20
 EVENT_STREAM = "application/vnd.amazon.eventstream"

@@ -16,9 +16,9 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, cloudwatch_backends
 from moto.core.utils import utcnow
 
-from recore.simulator.cloudwatch.evaluation import alarm_state, data_points
-from recore.simulator.cloudwatch.validation import HIGH_RESOLUTION, check
-from recore.simulator.protocol.account import ACCOUNT, REGION
+from stagemaker.cloudwatch.evaluation import alarm_state, data_points
+from stagemaker.cloudwatch.validation import HIGH_RESOLUTION, check
+from stagemaker.protocol.account import ACCOUNT, REGION
 
 ALARM_METHODS = (  # methods of moto's backend that return alarms
     "describe_alarms",

@@ -15,7 +15,7 @@ from moto.cloudwatch.models import CloudWatchBackend, MetricAggregatedDatum, Met
 from moto.core.utils import utcnow
 from moto.logs.models import LogEvent, LogsBackend, LogStream
 
-from recore.simulator.cloudwatch.evaluation import statistic, to_naive_utc
+from stagemaker.cloudwatch.evaluation import statistic, to_naive_utc
 
 # (age, seconds): for data of at least this age, CloudWatch keeps one value per period of this many seconds
 RESOLUTIONS = (

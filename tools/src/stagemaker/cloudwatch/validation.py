@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.cloudwatch.exceptions import ValidationError
 
-from recore.simulator.cloudwatch.evaluation import COMPARISONS, TREATMENTS
+from stagemaker.cloudwatch.evaluation import COMPARISONS, TREATMENTS
 
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 HIGH_RESOLUTION = (10, 20, 30)  # periods in seconds; other periods are multiples of a minute

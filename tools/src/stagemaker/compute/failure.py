@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recore.text import printable
+from stagemaker.text import printable
 
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recore.simulator.state.records import Record
+from stagemaker.state.records import Record
 
 TRAINING = {
     "EnableManagedSpotTraining": "the job is never interrupted and costs nothing",

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobStopped, JobTimedOut
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.process import Ending, ProcessGroup
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.sandbox import Launch
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobStopped, JobTimedOut
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.processes.process import Ending, ProcessGroup
+from stagemaker.isolation.instances import Instance
+from stagemaker.isolation.sandbox import Launch
 
 SAVING_SECONDS = 60.0  # seconds that a stopped job has to upload its outputs
 

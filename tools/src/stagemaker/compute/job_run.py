@@ -8,20 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut, last_message
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.logs.metrics import TrainingMetrics, put_metrics
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.processes import host_disk
-from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.isolation.sandbox import Sandbox
-from recore.simulator.protocol.account import REGION
-from recore.simulator.state.records import Record, now
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut, last_message
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.logs.metrics import TrainingMetrics, put_metrics
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes import host_disk
+from stagemaker.compute.processes.process import Ending
+from stagemaker.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.isolation.instances import Instance, instance_of
+from stagemaker.isolation.sandbox import Sandbox
+from stagemaker.protocol.account import REGION
+from stagemaker.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 

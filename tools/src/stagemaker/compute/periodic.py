@@ -4,8 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.platform import Platform
+from stagemaker.compute.job import Job
+from stagemaker.compute.platform import Platform
 
 logger = logging.getLogger(__name__)
 

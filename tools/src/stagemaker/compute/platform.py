@@ -5,15 +5,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.queue import JobQueue
-from recore.simulator.compute.scripts.requirements import PackageInstaller, RequirementsFile
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.network import Network
-from recore.simulator.isolation.sandbox import Isolation, Sandbox
-from recore.simulator.state.records import Store
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.queue import JobQueue
+from stagemaker.compute.scripts.requirements import PackageInstaller, RequirementsFile
+from stagemaker.isolation.instances import Instance
+from stagemaker.isolation.network import Network
+from stagemaker.isolation.sandbox import Isolation, Sandbox
+from stagemaker.state.records import Store
 
 
 def _lazy_client(service: str) -> "cached_property[Any]":

@@ -5,17 +5,17 @@ import contextlib
 import json
 from pathlib import Path
 
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.files import transfers
-from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.ineffective import PROCESSING, ineffective_setting_lines
-from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.reasons import read_start
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts, unpack_source
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.state.records import Record
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.files import transfers
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.ineffective import PROCESSING, ineffective_setting_lines
+from stagemaker.compute.job_run import JobRun
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.processes.reasons import read_start
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.compute.scripts.script_mode import find_requirements, translate_scripts, unpack_source
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.state.records import Record
 
 ML = "/opt/ml/"
 NO_ENTRYPOINT = "The image has no processing entrypoint: specify one"

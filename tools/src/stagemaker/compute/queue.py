@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.job import Job
+from stagemaker.compute.files.removal import remove
+from stagemaker.compute.job import Job
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ import logging
 import threading
 from collections import deque
 
-from recore.simulator.compute.periodic import PeriodicDelivery
-from recore.simulator.compute.platform import Platform
-from recore.simulator.state.records import Record
+from stagemaker.compute.periodic import PeriodicDelivery
+from stagemaker.compute.platform import Platform
+from stagemaker.state.records import Record
 
 logger = logging.getLogger(__name__)
 

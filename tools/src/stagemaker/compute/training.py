@@ -3,19 +3,19 @@
 import contextlib
 from typing import ClassVar
 
-from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
-from recore.simulator.compute.files import archives, transfers
-from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.ineffective import ineffective_setting_lines
-from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.logs.metrics import TrainingMetrics
-from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.reasons import failure_file
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.compute.scripts import script_mode
-from recore.simulator.images.catalogue import family_of
-from recore.simulator.state.records import Record, now
+from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
+from stagemaker.compute.files import archives, transfers
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.ineffective import ineffective_setting_lines
+from stagemaker.compute.job_run import JobRun
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.logs.metrics import TrainingMetrics
+from stagemaker.compute.processes.process import Ending
+from stagemaker.compute.processes.reasons import failure_file
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.compute.scripts import script_mode
+from stagemaker.images.catalogue import family_of
+from stagemaker.state.records import Record, now
 
 UPLOADING_STATUS = ("Uploading", "Uploading the model")
 

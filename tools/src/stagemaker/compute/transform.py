@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import MAX_MEGABYTES, Feeder
-from recore.simulator.compute.batch.manifest import SourceObject, source_objects
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files import transfers
-from recore.simulator.compute.ineffective import TRANSFORM, ineffective_setting_lines
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.compute.servers.response import NoResponse
-from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.state.records import Record, StoredRecord
+from stagemaker.compute.batch.data_processing import DataProcessing
+from stagemaker.compute.batch.feeding import MAX_MEGABYTES, Feeder
+from stagemaker.compute.batch.manifest import SourceObject, source_objects
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files import transfers
+from stagemaker.compute.ineffective import TRANSFORM, ineffective_setting_lines
+from stagemaker.compute.job import Job
+from stagemaker.compute.job_run import JobRun
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.compute.servers.response import NoResponse
+from stagemaker.isolation.instances import Instance, instance_of
+from stagemaker.state.records import Record, StoredRecord
 
 PARAMETERS_SECONDS = 60.0  # seconds to wait for a response from /execution-parameters
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from recore.simulator.images import built_in, pytorch, scikit_learn, xgboost
-from recore.simulator.images.family import ImageFamily, image_name
+from stagemaker.images import built_in, pytorch, scikit_learn, xgboost
+from stagemaker.images.family import ImageFamily, image_name
 
 # The first family is also used for images that belong to no family.
 FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recore.simulator.images.python_environment import PythonEnvironment, this_python
+from stagemaker.images.python_environment import PythonEnvironment, this_python
 
-CONTAINER = Path(__file__).parents[2] / "container"  # the package of programs that run inside jobs
+CONTAINER = Path(__file__).parents[1] / "container"  # the package of programs that run inside jobs
 SERVING = str(CONTAINER / "serving.py")
 VERSION_NUMBER = re.compile(r"\d+\.\d+")
 

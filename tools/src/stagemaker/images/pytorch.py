@@ -8,11 +8,10 @@ import os
 import re
 from pathlib import Path
 
-from recore.distribution import TEMPLATE
-from recore.simulator.images.family import CONTAINER, ImageFamily
-from recore.simulator.images.python_environment import PythonEnvironment, environment_in
+from stagemaker.images.family import CONTAINER, ImageFamily
+from stagemaker.images.python_environment import PythonEnvironment, environment_in
 
-REQUIREMENTS = TEMPLATE / "requirements/pytorch.txt"
+REQUIREMENTS = Path(__file__).with_name("pytorch.txt")
 
 
 def folder() -> Path:

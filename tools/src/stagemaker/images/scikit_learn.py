@@ -2,13 +2,13 @@
 
 import re
 
-from recore.distribution import setup_command
-from recore.simulator.images.family import ImageFamily
+from stagemaker.images.family import ImageFamily
+from stagemaker.installation import pip_command
 
 FAMILY = ImageFamily(
     name="scikit-learn",
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
     distributions=("scikit-learn",),
-    remedy=setup_command(),
+    remedy=pip_command("scikit-learn"),
     builds_to_serve=re.compile(".*scikit-learn.*"),
 )

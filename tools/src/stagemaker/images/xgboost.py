@@ -1,11 +1,10 @@
 """XGBoost images: script mode, and SageMaker's built-in algorithm for jobs without a script."""
 
 import re
-import sys
 
-from recore.simulator.images.family import CONTAINER, ImageFamily
+from stagemaker.images.family import CONTAINER, ImageFamily
+from stagemaker.installation import pip_command
 
-PACKAGE = "xgboost-cpu==3.4.1"
 METRICS = """
 rmse error logloss merror mlogloss auc mae accuracy aucpr balanced_accuracy f1 f1_binary f1_macro map ndcg precision
 precision_macro precision_micro r2 recall recall_macro recall_micro aft-nloglik cox-nloglik gamma-deviance gamma-nloglik
@@ -16,7 +15,7 @@ FAMILY = ImageFamily(
     name="XGBoost",
     repositories=re.compile(r"(sagemaker-)?xgboost"),
     distributions=("xgboost-cpu", "xgboost"),
-    remedy=f"{sys.executable} -m pip install {PACKAGE}",
+    remedy=pip_command(extra="xgboost"),
     tags=re.compile(r"1|latest|\d+\.\d+-\d+(-cpu-py\d+|-arm64)?"),
     examples="1.7-1 and 3.0-5",
     old_versions={"1": "0.72", "latest": "0.72"},

@@ -13,11 +13,12 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from recore.simulator.images import catalogue
-from recore.simulator.images.family import CONTAINER
-from recore.simulator.images.python_environment import PythonEnvironment, this_python
-from recore.simulator.isolation import network
-from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, Isolation, Launch, Sandbox
+from stagemaker import interrupts
+from stagemaker.images import catalogue
+from stagemaker.images.family import CONTAINER
+from stagemaker.images.python_environment import PythonEnvironment, this_python
+from stagemaker.isolation import network
+from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, Isolation, Launch, Sandbox
 
 BRIDGE = str(CONTAINER / "bridge.py")
 
@@ -60,9 +61,13 @@ def find_bubblewrap() -> Bubblewrap | None:
     return Bubblewrap(program) if works else None
 
 
-def bubblewrap_works() -> bool:
+def sandbox_works() -> bool:
     """Return whether bubblewrap can isolate jobs on this machine."""
-    return find_bubblewrap() is not None
+    try:
+        with interrupts.deferred():  # the folder of the attempt can be removed only when the sandbox has ended
+            return find_bubblewrap() is not None
+    except OSError:  # there is no temporary folder, which `doctor` reports
+        return False
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:

@@ -17,12 +17,12 @@ import docker
 import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from recore.simulator.images.family import CONTAINER
-from recore.simulator.isolation import network
-from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, SOCKET, Isolation, Launch, Sandbox
+from stagemaker.images.family import CONTAINER
+from stagemaker.isolation import network
+from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, SOCKET, Isolation, Launch, Sandbox
 
-LABEL = "recore.simulator"  # a container's label for the simulator that started it
-INPUTS = "recore.inputs"  # an image's label for the digest of the files from which it was built
+LABEL = "stagemaker"  # a container's label for the simulator that started it
+INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
 Mounts = dict[Path, tuple[str, str]]  # by path on this machine: the path in the container, and "rw" or "ro"

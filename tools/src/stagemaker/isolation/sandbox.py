@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recore.simulator.images import catalogue
-from recore.simulator.images.family import CONTAINER
-from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.network import Network
-from recore.simulator.isolation.translation import translate_paths
+from stagemaker.images import catalogue
+from stagemaker.images.family import CONTAINER
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.network import Network
+from stagemaker.isolation.translation import translate_paths
 
 LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python does not have
 ML = "/opt/ml"

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from recore import locked
+from stagemaker import locked
 
-PREFIX = "recore-sockets-"
+PREFIX = "stagemaker-sockets-"
 NAME = "http"  # the socket's name in its server's folder
 MAX_PATH_BYTES = 107  # maximum length of a Unix socket's path
 NUMBERS = itertools.count()  # for the names of the servers' folders

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
-from recore.simulator.isolation.translation import translate_paths, translate_paths_in_shell
+from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
+from stagemaker.isolation.translation import translate_paths, translate_paths_in_shell
 
 SHELLS = ("sh", "bash", "dash")
 

@@ -10,10 +10,10 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.platform import Platform
-from recore.simulator.state.records import Record
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.job import Job
+from stagemaker.compute.platform import Platform
+from stagemaker.state.records import Record
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import regex
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-from recore.simulator.protocol.errors import ServiceError, validation_error
-from recore.simulator.protocol.session import simulator_botocore_session
+from stagemaker.protocol.errors import ServiceError, validation_error
+from stagemaker.protocol.session import simulator_botocore_session
 
 MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive, and set no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response

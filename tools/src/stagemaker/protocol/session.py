@@ -7,7 +7,7 @@ import botocore.session
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.loaders import Loader
 
-from recore.simulator.protocol.account import REGION
+from stagemaker.protocol.account import REGION
 
 
 def simulator_session() -> boto3.Session:

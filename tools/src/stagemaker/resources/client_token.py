@@ -4,8 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from recore.simulator.resources.resource import Resource
-from recore.simulator.state.records import Record, to_json
+from stagemaker.resources.resource import Resource
+from stagemaker.state.records import Record, to_json
 
 
 def run_once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:

@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-from recore.simulator.compute.endpoints.data_capture import describe as describe_capture
-from recore.simulator.compute.endpoints.invocation import Invoker
-from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.endpoints.deployment import (
+from stagemaker.compute.endpoints.data_capture import describe as describe_capture
+from stagemaker.compute.endpoints.invocation import Invoker
+from stagemaker.compute.platform import Platform
+from stagemaker.orchestration.endpoints.deployment import (
     Stage,
     described_variants,
     images,
@@ -16,12 +16,12 @@ from recore.simulator.orchestration.endpoints.deployment import (
     rescale,
     retain_properties,
 )
-from recore.simulator.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
-from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
-from recore.simulator.orchestration.endpoints.hosting import Hosting
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.resource import Resource, refuse_members
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
+from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
+from stagemaker.orchestration.endpoints.hosting import Hosting
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.resources.resource import Resource, refuse_members
+from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_INSTANCES = 20  # for all endpoints together: each instance is a server with its own processes
 

@@ -1,8 +1,8 @@
 """Endpoint configurations: the models that an endpoint serves, with their instances and shares of the traffic."""
 
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.resource import Resource, refuse_members, refuse_other_members
-from recore.simulator.state.records import Record
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.resource import Resource, refuse_members, refuse_other_members
+from stagemaker.state.records import Record
 
 # members that are simulated; requests with other members are refused
 CONFIG_MEMBERS = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "ExecutionRoleArn", "Tags"}

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from recore.simulator.compute.failure import INTERRUPTED
-from recore.simulator.compute.job_run import JobRun
-from recore.simulator.resources.resource import Resource
-from recore.simulator.state.records import Record
+from stagemaker.compute.failure import INTERRUPTED
+from stagemaker.compute.job_run import JobRun
+from stagemaker.resources.resource import Resource
+from stagemaker.state.records import Record
 
 
 class JobResource(Resource):

@@ -1,10 +1,10 @@
 """Models: the container, or the chain of containers, that transform jobs and endpoints serve."""
 
-from recore.simulator.compute.servers.container_server import model_data
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.model_package import SHARED_MEMBERS, ModelPackages
-from recore.simulator.resources.resource import Resource, refuse_members
-from recore.simulator.state.records import Record, Store
+from stagemaker.compute.servers.container_server import model_data
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.model_package import SHARED_MEMBERS, ModelPackages
+from stagemaker.resources.resource import Resource, refuse_members
+from stagemaker.state.records import Record, Store
 
 # members of a container that are not simulated
 UNSIMULATED_MEMBERS = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig")

@@ -7,16 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.servers.chain import named_containers
-from recore.simulator.compute.state_changes import StateChanges
-from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.client_token import run_once
-from recore.simulator.resources.model_package_group import ModelPackageGroups
-from recore.simulator.resources.paging import Position
-from recore.simulator.resources.resource import Filter, Resource, parse_json_object, refuse_members
-from recore.simulator.state.records import Record, Store, now
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.servers.chain import named_containers
+from stagemaker.compute.state_changes import StateChanges
+from stagemaker.protocol.account import arn
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.resources.client_token import run_once
+from stagemaker.resources.model_package_group import ModelPackageGroups
+from stagemaker.resources.paging import Position
+from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members
+from stagemaker.state.records import Record, Store, now
 
 UNSIMULATED_MEMBERS = (
     "SourceAlgorithmSpecification",

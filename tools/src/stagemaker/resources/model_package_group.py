@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.resource import Filter, Resource, parse_json_object, refuse_members
-from recore.simulator.state.records import Record
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members
+from stagemaker.state.records import Record
 
 
 class ModelPackageGroups(Resource):

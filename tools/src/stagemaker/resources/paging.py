@@ -8,8 +8,8 @@ import operator
 import struct
 from typing import Any
 
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.state.records import Record
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.state.records import Record
 
 MAX_SORT_LENGTH = 512  # characters; only the beginning of a string is used for sorting
 Position = tuple[str, str]  # a record's position in a list: its sort key as text, then a string that orders equal keys

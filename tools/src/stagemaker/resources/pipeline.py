@@ -6,20 +6,20 @@ from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
-from recore.simulator.orchestration.pipelines.definitions.document import MAX_BYTES
-from recore.simulator.orchestration.pipelines.definitions.problems import located
-from recore.simulator.orchestration.pipelines.executions.execution_records import (
+from stagemaker.orchestration.pipelines.definitions.definition import read_definition
+from stagemaker.orchestration.pipelines.definitions.document import MAX_BYTES
+from stagemaker.orchestration.pipelines.definitions.problems import located
+from stagemaker.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
     EXECUTION,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.executions.step_cache import cache_kind
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.client_token import run_once
-from recore.simulator.resources.resource import Filter, Resource, refuse_other_members
-from recore.simulator.state.records import Record, now
+from stagemaker.orchestration.pipelines.executions.step_cache import cache_kind
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.resources.client_token import run_once
+from stagemaker.resources.resource import Filter, Resource, refuse_other_members
+from stagemaker.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGEABLE_MEMBERS = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}

@@ -8,23 +8,23 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
 
-from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
-from recore.simulator.orchestration.pipelines.definitions.expressions import parse
-from recore.simulator.orchestration.pipelines.definitions.parameters import as_text, parameter_values
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.executions.execution_records import (
+from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from stagemaker.orchestration.pipelines.definitions.expressions import parse
+from stagemaker.orchestration.pipelines.definitions.parameters import as_text, parameter_values
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.client_token import run_once
-from recore.simulator.resources.paging import Position, make_page
-from recore.simulator.resources.pipeline import Pipelines
-from recore.simulator.resources.resource import Filter, Resource, refuse_other_members
-from recore.simulator.state.records import Record, now
+from stagemaker.orchestration.pipelines.executions.execution_work import ExecutionWork
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.client_token import run_once
+from stagemaker.resources.paging import Position, make_page
+from stagemaker.resources.pipeline import Pipelines
+from stagemaker.resources.resource import Filter, Resource, refuse_other_members
+from stagemaker.state.records import Record, now
 
 CHANGEABLE_MEMBERS = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
 START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from recore.simulator.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import unsimulated_value
-from recore.simulator.state.records import Record
+from stagemaker.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.job import JobResource
+from stagemaker.resources.resource import unsimulated_value
+from stagemaker.state.records import Record
 
 INPUT_VALUES = {"S3DataType": ("S3Prefix",), "S3InputMode": ("File",), "S3CompressionType": ("None",)}
 

@@ -1,20 +1,20 @@
 """The kinds of resources, one per line."""
 
-from recore.simulator.compute.platform import Platform
-from recore.simulator.resources.endpoint import Endpoints
-from recore.simulator.resources.endpoint_config import EndpointConfigs
-from recore.simulator.resources.model import Models
-from recore.simulator.resources.model_package import ModelPackages
-from recore.simulator.resources.model_package_group import ModelPackageGroups
-from recore.simulator.resources.pipeline import Pipelines
-from recore.simulator.resources.pipeline_execution import PipelineExecutions
-from recore.simulator.resources.processing import ProcessingJobs
-from recore.simulator.resources.resource import Resource
-from recore.simulator.resources.search import Searches
-from recore.simulator.resources.tags import Tags
-from recore.simulator.resources.training import TrainingJobs
-from recore.simulator.resources.transform import TransformJobs
-from recore.simulator.resources.tuning import TuningJobs
+from stagemaker.compute.platform import Platform
+from stagemaker.resources.endpoint import Endpoints
+from stagemaker.resources.endpoint_config import EndpointConfigs
+from stagemaker.resources.model import Models
+from stagemaker.resources.model_package import ModelPackages
+from stagemaker.resources.model_package_group import ModelPackageGroups
+from stagemaker.resources.pipeline import Pipelines
+from stagemaker.resources.pipeline_execution import PipelineExecutions
+from stagemaker.resources.processing import ProcessingJobs
+from stagemaker.resources.resource import Resource
+from stagemaker.resources.search import Searches
+from stagemaker.resources.tags import Tags
+from stagemaker.resources.training import TrainingJobs
+from stagemaker.resources.transform import TransformJobs
+from stagemaker.resources.tuning import TuningJobs
 
 KINDS: tuple[type[Resource], ...] = (
     TrainingJobs,

@@ -11,14 +11,14 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.runner import Work, begin
-from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.protocol.service_model import operation_model, sagemaker_model
-from recore.simulator.resources.paging import Position, make_page, sort_key
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.compute.job import Job
+from stagemaker.compute.platform import Platform
+from stagemaker.orchestration.runner import Work, begin
+from stagemaker.protocol.account import arn
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.protocol.service_model import operation_model, sagemaker_model
+from stagemaker.resources.paging import Position, make_page, sort_key
+from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_TAGS = 50
 

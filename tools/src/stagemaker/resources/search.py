@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources.paging import make_page, sort_key
-from recore.simulator.resources.resource import Resource
-from recore.simulator.state.records import Record
+from stagemaker.compute.platform import Platform
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.protocol.service_model import operation_model
+from stagemaker.resources.paging import make_page, sort_key
+from stagemaker.resources.resource import Resource
+from stagemaker.state.records import Record
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.resource import Resource, merge_tags, unknown_arn_message
-from recore.simulator.state.records import Record
+from stagemaker.compute.platform import Platform
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.resource import Resource, merge_tags, unknown_arn_message
+from stagemaker.state.records import Record
 
 
 class Tags(Resource):

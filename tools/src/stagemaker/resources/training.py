@@ -4,12 +4,12 @@ import re
 
 import regex
 
-from recore.simulator.compute.training import TrainingRun
-from recore.simulator.images.catalogue import family_of
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import unsimulated_value
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.compute.training import TrainingRun
+from stagemaker.images.catalogue import family_of
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.job import JobResource
+from stagemaker.resources.resource import unsimulated_value
+from stagemaker.state.records import Record, StoredRecord, now
 
 # The values of a channel's members that are simulated. FastFile is File here: a job sees no difference.
 MODES = ("File", "FastFile")

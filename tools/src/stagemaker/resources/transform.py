@@ -1,13 +1,13 @@
 """Transform jobs: request validation."""
 
-from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import MAX_MEGABYTES
-from recore.simulator.compute.servers.chain import named_containers
-from recore.simulator.compute.transform import TransformRun
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import refuse_members, unsimulated_value
-from recore.simulator.state.records import Record
+from stagemaker.compute.batch.data_processing import DataProcessing
+from stagemaker.compute.batch.feeding import MAX_MEGABYTES
+from stagemaker.compute.servers.chain import named_containers
+from stagemaker.compute.transform import TransformRun
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.resources.job import JobResource
+from stagemaker.resources.resource import refuse_members, unsimulated_value
+from stagemaker.state.records import Record
 
 INPUT_VALUES = {"SplitType": ("None", "Line"), "S3DataType": ("S3Prefix", "ManifestFile")}
 MAX_INSTANCES = 20  # for one job

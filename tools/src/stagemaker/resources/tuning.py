@@ -3,14 +3,14 @@
 import secrets
 import uuid
 
-from recore.simulator.orchestration.tuning.definitions import (
+from stagemaker.orchestration.tuning.definitions import (
     Definition,
     hyperband_resources,
     number_of_jobs,
     read_definitions,
 )
-from recore.simulator.orchestration.tuning.ranges import CategoricalRange
-from recore.simulator.orchestration.tuning.trials import (
+from stagemaker.orchestration.tuning.ranges import CategoricalRange
+from stagemaker.orchestration.tuning.trials import (
     KIND,
     Trial,
     best_trial,
@@ -18,13 +18,13 @@ from recore.simulator.orchestration.tuning.trials import (
     counters,
     trials_of,
 )
-from recore.simulator.orchestration.tuning.tuning_work import TuningWork
-from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.paging import Position, make_page, sort_key
-from recore.simulator.resources.resource import Resource
-from recore.simulator.resources.training import add_own_metrics, distribution_problem, request_problem
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.orchestration.tuning.tuning_work import TuningWork
+from stagemaker.orchestration.tuning.warm_start import check_warm_start, comparable_trials
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.resources.paging import Position, make_page, sort_key
+from stagemaker.resources.resource import Resource
+from stagemaker.resources.training import add_own_metrics, distribution_problem, request_problem
+from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recore.simulator.state.layouts import LAYOUT, SCHEMA, migrate
+from stagemaker.state.layouts import LAYOUT, SCHEMA, migrate
 
 APPLICATION_ID = 0x7265636F  # "reco" in ASCII: SQLite's ID for the application that a file belongs to
 REMEDIES = {
@@ -138,7 +138,7 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
     if application_id != APPLICATION_ID or layout < 1:
         raise OSError(f"{path}: {REMEDIES['NOTADB']}")
     if layout > LAYOUT:
-        raise OSError(f"{path}: it was written by a newer version of recore: use that version, or another folder")
+        raise OSError(f"{path}: it was written by a newer version of stagemaker: use that version, or another folder")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
     connection.execute("BEGIN IMMEDIATE")

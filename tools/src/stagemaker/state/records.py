@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from recore.simulator.state.database import Database
+from stagemaker.state.database import Database
 
 Record = dict[str, Any]
 

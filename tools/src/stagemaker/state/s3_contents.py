@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 from moto.s3 import models
 
-from recore import locked
+from stagemaker import locked
 
 MAX_BYTES_IN_MEMORY = 4 << 10  # of an object's content; the rest of moto's object takes about as much memory
 
@@ -28,7 +28,7 @@ class Contents:
 
     def open(self) -> None:
         """Create the folder. Raises OSError if this fails."""
-        self._locked_folder = locked.make(Path(tempfile.gettempdir()), "recore-objects-", "")
+        self._locked_folder = locked.make(Path(tempfile.gettempdir()), "stagemaker-objects-", "")
 
     def close(self) -> None:
         """Remove the folder if it exists."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from recore.simulator.state.database import Database, sync_folder
-from recore.simulator.state.records import Store
-from recore.simulator.state.s3_changes import Change, Changes
-from recore.simulator.state.s3_objects import StoredObjects
+from stagemaker.state.database import Database, sync_folder
+from stagemaker.state.records import Store
+from stagemaker.state.s3_changes import Change, Changes
+from stagemaker.state.s3_objects import StoredObjects
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -124,7 +124,7 @@ class State:
         old_records = self.folder / "records"
         if old_records.exists():
             raise OSError(
-                f"{old_records}: it was written by an earlier version of recore: use that version, or another folder"
+                f"{old_records}: an earlier version of stagemaker wrote it: use that version, or another folder"
             )
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
             raise OSError(f"{database} is missing and is needed to read {contents}: restore it from a backup")

@@ -11,9 +11,9 @@ from typing import Any
 
 from moto.s3.models import FakeKey, s3_backends
 
-from recore.simulator.state.database import REMEDIES, Database, sync_folder
-from recore.simulator.state.records import from_json, to_json
-from recore.simulator.state.s3_changes import Change
+from stagemaker.state.database import REMEDIES, Database, sync_folder
+from stagemaker.state.records import from_json, to_json
+from stagemaker.state.s3_changes import Change
 
 MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the disk once, a file 3 times
 CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")

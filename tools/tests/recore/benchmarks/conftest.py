@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
+from recore_support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.data_files import write_csv
 
 from benchmarks.comparison import data as comparison_data

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import COMMAND, PRIVATE_ROWS, options
+from recore_support.accuracy_data import COMMAND, PRIVATE_ROWS, options
 from support.checkout import run
 from support.data_files import write_csv
 

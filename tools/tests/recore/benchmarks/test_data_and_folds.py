@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
+from challenge.targets import TARGETS
+from recore_support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.data_files import write_csv
 
 from benchmarks.comparison import data as comparison_data
 from benchmarks.comparison import folds
-from challenge.targets import TARGETS
 
 
 def test_only_public_groups_count_among_the_largest(data: comparison_data.Data) -> None:

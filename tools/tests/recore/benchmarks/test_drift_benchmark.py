@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import options
+from recore_support.accuracy_data import options
 from support.checkout import ROOT, run
 from support.data_files import write_csv
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from challenge.targets import TARGETS
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.kernel_ridge import KernelRidge
 from support.checkout import ROOT, run
 
 from benchmarks.comparison import data as comparison_data
 from benchmarks.comparison import folds, methods, ours, scoring, tuning
-from challenge.targets import TARGETS
 
 
 @pytest.mark.parametrize("method", methods.METHODS)

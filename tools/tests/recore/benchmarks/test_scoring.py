@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from score import WEIGHTS
 
 from benchmarks.comparison import scoring
-from score import WEIGHTS
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ FLOOR = ROOT / "benchmarks/floor.py"
 sys.path.append(str(ROOT / "benchmarks"))
 
 import floor
-import speed
-
 import preprocess
+import speed
 import train
 
 

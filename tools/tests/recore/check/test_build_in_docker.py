@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.checking import SUBMISSIONS
+from recore_support.checking import SUBMISSIONS
+from stagemaker_support.docker_engine import engine, orphaned_containers
 from support.checkout import ROOT, run
-from support.docker_engine import engine, orphaned_containers
 
 from recore.check.own_simulator import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
-from recore.simulator.isolation.containers import image_exists
+from stagemaker.isolation.containers import image_exists
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 

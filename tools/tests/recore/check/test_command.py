@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from recore_support.command import recore
+from recore_support.flaws import make_flawed
 from support.checkout import ROOT, run
-from support.command import recore
-from support.flaws import make_flawed
 
 from recore.check.output import to_github
 from recore.check.rule import Finding, Level, Place, Rule

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.flaws import make_flawed
+from recore_support.flaws import make_flawed
+from recore_support.overlays import overlay
 from support.fuzzing import examples
-from support.overlays import overlay
 
 from recore.check.catalogue import load_catalogue
 from recore.check.file_uses import find_file_uses

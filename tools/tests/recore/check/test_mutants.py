@@ -12,7 +12,7 @@ from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.evaluation.data import DataFiles
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 

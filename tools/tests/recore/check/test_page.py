@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import yaml
-from support.check_page import PAGE, page
+from recore_support.check_page import PAGE, page
 from support.checkout import ROOT, environment
 
 from recore.check.catalogue import load_catalogue

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.overlays import SUBMISSIONS
+from recore_support.overlays import SUBMISSIONS
 
 from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Place, Rule

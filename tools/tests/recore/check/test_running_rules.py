@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.broken_submissions import DEFECTS, make_broken
-from support.checking import SUBMISSIONS, check, running_rules
+from recore_support.broken_submissions import DEFECTS, make_broken
+from recore_support.checking import SUBMISSIONS, check, running_rules
+from recore_support.observed_submissions import FOR_HOST
+from recore_support.run_command import make_once
 from support.checkout import ROOT, run
 from support.data_files import write_csv
-from support.observed_submissions import FOR_HOST
-from support.run_command import make_once
 
 from benchmarks.mutants.editing import replace
 from recore.check.project import pack_project
@@ -24,8 +24,8 @@ from recore.check.rule import Finding, Level
 from recore.dataset.sample_files import Plan, make_sample
 from recore.evaluation import requests
 from recore.evaluation.submission import read_submission
-from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
+from stagemaker.server import Simulator
 
 WARNINGS = {"RC403", "RC407", "RC506", "RC604", "RC606", "RC607", "RC702"}
 FAST_TO_RUN = ("requirements_invalid",)

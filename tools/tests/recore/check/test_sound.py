@@ -7,15 +7,15 @@ from os import cpu_count
 from pathlib import Path
 
 import pytest
-from support.checking import SUBMISSIONS, check
+from recore_support.checking import SUBMISSIONS, check
+from recore_support.run_command import make_once
 from support.checkout import ROOT
 from support.contract import assert_contract_kept
-from support.run_command import make_once
 
 from recore.check.rule import Level
 from recore.dataset.sample_files import Plan, make_sample
-from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
+from stagemaker.server import Simulator
 
 INDEPENDENT = sorted(path.name for path in (SUBMISSIONS / "independent").iterdir())
 FEW_ROWS = 1000  # a file with no more rows may cause a note about its size

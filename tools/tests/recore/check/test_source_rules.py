@@ -7,10 +7,10 @@ tests/submissions/passing. Each folder is named after a rule, with a suffix if t
 from pathlib import Path
 
 import pytest
-from support.check_page import PAGE
+from recore_support.check_page import PAGE
+from recore_support.flaws import FLAWS, make_flawed
+from recore_support.overlays import SUBMISSIONS, overlay
 from support.checkout import ROOT
-from support.flaws import FLAWS, make_flawed
-from support.overlays import SUBMISSIONS, overlay
 
 from recore.check.catalogue import load_catalogue
 from recore.check.rule import Level

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.import_runs import write_opus
+from recore_support.import_runs import write_opus
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import score
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples
 
-import score
 from recore.dataset.assay_table import AssayTable, read_assays
 from recore.dataset.columns import parse_columns
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from support.checkout import ROOT, environment
-from support.import_runs import X, absorbance, import_command, run_import, write_opus
-
 import preprocess
 import score
+from recore_support.import_runs import X, absorbance, import_command, run_import, write_opus
+from support.checkout import ROOT, environment
+
 from recore.dataset.instruments.files import Reading
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from support.import_runs import X, absorbance, import_command
+from recore_support.import_runs import X, absorbance, import_command
 
 from recore.cli import main
 from recore.dataset.columns import SCHEMA, find_columns, parse_columns

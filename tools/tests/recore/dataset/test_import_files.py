@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.import_runs import TABLE, X, absorbance, import_command, run_import, write_opus
+from recore_support.import_runs import TABLE, X, absorbance, import_command, run_import, write_opus
 
 
 def test_patterns_folders_and_files_are_read_once(folder: Path) -> None:

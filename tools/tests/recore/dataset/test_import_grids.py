@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.import_runs import X, absorbance, run_import, write_opus
+from recore_support.import_runs import X, absorbance, run_import, write_opus
 
 
 def test_different_grids_are_refused_or_interpolated_and_never_extrapolated(folder: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.measuring import processor_seconds
+from recore_support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 from support.fuzzing import examples
-from support.measuring import processor_seconds
-from support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 
 from recore.dataset.instruments.files import Reading, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum

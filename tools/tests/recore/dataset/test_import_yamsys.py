@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.import_runs import import_command
-
 import score
+from recore_support.import_runs import import_command
 
 pytestmark = [
     pytest.mark.machine,

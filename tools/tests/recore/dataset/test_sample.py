@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import preprocess
 import pytest
+import score
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.checkout import ROOT, environment
 from support.fuzzing import examples
 
-import preprocess
-import score
 from recore.dataset.geology import ROCKS, SHARE, fractions, layers
 from recore.dataset.sample_assays import significant
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample

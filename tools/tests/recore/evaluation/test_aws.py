@@ -14,11 +14,11 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from support.tiny_submission import tiny
+from recore_support.tiny_submission import tiny
 
 from recore.cli import main
-from recore.simulator.protocol.service_model import operation_model, read_request
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.protocol.service_model import operation_model, read_request
+from stagemaker.server import BUCKET, Simulator
 
 ROLE = "arn:aws:iam::111122223333:role/service-role/Jobs"
 BUCKET_NAME = "someones-bucket"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recore_support.command import recore
 from rich.console import Console
 from support.checkout import ROOT, full_disk_environment
-from support.command import recore
 from support.fuzzing import examples
 
 from recore.evaluation.board import make_tables, read_runs

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.archives import member, packed
-from support.bounded_reading import read_within
-from support.simulator_client import Client
-from support.tiny_submission import tiny
+from recore_support.bounded_reading import read_within
+from recore_support.tiny_submission import tiny
+from stagemaker_support.archives import member, packed
+from stagemaker_support.simulator_client import Client
 
 from recore.evaluation.submission import SubmissionFiles, read_submission
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.archives import pack
-from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.server import Simulator
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.archives import pack
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.server import Simulator
 
 pytestmark = pytest.mark.everywhere
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.run_command import file_options
-from support.submission_runs import FinishedRun, other_entries, run_submission, variant
+from recore_support.run_command import file_options
+from recore_support.submission_runs import FinishedRun, other_entries, run_submission, variant
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)

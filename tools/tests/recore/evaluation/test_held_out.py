@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import score
 from sklearn.metrics import r2_score
 from support.checkout import ROOT
 from support.data_files import write_csv
 
-import score
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
 
 SCORE = (ROOT / "score.py").read_bytes()

@@ -19,12 +19,12 @@ from html import escape
 from pathlib import Path
 
 import pytest
+from recore_support.orphans import watch_orphans
+from recore_support.run_command import file_options
+from recore_support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
-from support.orphans import watch_orphans
-from support.run_command import file_options
-from support.sandbox import needs_sandbox
-from support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
-from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 CORPUS = SUBMISSIONS / "hostile"
 SECRET = "7654321.25"  # an assay that appears only in the private data
@@ -32,7 +32,7 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
 PROGRAM = """
 from recore.evaluation import requests
-from recore.simulator.compute.processes import process
+from stagemaker.compute.processes import process
 process.MAX_PROCESSES, process.GRACE_SECONDS, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
 from recore.cli import main
 main(prog_name="recore")

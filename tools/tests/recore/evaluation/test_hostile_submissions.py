@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support.run_command import file_options
+from recore_support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
+from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
-from support.run_command import file_options
-from support.sandbox import needs_sandbox
-from support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
 
 from recore.evaluation.submission import read_submission
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.archives import content, member, packed, with_header
+from stagemaker_support.archives import content, member, packed, with_header
 from support.fuzzing import examples
 
 from recore.evaluation.submission import SubmissionFiles

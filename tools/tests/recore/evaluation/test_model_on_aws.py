@@ -12,13 +12,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from support.archives import archive_of, packed
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from stagemaker_support.archives import archive_of, packed
 from support.checkout import ROOT, UPLOADED
-from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 from recore.evaluation.requests import RunSettings, model_request
 from recore.evaluation.submission import read_submission
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from stagemaker.isolation.bubblewrap import sandbox_works
 
 CONTAINER = model_request(RunSettings("run", "bucket", "role"))["PrimaryContainer"]
 VARIABLE = "PIP_NO_BUILD_ISOLATION"
@@ -46,7 +46,7 @@ class Image:
             command += ["-r", "requirements.txt"]
         env = environment | {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(code.parent)}
         env |= {"PIP_RETRIES": "0"}  # without a network, pip should give up immediately
-        if bubblewrap_works():
+        if sandbox_works():
             sandbox = [shutil.which("bwrap"), "--unshare-net", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
             command = [*sandbox, *command]
         else:

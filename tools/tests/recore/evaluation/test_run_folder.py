@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from recore_support.tiny_submission import tiny
 from support.checkout import ROOT, environment
-from support.tiny_submission import tiny
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
+from recore_support.tiny_submission import tiny
 from support.checkout import ROOT
-from support.tiny_submission import tiny
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
@@ -26,7 +26,7 @@ from recore.evaluation.storage import NOT_IN_XML, Storage
 from recore.evaluation.submission import read_submission
 from recore.failures.explanation import explain_failure
 from recore.places.place import Services
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 VERSIONED = "a-bucket-with-versions"
 PLACE = ("private", "actual", "public.csv.gz")

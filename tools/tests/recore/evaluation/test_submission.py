@@ -6,10 +6,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from recore_support.tiny_submission import SETUP, tiny, write
 from scripts.test_archive import DROPPED_FILES
-from support.archives import content, packed
+from stagemaker_support.archives import content, packed
 from support.checkout import ROOT, UPLOADED, run
-from support.tiny_submission import SETUP, tiny, write
 
 from recore.evaluation.submission import read_submission
 

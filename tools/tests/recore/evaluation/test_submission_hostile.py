@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.archives import member, packed, with_header
-from support.bounded_reading import read_within
+from recore_support.bounded_reading import read_within
+from recore_support.tiny_submission import SETUP, tiny
+from stagemaker_support.archives import member, packed, with_header
 from support.fuzzing import examples
-from support.tiny_submission import SETUP, tiny
 
 from recore.evaluation.submission import LARGEST, read_submission
 

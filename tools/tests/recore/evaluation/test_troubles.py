@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
+from recore_support.tiny_submission import TRAIN, tiny
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
-from support.simulator_client import Client
-from support.tiny_submission import TRAIN, tiny
 
 from recore.evaluation import observing
 from recore.evaluation.data import DataFiles
@@ -28,7 +28,7 @@ from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
 GROUP = "/aws/sagemaker/TrainingJobs"

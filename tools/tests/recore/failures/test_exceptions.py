@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.measuring import processor_seconds
+from recore_support.measuring import processor_seconds
 
 from recore.failures.exceptions import find_exception
 

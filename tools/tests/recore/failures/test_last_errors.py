@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from recore.failures import find_exception
-from recore.simulator.compute.failure import last_message
+from stagemaker.compute.failure import last_message
 
 # scripts, the message that a job fails with, and the exception that is shown to users, if there is one
 SAME = {
@@ -70,7 +70,7 @@ GROUP = "raise ExceptionGroup('two', [ValueError('a'), TypeError('b')])"
 def error_of_training_job() -> Callable[[str], str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAGEMAKER_BASE_DIR", "/opt/ml")  # which importing the module would set for all later tests
-        from recore.container.training import last_error
+        from stagemaker.container.training import last_error
     return last_error
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.command import recore_process
-from support.handovers import CUT_OFF, make_run
-from support.run_command import make_once
+from recore_support.command import recore_process
+from recore_support.handovers import CUT_OFF, make_run
+from recore_support.run_command import make_once
 
 from recore.dataset.sample_files import Plan, make_sample
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.example_runs import Runs, change_record
+from recore_support.handovers import CUT_OFF, write_pages
 from support.data_files import write_csv
-from support.example_runs import Runs, change_record
-from support.handovers import CUT_OFF, write_pages
 
 from recore.handover.card_figures import cut_off_section
 from recore.handover.cut_offs import measure_cut_off

@@ -17,18 +17,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from recore_support.command import recore
+from recore_support.example_runs import HOSTILE, Runs, change_record
+from recore_support.submission_runs import run_submission
+from recore_support.tiny_submission import TRAIN, tiny
 from support.checkout import environment
-from support.command import recore
 from support.data_files import write_csv
-from support.example_runs import HOSTILE, Runs, change_record
-from support.submission_runs import run_submission
-from support.tiny_submission import TRAIN, tiny
 
-from recore import interrupts
 from recore.evaluation import SubmissionFiles
 from recore.handover.markdown import code, escape, fence, table
 from recore.handover.packages import list_packages, write_requirements
 from recore.handover.writing import replace_folder
+from stagemaker import interrupts
 
 
 def refused(run: Path, *options: object, status: int = 2) -> str:

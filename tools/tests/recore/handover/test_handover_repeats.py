@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.handovers import run_blocks
 from support.checkout import environment
-from support.handovers import run_blocks
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import recore
-from support.handovers import run_blocks
-from support.submission_runs import run_submission
-from support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.command import recore
+from recore_support.handovers import run_blocks
+from recore_support.submission_runs import run_submission
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 from recore.handover.steps import TOLERANCE, largest_difference, read_cells
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.ml2p_project import ProjectCommands, write_project
-from support.models import s3_variables
-from support.simulator_client import Client
+from recore_support.ml2p_project import ProjectCommands, write_project
+from recore_support.models import s3_variables
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 import pytest
-from support.command import recore
-from support.ml2p_project import HOUSES, ProjectCommands
-from support.simulator_client import Client
+from recore_support.command import recore
+from recore_support.ml2p_project import HOUSES, ProjectCommands
+from stagemaker_support.simulator_client import Client
 
 from recore.cli.ml2p import ml2p
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-from support.job_traces import wait_until
-from support.ml2p_project import ProjectCommands
-from support.models import s3_variables
-from support.simulator_client import Client
+from recore_support.ml2p_project import ProjectCommands
+from recore_support.models import s3_variables
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 
 from recore.model import LocalEnv
 from recore.model.loading import load_model

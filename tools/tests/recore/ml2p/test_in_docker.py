@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support.ml2p_project import TUTORIAL, ProjectCommands, write_project
+from recore_support.models import s3_variables
+from stagemaker_support.docker_engine import IMAGE, engine
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
-from support.docker_engine import IMAGE, engine
-from support.job_traces import wait_until
-from support.ml2p_project import TUTORIAL, ProjectCommands, write_project
-from support.models import s3_variables
-from support.simulator_client import Client
 
-from recore.simulator.isolation.containers import build
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.isolation.containers import build
+from stagemaker.server import BUCKET, Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 

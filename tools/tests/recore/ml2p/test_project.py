@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from support.ml2p_project import ProjectCommands
-from support.simulator_client import Client
+from recore_support.ml2p_project import ProjectCommands
+from stagemaker_support.simulator_client import Client
 
 from recore.ml2p.project import Project
 from recore.model.errors import ConfigError

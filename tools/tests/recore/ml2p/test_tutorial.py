@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from recore_support.ml2p_project import TUTORIAL
 from support.checkout import ROOT, environment
-from support.ml2p_project import TUTORIAL
 
 ML2P_FOLDER = os.environ.get("RECORE_ML2P")
 

@@ -2,8 +2,8 @@
 
 import json
 
-from support.ml2p_project import ProjectCommands
-from support.simulator_client import Client
+from recore_support.ml2p_project import ProjectCommands
+from stagemaker_support.simulator_client import Client
 
 NAME = "prices-20260131"
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support.models import MakeEnv, s3_variables
+from stagemaker_support.simulator_client import Client
 from support import core_assays as support
-from support.models import MakeEnv, s3_variables
-from support.simulator_client import Client
 
 from recore.model import SageMakerEnv
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.server import BUCKET, Simulator
 
 
 @pytest.fixture(scope="session")

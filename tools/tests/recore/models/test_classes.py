@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from support.models import MakeEnv
-from support.simulator_client import Client
+from recore_support.models import MakeEnv
+from stagemaker_support.simulator_client import Client
 
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
 from recore.model.core import ModellingSubCfg, import_string
 from recore.model.errors import ConfigError, UploadError
 from recore.model.loading import ModelClassError, load_model
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 PARTS = {
     "trainer": ("TRAINER", ModelTrainer),

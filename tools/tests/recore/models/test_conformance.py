@@ -17,8 +17,8 @@ from typing import Any
 
 import boto3
 import pytest
-from support.models import MakeEnv, ml_folder, records, url_of, write_house_prices
-from support.simulator_client import Client
+from recore_support.models import MakeEnv, ml_folder, records, url_of, write_house_prices
+from stagemaker_support.simulator_client import Client
 
 from recore.model import (
     S3URL,

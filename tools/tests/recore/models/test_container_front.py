@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support.job_traces import wait_until
-from support.models import HOUSES, ml_folder, program_command, program_environment, run_program, write_house_prices
-from support.simulator_client import Client
+from recore_support.models import (
+    HOUSES,
+    ml_folder,
+    program_command,
+    program_environment,
+    run_program,
+    write_house_prices,
+)
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 
 from recore.model.docker import ml2p_docker
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 PARTS_MODULE = """
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer

@@ -8,15 +8,15 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from recore_support.models import s3_variables, url_of
+from stagemaker_support.simulator_client import Client
 from support import core_assays as support
 from support.checkout import ROOT, run
-from support.models import s3_variables, url_of
-from support.simulator_client import Client
 
 from recore.dataset.importing import ImportOptions, import_files
 from recore.model.code_archive import write_code_archive
 from recore.model.errors import ConfigError, JobError
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 ISOLATED_PROGRAM = """
 import os, sys

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import boto3
 import pytest
-from support.endpoints import Endpoints, variant
-from support.job_traces import output, wait_until
-from support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
-from support.models import HOUSES, SLOPE, recording_variables, records, s3_variables, url_of, write_house_prices
-from support.sandbox import ISOLATIONS, needs_sandbox
-from support.simulator_client import Client
-from support.transform_jobs import completed
+from recore_support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
+from recore_support.models import HOUSES, SLOPE, recording_variables, records, s3_variables, url_of, write_house_prices
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import completed
 
 from recore.model import LocalEnv
 from recore.model.code_archive import code_files, write_code_archive
 from recore.model.loading import load_model
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 
 @pytest.mark.slow

@@ -5,12 +5,12 @@ from typing import Any
 
 import boto3
 import pytest
-from support.archives import archive_of, member, packed
-from support.simulator_client import Client, numbers
+from stagemaker_support.archives import archive_of, member, packed
+from stagemaker_support.simulator_client import Client, numbers
 
 from recore.model import LocalEnv, SageMakerEnvType
 from recore.model.errors import ConfigError, LocalEnvError, NamingError
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.models import MakeEnv
-from support.simulator_client import Client, numbers
+from recore_support.models import MakeEnv
+from stagemaker_support.simulator_client import Client, numbers
 
 from recore.model import ModelPredictor
 from recore.model.errors import APIError, ClientError, ConfigError, ServerError, UploadError
 from recore.model.uploads import S3Uploader
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 
 class DoublingPredictor(ModelPredictor):

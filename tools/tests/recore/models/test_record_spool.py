@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from recore_support.models import s3_variables
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client, numbers
 from support.checkout import environment
-from support.job_traces import wait_until
-from support.models import s3_variables
-from support.simulator_client import Client, numbers
 
 from recore.model import http_server, record_spool
 from recore.model.record_spool import UPLOADER, RecordSpool
 from recore.model.record_uploader import THREADS
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, numbers
 
 from recore.model.record_uploader import MOST_ATTEMPTS, RecordWriter, UploadDeadline, is_about_the_record
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 Step = Callable[[], object]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.job_traces import wait_until
-from support.models import SLOPE, records, served_script, server_recording_variables
-from support.simulator_client import Client
+from recore_support.models import SLOPE, records, served_script, server_recording_variables
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 
-from recore.container import serving
 from recore.model import Model, ModelPredictor
 from recore.model.errors import ClientError
 from recore.model.script import HookFunctions, ScriptEnv, make_hooks
+from stagemaker.container import serving
 
 
 class DoublingPredictor(ModelPredictor):

@@ -7,9 +7,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.job_traces import wait_until
-from support.models import SLOPE, ServedModel, records, served_model, server_recording_variables, write_house_prices
-from support.simulator_client import Client
+from recore_support.models import (
+    SLOPE,
+    ServedModel,
+    records,
+    served_model,
+    server_recording_variables,
+    write_house_prices,
+)
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 
 # This server would wait an hour before closing an idle connection.
 PATIENT_MODULE = """

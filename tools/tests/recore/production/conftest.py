@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support.browser import chromium
+from recore_support.production import ProductionCommands
+from recore_support.run_command import make_once
+from recore_support.web_page import WebPage
+from recore_support.web_tab import files, tab
+from stagemaker_support.endpoints import Endpoints
+from stagemaker_support.simulator_client import Client
 from support import production_containers as support
-from support.browser import chromium
 from support.checkout import ROOT
-from support.endpoints import Endpoints
-from support.production import ProductionCommands
-from support.run_command import make_once
-from support.simulator_client import Client
-from support.web_page import WebPage
-from support.web_tab import files, tab
 
 from recore.data_header import read_header
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import write_archive
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 __all__ = ["chromium", "files", "tab"]
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.ab_test import ABTestEndpoint, as_csv, as_json, make_samples, parse_csv
-from support.endpoints import Endpoints
-from support.simulator_client import Client
+from recore_support.ab_test import ABTestEndpoint, as_csv, as_json, make_samples, parse_csv
+from stagemaker_support.endpoints import Endpoints
+from stagemaker_support.simulator_client import Client
 
 from recore.production.captured import Body, make_key, read_events, read_predictions, read_samples
 from recore.schema import TARGETS
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 SINCE = datetime(2024, 5, 1, 13, 30, 0, 500_000, tzinfo=UTC)
 SAMPLES = make_samples(2, 2)

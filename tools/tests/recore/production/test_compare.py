@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.ab_test import (
+from recore_support.ab_test import (
     ABTestEndpoint,
     as_csv,
     as_json,
@@ -20,16 +20,16 @@ from support.ab_test import (
     write_assays,
     write_sample_assays,
 )
-from support.command import recore, recore_process
-from support.endpoints import Endpoints, variant
-from support.simulator_client import Client
+from recore_support.command import recore, recore_process
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.simulator_client import Client
 
 from recore.production.endpoints import require_in_service
 from recore.production.joining import make_inference_id
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionError, ProductionProject
 from recore.production.settings import Settings
 from recore.schema import TARGETS
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 SAMPLES = make_samples(holes=12, size=3)
 MakeEndpoint = Callable[..., ABTestEndpoint]

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.production_containers import Trained, unpack
 from support.fuzzing import examples
-from support.production_containers import Trained, unpack
 
 from recore.production.containers import domain
 from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference, take_cells, write_cell

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from recore_support.production import ProductionCommands
 from support.data_files import write_csv
-from support.production import ProductionCommands
 
 from recore.schema import TARGETS
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.production_containers import CONTAINERS, Trained, process
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
-from support.production_containers import CONTAINERS, Trained, process
-from support.simulator_client import Client
 
 from recore.evaluation.held_out import extract_held_out, score_held_out
 from recore.schema import TARGETS

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.data_files import write_gz
-
 import train
 from challenge.fitting import fit_model
 from challenge.training import read
+from support.data_files import write_gz
+
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers.expected_error import (
     TAILS,

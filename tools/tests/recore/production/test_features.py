@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from preprocess import preprocess
+from recore_support.production_containers import CONTAINERS, Trained, process, unpack
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
 from support.data_files import write_gz
 from support.fuzzing import examples
-from support.production_containers import CONTAINERS, Trained, process, unpack
-from support.simulator_client import Client
 from support.template import template_only
 
-from preprocess import preprocess
 from recore.production.containers import features
 from recore.production.containers.features import Columns, Features, SpectraError, input_fn, output_fn, predict_fn
 from recore.schema import IDS, TARGETS

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.production import ProductionCommands
-from support.tunable_submission import tunable
+from recore_support.production import ProductionCommands
+from recore_support.tunable_submission import tunable
 
 
 @pytest.mark.everywhere

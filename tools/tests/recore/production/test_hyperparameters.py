@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from challenge.fitting import hyperparameters
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.tiny_submission import tiny
 from support.checkout import ROOT
-from support.tiny_submission import tiny
 
-from challenge.fitting import hyperparameters
 from recore.evaluation import SubmissionFiles, read_submission, write_archive
 from recore.production import choose_values, read_hyperparameters, read_plan
 

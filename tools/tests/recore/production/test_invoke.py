@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from support.command import recore
+from recore_support.command import recore
 
 
 @pytest.mark.parametrize(

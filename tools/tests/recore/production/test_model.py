@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recore_support.production_containers import CONTAINERS, Trained, load_program, read_csv, train, training_source
+from recore_support.tiny_submission import tiny, write
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
-from support.job_traces import wait_until
-from support.production_containers import CONTAINERS, Trained, load_program, read_csv, train, training_source
 from support.scripts import modules_of
-from support.simulator_client import Client
-from support.tiny_submission import tiny, write
 
 from recore.evaluation.submission import read_submission
 from recore.production import sources

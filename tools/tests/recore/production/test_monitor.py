@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.production import ProductionCommands
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
-from support.production import ProductionCommands
-from support.simulator_client import Client
 
 from recore.schema import IDS
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 
 class Monitored:

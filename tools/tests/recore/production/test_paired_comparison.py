@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import score
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples
 
-import score
 from recore.production.live_comparison import read_weights
 from recore.production.paired_comparison import Comparison, Floats, compare_variants, fewest_units
 from recore.production.verdicts import describe_comparison, find_winner

@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from recore_support.production import ProductionCommands
+from recore_support.tunable_submission import SLOW, tunable
 from support.checkout import ROOT
-from support.production import ProductionCommands
-from support.tunable_submission import SLOW, tunable
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 COMPUTED = ["Features", "Train", "Evaluate"]
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.production import ProductionCommands
 from support.checkout import ONE_THREAD, copy_scripts, run
 from support.data_files import write_csv
-from support.production import ProductionCommands
 
 from recore.schema import TARGETS
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator
-from support.checkout import ROOT
-from support.production import ProductionCommands
-from support.pytorch_images import NEEDS_PYTORCH
-from support.simulator_client import Client
-
 from preprocess import preprocess
+from recore_support.production import ProductionCommands
+from sklearn.base import BaseEstimator
+from stagemaker_support.pytorch_images import NEEDS_PYTORCH
+from stagemaker_support.simulator_client import Client
+from support.checkout import ROOT
+
 from recore.schema import TARGETS
 from recore.template.new_submission import write_submission
 

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from recore_support.production import ProductionCommands
+from recore_support.run_command import make_once, run_recore
 from support.checkout import ROOT
-from support.production import ProductionCommands
-from support.run_command import make_once, run_recore
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.production import ProductionCommands
-from support.tunable_submission import TRAIN, tunable
+from recore_support.production import ProductionCommands
+from recore_support.tunable_submission import TRAIN, tunable
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.command import recore
+from recore_support.command import recore
 
 from recore.production import Settings, read_settings
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recore_support.production import ProductionCommands
+from recore_support.tunable_submission import FAILING, SLOW, TRAIN, tunable
 from support.checkout import ROOT, environment
-from support.production import ProductionCommands
-from support.tunable_submission import FAILING, SLOW, TRAIN, tunable
 
 TABLE = """
 [tool.recore.tune]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from support.endpoints import Endpoints, variant
-from support.production_containers import Trained, create_model, read_csv
-from support.simulator_client import Client
-from support.transform_jobs import completed
+from recore_support.production_containers import Trained, create_model, read_csv
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import completed
 
 from recore.production.containers.expected_error import expected_error
 from recore.schema import TARGETS

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.axe import find_barriers
-from support.production import ProductionCommands
-from support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows
-from support.web_tab import Tab, open_tab
+from recore_support.axe import find_barriers
+from recore_support.production import ProductionCommands
+from recore_support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows
+from recore_support.web_tab import Tab, open_tab
 
 from recore.schema import TARGETS
 

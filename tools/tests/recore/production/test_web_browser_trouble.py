@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.production import ProductionCommands
-from support.web_page import PNG, WebPage, csv_bytes, read_rows
-from support.web_tab import Tab, open_tab
+from recore_support.production import ProductionCommands
+from recore_support.web_page import PNG, WebPage, csv_bytes, read_rows
+from recore_support.web_tab import Tab, open_tab
 
 pytestmark = pytest.mark.machine
 

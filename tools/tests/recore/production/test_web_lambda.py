@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from recore_support.lambda_function import FORM, LambdaRun, make_event, read_body
+from recore_support.web_page import PNG, WebPage, read_rows, refuse_web, run_web
 from support.checkout import ROOT, environment
-from support.lambda_function import FORM, LambdaRun, make_event, read_body
-from support.web_page import PNG, WebPage, read_rows, refuse_web, run_web
 
 from recore.web import Limits, write_deployment
 

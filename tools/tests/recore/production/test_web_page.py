@@ -13,11 +13,20 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from recore_support.command import recore
+from recore_support.opus_files import block, opus_bytes
+from recore_support.production import ProductionCommands
+from recore_support.web_page import (
+    PNG,
+    WebPage,
+    csv_bytes,
+    opus_file,
+    read_assays,
+    read_rows,
+    read_spectrum,
+    refuse_web,
+)
 from support.checkout import ROOT, environment
-from support.command import recore
-from support.opus_files import block, opus_bytes
-from support.production import ProductionCommands
-from support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows, read_spectrum, refuse_web
 
 from recore.schema import TARGETS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from support.web_page import csv_bytes, opus_file, read_rows
+from recore_support.web_page import csv_bytes, opus_file, read_rows
 
 from recore.schema import IDS, TARGETS
 from recore.web import Limits, Predictor, make_runtime

@@ -11,11 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.model_packages import SPECIFICATION, Packages
+
 from recore.production.captured import read_events
 from recore.schema import TARGETS
-from recore.simulator.server import BUCKET, ROLE_ARN
-from support.endpoints import Endpoints, variant
-from support.model_packages import SPECIFICATION, Packages
+from stagemaker.server import BUCKET, ROLE_ARN
 
 Sample = tuple[str, float, float]
 CHANNELS = ["4000.0", "3998.0"]

@@ -7,8 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.mutants.editing import Change, both, insert, replace, write
 from support.checkout import ROOT
+
+from benchmarks.mutants.editing import Change, both, insert, replace, write
 
 SOUND = ROOT / "tests/submissions/sound"
 FIT = "return Linear().fit(inputs, targets)"

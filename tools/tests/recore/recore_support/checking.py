@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from support.checkout import ROOT
+
 from recore.check.catalogue import load_catalogue
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
@@ -14,8 +16,7 @@ from recore.check.rule import Finding, Level, Rule
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
-from support.checkout import ROOT
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 SUBMISSIONS = ROOT / "tests/submissions"
 numbers = itertools.count()

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 import boto3
 from click.testing import CliRunner
+from support.checkout import ROOT, environment
 
 from recore.cli import main
-from support.checkout import ROOT, environment
 
 
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.models import url_of
+from recore_support.opus_files import block, opus_bytes
+from recore_support.tiny_submission import write
+from stagemaker_support.simulator_client import Client
+from support.checkout import ROOT, UPLOADED, copy_scripts
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.model import SageMakerEnv
 from recore.schema import TARGETS
-from recore.simulator.server import BUCKET
-from support.checkout import ROOT, UPLOADED, copy_scripts
-from support.models import url_of
-from support.opus_files import block, opus_bytes
-from support.simulator_client import Client
-from support.tiny_submission import write
+from stagemaker.server import BUCKET
 
 EXAMPLE = ROOT / "examples/model_class"
 UNMEASURED = "TePPB"  # a target that was never measured

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recore_support.command import recore
+from recore_support.models import url_of
 from support.checkout import ROOT
-from support.command import recore
-from support.models import url_of
 
 TUTORIAL = ROOT / "examples/house_prices"
 

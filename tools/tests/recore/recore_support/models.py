@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from recore.model import SageMakerEnv
-from recore.simulator.server import BUCKET
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
-from support.job_traces import wait_until
-from support.simulator_client import Client
+
+from recore.model import SageMakerEnv
+from stagemaker.server import BUCKET
 
 MakeEnv = Callable[..., SageMakerEnv]
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from recore_support.command import recore
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
-from support.command import recore
-from support.simulator_client import Client
 
 
 class ProductionCommands:

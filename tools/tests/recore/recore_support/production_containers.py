@@ -13,15 +13,15 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+from stagemaker_support.archives import archive_of
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.training_jobs import ALGORITHM, channel
+from support.checkout import ROOT, copy_scripts, run
 
 from recore.evaluation.submission import read_submission
 from recore.production import sources
 from recore.schema import TARGETS
-from recore.simulator.server import BUCKET, ROLE_ARN
-from support.archives import archive_of
-from support.checkout import ROOT, copy_scripts, run
-from support.simulator_client import IMAGE, Client, numbers
-from support.training_jobs import ALGORITHM, channel
+from stagemaker.server import BUCKET, ROLE_ARN
 
 CONTAINERS = ROOT / "recore/production/containers"
 ENVIRONMENT = {

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from recore_support.command import recore
 from support.checkout import ROOT, environment
-from support.command import recore
+
+from stagemaker.isolation.bubblewrap import sandbox_works
 
 
 def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
@@ -26,7 +26,7 @@ def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> l
     allow_unsandboxed: if bubblewrap does not work, add the option that allows private assays without a sandbox.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
-    isolation = ["--isolation", "off"] if allow_unsandboxed and not bubblewrap_works() else []
+    isolation = ["--isolation", "off"] if allow_unsandboxed and not sandbox_works() else []
     return [word for name in names or paths for word in (f"--{name}", sample / paths[name])] + isolation
 
 
@@ -117,7 +117,7 @@ class RunningCommand:
 
 
 PATIENT_PROGRAM = """
-from recore.simulator.compute.processes import process
+from stagemaker.compute.processes import process
 process.GRACE_SECONDS = 600
 from recore.cli import main
 main(prog_name="recore")

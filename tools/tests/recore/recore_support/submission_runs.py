@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutants.editing import replace
 from support.checkout import ROOT, environment
+
+from benchmarks.mutants.editing import replace
 
 SUBMISSIONS = ROOT / "tests/submissions"
 

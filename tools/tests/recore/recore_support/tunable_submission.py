@@ -6,7 +6,7 @@ Its held-out predictions are the assays, drawn towards their mean: with the hype
 
 from pathlib import Path
 
-from support.tiny_submission import SETUP, TARGETS, write
+from recore_support.tiny_submission import SETUP, TARGETS, write
 
 TRAIN = f"""
 import csv, gzip, json, os, sys, time

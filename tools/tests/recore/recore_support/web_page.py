@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from recore_support.command import recore
+from recore_support.opus_files import block, opus_bytes
+from recore_support.production import ProductionCommands
+from support.checkout import ROOT, environment
 
 from recore.schema import TARGETS
-from support.checkout import ROOT, environment
-from support.command import recore
-from support.opus_files import block, opus_bytes
-from support.production import ProductionCommands
 
 # Starts the command, and reports on stderr what is unpickled.
 PROGRAM = """

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from support.web_page import WebPage, opus_file, read_rows
+from recore_support.web_page import WebPage, opus_file, read_rows
 
 DROP = """(zone, files) => {
   const data = new DataTransfer();

@@ -1,6 +1,6 @@
 """A browser for the tests of reports, and fixtures for the tests of `recore validate`."""
 
-from support.browser import chromium
-from support.validations import linear_submission, numbers, small_file, validate_changed
+from recore_support.browser import chromium
+from recore_support.validations import linear_submission, numbers, small_file, validate_changed
 
 __all__ = ["chromium", "linear_submission", "numbers", "small_file", "validate_changed"]

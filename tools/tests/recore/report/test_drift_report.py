@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.browser import assert_usable, open_report
-from support.monitored_traffic import monitor_sample
+from recore_support.browser import assert_usable, open_report
+from recore_support.monitored_traffic import monitor_sample
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report import drift_page, write_page

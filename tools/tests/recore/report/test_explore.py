@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.browser import assert_usable, open_report
+from recore_support.command import recore, recore_process
 from scipy import stats
-from support.browser import assert_usable, open_report
-from support.command import recore, recore_process
 from support.data_files import write_csv, write_gz
 
 from recore.dataset.sample_assays import DETECTION_LIMITS

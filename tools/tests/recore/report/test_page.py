@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.browser import assert_sound, open_report
+from recore_support.browser import assert_sound, open_report
 
 from recore.report.page.content import Figure, Page, PageFinding, Section, Table
 from recore.report.page.figures import clip_to_axis, count_outside, edge_symbols, new_figure, short_name, thin_out

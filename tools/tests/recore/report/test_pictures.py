@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from recore_support.pictures import read_png
 from support.checkout import ROOT
-from support.pictures import read_png
 
 from recore.report.page.looks import COLOURS
 

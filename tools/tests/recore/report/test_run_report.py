@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support.command import recore, recore_process
+from recore_support.example_runs import HOSTILE, Runs, change_record, make_hostile, read_numbers
+from recore_support.run_command import file_options, start
+from recore_support.tiny_submission import TARGETS, tiny
 from sklearn.metrics import r2_score
 from support.checkout import ROOT
-from support.command import recore, recore_process
-from support.example_runs import HOSTILE, Runs, change_record, make_hostile, read_numbers
-from support.run_command import file_options, start
-from support.tiny_submission import TARGETS, tiny
 
 from recore.report.page.content import Page
 from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw

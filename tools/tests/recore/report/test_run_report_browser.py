@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import assert_usable, open_report
-from support.example_runs import Runs, change_record, make_hostile
-from support.run_command import file_options, run_recore
-from support.tiny_submission import tiny
+from recore_support.browser import assert_usable, open_report
+from recore_support.example_runs import Runs, change_record, make_hostile
+from recore_support.run_command import file_options, run_recore
+from recore_support.tiny_submission import tiny
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.run.run_report import write_report

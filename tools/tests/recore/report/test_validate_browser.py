@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.browser import assert_usable, open_report
+from recore_support.browser import assert_usable, open_report
+from recore_support.validations import HOSTILE
 from support.checkout import ROOT
 from support.data_files import write_csv
-from support.validations import HOSTILE
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.page.page_files import write_page

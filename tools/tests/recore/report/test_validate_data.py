@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.validations import HOSTILE, TARGETS, WEIGHTS, figure, item
+from recore_support.validations import HOSTILE, TARGETS, WEIGHTS, figure, item
 
 from recore.report.page.content import Page
 

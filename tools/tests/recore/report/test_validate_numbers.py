@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import score
+from preprocess import preprocess
+from recore_support.validations import ALPHA, IDS, TARGETS, WEIGHTS, item
 from scipy.stats import linregress
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from support.checkout import ROOT
-from support.validations import ALPHA, IDS, TARGETS, WEIGHTS, item
 
-import score
-from preprocess import preprocess
 from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
 

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.command import recore, recore_process
-from support.validations import TRAIN, item
+from recore_support.command import recore, recore_process
+from recore_support.validations import TRAIN, item
 
 from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings

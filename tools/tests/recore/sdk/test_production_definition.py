@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from support.production_definition import (
+from recore_support.production_definition import (
     BASE,
     CONTENT_TYPES,
     ENVIRONMENT,

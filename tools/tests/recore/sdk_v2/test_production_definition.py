@@ -4,6 +4,23 @@ import json
 from typing import Any
 
 import pytest
+from recore_support.production_definition import (
+    BASE,
+    CONTENT_TYPES,
+    ENVIRONMENT,
+    EVALUATE_ARGUMENTS,
+    FEATURES_ARGUMENTS,
+    HYPERPARAMETERS,
+    LOW_SCORE,
+    METRIC,
+    PROCESSING,
+    ROLE,
+    SERVING_ENVIRONMENT,
+    SETTINGS,
+    SOURCES,
+    SUBMISSION,
+    check_same,
+)
 from sagemaker import Model, PipelineModel
 from sagemaker.inputs import TrainingInput
 from sagemaker.model_metrics import MetricsSource, ModelMetrics
@@ -21,23 +38,6 @@ from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.pipeline_context import PipelineSession
 from sagemaker.workflow.properties import PropertyFile
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep
-from support.production_definition import (
-    BASE,
-    CONTENT_TYPES,
-    ENVIRONMENT,
-    EVALUATE_ARGUMENTS,
-    FEATURES_ARGUMENTS,
-    HYPERPARAMETERS,
-    LOW_SCORE,
-    METRIC,
-    PROCESSING,
-    ROLE,
-    SERVING_ENVIRONMENT,
-    SETTINGS,
-    SOURCES,
-    SUBMISSION,
-    check_same,
-)
 
 CACHE = CacheConfig(enable_caching=True, expire_after="30d")
 processing_type = ParameterString("ProcessingInstanceType", default_value=SETTINGS["processing_instance_type"])

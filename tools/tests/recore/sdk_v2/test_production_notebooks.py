@@ -12,12 +12,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from support.sdk import PYTHON, ROOT
+from stagemaker_support.sdk import PYTHON, ROOT
 
 NOTEBOOKS = "examples/notebooks"
 USED = (NOTEBOOKS, "examples/pytorch", "challenge", "recore/production/containers")
 USED_FILES = ("preprocess.py", "train.py", "score.py", "requirements.txt")
-LACKS_PYTORCH = "from recore.simulator.images.pytorch import FAMILY; print(FAMILY.version() is None)"
+LACKS_PYTORCH = "from stagemaker.images.pytorch import FAMILY; print(FAMILY.version() is None)"
 NEEDS_PYTORCH = pytest.mark.skipif(
     subprocess.check_output([PYTHON, "-c", LACKS_PYTORCH], cwd=ROOT, text=True) == "True\n",
     reason="the PyTorch images' environment is missing: run make setup-pytorch",

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.validations import TARGETS
-
 import score
+from recore_support.validations import TARGETS
+
 from recore.validation.baselines import group_targets, pls_path
 from recore.validation.curve import Curve, choose_curve
 from recore.validation.plan import make_plan, thin_rows

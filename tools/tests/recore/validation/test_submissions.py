@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.command import recore
-from support.validations import TRAIN
+from recore_support.command import recore
+from recore_support.validations import TRAIN
 
 from recore.validation import SubmissionError, ValidationSettings, run_validation
 from recore.validation.fit_queue import TimeBudget

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT
-from support.job_traces import wait_until
 
 BRIDGE = str(ROOT / "recore/container/bridge.py")
 

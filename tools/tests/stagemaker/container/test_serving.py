@@ -19,7 +19,7 @@ import pytest
 from gunicorn.errors import HaltServer
 from support.checkout import environment
 
-from recore.container.serving import ModelServer
+from stagemaker.container.serving import ModelServer
 
 pytestmark = pytest.mark.everywhere
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recore.container.xgboost_library.sagemaker_xgboost_container.data_utils import (
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.data_utils import (
     data_files,
     get_content_type,
     read_dmatrix,
 )
-from recore.container.xgboost_library.sagemaker_xgboost_container.encoder import decode, parse_csv, parse_libsvm
-from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.encoder import decode, parse_csv, parse_libsvm
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """The hyperparameters of the built-in XGBoost algorithm."""
 
 import pytest
-from support.xgboost_data import hyperparameters
+from stagemaker_support.xgboost_data import hyperparameters
 
-from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameters import (
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameters import (
     ALIASES,
     validate,
 )
-from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
 
 
 @pytest.mark.parametrize("name", [*ALIASES])

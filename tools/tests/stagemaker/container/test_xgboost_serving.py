@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost as xgb
-from support.xgboost_data import SETTINGS, csv_of, matrix, table
+from stagemaker_support.xgboost_data import SETTINGS, csv_of, matrix, table
 
-from recore.container.xgboost_hooks import XGBoostAlgorithmHooks
+from stagemaker.container.xgboost_hooks import XGBoostAlgorithmHooks
 
 TRAIN, VALIDATION = table(300, 1), table(80, 2)
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xgboost as xgb
+from stagemaker_support.xgboost_data import SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
 from support.checkout import ROOT
-from support.xgboost_data import SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
 
-from recore.container.xgboost_library.sagemaker_xgboost_container import distributed
-from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode import train as algorithm
-from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container import distributed
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode import train as algorithm
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
 
 TRAIN, VALIDATION = table(300, 1), table(80, 2)
 

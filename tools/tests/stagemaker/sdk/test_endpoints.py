@@ -12,7 +12,7 @@ from sagemaker.core.shapes import ContainerDefinition, DesiredWeightAndCapacity,
 from sagemaker.core.utils.exceptions import FailedStatusError
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import InputData, SourceCode
-from support.archives import archive_of
+from stagemaker_support.archives import archive_of
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"

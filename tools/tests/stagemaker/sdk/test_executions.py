@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sdk_executions import (
+from stagemaker_support.sdk_executions import (
     IN,
     MIDDLE,
     OTHER_SCRIPT,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.sdk_executions import statuses, steps_of, wait_for_end
+from stagemaker_support.sdk_executions import statuses, steps_of, wait_for_end
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"

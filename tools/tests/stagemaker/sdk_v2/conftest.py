@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from support.sdk import no_outside_lookups, restartable_simulator, s3, sandbox, variables
+from stagemaker_support.sdk import no_outside_lookups, restartable_simulator, s3, sandbox, variables
 
 __all__ = ["no_outside_lookups", "restartable_simulator", "s3", "sandbox", "variables"]  # fixtures
 

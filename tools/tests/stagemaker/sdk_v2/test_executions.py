@@ -9,7 +9,7 @@ from sagemaker.sklearn import SKLearnProcessor
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.pipeline_context import PipelineSession
 from sagemaker.workflow.steps import ProcessingStep
-from support.sdk_executions import (
+from stagemaker_support.sdk_executions import (
     IN,
     MIDDLE,
     OTHER_SCRIPT,

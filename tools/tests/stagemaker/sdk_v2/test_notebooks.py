@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 import pandas
 import pytest
-from support.notebook import __file__ as RUNNER
+from stagemaker_support.notebook import __file__ as RUNNER
 
 SAMPLES = os.environ.get("RECORE_SERIAL_INFERENCE")
 PUBLIC_BUCKET, PUBLIC_KEY = (

@@ -12,7 +12,7 @@ from sagemaker.transformer import Transformer
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.step_collections import EstimatorTransformer, RegisterModel
 from sagemaker.workflow.steps import CreateModelStep, ProcessingStep, TrainingStep, TransformStep
-from support.sdk_executions import steps_of, wait_for_end
+from stagemaker_support.sdk_executions import steps_of, wait_for_end
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sagemaker.processing import FrameworkProcessor, ProcessingInput, ProcessingOutput, Processor
 from sagemaker.sklearn import SKLearn, SKLearnProcessor
-from support.archives import make_wheel
+from stagemaker_support.archives import make_wheel
 
 BUCKET = "sagemaker-us-east-1-123456789012"
 INSTANCE = {"instance_count": 1, "instance_type": "ml.m5.large"}

@@ -14,7 +14,7 @@ from sagemaker.workflow.parameters import ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline, _PipelineExecution
 from sagemaker.workflow.pipeline_context import PipelineSession
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep
-from support.serial_inference import FEATURES, MODEL, check_joined, make_table
+from stagemaker_support.serial_inference import FEATURES, MODEL, check_joined, make_table
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET, PREFIX, GROUP = "serial-inference", "serial", "SerialModels"

@@ -18,7 +18,7 @@ from sagemaker.predictor import Predictor
 from sagemaker.s3 import S3Downloader
 from sagemaker.serializers import CSVSerializer
 from sagemaker.tuner import ContinuousParameter, HyperparameterTuner, IntegerParameter
-from support.sdk import PYTHON, ROOT
+from stagemaker_support.sdk import PYTHON, ROOT
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 PREFIX, INSTANCE = "houses-xgboost", "ml.m4.xlarge"

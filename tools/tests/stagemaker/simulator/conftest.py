@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from support.endpoints import Endpoints
-from support.sandbox import ISOLATIONS
-from support.simulator_client import Client
+from stagemaker_support.endpoints import Endpoints
+from stagemaker_support.sandbox import ISOLATIONS
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 
 @pytest.fixture(scope="session")

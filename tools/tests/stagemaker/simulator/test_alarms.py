@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, numbers
 
-from recore.simulator.cloudwatch import alarms
-from recore.simulator.cloudwatch.evaluation import TREATMENTS, alarm_state
+from stagemaker.cloudwatch import alarms
+from stagemaker.cloudwatch.evaluation import TREATMENTS, alarm_state
 
 ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.job_traces import wait_until
-from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
-from support.simulator_client import Client, numbers
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from stagemaker_support.simulator_client import Client, numbers
 
-from recore.simulator.compute.state_changes import StateChanges
-from recore.simulator.protocol.account import ACCOUNT, REGION
+from stagemaker.compute.state_changes import StateChanges
+from stagemaker.protocol.account import ACCOUNT, REGION
 
 
 @pytest.fixture

@@ -13,16 +13,16 @@ import zlib
 from pathlib import Path
 
 import pytest
-from support.archives import archive_of, member, packed
-from support.endpoints import Endpoints, variant
-from support.job_traces import wait_until
-from support.simulator_client import Client
-from support.transform_jobs import container, create_model, transform
+from stagemaker_support.archives import archive_of, member, packed
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import container, create_model, transform
 
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.files.archives import unpack
-from recore.simulator.compute.processes.volume import BYTES_PER_FILE, Volume
-from recore.simulator.server import Simulator
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.files.archives import unpack
+from stagemaker.compute.processes.volume import BYTES_PER_FILE, Volume
+from stagemaker.server import Simulator
 
 MIB = 1 << 20
 ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB; can be repeated, because a gzip file may have many members

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from support.endpoints import NAMED, Endpoints
-from support.pipelines import Pipelines, definition, get, step
-from support.simulator_client import IMAGE
-from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
+from stagemaker_support.endpoints import NAMED, Endpoints
+from stagemaker_support.pipelines import Pipelines, definition, get, step
+from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
-from recore.simulator.protocol.account import ACCOUNT
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.protocol.account import ACCOUNT
+from stagemaker.server import BUCKET, ROLE_ARN
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 SLOW_SCRIPT = "import time\nfor number in range(12):\n    print('line', number)\n    time.sleep(1)\n"

@@ -10,25 +10,25 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from support.job_traces import output, wait_until
-from support.simulator_client import IMAGE, Client, numbers
-from support.transform_jobs import completed, container, create_model, transform
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.transform_jobs import completed, container, create_model, transform
 
-from recore.simulator.compute import transform as compute_transform
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.processes.memory_use import SHARE_FORMAT, MemoryUse
-from recore.simulator.compute.processes.process import SupervisedProcess
-from recore.simulator.compute.queue import JobQueue
-from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.compute.servers.response import NoResponse
-from recore.simulator.compute.transform import distribute
-from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.isolation.sandbox import Launch
-from recore.simulator.state.records import Store
+from stagemaker.compute import transform as compute_transform
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes.memory_use import SHARE_FORMAT, MemoryUse
+from stagemaker.compute.processes.process import SupervisedProcess
+from stagemaker.compute.queue import JobQueue
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.compute.servers.response import NoResponse
+from stagemaker.compute.transform import distribute
+from stagemaker.isolation.instances import Instance, instance_of
+from stagemaker.isolation.sandbox import Launch
+from stagemaker.state.records import Store
 
 # A script that appends a line to its input: the script's name, the input's content type and the requested type.
 REPORTING_SCRIPT = """

@@ -17,15 +17,15 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from support.endpoints import Endpoints, variant
-from support.job_traces import wait_until
-from support.simulator_client import Client
-from support.state import running
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.state import running
 
-from recore.simulator.compute.endpoints import data_capture
-from recore.simulator.compute.endpoints.data_capture import CapturedInvocation
-from recore.simulator.compute.servers.response import Response
-from recore.simulator.server import BUCKET
+from stagemaker.compute.endpoints import data_capture
+from stagemaker.compute.endpoints.data_capture import CapturedInvocation
+from stagemaker.compute.servers.response import Response
+from stagemaker.server import BUCKET
 
 # A script that returns its input in the requested type.
 ECHO = """

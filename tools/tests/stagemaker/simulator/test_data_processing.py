@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples
 
-from recore.simulator.compute.batch import record_formats
-from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
-from recore.simulator.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.batch import record_formats
+from stagemaker.compute.batch.data_processing import DataProcessing
+from stagemaker.compute.batch.json_path import JsonPath, NoSelection
+from stagemaker.compute.failure import JobFailed, JobStopped
 
 MAX_BODY_SIZE = 6 << 20  # bytes
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from support.endpoints import Endpoints, variant
+from stagemaker_support.endpoints import Endpoints, variant
 
 ALARM = {"Namespace": "mine", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from stagemaker_support.docker_engine import IMAGE, containers, engine
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.simulator_client import Client, run_each_kind
+from stagemaker_support.transform_jobs import container, create_model, transform
 from support.checkout import ROOT
-from support.docker_engine import IMAGE, containers, engine
-from support.job_traces import output, wait_until
-from support.simulator_client import Client, run_each_kind
-from support.transform_jobs import container, create_model, transform
 
-from recore.simulator.isolation.containers import LABEL, NOBODY, build, process_label, sweep
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.isolation.containers import LABEL, NOBODY, build, process_label, sweep
+from stagemaker.server import BUCKET, Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
@@ -86,8 +86,8 @@ def test_the_failure_reason_quotes_the_exception(client: Client) -> None:
 
 
 def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from recore.simulator.compute import job_run
-    from recore.simulator.isolation.instances import Instance
+    from stagemaker.compute import job_run
+    from stagemaker.isolation.instances import Instance
 
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(200 << 20, 1))
     job, _ = run_job(client, "block = b'x' * (400 << 20)")

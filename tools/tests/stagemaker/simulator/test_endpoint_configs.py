@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.endpoints import Endpoints, variant
+from stagemaker_support.endpoints import Endpoints, variant
 
-from recore.simulator.server import ROLE_ARN
+from stagemaker.server import ROLE_ARN
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import KNOWN_STRINGS, modified_documents, valid_values
-from support.control_plane import ask_operation
-from support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.control_plane import ask_operation
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.simulator_client import IMAGE, Client
 from support.fuzzing import examples
-from support.simulator_client import IMAGE, Client
 
-from recore.simulator.protocol.service_model import operation_model, runtime_model
-from recore.simulator.resources.endpoint import Endpoints as EndpointResource
-from recore.simulator.resources.endpoint_config import EndpointConfigs
-from recore.simulator.server import ROLE_ARN, Simulator
+from stagemaker.protocol.service_model import operation_model, runtime_model
+from stagemaker.resources.endpoint import Endpoints as EndpointResource
+from stagemaker.resources.endpoint_config import EndpointConfigs
+from stagemaker.server import ROLE_ARN, Simulator
 
 OPERATIONS = [*EndpointConfigs.operations(), *EndpointResource.operations()]
 INVOCATIONS = ["InvokeEndpoint", "InvokeEndpointWithResponseStream"]

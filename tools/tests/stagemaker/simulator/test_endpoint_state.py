@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import Client
-from support.state import SimulatorProcess, running
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.state import SimulatorProcess, running
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 SLEEP = "import time\ntime.sleep(2)\n"
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import psutil
 import pytest
-from support.crowd import CLIENTS, Crowd
-from support.endpoints import NAMED, WAITING, Endpoints, variant
-from support.job_traces import wait_until
-from support.simulator_client import Client
+from stagemaker_support.crowd import CLIENTS, Crowd
+from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.compute.endpoints import endpoint_instance
-from recore.simulator.orchestration.endpoints import gradual_update
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreenPolicy
+from stagemaker.compute.endpoints import endpoint_instance
+from stagemaker.orchestration.endpoints import gradual_update
+from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 
 
 def servers_of(marker: str) -> list[psutil.Process]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import IMAGE, Client
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.simulator_client import IMAGE, Client
 
-from recore.simulator.resources import endpoint
-from recore.simulator.server import Simulator
+from stagemaker.resources import endpoint
+from stagemaker.server import Simulator
 
 pytestmark = pytest.mark.everywhere
 

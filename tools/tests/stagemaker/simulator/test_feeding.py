@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import Feeder
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.servers.response import Response
+from stagemaker.compute.batch.data_processing import DataProcessing
+from stagemaker.compute.batch.feeding import Feeder
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.servers.response import Response
 
 
 def do_not_stop() -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from support.endpoints import Endpoints, variant
-from support.simulator_client import Client
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.endpoints import endpoint_instance
-from recore.simulator.compute.endpoints.fleet import Fleet, Reply
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.queue import JobQueue
-from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.state.records import Store
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.endpoints import endpoint_instance
+from stagemaker.compute.endpoints.fleet import Fleet, Reply
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.queue import JobQueue
+from stagemaker.isolation.unsandboxed import Unsandboxed
+from stagemaker.state.records import Store
 
 
 @pytest.fixture

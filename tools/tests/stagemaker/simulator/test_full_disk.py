@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from recore_support.run_command import file_options
+from recore_support.tiny_submission import TRAIN, tiny
+from stagemaker_support.sandbox import SANDBOX
 from support.checkout import ROOT, environment
-from support.run_command import file_options
-from support.sandbox import SANDBOX
-from support.tiny_submission import TRAIN, tiny
 
 pytestmark = SANDBOX  # bubblewrap provides the small disk
 
@@ -21,9 +21,9 @@ SIMULATOR_SCRIPT = """
 import json, os, sys, tempfile
 sys.path.insert(0, {tests!r})
 from botocore.exceptions import ClientError
-from support.archives import archive_of
-from support.simulator_client import Client
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker_support.archives import archive_of
+from stagemaker_support.simulator_client import Client
+from stagemaker.server import BUCKET, Simulator
 
 reasons = {{}}
 with Simulator() as simulator:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from scipy.stats import binom
-from support.crowd import MODEL_ERROR, Crowd
-from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import numbers
+from stagemaker_support.crowd import MODEL_ERROR, Crowd
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.simulator_client import numbers
 
-from recore.simulator.orchestration.endpoints import endpoint_work, gradual_update
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreenPolicy, read_deployment_config
-from recore.simulator.orchestration.endpoints.gradual_update import GradualUpdate
+from stagemaker.orchestration.endpoints import endpoint_work, gradual_update
+from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy, read_deployment_config
+from stagemaker.orchestration.endpoints.gradual_update import GradualUpdate
 
 CLIENTS = 16
 REQUESTS_PER_STEP = 300

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.job_traces import Mark, assert_no_trace, output, wait_until
-from support.sandbox import ISOLATIONS
-from support.simulator_client import Client
+from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
+from stagemaker_support.sandbox import ISOLATIONS
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.compute.processes import process
-from recore.simulator.server import Simulator
+from stagemaker.compute.processes import process
+from stagemaker.server import Simulator
 
 FORKS = {
     "child": "subprocess.Popen(['sleep', '300'])",
@@ -249,9 +249,9 @@ def test_a_training_job_takes_its_reason_from_its_failure_file(any_client):
 SIMULATOR_PROGRAM = """
 import signal, sys, time
 sys.path.insert(0, {tests!r})
-from support.simulator_client import Client
-from recore.simulator.compute.processes import process
-from recore.simulator.server import Simulator
+from stagemaker_support.simulator_client import Client
+from stagemaker.compute.processes import process
+from stagemaker.server import Simulator
 process.GRACE_SECONDS = 600  # seconds; the jobs must end without this long grace period
 if {handles_sigterm}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.simulator_client import Client
-from support.simulator_process import simulator_process
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_process import simulator_process
 
-from recore.simulator.api import http_server
-from recore.simulator.api.http_server import WORKERS, HttpServer
-from recore.simulator.server import BUCKET
+from stagemaker.api import http_server
+from stagemaker.api.http_server import WORKERS, HttpServer
+from stagemaker.server import BUCKET
 
 SIGNED = (
     b"Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, "

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.archives import content
+from stagemaker_support.archives import content
+from stagemaker_support.job_traces import output
+from stagemaker_support.repacking import repack
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.training_jobs import ALGORITHM, submit, train
+from stagemaker_support.tuning_jobs import tuning_request
 from support.checkout import ROOT
-from support.job_traces import output
-from support.repacking import repack
-from support.simulator_client import IMAGE, Client, numbers
-from support.training_jobs import ALGORITHM, submit, train
-from support.tuning_jobs import tuning_request
 
-from recore.simulator.images import pytorch, xgboost
-from recore.simulator.images.catalogue import FAMILIES, find_family, refusal
-from recore.simulator.images.family import ImageFamily, image_tag
-from recore.simulator.images.python_environment import environment_in, this_python
+from stagemaker.images import pytorch, xgboost
+from stagemaker.images.catalogue import FAMILIES, find_family, refusal
+from stagemaker.images.family import ImageFamily, image_tag
+from stagemaker.images.python_environment import environment_in, this_python
 
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"

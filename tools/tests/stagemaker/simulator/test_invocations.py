@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from simulator.test_traffic import binomial_bound
-from support.endpoints import NAMED, WAITING, Endpoints, variant
-from support.simulator_client import IMAGE, Client
+from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
+from stagemaker_support.simulator_client import IMAGE, Client
 
-from recore.simulator.api.http_server import WORKERS
-from recore.simulator.compute.endpoints import invocation
-from recore.simulator.server import ROLE_ARN
+from stagemaker.api.http_server import WORKERS
+from stagemaker.compute.endpoints import invocation
+from stagemaker.server import ROLE_ARN
 
 MAX_BODY_SIZE = 26_214_400
 # A script that executes the command in a request's body, or returns the body if it contains no command.

@@ -10,12 +10,12 @@ import uuid
 from pathlib import Path
 
 import pytest
-from support.job_traces import Mark, assert_no_trace, output
-from support.sandbox import needs_sandbox
+from stagemaker_support.job_traces import Mark, assert_no_trace, output
+from stagemaker_support.sandbox import needs_sandbox
 
-from recore.simulator.images.family import CONTAINER
-from recore.simulator.isolation.translation import translate_paths
-from recore.simulator.server import BUCKET
+from stagemaker.images.family import CONTAINER
+from stagemaker.isolation.translation import translate_paths
+from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
 

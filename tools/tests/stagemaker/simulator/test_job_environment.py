@@ -7,16 +7,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.endpoints import Endpoints, variant
-from support.job_traces import wait_until
-from support.sandbox import needs_sandbox
-from support.simulator_client import IMAGE, Client
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.simulator_client import IMAGE, Client
 
-from recore.simulator.compute.processes.process import SupervisedProcess
-from recore.simulator.images.python_environment import this_python
-from recore.simulator.isolation.bubblewrap import Bubblewrap
-from recore.simulator.isolation.sandbox import Launch, Sandbox
-from recore.simulator.server import Simulator
+from stagemaker.compute.processes.process import SupervisedProcess
+from stagemaker.images.python_environment import this_python
+from stagemaker.isolation.bubblewrap import Bubblewrap
+from stagemaker.isolation.sandbox import Launch, Sandbox
+from stagemaker.server import Simulator
 
 # Environment variables that the dynamic loader, the C library, the shell and Python read. These values are harmless in
 # the sandbox.

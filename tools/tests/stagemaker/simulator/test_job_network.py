@@ -4,16 +4,16 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from stagemaker_support.docker_engine import IMAGE, engine
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import output
+from stagemaker_support.sandbox import ISOLATIONS, SANDBOX
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import completed
 from support.checkout import ROOT
-from support.docker_engine import IMAGE, engine
-from support.endpoints import Endpoints, variant
-from support.job_traces import output
-from support.sandbox import ISOLATIONS, SANDBOX
-from support.simulator_client import Client
-from support.transform_jobs import completed
 
-from recore.simulator.isolation.containers import build
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.isolation.containers import build
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 DOCKER = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 ISOLATION_PARAMETERS = [*ISOLATIONS, pytest.param("docker", marks=DOCKER)]

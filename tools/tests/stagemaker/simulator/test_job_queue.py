@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.endpoints import Endpoints, variant
-from support.job_traces import wait_until
-from support.simulator_client import Client
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.compute.queue import JobQueue
+from stagemaker.compute.queue import JobQueue
 
 
 def fail_to_start_thread(*_: object, **__: object) -> NoReturn:

@@ -2,13 +2,13 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from support.archives import archive_of
-from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import Client, numbers
-from support.training_jobs import channel
-from support.transform_jobs import create_model, transform
+from stagemaker_support.archives import archive_of
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.training_jobs import channel
+from stagemaker_support.transform_jobs import create_model, transform
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 # The endings of invalid keys, and the reasons why they are invalid.
 INVALID_KEYS = {

@@ -9,22 +9,22 @@ from typing import Any, ClassVar
 
 import botocore.exceptions
 import pytest
-from support.documented_tables import assert_documented
+from stagemaker_support.documented_tables import assert_documented
 
-from recore.simulator.compute.ineffective import ineffective_table
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.service_model import sagemaker_model
-from recore.simulator.resources import registry
-from recore.simulator.resources.model import UNSIMULATED_MEMBERS
-from recore.simulator.resources.pipeline_execution import PipelineExecutions
-from recore.simulator.resources.registry import KINDS
-from recore.simulator.resources.resource import Filter, Resource
-from recore.simulator.resources.search import Searches
-from recore.simulator.resources.tags import Tags
-from recore.simulator.resources.training import TrainingJobs
-from recore.simulator.resources.tuning import TuningJobs
-from recore.simulator.server import Simulator
-from recore.simulator.state.records import Record, Store
+from stagemaker.compute.ineffective import ineffective_table
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.service_model import sagemaker_model
+from stagemaker.resources import registry
+from stagemaker.resources.model import UNSIMULATED_MEMBERS
+from stagemaker.resources.pipeline_execution import PipelineExecutions
+from stagemaker.resources.registry import KINDS
+from stagemaker.resources.resource import Filter, Resource
+from stagemaker.resources.search import Searches
+from stagemaker.resources.tags import Tags
+from stagemaker.resources.training import TrainingJobs
+from stagemaker.resources.tuning import TuningJobs
+from stagemaker.server import Simulator
+from stagemaker.state.records import Record, Store
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MEMBERS = {

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from recore.simulator.protocol.account import arn
-from recore.simulator.resources.model_package import ModelPackages
-from recore.simulator.resources.model_package_group import ModelPackageGroups
-from recore.simulator.resources.pipeline_execution import PipelineExecutions
-from recore.simulator.state.database import APPLICATION_ID, Database
-from recore.simulator.state.layouts import LAYOUT
-from recore.simulator.state.records import Record, Store, to_json
+from stagemaker.protocol.account import arn
+from stagemaker.resources.model_package import ModelPackages
+from stagemaker.resources.model_package_group import ModelPackageGroups
+from stagemaker.resources.pipeline_execution import PipelineExecutions
+from stagemaker.state.database import APPLICATION_ID, Database
+from stagemaker.state.layouts import LAYOUT
+from stagemaker.state.records import Record, Store, to_json
 
 LAYOUT_1 = f"""
 PRAGMA journal_mode = WAL;

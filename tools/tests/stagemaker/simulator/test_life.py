@@ -15,33 +15,32 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from recore_support.tiny_submission import tiny
+from stagemaker_support.pipelines import Pipelines
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
-from support.pipelines import Pipelines
-from support.simulator_client import Client
-from support.tiny_submission import tiny
 
-from recore import locked
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
-from recore.simulator import server
-from recore.simulator.api import http_server
-from recore.simulator.compute.endpoints.endpoint_instance import EndpointInstance
-from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.queue import JobQueue
-from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.instances import instance_of
-from recore.simulator.resources.registry import make_resources
-from recore.simulator.server import Simulator
-from recore.simulator.state import s3_folder
-from recore.simulator.state.records import Store
+from stagemaker import locked, server
+from stagemaker.api import http_server
+from stagemaker.compute.endpoints.endpoint_instance import EndpointInstance
+from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.queue import JobQueue
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.instances import instance_of
+from stagemaker.resources.registry import make_resources
+from stagemaker.server import Simulator
+from stagemaker.state import s3_folder
+from stagemaker.state.records import Store
 
 TRACED_FILES = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
 

@@ -10,7 +10,7 @@ import boto3
 import numpy
 import pytest
 from botocore.exceptions import ClientError
-from support.simulator_client import IMAGE, Client
+from stagemaker_support.simulator_client import IMAGE, Client
 
 pytestmark = pytest.mark.slow
 

@@ -4,12 +4,12 @@ import os
 
 import botocore.session
 import pytest
-from support.job_traces import Mark, assert_no_trace, output, wait_until
-from support.sandbox import needs_sandbox
+from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
+from stagemaker_support.sandbox import needs_sandbox
 
-from recore.simulator.compute import job_run
-from recore.simulator.compute.processes import process
-from recore.simulator.isolation.instances import Instance, instance_of
+from stagemaker.compute import job_run
+from stagemaker.compute.processes import process
+from stagemaker.isolation.instances import Instance, instance_of
 
 STUBBORN_SCRIPT = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

@@ -10,15 +10,15 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.simulator_client import Client
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
-from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources.registry import KINDS
-from recore.simulator.resources.resource import PAGING_MEMBERS, Resource
-from recore.simulator.state.records import Store
+from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
+from stagemaker.protocol.account import arn
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.service_model import operation_model
+from stagemaker.resources.registry import KINDS
+from stagemaker.resources.resource import PAGING_MEMBERS, Resource
+from stagemaker.state.records import Store
 
 INVALID_TOKENS = [
     "",

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from support.job_traces import output, wait_until
+from stagemaker_support.job_traces import output, wait_until
 
-from recore.simulator.compute.logs import log_stream
+from stagemaker.compute.logs import log_stream
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 

@@ -2,7 +2,7 @@
 
 import psutil
 import pytest
-from support.job_traces import wait_until
+from stagemaker_support.job_traces import wait_until
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 

@@ -5,11 +5,11 @@ import threading
 import time
 
 import pytest
-from support.job_traces import output
+from stagemaker_support.job_traces import output
 
 from recore.evaluation.observing import read_utilization
-from recore.simulator.compute.logs import metrics
-from recore.simulator.compute.logs.metrics import TrainingMetrics
+from stagemaker.compute.logs import metrics
+from stagemaker.compute.logs.metrics import TrainingMetrics
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
-from support.simulator_client import Client, numbers
+from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from stagemaker_support.simulator_client import Client, numbers
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 QUALITY = {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://bucket/statistics.json"}}

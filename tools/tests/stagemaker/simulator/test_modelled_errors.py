@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
-from support.model_packages import SPECIFICATION, Packages
-from support.pipelines import Pipelines, definition, fail
-from support.simulator_client import Client
+from stagemaker_support.model_packages import SPECIFICATION, Packages
+from stagemaker_support.pipelines import Pipelines, definition, fail
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources import model_package, model_package_group, pipeline, pipeline_execution
-from recore.simulator.server import ROLE_ARN
+from stagemaker.protocol.service_model import operation_model
+from stagemaker.resources import model_package, model_package_group, pipeline, pipeline_execution
+from stagemaker.server import ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 EXECUTION = {"PipelineExecutionArn": f"{ARN}pipeline/nothing/execution/abcdefghijkl"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.simulator_client import Client
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.server import BUCKET, ROLE, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE, ROLE_ARN
 
 CONTAINER = {"Image": "some-image", "Environment": {"A": "b"}}
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.archives import pack, unpack
-from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.files.transfers import (
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.archives import pack, unpack
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.transfers import (
     CHUNK_SIZE,
     download_file,
     only_file,
@@ -17,7 +17,7 @@ from recore.simulator.compute.files.transfers import (
     upload_file,
     upload_folder,
 )
-from recore.simulator.compute.processes.volume import Volume
+from stagemaker.compute.processes.volume import Volume
 
 
 def write_archive(path: Path, *members: tuple[str, bytes, str]) -> Path:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from botocore.exceptions import ClientError
-from support.simulator_client import Client
+from stagemaker_support.simulator_client import Client
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from stagemaker_support.job_traces import Mark, assert_no_trace, output
 from support.checkout import ROOT, environment
-from support.job_traces import Mark, assert_no_trace, output
 
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.server import BUCKET
+from stagemaker.compute.files.removal import remove
+from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.slow
 
@@ -254,8 +254,8 @@ def test_pipes_sockets_and_devices_are_not_included_in_a_model(any_client):
 
 UNPRIVILEGED_PROGRAM = """
 import os, pathlib, sys
-from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.files.removal import remove
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.removal import remove
 os.setgid(65534)
 os.setuid(65534)
 folder = pathlib.Path(sys.argv[1]).resolve()

@@ -4,12 +4,12 @@ import time
 import uuid
 
 import pytest
-from support.job_traces import Mark, assert_no_trace, output, wait_until
-from support.sandbox import ISOLATIONS
-from support.simulator_client import Client
+from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
+from stagemaker_support.sandbox import ISOLATIONS
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.compute import job as job_module
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.compute import job as job_module
+from stagemaker.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.slow
 

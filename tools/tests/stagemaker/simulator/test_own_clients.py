@@ -11,15 +11,15 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.errorfactory import ClientExceptionsFactory
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
-from support.simulator_client import Client
 
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 
 PROGRAM = """
 import io, json
-from support.simulator_client import Client
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker_support.simulator_client import Client
+from stagemaker.server import BUCKET, Simulator
 with Simulator(isolation="off") as simulator:
     client = Client(simulator)
     client.s3.upload_fileobj(io.BytesIO(b"text"), BUCKET, "file")

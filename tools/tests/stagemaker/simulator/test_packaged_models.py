@@ -6,11 +6,11 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.endpoints import Endpoints, variant
-from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
-from support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 MULTIPLYING_SCRIPT = """
 import os

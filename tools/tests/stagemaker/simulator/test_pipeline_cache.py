@@ -7,10 +7,10 @@ import tarfile
 from typing import Any
 
 import pytest
-from support.pipelines import Pipelines, definition, get, model, step
-from support.simulator_client import HOOKS, IMAGE, Client
+from stagemaker_support.pipelines import Pipelines, definition, get, model, step
+from stagemaker_support.simulator_client import HOOKS, IMAGE, Client
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 CACHE_CONFIG = {"Enabled": True, "ExpireAfter": "P30D"}
 OUT = "/opt/ml/processing/out"
@@ -199,7 +199,7 @@ def archive_with_large_header() -> bytes:
 
 @pytest.mark.timing
 def test_an_archive_bomb_uses_little_memory(pipelines: Pipelines) -> None:
-    from recore.simulator.orchestration.pipelines.executions import s3_content
+    from stagemaker.orchestration.pipelines.executions import s3_content
 
     pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -211,7 +211,7 @@ def test_an_archive_bomb_uses_little_memory(pipelines: Pipelines) -> None:
 
 
 def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    from recore.simulator.orchestration.pipelines.executions import s3_content
+    from stagemaker.orchestration.pipelines.executions import s3_content
 
     s3, check = pipelines.client.s3, lambda: None
     for number in range(2):

@@ -7,16 +7,27 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stagemaker_support.pipelines import (
+    Pipelines,
+    assert_refused,
+    condition,
+    definition,
+    equals,
+    fail,
+    get,
+    join,
+    model,
+    step,
+)
+from stagemaker_support.simulator_client import IMAGE, Client
 from support.fuzzing import examples
-from support.pipelines import Pipelines, assert_refused, condition, definition, equals, fail, get, join, model, step
-from support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.definitions.cache_config import read_duration
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
-from recore.simulator.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType
-from recore.simulator.resources.registry import KINDS
-from recore.simulator.server import ROLE_ARN
+from stagemaker.orchestration.pipelines.definitions.cache_config import read_duration
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
+from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType
+from stagemaker.resources.registry import KINDS
+from stagemaker.server import ROLE_ARN
 
 DEFINITION = definition(model("M"))
 TRAINING: dict[str, Any] = {

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ConnectionClosedError
-from support.pipelines import Pipelines, condition, equals, fail, get, model, step
-from support.simulator_client import IMAGE, Client
+from stagemaker_support.pipelines import Pipelines, condition, equals, fail, get, model, step
+from stagemaker_support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
-from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
-from recore.simulator.orchestration.pipelines.executions.step_resource import StepResource
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
+from stagemaker.orchestration.pipelines.executions.execution_work import ExecutionWork
+from stagemaker.orchestration.pipelines.executions.step_resource import StepResource
+from stagemaker.server import BUCKET, ROLE_ARN
 
 FAILING_SCRIPT = "raise ValueError('no luck')"
 SLEEPING_SCRIPT = "import time\ntime.sleep(300)"

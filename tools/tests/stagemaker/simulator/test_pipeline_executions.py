@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
-from support.simulator_client import HOOKS, IMAGE, Client
+from stagemaker_support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
+from stagemaker_support.simulator_client import HOOKS, IMAGE, Client
 
-from recore.simulator.resources import pipeline_execution
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.resources import pipeline_execution
+from stagemaker.server import BUCKET, ROLE_ARN
 
 METRICS = {"acc": 0.75, "n": 3, "name": "good", "ok": True, "inner": {"list": [1, 2], "a b": 5}, "none": None}
 METRICS_SCRIPT = f"""

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, modified_documents, valid_values
-from support.control_plane import ask, ask_operation
+from stagemaker_support.control_plane import ask, ask_operation
+from stagemaker_support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
+from stagemaker_support.simulator_client import IMAGE, Client
 from support.fuzzing import examples
-from support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
-from support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.definitions.step import TRIGGERS
-from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources.pipeline import Pipelines as PipelineResource
-from recore.simulator.resources.pipeline_execution import PipelineExecutions
-from recore.simulator.server import ROLE_ARN, Simulator
+from stagemaker.orchestration.pipelines.definitions.step import TRIGGERS
+from stagemaker.protocol.service_model import operation_model
+from stagemaker.resources.pipeline import Pipelines as PipelineResource
+from stagemaker.resources.pipeline_execution import PipelineExecutions
+from stagemaker.server import ROLE_ARN, Simulator
 
 OPERATIONS = [name for kind in (PipelineResource, PipelineExecutions) for name in kind.operations()]
 PARAMETERS = [

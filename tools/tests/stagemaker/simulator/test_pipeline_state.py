@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pipelines import Pipelines, condition, equals, fail, get, model, step
-from support.simulator_client import IMAGE, Client
-from support.state import running
+from stagemaker_support.pipelines import Pipelines, condition, equals, fail, get, model, step
+from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.state import running
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 SPECIFICATION = {
     "Containers": [{"Image": IMAGE}],

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from support.pipelines import Pipelines, model
-from support.simulator_client import Client
+from stagemaker_support.pipelines import Pipelines, model
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 FAILING_SCRIPT = "raise ValueError('no luck')"
 SLEEPING_SCRIPT = "import time\ntime.sleep(300)"

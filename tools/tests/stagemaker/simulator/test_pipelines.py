@@ -4,10 +4,10 @@ import datetime
 from typing import Any
 
 import pytest
-from support.pipelines import Pipelines, assert_refused, definition, fail, model, step
-from support.simulator_client import Client
+from stagemaker_support.pipelines import Pipelines, assert_refused, definition, fail, model, step
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
 DEFINITION = definition(model("M"))

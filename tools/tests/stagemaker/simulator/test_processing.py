@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from support.job_traces import output
-from support.sandbox import needs_sandbox
+from stagemaker_support.job_traces import output
+from stagemaker_support.sandbox import needs_sandbox
 
-from recore.simulator.compute import job_run
-from recore.simulator.compute.scripts import requirements as requirements_module
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.server import BUCKET
+from stagemaker.compute import job_run
+from stagemaker.compute.scripts import requirements as requirements_module
+from stagemaker.isolation.instances import Instance
+from stagemaker.server import BUCKET
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 INPUT = "/opt/ml/processing/input/data"

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import modified_documents, valid_values
-from support.control_plane import ask
+from stagemaker_support.control_plane import ask
+from stagemaker_support.simulator_client import Client
 from support.fuzzing import examples
-from support.simulator_client import Client
 
-from recore.simulator.protocol.service_model import operation_model, sagemaker_model
-from recore.simulator.resources.model import Models
-from recore.simulator.server import ROLE_ARN
+from stagemaker.protocol.service_model import operation_model, sagemaker_model
+from stagemaker.resources.model import Models
+from stagemaker.server import ROLE_ARN
 
 OPERATIONS = sagemaker_model().operation_names
 OTHER_OPERATIONS = [

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from support.archives import archive_of
-from support.endpoints import Endpoints, variant
-from support.job_traces import output
-from support.pytorch_images import NEEDS_PYTORCH
-from support.repacking import repack
-from support.simulator_client import Client, numbers
-from support.training_jobs import ALGORITHM, train
+from stagemaker_support.archives import archive_of
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import output
+from stagemaker_support.pytorch_images import NEEDS_PYTORCH
+from stagemaker_support.repacking import repack
+from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.training_jobs import ALGORITHM, train
 
-from recore.simulator.images import pytorch
-from recore.simulator.server import ROLE_ARN
+from stagemaker.images import pytorch
+from stagemaker.server import ROLE_ARN
 
 IMAGE_REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 TRAINING_IMAGE, INFERENCE_IMAGE = (

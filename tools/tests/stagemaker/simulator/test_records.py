@@ -22,14 +22,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.fuzzing import examples
 
-from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.client_token import run_once
-from recore.simulator.resources.model import Models
-from recore.simulator.resources.tags import Tags
-from recore.simulator.state.database import Database
-from recore.simulator.state.layouts import LAYOUT
-from recore.simulator.state.records import Record, Store
+from stagemaker.compute.platform import Platform
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.resources.client_token import run_once
+from stagemaker.resources.model import Models
+from stagemaker.resources.tags import Tags
+from stagemaker.state.database import Database
+from stagemaker.state.layouts import LAYOUT
+from stagemaker.state.records import Record, Store
 
 KEYS = st.sampled_from(["a", "A", "", "a/b", "a\0b", "ü 😀", "arn:aws:sagemaker:us-east-1:1:model/a", "a' OR 1=1 --"])
 KINDS = st.sampled_from(["Model", "TrainingJob"])

@@ -15,12 +15,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.model import Shape
-from support.documented_tables import assert_documented
+from stagemaker_support.documented_tables import assert_documented
 
-from recore.simulator.protocol.service_model import value_problems
-from recore.simulator.resources.registry import KINDS
-from recore.simulator.resources.search import Searches
-from recore.simulator.server import Simulator
+from stagemaker.protocol.service_model import value_problems
+from stagemaker.resources.registry import KINDS
+from stagemaker.resources.search import Searches
+from stagemaker.server import Simulator
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MODEL, PIPELINE, ROLE = "model", "pipeline", "arn:aws:iam::123456789012:role/Role"

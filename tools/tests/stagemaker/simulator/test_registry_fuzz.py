@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import modified_documents, valid_values
-from support.control_plane import ask_operation
+from stagemaker_support.control_plane import ask_operation
+from stagemaker_support.model_packages import UNVERSIONED, Packages
+from stagemaker_support.simulator_client import IMAGE, Client
 from support.fuzzing import examples
-from support.model_packages import UNVERSIONED, Packages
-from support.simulator_client import IMAGE, Client
 
-from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources.model import Models
-from recore.simulator.resources.model_package import UNSIMULATED_MEMBERS, ModelPackages
-from recore.simulator.resources.model_package_group import ModelPackageGroups
-from recore.simulator.resources.search import Searches
-from recore.simulator.server import Simulator
+from stagemaker.protocol.service_model import operation_model
+from stagemaker.resources.model import Models
+from stagemaker.resources.model_package import UNSIMULATED_MEMBERS, ModelPackages
+from stagemaker.resources.model_package_group import ModelPackageGroups
+from stagemaker.resources.search import Searches
+from stagemaker.server import Simulator
 
 KINDS = (ModelPackageGroups, ModelPackages, Searches, Models)
 OPERATIONS = [name for kind in KINDS for name in kind.operations()]

@@ -8,10 +8,10 @@ from pathlib import Path
 import botocore.exceptions
 import pytest
 from botocore.config import Config
-from support.endpoints import Endpoints, variant
-from support.model_packages import Packages
-from support.simulator_client import Client
-from support.state import running
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.model_packages import Packages
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.state import running
 
 
 @pytest.mark.slow

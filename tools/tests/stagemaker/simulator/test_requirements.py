@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
-from support.archives import member, packed
-from support.endpoints import NAMED, Endpoints, variant
-from support.job_traces import output, wait_until
-from support.simulator_client import Client, numbers
+from stagemaker_support.archives import member, packed
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.simulator_client import Client, numbers
 
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.processes.reasons import read_start
-from recore.simulator.compute.scripts.requirements import MAX_REQUIREMENTS_BYTES, RequirementsFile, digest_of
-from recore.simulator.compute.scripts.script_mode import find_requirements
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.removal import remove
+from stagemaker.compute.processes.reasons import read_start
+from stagemaker.compute.scripts.requirements import MAX_REQUIREMENTS_BYTES, RequirementsFile, digest_of
+from stagemaker.compute.scripts.script_mode import find_requirements
 
 # A build backend that creates a file and ends once another file exists.
 WAITING_BACKEND = """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, read_response
+from stagemaker.compute.servers.response import Disconnected, NoResponse, Response, read_response
 
 MAX_BYTES = 1 << 20
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
-from support.simulator_client import Client
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.cloudwatch import retention
-from recore.simulator.protocol.account import ACCOUNT, REGION
+from stagemaker.cloudwatch import retention
+from stagemaker.protocol.account import ACCOUNT, REGION
 
 STATISTICS = ["SampleCount", "Sum", "Minimum", "Maximum"]
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)

@@ -10,11 +10,11 @@ from typing import Any
 
 import boto3
 import pytest
+from stagemaker_support.two_job_resource import AutoMLJobs
 from support.checkout import ROOT, environment
-from support.two_job_resource import AutoMLJobs
 
-from recore.simulator.resources import registry
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.resources import registry
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 KINDS = (*registry.KINDS, AutoMLJobs)
 # A program that runs a simulator with the additional kind, so that it can be killed.
@@ -23,8 +23,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, "tests")
 from simulator.test_runner import KINDS
-from recore.simulator.resources import registry
-from recore.simulator.server import Simulator
+from stagemaker.resources import registry
+from stagemaker.server import Simulator
 registry.KINDS = KINDS
 with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
     print(simulator.endpoint, flush=True)

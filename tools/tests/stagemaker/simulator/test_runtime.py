@@ -10,14 +10,14 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.simulator_client import Client
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.api import http_server
-from recore.simulator.resources import registry
-from recore.simulator.resources.registry import KINDS
-from recore.simulator.resources.resource import Resource
-from recore.simulator.server import Simulator
-from recore.simulator.state.records import Record
+from stagemaker.api import http_server
+from stagemaker.resources import registry
+from stagemaker.resources.registry import KINDS
+from stagemaker.resources.resource import Resource
+from stagemaker.server import Simulator
+from stagemaker.state.records import Record
 
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 from moto.moto_server.werkzeug_app import BackendRequest
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, run
-from support.job_traces import wait_until
-from support.simulator_client import Client
 
-from recore.simulator.server import BUCKET
-from recore.simulator.state.s3_contents import MAX_BYTES_IN_MEMORY, Content, contents
+from stagemaker.server import BUCKET
+from stagemaker.state.s3_contents import MAX_BYTES_IN_MEMORY, Content, contents
 
 
 @pytest.mark.parametrize("size", [0, 1, MAX_BYTES_IN_MEMORY, MAX_BYTES_IN_MEMORY + 1, 6 << 20, (16 << 20) + 1])
@@ -64,7 +64,7 @@ def test_a_request_body_does_not_outlive_its_request(client: Client) -> None:
 
 OVERLAPPING_SIMULATORS = """
 import os, tempfile
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.server import BUCKET, Simulator
 def folders():
     return [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("recore-objects-")]
 assert not folders()
@@ -90,8 +90,8 @@ FAILING_STORE = """
 import sys
 from pathlib import Path
 from botocore.exceptions import ClientError
-from recore.simulator.server import BUCKET, Simulator
-from recore.simulator.state.s3_objects import StoredObjects
+from stagemaker.server import BUCKET, Simulator
+from stagemaker.state.s3_objects import StoredObjects
 store = StoredObjects.store
 def fail(*_):
     raise OSError("the disk is full")

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import completed, create_model
 from support.checkout import run
-from support.simulator_client import Client
-from support.transform_jobs import completed, create_model
 
-from recore.simulator.isolation.sandbox import LIBRARY
+from stagemaker.isolation.sandbox import LIBRARY
 
 pytestmark = pytest.mark.everywhere
 

@@ -7,12 +7,12 @@ import botocore.exceptions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.model_packages import Packages
-from support.pipelines import Pipelines, model
-from support.simulator_client import Client, numbers
+from stagemaker_support.model_packages import Packages
+from stagemaker_support.pipelines import Pipelines, model
+from stagemaker_support.simulator_client import Client, numbers
 
-from recore.simulator.resources.paging import sort_key
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.resources.paging import sort_key
+from stagemaker.server import BUCKET, Simulator
 
 SCORES = ("-2.5", "0.5", "0.5", "10")
 METRIC_SCRIPT = 'print("loss={value}")'

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.archives import archive_of
-from support.pytorch_images import NEEDS_PYTORCH
-from support.repacking import LAUNCHER, REPACK
-from support.serial_inference import FEATURES, MODEL, check_joined, make_table
-from support.simulator_client import Client
+from stagemaker_support.archives import archive_of
+from stagemaker_support.pytorch_images import NEEDS_PYTORCH
+from stagemaker_support.repacking import LAUNCHER, REPACK
+from stagemaker_support.serial_inference import FEATURES, MODEL, check_joined, make_table
+from stagemaker_support.simulator_client import Client
 
-from recore.simulator.server import ROLE_ARN, Simulator
+from stagemaker.server import ROLE_ARN, Simulator
 
 RECORDINGS = Path(__file__).parent / "recorded"
 RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npython3 features.py "$@"\n'

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from support.endpoints import Endpoints, variant
-from support.job_traces import wait_until
-from support.simulator_client import Client
-from support.transform_jobs import create_model, transform
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import create_model, transform
 
-from recore.simulator.compute.processes import process
-from recore.simulator.compute.processes.disk_use import DiskUse
-from recore.simulator.compute.servers import chain
+from stagemaker.compute.processes import process
+from stagemaker.compute.processes.disk_use import DiskUse
+from stagemaker.compute.servers import chain
 
 MIB = 1 << 20
 # A script that takes up space in a folder and then waits.

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, KNOWN_STRINGS, modified_documents, valid_values
 from support.fuzzing import examples
 
-from recore.simulator.protocol import service_model
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.service_model import operation_model, read_request, sagemaker_model, shape_response
+from stagemaker.protocol import service_model
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.service_model import operation_model, read_request, sagemaker_model, shape_response
 
 OPERATIONS = sagemaker_model().operation_names
 

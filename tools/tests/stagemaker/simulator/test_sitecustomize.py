@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from stagemaker_support.simulator_client import Client
 from support.checkout import environment
-from support.simulator_client import Client
 
-from recore.simulator.server import CLIENTS
+from stagemaker.server import CLIENTS
 
 # Like the SDK, this program uses explicit regional addresses.
 IDENTITY_PROGRAM = """

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.state import running, stored_objects
 from support.checkout import ROOT, environment
-from support.sandbox import needs_sandbox
-from support.simulator_client import IMAGE
-from support.state import running, stored_objects
 
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
-from recore.simulator.state.s3_folder import State
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.state.s3_folder import State
 
 LARGE_BODY = b"large " * 20_000
 MODEL = {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": {"Image": IMAGE}}
@@ -194,7 +194,7 @@ def test_a_read_only_folder_is_reported(used_before: bool, tmp_path: Path) -> No
 FULL_DISK = """
 import contextlib, pathlib, shutil, sys
 from botocore.exceptions import ClientError
-from recore.simulator.server import BUCKET, Simulator
+from stagemaker.server import BUCKET, Simulator
 folder, copied = map(pathlib.Path, sys.argv[1:])
 with Simulator(state=folder, isolation="off") as simulator:
     s3, sagemaker = simulator.client("s3"), simulator.client("sagemaker")

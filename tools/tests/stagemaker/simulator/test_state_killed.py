@@ -15,11 +15,11 @@ from typing import Any
 import botocore.config
 import botocore.exceptions
 import pytest
+from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.state import SimulatorProcess, objects_of, running, stored_objects
 from support.fuzzing import TIMES, generator
-from support.simulator_client import IMAGE
-from support.state import SimulatorProcess, objects_of, running, stored_objects
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 KILLS = max(10, TIMES)
 OBJECT, MODEL, JOB = "object", "model", "job"

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import s3_backends
+from stagemaker_support.state import SimulatorProcess, objects_of, running, stored_objects
 from support.fuzzing import examples
-from support.state import SimulatorProcess, objects_of, running, stored_objects
 
-from recore.simulator.server import BUCKET
-from recore.simulator.state.s3_folder import State
+from stagemaker.server import BUCKET
+from stagemaker.state.s3_folder import State
 
 LARGE_BODY = b"large " * 20_000  # large enough for a separate file
 UNUSUAL_KEYS = [

@@ -6,7 +6,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from support.state import SimulatorProcess, Snapshot, objects_of, running, stored_objects
+from stagemaker_support.state import SimulatorProcess, Snapshot, objects_of, running, stored_objects
 
 LARGE_BODY = b"large " * 20_000  # large enough for a separate file
 

@@ -4,18 +4,18 @@ import threading
 import time
 
 import pytest
-from support.job_traces import wait_until
+from stagemaker_support.job_traces import wait_until
 
-from recore.simulator.compute import queue as queue_module
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.queue import JobQueue
-from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.processing import ProcessingJobs
-from recore.simulator.resources.training import TrainingJobs
-from recore.simulator.resources.transform import TransformJobs
-from recore.simulator.state.records import Store
+from stagemaker.compute import queue as queue_module
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.queue import JobQueue
+from stagemaker.isolation.unsandboxed import Unsandboxed
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.resources.processing import ProcessingJobs
+from stagemaker.resources.training import TrainingJobs
+from stagemaker.resources.transform import TransformJobs
+from stagemaker.state.records import Store
 
 pytestmark = pytest.mark.slow
 

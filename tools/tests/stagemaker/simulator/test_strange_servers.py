@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.endpoints import Endpoints, variant
-from support.simulator_client import Client
-from support.transform_jobs import create_model, transform
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import create_model, transform
 
 # A script that sends the content of its request as the whole response and closes the connection.
 RAW_SCRIPT = """

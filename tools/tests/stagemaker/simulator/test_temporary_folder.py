@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stagemaker_support.sandbox import SANDBOX
+from stagemaker_support.simulator_client import Client, run_each_kind
 from support.checkout import ROOT, environment
-from support.sandbox import SANDBOX
-from support.simulator_client import Client, run_each_kind
 
-from recore import locked
-from recore.simulator.compute.scripts import script_mode
-from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.translation import translate_paths
-from recore.simulator.server import Simulator
+from stagemaker import locked
+from stagemaker.compute.scripts import script_mode
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.translation import translate_paths
+from stagemaker.server import Simulator
 
 pytestmark = pytest.mark.everywhere
 
@@ -59,7 +59,7 @@ def test_each_kind_of_job_runs(
 
 SIMULATOR_PROGRAM = """
 import sys
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 with Simulator(isolation="off"):
     print("started", flush=True)
     sys.stdin.read()

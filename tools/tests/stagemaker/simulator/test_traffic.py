@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.endpoints.traffic import SHIFT_METHODS, Parts, Share, Traffic, divide
+from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
 ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code is correct

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from support.archives import archive_of, content, make_wheel
-from support.job_traces import output, wait_until
-from support.simulator_client import IMAGE
-from support.training_jobs import (
+from stagemaker_support.archives import archive_of, content, make_wheel
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.training_jobs import (
     ALGORITHM,
     REPORT,
     REQUIREMENTS,
@@ -20,7 +20,7 @@ from support.training_jobs import (
     upload_folder,
 )
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
 

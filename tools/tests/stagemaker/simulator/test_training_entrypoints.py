@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from support.archives import archive_of, content, make_wheel
-from support.training_jobs import (
+from stagemaker_support.archives import archive_of, content, make_wheel
+from stagemaker_support.training_jobs import (
     ALGORITHM,
     REPORT,
     REQUIREMENTS,

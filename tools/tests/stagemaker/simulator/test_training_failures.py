@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.training_jobs import ALGORITHM, channel, numbers, submit
+from stagemaker_support.training_jobs import ALGORITHM, channel, numbers, submit
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
 

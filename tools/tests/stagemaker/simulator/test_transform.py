@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.job_traces import output, wait_until
-from support.simulator_client import IMAGE, Client, numbers
-from support.transform_jobs import create_model
-from support.transform_jobs import transform as transform_with_model
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.transform_jobs import create_model
+from stagemaker_support.transform_jobs import transform as transform_with_model
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.simulator_client import Client, numbers
-from support.transform_jobs import completed, create_model, transform
+from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.transform_jobs import completed, create_model, transform
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 # A script that responds to each line with the sum of its numbers, or fails if a line contains a word.
 SUMMING_SCRIPT = """

@@ -5,10 +5,10 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.endpoints import Endpoints, variant
-from support.job_traces import output
-from support.simulator_client import Client
-from support.tuning_jobs import (
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import output
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.tuning_jobs import (
     OBJECTIVE,
     Tuning,
     categorical,

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from support.simulator_client import Client
-from support.tuning_jobs import METRICS, OBJECTIVE, X, categorical, continuous, definition, tuning_request
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.tuning_jobs import METRICS, OBJECTIVE, X, categorical, continuous, definition, tuning_request
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 SOURCE = f"s3://{BUCKET}/none/source.tar.gz"
 NAME = "HyperParameterTuningJobName"

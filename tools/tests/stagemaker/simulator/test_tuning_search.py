@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stagemaker_support.tuning_jobs import categorical, continuous
 from support.fuzzing import examples
-from support.tuning_jobs import categorical, continuous
 
-from recore.simulator.orchestration.tuning.completion import (
+from stagemaker.orchestration.tuning.completion import (
     convergence,
     is_complete,
     is_worse_than_median,
     jobs_without_improvement,
     running_averages,
 )
-from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, read_ranges
-from recore.simulator.orchestration.tuning.search import Search
+from stagemaker.orchestration.tuning.ranges import CategoricalRange, NumberRange, read_ranges
+from stagemaker.orchestration.tuning.search import Search
 
 RATE = NumberRange("rate", 1e-4, 1.0, "Logarithmic", is_integer=False)
 DEPTH = NumberRange("depth", 1, 20, "Linear", is_integer=True)

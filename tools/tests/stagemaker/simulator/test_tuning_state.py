@@ -10,12 +10,12 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from support.archives import archive_of
-from support.simulator_client import Client
-from support.state import SimulatorProcess, running
-from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
+from stagemaker_support.archives import archive_of
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.state import SimulatorProcess, running
+from stagemaker_support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
-from recore.simulator.server import BUCKET
+from stagemaker.server import BUCKET
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
 ENDLESS_SCRIPT = "import time\nprint('loss=1;', flush=True)\nwhile True:\n    time.sleep(0.1)\n"

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from support.pipelines import Pipelines, get, join, step
-from support.simulator_client import IMAGE, Client
-from support.tuning_jobs import SCRIPT, Tuning, categorical, objective, tuning_request
+from stagemaker_support.pipelines import Pipelines, get, join, step
+from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.tuning_jobs import SCRIPT, Tuning, categorical, objective, tuning_request
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.servers.client import UnixClient
-from recore.simulator.compute.servers.response import Disconnected, NoResponse, TimedOut
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.servers.client import UnixClient
+from stagemaker.compute.servers.response import Disconnected, NoResponse, TimedOut
 
 pytestmark = pytest.mark.everywhere
 

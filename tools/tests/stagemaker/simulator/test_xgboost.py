@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from botocore.exceptions import ClientError
-from support.archives import archive_of, content
-from support.endpoints import Endpoints, variant
-from support.job_traces import output
-from support.simulator_client import Client, numbers
-from support.training_jobs import channel, train
-from support.transform_jobs import completed
-from support.tuning_jobs import Tuning, tuning_request
-from support.xgboost_data import IMAGE, SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
+from stagemaker_support.archives import archive_of, content
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import output
+from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.training_jobs import channel, train
+from stagemaker_support.transform_jobs import completed
+from stagemaker_support.tuning_jobs import Tuning, tuning_request
+from stagemaker_support.xgboost_data import IMAGE, SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
 
-from recore.simulator.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.slow
 

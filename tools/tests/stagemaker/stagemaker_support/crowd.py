@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-
-from support.endpoints import Endpoints
+from stagemaker_support.endpoints import Endpoints
 
 CLIENTS = 32
 MODEL_ERROR = "model error"  # stands for the model that responded, if an invocation failed in the model

@@ -8,9 +8,9 @@ import json
 import docker
 import psutil
 import pytest
-
-from recore.simulator.isolation.containers import LABEL, docker_client
 from support.checkout import ROOT
+
+from stagemaker.isolation.containers import LABEL, docker_client
 
 IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
 

@@ -3,8 +3,9 @@
 import time
 from typing import Any
 
-from recore.simulator.server import ROLE_ARN
-from support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+
+from stagemaker.server import ROLE_ARN
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """

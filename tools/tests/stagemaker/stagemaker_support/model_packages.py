@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from support.endpoints import NAMED
-from support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.endpoints import NAMED
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
 
 SPECIFICATION = {
     "Containers": [{"Image": IMAGE}],

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from stagemaker_support.simulator_client import IMAGE, Client
 
-from recore.simulator.server import BUCKET, ROLE_ARN
-from support.simulator_client import IMAGE, Client
+from stagemaker.server import BUCKET, ROLE_ARN
 
 numbers = itertools.count()
 RUNNING = ("Executing", "Stopping")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recore.simulator.images import pytorch
+from stagemaker.images import pytorch
 
 NEEDS_PYTORCH = [
     pytest.mark.machine,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from support.simulator_client import IMAGE, Client
-from support.training_jobs import ALGORITHM, channel, train
+from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.training_jobs import ALGORITHM, channel, train
 
 LAUNCHER = """
 #!/bin/bash

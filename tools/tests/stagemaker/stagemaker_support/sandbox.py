@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from stagemaker.isolation.bubblewrap import sandbox_works
 
 REASON = "bubblewrap does not work here: install it, or allow user namespaces"
-SANDBOX = [pytest.mark.machine, pytest.mark.skipif(not bubblewrap_works(), reason=REASON)]
+SANDBOX = [pytest.mark.machine, pytest.mark.skipif(not sandbox_works(), reason=REASON)]
 ISOLATIONS = ["off", pytest.param("required", marks=SANDBOX)]
 
 

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
 SIMULATE = [PYTHON, "-m", "recore", "simulate", "--json"]
-SANDBOX = "from recore.simulator.isolation.bubblewrap import bubblewrap_works; raise SystemExit(not bubblewrap_works())"
+SANDBOX = "from stagemaker.isolation.bubblewrap import sandbox_works; raise SystemExit(not sandbox_works())"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 

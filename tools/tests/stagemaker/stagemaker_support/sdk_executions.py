@@ -10,8 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-
-from support.sdk import RestartableSimulator
+from stagemaker_support.sdk import RestartableSimulator
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"

@@ -6,7 +6,7 @@ import tarfile
 import time
 from typing import Any
 
-from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 numbers = itertools.count()

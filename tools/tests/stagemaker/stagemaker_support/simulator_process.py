@@ -9,13 +9,12 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-
 from support.checkout import ROOT, environment
 
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from recore.simulator.server import Simulator
+from stagemaker.server import Simulator
 with Simulator(isolation="off", state=Path(sys.argv[1]) if len(sys.argv) > 1 else None) as simulator:
     print(json.dumps(simulator.variables()), flush=True)
     sys.stdin.read()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-
-from recore.simulator.server import BUCKET
 from support.checkout import ROOT, full_disk_environment
+
+from stagemaker.server import BUCKET
 
 Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
 

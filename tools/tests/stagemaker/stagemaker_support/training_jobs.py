@@ -4,9 +4,10 @@ import itertools
 import json
 from typing import Any
 
-from recore.simulator.server import BUCKET, ROLE_ARN
-from support.job_traces import output
-from support.simulator_client import IMAGE
+from stagemaker_support.job_traces import output
+from stagemaker_support.simulator_client import IMAGE
+
+from stagemaker.server import BUCKET, ROLE_ARN
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]

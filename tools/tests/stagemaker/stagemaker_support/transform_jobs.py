@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from recore.simulator.server import BUCKET, ROLE_ARN
-from support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, numbers
+
+from stagemaker.server import BUCKET, ROLE_ARN
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from recore.simulator.server import BUCKET, ROLE_ARN
-from support.simulator_client import IMAGE
+from stagemaker_support.simulator_client import IMAGE
+
+from stagemaker.server import BUCKET, ROLE_ARN
 
 numbers = itertools.count()
 

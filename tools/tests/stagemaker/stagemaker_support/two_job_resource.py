@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
-from recore.simulator.compute.failure import was_interrupted
-from recore.simulator.orchestration.runner import Work, send
-from recore.simulator.resources.resource import Resource
-from recore.simulator.state.records import Record
-from support.simulator_client import IMAGE
+from stagemaker_support.simulator_client import IMAGE
+
+from stagemaker.compute.failure import was_interrupted
+from stagemaker.orchestration.runner import Work, send
+from stagemaker.resources.resource import Resource
+from stagemaker.state.records import Record
 
 KIND = "AutoMLJob"
 POLL_SECONDS = 0.05  # time between two checks of a job's status

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from recore import locked
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
+from stagemaker import locked
 
 CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from recore.simulator.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
-from recore.simulator.compute.batch.record_formats import (
+from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
+from stagemaker.compute.batch.record_formats import (
     CSV,
     JSON,
     JSON_LINES,
@@ -21,8 +21,8 @@ from recore.simulator.compute.batch.record_formats import (
     read_rows,
     row_text,
 )
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.output_files import Check
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.output_files import Check
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
 MISSING = object()  # stands for each record that is missing from the shorter body

@@ -10,15 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.record_formats import Ticker
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.archives import open_gzip
-from recore.simulator.compute.files.output_files import Check
-from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.compute.servers.container_server import server_of
-from recore.simulator.compute.servers.response import NoResponse
+from stagemaker.compute.batch.data_processing import DataProcessing
+from stagemaker.compute.batch.record_formats import Ticker
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.archives import open_gzip
+from stagemaker.compute.files.output_files import Check
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.compute.servers.container_server import server_of
+from stagemaker.compute.servers.response import NoResponse
 
 MAX_MEGABYTES = 100  # total size of all concurrent requests, and of all responses to them
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files import transfers
-from recore.simulator.compute.files.output_files import Check
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files import transfers
+from stagemaker.compute.files.output_files import Check
 
 MAX_MANIFEST_BYTES = 64 << 20
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NoReturn
 
-from recore.simulator.compute.files.output_files import Check
+from stagemaker.compute.files.output_files import Check
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes

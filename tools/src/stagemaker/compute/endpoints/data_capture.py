@@ -16,12 +16,12 @@ from itertools import groupby
 from operator import attrgetter
 from random import Random
 
-from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.files import transfers
-from recore.simulator.compute.periodic import PeriodicDelivery
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.servers.response import Response
-from recore.simulator.state.records import Record, now
+from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.files import transfers
+from stagemaker.compute.periodic import PeriodicDelivery
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.servers.response import Response
+from stagemaker.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 

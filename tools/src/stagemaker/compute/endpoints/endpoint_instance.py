@@ -7,15 +7,15 @@ import secrets
 import threading
 import time
 
-from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.processes import host_disk
-from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.isolation.instances import instance_of
-from recore.simulator.state.records import Record
+from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
+from stagemaker.compute.files.removal import remove
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes import host_disk
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.isolation.instances import instance_of
+from stagemaker.state.records import Record
 
 logger = logging.getLogger(__name__)
 

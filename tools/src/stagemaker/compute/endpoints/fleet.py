@@ -5,13 +5,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.endpoints.endpoint_instance import EndpointInstance
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
-from recore.simulator.state.records import Record
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.endpoints.endpoint_instance import EndpointInstance
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.compute.servers.response import Disconnected, NoResponse, Response
+from stagemaker.state.records import Record
 
 MAX_ATTEMPTS = 2  # if connections break; not more, because the invocation itself may be what ends the servers
 

@@ -4,16 +4,16 @@ import time
 from collections.abc import Mapping
 from random import Random
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.endpoints.data_capture import DataCapture
-from recore.simulator.compute.endpoints.endpoint_instance import LOG_GROUP
-from recore.simulator.compute.endpoints.fleet import Fleet, FleetEnded, Reply
-from recore.simulator.compute.endpoints.invocation_metrics import InvocationMetrics
-from recore.simulator.compute.endpoints.traffic import Traffic
-from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.account import ACCOUNT, arn
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.state.records import Record
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.endpoints.data_capture import DataCapture
+from stagemaker.compute.endpoints.endpoint_instance import LOG_GROUP
+from stagemaker.compute.endpoints.fleet import Fleet, FleetEnded, Reply
+from stagemaker.compute.endpoints.invocation_metrics import InvocationMetrics
+from stagemaker.compute.endpoints.traffic import Traffic
+from stagemaker.compute.platform import Platform
+from stagemaker.protocol.account import ACCOUNT, arn
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.state.records import Record
 
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 RESPONSE_SECONDS = 60.0  # seconds within which a model must respond

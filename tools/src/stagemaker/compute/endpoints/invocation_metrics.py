@@ -4,9 +4,9 @@ import datetime
 import threading
 from collections import defaultdict
 
-from recore.simulator.compute.logs.metrics import put_metrics
-from recore.simulator.compute.periodic import PeriodicDelivery
-from recore.simulator.compute.platform import Platform
+from stagemaker.compute.logs.metrics import put_metrics
+from stagemaker.compute.periodic import PeriodicDelivery
+from stagemaker.compute.platform import Platform
 
 NAMESPACE = "AWS/SageMaker"
 MetricKey = tuple[str, str, str]  # endpoint, variant, metric

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import accumulate, count
 from random import Random
 
-from recore.simulator.compute.endpoints.fleet import Fleet
+from stagemaker.compute.endpoints.fleet import Fleet
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFolder
-from recore.simulator.compute.processes import host_disk
-from recore.simulator.compute.processes.volume import Volume
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFolder
+from stagemaker.compute.processes import host_disk
+from stagemaker.compute.processes.volume import Volume
 
 CHUNK_SIZE = 1 << 18  # bytes that are unpacked at a time
 MAX_HEADER_BYTES = 1 << 20  # maximum size of all headers before a file's content

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.isolation.sandbox import ML
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.isolation.sandbox import ML
 
 CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
 MAX_FILES = 100_000  # files that can be uploaded from a folder: each takes kilobytes of the simulator's memory

@@ -15,12 +15,11 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from recore.listing import count
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFile, OutputFolder
-from recore.simulator.compute.processes import host_disk
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.protocol.account import REGION
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFile, OutputFolder
+from stagemaker.compute.processes import host_disk
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.protocol.account import REGION
 
 CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
 MAX_KEY_BYTES = 1024
@@ -109,7 +108,8 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
             except OSError as error:
                 raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
     if rejections:
-        others = f" (nor can {count(len(rejections) - 1, 'other file')})" if len(rejections) > 1 else ""
+        number = len(rejections) - 1
+        others = f" (nor can {number:,} other file{'s' if number > 1 else ''})" if number else ""
         raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejections[0]}{others}")
 
 

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.logs.metrics import TrainingMetrics
-from recore.simulator.compute.processes.process import read_parts
+from stagemaker.compute.logs.metrics import TrainingMetrics
+from stagemaker.compute.processes.process import read_parts
 
 logger = logging.getLogger(__name__)
 

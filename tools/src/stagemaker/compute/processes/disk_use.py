@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from recore.simulator.compute.processes.volume import Volume
+from stagemaker.compute.processes.volume import Volume
 
 MIN_INTERVAL = 1.0  # minimum seconds between counts
 # the next count starts after this many times the duration of the last one, or earlier if the disk is filling up

@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from recore.simulator.compute.failure import JobFailed
+from stagemaker.compute.failure import JobFailed
 
 ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
 FULL_DISK = f"InternalServerError: This machine's disk is full: {ADVICE}"

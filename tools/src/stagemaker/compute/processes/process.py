@@ -17,9 +17,9 @@ from typing import IO, cast
 
 import psutil
 
-from recore.simulator.compute.failure import JobStopped
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.sandbox import Launch
+from stagemaker.compute.failure import JobStopped
+from stagemaker.isolation.instances import Instance
+from stagemaker.isolation.sandbox import Launch
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE_SECONDS = 10.0  # seconds from SIGTERM to SIGKILL

@@ -4,12 +4,12 @@ import os
 import stat
 from pathlib import Path
 
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.sandbox import ML
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.processes.process import Ending
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.isolation.instances import Instance
+from stagemaker.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:

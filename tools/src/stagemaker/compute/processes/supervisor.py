@@ -31,9 +31,9 @@ from typing import Any
 
 import psutil
 
-sys.path.append(str(Path(__file__).parents[4]))
-from recore.simulator.compute.processes.disk_use import DiskUse
-from recore.simulator.compute.processes.memory_use import MemoryUse
+sys.path.append(str(Path(__file__).parents[3]))
+from stagemaker.compute.processes.disk_use import DiskUse
+from stagemaker.compute.processes.memory_use import MemoryUse
 
 PR_SET_CHILD_SUBREAPER = 36
 CHECK_SECONDS = 0.1  # seconds between checks
@@ -75,7 +75,7 @@ def start(specification: dict[str, Any]) -> Any:
     """Start the job, as processes on this machine or as a container."""
     if specification["container"] is None:
         return Processes(specification)
-    from recore.simulator.isolation.container_job import ContainerJob
+    from stagemaker.isolation.container_job import ContainerJob
 
     return ContainerJob(specification)
 

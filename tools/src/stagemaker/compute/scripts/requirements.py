@@ -15,16 +15,16 @@ from weakref import WeakValueDictionary
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFolder
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.reasons import exceeded_limit, read_start
-from recore.simulator.images.catalogue import family_of
-from recore.simulator.images.python_environment import PythonEnvironment
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFolder
+from stagemaker.compute.files.removal import remove
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.processes.reasons import exceeded_limit, read_start
+from stagemaker.images.catalogue import family_of
+from stagemaker.images.python_environment import PythonEnvironment
+from stagemaker.isolation.instances import Instance
+from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
 
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files import archives, transfers
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.processes.reasons import read_start
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.compute.scripts.requirements import RequirementsFile
-from recore.simulator.isolation.sandbox import ML
-from recore.simulator.isolation.translation import translate_paths, translate_paths_in_shell
-from recore.simulator.state.records import Record
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files import archives, transfers
+from stagemaker.compute.job import Job
+from stagemaker.compute.processes.reasons import read_start
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.compute.scripts.requirements import RequirementsFile
+from stagemaker.isolation.sandbox import ML
+from stagemaker.isolation.translation import translate_paths, translate_paths_in_shell
+from stagemaker.state.records import Record
 
 MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
 MAX_SCRIPT_BYTES = 1 << 20  # maximum size of a script that is translated; the SDK's scripts have a few kilobytes

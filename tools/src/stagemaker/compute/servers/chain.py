@@ -4,20 +4,20 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.volume import DEFAULT_SIZE, Volume
-from recore.simulator.compute.servers.client import MAX_BODY_BYTES
-from recore.simulator.compute.servers.container_server import ContainerServer, server_of
-from recore.simulator.compute.servers.response import Response
-from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.protocol.account import REGION
-from recore.simulator.state.records import Record
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes.process import Ending
+from stagemaker.compute.processes.volume import DEFAULT_SIZE, Volume
+from stagemaker.compute.servers.client import MAX_BODY_BYTES
+from stagemaker.compute.servers.container_server import ContainerServer, server_of
+from stagemaker.compute.servers.response import Response
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.instances import Instance
+from stagemaker.protocol.account import REGION
+from stagemaker.state.records import Record
 
 PING_SECONDS = 600.0  # seconds within which /ping must return 200
 

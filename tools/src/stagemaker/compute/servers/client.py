@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
 
 MAX_BODY_BYTES = 25 << 20  # maximum size of a response's body, unless a request sets another limit
 PART_SIZE = 1 << 20  # bytes that are sent at a time

@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.files import archives, transfers
-from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.processes.process import Ending, SupervisedProcess
-from recore.simulator.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
-from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.compute.scripts.script_mode import find_requirements, folder_below
-from recore.simulator.compute.servers.client import MAX_BODY_BYTES, UnixClient
-from recore.simulator.compute.servers.response import NoResponse, Response, TimedOut
-from recore.simulator.images.catalogue import serves_offline
-from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.sandbox import ML
-from recore.simulator.state.records import Record
+from stagemaker.compute.deadline import Deadline
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.files import archives, transfers
+from stagemaker.compute.files.removal import remove
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes.process import Ending, SupervisedProcess
+from stagemaker.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
+from stagemaker.compute.processes.volume import Volume
+from stagemaker.compute.scripts.script_mode import find_requirements, folder_below
+from stagemaker.compute.servers.client import MAX_BODY_BYTES, UnixClient
+from stagemaker.compute.servers.response import NoResponse, Response, TimedOut
+from stagemaker.images.catalogue import serves_offline
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.instances import Instance
+from stagemaker.isolation.sandbox import ML
+from stagemaker.state.records import Record
 
 MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets another limit
 SINGLE_PING_SECONDS = 2.0  # seconds for a single ping, as on AWS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import h11
 
-from recore.text import printable
+from stagemaker.text import printable
 
 READ_SIZE = 1 << 16  # bytes that are read at a time
 MAX_HEAD_BYTES = 64 << 10  # maximum size of a head, of a line between chunks, and of a trailer

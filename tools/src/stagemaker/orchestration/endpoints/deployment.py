@@ -9,11 +9,11 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recore.simulator.compute.endpoints.traffic import Parts
-from recore.simulator.compute.servers.chain import named_containers
-from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.state.records import Record, Store, StoredRecord, now
+from stagemaker.compute.endpoints.traffic import Parts
+from stagemaker.compute.servers.chain import named_containers
+from stagemaker.protocol.account import arn
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.state.records import Record, Store, StoredRecord, now
 
 # the member of a variant that contains each property, by the property's name in requests
 VARIANT_PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}

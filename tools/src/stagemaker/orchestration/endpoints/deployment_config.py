@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.endpoints.traffic import SHIFT_METHODS, Parts
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.state.records import Record
+from stagemaker.cloudwatch import alarms
+from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.state.records import Record
 
 # the request member that contains the size, by type of traffic routing
 SIZE_MEMBERS = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}

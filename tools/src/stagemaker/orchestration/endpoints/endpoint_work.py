@@ -6,13 +6,13 @@ be None.
 
 from functools import partial
 
-from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.endpoints.traffic import Share, Traffic
-from recore.simulator.compute.failure import JobStopped
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.endpoints.gradual_update import GradualUpdate
-from recore.simulator.orchestration.endpoints.hosting import (
+from stagemaker.cloudwatch import alarms
+from stagemaker.compute.endpoints.traffic import Share, Traffic
+from stagemaker.compute.failure import JobStopped
+from stagemaker.compute.job import Job
+from stagemaker.compute.platform import Platform
+from stagemaker.orchestration.endpoints.gradual_update import GradualUpdate
+from stagemaker.orchestration.endpoints.hosting import (
     KIND,
     Hosting,
     change_record,
@@ -20,8 +20,8 @@ from recore.simulator.orchestration.endpoints.hosting import (
     scale_fleets,
     start_fleets,
 )
-from recore.simulator.orchestration.runner import Work, reason_of
-from recore.simulator.state.records import Record, Store, StoredRecord, now
+from stagemaker.orchestration.runner import Work, reason_of
+from stagemaker.state.records import Record, Store, StoredRecord, now
 
 
 class EndpointWork(Work):

@@ -2,14 +2,14 @@
 
 import time
 
-from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.endpoints.traffic import Traffic, divide
-from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
-from recore.simulator.orchestration.endpoints.deployment_config import read_deployment_config
-from recore.simulator.orchestration.endpoints.hosting import Hosting, change_record, end_fleets, start_fleets
-from recore.simulator.orchestration.runner import Work, reason_of
-from recore.simulator.state.records import StoredRecord
+from stagemaker.cloudwatch import alarms
+from stagemaker.compute.endpoints.traffic import Traffic, divide
+from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.orchestration.endpoints.deployment import Stage, instance_count
+from stagemaker.orchestration.endpoints.deployment_config import read_deployment_config
+from stagemaker.orchestration.endpoints.hosting import Hosting, change_record, end_fleets, start_fleets
+from stagemaker.orchestration.runner import Work, reason_of
+from stagemaker.state.records import StoredRecord
 
 POLL_INTERVAL = 0.25  # seconds between two evaluations of the alarms
 

@@ -5,13 +5,13 @@ import time
 from functools import partial
 from typing import Any
 
-from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.endpoints.traffic import Share, Traffic
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.endpoints.deployment import Stage
-from recore.simulator.orchestration.runner import Work
-from recore.simulator.state.records import Record, now
+from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.endpoints.traffic import Share, Traffic
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.platform import Platform
+from stagemaker.orchestration.endpoints.deployment import Stage
+from stagemaker.orchestration.runner import Work
+from stagemaker.state.records import Record, now
 
 KIND = "Endpoint"
 POLL_INTERVAL = 0.05  # seconds between two checks whether fleets are ready

@@ -6,11 +6,11 @@ from typing import Any
 
 import regex
 
-from recore.simulator.images.catalogue import family_of
-from recore.simulator.orchestration.tuning.ranges import CategoricalRange, Range, read_ranges
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.state.records import Record
+from stagemaker.images.catalogue import family_of
+from stagemaker.orchestration.tuning.ranges import CategoricalRange, Range, read_ranges
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.protocol.service_model import operation_model
+from stagemaker.state.records import Record
 
 MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
 MAX_RESOURCE = 20_000  # the limit for Hyperband's MaxResource

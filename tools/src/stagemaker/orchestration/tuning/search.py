@@ -12,7 +12,7 @@ import numpy
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
+from stagemaker.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
 
 Values = dict[str, str]  # hyperparameters in the form in which a job receives them
 

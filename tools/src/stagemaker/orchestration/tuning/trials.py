@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.compute.failure import was_interrupted
-from recore.simulator.orchestration.tuning.completion import convergence, jobs_without_improvement
-from recore.simulator.state.records import Record, Store, StoredRecord
+from stagemaker.compute.failure import was_interrupted
+from stagemaker.orchestration.tuning.completion import convergence, jobs_without_improvement
+from stagemaker.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
 OBJECTIVES = "TuningObjectives"  # kind of the records with the objective's values, keyed by training job name

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from recore.simulator.orchestration.runner import Work, raise_if_unavailable, send
-from recore.simulator.orchestration.tuning.completion import is_complete, is_worse_than_median, running_averages
-from recore.simulator.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
-from recore.simulator.orchestration.tuning.ranges import Range
-from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
-from recore.simulator.orchestration.tuning.warm_start import TUNING_JOB, warm_start
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.orchestration.runner import Work, raise_if_unavailable, send
+from stagemaker.orchestration.tuning.completion import is_complete, is_worse_than_median, running_averages
+from stagemaker.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
+from stagemaker.orchestration.tuning.ranges import Range
+from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
+from stagemaker.orchestration.tuning.warm_start import TUNING_JOB, warm_start
+from stagemaker.state.records import Record, StoredRecord, now
 
 if TYPE_CHECKING:
-    from recore.simulator.orchestration.tuning.search import Search
+    from stagemaker.orchestration.tuning.search import Search
 
 POLL_INTERVAL = 0.1  # seconds between two polls of the training jobs
 MAX_JOBS_WITHOUT_OBJECTIVE = 5  # ended training jobs, none with an objective, after which the tuning job fails
@@ -78,7 +78,7 @@ class TuningWork(Work):
             self._replay(trial)
 
     def _make_search(self, index: int) -> "Search":
-        from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
+        from stagemaker.orchestration.tuning.search import Search  # Optuna takes most of a second to import
 
         definition = self._definitions[index]
         resources = hyperband_resources(self._config, definition)

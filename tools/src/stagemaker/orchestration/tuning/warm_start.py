@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions
-from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
-from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.state.records import Record, Store, StoredRecord
+from stagemaker.orchestration.tuning.definitions import Definition, read_definitions
+from stagemaker.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
+from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.state.records import Record, Store, StoredRecord
 
 if TYPE_CHECKING:
-    from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
+    from stagemaker.orchestration.tuning.search import Search  # Optuna takes most of a second to import
 
 TUNING_JOB = "HyperParameterTuningJob"
 IDENTICAL = "IdenticalDataAndAlgorithm"

@@ -6,10 +6,10 @@ A flaw is named after the rule that finds it, with a suffix if the rule finds se
 import shutil
 from pathlib import Path
 
-from support.flaws.flaw import Flaw as Flaw
-from support.flaws.scripts import SCRIPTS
-from support.flaws.uploads import UPLOADED
-from support.overlays import SUBMISSIONS
+from recore_support.flaws.flaw import Flaw as Flaw
+from recore_support.flaws.scripts import SCRIPTS
+from recore_support.flaws.uploads import UPLOADED
+from recore_support.overlays import SUBMISSIONS
 
 FLAWS = UPLOADED | SCRIPTS
 

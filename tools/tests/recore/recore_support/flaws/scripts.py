@@ -2,10 +2,11 @@
 
 import textwrap
 
+from recore_support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, write_train
+
 from benchmarks.mutants.editing import both, insert, replace, require, write
 from recore.check.rule import Level
 from recore.schema import TARGETS
-from support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, write_train
 
 FROM_FITTING = "from challenge.fitting import main\n"
 FITTING = "def hyperparameters(fit):\n    return {}\n\n\ndef main(train):\n    return hyperparameters(train.fit)\n"

@@ -4,7 +4,6 @@ import os
 import pickle
 
 import numpy as np
-
 from preprocess import rows_of
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 sys.path.append("/opt/ml/code")
 from mdl import ClippedRidge
-
 from preprocess import preprocess
 
 

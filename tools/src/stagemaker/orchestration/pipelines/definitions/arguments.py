@@ -4,18 +4,18 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.expressions import (
+from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     Scope,
     has_expression,
     is_expression,
     parse,
 )
-from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
-from recore.simulator.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
-from recore.simulator.protocol.service_model import value_problems
+from stagemaker.orchestration.pipelines.definitions.parameters import as_text
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
+from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
+from stagemaker.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.document import read_members
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 
 # ISO 8601, in upper or lower case; the P is optional, because SageMaker's guide writes 30d and T16m
 DURATION = re.compile(

@@ -4,11 +4,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.document import read_members
-from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, Expression, Scope, parse, steps_of
-from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
+from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.expressions import SCALARS, Expression, Scope, parse, steps_of
+from stagemaker.orchestration.pipelines.definitions.parameters import as_text
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,

@@ -6,11 +6,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.files import transfers
-from recore.simulator.compute.files.output_files import Check
-from recore.simulator.orchestration.pipelines.definitions.document import refuse_constant
-from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
-from recore.simulator.state.records import Record, StoredRecord
+from stagemaker.compute.files import transfers
+from stagemaker.compute.files.output_files import Check
+from stagemaker.orchestration.pipelines.definitions.document import refuse_constant
+from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
+from stagemaker.state.records import Record, StoredRecord
 
 MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 

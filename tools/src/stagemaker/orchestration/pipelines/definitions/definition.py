@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.arguments import check_sizes
-from recore.simulator.orchestration.pipelines.definitions.document import Types, read_json, read_members
-from recore.simulator.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
-from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
-from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep, read_step
-from recore.simulator.orchestration.pipelines.definitions.step_types import (
+from stagemaker.orchestration.pipelines.definitions.arguments import check_sizes
+from stagemaker.orchestration.pipelines.definitions.document import Types, read_json, read_members
+from stagemaker.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
+from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
+from stagemaker.orchestration.pipelines.definitions.step import PipelineStep, read_step
+from stagemaker.orchestration.pipelines.definitions.step_types import (
     ConditionStepType,
     FailStepType,
     RequestStepType,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 
 MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays

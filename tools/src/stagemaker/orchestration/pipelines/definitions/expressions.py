@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import Shape
 
-from recore.simulator.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
-from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.document import children, read_members
-from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, as_text
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
-from recore.simulator.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
+from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
+from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.document import children, read_members
+from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, as_text
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
+from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
 
 if TYPE_CHECKING:
-    from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep  # which imports this module
+    from stagemaker.orchestration.pipelines.definitions.step import PipelineStep  # which imports this module
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"

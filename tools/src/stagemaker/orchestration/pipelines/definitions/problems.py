@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from recore.simulator.protocol.errors import ValidationException
+from stagemaker.protocol.errors import ValidationException
 
 
 class DefinitionError(ValidationException):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.document import Types, read_members
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.document import Types, read_members
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"

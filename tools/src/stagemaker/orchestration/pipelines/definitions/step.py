@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.cache_config import CacheConfig, read_cache_config
-from recore.simulator.orchestration.pipelines.definitions.document import read_members
-from recore.simulator.orchestration.pipelines.definitions.expressions import Scope
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
-from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
-from recore.simulator.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
-from recore.simulator.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType
+from stagemaker.orchestration.pipelines.definitions.cache_config import CacheConfig, read_cache_config
+from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.expressions import Scope
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
+from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
+from stagemaker.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
+from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 COMMON_MEMBERS: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}

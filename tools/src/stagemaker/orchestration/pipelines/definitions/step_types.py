@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
-from recore.simulator.orchestration.pipelines.definitions.arguments import check_arguments
-from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
-from recore.simulator.orchestration.pipelines.definitions.document import read_members
-from recore.simulator.orchestration.pipelines.definitions.expressions import (
+from stagemaker.orchestration.pipelines.definitions.arguments import check_arguments
+from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
+from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.expressions import (
     GET,
     SCALARS,
     Scope,
@@ -17,9 +17,9 @@ from recore.simulator.orchestration.pipelines.definitions.expressions import (
     parse,
     references,
 )
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
-from recore.simulator.protocol.service_model import operation_model
+from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
+from stagemaker.protocol.service_model import operation_model
 
 PATTERN_SECONDS = 2.0  # time limit for matching all patterns in a step's arguments
 BRANCHES = {"IfSteps": True, "ElseSteps": False}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recore.simulator.state.records import Record, Store, StoredRecord
+from stagemaker.state.records import Record, Store, StoredRecord
 
 # kinds of records: executions, the definitions with which they were started, and the definitions of pipelines
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"

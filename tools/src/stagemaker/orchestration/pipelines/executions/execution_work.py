@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from recore.simulator.compute.failure import JobStopped
-from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
-from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
-from recore.simulator.orchestration.pipelines.executions.execution_records import (
+from stagemaker.compute.failure import JobStopped
+from stagemaker.orchestration.pipelines.definitions.definition import read_definition
+from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
+from stagemaker.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
     EXECUTION,
     RUNNING,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.executions.step_run import StepRunner
-from recore.simulator.orchestration.runner import Work
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.orchestration.pipelines.executions.step_run import StepRunner
+from stagemaker.orchestration.runner import Work
+from stagemaker.state.records import Record, StoredRecord, now
 
 POLL_INTERVAL = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
 POLLED_JOBS = 10

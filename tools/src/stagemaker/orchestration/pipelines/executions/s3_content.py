@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files import archives, transfers
-from recore.simulator.compute.files.output_files import Check
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files import archives, transfers
+from stagemaker.compute.files.output_files import Check
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 # limits for reading an archive (bytes, bytes of content, files); a larger archive is compared by its ETag

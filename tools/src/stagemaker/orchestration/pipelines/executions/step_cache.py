@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from recore.simulator.compute.batch.manifest import source_objects
-from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
-from recore.simulator.orchestration.pipelines.executions.s3_content import content_digests, etags_below
-from recore.simulator.state.records import Record, now
+from stagemaker.compute.batch.manifest import source_objects
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.platform import Platform
+from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
+from stagemaker.orchestration.pipelines.executions.s3_content import content_digests, etags_below
+from stagemaker.state.records import Record, now
 
 UNCACHED_MEMBERS = ("RoleArn", "Tags", "ExperimentConfig")  # members of all requests that do not affect the result
 # members of a model that do not affect its predictions

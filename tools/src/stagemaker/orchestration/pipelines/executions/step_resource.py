@@ -8,22 +8,22 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.failure import was_interrupted
-from recore.simulator.compute.platform import Platform
-from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
-from recore.simulator.orchestration.pipelines.definitions.retries import (
+from stagemaker.compute.failure import was_interrupted
+from stagemaker.compute.platform import Platform
+from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
+from stagemaker.orchestration.pipelines.definitions.retries import (
     EXCEPTION_TYPES_BY_CODE,
     EXCEPTION_TYPES_BY_REASON,
 )
-from recore.simulator.orchestration.pipelines.definitions.step_types import (
+from stagemaker.orchestration.pipelines.definitions.step_types import (
     LIST_JOBS,
     SUMMARIES,
     RegisterModelStepType,
     RequestStepType,
     TuningStepType,
 )
-from recore.simulator.orchestration.runner import raise_if_unavailable, send
-from recore.simulator.state.records import Record
+from stagemaker.orchestration.runner import raise_if_unavailable, send
+from stagemaker.state.records import Record
 
 SUFFIX_LENGTH = 10  # the number of random characters at the end of a name
 ALPHABET = string.ascii_letters + string.digits

@@ -5,25 +5,25 @@ import datetime
 import logging
 from collections.abc import Collection, Iterator
 
-from recore.simulator.compute.failure import JobStopped
-from recore.simulator.orchestration.pipelines.definitions.arguments import resolve
-from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
-from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition
-from recore.simulator.orchestration.pipelines.definitions.expressions import parse
-from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
-from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
-from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
-from recore.simulator.orchestration.pipelines.definitions.step_types import (
+from stagemaker.compute.failure import JobStopped
+from stagemaker.orchestration.pipelines.definitions.arguments import resolve
+from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
+from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition
+from stagemaker.orchestration.pipelines.definitions.expressions import parse
+from stagemaker.orchestration.pipelines.definitions.parameters import as_text
+from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
+from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
+from stagemaker.orchestration.pipelines.definitions.step_types import (
     ConditionStepType,
     FailStepType,
     RequestStepType,
 )
-from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
-from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
-from recore.simulator.orchestration.pipelines.executions.step_resource import StepResource, new_name
-from recore.simulator.orchestration.runner import Work
-from recore.simulator.state.records import Record, StoredRecord, now
+from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
+from stagemaker.orchestration.pipelines.executions.step_cache import StepCache
+from stagemaker.orchestration.pipelines.executions.step_resource import StepResource, new_name
+from stagemaker.orchestration.runner import Work
+from stagemaker.state.records import Record, StoredRecord, now
 
 logger = logging.getLogger(__name__)
 

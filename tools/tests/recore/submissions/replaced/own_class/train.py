@@ -1,5 +1,4 @@
 import numpy as np
-
 from challenge.serving import input_fn, model_fn, output_fn, predict_fn
 from challenge.training import main
 

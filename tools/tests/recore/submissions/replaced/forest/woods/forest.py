@@ -1,6 +1,5 @@
-from sklearn.ensemble import RandomForestRegressor
-
 from challenge.meta_estimators import PerTargetRegressor
+from sklearn.ensemble import RandomForestRegressor
 
 
 def grow(inputs, targets, trees, depth):

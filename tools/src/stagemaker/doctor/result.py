@@ -1,10 +1,11 @@
 """The result of a check."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 OK = "ok"
-NOTE = "note"  # something is missing, but `run` works without it
-FAIL = "fail"  # `run` cannot work
+NOTE = "note"  # something is missing, but jobs run without it
+FAIL = "fail"  # jobs cannot run
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,9 @@ class Check:
     result: str
     cost: str = ""
     fix: str = ""
+
+
+class Remedy(Protocol):
+    """Returns the command that installs packages, or those of an extra of the distribution."""
+
+    def __call__(self, *names: str, extra: str = "") -> str: ...

@@ -6,13 +6,12 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from recore.distribution import setup_command
-from recore.doctor import engine
-from recore.doctor.result import NOTE, OK, Check
-from recore.doctor.system import install_command
+from stagemaker.doctor import engine
+from stagemaker.doctor.result import NOTE, OK, Check, Remedy
+from stagemaker.doctor.system import install_command
+from stagemaker.isolation.bubblewrap import sandbox_works
 
 TIMEOUT = 20  # seconds
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Settings of Linux that can forbid namespaces to ordinary users: the value that forbids, the value that allows
 NAMESPACES = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
@@ -24,17 +23,19 @@ NAMESPACES = (
 def check_compiler() -> Check:
     """Whether a C compiler and the headers of the C library are installed."""
     cost = "sagemaker-training must be compiled: a new environment cannot be created."
-    name, output = _run(("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n")
+    name, output = check_program(
+        ("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n"
+    )
     if output is not None:
         return Check("C compiler", OK, shutil.which(name) or name)
     result = f"{name} cannot compile a program" if name else "not found"
     return Check("C compiler", NOTE, result, cost, install_command("compiler"))
 
 
-def check_sandbox(works: bool) -> Check:
-    """What isolates jobs. works: whether bubblewrap starts a job's sandbox here."""
+def check_sandbox() -> Check:
+    """What isolates jobs: whether bubblewrap starts a sandbox here."""
     cost = "Without it jobs see this user's files and the network, unless they run in Docker."
-    if works:
+    if sandbox_works():
         return Check("sandbox", OK, "bubblewrap isolates jobs")
     if shutil.which("bwrap") is None:
         return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install_command("bubblewrap"))
@@ -43,9 +44,9 @@ def check_sandbox(works: bool) -> Check:
     return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, "; ".join(changes) or fix)
 
 
-def check_docker() -> Check:
+def check_docker(remedy: Remedy) -> Check:
     """Whether a Docker engine answers, and its Python package is installed."""
-    cost = "Without it `recore run --engine docker` does not work; jobs run as processes."
+    cost = "Without it `--engine docker` does not work; jobs run as processes."
     try:
         version = engine.read_version(os.environ)
     except PermissionError as error:
@@ -57,22 +58,12 @@ def check_docker() -> Check:
         return Check("Docker", NOTE, f"no engine responds: {error}", cost, fix)
     if find_spec("docker") is None:
         result = f"engine {version} responds; the Python package `docker` is not installed"
-        return Check("Docker", NOTE, result, cost, setup_command("docker"))
+        return Check("Docker", NOTE, result, cost, remedy(extra="docker"))
     return Check("Docker", OK, f"engine {version} responds")
 
 
-def check_browser() -> Check:
-    """Whether Chromium starts."""
-    cost = "Without it the tests that open reports in a browser are skipped."
-    name, output = _run(BROWSERS, "--version")
-    if output is not None:
-        return Check("browser", OK, " ".join(output.split()) or name)
-    result = f"{name} does not start" if name else "no Chromium or Chrome"
-    return Check("browser", NOTE, result, cost, install_command("chromium"))
-
-
-def _run(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
-    """Run the first of some programs that exists. Returns its name and output.
+def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
+    """Run the first of these programs that exists. Returns its name and output.
 
     The name is empty if none exists. The output is None if the program failed or took too long.
     """

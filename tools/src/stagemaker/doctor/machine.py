@@ -5,8 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from recore.doctor.result import FAIL, NOTE, OK, Check
-from recore.machine import count_cores, measure_memory
+from stagemaker.doctor.result import FAIL, NOTE, OK, Check
+from stagemaker.machine import count_cores, measure_memory
 
 MIB, GIB = 1 << 20, 1 << 30
 LITTLE_MEMORY = 2 * GIB
@@ -31,14 +31,6 @@ def check_cores() -> Check:
     return Check("cores", OK, str(count))
 
 
-def check_runs_disk(folder: Path) -> Check:
-    """Whether runs can be kept: `folder`, or its closest parent that exists, is writable and has free space."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return _check_disk(
-        "disk", existing, f"Runs are kept in {folder.name}/.", "free some space, or choose another --out"
-    )
-
-
 def check_temporary_folder() -> Check:
     """Whether the temporary folder, which contains the folders of jobs, is writable and has free space."""
     cost = "Jobs work in the temporary folder."
@@ -50,10 +42,10 @@ def check_temporary_folder() -> Check:
         return Check("temporary", FAIL, f"no folder is writable; TMPDIR is {named or 'not set'}", cost, fix)
     if named and folder.resolve() != Path(named).resolve():
         return Check("temporary", NOTE, f"{folder} is used, because TMPDIR, {named}, is not writable", cost, fix)
-    return _check_disk("temporary", folder, cost, fix)
+    return check_disk("temporary", folder, cost, fix)
 
 
-def _check_disk(name: str, folder: Path, cost: str, fix: str) -> Check:
+def check_disk(name: str, folder: Path, cost: str, fix: str) -> Check:
     """Whether a file can be written to a folder, and how much space its disk has."""
     try:
         free = shutil.disk_usage(folder).free

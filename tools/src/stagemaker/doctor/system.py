@@ -27,7 +27,7 @@ PACKAGES = {
 ELSEWHERE = {
     "python": "pyenv install 3.12, or uv python install 3.12",
     "compiler": "xcode-select --install on macOS; elsewhere the system's gcc and the headers of its C library",
-    "bubblewrap": "bubblewrap is for Linux; `recore run --engine docker` isolates jobs elsewhere",
+    "bubblewrap": "bubblewrap is for Linux; `--engine docker` isolates jobs elsewhere",
     "docker": "https://docs.docker.com/engine/install/",
     "chromium": "Chromium or Google Chrome, from its own site",
 }

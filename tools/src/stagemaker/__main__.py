@@ -1,0 +1,31 @@
+"""`stagemaker`, and `python -m stagemaker`."""
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working directory, which -m puts there: a numpy.py in it would be run
+
+if sys.platform == "win32":  # files are locked and jobs are stopped in ways that Windows does not have
+    print("stagemaker: Windows is not supported: use Linux, macOS, or Windows with WSL 2", file=sys.stderr)
+    sys.exit(2)
+
+from stagemaker import interrupts
+
+
+def run() -> None:
+    """Run the command line. A package that is missing is reported in one line."""
+    interrupts.end_at_once("stagemaker")
+    try:
+        from stagemaker import cli
+    except ModuleNotFoundError as error:
+        if (error.name or "stagemaker").partition(".")[0] == "stagemaker":
+            raise
+        from stagemaker.installation import pip_command
+
+        remedy = pip_command(str(error.name))
+        sys.exit(f"stagemaker: the Python package `{error.name}` is not installed for {sys.executable}: {remedy}")
+    sys.exit(cli.run())
+
+
+if __name__ == "__main__":
+    run()

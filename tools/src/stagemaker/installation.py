@@ -1,0 +1,67 @@
+"""Which packages this distribution requires, and how to install one that is missing. Standard library only."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+
+DISTRIBUTION = "recore"  # installs both packages: stagemaker and recore
+PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?")
+EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
+
+
+def read_requirements(text: str) -> Iterator[tuple[str, str | None]]:
+    """The packages in the lines of a requirements file, with their pinned versions, if any.
+
+    Options, URLs and lines with a condition are skipped.
+    """
+    for line in text.splitlines():
+        match = PINNED.match(line)
+        if match and ";" not in line and "@" not in line:
+            yield match[1], match[2]
+
+
+def required_packages() -> dict[str, str | None]:
+    """The packages that the distribution requires without an extra; none if it is not installed."""
+    return dict(read_requirements("\n".join(line for line in _requirements() if ";" not in line)))
+
+
+def missing_packages(names: Iterable[str]) -> list[str]:
+    """Those of the packages that are not installed in this environment."""
+    return [name for name in names if installed_version(name) is None]
+
+
+def installed_version(name: str) -> str | None:
+    """The version of a package in this environment, or None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def pip_command(*names: str, extra: str = "") -> str:
+    """The command that installs packages here, at the distribution's versions, or those of one of its extras."""
+    pinned = {_normal(line): line.partition(";")[0].strip() for line in _requirements()}
+    lines = [pinned.get(_normal(name), name) for name in names]
+    if extra:
+        lines += [
+            line.partition(";")[0].strip()
+            for line in _requirements()
+            if (match := EXTRA.search(line)) and match[1] == extra
+        ]
+    return shlex.join([sys.executable, "-m", "pip", "install", *lines])
+
+
+def _requirements() -> list[str]:
+    """The requirements in the distribution's metadata; none if it is not installed."""
+    try:
+        return metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _normal(requirement: str) -> str:
+    """The name in a requirement, in the form in which names are compared."""
+    match = PINNED.match(requirement)
+    return re.sub(r"[-_.]+", "-", match[1] if match else requirement).lower()
