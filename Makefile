@@ -4,7 +4,7 @@ $(error make needs the folder tools/, which this copy does not have. README.md s
 endif
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score production-demo
-.PHONY: test test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
+.PHONY: test test-template test-stagemaker test-recore test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
 .PHONY: lint bench clean setup setup-dev setup-docker setup-web setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
 
@@ -62,12 +62,20 @@ private-score:
 production-demo: $(READY) ## a model in production on a simulator of its own, from sample data to the last deletion
 	@$(PYTHON) tools/examples/production_demo.py
 
-test test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
+test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
 # three at a time on two processors, here and below: they often wait
-test: lint ## the gate: style, types, import rules, and all tests that give the same answer on any machine
-	$(PYTHON) tools/tests/gate.py -n 3 --dist worksteal tests
-	$(PYTHON) tools/tests/gate.py -n 3 --dist worksteal tools/tests
+test: lint test-template test-stagemaker test-recore ## the gate: style, types, import rules, and all tests that give the same answer on any machine
+
+GATE = $(PYTHON) tools/tests/gate.py -n 3 --dist worksteal
+test-template: $(READY_DEV) ## the part of the gate about the template
+	$(GATE) tests
+
+test-stagemaker: $(READY_DEV) ## the part of the gate about stagemaker, which recore is hidden from
+	STAGEMAKER_ALONE=1 $(GATE) tools/tests/stagemaker
+
+test-recore: $(READY_DEV) ## the part of the gate about recore
+	$(GATE) tools/tests/recore
 
 test-all: test test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
 

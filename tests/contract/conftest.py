@@ -4,6 +4,7 @@ The submission is the folder above tests/, or the one that the environment varia
 packages that the submission itself needs are imported, so these tests run wherever the submission runs.
 """
 
+import importlib.util
 import os
 import runpy
 import shutil
@@ -23,9 +24,9 @@ TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
 UNMEASURED = "TePPB"  # a target that has no assay in the public data
 TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
-DROPPED_FILES = shutil.ignore_patterns(
-    "PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"
-)
+DROPPED_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+MADE_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
+OTHER_FILES = ("docs", "examples", "tests", "tools", "predict.py", "score.py")  # beside a submission
 # Calls the hooks as a server does: imports the module by name, loads the model once, and responds to one request
 # after another.
 SERVER = """
@@ -75,16 +76,22 @@ def host() -> Path:
 
 @pytest.fixture(scope="session")
 def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with only the uploaded files: setup.py is run as the Unearthed CLI runs it."""
+    """Return a folder with only the uploaded files: setup.py is run as the Unearthed CLI runs it.
+
+    Without setuptools, the folder has all files of the submission; tests of which are uploaded are then skipped.
+    """
+    code = tmp_path_factory.mktemp("shipped") / "code"
+    if importlib.util.find_spec("setuptools") is None:
+        ignored = shutil.ignore_patterns(*MADE_FILES, *DROPPED_FILES, *OTHER_FILES)
+        return Path(shutil.copytree(submission, code, ignore=ignored))
     project = tmp_path_factory.mktemp("project") / "submission"
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
-    shutil.copytree(submission, project, ignore=ignored)
+    shutil.copytree(submission, project, ignore=shutil.ignore_patterns(*MADE_FILES))
     run(project, "setup.py", "--quiet", "sdist")
     [archive] = (project / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(project / "dist", filter="data")
     [unpacked] = (path for path in (project / "dist").iterdir() if path.is_dir())
-    return Path(shutil.copytree(unpacked, tmp_path_factory.mktemp("shipped") / "code", ignore=DROPPED_FILES))
+    return Path(shutil.copytree(unpacked, code, ignore=shutil.ignore_patterns(*DROPPED_FILES)))
 
 
 @pytest.fixture(scope="session")

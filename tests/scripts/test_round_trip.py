@@ -2,12 +2,10 @@
 
 import io
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from sagemaker_inference.transformer import Transformer
 from support.checkout import ROOT
 from support.scripts import run_here
 
@@ -163,36 +161,3 @@ def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reaso
 def test_a_bad_cell_without_a_header_is_reported_by_its_column(model: object, lines: list[str]) -> None:
     with pytest.raises(DataError, match="column 2: not a number: 'abc'"):
         train.input_fn("0,abc" + lines[1][lines[1].index(",", 2) :], "text/csv")
-
-
-class Request:
-    """The part of a server's context that the inference toolkit uses."""
-
-    def __init__(self, content_type: str, accept: str, model_dir: Path):
-        self.system_properties = {"model_dir": str(model_dir)}
-        self.request_processor = [
-            SimpleNamespace(get_request_properties=lambda: {"Content-Type": content_type, "Accept": accept})
-        ]
-        self.status = 200
-
-    def set_response_status(self, code: int, phrase: str) -> None:
-        self.status = code
-
-    def set_response_content_type(self, index: int, content_type: str) -> None:
-        self.content_type = content_type
-
-
-def test_the_inference_toolkit_serves_the_model(
-    project: Path, lines: list[str], expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SAGEMAKER_PROGRAM", "train.py")
-    transformer = Transformer()
-    for content_type in ("text/csv", "text/csv; charset=utf-8"):
-        request = Request(content_type, "text/csv", project / "model")
-        [response] = transformer.transform([{"body": "".join(lines).encode()}], request)
-        assert (request.status, request.content_type) == (200, "text/csv")
-        np.testing.assert_allclose(pd.read_csv(io.StringIO(response), header=None), expected, rtol=TOLERANCE)
-    invalid_request = Request("application/json", "text/csv", project / "model")
-    [response] = transformer.transform([{"body": b"[]"}], invalid_request)
-    assert invalid_request.status == 500
-    assert "send text/csv" in response

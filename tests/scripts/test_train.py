@@ -4,21 +4,18 @@ The fixture `project` runs the scripts in separate processes. The fixture `fork`
 is trained in this process.
 """
 
-import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import r2_score
-from support.checkout import ONE_THREAD, UPLOADED, copy_scripts, run
+from support.checkout import copy_scripts
 from support.data_files import write_csv
 from support.scripts import modules_of, reason_of, run_here
 
 import score
-from train import model_fn
 
 # a train.py with fit() in plain scikit-learn; the rest is the template's
 FIT = '''
@@ -210,30 +207,3 @@ def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.Dat
     assert "rows were held out, so the validation score is optimistic" in text
     run_script(fork / "predict.py")
     run_script(fork / "score.py")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(" " in sys.executable, reason="the toolkit cannot start an interpreter whose path has a space")
-def test_the_training_toolkit_runs_train_py_in_script_mode(project: Path, tmp_path: Path) -> None:
-    code = copy_scripts(tmp_path / "code", *UPLOADED, "requirements.txt")
-    base = tmp_path / "ml"
-    for folder in ("input/config", "input/data", "model", "output/data", "code"):
-        (base / folder).mkdir(parents=True)
-    (base / "input/data/training").symlink_to(project / "data/public")
-    settings = {"sagemaker_program": "train.py", "sagemaker_submit_directory": str(code), "folds": "3"}
-    configuration = {
-        "hyperparameters": {name: json.dumps(value) for name, value in settings.items()},
-        "inputdataconfig": {"training": {"TrainingInputMode": "File"}},
-        "resourceconfig": {"current_host": "localhost", "hosts": ["localhost"], "network_interface_name": "lo"},
-    }
-    for name, content in configuration.items():
-        (base / f"input/config/{name}.json").write_text(json.dumps(content))
-    container = """
-from sagemaker_training import entry_point, environment
-job = environment.Environment()
-entry_point.run(job.module_dir, job.user_entry_point, job.to_cmd_args(), job.to_env_vars())
-"""
-    result = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "validation:score=" in result.stdout
-    assert model_fn(base / "model").predict is not None

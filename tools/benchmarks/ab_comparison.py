@@ -1,6 +1,6 @@
 """False verdicts of `recore production compare` about equal variants, and how often it finds a variant that is better.
 
-    python benchmarks/ab_comparison.py --count 2000
+    python tools/benchmarks/ab_comparison.py --count 2000
 
 Assays are log-normal, and the errors of two variants grow with them, are alike within a drill hole, and are correlated
 between the 49 targets and between the variants. The constants below give the errors of the template's model and of PLS
@@ -16,15 +16,12 @@ the second comparison says so.
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = "1"  # one process for each processor
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """Our model's accuracy against the field's usual methods, on any data in the challenge's schema.
 
 Example:
-    python benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz --repeats 5
-    python benchmarks/accuracy.py --data soils soils.csv.gz --data core public.csv.gz private.csv.gz actual.csv.gz
+    python tools/benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
+    python tools/benchmarks/accuracy.py --data soils soils.csv.gz --data core public.csv.gz private.csv.gz actual.csv.gz
 
 Without files the benchmark uses 300 rows of the sample below data/, which is made if it is missing, and one repeat.
 
@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import preprocess
 import score
@@ -191,7 +191,7 @@ def compare(data: "Data", arguments: argparse.Namespace, seed: int) -> tuple[dic
         outcomes = run(data, columns, arguments.models, arguments.jobs, advance)
     columns = [column for column in columns if scored(outcomes[column.name])]
     if not columns:
-        raise preprocess.DataError("no target has enough measured rows to fit and to score it: see docs/benchmarks.md")
+        raise preprocess.DataError("no target has enough measured rows: see tools/docs/benchmarks.md")
     measured = dict(zip(score.TARGETS, (~np.isnan(data.targets)).sum(axis=0).tolist(), strict=True))
     summaries, draws = zip(*(summarise(column, outcomes[column.name], seed) for column in columns), strict=True)
     result = {

@@ -1,6 +1,6 @@
 """How many mistakes `recore check` finds: mutants of a good submission, run on the pipeline and checked.
 
-    python benchmarks/check_mutants.py [--count N] [--name TEXT] [--results FILE] [--out FILE]
+    python tools/benchmarks/check_mutants.py [--count N] [--name TEXT] [--results FILE] [--out FILE]
 
 Prints a page with a table: each mutant, what the four steps make of it, and the rules that found something. The effect
 is measured, not taken from the rules.

@@ -1,7 +1,7 @@
 """What `recore production monitor` finds, and whether predictions are worse where it says that spectra are strange.
 
 Example:
-    python benchmarks/drift.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
+    python tools/benchmarks/drift.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
 
 The files are soils of several landscapes (SiteID), each sample a drill hole of its own; without files, the benchmark
 uses simulated drill holes only. The soils of a landscape arrive in another random order in each repeat, and each repeat
@@ -35,7 +35,8 @@ from typing import Any
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = "1"  # the matrices are small
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import numpy as np
 from challenge.files import atomic_output

@@ -1,6 +1,6 @@
 """Endpoints and Batch Transform on the simulator, against the server of the container alone and against no server.
 
-    python benchmarks/endpoints.py --seconds 5 --repeats 3
+    python tools/benchmarks/endpoints.py --seconds 5 --repeats 3
 
 Two models: one that answers with what it gets, and that of the template, with a row of its inputs. Requests come from 1
 and from 32 clients in a process of their own. The peers take turns; all numbers are medians. In process: the hooks of
@@ -25,10 +25,9 @@ from pathlib import Path
 
 import boto3
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).parents[2]
 
-from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker import BUCKET, CONTAINER, ROLE_ARN
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 ECHO = """
@@ -123,7 +122,7 @@ def template_model(folder: Path) -> ModelFolder:
 @contextlib.contextmanager
 def simulator() -> Iterator[dict[str, str]]:
     """Run a simulator in another process and yield its variables."""
-    command = [sys.executable, "-m", "recore", "simulate", "--json"]
+    command = [sys.executable, "-m", "stagemaker", "start", "--json"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield json.loads(process.stdout.readline()) if process.stdout else {}
@@ -195,7 +194,7 @@ def server_alone(model: ModelFolder) -> Iterator[str]:
         "SAGEMAKER_SUBMIT_DIRECTORY": str(model.folder / "code"),
         "SAGEMAKER_MODEL_SERVER_WORKERS": WORKERS,
     }
-    command = [sys.executable, "-P", str(ROOT / "recore/container/serving.py"), "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-P", str(CONTAINER / "serving.py"), "--bind", f"127.0.0.1:{port}"]
     with subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL) as process:
         try:
             while not answers(f"http://127.0.0.1:{port}/ping"):
@@ -221,7 +220,7 @@ def run_program(*words: object) -> Measured:
 
 
 def load(url: str, model: ModelFolder, clients: int, seconds: float) -> Measured:
-    program = ROOT / "benchmarks/http_load.py"
+    program = Path(__file__).with_name("http_load.py")
     return run_program(program, url, "--body", model.body, "--clients", clients, "--seconds", seconds)
 
 

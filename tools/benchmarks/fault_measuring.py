@@ -1,11 +1,18 @@
-"""Measures whether the tests find a fault: a copy of the repository with the fault, and pytest in it."""
+"""Measures whether the tests find a fault: a copy of the repository with the fault, and pytest in it.
+
+The copy has an environment of its own, in which recore and stagemaker are the copy's, so that they have the fault in
+every process that a test starts.
+"""
 
 import contextlib
+import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -15,9 +22,12 @@ from pathlib import Path
 
 from benchmarks.fault_list import AREAS, Fault
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+TOOLS = "tools/"  # the tests below have other settings of pytest than the template's
 RECORDED = "tests/support/template.py"  # skips the template's own tests unless it recognises the current code
+PACKAGES = Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)  # the folder of packages in an environment
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
+CONFTEST = re.compile(r"while loading conftest '([^']+)'")
 PASSED, SOME_FAILED, UNUSABLE, NONE_CHOSEN = 0, 1, 4, 5  # exit statuses of pytest
 LOOK = 0.2  # seconds between two checks of pytest
 ENDING = 30  # seconds that an interrupted pytest has to clean up
@@ -41,7 +51,7 @@ class Result:
     failing: list[str] = field(default_factory=list)
 
 
-CAUGHT, NOT_CAUGHT, NOT_THERE = "caught", "not caught", "no such file"
+CAUGHT, NOT_CAUGHT = "caught", "not caught"
 TIME_OVER, NO_RESULT = UNDECIDED = "time limit", "no result"
 
 
@@ -66,9 +76,11 @@ def commit_of(revision: str) -> str:
     return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
 
 
-def text_at(commit: str, file: str) -> str | None:
-    """Return a file's text in a commit, or None if the commit does not have it."""
-    return _git("show", f"{commit}:{file}") if _git("ls-tree", "--name-only", commit, "--", file) else None
+def text_at(commit: str, file: str) -> str:
+    """Return a file's text in a commit. Raises ValueError if the commit does not have it."""
+    if not _git("ls-tree", "--name-only", commit, "--", file):
+        raise ValueError(f"there is no {file} in {commit[:12]}")
+    return _git("show", f"{commit}:{file}")
 
 
 class Measurement:
@@ -87,8 +99,6 @@ class Measurement:
     def measure(self, fault: Fault) -> Result:
         """Return whether a test of the fault's area fails with it that passes without it."""
         original = text_at(self.commit, fault.file)
-        if original is None:
-            return Result(NOT_THERE)
         result, began = Result(NOT_CAUGHT), time.monotonic()
         deadline = began + self.limit
         with self._copy() as copy:
@@ -118,20 +128,21 @@ class Measurement:
         began = time.monotonic()
         with self._copy() as copy:
             try:
-                _, output = self._run_tests(copy, self._files(copy, area), [], began + self.limit)
+                outputs = [self._run_tests(copy, files, [], began + self.limit)[1] for files in self._files(copy, area)]
             except TimeOver:
                 return Result(TIME_OVER, seconds=self.limit)
-        return Result("without a fault", seconds=time.monotonic() - began, failing=_failures(output))
+        failing = [test for output in outputs for test in _failures(output)]
+        return Result("without a fault", seconds=time.monotonic() - began, failing=failing)
 
     @contextlib.contextmanager
     def _copy(self) -> Iterator[Path]:
-        """Check out the commit for as long as the block lasts, with this Python's environment."""
+        """Check out the commit for as long as the block lasts, with an environment."""
         with tempfile.TemporaryDirectory(prefix="fault-", ignore_cleanup_errors=True) as folder:
-            copy = Path(folder, "recore")
+            copy = Path(folder, "recore").resolve()
             # a separate repository, because some tests use git; it borrows this one's objects
             _git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(copy))
             _git("-C", str(copy), "checkout", "--quiet", "--detach", self.commit)
-            (copy / ".venv").symlink_to(sys.prefix)
+            make_environment(copy / ".venv", copy / "tools/src")
             Path(folder, "tmp").mkdir()
             yield copy
 
@@ -140,36 +151,40 @@ class Measurement:
 
         Raises RuntimeError if pytest names no test.
         """
-        options = ["-x", *(f"--{'deselect' if '::' in test else 'ignore'}={test}" for test in ignored)]
-        status, output = self._run_tests(copy, self._files(copy, area), options, deadline)
-        if status in (PASSED, NONE_CHOSEN):
-            return ""
-        if failures := _failures(output):
-            return failures[0]
-        if status == UNUSABLE and "conftest" in output:  # it imports the file with the fault
-            return "tests/conftest.py"
-        raise RuntimeError(f"pytest ended with status {status} and named no test:\n{output[-2000:]}")
+        for files in self._files(copy, area):
+            options = ["-x", *(_leave_out(test) for test in ignored)]
+            status, output = self._run_tests(copy, files, options, deadline)
+            if status in (PASSED, NONE_CHOSEN):
+                continue
+            if failures := _failures(output):
+                return failures[0]
+            if status == UNUSABLE and (conftest := CONFTEST.search(output)):  # it imports the file with the fault
+                return Path(conftest[1]).relative_to(copy).as_posix()
+            raise RuntimeError(f"pytest ended with status {status} and named no test:\n{output[-2000:]}")
+        return ""
 
     def _fails(self, copy: Path, test: str, deadline: float) -> bool:
         """Return whether a test fails alone or, for a file that could not be collected, whether it still cannot be."""
         options = [] if "::" in test else ["--collect-only"]
-        files = ["tests/scripts"] if test == "tests/conftest.py" else [test]
+        files = [test.removesuffix("/conftest.py")]  # a conftest.py is collected with its folder
         return self._run_tests(copy, files, options, deadline)[0] not in (PASSED, NONE_CHOSEN)
 
-    def _files(self, copy: Path, area: str) -> list[str]:
-        """Return the files of an area's tests in this commit, each once."""
+    def _files(self, copy: Path, area: str) -> list[list[str]]:
+        """Return the files of an area's tests in this commit, each once, by runs of pytest: for each other settings."""
         files: dict[str, None] = {}
         for place in AREAS[area]:
             path = copy / place
             found = sorted(path.rglob("test_*.py")) if path.is_dir() else [path] if path.exists() else []
             files |= dict.fromkeys(file.relative_to(copy).as_posix() for file in found)
-        return list(files)
+        if not files:
+            raise RuntimeError(f"there are no tests of {area} in {self.commit[:12]}")
+        return [list(run) for _, run in itertools.groupby(files, lambda file: file.startswith(TOOLS))]
 
     def _run_tests(self, copy: Path, tests: list[str], options: list[str], deadline: float) -> tuple[int, str]:
         """Return pytest's exit status and output. Raises TimeOver and Interrupted."""
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-m", self.marker]
-        command += [f"--basetemp={copy.parent / 'pytest'}", *options, *tests]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        command = [str(copy / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
+        command += ["-m", self.marker, f"--basetemp={copy.parent / 'pytest'}", *options, *tests]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON"))}
         environment |= {"TMPDIR": str(copy.parent / "tmp"), "COLUMNS": "300"}
         with open(copy.parent / "output", "w+", encoding="utf-8", errors="replace") as output:
             process = subprocess.Popen(
@@ -211,11 +226,41 @@ def _failures(output: str) -> list[str]:
     return list(dict.fromkeys(name.partition("[")[0] if "[" in name and name[-1] != "]" else name for name in names))
 
 
+def _leave_out(test: str) -> str:
+    """Return pytest's option that leaves a test or a file out. A test's name begins at the folder of the settings."""
+    return f"--deselect={test.removeprefix(TOOLS)}" if "::" in test else f"--ignore={test}"
+
+
+def make_environment(folder: Path, source: Path) -> None:
+    """Copy this Python's environment to a new folder, by hard links if possible, with the packages of `source`."""
+
+    def link(old: str, new: str) -> None:
+        try:
+            os.link(old, new)
+        except OSError:  # another file system
+            shutil.copy2(old, new)
+
+    shutil.copytree(sys.prefix, folder, symlinks=True, copy_function=link)
+    packages = folder / PACKAGES
+    for path in [*packages.glob("*recore*.pth"), *(packages / name for name in ("recore", "stagemaker"))]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    (packages / "_editable_impl_recore.pth").write_text(f"{source}\n", "utf-8")  # the name by which make knows it
+    for stamp in folder.glob("ready*"):
+        stamp.unlink()  # a link: touching it would touch that of the other environment
+        stamp.touch()
+    for program in (folder / "bin").iterdir():  # the first line of a script names the Python that runs it
+        if not program.is_symlink() and (text := program.read_bytes()).startswith(b"#!" + os.fsencode(sys.prefix)):
+            mode = program.stat().st_mode
+            program.unlink()
+            program.write_bytes(text.replace(os.fsencode(sys.prefix), os.fsencode(folder), 1))
+            program.chmod(mode)
+
+
 def _write(copy: Path, path: Path, text: str) -> None:
     """Write a file of a copy. If it belongs to the submission, record it as the template's, as its authors would."""
     path.write_text(text, "utf-8")
-    if path.parent == copy and (copy / RECORDED).is_file():
-        subprocess.run([sys.executable, RECORDED], cwd=copy, check=True)
+    if copy / "tools" not in path.parents and (copy / RECORDED).is_file():
+        subprocess.run([copy / ".venv/bin/python", RECORDED], cwd=copy, check=True)
 
 
 def _git(*arguments: str) -> str:

@@ -1,21 +1,22 @@
 """Do the tests find faults? Puts the faults of fault_list.py into copies of a commit, one at a time, and runs pytest.
 
-    python benchmarks/faults.py --json faults.json
+    python tools/benchmarks/faults.py --json faults.json
 
 For each fault the tests of its area run until one fails, in the environment of this Python. A fault is caught if that
 test passes without it: tests that fail anyway do not count. What is not committed is not measured, apart from the list.
-Files that a commit does not have are left out of the count.
+A fault whose file a commit does not have, or whose line is not in it exactly once, ends the program.
 
-To compare two commits, whose tests may have other markers, measure both into the same file; its table has them side by
-side, and what was measured before, or until the program was stopped, is not measured again:
+To compare two commits, or two selections of tests, measure both into the same file; its table has them side by side,
+and what was measured before, or until the program was stopped, is not measured again:
 
-    python benchmarks/faults.py --json faults.json --commit 6079ca5 --marker "not slow"
-    python benchmarks/faults.py --json faults.json --commit HEAD
+    python tools/benchmarks/faults.py --json faults.json --commit HEAD~20
+    python tools/benchmarks/faults.py --json faults.json --commit HEAD --marker "not (timing or fuzz or machine)"
 """
 
 import argparse
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.fault_list import AREAS, FAULTS, Fault
 from benchmarks.fault_measuring import (
     CAUGHT,
-    NOT_THERE,
+    ROOT,
     TIME_OVER,
     UNDECIDED,
     Interrupted,
@@ -41,7 +42,7 @@ from benchmarks.fault_measuring import (
     text_at,
 )
 
-GATE = "not (slow or timing or fuzz or machine)"
+GATE: str = runpy.run_path(str(ROOT / "tools/tests/gate.py"))["MARKERS"]
 Entry = dict[str, Any]  # a result, with the commit, the marker, the fault's name and its new line
 
 
@@ -71,8 +72,8 @@ def main() -> int:
     entries = measure(measurement, faults, arguments.jobs, arguments.json)
     print(make_table(entries, faults))
     now = [each for each in entries if is_of(each, measurement) and each["fault"] in {fault.name for fault in faults}]
-    caught, there = (sum(map(test, now)) for test in (is_caught, is_there))
-    print(f"\n{caught} of {there} faults are caught in {commit[:12]}.")
+    caught = sum(map(is_caught, now))
+    print(f"\n{caught} of {len(now)} faults are caught in {commit[:12]}.")
     return int(arguments.at_least is not None and caught < arguments.at_least)
 
 
@@ -83,10 +84,8 @@ def is_named(fault: Fault, words: list[str]) -> bool:
 def check(faults: list[Fault], commit: str) -> None:
     """End the program if a fault cannot be put into the commit, before anything is measured."""
     for fault in faults:
-        text = text_at(commit, fault.file)
         try:
-            if text is not None:
-                edited(text, fault)
+            edited(text_at(commit, fault.file), fault)
         except ValueError as error:
             sys.exit(f"faults.py: {fault.name}: {error}")
 
@@ -146,10 +145,6 @@ def is_of(entry: Entry, measurement: Measurement) -> bool:
 
 def is_caught(entry: Entry) -> bool:
     return bool(entry["outcome"] == CAUGHT)
-
-
-def is_there(entry: Entry) -> bool:
-    return bool(entry["outcome"] != NOT_THERE)
 
 
 def describe(result: Result) -> str:

@@ -1,9 +1,9 @@
 """The floor: the work of each step in pyarrow and numpy, written as directly as possible, and nothing else.
 
-    python benchmarks/floor.py preprocess DATA.csv.gz INPUTS.csv
-    python benchmarks/floor.py train DATA.csv.gz MODEL
-    python benchmarks/floor.py predict MODEL DATA.csv.gz PREDICTIONS.csv
-    python benchmarks/floor.py score DATA.csv.gz PREDICTIONS.csv
+    python tools/benchmarks/floor.py preprocess DATA.csv.gz INPUTS.csv
+    python tools/benchmarks/floor.py train DATA.csv.gz MODEL
+    python tools/benchmarks/floor.py predict MODEL DATA.csv.gz PREDICTIONS.csv
+    python tools/benchmarks/floor.py score DATA.csv.gz PREDICTIONS.csv
 
 It has no checks, messages or options, uses neither pandas nor scikit-learn, and holds the whole file in memory. Bins,
 features, folds and regularisation strengths are those of the scripts: the difference in time is the cost of their

@@ -1,6 +1,6 @@
 """Sends the same request again and again from several clients, each over one connection that it keeps.
 
-    python benchmarks/http_load.py http://127.0.0.1:8080/invocations --body FILE --clients 32 --seconds 5
+    python tools/benchmarks/http_load.py http://127.0.0.1:8080/invocations --body FILE --clients 32 --seconds 5
 
 A client sends when it has the answer to the request before; with --rate all clients together send so many requests a
 second, and the time of a request counts from when it was to be sent, also if no client was free then.

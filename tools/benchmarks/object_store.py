@@ -1,6 +1,6 @@
 """Takes objects as S3 does, at next to no cost for this machine, and forgets them.
 
-    python benchmarks/object_store.py
+    python tools/benchmarks/object_store.py
 
 The simulator's S3 computes for milliseconds an object. On the same processors, that would be the larger part of what a
 benchmark of its clients measures; the real S3 computes elsewhere. This one answers a PUT after the 20 ms that S3 needs

@@ -1,7 +1,7 @@
 """The pipeline's overhead: `recore run` against the same four scripts by hand, alternating, on the same files.
 
-    python benchmarks/pipeline_overhead.py --rows 20000 --repeats 3
-    python benchmarks/pipeline_overhead.py --rows 40000 --max-payload 25
+    python tools/benchmarks/pipeline_overhead.py --rows 20000 --repeats 3
+    python tools/benchmarks/pipeline_overhead.py --rows 40000 --max-payload 25
 
 --rows is the approximate number of public rows; private rows are added in the sample's proportion. By hand means
 train.py, then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run does
@@ -27,8 +27,7 @@ from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).parents[2]
 
 from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample
 from stagemaker.isolation.instances import instance_of

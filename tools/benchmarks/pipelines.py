@@ -1,6 +1,6 @@
 """Executions of pipelines against the same jobs without a pipeline, and an execution whose steps are all cached.
 
-    python benchmarks/pipelines.py --steps 1 10 100 --repeats 3
+    python tools/benchmarks/pipelines.py --steps 1 10 100 --repeats 3
 
 A step is a processing job of a script that does nothing; the steps do not depend on each other. The jobs alone are
 created one after the other and looked at as often as an execution looks at its own. The peers take turns; all numbers
@@ -11,13 +11,8 @@ import argparse
 import itertools
 import json
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 
 from stagemaker.orchestration.pipelines.executions.execution_work import POLL_INTERVAL
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator

@@ -1,6 +1,6 @@
 """A model's server that records its invocations on S3, against the same server without records.
 
-    python benchmarks/records.py --seconds 10 --repeats 3
+    python tools/benchmarks/records.py --seconds 10 --repeats 3
 
 The server is `python -m recore.model serve` of a class that computes for --milliseconds and answers with 49 numbers. S3
 is object_store.py in a process of its own, and requests come from 8 clients in another one. Both servers take turns.
@@ -28,7 +28,7 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 BUCKET = "bench"
 
 MODEL = """
@@ -106,7 +106,7 @@ class Server:
 
     def load(self, seconds: float, rate: float | None = None) -> dict[str, float]:
         """Send requests, at full load or at a fixed rate, and return the measurements of http_load.py."""
-        command = [sys.executable, str(ROOT / "benchmarks/http_load.py"), f"http://127.0.0.1:{self.port}/invocations"]
+        command = [sys.executable, str(HERE / "http_load.py"), f"http://127.0.0.1:{self.port}/invocations"]
         command += ["--body", str(self._place.body), "--clients", str(CLIENTS), "--seconds", str(seconds)]
         command += ["--rate", str(rate)] if rate else []
         measured: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -132,7 +132,7 @@ class Server:
 def served(place: Place, records: bool, version: str) -> Iterator[Server]:
     """Run the model's server until the block ends."""
     variables = {
-        "PYTHONPATH": f"{place.folder}{os.pathsep}{ROOT}",
+        "PYTHONPATH": str(place.folder),
         "ML2P_MODEL_CLS": "numbers_model.NumbersModel",
         "ML2P_MODEL_VERSION": version,
         "ML2P_S3_URL": f"s3://{BUCKET}",
@@ -160,7 +160,7 @@ def served(place: Place, records: bool, version: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def object_store() -> Iterator[str]:
     """Run S3 in another process and yield its address."""
-    command = [sys.executable, str(ROOT / "benchmarks/object_store.py")]
+    command = [sys.executable, str(HERE / "object_store.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline() if process.stdout else 0)}"

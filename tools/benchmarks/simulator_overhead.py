@@ -1,7 +1,7 @@
 """The simulator's overhead: a job against the same command by hand, its outputs against a copy of the same files, Batch
 Transform against the model server alone.
 
-    python benchmarks/simulator_overhead.py --repeats 5
+    python tools/benchmarks/simulator_overhead.py --repeats 5
 
 The two sides of a comparison alternate; all numbers are medians.
 """
@@ -21,13 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
+from stagemaker import BUCKET, CONTAINER, ROLE_ARN, Simulator
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.servers.client import UnixClient
 from stagemaker.compute.servers.response import NoResponse
-from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"
@@ -160,7 +157,7 @@ def time_server(folder: Path) -> float:
     path = folder / "http"
     variables = {"SAGEMAKER_BASE_DIR": str(folder), "SAGEMAKER_PROGRAM": "echo.py", "SM_MODEL_DIR": str(folder)}
     variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": str(folder), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-    command = [sys.executable, "-P", ROOT / "recore/container/serving.py", "--bind", f"unix:{path}"]
+    command = [sys.executable, "-P", CONTAINER / "serving.py", "--bind", f"unix:{path}"]
     process = subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL)
     server = UnixClient(path)
     while not is_ready(server):

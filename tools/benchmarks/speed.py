@@ -1,9 +1,9 @@
 """Time and peak memory of the four steps: plain pandas, ours, and the floor of the same work, alternating.
 
-    python benchmarks/speed.py --rows 4000 20000 100000 --repeats 3
-    python benchmarks/speed.py --rows 4000 --repeats 1 --json
+    python tools/benchmarks/speed.py --rows 4000 20000 100000 --repeats 3
+    python tools/benchmarks/speed.py --rows 4000 --repeats 1 --json
 
-plain: benchmarks/plain/, the simplest code. floor: benchmarks/floor.py, the same work and nothing else. Whole processes
+plain: plain/, the simplest code. floor: floor.py, the same work and nothing else. Whole processes
 are measured, including start and imports, each on the same file. The fit is also measured alone, in a process that does
 nothing else. All numbers are medians. Machines differ and are busy: compare the ratios. See docs/performance.md.
 """
@@ -24,8 +24,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-HERE = ROOT / "benchmarks"
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 DISTINCT_ROWS = 4000  # rows that are generated; further rows repeat these with other names of holes
 SIDES = ("plain", "ours", "floor")
 FIT_ROWS = 20_000  # above this, the fit is not measured alone: plain takes too long if assays are missing
@@ -261,5 +261,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.environ |= ONE_THREAD
-    sys.path.insert(0, str(ROOT))
     main()

@@ -1,6 +1,6 @@
 """The cost of --state: the same objects put with and without it, and the start with all of them.
 
-    python benchmarks/state_writes.py --puts 10000 --bytes 1000
+    python tools/benchmarks/state_writes.py --puts 10000 --bytes 1000
 
 Two simulators take turns at every put, which boto3 sends from this process. Each line is the median of its thousand.
 """
@@ -14,12 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 
-ROOT = Path(__file__).parents[1]
 BUCKET = "benchmark"
 SIDES = ("without", "with")
 
@@ -27,8 +25,8 @@ SIDES = ("without", "with")
 @contextlib.contextmanager
 def simulator(*options: str) -> Iterator[Any]:
     """Run a simulator in a separate process and yield an S3 client of it."""
-    command = [sys.executable, "-m", "recore", "simulate", "--isolation", "off", "--json", *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    command = [sys.executable, "-m", "stagemaker", "start", "--isolation", "off", "--json", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         variables = json.loads(process.stdout.readline())
         yield boto3.client(

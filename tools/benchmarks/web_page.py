@@ -1,6 +1,6 @@
 """The web page of an endpoint under load, against the endpoint alone.
 
-    python benchmarks/web_page.py --seconds 60 --repeats 5
+    python tools/benchmarks/web_page.py --seconds 60 --repeats 5
 
 Eight clients in a process of their own send one spectrum again and again: to the page's API as an OPUS file, and to the
 endpoint as the CSV that the page makes of it, with the same answer. Both take turns, in a changing order. The endpoint
@@ -24,8 +24,9 @@ from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+ROOT = Path(__file__).parents[2]
+SUPPORT = ("tests", "tools/tests/recore", "tools/tests/stagemaker")  # the folders of what the tests share
+sys.path[:0] = [str(ROOT / folder) for folder in ("tools", *SUPPORT)]
 
 from recore_support.web_page import opus_file, read_rows
 
@@ -78,11 +79,7 @@ def show(found: dict[str, list[Measured]], memory: list[float]) -> None:
 
 def run(*words: object, cwd: Path) -> None:
     command = [sys.executable, "-m", "recore", *map(str, words)]
-    subprocess.run(command, cwd=cwd, env=environment(), check=True, stdout=subprocess.DEVNULL)
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
 
 
 def deploy_model(folder: Path) -> None:
@@ -110,7 +107,7 @@ def write_bodies(folder: Path) -> dict[str, Path]:
 def page(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
     """Serve the page, and yield its process and its address."""
     command = [sys.executable, "-m", "recore", "web", "--port", "0", "--json"]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
             started: dict[str, Any] = json.loads(process.stdout.readline()) if process.stdout else {}
             yield psutil.Process(process.pid), started["address"]
@@ -120,7 +117,7 @@ def page(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
 
 def load(url: str, body: Path, clients: int, seconds: float) -> Measured:
     """Send requests from another process. Any answer but a 200 ends the benchmark."""
-    program = [sys.executable, str(ROOT / "benchmarks/http_load.py"), url, "--accept", "application/json"]
+    program = [sys.executable, str(Path(__file__).with_name("http_load.py")), url, "--accept", "application/json"]
     options = ["--body", str(body), "--clients", str(clients), "--seconds", str(seconds)]
     done = subprocess.run([*program, *options], check=True, stdout=subprocess.PIPE)
     values: Measured = json.loads(done.stdout)

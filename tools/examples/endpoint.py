@@ -1,6 +1,6 @@
 """Serve the model of a run as a real-time endpoint, ask it for predictions, and delete everything again.
 
-    python examples/endpoint.py runs/NAME/model.tar.gz data/preprocess/public.csv --bucket BUCKET --role ARN
+    python tools/examples/endpoint.py runs/NAME/model.tar.gz data/preprocess/public.csv --bucket BUCKET --role ARN
 
 The calls are boto3's alone. They go to AWS, or to the simulator that AWS_ENDPOINT_URL names. On AWS an instance costs
 money from create_endpoint until delete_endpoint.

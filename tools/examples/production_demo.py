@@ -1,9 +1,10 @@
 """The life of a model in production, from sample data to the last deletion, on a simulator of its own.
 
-    python examples/production_demo.py [FOLDER]
+    python tools/examples/production_demo.py [FOLDER]
 
 FOLDER, a new one, gets the data and the predictions; its default name has the time. Each step is a command, printed
-before it runs; docs/production.md explains them. Nothing is left on the simulator, which ends with the demo.
+before it runs; tools/docs/recore/production.md explains them. Nothing is left on the simulator, which ends with the
+demo.
 """
 
 import gzip
@@ -26,7 +27,7 @@ import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
 RECORE = [sys.executable, "-m", "recore"]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENDPOINT = "core-assays"
 SAMPLE = ("--rows", "600", "--holes", "40", "--channels", "424")
 
@@ -53,7 +54,7 @@ class Demo:
     @contextmanager
     def simulator(self) -> Iterator[None]:
         """A simulator for the steps within the context."""
-        command = [*RECORE, "simulate", "--json"]
+        command = [sys.executable, "-m", "stagemaker", "start", "--json"]
         with subprocess.Popen(  # noqa: S603
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:

@@ -1,6 +1,6 @@
 """The gate: every test that gives the same result each time and needs nothing but what `make test` installs.
 
-    python tests/support/gate.py [PYTEST_ARGUMENT ...]
+    python tools/tests/gate.py [PYTEST_ARGUMENT ...]
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
 failure. Its cause must still be found, but the gate passes. In every other case, the exit status is pytest's.

@@ -1,4 +1,4 @@
-"""All mutants. KINDS describes what each is meant to be; benchmarks/check_mutants.py measures what it is."""
+"""All mutants. KINDS describes what each is meant to be; check_mutants.py measures what it is."""
 
 from benchmarks.mutants import preprocessing_mistakes, serving_mistakes, sound_changes, training_mistakes
 from benchmarks.mutants.editing import Mutant

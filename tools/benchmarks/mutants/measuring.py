@@ -27,8 +27,8 @@ from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
-ROOT = Path(__file__).parents[2]
-SOUND = ROOT / "tests/submissions/sound"
+ROOT = Path(__file__).parents[3]
+SOUND = ROOT / "tools/tests/recore/submissions/sound"
 HOST = runpy.run_path(str(ROOT / "score.py"))
 WEIGHTS = dict(zip(HOST["TARGETS"], map(float, HOST["WEIGHTS"]), strict=True))
 AT_ONCE = 2 * (os.cpu_count() or 1)  # mutants; most of the time they wait for jobs

@@ -1,4 +1,4 @@
-"""The page docs/reference/check-mutants.md: how many mutants are found, and the table of all."""
+"""The page tools/docs/recore/check-mutants.md: how many mutants are found, and the table of all."""
 
 import json
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from benchmarks.mutants.measuring import Measured
 HEAD = """\
 # Mutants of a good submission
 
-How many mistakes does `recore check` find, and does it accept what is sound? `benchmarks/check_mutants.py` changes the
-submission `tests/submissions/sound` with {operators} operators (`benchmarks/mutants/`), runs each mutant through the
-four steps and through `recore check`, and makes this page. The operators were written before any rule was run on their
-mutants.
+How many mistakes does `recore check` find, and does it accept what is sound? `tools/benchmarks/check_mutants.py`
+changes the submission `tools/tests/recore/submissions/sound` with {operators} operators (`tools/benchmarks/mutants/`),
+runs each mutant through the four steps and through `recore check`, and makes this page. The operators were written
+before any rule was run on their mutants.
 
-    python benchmarks/check_mutants.py --results mutants.jsonl --out docs/reference/check-mutants.md
+    python tools/benchmarks/check_mutants.py --results mutants.jsonl --out tools/docs/recore/check-mutants.md
 
 `--count N` takes a random sample of the operators, the same every time. `--results` keeps what is measured, so that a
 benchmark that was stopped continues; the page holds all that the file holds, here {count} of {operators} mutants. The

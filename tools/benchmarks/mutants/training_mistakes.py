@@ -15,7 +15,7 @@ from benchmarks.mutants.editing import (
     wrap_return,
 )
 
-SOUND = Path(__file__).parents[2] / "tests/submissions/sound"
+SOUND = Path(__file__).parents[2] / "tests/recore/submissions/sound"
 FIT = "return Linear().fit(inputs, targets)"
 SAVE = 'open(os.path.join(model_dir, "model.pkl"), "wb")'
 DATA_DIR = 'os.environ.get("SM_CHANNEL_TRAINING", "/opt/ml/input/data/training")'

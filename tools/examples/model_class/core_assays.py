@@ -1,7 +1,7 @@
 """The challenge's own model as a class: instrument files in, the 49 assays of a spectrum out.
 
 Put this file and job.py beside the scripts of a submission, the template's or another one: the class uses only what
-every submission has, the functions of its train.py and preprocess.py. docs/models.md shows how.
+every submission has, the functions of its train.py and preprocess.py. tools/docs/recore/models.md shows how.
 """
 
 import csv

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 _COPIES = Path(__file__).with_name("template_files")
 INSTALLED = _COPIES.is_dir()  # whether this is a copy that pip installed, not a checkout
 TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[3]  # the folder with the template's files
+PACKAGES = ("recore", "stagemaker")  # what pip installs, and no submission may import
 FOLDER = "tools"  # the folder of the repository that pip installs
 PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # as the user started it
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
-    from stagemaker.container_packages import container_packages
+    from stagemaker.image_packages import container_packages
     from stagemaker.images.family import CONTAINER
     from stagemaker.isolation.bubblewrap import sandbox_works
     from stagemaker.isolation.containers import build, docker_client, image_exists
@@ -52,7 +52,7 @@ _MODULES = {
     "ROLE_ARN": "protocol.account",
     "Simulator": "server",
     "build": "isolation.containers",
-    "container_packages": "container_packages",
+    "container_packages": "image_packages",
     "docker_client": "isolation.containers",
     "image_exists": "isolation.containers",
     "printable": "text",

@@ -1,11 +1,11 @@
 """The package that pip installs: its requirements, the template's files that it contains, and its origin."""
 
+import ast
 import json
 import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,50 +13,56 @@ from support.checkout import ROOT, environment
 
 from recore.template.new_submission import EXAMPLES, FILES, PACKAGE, TESTS, list_models
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-HATCH = PROJECT["tool"]["hatch"]
-COPIED_FILES = HATCH["build"]["targets"]["wheel"]["force-include"]
 REMOTES = [
-    ("https://example.org/owner/name.git", "git+https://example.org/owner/name.git"),
-    ("https://user:secret@example.org/owner/name", "git+https://example.org/owner/name"),
-    ("git@example.org:owner/name.git", "git+https://example.org/owner/name.git"),
-    ("ssh://git@example.org:22/owner/name.git", "git+https://example.org/owner/name.git"),
+    ("https://example.org/owner/name.git", "git+https://example.org/owner/name.git#subdirectory=tools"),
+    ("https://user:secret@example.org/owner/name", "git+https://example.org/owner/name#subdirectory=tools"),
+    ("git@example.org:owner/name.git", "git+https://example.org/owner/name.git#subdirectory=tools"),
+    ("ssh://git@example.org:22/owner/name.git", "git+https://example.org/owner/name.git#subdirectory=tools"),
     ("/somewhere/name", None),
     ("../name", None),
     (None, None),
 ]
 DIRECT_URLS = [
     (
-        {"url": "https://example.org/o/n.git", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}},
-        "git+https://example.org/o/n.git@a1b2",
+        {
+            "url": "https://example.org/o/n.git",
+            "vcs_info": {"vcs": "git", "commit_id": "a1b2"},
+            "subdirectory": "tools",
+        },
+        "git+https://example.org/o/n.git@a1b2#subdirectory=tools",
     ),
-    ({"url": "https://example.org/o/n.zip", "archive_info": {}}, "https://example.org/o/n.zip"),
+    (
+        {"url": "https://example.org/o/n.zip", "archive_info": {}, "subdirectory": "tools"},
+        "https://example.org/o/n.zip#subdirectory=tools",
+    ),
+    ({"url": "https://example.org/n.whl", "archive_info": {}}, "https://example.org/n.whl"),
     ({"url": "file:///somewhere/n.whl", "archive_info": {}}, None),
     ({"url": "file:///somewhere/n", "dir_info": {}}, None),
     (None, None),
 ]
 
 
-def included_files(path: Path) -> set[Path]:
-    """Return a requirements file and the files that it includes."""
-    names = re.findall(r"^-r (\S+)", path.read_text(), re.MULTILINE)
-    return {path.resolve()}.union(*(included_files(path.parent / name) for name in names))
-
-
-def test_the_package_requires_what_a_checkout_installs() -> None:
-    files = HATCH["metadata"]["hooks"]["requirements_txt"]["files"]
-    assert {ROOT / name for name in files} == included_files(ROOT / "requirements/recore.txt")
+def copied_files() -> tuple[str, ...]:
+    """Return the names of what hatch_build.py copies into the wheel."""
+    module = ast.parse((ROOT / "tools/hatch_build.py").read_text())
+    [value] = [
+        node.value for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FILES"
+    ]
+    return tuple(eval(ast.unparse(value)))
 
 
 def test_the_package_contains_every_template_file_that_recore_uses() -> None:
     examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
-    used_names = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore", "recore/container"}
-    for path in (ROOT / "recore").rglob("*.py"):
+    used_names = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore"}
+    for path in (ROOT / "tools/src/recore").rglob("*.py"):
         used_names |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
-    used_names = {name if name in COPIED_FILES else name.partition("/")[0] for name in used_names - {"examples"}}
-    assert used_names - COPIED_FILES.keys() == set()
-    assert {name: f"recore/template_files/{name}" for name in COPIED_FILES} == COPIED_FILES
-    assert [name for name in COPIED_FILES if not (ROOT / name).exists()] == []
+    copied = copied_files()
+    used_names = {name if name in copied else name.partition("/")[0] for name in used_names - {"examples"}}
+    assert used_names - {*copied} == set()
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if line.startswith("!"):
+            assert line[1:] in copied
 
 
 @pytest.mark.parametrize(("remote", "origin"), REMOTES)
@@ -82,10 +88,11 @@ def test_the_origin_of_an_installed_package_is_the_one_that_pip_recorded(
 
 def find_origin(folder: Path) -> str | None:
     """Return the result of find_origin() in a copy of recore that is installed in a folder."""
-    (folder / "recore").mkdir(exist_ok=True)
+    source = folder if (folder / "recore").exists() else folder / "tools/src"
+    (source / "recore").mkdir(exist_ok=True, parents=True)
     for name in ("__init__.py", "distribution.py"):
-        shutil.copy(ROOT / "recore" / name, folder / "recore")
+        shutil.copy(ROOT / "tools/src/recore" / name, source / "recore")
     code = "import json; from recore.distribution import find_origin; print(json.dumps(find_origin()))"
-    result = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], cwd=source, env=environment(), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""tests/support/gate.py: which tests pass, are repeated or fail in small folders of tests."""
+"""tools/tests/gate.py: which tests pass, are repeated or fail in small folders of tests."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
     for name, content in contents.items():
         (tests / f"test_{name}.py").write_text(content.format(name=name))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n timing\n fuzz\n machine\n")
-    command = [sys.executable, ROOT / "tests/support/gate.py", "-q", "-n", str(workers), "--dist", "worksteal"]
+    command = [sys.executable, ROOT / "tools/tests/gate.py", "-q", "-n", str(workers), "--dist", "worksteal"]
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
 
 

@@ -1,4 +1,4 @@
-"""A package installed by `pip install .`, and a new folder: the commands in its README.md work as printed."""
+"""A package installed by `pip install ./tools`, and a new folder: the commands in its README.md work as printed."""
 
 import os
 import re
@@ -21,10 +21,10 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return an environment in which an installed `recore` is found, and bubblewrap, Docker and browsers fail."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
-    subprocess.run(["git", "init", "--quiet", checkout], check=True)
+    subprocess.run(["git", "init", "--quiet", checkout / "tools"], check=True)
     subprocess.run(["git", "-C", checkout, "remote", "add", "origin", ORIGIN], check=True)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    install = [folder / "venv/bin/pip", "install", "--quiet", checkout]
+    install = [folder / "venv/bin/pip", "install", "--quiet", checkout / "tools"]
     result = subprocess.run(install, env=environment(), capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stderr
     (folder / "hidden").mkdir()
@@ -49,7 +49,7 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     assert "next: cd mine; then `recore run`" in output
     folder = tmp_path / "mine"
     readme = (folder / "README.md").read_text()
-    assert f"`pip install git+{ORIGIN}`" in readme
+    assert f'`pip install "git+{ORIGIN}#subdirectory=tools"`' in readme
     [session] = re.findall(r"^```console\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     lines = session.splitlines()
     assert all(line.startswith("$ recore ") for line in lines)
@@ -67,15 +67,15 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     (folder / ".venv").symlink_to(sys.prefix)  # otherwise, `make test` would take minutes to create one
     os.utime(folder / "requirements.txt", (0, 0))
     workflow = yaml.safe_load((folder / ".github/workflows/check.yml").read_text())
-    assert workflow["env"] == {"RECORE": f"git+{ORIGIN}"}
+    assert workflow["env"] == {"RECORE": f"git+{ORIGIN}#subdirectory=tools"}
     for step in workflow["jobs"]["check"]["steps"]:
         if "run" in step:
-            run(step["run"], folder, variables | {"RECORE": str(ROOT)})
+            run(step["run"], folder, variables | {"RECORE": str(ROOT / "tools")})
 
 
 def test_other_commands_work_in_any_folder(variables: dict[str, str], tmp_path: Path) -> None:
     assert "everything that `recore run` needs is here" in run("recore doctor", tmp_path, variables)
     assert "\n    recore run --help\n" in run("recore --help", tmp_path, variables)
     assert "export AWS_ENDPOINT_URL" in run(
-        "timeout --signal INT 20 recore simulate || test $? = 124", tmp_path, variables
+        "timeout --signal INT 20 stagemaker start || test $? = 124", tmp_path, variables
     )

@@ -19,10 +19,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from recore.doctor.system import install_command
 from support.checkout import ROOT, environment
 
 from recore.installing import UV, pip_settings, uv_variables
+from stagemaker.doctor import install_command
 
 TARGETS = (
     "run",
@@ -120,6 +120,24 @@ def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# Builds what `pip install -e ./tools` needs, without any other package.
+BACKEND = """
+import zipfile
+from pathlib import Path
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    info = "recore-1.0.dist-info"
+    files = {"_recore.pth": str(Path("src").resolve()), f"{info}/WHEEL": "Wheel-Version: 1.0\\nTag: py3-none-any\\n"}
+    files[f"{info}/METADATA"] = "Metadata-Version: 2.1\\nName: recore\\nVersion: 1.0\\n"
+    files[f"{info}/METADATA"] += "".join(f"Provides-Extra: {name}\\n" for name in ("docker", "web", "xgboost"))
+    files[f"{info}/RECORD"] = "".join(f"{name},,\\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(Path(folder, "recore-1.0-py3-none-any.whl"), "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return "recore-1.0-py3-none-any.whl"
+"""
+
+
 class Project:
     """A folder with the Makefile, requirements that are all wheels in one folder, and pip's configuration for it."""
 
@@ -128,16 +146,22 @@ class Project:
         self.wheels = folder / "wheels"
         self.python = folder / ".venv/bin/python"
         self.home = folder / "a home"
-        shutil.copytree(ROOT / "recore/doctor", folder / "recore/doctor")
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
-        for name in ("__init__.py", "distribution.py", "installing.py", "machine.py"):
-            shutil.copy(ROOT / "recore" / name, folder / "recore")
-        (folder / "requirements").mkdir()
-        for name in ("container", "docker", "web", "dev"):
-            (folder / f"requirements/{name}.txt").touch()
-        (folder / "requirements/recore.txt").write_text("-r ../requirements.txt\n")
-        (folder / "requirements/dev.txt").write_text("-r recore.txt\ngamma==1.0\n")
+        tools, ignored = folder / "tools", shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "tools/src/stagemaker", tools / "src/stagemaker", ignore=ignored)
+        (tools / "src/recore").mkdir()
+        for name in ("__init__.py", "installing.py"):
+            shutil.copy(ROOT / "tools/src/recore" / name, tools / "src/recore")
+        (tools / "backend.py").write_text(BACKEND)
+        (tools / "pyproject.toml").write_text(
+            "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+            "[project]\nname = 'recore'\nversion = '1.0'\n"
+        )
+        (tools / "requirements").mkdir()
+        for name in ("tools", "docker", "web", "xgboost"):
+            (tools / f"requirements/{name}.txt").touch()
+        (tools / "requirements/dev.txt").write_text("gamma==1.0\n")
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
             write_wheel(self.wheels, name, version, {f"{name}.py": f"version = '{version}'\n".encode()})
         self.pip = folder / "pip.conf"
@@ -223,7 +247,7 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
     status, output = project.make()
     assert status == 2
     assert "beta==7.0" in output
-    assert "the packages in requirements/recore.txt could not be installed; the reason is above" in output
+    assert "the packages in requirements.txt could not be installed; the reason is above" in output
     assert "pip instead" not in output
     assert project.versions() == {"alpha": "1.0"}
     created = project.creation_time()
@@ -316,7 +340,7 @@ def test_the_sdks_environments_are_created_once_per_version_of_their_requirement
     project = project_with_uv
     cache = project.home / ".cache/recore"
     for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0"}.items():
-        (project.folder / f"requirements/{name}.txt").write_text(f"{line}\n")
+        (project.folder / f"tools/requirements/{name}.txt").write_text(f"{line}\n")
     status, output = project.make("setup-sdk")
     assert status == 0, output
     digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0")]
@@ -328,11 +352,35 @@ def test_the_sdks_environments_are_created_once_per_version_of_their_requirement
     assert "making" not in project.make("setup-sdk")[1]
     (first / "ready").unlink()  # missing after an interrupted installation
     assert project.make("setup-sdk")[0] == 0
-    (project.folder / "requirements/sdk.txt").write_text("alpha==2.0\n")
+    (project.folder / "tools/requirements/sdk.txt").write_text("alpha==2.0\n")
     assert project.make("setup-sdk")[0] == 0
     assert len(list(cache.glob("*/ready"))) == 3
     assert project.make("clean")[0] == 0
     assert len(list(cache.glob("*/ready"))) == 3
+
+
+@pytest.mark.machine
+def test_a_renamed_folder_is_set_up_again(project_with_uv: Project) -> None:
+    project = project_with_uv
+    assert project.make()[0] == 0
+    renamed = project.folder.with_name("renamed")
+    project.folder.rename(renamed)
+    project.folder = renamed
+    project.pip = renamed / "pip.conf"
+    project.pip.write_text(project.pip.read_text().replace(str(project.wheels), str(renamed / "wheels")))
+    assert project.make()[0] == 0
+    program = "import recore; print(recore.__file__)"
+    found = subprocess.run([renamed / ".venv/bin/python", "-c", program], capture_output=True, text=True).stdout
+    assert found.strip() == str(renamed / "tools/src/recore/__init__.py")
+    assert "Nothing to be done" in project.make()[1]
+
+
+def test_make_says_that_it_needs_the_tools(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for target in ("help", "run", "test"):
+        result = make(target, cwd=tmp_path)
+        assert result.returncode == 2
+        assert "make needs the folder tools/" in result.stderr
 
 
 def test_a_symlinked_environment_is_not_changed(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Names in recore/: class names are unique, and a part (top folder) shares no file name with a part that it imports."""
+"""Names in both packages: class names are unique, and a part shares no file name with a part that it imports."""
 
 import ast
 from collections import defaultdict
@@ -6,29 +6,32 @@ from pathlib import Path
 
 from support.checkout import ROOT
 
-RECORE = ROOT / "recore"
-LIBRARY = RECORE / "container/library"  # packages for jobs, with the names of the packages that they replace
-FILES = sorted(path for path in RECORE.rglob("*.py") if not path.is_relative_to(LIBRARY))
+SOURCE = ROOT / "tools/src"
+LIBRARY = SOURCE / "stagemaker/container/library"  # packages for jobs, with the names of what they replace
+FILES = sorted(path for path in SOURCE.rglob("*.py") if not path.is_relative_to(LIBRARY))
 
 
 def part_of(path: Path) -> str:
-    """Return the folder of recore/ that contains a file, or the file's own name."""
-    return path.relative_to(RECORE).parts[0]
+    """Return the folder of recore, or recore's own file, that a file is part of; stagemaker is one part."""
+    return shorten(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+
+
+def shorten(name: str) -> str:
+    """Return the part to which a module belongs."""
+    return "stagemaker" if name.startswith("stagemaker.") else ".".join(name.split(".")[:2])
 
 
 def imported_parts(path: Path) -> set[str]:
     """Return the parts from which a file imports."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "recore":
-            modules |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module in ("recore", "stagemaker"):
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules |= {node.module}
         elif isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
-    return {name.split(".")[1] for name in modules if name.startswith("recore.")} | {
-        name for name in modules if (RECORE / name).is_dir()
-    }
+    return {shorten(name) for name in modules if name.startswith(("recore.", "stagemaker."))}
 
 
 def test_no_two_classes_have_the_same_name() -> None:
@@ -46,9 +49,9 @@ def test_no_two_files_have_the_same_name_if_one_part_imports_the_other() -> None
     imports, paths = defaultdict(set), defaultdict(list)
     for path in FILES:
         imports[part_of(path)] |= imported_parts(path) - {part_of(path)}
-        if path.name != "__init__.py" and path.parent != RECORE:
+        if path.name != "__init__.py" and path.parent.parent != SOURCE:
             paths[path.name].append(path)
-    assert "evaluation" in imports["report"]  # this shows that imports are found
+    assert "recore.evaluation" in imports["recore.report"]  # this shows that imports are found
     duplicates = []
     for name, files in sorted(paths.items()):
         parts = {part_of(path) for path in files}

@@ -98,13 +98,13 @@ def test_an_empty_folder_is_filled_and_an_unknown_model_is_refused(tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
 def test_good_submissions_follow_the_contract(name: str) -> None:
-    assert_contract_kept(ROOT / "tests/submissions" / name)
+    assert_contract_kept(ROOT / "tools/tests/recore/submissions" / name)
 
 
 @pytest.mark.slow
 def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     """The inputs of such a submission contain an assay."""
-    shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
+    shutil.copytree(ROOT / "tools/tests/recore/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
     text = script.read_text()
     assert text.count("not is_target(name)") == 1

@@ -1,4 +1,4 @@
-"""Every fenced command of README.md and docs/ runs as printed, and prints what is printed there.
+"""Every fenced command of the pages runs as printed, and prints what is printed there.
 
 A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
 are their output, in which `...` stands for any text. There are more tags: `self`, the commands that run these tests;
@@ -21,7 +21,8 @@ from stagemaker_support.sandbox import SANDBOX
 from support.checkout import ROOT, copy_checkout, environment
 from support.template import IS_TEMPLATE, template_only
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS = (".", "data", "docs", "tools", "tools/docs", "tools/docs/recore", "tools/docs/stagemaker")
+PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
 MODEL_PAGE = ROOT / "docs/your-model.md"  # replaces the template's model
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}
@@ -33,7 +34,7 @@ def blocks(page: Path) -> list[tuple[list[str], str]]:
     return [(tags.split(), text) for tags, text in FENCE.findall(page.read_text())]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_is_tagged(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
@@ -54,7 +55,7 @@ def page_marks(page: Path) -> list[pytest.MarkDecorator]:
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=page_marks(page)) for page in PAGES if blocks(page) and page != MODEL_PAGE],
-    ids=lambda page: page.name,
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
     run_blocks(page, checkout, lambda tags: not (NOT_RUN | ENGINE) & tags)
@@ -80,6 +81,7 @@ def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], boo
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
+    variables["PYTHONPATH"] = str(checkout / "tools/src")  # the environment is set up for another folder
     for tags, text in blocks(page):
         if not is_selected(set(tags)):
             continue
@@ -100,6 +102,10 @@ def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], boo
         for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
             if not line.startswith(("$ ", "> ", "...")):
                 assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{result.stdout}"
+
+
+def test_each_folder_has_pages() -> None:
+    assert {page.parent for page in PAGES} == {ROOT / folder for folder in FOLDERS}
 
 
 def test_links_lead_to_existing_files() -> None:

@@ -1,6 +1,6 @@
 """A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
 
-tests/submissions/replaced contains only these files; `recore new` writes the others.
+submissions/replaced contains only these files; `recore new` writes the others.
 """
 
 import json
@@ -17,7 +17,7 @@ from support.scripts import modules_of
 
 from recore.template.new_submission import write_submission
 
-SUBMISSIONS = ROOT / "tests/submissions/replaced"
+SUBMISSIONS = ROOT / "tools/tests/recore/submissions/replaced"
 MODELS = ("pls", "forest", "own_class")
 
 

@@ -141,7 +141,7 @@ def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path
     def make(folder: Path) -> None:
         (folder / "broken/plotly").mkdir(parents=True)
         (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
-        path = f"{folder / 'broken'}:{ROOT}"
+        path = str(folder / "broken")
         result = run_recore(*file_options(sample), "--out", folder / "run", "--json", PYTHONPATH=path)
         assert result.returncode == 0, result.stderr
         (folder / "stdout").write_text(result.stdout)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from recore_support.run_command import file_options, refused_run, run_recore
 from recore_support.tiny_submission import tiny
-from test_simulate import start as start_simulator
+from stagemaker_support.start_command import start as start_simulator
 
 from stagemaker.server import ROLE_ARN
 
@@ -88,7 +88,7 @@ def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tm
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing responds at {endpoint}" in line
-    assert "start `python -m recore simulate`, or unset AWS_ENDPOINT_URL" in line
+    assert "start `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_embedded_simulators_use_none_of_the_users_settings(
     variables |= {"AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "odd"}
     process, _ = start_simulator(folder=tmp_path / "settings", **variables)
     process.terminate()
-    assert process.communicate(timeout=60)[1].splitlines()[-1] == "simulate: stopped, with all its jobs"
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "stagemaker: stopped, with all its jobs"
     variables["AWS_ENDPOINT_URL"] = ""
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
     result = run_recore(*options, **variables)

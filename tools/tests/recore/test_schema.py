@@ -123,7 +123,9 @@ def test_the_data_page_and_targets_toml_name_the_same_columns() -> None:
     listed_targets = page.partition("in the order of predictions:\n")[2].partition("Their weights")[0].split()
     assert tuple(listed_targets) == schema.TARGETS
     assert all(f"`{name}`" in page for name in schema.IDS)
-    assert tomllib.loads((ROOT / "recore/dataset/targets.toml").read_text("utf-8")).keys() == set(schema.TARGETS)
+    assert tomllib.loads((ROOT / "tools/src/recore/dataset/targets.toml").read_text("utf-8")).keys() == set(
+        schema.TARGETS
+    )
 
 
 def test_the_sample_has_the_columns_of_the_schema(sample: Path) -> None:

@@ -1,11 +1,9 @@
-"""`python -m recore simulate` as a command."""
+"""`stagemaker start` as a command."""
 
 import ctypes
-import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,19 +11,8 @@ import boto3
 import psutil
 import pytest
 from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.start_command import COMMAND, start
 from support.checkout import ROOT, environment
-
-COMMAND = [sys.executable, "-m", "recore", "simulate"]
-
-
-def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen, dict[str, str]]:
-    """Start the command as a process; return it and the environment variables that it printed."""
-    variables = environment() | {"TMPDIR": str(folder)} | variables
-    command = [*COMMAND, "--json", *map(str, options)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    return process, json.loads(process.stdout.readline())
 
 
 def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) -> None:
@@ -60,7 +47,7 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert errors.splitlines()[-1] == "simulate: stopped, with all its jobs"
+    assert errors.splitlines()[-1] == "stagemaker: stopped, with all its jobs"
     assert "Traceback" not in errors
     assert "the folder on PYTHONPATH" in errors
     assert f"role='{role}'" in errors

@@ -1,4 +1,4 @@
-"""Writes a table of houses and their prices: the training data of the tutorial, docs/models-tutorial.md."""
+"""Writes a table of houses and their prices, the training data of tools/docs/recore/models-tutorial.md."""
 
 import numpy as np
 import pandas as pd

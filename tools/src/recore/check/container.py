@@ -2,24 +2,9 @@
 
 import sys
 
-# of the packages that requirements.txt and requirements/container.txt pin, and the modules of each
-VERSIONS = {
-    "numpy": "2.5.1",
-    "scipy": "1.18.0",
-    "scikit-learn": "1.9.0",
-    "pandas": "2.2.3",
-    "pyarrow": "25.0.0",
-    "boto3": "1.43.46",
-    "flask": "3.1.3",
-    "gunicorn": "26.0.0",
-    "protobuf": "3.20.2",
-    "pyyaml": "6.0.3",
-    "requests": "2.33.0",
-    "sagemaker-inference": "1.5.5",
-    "sagemaker-training": "4.8.0",
-    "setuptools": "80.10.2",
-    "werkzeug": "3.1.8",
-}
+from stagemaker import container_packages
+
+VERSIONS = {name.lower(): version for name, version in container_packages().items()}
 MODULES = {
     "scikit-learn": ("sklearn",),
     "protobuf": ("google",),
@@ -28,7 +13,7 @@ MODULES = {
     "sagemaker-inference": ("sagemaker_inference",),
     "sagemaker-training": ("sagemaker_training",),
 }
-# modules of the packages that those above require; one of recore/container/library; one that only AWS's own image has
+# modules of packages that those above require; one of stagemaker/container/library; one that only AWS's image has
 REQUIRED_MODULES = frozenset(
     "bcrypt blinker botocore certifi cffi charset_normalizer click cloudpickle cryptography dateutil gevent greenlet "
     "idna inotify_simple invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals packaging paramiko pip "

@@ -1,10 +1,10 @@
-"""The part of docs/reference/check-rules.md that is made from the rules."""
+"""The part of docs/check-rules.md that is made from the rules."""
 
 from collections.abc import Sequence
 
 from recore.check.rule import Rule
 
-BEGIN = "<!-- The rest is generated from the rules: python tests/support/check_page.py -->"
+BEGIN = "<!-- The rest is generated from the rules: python tools/tests/recore/recore_support/check_page.py -->"
 GROUPS = {
     "RC1": "The scripts' source",
     "RC2": "Packaging",

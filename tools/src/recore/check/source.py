@@ -8,6 +8,7 @@ from recore.check.requirements_file import RequirementLine, provided_modules, re
 from recore.check.script import DEEPEST, ENTRY_POINTS, Function, ImportStatement, Script, parse_script
 from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
+from recore.distribution import PACKAGES
 from recore.evaluation import find_uploads
 
 MANY = 500  # scripts that are read at most
@@ -75,7 +76,11 @@ class SubmissionSource:
         if not statement.module:
             return False
         top = statement.top
-        if is_in_container(top) or self.find_module(top) or top in self.required_modules[0]:
+        if self.find_module(top) or is_in_container(top):
+            return True
+        if top in PACKAGES:  # a package of the same name that pip would find elsewhere is another one
+            return False
+        if top in self.required_modules[0]:
             return True
         elsewhere = (f"/{top}.py", f"/{top}/__init__.py")  # in a folder that the scripts may add to the path
         return any(f"/{name}".endswith(elsewhere) for name in self.known_uploads)

@@ -48,7 +48,7 @@ def check(
     """Find what would make a submission fail on the platform.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Each finding has the code of its rule, its place, the reason and the fix; docs/reference/check-rules.md
+    Each finding has the code of its rule, its place, the reason and the fix; docs/check-rules.md
     explains every rule. The submission's code is executed only in the simulator's jobs.
 
     Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 wrong use.

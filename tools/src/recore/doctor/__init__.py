@@ -3,4 +3,4 @@
 The package uses only the standard library and click, so that it works in an incomplete environment.
 """
 
-from recore.doctor.checkup import check_up
+from recore.doctor.for_runs import check_up

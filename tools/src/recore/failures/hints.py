@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-from recore.distribution import TEMPLATE, setup_command
+from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
 
 # as scikit-learn and XGBoost word it
@@ -68,8 +68,8 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     """
     top = name.partition(".")[0]
     local = _find_local(name, submission)
-    if top == "recore" and not local:
-        return "do not import recore: it is not uploaded, and the container does not have it."
+    if top in PACKAGES and not local:
+        return f"do not import {top}: it is not uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
     if local:

@@ -36,7 +36,7 @@ class SageMakerEnvType(enum.Enum):
 
 
 class SageMakerEnv:
-    """The environment of a job or of a model's server. docs/models.md lists its attributes and variables.
+    """The environment of a job or of a model's server. tools/docs/recore/models.md lists its attributes and variables.
 
     ml_folder: the folder that SageMaker fills, /opt/ml in a container. environ: the variables, by default this
     process's. Raises ConfigError if ML2P_S3_URL is not an address on S3.

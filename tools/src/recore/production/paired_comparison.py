@@ -8,7 +8,7 @@ Young, Resampling-Based Multiple Testing, 1993), for holes of any sizes and erro
 ratio of mean squared errors is all r for which the sum of E_B - r E_A is not significant (Fieller, Journal of the Royal
 Statistical Society B 16, 1954, 175-185), so that a verdict is simply an interval without 0.
 
-benchmarks/ab_comparison.py measures how often verdicts are false.
+tools/benchmarks/ab_comparison.py measures how often verdicts are false.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The web page of an endpoint: an ASGI application, its server on this machine, and what AWS Lambda runs.
 
-Its modules import Starlette (requirements/web.txt). It imports nothing that loads models, and little, because all of it
+Its modules import Starlette (the extra `web`). It imports nothing that loads models, and little, because all of it
 is uploaded to Lambda.
 """
 

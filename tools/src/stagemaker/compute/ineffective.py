@@ -49,7 +49,7 @@ def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAININ
 
 
 def ineffective_table() -> str:
-    """Return the table of all ineffective settings for docs/reference/simulator-operations.md."""
+    """Return the table of all ineffective settings for tools/docs/stagemaker/operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
     rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
     return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])

@@ -2,9 +2,9 @@
 
 import sys
 
-from stagemaker.container_packages import container_packages
 from stagemaker.doctor.result import FAIL, NOTE, OK, Check, Remedy
 from stagemaker.doctor.system import install_command
+from stagemaker.image_packages import container_packages
 from stagemaker.installation import installed_version, missing_packages, required_packages
 
 VERSION = (3, 12)

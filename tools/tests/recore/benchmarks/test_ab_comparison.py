@@ -1,4 +1,4 @@
-"""benchmarks/ab_comparison.py as a command: the tables that it prints."""
+"""tools/benchmarks/ab_comparison.py as a command: the tables that it prints."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from support.checkout import ROOT, run
 )
 def test_the_command_prints_its_tables(count: int, most_false: float, least_found: float, tmp_path: Path) -> None:
     """The random numbers have seeds, so the shares do not differ from run to run."""
-    result = run(ROOT / "benchmarks/ab_comparison.py", "--count", count, "--processes", 1, cwd=tmp_path)
+    result = run(ROOT / "tools/benchmarks/ab_comparison.py", "--count", count, "--processes", 1, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     equal = [row for row in rows if row[0] == "same errors"]

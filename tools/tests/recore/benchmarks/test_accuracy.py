@@ -1,4 +1,4 @@
-"""benchmarks/accuracy.py as a command: its tables, numbers and arguments."""
+"""tools/benchmarks/accuracy.py as a command: its tables, numbers and arguments."""
 
 import json
 import os
@@ -131,7 +131,7 @@ def test_a_missing_file_is_reported_before_anything_is_fitted(files: list[Path],
 def test_help_shows_an_example(tmp_path: Path) -> None:
     result = run(COMMAND, "--help", cwd=tmp_path)
     assert result.returncode == 0
-    assert "Example:\n    python benchmarks/accuracy.py --public" in result.stdout
+    assert "Example:\n    python tools/benchmarks/accuracy.py --public" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""benchmarks/drift.py as a command, and what it measures on samples whose answers are known."""
+"""tools/benchmarks/drift.py as a command, and what it measures on samples whose answers are known."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from benchmarks import drift, drift_tables
 from benchmarks.drift_data import Samples, learn, read_samples, simulate
 from recore.dataset.geology import SHARE
 
-COMMAND = ROOT / "benchmarks/drift.py"
+COMMAND = ROOT / "tools/benchmarks/drift.py"
 ROCKS = ["none", *SHARE]
 BASELINES = ["offset", "slope", "curve", "none"]
 

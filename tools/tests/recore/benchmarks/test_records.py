@@ -1,4 +1,4 @@
-"""benchmarks/records.py as a command: the tables that it prints."""
+"""tools/benchmarks/records.py as a command: the tables that it prints."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from support.checkout import ROOT, run
 @pytest.mark.slow
 def test_the_command_prints_its_tables(tmp_path: Path) -> None:
     options = ("--seconds", 0.5, "--repeats", 1, "--milliseconds", 1)
-    result = run(ROOT / "benchmarks/records.py", *options, cwd=tmp_path)
+    result = run(ROOT / "tools/benchmarks/records.py", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row[0] for row in rows[1:3]] == ["off", "on"]

@@ -1,4 +1,4 @@
-"""benchmarks/speed.py, and its baseline for comparison, which does the same work as the steps."""
+"""tools/benchmarks/speed.py, and its baseline for comparison, which does the same work as the steps."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 from support.checkout import ROOT, run
 from support.template import template_only
 
-FLOOR = ROOT / "benchmarks/floor.py"
-sys.path.append(str(ROOT / "benchmarks"))
+FLOOR = ROOT / "tools/benchmarks/floor.py"
+sys.path.append(str(ROOT / "tools/benchmarks"))
 
 import floor
 import preprocess
@@ -58,7 +58,7 @@ def test_repeated_rows_belong_to_different_holes(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.slow
 def test_the_benchmark_measures_every_step_on_every_side() -> None:
-    command = [sys.executable, ROOT / "benchmarks/speed.py", "--rows", "300", "--repeats", "1", "--json"]
+    command = [sys.executable, ROOT / "tools/benchmarks/speed.py", "--rows", "300", "--repeats", "1", "--json"]
     (steps,) = json.loads(subprocess.check_output(command, timeout=600)).values()
     assert list(steps)[:5] == ["preprocess", "train", "predict", "score", "all four"]
     assert len(steps) == 7

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, environment
 
-AUDIT = ROOT / "recore/check/programs/audit"
+AUDIT = ROOT / "tools/src/recore/check/programs/audit"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""docs/reference/check-rules.md describes exactly the rules that exist, and its workflow runs an existing command."""
+"""docs/check-rules.md describes exactly the rules that exist, and its workflow runs an existing command."""
 
 import subprocess
 import sys
@@ -13,7 +13,9 @@ WORKFLOW = ROOT / ".github/workflows/check.yml"
 
 
 def test_the_page_is_generated_from_the_rules() -> None:
-    assert PAGE.read_text("utf-8") == page(), f"{PAGE} is outdated: run `python tests/support/check_page.py`"
+    assert PAGE.read_text("utf-8") == page(), (
+        f"{PAGE} is outdated: run `python tools/tests/recore/recore_support/check_page.py`"
+    )
 
 
 def test_every_rule_explains_the_problem_and_the_fix() -> None:

@@ -1,6 +1,6 @@
 """Rules that run a submission: a broken submission is flagged only by the rule that it breaks, a sound one by none.
 
-The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
+The broken submissions are edits of submissions/sound: see recore_support/broken_submissions.py.
 """
 
 import graphlib

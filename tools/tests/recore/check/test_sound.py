@@ -45,7 +45,7 @@ def data_of(rows: int, factory: pytest.TempPathFactory) -> Path:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """Return a submission's folder: the template, a `recore new` model, or one in tests/submissions/independent."""
+    """Return a submission's folder: the template, a `recore new` model, or one in submissions/independent."""
     if name in list_models():
         write_submission(folder / "new", name)
         return folder / "new"

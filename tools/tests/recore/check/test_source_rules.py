@@ -1,7 +1,7 @@
 """Each broken submission is flagged only by the rule that it breaks, at the right line. Good ones are not flagged.
 
-tests/support/flaws makes the broken submissions. Variants of the good submission are stored as differences from it in
-tests/submissions/passing. Each folder is named after a rule, with a suffix if the rule has several folders.
+recore_support/flaws makes the broken submissions. Variants of the good submission are stored as differences from it in
+submissions/passing. Each folder is named after a rule, with a suffix if the rule has several folders.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no private assay.
 
-Each file in tests/submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
+Each file in submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
 preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py packs the submission into an
 archive. A folder's files replace those of the tiny submission.
 """
@@ -251,7 +251,7 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
         check_report(run, REPORTED[name])
 
 
-# These are the effects that docs/security.md describes for machines without a sandbox. train_kill_everything would end
+# These are the effects that security.md describes for machines without a sandbox. train_kill_everything would end
 # these tests, too. The others are left out because a sandbox does not affect them: they test how the pipeline treats a
 # file or a response.
 HARMLESS_WITHOUT_SANDBOX = (

@@ -106,12 +106,12 @@ REASONS = {
         "requirements.txt could not be installed: ERROR: no such package",
     ),
     "a path in a job without isolation": (
-        "AlgorithmError: score.py: /tmp/recore-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
+        "AlgorithmError: score.py: /tmp/x-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
     "a path in a model's container without isolation": (
-        "ClientError: no /tmp/recore-jobs-y/job-bef7c8c4db33/instance-1/container-2/ml/model/a.pkl",
+        "ClientError: no /tmp/stagemaker-jobs-y/job-bef7c8c4db33/instance-1/container-2/ml/model/a.pkl",
         "",
         "no /opt/ml/model/a.pkl",
     ),

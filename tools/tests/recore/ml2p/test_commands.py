@@ -132,7 +132,7 @@ def test_missing_endpoint_and_credentials_are_reported(
     monkeypatch.setattr(
         project, "_variables", {"AWS_DEFAULT_REGION": None, "AWS_ENDPOINT_URL": None, "HOME": "/nowhere"}
     )
-    assert "start `python -m recore simulate`" in project.refusal("model", "list")
+    assert "start `stagemaker start`" in project.refusal("model", "list")
 
 
 ml2p.make_context("ml2p", ["init"])  # adds the commands

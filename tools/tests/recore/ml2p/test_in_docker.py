@@ -37,8 +37,8 @@ def client() -> Iterator[Client]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "Dockerfile").write_text(DOCKERFILE)
-        shutil.copytree(ROOT / "recore/model", folder / "recore/model")
-        shutil.copy(ROOT / "recore/__init__.py", folder / "recore")
+        shutil.copytree(ROOT / "tools/src/recore/model", folder / "recore/model")
+        shutil.copy(ROOT / "tools/src/recore/__init__.py", folder / "recore")
         shutil.copytree(TUTORIAL / "src", folder / "src")
         engine().images.build(path=name, tag=IMAGE_NAME, rm=True)
     with Simulator(engine="docker", jobs_can_call=True) as simulator:

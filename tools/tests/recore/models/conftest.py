@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support import core_assays as support
 from recore_support.models import MakeEnv, s3_variables
 from stagemaker_support.simulator_client import Client
-from support import core_assays as support
 
 from recore.model import SageMakerEnv
 from stagemaker.server import BUCKET, Simulator

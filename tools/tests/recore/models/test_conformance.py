@@ -1,7 +1,7 @@
 """ML2P's core as its library reference describes it: names, parameters, defaults and results.
 
 The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. If
-the reference and ML2P's own tests differ, the tests win, and docs/models.md lists the difference.
+the reference and ML2P's own tests differ, the tests win, and tools/docs/recore/models.md lists the difference.
 """
 
 import datetime

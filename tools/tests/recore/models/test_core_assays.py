@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from recore_support import core_assays as support
 from recore_support.core_assays import UNMEASURED, make_training_folder, spectra_of, values_of
 from recore_support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
 from recore_support.models import program_environment, run_program, s3_variables, url_of
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
-from support import core_assays as support
 from support.checkout import ONE_THREAD, ROOT, run
 
 from recore.model import SageMakerEnv

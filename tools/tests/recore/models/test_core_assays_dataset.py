@@ -8,14 +8,15 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from recore_support import core_assays as support
 from recore_support.models import s3_variables, url_of
 from stagemaker_support.simulator_client import Client
-from support import core_assays as support
-from support.checkout import ROOT, run
+from support.checkout import run
 
 from recore.dataset.importing import ImportOptions, import_files
 from recore.model.code_archive import write_code_archive
 from recore.model.errors import ConfigError, JobError
+from stagemaker import container_packages
 from stagemaker.server import BUCKET
 
 ISOLATED_PROGRAM = """
@@ -98,8 +99,7 @@ def test_sources_that_cannot_be_imported_are_refused(
 
 def container_files() -> set[str]:
     """Return the files of all packages that are installed in the container."""
-    pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements/container.txt"))
-    pending, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
+    pending, names = list(container_packages()), set[str]()
     while pending:
         name = re.sub(r"[-_.]+", "-", pending.pop()).lower()
         if name not in names and (package := find_distribution(name)):

@@ -12,7 +12,7 @@ PINNED_PACKAGES = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")
 
 def test_the_package_imports_only_what_the_container_has() -> None:
     imported = set()
-    for path in (ROOT / "recore/model").rglob("*.py"):
+    for path in (ROOT / "tools/src/recore/model").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
@@ -24,5 +24,5 @@ def test_the_package_imports_only_what_the_container_has() -> None:
 
 
 def test_the_container_has_the_imported_packages() -> None:
-    requirements = (ROOT / "requirements/container.txt").read_text()
+    requirements = (ROOT / "tools/src/stagemaker/container/packages.txt").read_text()
     assert all(f"\n{name}==" in requirements for name in PINNED_PACKAGES)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT, environment
+from support.checkout import environment
 
 ML2P_COPY = os.environ.get("RECORE_ML2P")
 TEST_FILES = ("test_core.py", "test_docker.py", "test_errors.py", "test_hyperparameters.py")
@@ -53,7 +53,7 @@ def test_ml2ps_own_tests_pass_except_for_tracebacks(tmp_path: Path) -> None:
     (tmp_path / "tests/conftest.py").write_text(CONFTEST)
     (tmp_path / "ml2p_is_ours.py").write_text(PLUGIN)
     command = [sys.executable, "-m", "pytest", "-p", "ml2p_is_ours", "-p", "no:cacheprovider", "-q", "-rfE", "tests"]
-    variables = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    variables = {"PYTHONPATH": str(tmp_path)}
     result = subprocess.run(
         command, cwd=tmp_path, env=environment() | variables, capture_output=True, text=True, timeout=300
     )

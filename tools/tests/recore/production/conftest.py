@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recore_support import production_containers as support
 from recore_support.browser import chromium
 from recore_support.production import ProductionCommands
 from recore_support.run_command import make_once
@@ -13,7 +14,6 @@ from recore_support.web_page import WebPage
 from recore_support.web_tab import files, tab
 from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.simulator_client import Client
-from support import production_containers as support
 from support.checkout import ROOT
 
 from recore.data_header import read_header

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from recore_support.production import ProductionCommands
 from recore_support.tunable_submission import FAILING, SLOW, TRAIN, tunable
-from support.checkout import ROOT, environment
+from support.checkout import environment
 
 TABLE = """
 [tool.recore.tune]
@@ -116,7 +116,7 @@ def test_the_metric_is_named_if_no_job_prints_a_score(
 def start(commands: ProductionCommands, *arguments: object) -> subprocess.Popen[str]:
     """Start a command in a process of its own, to be interrupted."""
     command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
-    variables = environment() | commands.client.simulator.variables() | {"PYTHONPATH": str(ROOT)}
+    variables = environment() | commands.client.simulator.variables()
     return subprocess.Popen(command, cwd=commands.folder, env=variables, stderr=subprocess.PIPE, text=True)
 
 

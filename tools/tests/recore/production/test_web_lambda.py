@@ -125,8 +125,8 @@ def test_the_function_imports_only_the_packages_that_its_requirements_name(
     large = {"pandas", "pyarrow", "sklearn", "joblib", "moto", "plotly", "optuna", "uvicorn"}
     assert not loaded & large
     assert {"starlette", "mangum", "numpy"} <= loaded & required
-    pinned = {line for path in ("recore.txt", "web.txt") for line in (ROOT / "requirements" / path).read_text().split()}
-    pinned |= set((ROOT / "requirements.txt").read_text().split())
+    files = ("requirements/tools.txt", "requirements/web.txt", "src/stagemaker/container/packages.txt")
+    pinned = {line for path in files for line in (ROOT / "tools" / path).read_text().split()}
     assert {line for line in lines if not line.startswith("#")} <= pinned
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from support.checkout import ROOT
 
-COMMAND = ROOT / "benchmarks/accuracy.py"
+COMMAND = ROOT / "tools/benchmarks/accuracy.py"
 MEASURED_TARGETS = ("CuPPM", "FePCT", "AlPPM")
 PRIVATE_ROWS = 15
 

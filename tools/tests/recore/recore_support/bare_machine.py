@@ -1,6 +1,6 @@
 """Run a command as if on a machine without a sandbox, Docker engine or browser, and with a long temporary path.
 
-    python tests/support/bare_machine.py COMMAND [ARGUMENT...]
+    python tools/tests/recore/recore_support/bare_machine.py COMMAND [ARGUMENT...]
 
 Programs that such a machine does not have are replaced by ones that fail. TMPDIR is longer than 107 bytes and contains
 spaces and non-ASCII letters. The exit status is the command's.
@@ -19,7 +19,7 @@ FAILING = '#!/bin/sh\necho "${0##*/} does not work here" >&2\nexit 127\n'
 def main(command: list[str]) -> int:
     """Run the command and return its exit status."""
     if not command:
-        sys.exit("usage: python tests/support/bare_machine.py COMMAND [ARGUMENT...]")
+        sys.exit("usage: python tools/tests/recore/recore_support/bare_machine.py COMMAND [ARGUMENT...]")
     with tempfile.TemporaryDirectory(prefix="bare-", ignore_cleanup_errors=True) as folder:
         programs, temporary = Path(folder, "bin"), Path(folder, f"a temporary folder, für Vorläufiges, {'long' * 24}")
         programs.mkdir()

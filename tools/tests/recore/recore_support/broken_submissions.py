@@ -1,4 +1,4 @@
-"""Submissions that break one rule each: edits of tests/submissions/sound, and the rule that must report each edit.
+"""Submissions that break one rule each: edits of submissions/sound, and the rule that must report each edit.
 
 As in benchmarks/mutants, it is an error if an edit's text does not appear exactly once in its file.
 """
@@ -11,7 +11,7 @@ from support.checkout import ROOT
 
 from benchmarks.mutants.editing import Change, both, insert, replace, write
 
-SOUND = ROOT / "tests/submissions/sound"
+SOUND = ROOT / "tools/tests/recore/submissions/sound"
 FIT = "return Linear().fit(inputs, targets)"
 PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"

@@ -1,18 +1,18 @@
-"""Generate the rules in docs/reference/check-rules.md from the rules' docstrings. After changing a rule, run:
+"""Generate the rules in docs/check-rules.md from the rules' docstrings. After changing a rule, run:
 
-python tests/support/check_page.py
+python tools/tests/recore/recore_support/check_page.py
 """
 
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT))
 
 from recore.check.catalogue import load_catalogue
 from recore.check.documentation import BEGIN, describe_rules
 
-PAGE = ROOT / "docs/reference/check-rules.md"
+PAGE = ROOT / "docs/check-rules.md"
 
 
 def page() -> str:

@@ -18,7 +18,7 @@ from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
-SUBMISSIONS = ROOT / "tests/submissions"
+SUBMISSIONS = ROOT / "tools/tests/recore/submissions"
 numbers = itertools.count()
 
 

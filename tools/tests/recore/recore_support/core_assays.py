@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.models import url_of
-from recore_support.opus_files import block, opus_bytes
-from recore_support.tiny_submission import write
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, UPLOADED, copy_scripts
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.model import SageMakerEnv
 from recore.schema import TARGETS
+from recore_support.models import url_of
+from recore_support.opus_files import block, opus_bytes
+from recore_support.tiny_submission import write
 from stagemaker.server import BUCKET
 
-EXAMPLE = ROOT / "examples/model_class"
+EXAMPLE = ROOT / "tools/examples/model_class"
 UNMEASURED = "TePPB"  # a target that was never measured
 # A different submission that follows the contract and shares nothing else with the template.
 OTHER_PREPROCESS = f"""

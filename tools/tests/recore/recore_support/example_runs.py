@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recore_support.run_command import file_options, run_recore
-from recore_support.tiny_submission import TARGETS, tiny
 from support.checkout import ROOT
 from support.data_files import write_csv
+
+from recore_support.run_command import file_options, run_recore
+from recore_support.tiny_submission import TARGETS, tiny
 
 NOTE = "means of the training data\n<b>as a baseline</b>"
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recore_support.run_command import file_options, run_recore
 from support.checkout import ROOT, environment
 
 from recore.evaluation import Again, Step
@@ -16,6 +15,7 @@ from recore.handover.model_domain import measure_domain
 from recore.handover.packages import list_packages
 from recore.handover.readme import write_readme
 from recore.handover.target_figures import measure_targets
+from recore_support.run_command import file_options, run_recore
 from stagemaker.machine import describe_machine
 
 FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from click.testing import CliRunner, Result
-from recore_support.opus_files import block, opus_bytes
 
 from recore.cli import main
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
+from recore_support.opus_files import block, opus_bytes
 
 X = np.linspace(4000, 600, 86)
 TABLE = "sample,SiteID,DepthFrom,DepthTo,CuPPM,FePCT\nb,D1,0,1.5,120,3.1\na,D1,1.5,2,<0.5,\n"

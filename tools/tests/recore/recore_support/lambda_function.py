@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from support.checkout import ROOT, environment
 
 FORM = "application/x-www-form-urlencoded"
-EVENTS = ROOT / "tests/production/gateway_events"
+EVENTS = ROOT / "tools/tests/recore/production/gateway_events"
 # Handles events, and reports the requests of boto3 and what was imported and unpickled, as the last line.
 PROGRAM = """
 import boto3, importlib, json, sys

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recore_support.command import recore
-from recore_support.models import url_of
 from support.checkout import ROOT
 
-TUTORIAL = ROOT / "examples/house_prices"
+from recore_support.command import recore
+from recore_support.models import url_of
+
+TUTORIAL = ROOT / "tools/examples/house_prices"
 
 
 def write_project(folder: Path, name: str, **replacements: str) -> Path:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recore_support.models import url_of
 from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.simulator_client import IMAGE, Client
 from stagemaker_support.training_jobs import channel, submit
 
 from recore.model.code_archive import code_files, write_code_archive
+from recore_support.models import url_of
 from stagemaker.server import ROLE_ARN
 
 CODE = "/opt/ml/processing/input/code"

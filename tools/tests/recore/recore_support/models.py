@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import re
 import signal
 import subprocess
@@ -124,7 +123,7 @@ def program_command(ml: Path, *arguments: str) -> list[str]:
 
 
 def program_environment(code: Path, variables: dict[str, str]) -> dict[str, str]:
-    return environment() | {"PYTHONPATH": f"{code}{os.pathsep}{ROOT}"} | variables
+    return environment() | {"PYTHONPATH": str(code)} | variables
 
 
 def run_program(code: Path, ml: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -198,7 +197,7 @@ def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
         "SAGEMAKER_PROGRAM": "job.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": str(code),
     }
-    command = [sys.executable, "-P", str(ROOT / "recore/container/serving.py"), "--bind", "127.0.0.1:0"]
+    command = [sys.executable, "-P", str(ROOT / "tools/src/stagemaker/container/serving.py"), "--bind", "127.0.0.1:0"]
     with _server(command, code, defaults | variables, folder / "log.txt") as server:
         yield server
 

@@ -1,8 +1,7 @@
 """Edits that make the sound submission do something that must be reported to the host, or prevent its observation."""
 
-from recore_support.broken_submissions import FIT, PREDICT, Defect, import_in_training
-
 from benchmarks.mutants.editing import both, insert, replace
+from recore_support.broken_submissions import FIT, PREDICT, Defect, import_in_training
 
 END = '    print("train: a model of", len(rows), "rows")\n'
 MAIN = "def main():\n"

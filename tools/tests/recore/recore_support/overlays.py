@@ -1,6 +1,6 @@
-"""Submissions that are stored only as their differences from tests/submissions/good.
+"""Submissions that are stored only as their differences from submissions/good.
 
-A folder in tests/submissions/passing contains files that are added to the good submission or replace its own.
+A folder in submissions/passing contains files that are added to the good submission or replace its own.
 """
 
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from support.checkout import ROOT
 
-SUBMISSIONS = ROOT / "tests/submissions"
+SUBMISSIONS = ROOT / "tools/tests/recore/submissions"
 
 
 def overlay(folder: Path, name: str) -> Path:
-    """Write the complete submission to a new folder. name: its folder in tests/submissions, such as passing/hooks."""
+    """Write the complete submission to a new folder. name: its folder in submissions, such as passing/hooks."""
     differences = SUBMISSIONS / name
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=ignore)

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recore_support.command import recore
 from stagemaker_support.simulator_client import Client
-from support.checkout import ROOT, environment
+from support.checkout import environment
+
+from recore_support.command import recore
 
 
 class ProductionCommands:
@@ -37,7 +38,7 @@ class ProductionCommands:
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
         command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
-        variables = environment() | self.client.simulator.variables() | {"PYTHONPATH": str(ROOT)}
+        variables = environment() | self.client.simulator.variables()
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, **pipes)
 

@@ -23,7 +23,7 @@ from recore.production import sources
 from recore.schema import TARGETS
 from stagemaker.server import BUCKET, ROLE_ARN
 
-CONTAINERS = ROOT / "recore/production/containers"
+CONTAINERS = ROOT / "tools/src/recore/production/containers"
 ENVIRONMENT = {
     "PIP_NO_BUILD_ISOLATION": "0",
     "SAGEMAKER_MODEL_SERVER_TIMEOUT": "600",

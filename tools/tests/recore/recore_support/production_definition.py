@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from stagemaker_support import SEARCH_PATH
 from stagemaker_support.sdk import PYTHON, ROOT
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -111,7 +112,7 @@ SPELLINGS = [
 
 def make_own() -> dict[str, Any]:
     """Return the definition that the project makes."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tools/tests/recore"), *SEARCH_PATH])}
     printed = subprocess.run([PYTHON, __file__], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     definition: dict[str, Any] = json.loads(printed.stdout)
     return definition

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from recore_support.command import recore
 from support.checkout import ROOT, environment
 
+from recore_support.command import recore
 from stagemaker.isolation.bubblewrap import sandbox_works
 
 
@@ -32,7 +32,7 @@ def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> l
 
 def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
-    variables = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    variables = environment() | variables
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=180)
 
 
@@ -132,7 +132,7 @@ def start(
     tmp.mkdir(parents=True)
     program = ["-c", PATIENT_PROGRAM] if patient else ["-m", "recore"]
     command = [sys.executable, *program, "run", *map(str, arguments)]
-    variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1", "PYTHONPATH": str(ROOT)} | variables
+    variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         process = subprocess.Popen(command, cwd=cwd, env=variables, stdout=out, stderr=err)
         return RunningCommand(process, folder, tmp)

@@ -1,4 +1,4 @@
-"""Variants of the submission tests/submissions/good, and `recore run` on them."""
+"""Variants of the submission submissions/good, and `recore run` on them."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from support.checkout import ROOT, environment
 
 from benchmarks.mutants.editing import replace
 
-SUBMISSIONS = ROOT / "tests/submissions"
+SUBMISSIONS = ROOT / "tools/tests/recore/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import score
-from recore_support.run_command import make_once
 from support.checkout import copy_scripts
 from support.data_files import write_csv
 
@@ -15,6 +14,7 @@ from recore.report.page.content import Figure, Page
 from recore.report.page.page_files import write_page
 from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
+from recore_support.run_command import make_once
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.checkout import environment
+
+from recore.schema import TARGETS
 from recore_support.command import recore
 from recore_support.opus_files import block, opus_bytes
 from recore_support.production import ProductionCommands
-from support.checkout import ROOT, environment
-
-from recore.schema import TARGETS
 
 # Starts the command, and reports on stderr what is unpickled.
 PROGRAM = """
@@ -44,7 +44,7 @@ class WebPage:
         self.commands, self.variables = commands, commands.client.simulator.variables() | variables
         self._stderr = commands.folder / "web.log"
         command = [sys.executable, "-c", PROGRAM, "web", *map(str, arguments), "--port", "0", "--json"]
-        variables = environment() | self.variables | {"PYTHONPATH": str(ROOT)}
+        variables = environment() | self.variables
         with open(self._stderr, "wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=commands.folder, env=variables, stdout=subprocess.PIPE, stderr=log, text=True

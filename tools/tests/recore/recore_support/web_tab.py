@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from recore_support.web_page import WebPage, opus_file, read_rows
 
 DROP = """(zone, files) => {

@@ -20,7 +20,6 @@ from recore_support.example_runs import HOSTILE, Runs, change_record, make_hosti
 from recore_support.run_command import file_options, start
 from recore_support.tiny_submission import TARGETS, tiny
 from sklearn.metrics import r2_score
-from support.checkout import ROOT
 
 from recore.report.page.content import Page
 from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
@@ -364,9 +363,7 @@ class Figure:
     )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
-    interrupted_run = start(
-        tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}"
-    )
+    interrupted_run = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=str(tmp_path / "slow"))
     while not begun_file.exists():
         assert interrupted_run.process.poll() is None, interrupted_run.stderr
         time.sleep(0.1)

@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError
 from stagemaker_support.sdk import PYTHON, ROOT
 
 NOTEBOOKS = "examples/notebooks"
-USED = (NOTEBOOKS, "examples/pytorch", "challenge", "recore/production/containers")
+USED = (NOTEBOOKS, "examples/pytorch", "challenge", "tools/src/recore/production/containers")
 USED_FILES = ("preprocess.py", "train.py", "score.py", "requirements.txt")
 LACKS_PYTORCH = "from stagemaker.images.pytorch import FAMILY; print(FAMILY.version() is None)"
 NEEDS_PYTORCH = pytest.mark.skipif(

@@ -40,7 +40,7 @@ def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
         )
     folder = tmp_path_factory.mktemp("client")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [folder / "bin/pip", "install", "--quiet", "-r", ROOT / "requirements/unearthed.txt"]
+    install = [folder / "bin/pip", "install", "--quiet", "-r", ROOT / "tools/requirements/unearthed.txt"]
     result = subprocess.run(install, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     return folder / "bin/unearthed"

@@ -100,7 +100,13 @@ def process(submission: str, folder: Path) -> Iterator[Server]:
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in environment_file(submission).items()}
     server = Server("127.0.0.1", free_port())
-    command = [sys.executable, "-P", str(ROOT / "recore/container/serving.py"), "--bind", f"127.0.0.1:{server.port}"]
+    command = [
+        sys.executable,
+        "-P",
+        str(ROOT / "tools/src/stagemaker/container/serving.py"),
+        "--bind",
+        f"127.0.0.1:{server.port}",
+    ]
     with (
         open(folder / "log", "wb") as log,
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A copy of recore/container by itself, as in an image, and servers and training jobs that run from it."""
+"""A copy of stagemaker/container by itself, as in an image, and servers and training jobs that run from it."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ from support.checkout import ROOT, environment
 @pytest.fixture(scope="session")
 def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "container"
-    shutil.copytree(ROOT / "recore/container", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tools/src/stagemaker/container", folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

@@ -15,7 +15,7 @@ import pytest
 from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT
 
-BRIDGE = str(ROOT / "recore/container/bridge.py")
+BRIDGE = str(ROOT / "tools/src/stagemaker/container/bridge.py")
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
-# The program and the module that it imports share their names with files in recore/container.
+# The program and the module that it imports share their names with files in stagemaker/container.
 @pytest.mark.parametrize("code", ["model/code", "code"])
 def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
     files = {

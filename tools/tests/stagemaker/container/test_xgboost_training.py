@@ -65,7 +65,7 @@ def train(tmp_path: Path) -> Callable[..., TrainedJob]:
     def run(settings: dict[str, str], channels: dict[str, str]) -> TrainedJob:
         make_job_folder(tmp_path, settings, channels)
         result = subprocess.run(
-            [sys.executable, "-P", ROOT / "recore/container/xgboost_training.py"],
+            [sys.executable, "-P", ROOT / "tools/src/stagemaker/container/xgboost_training.py"],
             env=os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)},
             capture_output=True,
             text=True,

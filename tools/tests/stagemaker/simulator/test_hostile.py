@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from stagemaker_support import SEARCH_PATH
 from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
 from stagemaker_support.sandbox import ISOLATIONS
 from stagemaker_support.simulator_client import Client
@@ -248,7 +249,7 @@ def test_a_training_job_takes_its_reason_from_its_failure_file(any_client):
 
 SIMULATOR_PROGRAM = """
 import signal, sys, time
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from stagemaker_support.simulator_client import Client
 from stagemaker.compute.processes import process
 from stagemaker.server import Simulator
@@ -274,14 +275,13 @@ STUBBORN_SCRIPT = (
 def test_jobs_end_when_the_simulator_process_ends(end_signal, isolation):
     mark = Mark()
     program = SIMULATOR_PROGRAM.format(
-        tests=str(Path(__file__).parents[1]),
+        tests=SEARCH_PATH,
         isolation=isolation,
         script=STUBBORN_SCRIPT,
         mark=mark.environment,
         handles_sigterm=end_signal == signal.SIGTERM,
     )
-    folder = Path(__file__).parents[2]
-    simulator_process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
+    simulator_process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         line = simulator_process.stdout.readline().strip()
         assert line, "the simulator did not start"

@@ -79,11 +79,11 @@ def test_paths_are_translated(text, expected):
 @needs_sandbox
 def test_files_on_this_machine_are_not_visible(client, tmp_path):
     (tmp_path / "secret").write_text("secret")
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[4]
     paths = [
         str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow",
         "/boot", "/sys/class/net", "/var/log", str(client.simulator.folder), str(root / "README.md"),
-        str(root / "recore/simulator"),
+        str(root / "tools/src/stagemaker"),
     ]  # fmt: skip
     result = run_script(
         client,

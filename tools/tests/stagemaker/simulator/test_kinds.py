@@ -150,7 +150,7 @@ def test_every_operation_is_in_the_service_model_and_belongs_to_one_kind() -> No
 
 
 def operations_table() -> str:
-    """Return the table in docs/reference/simulator-operations.md: one row per kind, and one for everything else."""
+    """Return the table in tools/docs/stagemaker/operations.md: one row per kind, and one for everything else."""
     rows = ["| resource | simulated | recorded only | not supported |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     other_operations = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))

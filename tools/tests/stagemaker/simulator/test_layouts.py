@@ -1,4 +1,4 @@
-"""A database written by an older version of recore is migrated when it is opened."""
+"""A database written by an older version of stagemaker is migrated when it is opened."""
 
 import contextlib
 import json

@@ -15,17 +15,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from recore_support.tiny_submission import tiny
+from stagemaker_support import SEARCH_PATH
 from stagemaker_support.pipelines import Pipelines
 from stagemaker_support.simulator_client import Client
-from support.checkout import ROOT, environment
+from support.checkout import environment
 
-from recore.evaluation.data import DataFiles
-from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.requests import RunSettings
-from recore.evaluation.run_folder import RunFolder
-from recore.evaluation.submission import read_submission
-from recore.places.place import Services
 from stagemaker import locked, server
 from stagemaker.api import http_server
 from stagemaker.compute.endpoints.endpoint_instance import EndpointInstance
@@ -138,7 +132,7 @@ def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
 ) -> None:
     """This test uses a separate process, because simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
-    variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": ":".join(SEARCH_PATH)}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
 
@@ -151,10 +145,7 @@ def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Pat
     assert not list(temporary_folder.iterdir())
 
 
-def test_no_constructor_makes_a_folder_or_a_request(
-    client: Client, temporary_folder: Path, tmp_path: Path, sample: Path
-) -> None:
-    submission = read_submission(tiny(tmp_path / "submission"))
+def test_no_constructor_makes_a_folder_or_a_request(client: Client, temporary_folder: Path, tmp_path: Path) -> None:
     files_before = sorted(tmp_path.rglob("*"))
     work_folder, simulator = tmp_path / "work", client.simulator
     queue, job = JobQueue(work_folder), Job(work_folder / "job")
@@ -168,10 +159,6 @@ def test_no_constructor_makes_a_folder_or_a_request(
     EndpointInstance(platform, "e", variant, threading.Condition())
     Fleet(platform, "e", variant)
     make_resources(platform)
-    RunFolder(work_folder / "runs/mine")
-    services = Services(client.sagemaker, client.s3, client.logs, None)
-    data = DataFiles(sample / "public/public.csv.gz")
-    EvaluationRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work_folder / "run")
     assert sorted(tmp_path.rglob("*")) == files_before
     assert not list(temporary_folder.iterdir())
     assert not requests

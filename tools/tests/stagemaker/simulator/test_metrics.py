@@ -7,7 +7,6 @@ import time
 import pytest
 from stagemaker_support.job_traces import output
 
-from recore.evaluation.observing import read_utilization
 from stagemaker.compute.logs import metrics
 from stagemaker.compute.logs.metrics import TrainingMetrics
 
@@ -61,7 +60,16 @@ def test_the_cpu_time_of_all_processes_is_measured(any_client):
     started = datetime.datetime.now(datetime.UTC)
     job = train(any_client, script)
     cloudwatch = any_client.simulator.client("cloudwatch")
-    utilization = read_utilization(cloudwatch, "TrainingJob", job["TrainingJobName"], started, "CPUUtilization")
+    response = cloudwatch.get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName="CPUUtilization",
+        Dimensions=[{"Name": "Host", "Value": f"{job['TrainingJobName']}/algo-1"}],
+        StartTime=started - datetime.timedelta(minutes=1),
+        EndTime=datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1),
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    utilization = max(point["Maximum"] for point in response["Datapoints"])
     seconds = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
     assert utilization / 100 * seconds >= 2
 

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.errorfactory import ClientExceptionsFactory
+from stagemaker_support import SEARCH_PATH
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
 
@@ -60,7 +61,7 @@ def assert_program_works(**variables: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
-        env=environment() | {"PYTHONPATH": str(ROOT / "tests")} | variables,
+        env=environment() | {"PYTHONPATH": ":".join(SEARCH_PATH)} | variables,
         capture_output=True,
         text=True,
         timeout=120,

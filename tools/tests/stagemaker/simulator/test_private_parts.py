@@ -6,25 +6,27 @@ from pathlib import Path
 
 import pytest
 
-RECORE = Path(__file__).parents[2] / "recore"
+import stagemaker
+
+STAGEMAKER = Path(stagemaker.__file__).parent
 # For each package, the pinned version and the files that import the package and rely on its private API.
 PACKAGES = {
     "moto": (
         "5.2.5",
         {
-            "simulator/api/other_services.py",
-            "simulator/cloudwatch/alarms.py",
-            "simulator/cloudwatch/evaluation.py",
-            "simulator/cloudwatch/log_filters.py",
-            "simulator/cloudwatch/retention.py",
-            "simulator/cloudwatch/validation.py",
-            "simulator/state/s3_changes.py",
-            "simulator/state/s3_contents.py",
-            "simulator/state/s3_objects.py",
+            "api/other_services.py",
+            "cloudwatch/alarms.py",
+            "cloudwatch/evaluation.py",
+            "cloudwatch/log_filters.py",
+            "cloudwatch/retention.py",
+            "cloudwatch/validation.py",
+            "state/s3_changes.py",
+            "state/s3_contents.py",
+            "state/s3_objects.py",
         },
     ),
-    "waitress": ("3.0.2", {"simulator/api/http_server.py"}),
-    "gunicorn": ("26.0.0", {"container/serving.py", "model/http_server.py"}),
+    "waitress": ("3.0.2", {"api/http_server.py"}),
+    "gunicorn": ("26.0.0", {"container/serving.py"}),
 }
 
 
@@ -39,6 +41,6 @@ def test_the_files_were_written_for_the_installed_version(package: str) -> None:
 def test_all_files_that_import_a_package_are_listed(package: str) -> None:
     statement = re.compile(rf"^\s*(from|import) {package}\b", re.MULTILINE)
     importing_files = {
-        str(path.relative_to(RECORE)) for path in RECORE.rglob("*.py") if statement.search(path.read_text())
+        str(path.relative_to(STAGEMAKER)) for path in STAGEMAKER.rglob("*.py") if statement.search(path.read_text())
     }
     assert importing_files == PACKAGES[package][1]

@@ -304,7 +304,7 @@ DAMAGE_ERRORS = {
     "overwritten in the middle": "damaged",
     "text": "not a simulator database",
     "another program's database": "not a simulator database",
-    "a later layout": "it was written by a newer version of recore",
+    "a later layout": "it was written by a newer version of stagemaker",
     "a folder": "cannot be opened",
 }
 

@@ -1,4 +1,4 @@
-"""The table of refused members in docs/reference/simulator-operations.md is up to date.
+"""The table of refused members in tools/docs/stagemaker/operations.md is up to date.
 
 The table is generated from the simulator's responses. Each member of a request is sent in a request of its own, and so
 is each value of a member that has an enumeration. The service model lists the members and values. A structure that

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for jobs needs one file (tests/support/two_job_resource.py) and one line here."""
+"""A new kind of resource that waits for jobs needs one file (two_job_resource.py) and one line here."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from stagemaker_support import SEARCH_PATH
 from stagemaker_support.two_job_resource import AutoMLJobs
 from support.checkout import ROOT, environment
 
@@ -18,10 +19,10 @@ from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 KINDS = (*registry.KINDS, AutoMLJobs)
 # A program that runs a simulator with the additional kind, so that it can be killed.
-PROGRAM = """
+PROGRAM = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests")
+sys.path[:0] = {SEARCH_PATH!r}
 from simulator.test_runner import KINDS
 from stagemaker.resources import registry
 from stagemaker.server import Simulator

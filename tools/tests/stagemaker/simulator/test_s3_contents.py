@@ -66,7 +66,7 @@ OVERLAPPING_SIMULATORS = """
 import os, tempfile
 from stagemaker.server import BUCKET, Simulator
 def folders():
-    return [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("recore-objects-")]
+    return [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("stagemaker-objects-")]
 assert not folders()
 with Simulator() as first:
     [folder] = folders()

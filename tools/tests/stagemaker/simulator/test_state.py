@@ -127,7 +127,7 @@ def cut_off_a_content_file(folder: Path) -> None:
 
 
 UNUSABLE_FOLDERS = {
-    make_earlier_layout: ("{folder}/records: it was written by an earlier version of recore", "or another folder"),
+    make_earlier_layout: ("{folder}/records: an earlier version of stagemaker wrote it", "or another folder"),
     delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
     cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
     replace_the_database: (
@@ -140,13 +140,13 @@ UNUSABLE_FOLDERS = {
 
 
 def error_line(folder: Path, *prefix: object) -> str:
-    """Check that `recore simulate` with this state folder fails with one line, and return that line."""
+    """Check that `stagemaker start` with this state folder fails with one line, and return that line."""
     command = [
         *map(str, prefix),
         sys.executable,
         "-m",
-        "recore",
-        "simulate",
+        "stagemaker",
+        "start",
         "--isolation",
         "off",
         "--state",

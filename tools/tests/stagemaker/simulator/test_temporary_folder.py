@@ -82,7 +82,10 @@ def test_the_next_simulator_removes_a_killed_simulators_folders(
         with Simulator(isolation="off"):
             assert leftover.exists()  # its simulator is still running
         process.send_signal(signal.SIGKILL)
-    assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == ["recore-jobs", "recore-objects"]
+    assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == [
+        "stagemaker-jobs",
+        "stagemaker-objects",
+    ]
     subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)
     assert not list(short_folder.iterdir())
     assert not list(folder.iterdir())

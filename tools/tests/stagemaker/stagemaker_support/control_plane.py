@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client
 
 from stagemaker.protocol.service_model import operation_model
+from stagemaker_support.simulator_client import Client
 
 AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from stagemaker_support.endpoints import Endpoints
 
 CLIENTS = 32

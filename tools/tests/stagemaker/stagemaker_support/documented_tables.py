@@ -1,8 +1,8 @@
-"""Check the tables in docs/reference/simulator-operations.md, which are generated from the simulator."""
+"""Check the tables in tools/docs/stagemaker/operations.md, which are generated from the simulator."""
 
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs/reference/simulator-operations.md"
+PAGE = Path(__file__).parents[3] / "docs/stagemaker/operations.md"
 
 
 def assert_documented(table: str) -> None:

@@ -3,9 +3,8 @@
 import time
 from typing import Any
 
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
-
 from stagemaker.server import ROLE_ARN
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.simulator_client import IMAGE, Client
 
 from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker_support.simulator_client import IMAGE, Client
 
 numbers = itertools.count()
 RUNNING = ("Executing", "Stopping")

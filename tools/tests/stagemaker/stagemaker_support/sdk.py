@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 PYTHON = ROOT / ".venv/bin/python"
-SIMULATE = [PYTHON, "-m", "recore", "simulate", "--json"]
-SANDBOX = "from stagemaker.isolation.bubblewrap import sandbox_works; raise SystemExit(not sandbox_works())"
+SIMULATE = [PYTHON, "-m", "stagemaker", "start", "--json"]
+SANDBOX = "from stagemaker import sandbox_works; raise SystemExit(not sandbox_works())"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from stagemaker_support.sdk import RestartableSimulator
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"

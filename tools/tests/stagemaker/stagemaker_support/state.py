@@ -19,10 +19,10 @@ Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
 
 
 class SimulatorProcess:
-    """`recore simulate` as a process that can be killed. Simulators in the same process would share S3."""
+    """`stagemaker start` as a process that can be killed. Simulators in the same process would share S3."""
 
     def __init__(self, *options: object):
-        command = [sys.executable, "-m", "recore", "simulate", "--isolation", "off", "--json", *map(str, options)]
+        command = [sys.executable, "-m", "stagemaker", "start", "--isolation", "off", "--json", *map(str, options)]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,

@@ -4,10 +4,9 @@ import itertools
 import json
 from typing import Any
 
+from stagemaker.server import BUCKET, ROLE_ARN
 from stagemaker_support.job_traces import output
 from stagemaker_support.simulator_client import IMAGE
-
-from stagemaker.server import BUCKET, ROLE_ARN
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from stagemaker_support.simulator_client import Client, numbers
-
 from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker_support.simulator_client import Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:

@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stagemaker_support.simulator_client import IMAGE
-
 from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker_support.simulator_client import IMAGE
 
 numbers = itertools.count()
 

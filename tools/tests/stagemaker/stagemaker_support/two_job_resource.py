@@ -2,12 +2,11 @@
 
 from typing import ClassVar
 
-from stagemaker_support.simulator_client import IMAGE
-
 from stagemaker.compute.failure import was_interrupted
 from stagemaker.orchestration.runner import Work, send
 from stagemaker.resources.resource import Resource
 from stagemaker.state.records import Record
+from stagemaker_support.simulator_client import IMAGE
 
 KIND = "AutoMLJob"
 POLL_SECONDS = 0.05  # time between two checks of a job's status

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
+from recore.distribution import PACKAGES
 from recore.failures import missing_module_hint
 from recore.listing import list_names
 
@@ -39,6 +40,9 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
         )
     _, unknown = source.required_modules
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR
+    if statement.top in PACKAGES:
+        message = f"{statement.top} is for this machine, and no job has it: ModuleNotFoundError"
+        return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", place)
     message = f"the container has no {statement.top!r}, and requirements.txt does not name it: ModuleNotFoundError"
     fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
     if unknown:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from recore.check.container import is_in_container
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
+from recore.distribution import PACKAGES
 
 
 @rule("RC109", "preprocess.py imports only the standard library and the container's packages", needs=("RC101", "RC102"))
@@ -27,6 +28,9 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         elif local:
             message = f"step 2 runs preprocess.py without the submission's other files, so {statement.top!r} is missing"
             fix = f"move what is needed of {statement.module} into preprocess.py"
+        elif statement.top in PACKAGES:
+            message = f"{statement.top} is for this machine, and no job has it: ModuleNotFoundError"
+            fix = f"do without {statement.top}"
         else:
             message = f"step 2 does not install requirements.txt, and the container has no {statement.top!r}"
             fix = f"do without {statement.top} in preprocess.py, or use it in train.py instead"

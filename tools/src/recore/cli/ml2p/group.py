@@ -61,8 +61,8 @@ def ml2p(ctx: click.Context, cfg: Path) -> None:
     """Train and serve models written as classes, as ML2P does.
 
     A project has datasets, training jobs, models and endpoints. Commands, names and the project file are those of ML2P
-    0.6.0; docs/models.md explains them. The commands go to AWS as boto3 is configured, or to a simulator if
-    AWS_ENDPOINT_URL says so. They print JSON.
+    0.6.0; tools/docs/recore/models.md explains them. The commands go to AWS as boto3 is configured, or to a simulator
+    if AWS_ENDPOINT_URL says so. They print JSON.
 
     Exit status: 0 success, 1 the awaited resource failed, 2 wrong use, invalid input or a refused request.
 

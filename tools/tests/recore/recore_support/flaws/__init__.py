@@ -1,4 +1,4 @@
-"""Submissions whose flaw can be found by reading alone: edits of tests/submissions/good, each with its only finding.
+"""Submissions whose flaw can be found by reading alone: edits of submissions/good, each with its only finding.
 
 A flaw is named after the rule that finds it, with a suffix if the rule finds several.
 """

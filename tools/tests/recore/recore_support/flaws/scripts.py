@@ -2,11 +2,10 @@
 
 import textwrap
 
-from recore_support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, write_train
-
 from benchmarks.mutants.editing import both, insert, replace, require, write
 from recore.check.rule import Level
 from recore.schema import TARGETS
+from recore_support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, write_train
 
 FROM_FITTING = "from challenge.fitting import main\n"
 FITTING = "def hyperparameters(fit):\n    return {}\n\n\ndef main(train):\n    return hyperparameters(train.fit)\n"
@@ -60,6 +59,15 @@ SCRIPTS = {
     ),
     "available-packages": train_flaw(
         "RC108", "MODEL = lightgbm.LGBMRegressor\n", "import lightgbm\n", line="import lightgbm"
+    ),
+    "available-packages-of-this-machine": train_flaw(
+        "RC108", "MODEL = schema.TARGETS\n", "from recore import schema\n", line="from recore import schema"
+    ),
+    "available-packages-of-this-machine-required": Flaw(
+        "RC108",
+        "train.py",
+        "import stagemaker",
+        both(write_train("", "import stagemaker\n"), require("stagemaker==1.0")),
     ),
     "files-not-uploaded": Flaw(
         "RC114",

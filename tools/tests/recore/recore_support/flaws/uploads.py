@@ -2,14 +2,14 @@
 
 import json
 
-from recore_support.flaws.flaw import WARNING, Flaw, name_modules, write_train
 from support.checkout import ROOT
 
 from benchmarks.mutants.editing import Change, both, delete, replace, require, write
 from recore.check.rule import Level
+from recore_support.flaws.flaw import WARNING, Flaw, name_modules, write_train
 
 SETUP_LINE = 'setup(name="good", py_modules=["preprocess", "train"])'
-CLIENT = ROOT / "tests/submissions/passing/client-files/.unearthed_challenge.json"
+CLIENT = ROOT / "tools/tests/recore/submissions/passing/client-files/.unearthed_challenge.json"
 
 
 def write_client_file(**changes: str | None) -> Change:

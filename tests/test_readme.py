@@ -1,0 +1,45 @@
+"""README.md: the commands of its section on work by hand run as they are printed, without tools/."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkout import ONE_THREAD, ROOT, copy_scripts, environment
+from support.template import IS_TEMPLATE
+
+HEADING = "## By hand, without tools/"
+
+
+def printed_commands(text: str) -> list[str]:
+    """Return the commands of the section, except those of blocks tagged `self`, which install packages or run tests."""
+    section = text.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```console\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.skipif(
+    not IS_TEMPLATE and not printed_commands((ROOT / "README.md").read_text("utf-8")),
+    reason=f"README.md is not the template's: it has no section '{HEADING}'",
+)
+def test_the_commands_by_hand_lead_from_the_data_to_a_score(sample: Path, tmp_path: Path) -> None:
+    folder = copy_scripts(tmp_path / "project")
+    shutil.copytree(sample, folder / "data")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    commands = printed_commands((ROOT / "README.md").read_text("utf-8"))
+    assert any("train.py" in command for command in commands)
+    for command in commands:
+        result = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment() | ONE_THREAD | {"PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert result.returncode == 0, f"{command}\n{result.stderr}"
+    assert float((folder / "data/scores/public.txt").read_text()) > 0

@@ -1,0 +1,24 @@
+"""What the tests of stagemaker and recore need: settings of their processes, and a folder for sockets."""
+
+import os
+import sys
+
+from support.surroundings import settle
+
+settle()
+if os.environ.get("STAGEMAKER_ALONE"):
+    sys.modules["recore"] = None  # type: ignore[assignment] - any import of it fails
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
+
+
+@pytest.fixture(scope="session")
+def socket_folder() -> Iterator[Path]:
+    """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for them."""
+    with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
+        yield Path(folder)
