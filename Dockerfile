@@ -16,10 +16,11 @@ FROM python:3.12-slim AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 # This target needs the folder tools/.
 COPY requirements.txt tools/src/stagemaker/container/packages.txt /tmp/
-RUN pip install --no-cache-dir --prefix /packages -r /tmp/requirements.txt -r /tmp/packages.txt
+RUN pip install --no-cache-dir -r /tmp/packages.txt
+RUN pip install --no-cache-dir -r /tmp/requirements.txt
 
 FROM python:3.12-slim AS equivalent
-COPY --from=packages /packages /usr/local
+COPY --from=packages /usr/local /usr/local
 COPY tools/src/stagemaker/container/commands/ /usr/local/bin/
 COPY tools/src/stagemaker/container/training.py tools/src/stagemaker/container/serving.py /opt/stagemaker/
 COPY tools/src/stagemaker/container/library/ /usr/local/lib/python3.12/site-packages/

@@ -114,8 +114,12 @@ def test_a_truncated_gzip_file_is_refused(share: float, sample: Path, tmp_path: 
         preprocess.preprocess(path)
 
 
+NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "2.2250738585072014e-308", "0.30000000000000004", "1e-05")
+NO_NUMBERS = ("", "nan", "inf", "abc", "1e999")
+
+
 def random_text(random: np.random.Generator) -> str:
-    """Return at most 80 characters. Some texts have few different ones, so that a file that can be read occurs, too."""
+    """Return at most 80 characters, in some texts few different ones."""
     size = random.integers(0, 81)
     special = random.permutation(list(',"\n\r;.x0159e-+\0é'))[: random.integers(1, 18)]
     anything = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]
@@ -124,9 +128,11 @@ def random_text(random: np.random.Generator) -> str:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_any_text_is_read_or_raises_a_data_error(seed: int, tmp_path: Path) -> None:
-    text = random_text(np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    text, cells = random_text(random), [*NUMBERS, *NO_NUMBERS][: len(NUMBERS) + seed % 6]
+    row = ",".join(random.choice(cells, preprocess.BIN + 1))  # in a sixth of the cases, all are numbers
     header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
-    for content in (text, f"{header}\n{text}"):
+    for content in (text, f"{header}\n{text}", f"{header}\n{row}"):
         path = write_gz(tmp_path / "any.csv.gz", content)
         try:
             inputs, _ = preprocess.preprocess(path)
@@ -149,10 +155,6 @@ def test_a_request_of_any_text_raises_a_data_error_with_a_reason(seed: int, kind
     body = random_text(random) if kind is str else random.bytes(random.integers(0, 81))
     with pytest.raises(DataError, match=r"\w"):
         train.predict_fn(train.input_fn(body, "text/csv"), model)
-
-
-NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "2.2250738585072014e-308", "0.30000000000000004", "1e-05")
-NO_NUMBERS = ("", "nan", "inf", "abc", "1e999")
 
 
 @pytest.mark.parametrize("seed", range(100))

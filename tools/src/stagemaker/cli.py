@@ -72,8 +72,9 @@ def start(port: int, engine: str, isolation: str, network: str, state: Path | No
         if as_json:
             click.echo(json.dumps(simulator.variables()))
         else:
-            for name, value in simulator.variables().items():
-                click.echo(f"export {name}={shlex.quote(value)}")
+            # in one write, so that a script that reads them from a file finds all or none
+            lines = [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
+            click.echo("\n".join(lines))
         isolation = "nothing is enforced"
         if simulator.isolation_enforced:
             reached = "and can call this simulator" if can_call else "without network"

@@ -8,10 +8,13 @@ bubblewrap. A block tagged `diff` is applied.
 Output is checked only if the submission is the template's, because the pages show its figures.
 """
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +78,24 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
         run_blocks(page, checkout, lambda tags: bool(ENGINE & tags))
 
 
+def run_script(script: str, folder: Path, variables: dict[str, str]) -> tuple[int, str, str]:
+    """Run a script in bash, and end what it leaves in the background. Return its exit status, stdout and stderr."""
+    command = ["bash", "-e", "-o", "pipefail", "-c", script]
+    # files and not pipes, which a program in the background would keep open
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, cwd=folder, env=variables, stdout=output, stderr=errors, start_new_session=True
+        )
+        try:
+            status = process.wait(timeout=600)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        output.seek(0)
+        errors.seek(0)
+        return status, output.read(), errors.read()
+
+
 def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], bool]) -> None:
     """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
     assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
@@ -89,19 +110,12 @@ def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], boo
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
         if tags == ["diff"]:
             script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
-        result = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", script],
-            cwd=checkout,
-            env=environment() | variables,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        output_lines = [line.rstrip() for line in result.stdout.splitlines()]
+        status, output, errors = run_script(script, checkout, environment() | variables)
+        assert status == 0, output + errors
+        output_lines = [line.rstrip() for line in output.splitlines()]
         for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
             if not line.startswith(("$ ", "> ", "...")):
-                assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{result.stdout}"
+                assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{output}"
 
 
 def test_each_folder_has_pages() -> None:
