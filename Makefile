@@ -84,6 +84,7 @@ test-slow: ## tests that take long
 
 # one after the other; crowds of clients go on as much longer as test-fuzz searches
 test-timing: ## tests that assert on a clock, on memory or on processor time: on a quiet machine
+	$(PYTHON) -m pytest tests -m timing
 	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest tools/tests -m timing
 
 test-fuzz: ## random search, with RECORE_FUZZ times as many examples as in the gate
@@ -94,6 +95,7 @@ test-bare: ## some tests again, without a sandbox and in an unusual temporary fo
 
 # test-sdk runs those of PyTorch images, and makes what they need
 test-machine: ## tests that need a sandbox, Docker, a browser or other environments, as far as they are there
+	$(PYTHON) -m pytest tests -m "machine and not timing"
 	$(PYTHON) -m pytest tools/tests -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %)
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
+from stagemaker_support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,18 @@
-"""tests/support/fuzzing.py: the gate's examples are always the same, and RECORE_FUZZ finds failures that they miss."""
+"""stagemaker_support/fuzzing.py: the gate has always the same examples, and RECORE_FUZZ finds failures that they miss."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from support.checkout import ROOT
+from stagemaker_support import SEARCH_PATH
 
 TEST = """
 import os
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import examples, generator
+from stagemaker_support.fuzzing import examples, generator
 
 if os.environ.get("LOADED"):
     import constants
@@ -42,7 +42,7 @@ def run(folder: Path, *options: str, **variables: str) -> str:
     (folder / "test_examples.py").write_text(TEST)
     (folder / "constants.py").write_text("NUMBERS = [" + ", ".join(map(str, range(10**6, 10**6 + 500))) + "]\n")
     environment = {name: value for name, value in os.environ.items() if name != "RECORE_FUZZ"} | variables
-    environment["PYTHONPATH"] = f"{ROOT / 'tests'}:{folder}"
+    environment["PYTHONPATH"] = ":".join([*SEARCH_PATH, str(folder)])
     command = [
         sys.executable,
         "-m",

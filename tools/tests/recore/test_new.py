@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 from recore_support.command import recore, recore_process
+from recore_support.contract import assert_contract_kept
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
-from support.contract import assert_contract_kept
 from support.template import template_only
 
 from recore.evaluation.submission import read_submission

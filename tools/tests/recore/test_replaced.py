@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.command import recore, recore_process
+from recore_support.contract import assert_contract_kept
 from support.checkout import ROOT, run
-from support.contract import assert_contract_kept
 from support.scripts import modules_of
 
 from recore.template.new_submission import write_submission

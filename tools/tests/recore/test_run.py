@@ -13,10 +13,11 @@ import pytest
 import sklearn
 from recore_support.command import recore
 from recore_support.example_runs import Runs
-from recore_support.run_command import file_options, make_once, run_recore
+from recore_support.run_command import file_options, run_recore
 from recore_support.tiny_submission import PREPROCESS, TARGETS, tiny
 from stagemaker_support.archives import content
 from support.checkout import ROOT, run
+from support.once import make_once
 
 from stagemaker.isolation.bubblewrap import sandbox_works
 

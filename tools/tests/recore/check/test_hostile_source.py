@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.flaws import make_flawed
 from recore_support.overlays import overlay
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.check.catalogue import load_catalogue
 from recore.check.file_uses import find_file_uses

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.check import pickles
 from recore.check.experiment_jobs import ExperimentJobs

@@ -14,9 +14,9 @@ import pytest
 from recore_support.broken_submissions import DEFECTS, make_broken
 from recore_support.checking import SUBMISSIONS, check, running_rules
 from recore_support.observed_submissions import FOR_HOST
-from recore_support.run_command import make_once
 from support.checkout import ROOT, run
 from support.data_files import write_csv
+from support.once import make_once
 
 from benchmarks.mutants.editing import replace
 from recore.check.project import pack_project

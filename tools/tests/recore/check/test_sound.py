@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from recore_support.checking import SUBMISSIONS, check
-from recore_support.run_command import make_once
+from recore_support.contract import assert_contract_kept
 from support.checkout import ROOT
-from support.contract import assert_contract_kept
+from support.once import make_once
 
 from recore.check.rule import Level
 from recore.dataset.sample_files import Plan, make_sample

@@ -8,7 +8,7 @@ import pytest
 import score
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.dataset.assay_table import AssayTable, read_assays
 from recore.dataset.columns import parse_columns

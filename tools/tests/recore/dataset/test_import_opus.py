@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.measuring import processor_seconds
 from recore_support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.dataset.instruments.files import Reading, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum

@@ -16,8 +16,8 @@ import pytest
 import score
 from hypothesis import example, given
 from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
-from support.fuzzing import examples
 
 from recore.dataset.geology import ROCKS, SHARE, fractions, layers
 from recore.dataset.sample_assays import significant

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from recore_support.command import recore
 from rich.console import Console
+from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, full_disk_environment
-from support.fuzzing import examples
 
 from recore.evaluation.board import make_tables, read_runs
 

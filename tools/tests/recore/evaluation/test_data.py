@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
 from support.data_files import write_gz
-from support.fuzzing import examples
 
 from recore.data_header import LARGEST_HEADER, read_header
 from recore.evaluation.data import DataFiles

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.archives import content, member, packed, with_header
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.evaluation.submission import SubmissionFiles
 

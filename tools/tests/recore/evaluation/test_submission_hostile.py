@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recore_support.bounded_reading import read_within
 from recore_support.tiny_submission import SETUP, tiny
 from stagemaker_support.archives import member, packed, with_header
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.evaluation.submission import LARGEST, read_submission
 

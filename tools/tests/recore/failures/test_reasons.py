@@ -7,8 +7,8 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
-from support.fuzzing import examples
 
 from recore.evaluation.step import Step
 from recore.failures import hints

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from recore_support.command import recore_process
 from recore_support.handovers import CUT_OFF, make_run
-from recore_support.run_command import make_once
+from support.once import make_once
 
 from recore.dataset.sample_files import Plan, make_sample
 

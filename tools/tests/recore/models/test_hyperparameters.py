@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.model.hyperparameters import HyperParameterEncodingError, decode, encode
 

@@ -9,12 +9,12 @@ import pytest
 from recore_support import production_containers as support
 from recore_support.browser import chromium
 from recore_support.production import ProductionCommands
-from recore_support.run_command import make_once
 from recore_support.web_page import WebPage
 from recore_support.web_tab import files, tab
 from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
+from support.once import make_once
 
 from recore.data_header import read_header
 from recore.dataset.sample_files import Plan, make_sample

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.production_containers import Trained, unpack
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.production.containers import domain
 from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference, take_cells, write_cell

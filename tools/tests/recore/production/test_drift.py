@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.production.drift import (
     ReferenceUnits,

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
 from recore_support.production_containers import CONTAINERS, Trained, process, unpack
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
 from support.data_files import write_gz
-from support.fuzzing import examples
 from support.template import template_only
 
 from recore.production.containers import features

@@ -9,7 +9,7 @@ import pytest
 import score
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from recore.production.live_comparison import read_weights
 from recore.production.paired_comparison import Comparison, Floats, compare_variants, fewest_units

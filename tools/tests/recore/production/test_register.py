@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.run_command import make_once, run_recore
+from recore_support.run_command import run_recore
 from support.checkout import ROOT
+from support.once import make_once
 
 pytestmark = pytest.mark.slow
 

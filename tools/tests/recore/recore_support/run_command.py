@@ -1,6 +1,5 @@
 """`python -m recore run` as a process that runs to its end, is watched while it runs, or has a terminal."""
 
-import fcntl
 import os
 import pty
 import shutil
@@ -8,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,22 +44,6 @@ def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
     assert "started" not in result.stderr
     assert sorted(os.listdir(cwd)) == before
     return result.stderr.splitlines()[-1]
-
-
-def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Create a folder once, even if several processes of pytest-xdist need it, and return it."""
-    folder = factory.getbasetemp()
-    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
-    with open(f"{folder}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            folder.mkdir()
-            try:
-                make(folder)
-            except BaseException:  # other processes must not use an incomplete folder
-                shutil.rmtree(folder)
-                raise
-    return folder
 
 
 @dataclass

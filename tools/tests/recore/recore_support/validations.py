@@ -9,12 +9,12 @@ import pytest
 import score
 from support.checkout import copy_scripts
 from support.data_files import write_csv
+from support.once import make_once
 
 from recore.report.page.content import Figure, Page
 from recore.report.page.page_files import write_page
 from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
-from recore_support.run_command import make_once
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)

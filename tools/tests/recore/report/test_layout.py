@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from recore_support.browser import OpenReport, assert_sound, open_report
 from recore_support.example_runs import change_record, make_runs
-from recore_support.run_command import make_once
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
+from support.once import make_once
 
 from recore.report.explore.file_report import explore_file
 from recore.report.page.page_files import write_page

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from stagemaker.compute.batch import record_formats
 from stagemaker.compute.batch.data_processing import DataProcessing

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from simulator.shapes import KNOWN_STRINGS, modified_documents, valid_values
 from stagemaker_support.control_plane import ask_operation
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.simulator_client import IMAGE, Client
-from support.fuzzing import examples
 
 from stagemaker.protocol.service_model import operation_model, runtime_model
 from stagemaker.resources.endpoint import Endpoints as EndpointResource

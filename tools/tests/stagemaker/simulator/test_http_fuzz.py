@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 import pytest
+from stagemaker_support.fuzzing import TIMES, generator
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.simulator_process import simulator_process
-from support.fuzzing import TIMES, generator
 
 pytestmark = pytest.mark.fuzz
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import (
     Pipelines,
     assert_refused,
@@ -20,7 +21,6 @@ from stagemaker_support.pipelines import (
     step,
 )
 from stagemaker_support.simulator_client import IMAGE, Client
-from support.fuzzing import examples
 
 from stagemaker.orchestration.pipelines.definitions.cache_config import read_duration
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, modified_documents, valid_values
 from stagemaker_support.control_plane import ask, ask_operation
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
 from stagemaker_support.simulator_client import IMAGE, Client
-from support.fuzzing import examples
 
 from stagemaker.orchestration.pipelines.definitions.step import TRIGGERS
 from stagemaker.protocol.service_model import operation_model

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import modified_documents, valid_values
 from stagemaker_support.control_plane import ask
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.simulator_client import Client
-from support.fuzzing import examples
 
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.model import Models

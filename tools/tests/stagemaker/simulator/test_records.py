@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from stagemaker.compute.platform import Platform
 from stagemaker.protocol.errors import ServiceError

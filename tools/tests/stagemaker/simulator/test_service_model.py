@@ -9,7 +9,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, KNOWN_STRINGS, modified_documents, valid_values
-from support.fuzzing import examples
+from stagemaker_support.fuzzing import examples
 
 from stagemaker.protocol import service_model
 from stagemaker.protocol.errors import ServiceError

@@ -15,9 +15,9 @@ from typing import Any
 import botocore.config
 import botocore.exceptions
 import pytest
+from stagemaker_support.fuzzing import TIMES, generator
 from stagemaker_support.simulator_client import IMAGE
 from stagemaker_support.state import SimulatorProcess, objects_of, running, stored_objects
-from support.fuzzing import TIMES, generator
 
 from stagemaker.server import BUCKET, ROLE_ARN
 

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import s3_backends
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.state import SimulatorProcess, objects_of, running, stored_objects
-from support.fuzzing import examples
 
 from stagemaker.server import BUCKET
 from stagemaker.state.s3_folder import State

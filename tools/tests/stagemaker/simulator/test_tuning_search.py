@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
 from stagemaker_support.tuning_jobs import categorical, continuous
-from support.fuzzing import examples
 
 from stagemaker.orchestration.tuning.completion import (
     convergence,

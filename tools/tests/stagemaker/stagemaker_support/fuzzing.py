@@ -26,7 +26,7 @@ settings.load_profile("recore")
 
 if TIMES == 1:
     # Hypothesis also tries constants from all loaded modules, and those depend on the tests that ran before. There is
-    # no setting for this; tests/test_fuzzing.py fails if this line no longer has an effect.
+    # no setting for this; recore/test_fuzzing.py fails if this line no longer has an effect.
     providers._get_local_constants = lambda: providers._local_constants
 
 
