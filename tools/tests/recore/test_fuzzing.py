@@ -1,4 +1,4 @@
-"""stagemaker_support/fuzzing.py: the gate has always the same examples, and RECORE_FUZZ finds failures that they miss."""
+"""stagemaker_support/fuzzing.py: the gate has always the same examples; RECORE_FUZZ finds failures that they miss."""
 
 import os
 import subprocess
