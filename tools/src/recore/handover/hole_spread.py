@@ -4,6 +4,7 @@ Samples of one hole are alike, so that an interval from drawing single samples w
 Bootstrap Methods and their Application, Cambridge 1997, section 3.8).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    @property
+    def has_interval(self) -> bool:
+        return not math.isnan(self.low)
 
 
 @dataclass(frozen=True)

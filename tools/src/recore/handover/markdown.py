@@ -1,8 +1,17 @@
-"""Markdown from texts that may come from anyone: nothing in them becomes a link, markup or a line of its own."""
+"""Pages from templates, with texts that may come from anyone: nothing in them becomes markup or a line of its own.
 
+In a template, a value is escaped unless a filter has made it Markdown.
+"""
+
+import math
 import re
-from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
+import jinja2
+from markupsafe import Markup
+
+from recore.handover.hole_spread import Estimate
 from recore.text import plain
 from stagemaker import printable
 
@@ -10,28 +19,59 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$:@]|(?<=www)\.)", re.IGNORECASE)
 WIDEST = 200  # characters of a text from a file
 
 
-def escape(text: object, widest: int = WIDEST) -> str:
+def render(template: str, **values: Any) -> str:
+    """The page of one of the templates."""
+    return _environment.get_template(template).render(values)
+
+
+def escape(text: object, widest: int = WIDEST) -> Markup:
     """A text as words of a paragraph or a cell, whatever it contains."""
-    return SPECIAL.sub(r"\\\1", plain(" ".join(str(text).split()), widest))
+    return _markdown(SPECIAL.sub(r"\\\1", plain(" ".join(str(text).split()), widest)))
 
 
-def code(text: object, widest: int = WIDEST) -> str:
+def code(text: object, widest: int = WIDEST) -> Markup:
     """A text in the font of code, also within a cell of a table."""
     content = plain(" ".join(str(text).split()), widest).replace("|", "\N{BROKEN BAR}")
     if not content:
-        return "(empty)"
+        return _markdown("(empty)")
     ticks = "`" * (1 + max(map(len, re.findall("`+", content)), default=0))
-    return f"{ticks}{content}{ticks}" if "`" not in content else f"{ticks} {content} {ticks}"
+    return _markdown(f"{ticks}{content}{ticks}" if "`" not in content else f"{ticks} {content} {ticks}")
 
 
-def fence(text: str, tag: str = "text") -> str:
+def fence(text: str, tag: str = "text") -> Markup:
     """A text as a fenced block, which no line of the text can end."""
     content = printable(text).rstrip("\n")
     ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", content)), default=0))
-    return f"{ticks}{tag}\n{content}\n{ticks}\n"
+    return _markdown(f"{ticks}{tag}\n{content}\n{ticks}")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A table of cells that are Markdown already. left: how many columns are aligned left; the others are right."""
-    marks = ["---" if place < left else "---:" for place in range(len(header))]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, marks, *rows))
+def number(value: float | None, number_format: str = "", unit: str = "") -> str:
+    """A number, - if there is none. By default it has up to four significant digits."""
+    if value is None or math.isnan(value):
+        return "-"
+    if not number_format:
+        value = float(f"{value:.4g}")
+        number_format = ",.0f" if abs(value) >= 1000 else ".4g"
+    return f"{value:{number_format}}{unit}"
+
+
+def interval(estimate: Estimate, number_format: str = "") -> str:
+    """Both ends of an interval, - if there is none."""
+    ends = (number(end, number_format) for end in (estimate.low, estimate.high))
+    return " to ".join(ends) if estimate.has_interval else "-"
+
+
+def _markdown(text: str) -> Markup:
+    """A text that needs no escaping. Markup is Jinja's name for that, whatever the language of the page."""
+    return Markup(text)  # noqa: S704 - the page is not HTML
+
+
+_environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    finalize=lambda value: value if isinstance(value, Markup) else escape(value),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+_environment.filters |= {each.__name__: each for each in (code, escape, fence, interval, number)}

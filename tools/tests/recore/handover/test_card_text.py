@@ -14,9 +14,9 @@ from recore_support.example_runs import Runs, change_record
 from recore_support.handovers import CUT_OFF, write_pages
 from support.data_files import write_csv
 
-from recore.handover.card_figures import cut_off_section
-from recore.handover.cut_offs import measure_cut_off
+from recore.handover.cut_offs import QUANTILE, measure_cut_off
 from recore.handover.hole_spread import HoleSums, measure_errors
+from recore.handover.markdown import render
 from recore.handover.target_figures import TargetFigures
 
 HOLES = np.repeat([f"DD{number}" for number in range(12)], 10)
@@ -29,6 +29,10 @@ def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = Non
     r2, rmse = measure_errors(MEASURED, predicted, sums)
     cut_off = measure_cut_off(MEASURED, predicted, sums, chosen)
     return TargetFigures("CuPPM", "ppm", 1.0, len(MEASURED), 12, 0.0, 9.0, r2, rmse, private_r2, cut_off)
+
+
+def cut_off_section(figures: list[TargetFigures]) -> str:
+    return render("cut_offs.md.jinja", figures=figures, quantile=QUANTILE)
 
 
 @pytest.fixture
