@@ -46,7 +46,6 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
         "scores": [folder / "given"],
         "board": [folder / "given"],
         "pack": [submission, "--out", folder / "src.tar.gz"],
-        "ml2p": ["--cfg", folder / "given/missing.yml", "model", "list"],
         "doctor": [],
     }[command]
 

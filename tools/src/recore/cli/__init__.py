@@ -12,7 +12,6 @@ from recore.cli.common import name_program
 from recore.cli.doctor import doctor
 from recore.cli.handover import handover
 from recore.cli.import_ import import_
-from recore.cli.ml2p import ml2p
 from recore.cli.new import new
 from recore.cli.pack import pack
 from recore.cli.production import production
@@ -118,7 +117,7 @@ def main(debug: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, new, explore, validate, check, pack),
-    *(run, report, scores, board, handover, production, web, ml2p, doctor),
+    *(run, report, scores, board, handover, production, web, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

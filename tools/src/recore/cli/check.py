@@ -16,7 +16,7 @@ def codes(text: str) -> list[str]:
     """Return codes of rules, or how codes begin, that are separated by commas."""
     words = [word for word in re.split(r"[,\s]+", text.upper()) if word]
     if not words:
-        raise click.BadParameter("at least one code is needed, such as RC101")
+        raise click.BadParameter("at least one code is needed, such as RC102")
     return words
 
 

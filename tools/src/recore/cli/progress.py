@@ -17,7 +17,6 @@ import click
 from recore.listing import list_names
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
     from recore.evaluation import Step
@@ -48,7 +47,10 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
     Yields a function to call with the name of a stage, in ASCII, and how much of how many of it is done.
     """
     if _changes_in_place():
-        with progress_bar() as bar:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(command, total=None)
             yield lambda stage, done, total: bar.update(
                 task, completed=done, total=total, description=f"{command}: {stage}"
@@ -116,14 +118,6 @@ def show_running(command: str) -> "Iterator[Callable[[Step], None]]":
             status.update(f"{command}: {', '.join(running.names()) or 'comparing'}")
 
         yield watch_status
-
-
-def progress_bar(*columns: "ProgressColumn") -> "Progress":
-    """A progress bar on a terminal that disappears when the work is done; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    return Progress(*columns, console=Console(stderr=True), disable=not _changes_in_place(), transient=True)
 
 
 class RunningSteps:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,19 +38,6 @@ class LocalEnv(SageMakerEnv):
         self.model_version = "local"
         self.s3: S3URL = S3URL(settings["s3folder"])
         self.model_folder().mkdir(exist_ok=True)
-
-    @classmethod
-    def of_training_job(
-        cls, training_job: str, ml_folder: str | os.PathLike[str], cfg: str | os.PathLike[str], session: Any = None
-    ) -> "LocalEnv":
-        """Return an environment with the model of a training job, in a folder that is made if it is missing.
-
-        session: of boto3, by default its default session. Raises what download_model raises.
-        """
-        Path(ml_folder).mkdir(parents=True, exist_ok=True)
-        env = cls(ml_folder, cfg, session or boto3)
-        env.download_model(training_job)
-        return env
 
     def clean_model_folder(self) -> None:
         """Delete the model folder with all files in it, and make it again."""

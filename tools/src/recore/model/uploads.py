@@ -33,15 +33,10 @@ class S3Uploader:
         """Write an object. Raises UploadError."""
         self._upload(bucket, key, lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=body))
 
-    def put_file(
-        self, bucket: str, key: str, path: str | os.PathLike[str], advance: Callable[[int], object] | None = None
-    ) -> None:
-        """Write a file as an object. Raises UploadError, or OSError if the file cannot be read.
-
-        advance: called with the number of bytes that were just written.
-        """
+    def put_file(self, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
+        """Write a file as an object. Raises UploadError, or OSError if the file cannot be read."""
         os.stat(path)  # boto3 would name the error of a missing file differently
-        self._upload(bucket, key, lambda s3: s3.upload_file(os.fspath(path), bucket, key, Callback=advance))
+        self._upload(bucket, key, lambda s3: s3.upload_file(os.fspath(path), bucket, key))
 
     def _upload(self, bucket: str, key: str, upload: Callable[[Any], Any]) -> None:
         try:
