@@ -4,10 +4,11 @@ The serving container and predict.py call them as functions of train.py, which i
 define it in train.py.
 """
 
-import contextlib
 import io
 import os
 import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,18 @@ import pyarrow.csv
 from challenge.files import DataError, atomic_output, readable_errors
 from challenge.inputs import is_number, recorded_columns
 from challenge.targets import TARGETS
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A loaded model, and the columns that it was trained on."""
+
+    model: Any
+    trained_columns: Sequence[str]
+
+    def predict(self, inputs: pd.DataFrame) -> np.ndarray:
+        """Predict with the model."""
+        return self.model.predict(inputs)
 
 
 def save_model(model: Any, model_dir: str) -> None:
@@ -31,10 +44,7 @@ def model_fn(model_dir: str) -> Any:
     columns = recorded_columns(model_dir)
     with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
         model = pickle.load(file)
-    if columns:
-        with contextlib.suppress(AttributeError):  # the columns of a class with __slots__ are not put in order
-            model.trained_columns = columns
-    return model
+    return TrainedModel(model, columns) if columns else model
 
 
 def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:

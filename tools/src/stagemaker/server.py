@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from botocore.config import Config
 
 from stagemaker import locked
-from stagemaker.api import other_services
 from stagemaker.api.application import Application
 from stagemaker.api.http_server import HttpServer
 from stagemaker.compute.files.removal import remove
@@ -25,8 +24,9 @@ from stagemaker.isolation.unsandboxed import Unsandboxed
 from stagemaker.protocol.account import BUCKET, REGION, ROLE, ROLE_ARN
 from stagemaker.protocol.session import simulator_session
 from stagemaker.resources.registry import make_resources
+from stagemaker.services import moto_inside
+from stagemaker.services.s3_contents import contents
 from stagemaker.state.records import Store
-from stagemaker.state.s3_contents import contents
 from stagemaker.state.s3_folder import State, Wsgi
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
@@ -95,7 +95,8 @@ class Simulator:
         listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
-            other_services.reset()
+            moto_inside.install()
+            moto_inside.reset()
             contents.open()
         Simulator._open_simulators.add(self)
         self._jobs = JobQueue(self.folder)

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from recore.data_header import read_header
+from recore.data_header import header_of
 from recore.evaluation.submission import read_member
 from recore.text import plain
 
@@ -43,8 +43,14 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
 
     Rows without a held-out prediction do not count. Raises NoHeldOutScoreError if the predictions cannot be scored.
     """
-    predicted = _read(predictions)
-    assays = _read(public, [name for name in read_header(public) if name in predicted.column_names[1:]])
+    import pyarrow as pa
+
+    predicted = _read(predictions, predictions)
+    with open(public, "rb") as file:
+        names = [name for name in header_of(file, public) if name in predicted.column_names[1:]]
+        if not names:
+            raise NoHeldOutScoreError(f"{NAME} has no column of the public data")
+        assays = _read(public, pa.CompressedInputStream(file, "gzip"), names)
     if len(predicted) != len(assays):
         raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
@@ -60,15 +66,16 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         raise NoHeldOutScoreError(f"{NAME}: {plain(last)}")
 
 
-def _read(path: Path, columns: list[str] | None = None) -> "pa.Table":
-    """The columns of a CSV as text, all of them by default."""
+def _read(path: Path, source: Any, columns: list[str] | None = None) -> "pa.Table":
+    """The columns of a CSV as text, all of them by default. source: the path, or a stream of its text."""
     import pyarrow as pa
     import pyarrow.csv
 
     try:
-        names = columns or pa.csv.open_csv(path).schema.names
+        names = columns or pa.csv.open_csv(source).schema.names
         options = pa.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
-        return pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=options).combine_chunks()
+        read = pa.csv.ReadOptions(block_size=1 << 24)
+        return pa.csv.read_csv(source, read, convert_options=options).combine_chunks()
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise NoHeldOutScoreError(f"{path.name}: {plain(str(error), 300)}") from None
 

@@ -26,9 +26,9 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from stagemaker.api.other_services import UNDERSCORED_NAMES
 from stagemaker.api.responses import disk_full_response, json_error_response, signed_service
 from stagemaker.protocol.errors import ServiceError
+from stagemaker.services.moto_inside import UNDERSCORED_NAMES
 
 MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations

@@ -4,33 +4,17 @@ import errno
 import io
 import logging
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-import moto.core.base_backend
-import moto.core.utils
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
-from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
 from stagemaker.api.responses import disk_full_response, json_error_response, make_response, signed_service
-from stagemaker.cloudwatch import alarms, log_filters, retention
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.protocol.session import simulator_botocore_session, simulator_session
+from stagemaker.services.moto_inside import Dispatcher
 
 logger = logging.getLogger(__name__)
-# moto's sessions, which look up names of regions and services, would fail if the user's configuration were invalid
-moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
-moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
-alarms.install()
-log_filters.install()
-retention.install()
-
-# the key of the WSGI environment under which moto expects the original names of headers with an underscore
-UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
 FORM, XML = "application/x-www-form-urlencoded", "text/xml"
 
 
@@ -38,11 +22,7 @@ class OtherServices:
     """A WSGI application that handles requests to all services except SageMaker."""
 
     def __init__(self) -> None:
-        self._moto = DomainDispatcherApplication(_create_application)
-        # without this cache, moto would list its folder of services for each request, and requests for small objects
-        # would take twice as long
-        cached_lookup = lru_cache(1000)(self._moto.get_backend_for_host)
-        self._moto.get_backend_for_host = cached_lookup  # type: ignore[method-assign]
+        self._moto = Dispatcher()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -65,21 +45,6 @@ class OtherServices:
             logger.exception("a request failed")
             response = json_error_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
         return response(environ, start_response)
-
-
-def reset() -> None:
-    """Delete everything that the services have stored."""
-    moto_api_backend.reset()
-
-
-def _create_application(service: Any) -> Any:
-    """Create moto's application for a service, without Flask's debug mode, which keeps past requests in memory.
-
-    Errors are still raised, as in debug mode.
-    """
-    application = create_backend_app(service)
-    application.config |= {"DEBUG": False, "PROPAGATE_EXCEPTIONS": True}
-    return application
 
 
 def _not_installed_response(service: str, package: str | None, mimetype: str) -> Response:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from stagemaker.services.s3_changes import Change, Changes
 from stagemaker.state.database import Database, sync_folder
 from stagemaker.state.records import Store
-from stagemaker.state.s3_changes import Change, Changes
 from stagemaker.state.s3_objects import StoredObjects
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -3,20 +3,17 @@
 import contextlib
 import os
 import threading
-import time
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from moto.s3.models import FakeKey, s3_backends
-
+from stagemaker.services.moto_inside import make_s3_bucket, put_s3_object, read_s3_object, s3_buckets
+from stagemaker.services.s3_changes import Change
 from stagemaker.state.database import REMEDIES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json
-from stagemaker.state.s3_changes import Change
 
 MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the disk once, a file 3 times
-CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class StoredObjects:
@@ -39,27 +36,23 @@ class StoredObjects:
         files = set()
         with self._database.transaction() as connection:
             for name, account, partition, region in connection.execute("SELECT * FROM buckets"):
-                backend = s3_backends[account][partition]
-                if name not in backend.buckets:
-                    backend.create_bucket(name, region)
-                self._buckets[name] = backend.buckets[name]
-            rows = "SELECT bucket, account, partition, key, attributes, size, content, file"
-            rows += " FROM objects JOIN buckets ON bucket = name"
-            for bucket, account, partition, key, attributes, size, content, file in connection.execute(rows):
+                self._buckets[name] = make_s3_bucket(name, account, partition, region)
+            rows = "SELECT bucket, key, attributes, size, content, file FROM objects JOIN buckets ON bucket = name"
+            for bucket, key, attributes, size, content, file in connection.execute(rows):
                 files.add(file)
                 value = self._content(bucket, key, size, file) if file else content
-                _put(s3_backends[account][partition], bucket, key, value, from_json(attributes))
+                put_s3_object(self._buckets[bucket], key, value, from_json(attributes))
         # remove files of requests that were interrupted before their rows were stored
         self._unlink(path.name for path in self._folder.iterdir() if path.name not in files)
 
     def store_buckets(self) -> None:
         """Store new buckets, and delete those that moto no longer has. Returns when the changes are on disk."""
-        if _buckets() == self._buckets:
+        if s3_buckets() == self._buckets:
             return
         with contextlib.ExitStack() as locks:
             for lock in self._key_locks:
                 locks.enter_context(lock)
-            buckets = _buckets()
+            buckets = s3_buckets()
             deleted_buckets = [name for name, bucket in self._buckets.items() if buckets.get(name) is not bucket]
             with self._database.transaction() as connection:
                 files = []
@@ -78,7 +71,7 @@ class StoredObjects:
 
         Raises OSError if the disk is full.
         """
-        buckets = _buckets()
+        buckets = s3_buckets()
         names = {id(bucket.keys): name for name, bucket in buckets.items()}
         keys = {(names[id(watched_keys)], key) for watched_keys, key in changes if id(watched_keys) in names}
         written_files: list[str] = []
@@ -110,17 +103,10 @@ class StoredObjects:
 
         A large object is written to a new file, whose name is added to `written_files`. Raises OSError if that fails.
         """
-        result = _read(bucket, key)
+        result = read_s3_object(bucket, key)
         if result is None:
             return None
-        moto_object, value = result
-        attributes = {
-            "metadata": dict(moto_object.metadata),
-            "storage": moto_object.storage_class,
-            "etag": moto_object._etag,  # None if moto has not computed it yet, which another thread may be doing now
-            "time": moto_object.last_modified,
-            "checksum": {name: getattr(moto_object, name) for name in CHECKSUM_ATTRIBUTES},
-        }
+        value, attributes = result
         row = (bucket, key, to_json(attributes), len(value))
         if len(value) <= MAX_BYTES_IN_DATABASE:
             return *row, value, None
@@ -150,33 +136,3 @@ class StoredObjects:
             with contextlib.suppress(OSError):  # the next `restore` removes remaining files
                 if file:
                     (self._folder / file).unlink(missing_ok=True)
-
-
-def _buckets() -> dict[str, Any]:
-    """Return all of moto's buckets by name. Names are unique across accounts."""
-    backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
-    return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
-
-
-def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Return moto's object and its content, or None if it does not exist. Other requests may replace it at any time."""
-    for _ in range(1000):
-        moto_bucket = _buckets().get(bucket)
-        moto_object = moto_bucket.keys.get(key) if moto_bucket else None
-        if not isinstance(moto_object, FakeKey):  # the key does not exist or is a delete marker
-            return None
-        # moto closes an object's content before it replaces or removes the object
-        with contextlib.suppress(ValueError):
-            return moto_object, moto_object.value
-        time.sleep(0.001)
-    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: upload the object again")
-
-
-def _put(backend: Any, bucket: str, key: str, value: bytes, attributes: dict[str, Any]) -> None:
-    moto_object = backend.put_object(
-        bucket, key, value, storage=attributes["storage"], etag=attributes["etag"], disable_notification=True
-    )
-    moto_object.set_metadata(attributes["metadata"])
-    moto_object.last_modified = attributes["time"]
-    for name, value in attributes["checksum"].items():
-        setattr(moto_object, name, value)

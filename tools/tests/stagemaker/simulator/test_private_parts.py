@@ -1,6 +1,8 @@
-"""Files that rely on the private API of a package must be reviewed when the package's pinned version changes."""
+"""The one module for each package whose inside stagemaker leans on, to review when the pinned version changes."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,38 +11,42 @@ import pytest
 import stagemaker
 
 STAGEMAKER = Path(stagemaker.__file__).parent
-# For each package, the pinned version and the files that import the package and rely on its private API.
-PACKAGES = {
-    "moto": (
-        "5.2.5",
-        {
-            "api/other_services.py",
-            "cloudwatch/alarms.py",
-            "cloudwatch/evaluation.py",
-            "cloudwatch/log_filters.py",
-            "cloudwatch/retention.py",
-            "cloudwatch/validation.py",
-            "state/s3_changes.py",
-            "state/s3_contents.py",
-            "state/s3_objects.py",
-        },
-    ),
-    "waitress": ("3.0.2", {"api/http_server.py"}),
-    "gunicorn": ("26.0.0", {"container/serving.py"}),
+MODULES = {  # by package: the version, and the only module that imports it
+    "moto": ("5.2.5", "services/moto_inside.py"),
+    "waitress": ("3.0.2", "api/http_server.py"),
+    "gunicorn": ("26.0.0", "container/serving.py"),
 }
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_the_files_were_written_for_the_installed_version(package: str) -> None:
-    expected_version, files = PACKAGES[package]
-    message = f"{package} has a new version: review these files, then update the version in this test: {sorted(files)}"
+@pytest.mark.parametrize("package", MODULES)
+def test_a_module_is_written_for_the_installed_version(package: str) -> None:
+    expected_version, module = MODULES[package]
+    message = f"{package} has a new version: review {module}, then update the version in this test"
     assert version(package) == expected_version, message
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_all_files_that_import_a_package_are_listed(package: str) -> None:
+@pytest.mark.parametrize("package", MODULES)
+def test_only_one_module_imports_a_package(package: str) -> None:
     statement = re.compile(rf"^\s*(from|import) {package}\b", re.MULTILINE)
-    importing_files = {
+    modules = [
         str(path.relative_to(STAGEMAKER)) for path in STAGEMAKER.rglob("*.py") if statement.search(path.read_text())
-    }
-    assert importing_files == PACKAGES[package][1]
+    ]
+    assert modules == [MODULES[package][1]]
+
+
+def test_importing_the_simulator_changes_nothing_in_moto() -> None:
+    names = "moto.core.base_backend.Session", "moto.core.utils.Session", "moto.s3.models.tempfile"
+    names += "moto.s3.models._VersionedKeyStore", "moto.cloudwatch.models.cloudwatch_backends.backend"
+    names += ("moto.logs.models.logs_backends.backend",)
+    program = f"""
+import moto.core.base_backend, moto.core.utils, moto.s3.models, moto.cloudwatch.models, moto.logs.models
+before = {", ".join(names)}
+import stagemaker.server
+after = {", ".join(names)}
+assert before == after
+from stagemaker.services import moto_inside
+moto_inside.install()
+installed = {", ".join(names)}
+assert all(new is not old for new, old in zip(installed, before, strict=True))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

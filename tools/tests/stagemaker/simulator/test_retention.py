@@ -8,8 +8,8 @@ import pytest
 from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.cloudwatch import retention
 from stagemaker.protocol.account import ACCOUNT, REGION
+from stagemaker.services import retention
 
 STATISTICS = ["SampleCount", "Sum", "Minimum", "Maximum"]
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
@@ -94,7 +94,9 @@ def test_only_the_newest_data_points_are_kept(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(retention, "MAX_DATA_POINTS", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
-    assert [datum.value for datum in retention.age_data(data, now)] == [float(number) for number in range(15, 25)]
+    assert [datum.value for datum in retention.age_data(data, now, merge=max)] == [
+        float(number) for number in range(15, 25)
+    ]
 
 
 class Stream:

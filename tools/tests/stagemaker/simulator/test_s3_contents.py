@@ -14,7 +14,7 @@ from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, run
 
 from stagemaker.server import BUCKET
-from stagemaker.state.s3_contents import MAX_BYTES_IN_MEMORY, Content, contents
+from stagemaker.services.s3_contents import MAX_BYTES_IN_MEMORY, Content, contents
 
 
 @pytest.mark.parametrize("size", [0, 1, MAX_BYTES_IN_MEMORY, MAX_BYTES_IN_MEMORY + 1, 6 << 20, (16 << 20) + 1])

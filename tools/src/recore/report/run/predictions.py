@@ -6,11 +6,12 @@ A report must not show private assays.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from recore.data_header import read_header
+from recore.data_header import header_of
 from recore.evaluation import HELD_OUT, Record
 from recore.listing import count
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
@@ -84,8 +85,8 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     with open(path, "rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != expected:
             raise ValueError(f"the public file has changed since the run: {path}")
-    targets = list(run.scores[score].r2)
-    rows, measured = _measured(path, targets)
+        targets = list(run.scores[score].r2)
+        rows, measured = _measured(file, path, targets)
     folder = run.folder / "predictions"
     if score == HELD_OUT:
         predicted = _predictions(folder / f"{HELD_OUT}.csv", measured.shape, header=0, index_col=0)
@@ -94,19 +95,19 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     return PublicRows(score, rows, targets, measured, predicted)
 
 
-def _measured(path: Path, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
+def _measured(file: BinaryIO, path: Path, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     """The IDs and the assays of a data file, without its spectra."""
     import pyarrow as pa
     import pyarrow.csv
 
-    names = read_header(path)
+    names = header_of(file, path)
     places = {name: str(place) for place, name in reversed(list(enumerate(names))) if place}
     ids = {"index": "0"} | {name: places[name] for name in (HOLE, *DEPTHS) if name in places}
     assays = {name: places[name] for name in targets if name in places}
     types = dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64())
     try:
         table = pa.csv.read_csv(
-            path,
+            pa.CompressedInputStream(file, "gzip"),
             pa.csv.ReadOptions(
                 column_names=[str(place) for place in range(len(names))], skip_rows=1, block_size=1 << 24
             ),

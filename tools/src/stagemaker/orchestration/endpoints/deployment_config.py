@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from stagemaker.cloudwatch import alarms
 from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.services.alarm_states import unsimulated_feature
+from stagemaker.services.moto_inside import alarm_definition
 from stagemaker.state.records import Record
 
 # the request member that contains the size, by type of traffic routing
@@ -88,14 +89,14 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
     """
     definitions = []
     for name in names:
-        alarm = alarms.find(name)
-        if alarm is None:
+        definition = alarm_definition(name)
+        if definition is None:
             message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
             raise ValidationException(message)
-        if reason := alarm.unsimulated_feature():
+        if reason := unsimulated_feature(definition):
             message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
             raise ValidationException(message)
-        definitions.append(alarm.definition())
+        definitions.append(definition)
     return definitions
 
 

@@ -6,7 +6,6 @@ be None.
 
 from functools import partial
 
-from stagemaker.cloudwatch import alarms
 from stagemaker.compute.endpoints.traffic import Share, Traffic
 from stagemaker.compute.failure import JobStopped
 from stagemaker.compute.job import Job
@@ -21,6 +20,7 @@ from stagemaker.orchestration.endpoints.hosting import (
     start_fleets,
 )
 from stagemaker.orchestration.runner import Work, reason_of
+from stagemaker.services.moto_inside import restore_alarms
 from stagemaker.state.records import Record, Store, StoredRecord, now
 
 
@@ -118,7 +118,7 @@ def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None
     if record["EndpointStatus"] == "RollingBack":
         pending, reason = None, record["FailureReason"]
     if pending and not record.internal["Rescaling"]:
-        alarms.restore(record.internal.get("Alarms", []))
+        restore_alarms(record.internal.get("Alarms", []))
     hosting.traffic[name] = hosting.make_traffic(name, record.internal["Deployment"])
     hosting.to_restore.add(name)
     status = "Updating" if pending else "SystemUpdating"

@@ -2,13 +2,13 @@
 
 import time
 
-from stagemaker.cloudwatch import alarms
 from stagemaker.compute.endpoints.traffic import Traffic, divide
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.orchestration.endpoints.deployment import Stage, instance_count
 from stagemaker.orchestration.endpoints.deployment_config import read_deployment_config
 from stagemaker.orchestration.endpoints.hosting import Hosting, change_record, end_fleets, start_fleets
 from stagemaker.orchestration.runner import Work, reason_of
+from stagemaker.services.moto_inside import alarm_state
 from stagemaker.state.records import StoredRecord
 
 POLL_INTERVAL = 0.25  # seconds between two evaluations of the alarms
@@ -73,11 +73,11 @@ class GradualUpdate:
             limit = self._policy.time_limit
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {limit:g}")
         for name in self._policy.alarms:
-            state = alarms.state_of(name)
+            state, reason = alarm_state(name) or (None, "")
             if state is None:  # nothing monitors the update any more
                 raise JobFailed(f"The CloudWatch alarm '{name}' was deleted during the update")
-            if state.value == "ALARM":
-                raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {state.reason}")
+            if state == "ALARM":
+                raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {reason}")
 
     def _roll_back(self, reason: str) -> None:
         """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""

@@ -4,20 +4,18 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from moto.cloudwatch.exceptions import ValidationError
-
-from stagemaker.cloudwatch.evaluation import COMPARISONS, TREATMENTS
+from stagemaker.services.alarm_states import COMPARISONS, TREATMENTS
 
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 HIGH_RESOLUTION = (10, 20, 30)  # periods in seconds; other periods are multiples of a minute
 HOUR, DAY = 3600, 86_400
 
 
-def check(alarm: Mapping[str, Any]) -> None:
-    """Raise moto's ValidationError if an alarm for a single metric is invalid. alarm: arguments of put_metric_alarm."""
+def find_problem(alarm: Mapping[str, Any]) -> str | None:
+    """Return what is invalid about an alarm for a single metric, or None. alarm: arguments of put_metric_alarm."""
     if alarm.get("rule") is None and not alarm.get("metric_data_queries"):
-        for problem in _problems(alarm):
-            raise ValidationError(problem)
+        return next(_problems(alarm), None)
+    return None
 
 
 def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:

@@ -8,42 +8,16 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
-from moto.s3 import models
-from moto.s3.utils import _VersionedKeyStore
-
-Change = tuple["WatchedKeys", str]
+Change = tuple[object, str]  # moto's mapping from a bucket's keys to its objects, and a key
 
 _watchers: set["Changes"] = set()
 
 
-class WatchedKeys(_VersionedKeyStore):
-    """moto's mapping from a bucket's keys to its objects. Every watching `Changes` is notified of each change."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        self._note(key)
-
-    def setlist(self, key: str, list_: Any) -> None:
-        super().setlist(key, list_)
-        self._note(key)
-
-    def pop(self, key: str) -> None:  # type: ignore[override]
-        super().pop(key)
-        self._note(key)
-
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        self._note(key)
-
-    def _note(self, key: str) -> None:
-        for changes in tuple(_watchers):
-            changes.note((self, key))
-
-
-# From now on, moto creates buckets with this class.
-models._VersionedKeyStore = WatchedKeys  # type: ignore[attr-defined]
+def note(keys: object, key: str) -> None:
+    """Tell every watching `Changes` that a mapping of moto has changed."""
+    for changes in tuple(_watchers):
+        changes.note((keys, key))
 
 
 class Changes:

@@ -1,13 +1,14 @@
 """Computes the state of an alarm from the data points of its metric, according to CloudWatch's documented rules.
 
+moto stores alarms but never compares their metrics with their thresholds.
+
 Source: Amazon CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
 """
 
 import datetime
 import operator
-from collections.abc import Callable, Iterable, Sequence
-
-from moto.cloudwatch.models import Alarm, Dimension, MetricDatumBase, Statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -51,12 +52,26 @@ def alarm_state(
     return "ALARM" if is_premature else "INSUFFICIENT_DATA"
 
 
-def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.datetime) -> Points:
-    """Return the alarm's statistic for each period of its evaluation range, oldest first; None for missing data.
+def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
+    """Return the feature that prevents an alarm's evaluation because it is not simulated, or an empty string.
 
-    now: the end of the last period, a naive time in UTC, like moto's.
+    alarm: arguments of moto's put_metric_alarm.
     """
-    periods: list[list[MetricDatumBase]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
+    if alarm["rule"] is not None:
+        return "a composite alarm"
+    if alarm["metric_data_queries"]:
+        return "Metrics"
+    if alarm["threshold_metric_id"] is not None:
+        return "ThresholdMetricId"
+    return "ExtendedStatistic" if alarm["extended_statistic"] else ""
+
+
+def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> list[list[Any]]:
+    """Return an alarm's metric data for each period of its evaluation range, oldest first.
+
+    data, alarm: moto's. now: the end of the last period, a naive time in UTC, like moto's.
+    """
+    periods: list[list[Any]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
     dimensions = _pairs(alarm.dimensions)
     for datum in data:
         if datum.name != alarm.metric_name or datum.namespace != alarm.namespace:
@@ -65,17 +80,22 @@ def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.dat
         has_unit = alarm.unit is None or datum.unit == alarm.unit
         if 0 <= age < len(periods) and has_unit and _pairs(datum.dimensions) == dimensions:
             periods[-1 - int(age)].append(datum)
-    return [statistic(period, alarm.statistic) for period in periods]
+    return periods
 
 
-def statistic(data: list[MetricDatumBase], name: str) -> float | None:
-    """Return a statistic of metric data, such as Sum, or None if there is no data."""
-    if not data:
+def changed_state(alarm: Any, points: Points) -> tuple[str, str] | None:
+    """Return the new state of one of moto's alarms and its reason, or None if the state does not change."""
+    periods = alarm.evaluation_periods
+    datapoints_to_alarm, treatment = alarm.datapoints_to_alarm or periods, alarm.treat_missing_data or "missing"
+    limits = {"periods": periods, "datapoints_to_alarm": datapoints_to_alarm}
+    state = alarm_state(points, alarm.comparison_operator, alarm.threshold, **limits, treatment=treatment)
+    if state in (None, alarm.state_value):
         return None
-    statistics = Statistics([name], data[0].timestamp)
-    statistics.metric_data = data
-    value = statistics.get_statistics_for_type(name)
-    return None if value is None else float(value)
+    values = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
+    return state, (
+        f"The alarm's condition is {alarm.comparison_operator} {alarm.threshold:g} for {datapoints_to_alarm} of "
+        f"{periods} data points. The last values of {alarm.metric_name}, oldest first: {values}"
+    )
 
 
 def to_naive_utc(time: datetime.datetime) -> datetime.datetime:
@@ -83,5 +103,5 @@ def to_naive_utc(time: datetime.datetime) -> datetime.datetime:
     return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
-def _pairs(dimensions: list[Dimension]) -> set[tuple[str | None, str | None]]:
+def _pairs(dimensions: Iterable[Any]) -> set[tuple[str | None, str | None]]:
     return {(dimension.name, dimension.value) for dimension in dimensions}

@@ -11,9 +11,6 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
-from types import SimpleNamespace
-
-from moto.s3 import models
 
 from stagemaker import locked
 
@@ -104,4 +101,3 @@ class Content:
 
 
 contents = Contents()
-models.tempfile = SimpleNamespace(SpooledTemporaryFile=Content)  # type: ignore[attr-defined, assignment]

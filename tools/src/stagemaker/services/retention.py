@@ -1,0 +1,92 @@
+"""Limits the metrics and logs that are kept: moto keeps them all in memory, and endpoints keep adding more.
+
+Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here, only the newest log
+events are kept.
+"""
+
+import copy
+import datetime
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from stagemaker.services.alarm_states import to_naive_utc
+
+# (age, seconds): for data of at least this age, CloudWatch keeps one value per period of this many seconds
+RESOLUTIONS = (
+    (datetime.timedelta(days=63), 3600),
+    (datetime.timedelta(days=15), 300),
+    (datetime.timedelta(hours=3), 60),
+)
+EXPIRY = datetime.timedelta(days=455)
+MAX_DATA_POINTS = 500_000  # about 300 MB
+MAX_TOTAL_COUNT = 100_000  # maximum sum of the counts in one request
+CLEANUP_DATA_POINTS = 10_000  # between two clean-ups
+MAX_STREAM_BYTES = 64 << 20  # of memory for one log stream; more than a job's kept output needs
+MAX_TOTAL_BYTES = 512 << 20  # of memory for all log streams
+CLEANUP_BYTES = 32 << 20  # of events between two clean-ups
+EVENT_OVERHEAD = 300  # bytes of memory that an event uses in addition to its message
+TRIM_NOTE = "[earlier events are not kept]"
+
+
+def age_data(data: Iterable[Any], now: datetime.datetime, merge: Callable[[list[Any]], Any]) -> list[Any]:
+    """Return the metric data that CloudWatch would still have at the time `now`, at most the newest MAX_DATA_POINTS.
+
+    data: moto's. now: a naive time in UTC. merge: merges the data of a period into one datum.
+    """
+    recent_data: list[Any] = []
+    data_by_period: dict[tuple[Any, ...], list[Any]] = {}
+    for datum in data:
+        time = to_naive_utc(datum.timestamp)
+        seconds = next((seconds for age, seconds in RESOLUTIONS if now - time >= age), 0)
+        if not seconds:
+            recent_data.append(datum)
+        elif now - time < EXPIRY:
+            period = (time - datetime.datetime.min) // datetime.timedelta(seconds=seconds)
+            dimensions = frozenset((dimension.name, dimension.value) for dimension in datum.dimensions)
+            key = (datum.namespace, datum.name, dimensions, datum.unit, seconds, period)
+            data_by_period.setdefault(key, []).append(datum)
+    old_data = [merge(period) if len(period) > 1 else period[0] for period in data_by_period.values()]
+    return [*old_data, *recent_data][-MAX_DATA_POINTS:]
+
+
+def find_problem(data: Iterable[dict[str, Any]]) -> str | None:
+    """Return why the metric data of a request is refused, or None. moto stores a value as often as its count says."""
+    total = sum(float(count) for datum in data for count in datum.get("Counts") or [])
+    is_allowed = total <= MAX_TOTAL_COUNT  # not for NaN
+    return None if is_allowed else f"Counts that add up to more than {MAX_TOTAL_COUNT:,} are not simulated"
+
+
+def count_data_points(data: Iterable[dict[str, Any]]) -> int:
+    """Return how many data points moto stores for the metric data of a request."""
+    return sum(
+        int(float(count)) for datum in data for count in datum.get("Counts") or [1] * len(datum.get("Values") or [1])
+    )
+
+
+def trim_streams(streams: Iterable[Any]) -> None:
+    """Remove the oldest events of each of moto's log streams that takes too much memory.
+
+    If all streams together take too much, events of the least recently written streams are removed.
+    """
+    remaining_bytes = MAX_TOTAL_BYTES
+    for stream in sorted(streams, key=lambda stream: stream.last_ingestion_time or stream.creation_time, reverse=True):
+        remaining_bytes -= _keep_newest(stream, min(MAX_STREAM_BYTES, remaining_bytes))
+
+
+def event_size(message: str) -> int:
+    """Return how many bytes of memory a log event uses."""
+    return EVENT_OVERHEAD + sys.getsizeof(message)
+
+
+def _keep_newest(stream: Any, limit: int) -> int:
+    """Keep the newest events that fit into `limit` bytes. Returns how many they use, or `limit` if any were removed."""
+    size = 0
+    for index, event in reversed(list(enumerate(stream.events))):
+        size += event_size(event.message)
+        if size > limit:
+            note = copy.copy(event)
+            note.message = TRIM_NOTE
+            stream.events[: index + 1] = [note]
+            return limit
+    return size
