@@ -2,8 +2,8 @@
 
     python tools/benchmarks/check_mutants.py [--count N] [--name TEXT] [--results FILE] [--out FILE]
 
-Prints a page with a table: each mutant, what the four steps make of it, and the rules that found something. The effect
-is measured, not taken from the rules.
+Prints a table: each mutant, what the four steps make of it, and the rules that found something. The effect is measured,
+not taken from the rules. All mutants take about an hour on two cores.
 """
 
 import argparse
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.mutants.catalogue import MUTANTS
 from benchmarks.mutants.editing import Mutant
 from benchmarks.mutants.measuring import Measured, measure_all
-from benchmarks.mutants.reporting import read_results, to_line, to_page
+from benchmarks.mutants.reporting import read_results, to_line, to_text
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.evaluation.data import DataFiles
 from stagemaker.server import Simulator
@@ -32,20 +32,20 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=len(MUTANTS), help="a random sample of this many, the same always")
     parser.add_argument("--name", default="", help="only those whose name contains this text")
     parser.add_argument("--results", type=Path, help="keep results in this file; those in it are not measured again")
-    parser.add_argument("--out", type=Path, help="write the page to this file instead of standard output")
+    parser.add_argument("--out", type=Path, help="write the table to this file instead of standard output")
     arguments = parser.parse_args()
     mutants = [each for each in choose(arguments.count) if arguments.name in each.name]
     earlier = read_results(arguments.results)
     measured = list(earlier.values())
     measured += measure([each for each in mutants if each.name not in earlier], arguments.results)
     places = {mutant.name: place for place, mutant in enumerate(MUTANTS)}
-    page = to_page(
+    text = to_text(
         sorted(measured, key=lambda each: places[each.mutant.name]), f"{SAMPLE.rows} rows, {SAMPLE.channels}"
     )
     if arguments.out:
-        arguments.out.write_text(page, "utf-8")
+        arguments.out.write_text(text, "utf-8")
     else:
-        print(page, end="")
+        print(text, end="")
 
 
 def choose(count: int) -> list[Mutant]:

@@ -269,7 +269,7 @@ FAULTS = (
     Fault(
         "check",
         "the folder of a recursive command counts as a pattern",
-        "tools/src/recore/check/source_rules/manifest.py",
+        "tools/src/recore/check/source_rules/rc203_manifest.py",
         'patterns = words[1:] if command.startswith("recursive-") else words',
         "patterns = words",
     ),

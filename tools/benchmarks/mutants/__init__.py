@@ -1,1 +1,1 @@
-"""Changes to a good submission that `recore check` is measured with: see tools/docs/recore/check-mutants.md."""
+"""Changes to a good submission, of which check_mutants.py measures how many `recore check` finds."""

@@ -1,4 +1,4 @@
-"""The page tools/docs/recore/check-mutants.md: how many mutants are found, and the table of all."""
+"""What check_mutants.py prints: how many mutants are found, and a table of all, in Markdown."""
 
 import json
 from collections.abc import Iterable
@@ -8,34 +8,10 @@ from benchmarks.mutants.catalogue import KINDS, MUTANTS
 from benchmarks.mutants.measuring import Measured
 
 HEAD = """\
-# Mutants of a good submission
+{count} of {operators} mutants of tools/tests/recore/submissions/sound, with a sample of {data} channels.
 
-How many mistakes does `recore check` find, and does it accept what is sound? `tools/benchmarks/check_mutants.py`
-changes the submission `tools/tests/recore/submissions/sound` with {operators} operators (`tools/benchmarks/mutants/`),
-runs each mutant through the four steps and through `recore check`, and makes this page. The operators were written
-before any rule was run on their mutants.
-
-    python tools/benchmarks/check_mutants.py --results mutants.jsonl --out tools/docs/recore/check-mutants.md
-
-`--count N` takes a random sample of the operators, the same every time. `--results` keeps what is measured, so that a
-benchmark that was stopped continues; the page holds all that the file holds, here {count} of {operators} mutants. The
-data are a sample of {data} channels.
-
-## What counts
-
-The effect is measured without the rules: the four steps run with public and private data, and their result is compared
-with that of the unchanged submission. The mutant fails at a step, or a score or a prediction changes by more than 1e-9
-of its size, or nothing does. What a mutant is meant to be was fixed together with its operator:
-
-| kind | meaning |
-|---|---|
-{kinds}
-
-A different score alone is no mistake: another regularisation strength, other bins or another model change it as well,
-and must not be flagged. The line is whether somebody could want the change. A model that learns the assays of other
-rows is a mistake; one with fewer bins is not. A warning counts as a finding.
-
-## Result
+The effect is measured without the rules: the four steps run with public and private data, and the mutant fails at a
+step, or a score or a prediction changes by more than 1e-9 of its size, or nothing does. A warning counts as a finding.
 
 {summary}
 
@@ -60,17 +36,14 @@ def read_results(path: Path | None) -> dict[str, Measured]:
     }
 
 
-def to_page(measured: list[Measured], data: str) -> str:
-    """Return the page, with the summary computed from the measurements."""
-    kinds = "\n".join(f"| {kind} | {meaning} |" for kind, meaning in KINDS.items())
-    head = HEAD.format(
-        operators=len(MUTANTS), count=len(measured), data=data, kinds=kinds, summary=_summarise(measured)
-    )
+def to_text(measured: list[Measured], data: str) -> str:
+    """Return the summary and the tables."""
+    head = HEAD.format(operators=len(MUTANTS), count=len(measured), data=data, summary=_summarise(measured))
     sections = []
-    for kind in KINDS:
+    for kind, meaning in KINDS.items():
         rows = [each for each in measured if each.mutant.kind == kind]
         if rows:
-            sections.append(f"## {kind.capitalize()}\n\n{_table(rows)}\n")
+            sections.append(f"## {kind.capitalize()}: {meaning}\n\n{_table(rows)}\n")
     return head + "\n".join(sections)
 
 

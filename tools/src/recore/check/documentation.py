@@ -13,7 +13,7 @@ GROUPS = {
     "RC5": "Preprocessing",
     "RC6": "Serving and predictions",
     "RC7": "Scores",
-    "RC8": "What a stranger's submission tries",
+    "RC8": "What a stranger's submission tries (with --for-host)",
 }
 
 
@@ -28,11 +28,7 @@ def describe_rules(rules: Sequence[Rule]) -> str:
         for rule in group:
             lines.append(f"| [{rule.code} {rule.name}](#{rule.code.lower()}-{rule.name}) | {rule.summary} |")
         for rule in group:
-            lines += ["", f"### {rule.code} {rule.name}", "", rule.documentation.strip(), "", _how(rule)]
+            lines += ["", f"### {rule.code} {rule.name}", "", rule.documentation.strip()]
+            if rule.needs:
+                lines += ["", f"*Needs {', '.join(rule.needs)}.*"]
     return "\n".join(lines) + "\n"
-
-
-def _how(rule: Rule) -> str:
-    """Whether the rule runs the submission, and which rules must pass before."""
-    how = "This rule runs the submission" if rule.runs else "This rule only reads files"
-    return f"*{how}{f'; it needs {", ".join(rule.needs)}' if rule.needs else ''}.*"

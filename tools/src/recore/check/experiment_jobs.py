@@ -17,7 +17,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.check.failures import ExperimentFailed, explain
-from recore.check.left_by_jobs import Answer, Served
+from recore.check.left_by_jobs import Answer
 from recore.check.served_requests import CSV, Request
 from recore.evaluation import (
     JobRunner,
@@ -36,8 +36,7 @@ LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
-SERVER_VARIABLES = {  # its log says how long imports take; one worker, as rules look for state that requests leave
-    "PYTHONPROFILEIMPORTTIME": "1",
+SERVER_VARIABLES = {  # one worker, as rules look for state that requests leave
     "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
     "SAGEMAKER_MODEL_SERVER_TIMEOUT": "55",  # seconds: the worker of an unanswered request must end before the next one
 }
@@ -105,8 +104,11 @@ class ExperimentJobs:
         self._call(f"Create{kind}", request)
         self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
 
-    def serve(self, name: str, model: Path, planned: Iterable[Request]) -> Served:
-        """Send requests to an endpoint with a model. Raises ExperimentFailed if its server does not start."""
+    def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, Answer]:
+        """Send requests to an endpoint with a model. Returns the answers by the requests' names.
+
+        Raises ExperimentFailed if its server does not start.
+        """
         settings, storage = self.place(name)
         with self.step(f"{name} predict", "Endpoint") as step:
             storage.upload(model, requests.MODEL)
@@ -129,7 +131,7 @@ class ExperimentJobs:
                 step.outside = is_outside(failure)
                 reason, step.exception = read_reason(failure, log)
                 raise StepFailed(reason)
-        return Served(answers, log)
+        return answers
 
     def _wait_while(self, name: str, status: str) -> dict[str, Any]:
         """Wait while an endpoint is in a status. Returns its description, empty if it does not exist any more."""

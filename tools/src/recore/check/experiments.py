@@ -19,7 +19,7 @@ from typing import Any
 
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
-from recore.check.left_by_jobs import Built, ByHand, Served, Trained, Variation
+from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData
@@ -30,7 +30,6 @@ from stagemaker import CONTAINER
 
 SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
-LARGEST_MODEL = 48 << 20  # bytes of a file of a model that was trained by hand
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
@@ -100,8 +99,6 @@ class Experiments:
             starting.append(self.build)
         if self.has_predict_script:
             starting.append(self.by_hand)
-        if self.has_local_model:
-            starting.append(self.local_model)
         if for_host:
             starting.append(self.observations)
         for method in starting:
@@ -116,11 +113,6 @@ class Experiments:
     def has_predict_script(self) -> bool:
         """Whether there is a predict.py, which is not uploaded."""
         return self.project is not None and (self.project / "predict.py").is_file()
-
-    @property
-    def has_local_model(self) -> bool:
-        """Whether the folder holds a model that was trained by hand, and a predict.py to try it with."""
-        return self.project is not None and self.has_predict_script and (self.project / "model/model.pkl").is_file()
 
     def failures(self) -> dict[str, ExperimentFailed]:
         """Why steps failed, by train, preprocess and predict. Only steps that ran by themselves are listed."""
@@ -237,14 +229,14 @@ class Experiments:
         return target
 
     @experiment
-    def serving(self) -> Served:
+    def serving(self) -> dict[str, Answer]:
         """An endpoint's answers to the requests of served_requests.py."""
         self._start(self.preprocessing)
         trained, inputs = self.training(), self.preprocessing()
         return self._jobs.serve("serve", trained.joined, plan_requests(inputs, self.data.few_rows))
 
     @experiment
-    def repeated(self) -> tuple[Served, Served]:
+    def repeated(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
         """The answers of the models of both trainings with a part of the data to the same few rows."""
         first, second = self.part_trainings()
         few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
@@ -265,16 +257,13 @@ class Experiments:
     @experiment
     def by_hand(self) -> ByHand:
         """The predictions of predict.py for the few rows."""
-        return self._run_predict_script("by-hand", self.training().joined)
-
-    def _run_predict_script(self, name: str, model: Path | bytes) -> ByHand:
         folder = self._write_variations()
         channels: dict[str, Files] = {
-            "models": {"full.tar.gz": model},
+            "models": {"full.tar.gz": self.training().joined},
             "training": {"public.csv.gz": folder / "some.csv.gz"},
             "project": {"project.tar.gz": self._pack()},
         }
-        results = self._jobs.train(name, "by_hand.py", channels, {})
+        results = self._jobs.train("by-hand", "by_hand.py", channels, {})
 
         def read(report: Any) -> ByHand:
             return ByHand(int(report["status"]), str(report["log"]), _file(results / "public.csv.out"))
@@ -295,16 +284,6 @@ class Experiments:
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)
-
-    @experiment
-    def local_model(self) -> ByHand:
-        """The same with the model in the submission's folder model/."""
-        assert self.project is not None  # noqa: S101 - rules ask for it only if there is such a model
-        try:
-            model = pack_project(self.project / "model", LARGEST_MODEL)
-        except (OSError, ValueError) as error:
-            raise ExperimentFailed(str(error), "Remove the files that do not belong in model/") from None
-        return self._run_predict_script("local-model", model)
 
     @experiment
     def _write_part(self) -> tuple[Path, int]:

@@ -41,14 +41,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Served:
-    """What a model's server did. answers: by the request's name. log: with how long each module took to import."""
-
-    answers: dict[str, Answer]
-    log: Path
-
-
-@dataclass(frozen=True)
 class Built:
     """What setup.py made: the exit status, the files of the archive by name with their SHA-256, an error, the log."""
 

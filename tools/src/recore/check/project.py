@@ -13,12 +13,11 @@ MOST = 20_000  # files
 LEFT_OUT = ("__pycache__", "build", "dist", "data", "model", "runs", "node_modules", "site-packages")
 
 
-def pack_project(folder: Path, largest_file: int = LARGEST_FILE) -> bytes:
+def pack_project(folder: Path) -> bytes:
     """A folder's files as a tar.gz, without hidden folders, data, models and what was built from it.
 
-    largest_file: bytes; larger files are left out.
-
-    Links that lead out of the folder and special files are left out. Raises ValueError where there is too much.
+    Larger files, links that lead out of the folder and special files are left out.
+    Raises ValueError where there is too much.
     """
     packed = io.BytesIO()
     size = 0
@@ -26,7 +25,7 @@ def pack_project(folder: Path, largest_file: int = LARGEST_FILE) -> bytes:
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=1) as file,
         tarfile.open(fileobj=file, mode="w") as tar,
     ):
-        for count, path in enumerate(_files(folder, largest_file)):
+        for count, path in enumerate(_files(folder)):
             content = path.read_bytes()
             size += len(content)
             if size > LARGEST or count > MOST:
@@ -37,10 +36,10 @@ def pack_project(folder: Path, largest_file: int = LARGEST_FILE) -> bytes:
     return packed.getvalue()
 
 
-def _files(folder: Path, largest_file: int) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[Path]:
     root = folder.resolve()
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in LEFT_OUT)
         for path in (Path(parent, name) for name in sorted(names)):
-            if path.is_file() and path.resolve().is_relative_to(root) and path.stat().st_size <= largest_file:
+            if path.is_file() and path.resolve().is_relative_to(root) and path.stat().st_size <= LARGEST_FILE:
                 yield path

@@ -46,7 +46,7 @@ Inspect = Callable[[Any], Iterable[Finding]]
 class Rule:
     """A rule of the check.
 
-    code: stable, such as RC101. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
+    code: stable, such as RC102. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
     must find no error before this one can run. inspect: yields findings; its argument is `Experiments` if the rule runs
     the submission, otherwise a `SubmissionSource`. documentation: Markdown, which check-rules.md shows.
     """
@@ -60,12 +60,16 @@ class Rule:
     documentation: str = ""
 
 
-def rule(code: str, summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
-    """Make a rule of the function `inspect` of a module, whose name and docstring become those of the rule."""
+def rule(summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
+    """Make a rule of the function `inspect` of a module, whose name and docstring become those of the rule.
+
+    The module is named after the rule's code and name, such as rc304_training_time.
+    """
 
     def decorate(inspect: Inspect) -> Rule:
-        package, _, name = inspect.__module__.rpartition(".")
+        package, _, module = inspect.__module__.rpartition(".")
+        code, _, name = module.partition("_")
         runs, documentation = package.endswith(".running_rules"), sys.modules[inspect.__module__].__doc__ or ""
-        return Rule(code, name.replace("_", "-"), summary, needs, inspect, runs, documentation)
+        return Rule(code.upper(), name.replace("_", "-"), summary, needs, inspect, runs, documentation)
 
     return decorate

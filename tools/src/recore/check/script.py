@@ -184,23 +184,11 @@ class Script:
         """The functions at the top level, by name."""
         return {node.name: node for node in self.tree.body if isinstance(node, Function)}
 
-    @cached_property
-    def top_level_names(self) -> set[str] | None:
-        """What `from file import name` can import; None if only running the file would tell.
-
-        The names that `from another import *` adds are not among them.
-        """
-        names = set()
-        for node, context in self.nodes:
-            if isinstance(node, ast.Name) and node.id in (MAKERS if context.at_import else MAKERS_ANYWHERE):
-                return None
-            if context.function or context.main:
-                continue
-            bound = set(_bound_by(node))
-            if "__getattr__" in bound:
-                return None
-            names |= bound
-        return names | {"__name__", "__file__", "__doc__"}
+    @property
+    def makes_names(self) -> bool:
+        """Whether it may define names that only running it would tell."""
+        makers = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
+        return any(name in (MAKERS if context.at_import else MAKERS_ANYWHERE) for name, context in makers)
 
 
 def parse_script(file: str, content: bytes) -> Script:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recore.check.container import is_in_container
 from recore.check.requirements_file import RequirementLine, provided_modules, read_requirements
-from recore.check.script import DEEPEST, ENTRY_POINTS, Function, ImportStatement, Script, parse_script
+from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, parse_script
 from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
@@ -84,36 +84,6 @@ class SubmissionSource:
             return True
         elsewhere = (f"/{top}.py", f"/{top}/__init__.py")  # in a folder that the scripts may add to the path
         return any(f"/{name}".endswith(elsewhere) for name in self.known_uploads)
-
-    def find_function(self, script: Script, name: str, depth: int = 0) -> tuple[Script, Function] | None:
-        """A function that a script defines or imports from another script of the submission, and where it is."""
-        if name in script.functions:
-            return script, script.functions[name]
-        module, _, original = script.aliases.get(name, "").rpartition(".")
-        other = self.script(self.find_module(module) or "") if module and depth < DEEPEST else None
-        return self.find_function(other, original, depth + 1) if other else None
-
-    def names_of(self, script: Script, depth: int = 0) -> set[str] | None:
-        """What can be imported from a script, names of `from ... import *` included; None if only running it would
-        tell.
-        """
-        names = script.top_level_names
-        if names is None or depth > DEEPEST:
-            return None
-        for statement in script.imports:
-            if "*" in statement.names and not statement.context.function:
-                other = self.script(self.find_module(statement.module) or "")
-                imported = self.names_of(other, depth + 1) if other else None
-                if imported is None:
-                    return None
-                names = names | imported
-        return names
-
-    def line_of_name(self, script: Script, name: str) -> int:
-        """The line where a script defines or imports a name."""
-        if name in script.functions:
-            return script.functions[name].lineno
-        return next((each.line for each in script.imports if name in each.names), 0)
 
     @cached_property
     def scripts(self) -> list[Script]:

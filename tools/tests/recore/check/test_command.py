@@ -43,14 +43,15 @@ def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
 
 
 def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> None:
-    folder = make_flawed("valid-python", tmp_path / "mine")
+    folder = make_flawed("setup-py", tmp_path / "mine")
     result = run_check(folder, "--source-only")
     *_, line, summary = result.stdout.splitlines()
     assert re.fullmatch(r"\d+ rules could not be run because of the errors above; -v lists them", line)
     assert summary.endswith("rules not run")
-    assert "RC103" not in result.stdout
+    assert "RC202" not in result.stdout
     result = run_check(folder, "--source-only", "-v")
-    assert "RC103 hooks was not run: it needs RC102 (valid-python), which found an error" in result.stdout.splitlines()
+    line = "RC202 modules-uploaded was not run: it needs RC201 (setup-py), which found an error"
+    assert line in result.stdout.splitlines()
     assert result.stdout.splitlines()[-1].endswith("rules not run")
 
 
@@ -62,21 +63,21 @@ def test_warnings_alone_result_in_exit_status_0(tmp_path: Path) -> None:
 
 
 def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
-    folder = make_flawed("valid-python", tmp_path / "mine")
-    result = run_check(folder, "--source-only", "--format", "json", "--select", "RC1")
+    folder = make_flawed("setup-py-import", tmp_path / "mine")
+    result = run_check(folder, "--source-only", "--format", "json", "--select", "RC2")
     record = json.loads(result.stdout)
     [finding] = record["findings"]
     assert (result.returncode, record["errors"]) == (1, 1)
     assert record["submission"] == {"path": str(folder), "sha256": read_submission(folder).sha256}
     assert {name: finding[name] for name in ("code", "rule", "level", "file", "line")} == {
-        "code": "RC102",
-        "rule": "valid-python",
+        "code": "RC201",
+        "rule": "setup-py",
         "level": "error",
-        "file": "train.py",
-        "line": 16,
+        "file": "setup.py",
+        "line": 1,
     }
-    assert {rule["code"] for rule in record["not_run"]} >= {"RC103", "RC104"}
-    assert {rule["code"][:3] for rule in record["not_run"]} == {"RC1"}
+    assert {rule["code"] for rule in record["not_run"]} >= {"RC202", "RC209"}
+    assert {rule["code"][:3] for rule in record["not_run"]} == {"RC2"}
 
 
 def test_workflow_commands_name_the_file_and_the_line(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_the_rules_are_listed() -> None:
     assert lines[0].split(maxsplit=2)[:2] == ["RC201", "setup-py"]
     assert {line[:3] for line in lines} == {"RC2"}
     [first, *_] = json.loads(run_check("--list", "--json").stdout)
-    assert (first["code"], first["name"], first["runs"]) == ("RC101", "required-files", False)
+    assert (first["code"], first["name"], first["runs"]) == ("RC102", "valid-python", False)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_the_rules_are_listed() -> None:
     [
         (["--select", "RC999"], "there is no rule 'RC999': did you mean RC"),
         (["--ignore", "hooks"], "there is no rule 'HOOKS': did you mean RC"),
-        (["--select", ","], "at least one code is needed, such as RC101"),
+        (["--select", ","], "at least one code is needed, such as RC102"),
         (["--format", "xml"], "'xml' is not one of"),
         (["no-such-folder"], "no-such-folder: there is no such submission"),
         (["README.md"], "README.md: neither a folder nor the archive of a submission"),

@@ -6,14 +6,13 @@ import socket
 import string
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.flaws import make_flawed
-from recore_support.overlays import overlay
+from recore_support.flaws import VARIANTS, make_flawed, make_variant
 from stagemaker_support.fuzzing import examples
 
 from recore.check.catalogue import load_catalogue
@@ -29,7 +28,7 @@ from recore.schema import TARGETS
 
 RULES = [rule for rule in load_catalogue() if not rule.runs]
 CODES = {rule.code for rule in RULES}
-FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
+FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt")
 MAX_PROCESSOR_SECONDS = 20  # checking one of these files takes at most 2
 
 
@@ -82,7 +81,7 @@ def make_huge(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", FILES)
 def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "passing/client-files")
+    folder = make_variant("requirements-pinned", tmp_path / "mine")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
     findings = messages(folder)
@@ -101,7 +100,7 @@ def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Pa
 
 
 def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    folder = make_variant("setup-py-list", tmp_path / "mine")
     (folder / "settings/again").symlink_to(folder, target_is_directory=True)
     check(folder)
 
@@ -133,13 +132,13 @@ def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["train.py", "preprocess.py", "setup.py"])
 def test_strange_scripts_do_not_stop_the_check(name: str, content: bytes, tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    folder = make_variant("setup-py-list", tmp_path / "mine")
     (folder / name).write_bytes(content)
     check(folder)
 
 
 def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    folder = make_variant("setup-py-list", tmp_path / "mine")
     text = (folder / "train.py").read_text()
     lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
     (folder / "train.py").write_text(text + lines)
@@ -158,7 +157,7 @@ def test_an_archive_with_odd_names_is_checked(tmp_path: Path) -> None:
 
 
 def test_file_names_with_control_characters_are_reported(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    folder = make_variant("setup-py-list", tmp_path / "mine")
     (folder / "dist").mkdir()
     (folder / "dist/\x1b[31m\n.whl").write_text("")
     (folder / b"dist/\xff.tar.gz".decode(errors="surrogateescape")).write_text("")
@@ -189,25 +188,27 @@ def mutated(text: str) -> st.SearchStrategy[bytes]:
     )
 
 
-def valid_contents(name: str) -> Iterator[str]:
-    for folder in sorted((Path(__file__).parents[1] / "submissions/passing").iterdir()):
-        if (folder / name).is_file():
-            yield (folder / name).read_text()
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("variants")
+    return [make_variant(name, folder / name) for name in VARIANTS]
 
 
 @pytest.fixture
-def client_files(tmp_path: Path) -> Path:
-    return overlay(tmp_path / "mine", "passing/client-files")
+def good(tmp_path: Path) -> Path:
+    return make_variant("requirements-pinned", tmp_path / "mine")
 
 
 @pytest.mark.parametrize("name", FILES)
 @examples(10)
 @given(data=st.data())
-def test_a_file_with_any_content_can_be_checked(name: str, data: st.DataObject, client_files: Path) -> None:
+def test_a_file_with_any_content_can_be_checked(
+    name: str, data: st.DataObject, variants: list[Path], good: Path
+) -> None:
     """The content is arbitrary bytes, a sequence of words that occur in such files, or a valid file with one change."""
-    valid = [mutated(text) for text in valid_contents(name)]
-    (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
-    check(client_files)
+    contents = {(folder / name).read_text() for folder in variants if (folder / name).is_file()}
+    (good / name).write_bytes(data.draw(st.one_of(TEXTS, *map(mutated, sorted(contents)))))
+    check(good)
 
 
 @examples(100)

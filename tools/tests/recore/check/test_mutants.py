@@ -17,8 +17,7 @@ from stagemaker.server import Simulator
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 FOUND_BY_READING = {
-    "output_fn is missing its last parameter": "RC104",
-    "train.py is missing `import numpy as np`": "RC106",
+    "train.py is missing `import numpy as np`": "RC102",
     "preprocess.py imports linear.py": "RC109",
     "train.py misspells a target": "RC119",
     "setup.py misspells a module": "RC201",

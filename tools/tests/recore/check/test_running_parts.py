@@ -26,9 +26,9 @@ from recore.check.pickles import read_pickles, same_files, scan, size_of
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.public_data import PublicData
 from recore.check.rule import Level
-from recore.check.running_rules.model_size import judge as judge_size
-from recore.check.running_rules.predictions_implausible import is_rounded, judge
-from recore.check.running_rules.predictions_swapped import find_swapped
+from recore.check.running_rules.rc406_model_size import judge as judge_size
+from recore.check.running_rules.rc603_predictions_swapped import find_swapped
+from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.served_requests import plan_requests
 
 
@@ -251,7 +251,7 @@ def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
     for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
         path = tmp_path / "inputs.csv"
         path.write_bytes(content)
-        assert {"few", "single", "afterwards"} <= {request.name for request in plan_requests(path, [0, 1])}
+        assert {"few", "single", "charset"} <= {request.name for request in plan_requests(path, [0, 1])}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ SOUND = ROOT / "tools/tests/recore/submissions/sound"
 FIT = "return Linear().fit(inputs, targets)"
 PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
-TOO_SHORT = 'raise ValueError(f"row {number} has {len(line)} cells: {BINS + 1} are needed")'
 ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
 RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
 WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
@@ -63,9 +62,9 @@ UPLOAD = {
         "setup.py: run me at home",
         replace("setup.py", "\nsetup(", '\nraise SystemExit("setup.py: run me at home")\nsetup('),
     ),
-    "requirements_invalid": Defect("RC252", "'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
+    "requirements_invalid": Defect("RC301", "'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
     "version_missing": Defect(
-        "RC252", "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
+        "RC301", "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
     ),
 }
 
@@ -159,12 +158,6 @@ TRAINING = {
     ),
     "other_model_file": Defect(
         "RC405", "model.pickle", replace("train.py", '"model.pkl"), "rb"', '"model.pickle"), "rb"')
-    ),
-    "slow_import": Defect(
-        "RC407",
-        "train alone takes 1",
-        both(import_in_training("time"), insert("train.py", "time.sleep(11)\n\n\n", before="def fit(")),
-        "train.py",
     ),
     "held_out_poor": Defect(
         "RC701",
@@ -313,35 +306,6 @@ SERVING = {
         "RC606",
         "charset=utf-8",
         replace("train.py", 'content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"'),
-    ),
-    "coerced_cells": Defect(
-        "RC607",
-        "the text abc",
-        both(
-            replace("train.py", "[float(cell) for cell in line[1:]]", "[number_of(cell) for cell in line[1:]]"),
-            insert(
-                "train.py",
-                "def number_of(cell):\n    try:\n        return float(cell)\n"
-                "    except ValueError:\n        return 0.0\n",
-                before="def predict_fn(",
-            ),
-        ),
-    ),
-    "silent_error": Defect("RC607", "does not say what is wrong", replace("train.py", TOO_SHORT, "raise ValueError")),
-    "type_not_named": Defect(
-        "RC607",
-        "does not name the content type",
-        replace("train.py", 'f"the content type is {content_type}: text/csv is needed"', '"this cannot be read"'),
-    ),
-    "exits_on_request": Defect("RC608", "does not respond", replace("train.py", TOO_SHORT, "os._exit(1)")),
-    "server_state": Defect(
-        "RC608",
-        "responds differently",
-        both(
-            insert("train.py", "refused = []\n", before="def input_fn("),
-            replace("train.py", TOO_SHORT, f"refused.append(number)\n            {TOO_SHORT}"),
-            replace("train.py", PREDICT, f"{PREDICT} * (2 if refused else 1)"),
-        ),
     ),
     "predict_clips": Defect(
         "RC609",

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from support.checkout import ROOT
+
 from benchmarks.mutants.editing import Change, replace, write
 from recore.check.rule import Level
 
+GOOD = ROOT / "tools/tests/recore/submissions/good"
 INPUT_FN = "def input_fn(input_data, content_type):\n    return input_data.splitlines()[1:]\n"
 MODEL_FN = """\
 def model_fn(model_dir):

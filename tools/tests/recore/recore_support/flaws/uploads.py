@@ -1,21 +1,10 @@
 """Flaws in setup.py, requirements.txt, MANIFEST.in and the uploaded files."""
 
-import json
-
-from support.checkout import ROOT
-
-from benchmarks.mutants.editing import Change, both, delete, replace, require, write
+from benchmarks.mutants.editing import both, delete, replace, require, write
 from recore.check.rule import Level
 from recore_support.flaws.flaw import WARNING, Flaw, name_modules, write_train
 
 SETUP_LINE = 'setup(name="good", py_modules=["preprocess", "train"])'
-CLIENT = ROOT / "tools/tests/recore/submissions/passing/client-files/.unearthed_challenge.json"
-
-
-def write_client_file(**changes: str | None) -> Change:
-    """Return a change that writes the client's own file with some members changed or, if None, removed."""
-    members = json.loads(CLIENT.read_text()) | {"more": None} | changes
-    return write(".unearthed_challenge.json", json.dumps({k: v for k, v in members.items() if v is not None}))
 
 
 def setup_flaw(line: str, old: str = 'setup(name="good", py_modules=["preprocess", "train"])') -> Flaw:
@@ -34,23 +23,6 @@ UPLOADED = {
         "dist/good-0.0.0-py3-none-any.whl",
         "",
         write("dist/good-0.0.0-py3-none-any.whl", "a wheel"),
-        WARNING,
-    ),
-    "client-files": Flaw(
-        "RC211",
-        ".unearthed_challenge.json",
-        "",
-        both(write_client_file(slug=None), write("submission.yml", "challenge: total-re-core\n")),
-    ),
-    "client-files-instances": Flaw("RC211", ".unearthed_challenge.json", "", write_client_file()),
-    "client-files-signed": Flaw(
-        "RC211",
-        ".unearthed_challenge.json",
-        "",
-        both(
-            write_client_file(publicDataUrl="https://example.com/public.csv.gz?Expires=1&Signature=none"),
-            write("submission.yml", "challenge: total-re-core\n"),
-        ),
         WARNING,
     ),
     "container-versions": requirements_flaw("RC207", "scikit-learn==1.5.0\n"),
@@ -106,7 +78,7 @@ UPLOADED = {
         both(write("minerals.csv", "name,band\nquartz,800\n"), write("MANIFEST.in", "include minerals.csv\n")),
         WARNING,
     ),
-    "required-files": Flaw("RC101", "train.py", "", delete("train.py")),
+    "setup-py-train": Flaw("RC201", "setup.py", SETUP_LINE, delete("train.py")),
     "requirements-lines": requirements_flaw("RC205", "numpy=2.5.1\n"),
     "requirements-lines-address": requirements_flaw("RC205", "mdl @ https://example.com/mdl-1.0-py3-none-any.whl\n"),
     "requirements-lines-option": requirements_flaw("RC205", "# more\n-r more.txt\n"),
@@ -165,5 +137,5 @@ UPLOADED = {
         ),
         WARNING,
     ),
-    "upload-list": Flaw("RC210", "MANIFEST.in", "", write("MANIFEST.in", "include **x\n")),
+    "setup-py-list": Flaw("RC201", "MANIFEST.in", "", write("MANIFEST.in", "include **x\n")),
 }

@@ -43,12 +43,11 @@ class Reporter:
     def __init__(self, path: str, base: str):
         self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         self.code = (f"{base}/code/", f"{base}/model/code/", f"{base}/processing/input/code/")
-        importable = os.environ.get("PYTHONPATH", "").split(":")
         self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
         # without a sandbox a job's folder is another one, and libraries still look into the platform's, on sys.path
         self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
-        self.readable += tuple(each for each in importable if each)
+        self.readable += tuple(each for each in sys.path if each)
         self.seen: set[str] = set()
         self.busy = False
 

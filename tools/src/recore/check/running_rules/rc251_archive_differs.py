@@ -1,0 +1,47 @@
+"""`unearthed build` runs setup.py and uploads what setuptools packs; `recore` only reads setup.py and MANIFEST.in.
+Where the two disagree, the platform gets other files than those that a run used, or none: the client ends with status 0
+even if setup.py fails. The files are compared by content.
+
+    setup(py_modules=[path.stem for path in Path().glob("*.py")])   # or files that only setup.cfg names
+
+Fix: write all names into `py_modules` and `packages` of setup.py, and all other files into MANIFEST.in.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Place, rule
+from recore.failures import last_error, read_end
+from recore.text import plain
+
+FIX = "List all modules by name in py_modules of setup.py, and all other files in MANIFEST.in"
+SHOWN = 5
+
+
+@rule("The archive that setuptools builds contains the files that were checked")
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    if experiments.project is None:
+        return
+    try:
+        built = experiments.build()
+    except ExperimentFailed as failed:
+        yield failed.finding("The source distribution could not be built")
+        return
+    if built.status or built.error:
+        reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
+        yield Finding(plain(f"`python setup.py sdist` fails: {reason}"), FIX, Place("setup.py"))
+        return
+    # the client's setuptools, 57.5, does not pack them, newer ones do
+    packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
+    ours = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
+    for what, names in (
+        ("does not contain", ours.keys() - built.files.keys()),
+        ("also contains", packed.keys() - ours.keys()),
+        ("has a different", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
+    ):
+        if names:
+            shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+            yield Finding(plain(f"The archive that setuptools builds {what} {shown}"), FIX, Place("setup.py"))

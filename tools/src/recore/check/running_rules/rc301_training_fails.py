@@ -1,0 +1,26 @@
+"""Step 1 fails, so there is no model. The job has only the files of the archive, the packages of the container and of
+requirements.txt, no network, and an hour. Only wheels are installed, because the container has no compiler.
+
+    from helpers import smooth   # setup.py does not name helpers
+
+Fix: follow the message. `python -m recore run` shows the end of the job's log.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Place, rule
+
+FIX_PACKAGES = "Name versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
+
+
+@rule("train.py trains a model in its job")
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.training()
+    except ExperimentFailed as failed:
+        if failed.installing:
+            yield Finding(str(failed), FIX_PACKAGES, Place("requirements.txt"))
+        else:
+            yield failed.finding("Step 1, training, fails")

@@ -1,0 +1,38 @@
+"""A process that needs more memory than its instance has is killed without a message. The memory for 18,000 rows is
+extrapolated from trainings with all rows and with parts of them.
+
+    kernel = inputs @ inputs.T   # rows x rows
+
+Fix: convert the inputs to float32, fit targets one after the other, or use fewer processes at a time.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
+from recore.check.places import place_of
+from recore.check.rule import Finding, Level, rule
+
+FIX = "Convert the inputs to float32, fit one target after the other, or use fewer processes at a time"
+WARNED = 70  # per cent of the instance's memory
+NOISE = 0.4  # per cent: what short jobs with the same data differ by, as their memory is looked at now and then
+
+
+@rule("train.py fits into memory with the real data", needs=("RC302",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    whole, parts = experiments.training(), experiments.part_trainings()
+    measured = [(part.rows, part.memory) for part in parts if part.memory is not None]
+    if whole.memory is None or not measured or whole.memory - min(memory for _, memory in measured) < NOISE:
+        return
+    full = (whole.rows, whole.memory)
+    third = experiments.small_training() if growth(full, measured) > NOISE else None
+    small = (third.rows, third.memory) if third and third.memory is not None else None
+    expected = extrapolate(full, measured, small, NOISE)
+    if expected is None or expected < WARNED:
+        return
+    message = (
+        f"Training on {whole.rows} rows took {whole.memory:.0f} % of the memory of "
+        f"{experiments.settings.training.type}, which extrapolates to {expected:.0f} % for {REAL_ROWS} rows"
+    )
+    level = Level.ERROR if expected > 100 else Level.WARNING
+    yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)

@@ -1,0 +1,27 @@
+"""A pickle refers to classes and functions by module and name. In the training job train.py is the main program, so a
+class that it defines is called `__main__.X`. The server imports train.py as `train`, cannot load the model, and never
+answers /ping.
+
+    class Clipped(BaseEstimator): ...   # in train.py, and the model is an instance of it
+
+Fix: move the class to a module of its own that setup.py names, or import train.py under its own name, as the template's
+main() does with `import train`.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.pickles import read_pickles
+from recore.check.places import definition_of
+from recore.check.rule import Finding, rule
+from recore.text import plain
+
+FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
+
+
+@rule("The model needs nothing from __main__", needs=("RC301",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    for pickle in read_pickles(experiments.training().archive):
+        for name in [name for module, name in pickle.imports if module == "__main__"]:
+            message = f"{pickle.name} needs __main__.{name}, which the server does not have because it imports train.py"
+            yield Finding(plain(message), FIX, definition_of(experiments.submission, name))

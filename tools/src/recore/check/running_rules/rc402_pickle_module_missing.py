@@ -1,0 +1,31 @@
+"""Training and serving happen in different containers. The server loads the model only if each module that the pickle
+names is in the archive, the container or requirements.txt.
+
+    sys.path.append("/tmp/made")   # and the model holds a class of a module there
+
+Fix: name the module in `py_modules` of setup.py, or its package in requirements.txt.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.pickles import EXTENSIONS, read_pickles
+from recore.check.rule import Finding, Place, rule
+from recore.text import plain
+
+FIX = "Name the module in py_modules of setup.py, or its package in requirements.txt"
+
+
+@rule("The modules that the model needs exist where it is served", needs=("RC301", "RC501"))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.serving()
+    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
+        for pickle in read_pickles(experiments.training().archive):
+            for module in pickle.modules:
+                if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:
+                    what = (
+                        f"{pickle.name} needs the module {module}, which cannot be imported where the model is served"
+                    )
+                    yield Finding(plain(what), FIX, Place("setup.py"))

@@ -1,0 +1,43 @@
+"""The model was written with dill, cloudpickle or joblib. It loads only where a compatible version of that extension is
+installed. dill and cloudpickle store bytecode, which another version of Python cannot run; joblib can store arrays in
+further files.
+
+    cloudpickle.dump(model, file)
+
+Fix: use pickle, and define functions and classes at the top level of a module that setup.py names.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.pickles import EXTENSIONS, read_pickles
+from recore.check.places import place_of
+from recore.check.rule import Finding, Level, rule
+from recore.text import plain
+
+FIX = "Use pickle, and define functions and classes at the top level of a module that setup.py names"
+
+
+@rule("The model is a plain pickle, without extensions", needs=("RC301", "RC501"))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    place = place_of(experiments.submission, "save_model")
+    for pickle in read_pickles(experiments.training().archive):
+        used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
+        for extension in used:
+            there = not _is_missing(experiments, extension)
+            message = f"{pickle.name} was written with {extension}, and loads only with a compatible version of it"
+            if not there:
+                message = f"{pickle.name} needs {extension}, which is not installed where the model is served"
+            yield Finding(plain(message), FIX, place, Level.WARNING if there else Level.ERROR)
+        if pickle.problem and not used:
+            message = f"{pickle.name} is not a plain pickle, so what it needs is unknown: {pickle.problem}"
+            yield Finding(plain(message), FIX, place, Level.WARNING)
+
+
+def _is_missing(experiments: Experiments, extension: str) -> bool:
+    try:
+        experiments.serving()
+    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
+        return failed.lacks_module(extension)
+    return False

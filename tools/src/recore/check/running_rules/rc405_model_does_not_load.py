@@ -1,0 +1,28 @@
+"""Each prediction job starts a new server, which imports train.py and calls model_fn. If that fails, the job ends after
+many minutes with "did not pass the ping health check" and no reason.
+
+    open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
+
+Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.places import place_of
+from recore.check.rule import Finding, rule
+
+FIX = "Correct model_fn: it has only what train.py left in model_dir, and the modules in the archive"
+
+
+@rule("A new server loads the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.serving()
+    except ExperimentFailed as failed:
+        if failed.outside:
+            yield failed.finding("The model could not be served")
+            return
+        place = failed.place or place_of(experiments.submission, "model_fn")
+        yield Finding(f"The server does not start: {failed}", FIX, place)

@@ -1,0 +1,33 @@
+"""The server starts a process for each processor, and each loads the model: four on ml.m5.xlarge, which has 16 GiB.
+With a model of 2 GiB, little memory is left, and the server may be killed.
+
+    ExtraTreesRegressor(n_estimators=2000)   # of full depth, for each target
+
+Fix: keep only what predictions need, and limit the number and the depth of trees.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.pickles import size_of
+from recore.check.places import place_of
+from recore.check.rule import Finding, Level, rule
+
+WARNED = 1 << 30  # bytes
+ERROR = 4 << 30  # bytes: four processes with as much need all of the memory
+FIX = "Keep only what predictions need in the model; limit the number and the depth of trees"
+
+
+def judge(size: int) -> tuple[str, Level] | None:
+    """A message and its level for a model of some bytes; None if it is small enough."""
+    if size < WARNED:
+        return None
+    message = f"The model takes {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"
+    return message, Level.ERROR if size >= ERROR else Level.WARNING
+
+
+@rule("The model is small enough to be served", needs=("RC301",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    judged = judge(size_of(experiments.training().archive))
+    if judged:
+        yield Finding(judged[0], FIX, place_of(experiments.submission, "save_model"), judged[1])

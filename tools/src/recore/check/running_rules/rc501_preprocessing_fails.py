@@ -1,0 +1,18 @@
+"""Step 2 fails, so there is nothing to predict from. The job has preprocess.py alone, the container's packages without
+those of requirements.txt, no model, no arguments and no network.
+
+    from helpers import smooth   # in preprocess.py
+
+Fix: follow the message, and move what preprocess.py needs into it.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import find_failure
+from recore.check.rule import Finding, rule
+
+
+@rule("preprocess.py runs alone in its job")
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_failure(experiments.preprocessing, "Step 2, preprocessing of the public data, fails")

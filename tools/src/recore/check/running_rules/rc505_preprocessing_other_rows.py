@@ -1,0 +1,33 @@
+"""Public and private data are preprocessed separately, and in production rows arrive a few at a time. What depends on
+the other rows of a file differs from training, and the prediction is wrong.
+
+    spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
+
+Fix: let each row depend on itself alone; what must be learnt from many rows belongs in fit().
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.inputs import read_inputs
+from recore.check.rule import Finding, Place, rule
+from recore.check.variations import compare
+
+FIX = "Make a row's inputs depend on that row alone; what is learnt from many rows belongs in fit()"
+
+
+@rule("The inputs of a row do not depend on other rows", needs=("RC502", "RC503"))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    variations = experiments.variations()
+    whole = read_inputs(experiments.preprocessing(), set(experiments.data.few_rows))
+    few = [whole.rows[number] for number in experiments.data.few_rows]
+    cases = {
+        "some": (few, f"only {len(few)} of the file's rows"),
+        "reversed": (few[::-1], "the file's rows in reverse order"),
+        "single": ([few[len(few) // 2]], "a single row of the file"),
+    }
+    for name, (expected, what) in cases.items():
+        if difference := compare(variations[name], expected, whole.header):
+            message = f"With {what}, the inputs differ from those of the whole file: {difference}"
+            yield Finding(message, FIX, Place("preprocess.py"))
+            return

@@ -1,0 +1,33 @@
+"""The platform sends step 2's file to the model in one request, of at most 100 MB. A larger file is refused, or sent by
+lines, of which only the first request has the header. The size is extrapolated to 18,000 rows. A single line must not
+exceed 6 MB.
+
+    inputs.to_csv(output)   # 1,700 channels of 17 digits: 570 MB for 18,000 rows
+
+Fix: write fewer columns or fewer digits, such as `to_csv(float_format="%.5g")`.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.extrapolation import REAL_ROWS
+from recore.check.rule import Finding, Level, Place, rule
+from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
+
+FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` splits the file'
+
+
+@rule("The inputs fit into one Batch Transform request", needs=("RC502",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    path, rows = experiments.preprocessing(), experiments.data.rows
+    row = path.stat().st_size / max(1, rows) / 1e6
+    expected = row * max(rows, REAL_ROWS)
+    place = Place("preprocess.py")
+    if row > BY_LINES["MaxPayloadInMB"]:
+        yield Finding(f"preprocess.py writes {row:.1f} MB a row, but no request may exceed 6 MB", FIX, place)
+    elif expected > LARGEST_PAYLOAD:
+        message = (
+            f"preprocess.py writes {row * 1000:.1f} kB a row, or {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; a "
+            f"Batch Transform request must not exceed {LARGEST_PAYLOAD} MB, so the file would be split"
+        )
+        yield Finding(message, FIX, place, Level.WARNING)

@@ -1,0 +1,47 @@
+"""The host's score.py compares line by line and column by column. A header counts as a row, and an index as a column. A
+missing row, a superfluous number or a value that is not finite is an error, and there is no score.
+
+    return pd.DataFrame(prediction).to_csv()   # with a header and an index
+
+Fix: `to_csv(header=False, index=False)`, with the 49 columns in the order of TARGETS.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import NotPredictions, read_predictions
+from recore.check.rule import Finding, rule
+from recore.text import plain
+
+FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
+
+
+@rule("The predictions are 49 finite numbers for each row", needs=("RC601",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    message = _problem(experiments)
+    if message:
+        yield Finding(plain(message), FIX, place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn"))
+
+
+def _problem(experiments: Experiments) -> str:
+    """What is wrong with the predictions; empty if nothing is."""
+    data = experiments.data
+    try:
+        predicted = read_predictions(experiments.predictions())
+    except NotPredictions as error:
+        return f"The predictions {'begin with a header' if error.line == 1 else 'are invalid'}: {error}"
+    rows, columns = predicted.shape
+    if columns != len(data.targets):
+        what = f"The predictions have {columns} columns instead of {len(data.targets)}"
+        return f"{what}: the first one seems to be an index" if columns == len(data.targets) + 1 else what
+    if rows != data.rows:
+        return f"There are {rows} lines of predictions for {data.rows} rows of data"
+    needed = ~np.isnan(data.measured).all(axis=0)  # a target that was never measured may be left empty
+    wrong = np.argwhere(~np.isfinite(predicted) & (needed | ~np.isnan(predicted).all(axis=0)))
+    if len(wrong):
+        row, column = wrong[0]
+        return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}"
+    return ""

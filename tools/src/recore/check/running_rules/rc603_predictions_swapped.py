@@ -1,0 +1,50 @@
+"""The host's score.py takes the first column for silver, the second for arsenic, and so on. If two columns are swapped,
+nothing fails, and both score far below zero. The rule names columns that do not fit their own target but fit another
+one; for a poor model, this is an estimate.
+
+    targets = data.columns[-49:]   # in the order of the file
+
+Fix: select the columns by name before writing them: `predictions[list(TARGETS)]`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import Floats, r2, read_predictions
+from recore.check.rule import Finding, rule
+
+FIX = "Make output_fn select the columns by name, in the order of TARGETS"
+FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"
+FITS = 0.3  # R2 from which a column fits a target
+SHOWN = 3
+
+
+@rule("The predictions' columns are in the order of the targets", needs=("RC602",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    predicted, measured = read_predictions(experiments.predictions()), experiments.data.measured
+    swapped = find_swapped(predicted, measured)
+    if swapped:
+        names = experiments.data.targets
+        pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
+        message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
+        hooks = place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn")
+        place, fix = (hooks, FIX) if hooks.line else (place_of(experiments.submission, "fit"), FIX_FIT)
+        yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, place)
+
+
+def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
+    """Pairs of a column that does not fit its own target, and the target that it fits best, both from 0.
+
+    None if less than half of the columns that miss their targets fit others: then these do by chance.
+    """
+    swapped, missed = [], 0
+    for column in range(predicted.shape[1]):
+        scores = [r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
+        best = int(np.argmax(scores))
+        missed += scores[column] < 0
+        if scores[column] < 0 and scores[best] > FITS:
+            swapped.append((column, best))
+    return swapped if len(swapped) >= missed / 2 else []

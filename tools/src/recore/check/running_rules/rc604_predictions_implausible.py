@@ -1,0 +1,83 @@
+"""Predictions are constant, negative, far outside what was measured, or rounded. Nothing fails, but they score less
+than they could: one value that is ten times too large outweighs hundreds of good ones. A negative prediction is an
+error, the others are warnings.
+
+    np.exp(model.predict(inputs))   # has no limit
+
+Fix: limit each target to the range that was measured.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import Floats, read_predictions
+from recore.check.rule import Finding, Level, rule
+
+LIMITS = "Limit the predictions to the measured range, as LimitedRegressor from challenge/meta_estimators.py does"
+CONSTANT = "Look at what the model learns for these targets: constant predictions score nothing"
+DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding costs score"
+ROWS = 10  # with fewer, a constant says nothing
+SHOWN = 5
+
+
+@rule(
+    "The predictions vary, are not negative or rounded, and stay near what was measured",
+    needs=("RC602", "RC603"),
+)
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    predicted, data = read_predictions(experiments.predictions()), experiments.data
+    place = place_of(experiments.submission, "fit", "predict_fn", "main")
+    for level, message, fix in judge(predicted, data.measured, data.targets):
+        yield Finding(message, fix, place, level)
+
+
+def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[Level, str, str]]:
+    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN if there is no value."""
+    constant, negative, outside, rounded = [], [], [], []
+    for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
+        actual = assay[np.isfinite(assay)]
+        if not len(actual) or np.isnan(estimate).any():
+            continue
+        span = np.ptp(actual)
+        if len(actual) >= ROWS and span > 0 and np.ptp(estimate) == 0:
+            constant.append(name)
+        elif is_rounded(estimate, actual):
+            rounded.append(name)
+        if estimate.min() < 0 <= actual.min():
+            negative.append(f"{name} {estimate.min():.4g}")
+        elif estimate.max() > actual.max() + span or estimate.min() < actual.min() - span:
+            far = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
+            outside.append(f"{name} {far:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
+    if constant:
+        yield Level.WARNING, f"The predictions are the same for all rows: {_listed(constant)}", CONSTANT
+    if negative:
+        message = f"Predictions are negative, which the rule for fit forbids: {_listed(negative)}"
+        yield Level.ERROR, message, LIMITS
+    if outside:
+        yield Level.WARNING, f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
+    if rounded:
+        yield Level.WARNING, f"Predictions are rounded, but the assays are not: {_listed(rounded)}", DIGITS
+
+
+def is_rounded(estimate: Floats, actual: Floats) -> bool:
+    """Whether predictions are all whole numbers, or have two digits, and assays do not.
+
+    Predictions that are assays of other rows, as those of a nearest neighbour, and zero do not count.
+    """
+    others = np.setdiff1d(estimate, [*actual, 0.0])
+    return len(others) >= SHOWN and any(
+        bool(np.array_equal(others, shorten(others)) and not np.array_equal(actual, shorten(actual)))
+        for shorten in (np.round, _to_two_digits)
+    )
+
+
+def _to_two_digits(values: Floats) -> Floats:
+    return np.array([float(f"{value:.1e}") for value in values])
+
+
+def _listed(texts: list[str]) -> str:
+    more = f" and {len(texts) - SHOWN} more targets" if len(texts) > SHOWN else ""
+    return ", ".join(texts[:SHOWN]) + more

@@ -1,0 +1,26 @@
+"""Browsers, proxies and many HTTP libraries send `text/csv; charset=utf-8`. The toolkit decodes a body only for exactly
+`text/csv`; otherwise input_fn gets bytes, and a content type that it may not know.
+
+    if content_type == "text/csv":
+
+Fix: compare `content_type.split(";")[0].strip()`, and decode the body where it is bytes.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import compare, read_predictions
+from recore.check.rule import Finding, Level, rule
+
+FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body if it is bytes'
+
+
+@rule("The server understands text/csv with a parameter", needs=("RC602", "RC605"))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    data = experiments.data
+    expected = read_predictions(experiments.predictions())[data.few_rows]
+    problem = compare(expected, experiments.serving()["charset"], data.targets)
+    if problem:
+        place = place_of(experiments.submission, "input_fn", "transform_fn")
+        yield Finding(f"With the content type `text/csv; charset=utf-8`, {problem}", FIX, place, Level.WARNING)

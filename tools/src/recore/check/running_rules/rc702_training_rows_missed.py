@@ -1,0 +1,37 @@
+"""On the rows that it was fitted with, the model is worse than the mean of each assay, which scores 0. Usually, rows
+have been paired with the wrong assays, or the server's units differ from those of training.
+
+    fit(inputs.sort_index(), targets)   # the rows of targets are in the order of the file
+
+Fix: compare the order of inputs and targets where fit is called, and the model's predictions with its targets.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import read_predictions
+from recore.check.rule import Finding, Level, rule
+from recore.check.running_rules.rc604_predictions_implausible import judge
+from recore.check.running_rules.rc701_score_optimistic import score
+
+FIX = "Keep the rows of inputs and targets in one order, and give predict() what fit() got, in the assays' own units"
+LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as a median, little less
+
+
+@rule(
+    "On the rows that it was fitted with, the model is better than the mean",
+    needs=("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
+)
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    data, predicted = experiments.data, read_predictions(experiments.predictions())
+    if any(judge(predicted, data.measured, data.targets)):
+        return  # RC604 names the targets
+    public = score(predicted, data.measured, experiments.weights, data.targets)
+    if public < LEAST:
+        message = (
+            f"The public score is {public:.3f}: on the rows that the model was fitted with, its predictions are worse "
+            "than the mean of each assay"
+        )
+        place = place_of(experiments.submission, "fit", "main")
+        yield Finding(message, FIX, place, Level.WARNING)

@@ -1,0 +1,20 @@
+"""The submission tries to use the network, which jobs do not have: telemetry of a library, a download that worked at
+home, or an attempt to send data away.
+
+    urllib.request.urlopen("https://example.org", data=rows)
+
+Fix: read the line, and ask the author.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.observed import find_events
+from recore.check.rule import Finding, rule
+
+FIX = "Read this line before you trust the submission; jobs have no network"
+
+
+@rule("The submission does not try to use the network", needs=("RC804",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_events(experiments.observations(), "network", "tries to use the network", FIX)

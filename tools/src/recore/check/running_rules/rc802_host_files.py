@@ -1,0 +1,20 @@
+"""A step needs /opt/ml, /tmp and the installed packages, and has no reason to read /etc, home folders or the files of
+other processes. The sandbox has no such files of the host.
+
+    open("/etc/passwd")
+
+Fix: read the line, and ask the author.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.observed import find_events
+from recore.check.rule import Finding, rule
+
+FIX = "Read this line before you trust the submission; a step needs only /opt/ml and /tmp"
+
+
+@rule("The submission stays within the folders of its jobs", needs=("RC804",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_events(experiments.observations(), "files", "uses files outside its folders", FIX)

@@ -1,0 +1,20 @@
+"""Processes for parallel work are harmless, so the finding is a warning; a shell, a compiler or a signal to other
+processes needs an explanation. The job's supervisor limits the number of processes.
+
+    os.kill(os.getppid(), 9)
+
+Fix: read the line, and ask the author.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.observed import find_events
+from recore.check.rule import Finding, Level, rule
+
+FIX = "Read this line before you trust the submission"
+
+
+@rule("The submission starts no other programs", needs=("RC804",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_events(experiments.observations(), "processes", "starts or signals processes", FIX, Level.WARNING)

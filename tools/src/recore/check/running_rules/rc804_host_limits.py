@@ -1,0 +1,41 @@
+"""The supervisor of a job ends it if it uses too much time, memory or disk space, or too many processes. A submission
+that ends the program that observes it, or forges its report, is reported here as well.
+
+    while True: os.fork()
+
+Fix: do not run it again without limits.
+"""
+
+import re
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Level, rule
+
+LIMITS = re.compile(
+    r"more memory|more processes|No space left on device|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
+)
+FIX = "Do not run this submission without the limits of a sandbox"
+OTHERWISE = "Read the step's code: what it tries to do could not be observed"
+TIMED_OUT = 124
+
+
+@rule("The submission stays within the limits of its jobs")
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    failures = experiments.failures()
+    for step, failed in failures.items():
+        if LIMITS.search(str(failed)):
+            yield Finding(f"Step {step} exceeds a limit: {failed}", FIX, failed.place)
+    try:
+        observations = experiments.observations()
+    except ExperimentFailed as failed:
+        yield failed.finding("The submission could not be observed")
+        return
+    for step, observation in observations.items():
+        if observation.status == TIMED_OUT:
+            yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s on part of the data", FIX)
+        elif observation.status and not failures:
+            yield Finding(
+                f"Step {step} fails while it is observed, but works otherwise", OTHERWISE, level=Level.WARNING
+            )

@@ -1,0 +1,20 @@
+"""The submission loads libraries of its own choice with ctypes. The other rules for hosts do not see what they do; the
+sandbox confines them like any other code.
+
+    ctypes.CDLL(None).connect(...)
+
+Fix: read the line, and rely on the sandbox alone.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.observed import find_events
+from recore.check.rule import Finding, Level, rule
+
+FIX = "Read this line: the sandbox confines the library, but these rules cannot see what it does"
+
+
+@rule("The submission loads no libraries itself", needs=("RC804",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_events(experiments.observations(), "native", "loads a library itself", FIX, Level.WARNING)

@@ -1,0 +1,70 @@
+"""A script that Python 3.12 cannot compile ends its job before the first line runs. A name that is not defined raises
+NameError as soon as its line runs, in a hook at the first request, after all of the training.
+
+    def fit(inputs, targets, holes)      # no colon
+        return np.mean(targets)          # and `import numpy as np` is missing
+
+Fix: correct the line; define or import the name. Undefined names are those that pyflakes finds outside annotations.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from pyflakes.checker import Checker  # type: ignore[import-untyped]
+from pyflakes.messages import UndefinedName  # type: ignore[import-untyped]
+
+from recore.check.rule import Finding, Place, rule
+from recore.check.script import ENTRY_POINTS, Script
+from recore.check.source import SubmissionSource
+from recore.check.submission_tree import UnreadableFile
+
+
+class NameChecker(Checker):  # type: ignore[misc]
+    """Leaves out annotations, because they may never be evaluated."""
+
+    def handleAnnotation(self, *_: object) -> None:
+        """Do nothing."""
+
+    handleStringAnnotation = handleAnnotation
+
+
+@rule("The scripts are valid Python 3.12, and define the names that they use")
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for name in ENTRY_POINTS:
+        if source.tree.exists(name):
+            try:
+                source.tree.read(name)
+            except UnreadableFile as error:
+                yield Finding(f"{error}, so no job can start it", "write it as a regular file", Place(name))
+    for script in source.scripts:
+        if script.problem:
+            yield Finding(
+                f"Python 3.12 cannot compile it: {script.problem}",
+                "correct this line; `python -m py_compile` shows the error, too",
+                Place(script.file, script.problem_line),
+            )
+        elif not script.makes_names:
+            for name, line in find_undefined(script).items():
+                yield Finding(
+                    f"the name {name!r} is not defined: this line raises NameError",
+                    f"import or define {name}, or correct the spelling",
+                    Place(script.file, line),
+                )
+
+
+def find_undefined(script: Script) -> dict[str, int]:
+    """The undefined names of a script, each with the first line that reads it."""
+    try:
+        messages = NameChecker(script.tree, script.file).messages
+    except RecursionError:
+        return {}
+    excused = {
+        (node.id, node.lineno)
+        for node, context in script.nodes
+        if isinstance(node, ast.Name) and (context.typing or context.conditional or context.handles("NameError"))
+    }
+    undefined: dict[str, int] = {}
+    for message in sorted(messages, key=lambda message: message.lineno):
+        if isinstance(message, UndefinedName) and (message.message_args[0], message.lineno) not in excused:
+            undefined.setdefault(message.message_args[0], message.lineno)
+    return undefined

@@ -1,0 +1,32 @@
+"""The folder of the scripts comes first on the path of a job. A file with the name of a package, such as `scipy.py`, is
+imported instead of it, even by the container's own programs. One with the name of a standard library module, such as
+`random.py`, breaks libraries in ways that are hard to recognise.
+
+Fix: rename the file, and correct its imports.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, is_in_container
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.source import SubmissionSource
+
+
+@rule(
+    "No file has the name of a package or of a standard library module",
+    needs=("RC201",),
+)
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    files = {script.file for script in source.scripts} | set(source.uploads)
+    tops = {file.partition("/")[0] if file.endswith("/__init__.py") else file for file in files}
+    for file in sorted(tops):
+        name = file.removesuffix(".py")
+        if "/" in file or not is_in_container(name) or (name == file and f"{name}/__init__.py" not in files):
+            continue
+        package = name in PINNED_MODULES | REQUIRED_MODULES
+        yield Finding(
+            f"it is imported in place of {'the package' if package else 'the standard library module'} {name!r}",
+            "rename it and its imports",
+            Place(file if file in files else f"{name}/__init__.py"),
+            Level.ERROR if package else Level.WARNING,
+        )

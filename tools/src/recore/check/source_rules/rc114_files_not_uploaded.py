@@ -1,0 +1,80 @@
+"""A job has the uploaded files, and its data at the platform's paths. `data/`, `model/`, `score.py` and the folders of
+your machine are never there, and `preprocess.py` runs without any other file. Without a sandbox, a run on your machine
+finds these files all the same.
+
+    weights = np.load("weights.npy")     # not uploaded
+    data = pd.read_csv("/home/ada/recore/public.csv.gz")
+
+Fix: take data from the platform's paths, such as `SM_CHANNEL_TRAINING` or `--input`; name other files that `train.py`
+needs in `MANIFEST.in`.
+"""
+
+import re
+from collections.abc import Iterator
+
+from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import Script, method_of
+from recore.check.source import SubmissionSource
+
+NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
+FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
+ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
+FIX_DATA = "take the path from the platform's environment variable or argument, such as SM_CHANNEL_TRAINING or --input"
+
+
+@rule("The scripts read only files that a job has", needs=("RC201",))
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for script in source.scripts:
+        written = {use.path for use in find_file_uses(script) if use.writes}
+        for use in find_file_uses(script):
+            if not use.writes and use.path not in written and _is_certain(use, script):
+                yield from _read(source, script, use)
+        yield from _defaults(script)
+
+
+def _is_certain(use: FileUse, script: Script) -> bool:
+    """Whether a file is read without being asked for, and its absence is not handled."""
+    handled = use.context.handles("OSError", "FileNotFoundError", "IOError")
+    return script.executes(use.context) and not use.context.conditional and not handled
+
+
+def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
+    name, place = use.in_submission, Place(script.file, use.line)
+    if ABSOLUTE.fullmatch(use.path):
+        yield Finding(f"{use.path!r} does not exist in a job, which has /opt/ml and /tmp", FIX_DATA, place)
+    if not name or name == REST or name in (".", script.file):
+        return
+    top = name.partition("/")[0]
+    if top in NEVER:
+        yield Finding(f"{top} does not exist in a job, because it is never uploaded", FIX_DATA, place)
+    elif script.file == "preprocess.py":
+        yield Finding(
+            f"step 2 runs preprocess.py without other files, so {name!r} does not exist",
+            "put its contents into preprocess.py",
+            place,
+        )
+    elif (
+        REST not in name
+        and name not in source.uploads
+        and not any(file.startswith(f"{name}/") for file in source.uploads)
+    ):
+        if source.tree.exists(name):
+            yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
+        else:
+            message = f"there is no {name!r} in the submission or in the folder where a job starts"
+            yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
+
+
+def _defaults(script: Script) -> Iterator[Finding]:
+    """Arguments whose default is a path of one machine, or in data/ or model/: the platform passes none instead."""
+    for node, context in script.calls:
+        if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
+            continue
+        for keyword in node.keywords:
+            path = path_of(keyword.value, script) if keyword.arg == "default" else None
+            name = FileUse(path, False, node.lineno, context).in_submission if path else None
+            never = name and "/" in name and name.partition("/")[0] in NEVER
+            if never or (path and ABSOLUTE.fullmatch(path)):
+                message = f"the platform passes no path, but the default {path!r} does not exist in a job"
+                yield Finding(message, FIX_DATA, Place(script.file, node.lineno), Level.WARNING)

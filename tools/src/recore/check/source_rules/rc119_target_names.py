@@ -1,0 +1,68 @@
+"""Predictions are compared with the assays by position. A list of targets in which a name is misspelt, missing or in
+another place shifts or empties columns, and the score falls without any error.
+
+    TARGETS = ["AsPPM", "AgPPM", "AuPPM", ...]       # the first two are swapped
+
+Fix: copy the list from the template's `preprocess.py`. Collections of fewer than 30 targets are not checked, nor is the
+order of a dict or a set.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Place, rule
+from recore.check.script import line_of
+from recore.check.source import SubmissionSource
+from recore.listing import list_names
+
+FEWEST = 30  # targets in a collection that is meant to hold them all
+SUFFIXES = ("PPM", "PCT", "PPB")
+
+
+@rule("Lists of the targets have the host's names in the host's order")
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    files = [script.file for script in source.scripts]
+    for file in [*files, *(name for name in ("predict.py", "score.py") if name not in files)]:
+        script = source.script(file) if source.tree.is_file(file) else None
+        for node, _ in script.nodes if script else []:
+            names = _names(node)
+            known = set(source.targets)
+            if len(known & set(names)) < FEWEST:
+                continue
+            ordered = not isinstance(node, ast.Dict | ast.Set)
+            if problem := _difference(names, source.targets, ordered):
+                fix = "copy the list from the template's preprocess.py"
+                yield Finding(f"the list of targets is not the host's: {problem}", fix, Place(file, line_of(node)))
+
+
+def _names(node: ast.AST) -> list[str]:
+    """The texts that a collection holds: the items of a list, the keys of a dict, the words of a text."""
+    match node:
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+            return [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        case ast.Dict(keys=keys):
+            return [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split"), args=[]):
+            return text.split()
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split"), args=[ast.Constant(value=str(by))]
+        ) if by:
+            return [word.strip() for word in text.split(by)]
+    return []
+
+
+def _difference(names: list[str], targets: tuple[str, ...], ordered: bool) -> str:
+    """How names that are meant to be the targets differ from them; empty if they do not."""
+    if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        return f"it has {list_names(repeated, 3)} more than once"
+    missing = [name for name in targets if name not in names]
+    misspelt = [name for name in names if name not in targets and name.endswith(SUFFIXES)]
+    if missing or misspelt:
+        parts = [f"it has no {list_names(missing, 3)}"] if missing else []
+        parts += [f"it has the unknown names {list_names(misspelt, 3)}"] if misspelt else []
+        return ", ".join(parts)
+    if not ordered:
+        return ""
+    order = [name for name in names if name in targets]
+    wrong = next((place for place, pair in enumerate(zip(order, targets, strict=True)) if pair[0] != pair[1]), None)
+    return "" if wrong is None else f"{order[wrong]} is in position {wrong + 1}, where {targets[wrong]} belongs"

@@ -1,0 +1,114 @@
+"""`unearthed build` runs `setup.py` with Python 3.8 and setuptools alone. Newer syntax, or an import of another
+package, ends the build, and the client uploads the archive of an earlier one. Without `py_modules` the archive is
+empty.
+
+    from mdl import __version__          # not installed where setup.py runs
+    setup(name="mine", py_modules=["train", "preprocess"])
+
+Fix: import nothing but setuptools, call `setup()` once, and list existing modules by name in `py_modules` and
+`packages`. Other lists, such as `find_packages()`, cannot be read; check the `src.tar.gz` that the build leaves
+instead.
+"""
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Place, rule
+from recore.check.setup_file import SetupFile
+from recore.check.source import SubmissionSource
+from recore.check.submission_tree import UnreadableFile
+
+ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
+UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
+FIX_LISTS = "write py_modules and packages as lists of names, or check the src.tar.gz that `unearthed build` leaves"
+
+
+@rule("setup.py can be run by the Unearthed CLI's build, and lists modules", needs=("RC203",))
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    if not source.tree.is_folder:  # the archive that it leaves does not hold it
+        return
+    try:
+        content = source.tree.read("setup.py")
+    except UnreadableFile as error:
+        yield Finding(f"{error}, but it must name the files to upload", "copy the template's", Place("setup.py"))
+        return
+    setup = source.setup
+    problem = _syntax_problem(content)
+    if setup is None or problem or setup.script.problem:
+        line, reason = problem or (setup.script.problem_line, setup.script.problem) if setup else (0, "")
+        message = f"Python 3.8, which runs it, cannot compile it: {reason}"
+        yield Finding(message, "write it for Python 3.8, like the template's", Place("setup.py", line))
+        return
+    findings = [*_import_problems(setup), *_call_problems(setup, source)]
+    yield from findings or _upload_problems(source)
+
+
+def _import_problems(setup: SetupFile) -> Iterator[Finding]:
+    for statement in setup.script.imports:
+        if statement.top not in ALLOWED and not statement.optional:
+            yield Finding(
+                f"it imports {statement.module or 'a relative module'}, which is not installed where setup.py runs",
+                "import nothing but setuptools",
+                Place("setup.py", statement.line),
+            )
+
+
+def _upload_problems(source: SubmissionSource) -> Iterator[Finding]:
+    """What `recore run` cannot pack either: a link out of the folder, a pattern that setuptools does not accept."""
+    try:
+        source.uploads  # noqa: B018 - it is determined once, for all rules
+    except (ValueError, OSError, RuntimeError) as error:
+        reason = str(error).removeprefix(f"{source.tree.path}/")
+        file = reason.partition(":")[0]
+        place = Place(file) if source.tree.exists(file) else Place("setup.py")
+        yield Finding(f"the files to upload cannot be determined: {reason}", "correct what the message names", place)
+
+
+def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Finding]:
+    if len(setup.calls) != 1:
+        line = setup.calls[1].lineno if setup.calls else 0
+        message = f"it calls setup() {len(setup.calls)} times; exactly one call is needed"
+        yield Finding(message, "call setup() once", Place("setup.py", line))
+        return
+    for name, line in setup.unreadable.items():
+        message = f"the argument {name} of setup() cannot be read without running it"
+        yield Finding(message, FIX_LISTS, Place("setup.py", line))
+    for keyword in setup.calls[0].keywords:
+        if keyword.arg in UNSUPPORTED:
+            message = f"{keyword.arg} moves or adds files in the upload, in ways that are not supported here"
+            fix = "put the scripts at the top level, name them in py_modules, and other files in MANIFEST.in"
+            yield Finding(message, fix, Place("setup.py", keyword.value.lineno))
+    if not setup.unreadable and not setup.modules and not setup.packages:
+        message = "setup() lists no modules, so the upload does not contain the scripts"
+        yield Finding(message, 'add py_modules=["preprocess", "train"]', Place("setup.py", setup.line))
+    for name, line in setup.modules.items():
+        if not _is_module(name):
+            yield Finding(f"{name!r} is not a module name", "write it without .py", Place("setup.py", line))
+        elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
+            yield Finding(
+                f"it names {name}, but there is no {file}",
+                "correct the name, or remove it",
+                Place("setup.py", line),
+            )
+    for name, line in setup.packages.items():
+        if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
+            fix = "correct the name, or remove it"
+            yield Finding(f"it names the package {name}, which does not exist", fix, Place("setup.py", line))
+
+
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _syntax_problem(content: bytes) -> tuple[int, str] | None:
+    """The line and the message of what Python 3.8 does not accept, as far as a newer parser knows it."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(content, feature_version=(3, 8))
+    except SyntaxError as error:
+        return max(error.lineno or 0, 0), error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 0, str(error) or "its expressions are nested too deeply"
+    return None

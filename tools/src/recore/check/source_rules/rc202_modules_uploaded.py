@@ -1,0 +1,44 @@
+"""`unearthed build` packs only the modules that `setup.py` names. Any other file that `train.py` imports works on your
+machine, and is missing in the training job.
+
+    from mdl import Ridge                # mdl is not in py_modules of setup.py
+
+Fix: add the module to `py_modules` of `setup.py`, or its folder to `packages`. `score.py` is the host's and is never
+uploaded.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import ENTRY_POINTS
+from recore.check.source import SubmissionSource
+
+
+@rule("setup.py names every module that train.py reaches", needs=("RC201",))
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for name in ENTRY_POINTS:
+        if name not in source.uploads:
+            line = source.setup.line if source.setup else 0
+            fix = f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
+            yield Finding(f"{name} is not uploaded", fix, Place("setup.py", line))
+    reported = set()
+    for script in source.reached_from("train.py"):
+        for statement in script.imports:
+            executed = script.file == "train.py" or not statement.context.main
+            if statement.optional or not executed or script.file not in source.uploads:
+                continue
+            for file in source.local_files(statement):
+                if not file.endswith(".py") or file in source.uploads or file in ENTRY_POINTS or file in reported:
+                    continue
+                reported.add(file)
+                level = Level.WARNING if statement.context.function else Level.ERROR
+                message = f"{file} is imported, but not uploaded: setup.py does not name it"
+                yield Finding(message, _fix(file), Place(script.file, statement.line), level)
+
+
+def _fix(file: str) -> str:
+    if file in ("score.py", "predict.py"):
+        return f"copy what you need into a file of your own: {file} is never uploaded"
+    if "/" in file:
+        return f'add "{file.rpartition("/")[0].replace("/", ".")}" to packages of setup.py'
+    return f'add "{file.removesuffix(".py")}" to py_modules of setup.py'

@@ -1,0 +1,49 @@
+"""setuptools ignores a line of `MANIFEST.in` that it does not understand, or that names a file that does not exist. The
+file is then missing in the jobs.
+
+    include requirement.txt              # the file is requirements.txt
+    add weights.npy                      # there is no such command
+
+Fix: use `include`, `recursive-include`, `global-include`, `graft`, or the commands that exclude, with paths within the
+folder.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.requirements_file import join_lines
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.source import SubmissionSource
+from recore.check.submission_tree import UnreadableFile
+from recore.evaluation import MANIFEST
+
+NAME = "MANIFEST.in"
+COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "prune") for name in MANIFEST)}
+
+
+@rule("Every line of MANIFEST.in is valid")
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    if not source.tree.is_folder or not source.tree.exists(NAME):
+        return
+    try:
+        text = source.tree.read(NAME).decode("utf-8", "replace")
+    except UnreadableFile as error:
+        yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
+        return
+    for number, line in join_lines(text, " "):
+        if content := line.partition("#")[0].strip():
+            yield from _check_line(content, Place(NAME, number), source)
+
+
+def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[Finding]:
+    command, *words = line.split()
+    patterns = words[1:] if command.startswith("recursive-") else words
+    if command not in COMMANDS or not patterns:
+        commands = ", ".join(sorted(COMMANDS))
+        yield Finding(f"{line[:80]!r} is not a valid line: the build ignores it", f"use one of {commands}", place)
+        return
+    for word in words:
+        if word.startswith(("/", "~")) or ".." in word.split("/"):
+            yield Finding(f"{word[:80]!r} is outside the submission", "use paths within the folder", place)
+        elif command == "include" and not set(word) & set("*?[") and not source.tree.is_file(word):
+            message = f"there is no file {word[:80]!r}, so nothing is included"
+            yield Finding(message, "correct the name, or remove it", place, Level.WARNING)

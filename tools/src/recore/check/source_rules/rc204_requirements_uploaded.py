@@ -1,0 +1,26 @@
+"""`unearthed build` packs `requirements.txt` only if `MANIFEST.in` includes it. Otherwise the packages that it adds are
+missing in all jobs, although they are installed on your machine.
+
+Fix: write the line `include requirements.txt` into `MANIFEST.in`. A file that names only the container's own packages
+need not be uploaded.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.container import VERSIONS
+from recore.check.rule import Finding, Place, rule
+from recore.check.source import SubmissionSource
+
+NAME = "requirements.txt"
+
+
+@rule("MANIFEST.in includes requirements.txt", needs=("RC201",))
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    further = [line for line in source.requirements if line.name not in VERSIONS and line.applies]
+    if further and NAME not in source.uploads:
+        named = further[0].name or further[0].text
+        yield Finding(
+            f"{NAME} is not uploaded, so {named} is not installed in any job",
+            f"write the line `include {NAME}` into MANIFEST.in",
+            Place(NAME, further[0].line),
+        )

@@ -1,0 +1,32 @@
+"""A requirement without a version installs the newest one of that moment. Training and serving may then have different
+versions, and one may not load the other's pickle.
+
+    cubist>=1.0
+
+Fix: pin the version that you tested, such as `cubist==1.2.2`. Packages that the container already has are accepted.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.container import VERSIONS
+from recore.check.requirements_file import RequirementLine
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.source import SubmissionSource
+
+
+@rule("requirements.txt pins the version of every package that it adds", needs=("RC205",))
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for line in source.requirements:
+        if line.requirement and not line.requirement.url and line.name not in VERSIONS and not _is_pinned(line):
+            yield Finding(
+                f"{line.name} has no exact version: jobs on different days may install different ones",
+                f"pin it: {line.name}==VERSION",
+                Place("requirements.txt", line.line),
+                Level.WARNING,
+            )
+
+
+def _is_pinned(line: RequirementLine) -> bool:
+    """Whether only one version matches."""
+    specifiers = line.requirement.specifier if line.requirement else ()
+    return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifiers)

@@ -1,0 +1,28 @@
+"""`unearthed build` unpacks `dist/*.tar.gz`. An older archive there makes this and every later build fail, while the
+client reports success and uploads the previous archive. Anything else in `dist/` is packed into the upload, and so is
+what a `*.egg-info` lists.
+
+Fix: delete `dist/` and `*.egg-info` before the build.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.source import SubmissionSource
+
+
+@rule("Nothing is left over that breaks the next build")
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    if not source.tree.is_folder:
+        return
+    for name in source.tree.list_folder("dist"):
+        place = Place(f"dist/{name}")
+        if name.endswith(".tar.gz"):
+            message = "an archive left in dist/ makes this and every later build fail without a message"
+            yield Finding(message, "delete the folder dist", place)
+        else:
+            yield Finding("files left in dist/ are packed into the upload", "delete it", place, Level.WARNING)
+    for name in source.tree.list_folder(""):
+        if name.endswith(".egg-info"):
+            message = "the build adds the files that it lists to the upload, and then deletes the folder"
+            yield Finding(message, "delete it", Place(name), Level.WARNING)

@@ -1,6 +1,0 @@
-def hyperparameters(fit):
-    return {}
-
-
-def main(train):
-    return hyperparameters(train.fit)

@@ -1,3 +1,0 @@
-from setuptools import setup
-
-setup(name="mine", py_modules=["preprocess", "train", "hooks"])

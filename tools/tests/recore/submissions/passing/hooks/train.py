@@ -1,3 +1,0 @@
-"""The hooks come from another module."""
-
-from hooks import *

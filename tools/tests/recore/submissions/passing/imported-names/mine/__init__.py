@@ -1,1 +1,0 @@
-from .ridge import Ridge

@@ -1,5 +1,0 @@
-from . import limits
-
-
-class Ridge:
-    limit = limits.LOW

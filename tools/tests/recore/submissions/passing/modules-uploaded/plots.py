@@ -1,2 +1,0 @@
-def draw(alpha):
-    print(alpha)

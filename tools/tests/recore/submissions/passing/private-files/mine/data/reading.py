@@ -1,1 +1,0 @@
-CHANNELS = 3
