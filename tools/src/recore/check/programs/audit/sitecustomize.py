@@ -47,6 +47,8 @@ class Reporter:
         self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
         # without a sandbox a job's folder is another one, and libraries still look into the platform's, on sys.path
+        # what packages installed in editable form add to the path is part of the environment, too
+        prefixes = (*prefixes, *filter(os.path.isabs, sys.path))
         self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
         self.readable += tuple(each for each in importable if each)
         self.seen: set[str] = set()
