@@ -7,31 +7,27 @@ from pathlib import Path
 from support.checkout import ROOT
 
 SOURCE = ROOT / "tools/src"
+RECORE = SOURCE / "recore"
 LIBRARY = SOURCE / "stagemaker/container/library"  # packages for jobs, with the names of what they replace
 FILES = sorted(path for path in SOURCE.rglob("*.py") if not path.is_relative_to(LIBRARY))
 
 
 def part_of(path: Path) -> str:
-    """Return the folder of recore, or recore's own file, that a file is part of; stagemaker is one part."""
-    return shorten(".".join(path.relative_to(SOURCE).with_suffix("").parts))
-
-
-def shorten(name: str) -> str:
-    """Return the part to which a module belongs."""
-    return "stagemaker" if name.startswith("stagemaker.") else ".".join(name.split(".")[:2])
+    """Return the folder of recore that contains a file, or the file's own name."""
+    return path.relative_to(RECORE).parts[0].removesuffix(".py")
 
 
 def imported_parts(path: Path) -> set[str]:
-    """Return the parts from which a file imports."""
+    """Return the parts of recore from which a file imports."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module in ("recore", "stagemaker"):
-            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module == "recore":
+            modules |= {f"recore.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules |= {node.module}
         elif isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
-    return {shorten(name) for name in modules if name.startswith(("recore.", "stagemaker."))}
+    return {name.split(".")[1] for name in modules if name.startswith("recore.")}
 
 
 def test_no_two_classes_have_the_same_name() -> None:
@@ -45,13 +41,13 @@ def test_no_two_classes_have_the_same_name() -> None:
     assert not duplicates, "\n".join(duplicates)
 
 
-def test_no_two_files_have_the_same_name_if_one_part_imports_the_other() -> None:
+def test_no_two_files_of_recore_have_the_same_name_if_one_part_imports_the_other() -> None:
     imports, paths = defaultdict(set), defaultdict(list)
-    for path in FILES:
+    for path in RECORE.rglob("*.py"):
         imports[part_of(path)] |= imported_parts(path) - {part_of(path)}
-        if path.name != "__init__.py" and path.parent.parent != SOURCE:
+        if path.name != "__init__.py" and path.parent != RECORE:
             paths[path.name].append(path)
-    assert "recore.evaluation" in imports["recore.report"]  # this shows that imports are found
+    assert "evaluation" in imports["report"]  # this shows that imports are found
     duplicates = []
     for name, files in sorted(paths.items()):
         parts = {part_of(path) for path in files}

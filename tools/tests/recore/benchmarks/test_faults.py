@@ -10,7 +10,7 @@ from support.checkout import ROOT, environment
 
 from benchmarks import faults
 from benchmarks.fault_list import AREAS, FAULTS, Fault
-from benchmarks.fault_measuring import edited, make_environment, text_at
+from benchmarks.fault_measuring import RECORDED, edited, make_environment, text_at
 
 GONE = Fault("dataset", "a fault", "tools/src/recore/gone.py", "pass", "return")
 CHANGED = Fault("scripts", "a fault", "score.py", "no such line", "pass")
@@ -67,6 +67,11 @@ def test_every_area_has_tests() -> None:
         missing = [path for path in paths if not (ROOT / path).exists()]
         assert not missing, area
         assert any(path.suffix or list(path.rglob("test_*.py")) for path in (ROOT / name for name in paths)), area
+
+
+def test_the_template_is_recorded_anew_with_a_fault() -> None:
+    """Otherwise, the tests of the template's own submission would be skipped."""
+    assert (ROOT / RECORDED).is_file()
 
 
 def test_the_default_selection_is_that_of_the_gate() -> None:
