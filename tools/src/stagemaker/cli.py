@@ -115,7 +115,7 @@ def run() -> int:
     from stagemaker.installation import pip_command
 
     try:
-        os.getcwd()  # what is reported about relative paths in a folder that was removed is hard to understand
+        _require_working_directory()
         with interrupts.raised():
             return int(main(standalone_mode=False) or 0)
     except KeyboardInterrupt:
@@ -135,3 +135,11 @@ def run() -> int:
         message, status = f"stagemaker: {error}", 2
     click.echo(message, err=True)
     return status
+
+
+def _require_working_directory() -> None:
+    """Raise ValueError if it was removed: what is reported about relative paths then is hard to understand."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ValueError("the working directory was removed: change to one that exists") from None
