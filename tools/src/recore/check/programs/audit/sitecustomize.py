@@ -44,12 +44,10 @@ class Reporter:
         self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         self.code = (f"{base}/code/", f"{base}/model/code/", f"{base}/processing/input/code/")
         self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
-        # what packages installed in editable form add to the path is part of the environment, too
-        prefixes = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__)]
-        prefixes += filter(os.path.isabs, sys.path)
+        prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
         # without a sandbox a job's folder is another one, and libraries still look into the platform's, on sys.path
         self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
-        self.readable += tuple(each for each in sys.path if each)
+        self.readable += tuple(each for each in sys.path if each)  # also what an editable installation adds
         self.seen: set[str] = set()
         self.busy = False
 
