@@ -160,9 +160,10 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
   $$name -c "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 12))" 2>/dev/null && echo $$name && break; \
   done)
 
-# An environment whose Python is missing is made again, and one that was made for another folder, as after this one was
-# renamed, is set up again, even if its stamps are up to date. Whoever made .venv a symbolic link looks after it.
-SET_UP_FOR_THIS_FOLDER = $(shell test -x $(PYTHON) && { test -L $(VENV) || \
+# An environment whose Python is missing is made again, and .venv, if it was made for another folder, as after this one
+# was renamed, is set up again, even if its stamps are up to date. Another environment, which several folders may share,
+# and one that is a symbolic link, are left to whoever made them.
+SET_UP_FOR_THIS_FOLDER = $(shell test -x $(PYTHON) && { test "$(VENV)" != .venv || test -L $(VENV) || \
   grep -qsxF "$(CURDIR)/tools/src" $(VENV)/lib/python3.12/site-packages/*_recore.pth; } && echo yes)
 $(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(SET_UP_FOR_THIS_FOLDER),,FORCE)
 FORCE:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 _SETUP = (ROOT / "setup.py").read_text()
 MODULES, PACKAGES = (
     ast.literal_eval(match[1]) if (match := re.search(rf"{name}=(\[.*?\])", _SETUP, re.DOTALL)) else []

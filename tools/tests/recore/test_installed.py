@@ -21,7 +21,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return an environment in which an installed `recore` is found, and bubblewrap, Docker and browsers fail."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
-    subprocess.run(["git", "init", "--quiet", checkout / "tools"], check=True)
+    subprocess.run(["git", "init", "--quiet", checkout], check=True)
     subprocess.run(["git", "-C", checkout, "remote", "add", "origin", ORIGIN], check=True)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     install = [folder / "venv/bin/pip", "install", "--quiet", checkout / "tools"]

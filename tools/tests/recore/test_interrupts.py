@@ -46,6 +46,9 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
         "scores": [folder / "given"],
         "board": [folder / "given"],
         "pack": [submission, "--out", folder / "src.tar.gz"],
+        "handover": [folder / "given"],
+        "production": ["list"],
+        "web": [],
         "doctor": [],
     }[command]
 

@@ -342,24 +342,24 @@ def test_pip_is_used_and_reported_if_uv_fails(project: Project) -> None:
 def test_the_sdks_environments_are_created_once_per_version_of_their_requirements(project_with_uv: Project) -> None:
     project = project_with_uv
     cache = project.home / ".cache/recore"
-    for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0"}.items():
+    for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0", "ml2p": "gamma==1.0"}.items():
         (project.folder / f"tools/requirements/{name}.txt").write_text(f"{line}\n")
     status, output = project.make("setup-sdk")
     assert status == 0, output
-    digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0")]
-    first, second = cache / f"sdk-{digests[0]}", cache / f"sdk-v2-{digests[1]}"
-    assert sorted(path.name for path in cache.iterdir()) == [first.name, second.name]
-    for folder, module in ((first, "alpha"), (second, "beta")):
+    digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0", "gamma==1.0")]
+    folders = [cache / f"{name}-{digest}" for name, digest in zip(("sdk", "sdk-v2", "ml2p"), digests, strict=True)]
+    assert sorted(cache.iterdir()) == sorted(folders)
+    for folder, module in zip(folders, ("alpha", "beta", "gamma"), strict=True):
         assert (folder / "ready").exists()
         assert subprocess.run([folder / "bin/python", "-c", f"import {module}"]).returncode == 0
     assert "making" not in project.make("setup-sdk")[1]
-    (first / "ready").unlink()  # missing after an interrupted installation
+    (folders[0] / "ready").unlink()  # missing after an interrupted installation
     assert project.make("setup-sdk")[0] == 0
     (project.folder / "tools/requirements/sdk.txt").write_text("alpha==2.0\n")
     assert project.make("setup-sdk")[0] == 0
-    assert len(list(cache.glob("*/ready"))) == 3
+    assert len(list(cache.glob("*/ready"))) == 4
     assert project.make("clean")[0] == 0
-    assert len(list(cache.glob("*/ready"))) == 3
+    assert len(list(cache.glob("*/ready"))) == 4
 
 
 @pytest.mark.machine

@@ -78,22 +78,27 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
         run_blocks(page, checkout, lambda tags: bool(ENGINE & tags))
 
 
-def run_script(script: str, folder: Path, variables: dict[str, str]) -> tuple[int, str, str]:
-    """Run a script in bash, and end what it leaves in the background. Return its exit status, stdout and stderr."""
+def run_script(
+    script: str, folder: Path, variables: dict[str, str], background: contextlib.ExitStack
+) -> tuple[int, str, str]:
+    """Run a script in bash; return its exit status, stdout and stderr. background: ends what it leaves running."""
     command = ["bash", "-e", "-o", "pipefail", "-c", script]
     # files and not pipes, which a program in the background would keep open
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command, cwd=folder, env=variables, stdout=output, stderr=errors, start_new_session=True
         )
-        try:
-            status = process.wait(timeout=600)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+        background.callback(end_group, process.pid)
+        status = process.wait(timeout=600)
         output.seek(0)
         errors.seek(0)
         return status, output.read(), errors.read()
+
+
+def end_group(number: int) -> None:
+    """End the processes of a group that still run."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(number, signal.SIGTERM)
 
 
 def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], bool]) -> None:
@@ -103,19 +108,20 @@ def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], boo
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
     variables["PYTHONPATH"] = str(checkout / "tools/src")  # the environment is set up for another folder
-    for tags, text in blocks(page):
-        if not is_selected(set(tags)):
-            continue
-        lines = text.splitlines()
-        script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
-        if tags == ["diff"]:
-            script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
-        status, output, errors = run_script(script, checkout, environment() | variables)
-        assert status == 0, output + errors
-        output_lines = [line.rstrip() for line in output.splitlines()]
-        for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
-            if not line.startswith(("$ ", "> ", "...")):
-                assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{output}"
+    with contextlib.ExitStack() as background:  # a later block may use what an earlier one has started
+        for tags, text in blocks(page):
+            if not is_selected(set(tags)):
+                continue
+            lines = text.splitlines()
+            script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
+            if tags == ["diff"]:
+                script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
+            status, output, errors = run_script(script, checkout, environment() | variables, background)
+            assert status == 0, output + errors
+            output_lines = [line.rstrip() for line in output.splitlines()]
+            for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
+                if not line.startswith(("$ ", "> ", "...")):
+                    assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{output}"
 
 
 def test_each_folder_has_pages() -> None:
@@ -123,8 +129,10 @@ def test_each_folder_has_pages() -> None:
 
 
 def test_links_lead_to_existing_files() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-            assert "//" in target or (page.parent / target).exists(), (
-                f"{page.name} links to {target}, which does not exist"
-            )
+    broken = [
+        f"{page.relative_to(ROOT)} links to {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text())
+        if "//" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
