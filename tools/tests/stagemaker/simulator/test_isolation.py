@@ -83,7 +83,7 @@ def test_files_on_this_machine_are_not_visible(client, tmp_path):
     paths = [
         str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow",
         "/boot", "/sys/class/net", "/var/log", str(client.simulator.folder), str(root / "README.md"),
-        str(root / "tools/src/stagemaker"),
+        str(root / "tools/src/stagemaker/api"), str(root / "tools/src/recore"),
     ]  # fmt: skip
     result = run_script(
         client,
