@@ -48,10 +48,12 @@ def test_missing_targets_are_nan(public: pd.DataFrame, tmp_path: Path) -> None:
     assert targets[["AgPPM", "YPPM"]].isna().all(axis=None)
 
 
-def test_bins_are_sums_divided_by_the_maximum_above_the_window(public: pd.DataFrame, sample: Path) -> None:
-    inputs, _ = preprocess.preprocess(sample / "public/public.csv.gz")
+def test_bins_are_sums_divided_by_the_maximum_above_the_window(public: pd.DataFrame, tmp_path: Path) -> None:
     channels = [name for name in public if name.replace(".", "").isdigit()]
-    row, width = public[channels].iloc[5], preprocess.BIN
+    peak_below_the_window = {channels[-1]: 9.0}
+    spectra = public.assign(**peak_below_the_window)
+    inputs, _ = preprocess.preprocess(write_csv(tmp_path / "public.csv.gz", spectra))
+    row, width = spectra[channels].iloc[5], preprocess.BIN
     maximum = max(value for name, value in row.items() if float(name) > preprocess.MAXIMUM_ABOVE)
     starts = range(0, len(channels) - width + 1, width)
     expected = [sum(row.iloc[start : start + width]) / maximum for start in starts]
