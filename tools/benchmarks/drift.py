@@ -62,9 +62,9 @@ from benchmarks.drift_data import (
 )
 from benchmarks.drift_tables import Row, show_baselines, show_errors, show_landscapes, show_rocks
 from recore.dataset.geology import SHARE
+from recore.production.client_spectra import TrainedOn
 from recore.production.containers.domain import FEWEST_HOLES, DomainError
 from recore.production.monitoring import FALSE_ALARMS
-from recore.production.traffic import TrainedOn
 
 FOLDS = 5
 DRAWS = 1000  # of the bootstrap

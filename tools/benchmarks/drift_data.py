@@ -14,10 +14,10 @@ from benchmarks.comparison.data import Data, read
 from benchmarks.comparison.ours import fit_and_predict
 from recore.dataset.sample_files import Plan, simulate_rows
 from recore.listing import count
+from recore.production.client_spectra import TrainedOn, make_trained_on
 from recore.production.containers.domain import FEWEST_HOLES, fit_reference
 from recore.production.drift import Drift, detect_drift, group_units
 from recore.production.monitoring import FALSE_ALARMS
-from recore.production.traffic import TrainedOn, make_trained_on
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = timedelta(weeks=1)

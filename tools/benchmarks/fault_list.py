@@ -178,14 +178,14 @@ FAULTS = (
     Fault(
         "evaluation",
         "private assays that remain are not reported",
-        "tools/src/recore/evaluation/storage.py",
+        "tools/src/recore/evaluation/private_assays.py",
         "raise StepFailed(f\"s3://{address['Bucket']}/{address['Key']} is still there: {error}\") from error",
         "return",
     ),
     Fault(
         "evaluation",
         "no wait for the end of a log",
-        "tools/src/recore/evaluation/jobs.py",
+        "tools/src/recore/evaluation/job_runner.py",
         "delay = 0.0 if self.stopping.is_set() else self.services.log_delay",
         "delay = 0.0",
     ),
@@ -390,7 +390,7 @@ FAULTS = (
     Fault(
         "stagemaker/state",
         "replaced contents stay on the disk",
-        "tools/src/stagemaker/state/s3_objects.py",
+        "tools/src/stagemaker/state/stored_objects.py",
         "self._unlink(replaced_files)",
         "pass",
     ),

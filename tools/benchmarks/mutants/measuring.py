@@ -22,7 +22,7 @@ from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.requests import RunSettings
+from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
 from recore.text import plain

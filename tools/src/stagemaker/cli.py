@@ -1,7 +1,6 @@
 """The command line: `stagemaker start` and `stagemaker doctor`."""
 
 import json
-import os
 import shlex
 import signal
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from stagemaker import interrupts
+from stagemaker.machine import require_working_directory
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
@@ -115,7 +115,7 @@ def run() -> int:
     from stagemaker.installation import pip_command
 
     try:
-        _require_working_directory()
+        require_working_directory()
         with interrupts.raised():
             return int(main(standalone_mode=False) or 0)
     except KeyboardInterrupt:
@@ -135,11 +135,3 @@ def run() -> int:
         message, status = f"stagemaker: {error}", 2
     click.echo(message, err=True)
     return status
-
-
-def _require_working_directory() -> None:
-    """Raise ValueError if it was removed: what is reported about relative paths then is hard to understand."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        raise ValueError("the working directory was removed: change to one that exists") from None

@@ -42,14 +42,10 @@ def installed_version(name: str) -> str | None:
 
 def pip_command(*names: str, extra: str = "") -> str:
     """The command that installs packages here, at the distribution's versions, or those of one of its extras."""
-    pinned = {_normal(line): line.partition(";")[0].strip() for line in _requirements()}
-    lines = [pinned.get(_normal(name), name) for name in names]
-    if extra:
-        lines += [
-            line.partition(";")[0].strip()
-            for line in _requirements()
-            if (match := EXTRA.search(line)) and match[1] == extra
-        ]
+    pinned = {line: line.partition(";")[0].strip() for line in _requirements()}
+    by_name = {_normal(line): pin for line, pin in pinned.items()}
+    lines = [by_name.get(_normal(name), name) for name in names]
+    lines += [pin for line, pin in pinned.items() if extra and (match := EXTRA.search(line)) and match[1] == extra]
     return shlex.join([sys.executable, "-m", "pip", "install", *lines])
 
 

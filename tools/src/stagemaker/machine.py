@@ -32,6 +32,14 @@ def measure_memory() -> int:
     return total
 
 
+def require_working_directory() -> None:
+    """Raise ValueError if it was removed: what commands then report about relative paths is hard to understand."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ValueError("the working directory was removed: change to one that exists") from None
+
+
 def _name_processor() -> str:
     """The processor's name, as Linux knows it; elsewhere that of its architecture."""
     with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ SECTIONS = {"recore": "## The packages of recore", "stagemaker": "## Inside stag
 # what other packages may import besides a package's __init__: modules that are namespaces, and packages without one
 NAMESPACES = {
     "cli -> recore.evaluation.board",
-    "check -> recore.evaluation.requests",
+    "check -> recore.evaluation.job_requests",
     "cli -> recore.web.server",
 }
 

@@ -15,7 +15,7 @@ from support.checkout import ROOT
 from support.data_files import write_gz
 
 from recore import schema
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.dataset.grids import grid_of_file
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data

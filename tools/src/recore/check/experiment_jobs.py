@@ -26,7 +26,7 @@ from recore.evaluation import (
     StepFailed,
     Storage,
     SubmissionFiles,
-    requests,
+    job_requests,
     write_streams,
 )
 from recore.failures import is_outside, read_reason
@@ -111,8 +111,8 @@ class ExperimentJobs:
         """
         settings, storage = self.place(name)
         with self.step(f"{name} predict", "Endpoint") as step:
-            storage.upload(model, requests.MODEL)
-            request = requests.model_request(settings)
+            storage.upload(model, job_requests.MODEL)
+            request = job_requests.model_request(settings)
             request["PrimaryContainer"]["Environment"] |= SERVER_VARIABLES
             self.create("Model", request)
             variant = VARIANT | {"ModelName": settings.name, "InstanceType": settings.transform.type}
@@ -183,7 +183,7 @@ class ExperimentJobs:
             storage.put((PROGRAMS / program).read_bytes(), script)
             self._put_all(storage, sources)
             places = {source: (source, "") for source in sources}
-            self.run(step, requests.processing_request(settings, name, script, [], places, ("results", "")))
+            self.run(step, job_requests.processing_request(settings, name, script, [], places, ("results", "")))
             return self._download_results(settings)
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
@@ -196,12 +196,12 @@ class ExperimentJobs:
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]
         with self.step(f"{name} predict", "TrainingJob") as step:
-            storage.put(SubmissionFiles(self.submission.path, files).archive, requests.SOURCE)
+            storage.put(SubmissionFiles(self.submission.path, files).archive, job_requests.SOURCE)
             self._put_all(storage, channels)
-            request = requests.training_request(settings)
+            request = job_requests.training_request(settings)
             request["HyperParameters"]["sagemaker_program"] = json.dumps(program)
             code = [each for each in request["InputDataConfig"] if each["ChannelName"] == "code"]
-            others = [requests.channel(channel, settings.uri(channel, "")) for channel in channels]
+            others = [job_requests.channel(channel, settings.uri(channel, "")) for channel in channels]
             job = self.run(step, request | {"InputDataConfig": code + others})
             archive, folder = self.folder / f"{name}-results.tar.gz", self.folder / f"{name}-results"
             self.download_model(job, storage, archive)

@@ -24,7 +24,7 @@ from recore.check.observed import Observation, read_observations
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData
 from recore.check.served_requests import plan_requests
-from recore.evaluation import RunSettings, Step, SubmissionFiles, read_utilization, requests
+from recore.evaluation import RunSettings, Step, SubmissionFiles, job_requests, read_utilization
 from recore.places import Services
 from stagemaker import CONTAINER
 
@@ -170,9 +170,9 @@ class Experiments:
         # One at a time, as the threads of several would use up processor time by waiting for each other.
         with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:
             started = datetime.datetime.now(datetime.UTC)
-            storage.put(self.submission.archive, requests.SOURCE)
-            storage.upload(data, requests.TRAINING)
-            job = self._jobs.run(step, requests.training_request(settings))
+            storage.put(self.submission.archive, job_requests.SOURCE)
+            storage.upload(data, job_requests.TRAINING)
+            job = self._jobs.run(step, job_requests.training_request(settings))
             archive, joined = self.folder / f"{name}.tar.gz", self.folder / f"{name}-joined.tar.gz"
             self._jobs.download_model(job, storage, archive)
             self.submission.join(archive, joined)
@@ -189,10 +189,10 @@ class Experiments:
         """Step 2 with all of the data: its CSV."""
         settings, storage = self._jobs.place("inputs")
         with self._jobs.step("full preprocess", "ProcessingJob") as step:
-            storage.put(self.submission.script, requests.PREPROCESS)
-            storage.upload(self.data.path, requests.data_place("public"))
-            self._jobs.run(step, requests.preprocessing_request(settings, "public"))
-            place, target = requests.inputs_place("public"), self.folder / "inputs.csv"
+            storage.put(self.submission.script, job_requests.PREPROCESS)
+            storage.upload(self.data.path, job_requests.data_place("public"))
+            self._jobs.run(step, job_requests.preprocessing_request(settings, "public"))
+            place, target = job_requests.inputs_place("public"), self.folder / "inputs.csv"
             storage.size(place, "preprocess.py did not write")
             storage.fetch(place, target)
         return target
@@ -220,12 +220,12 @@ class Experiments:
         trained, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.place("predict")
         with self._jobs.step("full predict", "TransformJob") as step:
-            storage.upload(trained.joined, requests.MODEL)
-            storage.upload(inputs, requests.inputs_place("public"))
-            self._jobs.create("Model", requests.model_request(settings))
-            self._jobs.run(step, requests.transform_request(settings, "public", inputs.stat().st_size))
+            storage.upload(trained.joined, job_requests.MODEL)
+            storage.upload(inputs, job_requests.inputs_place("public"))
+            self._jobs.create("Model", job_requests.model_request(settings))
+            self._jobs.run(step, job_requests.transform_request(settings, "public", inputs.stat().st_size))
             target = self.folder / "predictions.csv"
-            storage.fetch(requests.predictions_place("public"), target)
+            storage.fetch(job_requests.predictions_place("public"), target)
         return target
 
     @experiment

@@ -12,7 +12,7 @@ from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.distribution import TEMPLATE
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
-from recore.places import PlaceSettings, Services, choose_isolation, has_docker_image, open_embedded
+from recore.places import PlaceSettings, Services, choose_isolation, open_embedded
 from stagemaker import interrupts
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
@@ -63,11 +63,22 @@ def open_experiments(
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
     """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
-    if not has_docker_image(BUILD_IMAGE):
+    if not _has_docker_image(BUILD_IMAGE):
         return None
     place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
     return place.services, RunSettings.at(place, "recore-check-build")
+
+
+def _has_docker_image(image: str) -> bool:
+    """Whether a Docker engine answers that has the image."""
+    try:
+        from stagemaker import docker_client, image_exists
+
+        with docker_client() as engine:
+            return image_exists(engine, image)
+    except (ModuleNotFoundError, OSError):
+        return False
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.schema import HOLE
 
 Row = list[str]

@@ -1,7 +1,6 @@
 """The command line: every command is parsed here, calls a package, and prints."""
 
 import contextlib
-import os
 import tempfile
 from typing import Any
 
@@ -24,6 +23,7 @@ from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
 from recore.text import plain
 from stagemaker import interrupts
+from stagemaker.machine import require_working_directory
 
 
 class OneLineError(click.ClickException):
@@ -49,7 +49,7 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with interrupts.raised():
-                _require_working_directory()
+                require_working_directory()
                 _find_temporary_folder()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -73,14 +73,6 @@ class OneLineErrors(click.Group):
                 raise
             command = setup_command(extra="docker" if package == "docker" else "")
             raise OneLineError(f"the Python package `{package}` is not installed: `{command}` installs it") from error
-
-
-def _require_working_directory() -> None:
-    """Raise ValueError if it was removed: what commands then report about relative paths is hard to understand."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        raise ValueError("the working directory was removed: change to one that exists") from None
 
 
 def _find_temporary_folder() -> None:

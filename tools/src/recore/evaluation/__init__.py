@@ -4,12 +4,19 @@ from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import read_runs
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.jobs import JobRunner, StepFailed
+from recore.evaluation.job_requests import (
+    BY_LINES,
+    JOB_SECONDS,
+    LARGEST_PAYLOAD,
+    Instances,
+    RunSettings,
+    describe_limits,
+)
+from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.kept_run import explain_failures, run_and_keep
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.public_file import find_public, sha256_of
 from recore.evaluation.record import Record, make_context, read_record, write_note
-from recore.evaluation.requests import BY_LINES, JOB_SECONDS, LARGEST_PAYLOAD, Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score, make_tables, read_scores
 from recore.evaluation.step import Step

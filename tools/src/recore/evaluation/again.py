@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from recore.evaluation import requests
-from recore.evaluation.jobs import JobRunner
-from recore.evaluation.requests import Instances, RunSettings
+from recore.evaluation import job_requests
+from recore.evaluation.job_requests import Instances, RunSettings
+from recore.evaluation.job_runner import JobRunner
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.places import OpenPlace
@@ -46,17 +46,17 @@ def predict_again(
     model_made = False
     try:
         with jobs.step(preprocess):
-            storage.put(script, requests.PREPROCESS)
-            storage.upload_data(SIDE, data_file, requests.data_place(SIDE))
-            jobs.run(preprocess, requests.preprocessing_request(settings, SIDE))
-            size = storage.size(requests.inputs_place(SIDE), "preprocess.py did not write")
-            storage.fetch(requests.inputs_place(SIDE), request)
+            storage.put(script, job_requests.PREPROCESS)
+            storage.upload_data(SIDE, data_file, job_requests.data_place(SIDE))
+            jobs.run(preprocess, job_requests.preprocessing_request(settings, SIDE))
+            size = storage.size(job_requests.inputs_place(SIDE), "preprocess.py did not write")
+            storage.fetch(job_requests.inputs_place(SIDE), request)
         with jobs.step(predict):
-            storage.upload(model, requests.MODEL)
-            place.services.sagemaker.create_model(**requests.model_request(settings))
+            storage.upload(model, job_requests.MODEL)
+            place.services.sagemaker.create_model(**job_requests.model_request(settings))
             model_made = True
-            jobs.run(predict, requests.transform_request(settings, SIDE, size))
-            storage.fetch(requests.predictions_place(SIDE), answer)
+            jobs.run(predict, job_requests.transform_request(settings, SIDE, size))
+            storage.fetch(job_requests.predictions_place(SIDE), answer)
     except KeyboardInterrupt:
         jobs.stopping.set()
         raise

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
-from recore.evaluation import requests
+from recore.evaluation import job_requests
 from recore.evaluation.data import DataFiles
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
-from recore.evaluation.jobs import JobRunner, StepFailed, StepStopped
-from recore.evaluation.requests import RunSettings
+from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
@@ -106,34 +106,34 @@ class EvaluationRun:
     def _train(self) -> None:
         settings, files = self.settings, self.data.files
         with self._jobs.step(self.steps["upload"]):
-            self.storage.put(self.submission.archive, requests.SOURCE)
-            self.storage.put(self.submission.script, requests.PREPROCESS)
-            self.storage.put(self.score_script, requests.SCORE)
+            self.storage.put(self.submission.archive, job_requests.SOURCE)
+            self.storage.put(self.submission.script, job_requests.PREPROCESS)
+            self.storage.put(self.score_script, job_requests.SCORE)
             for side in self.sides:
-                self.storage.upload_data(side, files[side], requests.data_place(side))
+                self.storage.upload_data(side, files[side], job_requests.data_place(side))
             if "actual" in files:
                 self.storage.hash("actual", files["actual"])
         with self._jobs.step(self.steps["train"]) as step:
-            job = self._jobs.run(step, requests.training_request(settings))
+            job = self._jobs.run(step, job_requests.training_request(settings))
             key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
                 self.storage.download(key, trained)
                 self.submission.join(trained, joined)
                 model = joined.rename(self.folder / "model.tar.gz")
-            self.storage.upload(model, requests.MODEL)
-            self._jobs.services.sagemaker.create_model(**requests.model_request(settings))
+            self.storage.upload(model, job_requests.MODEL)
+            self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))
 
     def _process(self, side: str) -> None:
         """Preprocess, predict and score one side."""
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
-            self._jobs.run(step, requests.preprocessing_request(settings, side))
-            size = self.storage.size(requests.inputs_place(side), "preprocess.py did not write")
+            self._jobs.run(step, job_requests.preprocessing_request(settings, side))
+            size = self.storage.size(job_requests.inputs_place(side), "preprocess.py did not write")
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
-                self._jobs.run(step, requests.transform_request(settings, side, size))
-                self.storage.fetch(requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
+                self._jobs.run(step, job_requests.transform_request(settings, side, size))
+                self.storage.fetch(job_requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
             else:
                 self._predict_in_parts(step, side, size)
         if self._is_scored(side):
@@ -145,28 +145,28 @@ class EvaluationRun:
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             whole = Path(folder, "whole.csv")
-            self.storage.fetch(requests.inputs_place(side), whole)
+            self.storage.fetch(job_requests.inputs_place(side), whole)
             with open(whole, "rb") as lines:
                 for number in range(count):
                     part = Path(folder, f"{number:03}.csv")
                     with open(part, "wb") as file:
                         while lines.tell() < size * (number + 1) / count and (line := lines.readline()):
                             file.write(line)
-                    self.storage.upload(part, requests.part_place(side, number))
-        self._jobs.run(step, requests.transform_request(self.settings, side, math.ceil(size / count)))
+                    self.storage.upload(part, job_requests.part_place(side, number))
+        self._jobs.run(step, job_requests.transform_request(self.settings, side, math.ceil(size / count)))
         predictions = self.folder / f"predictions/{side}.csv.out"
         predictions.parent.mkdir(exist_ok=True)
         with open(predictions, "wb") as file:
             for number in range(count):
-                shutil.copyfileobj(self.storage.open(requests.part_predictions_place(side, number)), file)
-        self.storage.upload(predictions, requests.predictions_place(side))
+                shutil.copyfileobj(self.storage.open(job_requests.part_predictions_place(side, number)), file)
+        self.storage.upload(predictions, job_requests.predictions_place(side))
 
     def _score(self, step: Step, side: str) -> None:
         with contextlib.ExitStack() as stack:
             if side == "private":
-                place = requests.assays_place(side)
-                stack.enter_context(self.storage.upload_temporarily("actual", self.data.files["actual"], place))
-            self._jobs.run(step, requests.scoring_request(self.settings, side))
+                place = job_requests.assays_place(side)
+                stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], place))
+            self._jobs.run(step, job_requests.scoring_request(self.settings, side))
         for suffix in ("txt", "json"):
             self.storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
         read_score(self.folder / f"scores/{side}.json")

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recore.data_header import header_of
+from recore.column_names import header_of
 from recore.evaluation.submission import read_member
 from recore.text import plain
 

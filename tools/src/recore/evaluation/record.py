@@ -19,7 +19,7 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.distribution import PROGRAM
-from recore.evaluation.requests import ENVIRONMENT
+from recore.evaluation.job_requests import ENVIRONMENT
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.places import OpenPlace

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from recore.evaluation.jobs import StepFailed
-from recore.evaluation.requests import Place, RunSettings
+from recore.evaluation.job_requests import Place, RunSettings
+from recore.evaluation.job_runner import StepFailed
+from recore.evaluation.private_assays import PrivateAssays
 
 NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
 
@@ -25,7 +26,7 @@ class Storage:
         self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
         self.hashes: dict[str, str] = {}
         self._used = False
-        self._temporary_key = ""
+        self._private_assays = PrivateAssays(s3, settings.bucket)
 
     def put(self, content: Any, place: Place) -> None:
         """Upload bytes, or an open file, as one object."""
@@ -45,17 +46,12 @@ class Storage:
             self._s3.upload_fileobj(file, *self._address(place).values())
 
     @contextlib.contextmanager
-    def upload_temporarily(self, name: str, path: Path, place: Place) -> Iterator[None]:
-        """A data file that is in the bucket while the context lasts. If its removal fails, `clear` tries once more."""
+    def upload_private_assays(self, path: Path, place: Place) -> Iterator[None]:
+        """Private assays are in the bucket while the context lasts. If their removal fails, `clear` tries once more."""
         with open(path, "rb") as file:
-            self._keep_hash(name, path, file)
-            self._temporary_key = self._address(place)["Key"]
-            try:
-                self.put(file, place)
+            self._keep_hash("actual", path, file)
+            with self._private_assays.uploaded(self._address(place)["Key"], lambda: self.put(file, place)):
                 yield
-            finally:
-                with contextlib.suppress(StepFailed):
-                    self._remove_temporary()
 
     def hash(self, name: str, path: Path) -> None:
         """Keep the hash of a file that is uploaded later."""
@@ -87,7 +83,7 @@ class Storage:
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed if one remains.
+        """Remove all objects, or with `keep` only private assays. Raises StepFailed if one remains.
 
         An object that cannot be removed does not prevent the removal of others.
         """
@@ -95,7 +91,7 @@ class Storage:
             return
         errors: list[StepFailed] = []
         try:
-            self._remove_temporary()
+            self._private_assays.remove()
         except StepFailed as error:
             errors.append(error)
         if not keep:
@@ -109,12 +105,12 @@ class Storage:
             raise StepFailed("; ".join(map(str, errors)))
 
     def _remove_all(self) -> dict[str, str]:
-        """Remove all objects but a temporary one. Returns those that remain, by key, with the reason."""
+        """Remove all objects but private assays. Returns those that remain, by key, with the reason."""
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
         remaining: dict[str, str] = {}
         # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._temporary_key]
+            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._private_assays.key]
             together = [key for key in keys if not NOT_IN_XML.search(key)]
             try:
                 if together:
@@ -133,20 +129,6 @@ class Storage:
     def _begin_upload(self) -> None:
         self._raise_if_stopping()
         self._used = True
-
-    def _remove_temporary(self) -> None:
-        """Remove the temporary object, in a bucket with versions its version. Raises StepFailed if it remains."""
-        if not self._temporary_key:
-            return
-        address = {"Bucket": self._settings.bucket, "Key": self._temporary_key}
-        try:
-            version = self._s3.head_object(**address).get("VersionId")
-            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
-        except (ClientError, BotoCoreError) as error:
-            missing = isinstance(error, ClientError) and error.response["Error"]["Code"] in ("404", "NoSuchKey")
-            if not missing:
-                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
-        self._temporary_key = ""
 
     def _keep_hash(self, name: str, path: Path, file: Any) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ Its modules import boto3's errors and pyarrow, and are imported when a command r
 """
 
 from recore.production.approving import approve
+from recore.production.client_spectra import usual_outside
 from recore.production.containers import domain
 from recore.production.endpoints import Strategy, Variant, choose_variants, delete_endpoint, deploy, rollback, update
 from recore.production.hyperparameters import choose_values, read_hyperparameters
@@ -31,5 +32,4 @@ from recore.production.ranges import TuningPlan, read_plan
 from recore.production.registering import register
 from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use, retrain
 from recore.production.settings import Settings, read_settings
-from recore.production.traffic import usual_outside
 from recore.production.tuning import describe_tuning_costs, find_best, train_best

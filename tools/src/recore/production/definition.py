@@ -13,13 +13,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from recore.evaluation import JOB_SECONDS
 from recore.production.project import ProductionProject
 from recore.production.sources import ARCHIVE, Sources
 
 Request = dict[str, Any]
 
 ML, PROCESSING = "/opt/ml", "/opt/ml/processing"
-JOB_SECONDS = 3600  # time limit of a job
 VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated job
 CACHE = {"Enabled": True, "ExpireAfter": "30d"}

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.production.captured import is_header
 from recore.production.predicting import read_served_columns, require_columns
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError

@@ -16,11 +16,11 @@ from recore.absorption_bands import name_band
 from recore.listing import count
 from recore.production.alarming import send_metrics
 from recore.production.captured import read_events
+from recore.production.client_spectra import ClientTraffic, TrafficReader, TrainedOn, read_trained_on
 from recore.production.containers.domain import FEWEST_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
-from recore.production.traffic import ClientTraffic, TrafficReader, TrainedOn, read_trained_on
 from recore.production.versions import Version, find_version, list_versions, model_name
 from recore.schema import HOLE
 from recore.text import plain

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from recore.evaluation import Step, SubmissionFiles
-from recore.production.definition import JOB_SECONDS, STEPS, make_definition
+from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
+from recore.production.definition import STEPS, make_definition
 from recore.production.endpoints import suggest_next
 from recore.production.project import NO_REASON, Outcome, ProductionProject, WorkFailedError, wait_for_end
 from recore.production.sources import upload_sources

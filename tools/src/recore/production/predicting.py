@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.evaluation import read_member
 from recore.production.endpoints import require_endpoint
 from recore.production.outputs import check_target, replace_file

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.evaluation import HELD_OUT, Record, extend_archive, find_public, read_member, read_record, sha256_of
 from recore.production.containers import domain, expected_error, features
 from recore.production.definition import package_arguments

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore.evaluation import Step, SubmissionFiles
+from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.listing import count
-from recore.production.definition import JOB_SECONDS, SCORE_METRIC, training_arguments
+from recore.production.definition import SCORE_METRIC, training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
 from recore.production.project import PAUSE, Outcome, ProductionProject, ShowStage, WorkFailedError, wait_for_end

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from stagemaker.services.s3_changes import Change, Changes
 from stagemaker.state.database import Database, sync_folder
 from stagemaker.state.records import Store
-from stagemaker.state.s3_objects import StoredObjects
+from stagemaker.state.stored_objects import StoredObjects
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -22,7 +22,7 @@ from benchmarks.mutants.editing import replace
 from recore.check.project import pack_project
 from recore.check.rule import Finding, Level
 from recore.dataset.sample_files import Plan, make_sample
-from recore.evaluation import requests
+from recore.evaluation import job_requests
 from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
@@ -89,7 +89,7 @@ def test_what_a_submission_accesses_outside_its_job_is_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
-        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # instead of an hour
+        monkeypatch.setattr(job_requests, "JOB_SECONDS", 30)  # instead of an hour
     broken = FOR_HOST[name]
     findings = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
     assert list(findings) == [broken.code], findings

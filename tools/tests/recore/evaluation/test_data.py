@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from support.data_files import write_gz
 
-from recore.data_header import LARGEST_HEADER, read_header
+from recore.column_names import LARGEST_HEADER, read_header
 from recore.evaluation.data import DataFiles
 
 CHANNELS = ",".join(f"{number}.5" for number in range(LARGEST_HEADER // 8 + 100_000))

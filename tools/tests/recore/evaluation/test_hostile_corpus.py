@@ -31,9 +31,10 @@ SECRET = "7654321.25"  # an assay that appears only in the private data
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
 PROGRAM = """
-from recore.evaluation import requests
+from recore.evaluation import job_requests
 from stagemaker.compute.processes import process
-process.MAX_PROCESSES, process.GRACE_SECONDS, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
+process.MAX_PROCESSES, process.GRACE_SECONDS = 200, 2.0
+job_requests.REQUEST_SECONDS, job_requests.JOB_SECONDS = 5, {seconds}
 from recore.cli import main
 main(prog_name="recore")
 """

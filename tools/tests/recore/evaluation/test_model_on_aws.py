@@ -16,7 +16,7 @@ from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from stagemaker_support.archives import archive_of, packed
 from support.checkout import ROOT, UPLOADED
 
-from recore.evaluation.requests import RunSettings, model_request
+from recore.evaluation.job_requests import RunSettings, model_request
 from recore.evaluation.submission import read_submission
 from stagemaker.isolation.bubblewrap import sandbox_works
 

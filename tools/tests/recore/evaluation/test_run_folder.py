@@ -13,8 +13,8 @@ from support.checkout import ROOT, environment
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
+from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.record import make_record, write_record
-from recore.evaluation.requests import RunSettings
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services

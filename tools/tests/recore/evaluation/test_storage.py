@@ -18,9 +18,9 @@ from support.checkout import ROOT
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.jobs import StepFailed
+from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_runner import StepFailed
 from recore.evaluation.record import make_record
-from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.storage import NOT_IN_XML, Storage
 from recore.evaluation.submission import read_submission
@@ -135,7 +135,7 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     storage = Storage(services.s3, settings, lambda: None)
     storage.put(b"model", ("model", "model.tar.gz"))
     deny(services.s3, "s3.DeleteObject", times=1)
-    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+    with storage.upload_private_assays(sample / "private/actual.csv.gz", PLACE):
         pass
     assert ASSAYS in keys_of_versions(simulator, settings)
     storage.clear(keep)
@@ -174,7 +174,7 @@ def test_assays_that_cannot_be_removed_are_reported(services: Services, sample: 
     settings = settings_of()
     storage = Storage(services.s3, settings, lambda: None)
     deny(services.s3, "s3.DeleteObject")
-    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+    with storage.upload_private_assays(sample / "private/actual.csv.gz", PLACE):
         pass
     with pytest.raises((StepFailed, ClientError), match=settings.key(ASSAYS)):
         storage.clear(keep=False)
@@ -193,7 +193,7 @@ def test_assays_are_removed_if_the_response_to_their_upload_was_lost(
     services.s3.meta.events.register("after-call.s3.PutObject", lose)
     with (
         pytest.raises(ConnectionClosedError),
-        storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE),
+        storage.upload_private_assays(sample / "private/actual.csv.gz", PLACE),
     ):
         pass
     storage.clear(keep)
@@ -253,7 +253,7 @@ def test_an_object_with_an_odd_name_that_is_left_behind_is_reported(
     settings = settings_of()
     storage = put_odd_names(services, settings)
     deny(services.s3, "s3.DeleteObject")
-    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+    with storage.upload_private_assays(sample / "private/actual.csv.gz", PLACE):
         pass
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)

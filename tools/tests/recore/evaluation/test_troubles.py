@@ -23,8 +23,8 @@ from support.checkout import ROOT
 from recore.evaluation import observing
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
+from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.observing import write_log
-from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services

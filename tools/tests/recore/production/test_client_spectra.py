@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from recore.production.captured import Body, CaptureEvent
+from recore.production.client_spectra import ClientTraffic, TrafficReader, TrainedOn, make_trained_on
 from recore.production.containers.domain import fit_reference
-from recore.production.traffic import ClientTraffic, TrafficReader, TrainedOn, make_trained_on
 from recore.schema import IDS
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)

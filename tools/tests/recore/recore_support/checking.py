@@ -13,7 +13,7 @@ from recore.check.catalogue import load_catalogue
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Level, Rule
-from recore.evaluation.requests import RunSettings
+from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.submission import read_submission
 from recore.places.place import SERVICES, Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recore.data_header import read_header
+from recore.column_names import read_header
 from recore.production.captured import Body, CaptureEvent
+from recore.production.client_spectra import TrafficReader, make_trained_on
 from recore.production.containers.domain import fit_file
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
-from recore.production.traffic import TrafficReader, make_trained_on
 from recore.schema import HOLE
 
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -91,7 +91,7 @@ import sys
 from pathlib import Path
 from botocore.exceptions import ClientError
 from stagemaker.server import BUCKET, Simulator
-from stagemaker.state.s3_objects import StoredObjects
+from stagemaker.state.stored_objects import StoredObjects
 store = StoredObjects.store
 def fail(*_):
     raise OSError("the disk is full")

@@ -93,7 +93,7 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
 
     Raises ValueError or OSError if it cannot be read.
     """
-    from recore.data_header import read_header
+    from recore.column_names import read_header
     from recore.evaluation import find_data_files
     from recore.schema import TARGETS
 

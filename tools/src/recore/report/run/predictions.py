@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from recore.data_header import header_of
+from recore.column_names import header_of
 from recore.evaluation import HELD_OUT, Record
 from recore.listing import count
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
