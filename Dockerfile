@@ -22,7 +22,7 @@ RUN pip install --no-cache-dir -r /tmp/requirements.txt
 FROM python:3.12-slim AS equivalent
 COPY --from=packages /usr/local /usr/local
 COPY tools/src/stagemaker/container/commands/ /usr/local/bin/
-COPY tools/src/stagemaker/container/training.py tools/src/stagemaker/container/serving.py /opt/stagemaker/
+COPY tools/src/stagemaker/container/script_mode.py tools/src/stagemaker/container/serving.py /opt/stagemaker/
 COPY tools/src/stagemaker/container/library/ /usr/local/lib/python3.12/site-packages/
 ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONUNBUFFERED=1 \

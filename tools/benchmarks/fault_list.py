@@ -220,7 +220,7 @@ FAULTS = (
     Fault(
         "stagemaker/container",
         "exit code of a script that a signal ended",
-        "tools/src/stagemaker/container/training.py",
+        "tools/src/stagemaker/container/script_mode.py",
         "return code if code >= 0 else 128 - code",
         "return code if code >= 0 else 128 + code",
     ),

@@ -13,7 +13,7 @@ from stagemaker.compute.logs.metrics import TrainingMetrics
 from stagemaker.compute.processes.process import Ending
 from stagemaker.compute.processes.reasons import failure_file
 from stagemaker.compute.processes.volume import Volume
-from stagemaker.compute.scripts import script_mode
+from stagemaker.compute.scripts import input_files
 from stagemaker.images.catalogue import family_of
 from stagemaker.state.records import Record, now
 
@@ -61,7 +61,7 @@ class TrainingRun(JobRun):
         """Download the inputs, install the requirements, and run the command. Returns how the command ended."""
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
         self._enter_status("Downloading", "Downloading input data")
-        requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
+        requirements = input_files.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
         has_network = not record.get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log, has_network=has_network)
         command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])

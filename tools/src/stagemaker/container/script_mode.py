@@ -1,6 +1,6 @@
-"""The program of a training job. It runs the user's script with SageMaker's training toolkit, as AWS's image does.
+"""Script mode: SageMaker's training toolkit runs the user's script, with the hyperparameters as its arguments.
 
-    python -P training.py
+    python -P script_mode.py
 
 Below SAGEMAKER_BASE_DIR (/opt/ml) it reads input/config/hyperparameters.json (values as JSON or plain text),
 resourceconfig.json and inputdataconfig.json in the same folder, and the channels input/data/NAME. The hyperparameters

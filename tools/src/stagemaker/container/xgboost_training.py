@@ -2,9 +2,10 @@
 
     python -P xgboost_training.py
 
-The hyperparameter `sagemaker_program` names a script, which training.py runs; it can import sagemaker_xgboost_container
-as in AWS's image. Without a script, the algorithm trains on the channels `train` and `validation`, and writes
-model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure contains the reason.
+The hyperparameter `sagemaker_program` names a script, which script_mode.py runs; it can import
+sagemaker_xgboost_container as in AWS's image. Without a script, the algorithm trains on the channels `train` and
+`validation`, and writes model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure
+contains the reason.
 """
 
 import json
@@ -42,7 +43,7 @@ def main() -> int:
     hyperparameters = json.loads((base / "input/config/hyperparameters.json").read_text())
     if "sagemaker_program" in hyperparameters:
         os.environ["PYTHONPATH"] = ":".join(filter(None, [os.environ.get("PYTHONPATH"), LIBRARY]))
-        program = str(HERE / "training.py")
+        program = str(HERE / "script_mode.py")
         os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - replaces this process
     (base / "output").mkdir(exist_ok=True)
     (base / "model").mkdir(exist_ok=True)

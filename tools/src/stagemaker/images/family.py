@@ -35,7 +35,7 @@ class ImageFamily:
     examples: str = ""
     old_versions: Mapping[str, str] = field(default_factory=dict)
     version_variable: str | None = None
-    training: Path = CONTAINER / "training.py"
+    training: Path = CONTAINER / "script_mode.py"
     hooks: Path | None = None
     python: Callable[[], PythonEnvironment] = this_python
     metrics: Mapping[str, str] = field(default_factory=dict)

@@ -70,7 +70,7 @@ GROUP = "raise ExceptionGroup('two', [ValueError('a'), TypeError('b')])"
 def error_of_training_job() -> Callable[[str], str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAGEMAKER_BASE_DIR", "/opt/ml")  # which importing the module would set for all later tests
-        from stagemaker.container.training import last_error
+        from stagemaker.container.script_mode import last_error
     return last_error
 
 

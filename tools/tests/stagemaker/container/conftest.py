@@ -181,7 +181,7 @@ class Job:
 
     def start(self, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", str(self.program_folder / "training.py")],
+            [sys.executable, "-P", str(self.program_folder / "script_mode.py")],
             env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | env,
             cwd=self.base.parent,
             stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from stagemaker_support.simulator_client import Client, run_each_kind
 from support.checkout import ROOT, environment
 
 from stagemaker import locked
-from stagemaker.compute.scripts import script_mode
+from stagemaker.compute.scripts import input_files
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.translation import translate_paths
 from stagemaker.server import Simulator
@@ -183,7 +183,7 @@ def test_the_sdks_drivers_accept_a_folder_with_any_characters(tmp_path: Path) ->
         'echo "a" "/opt/ml" /opt/ml\n'
     )
     (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
-    script_mode.translate_scripts(drivers.iterdir(), ml)
+    input_files.translate_scripts(drivers.iterdir(), ml)
     shell_output = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
     assert shell_output == f"readreadreadreada {ml} {ml}\n"
     python_output = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
