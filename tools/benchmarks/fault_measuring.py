@@ -16,7 +16,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,12 +86,17 @@ def text_at(commit: str, file: str) -> str:
 class Measurement:
     """Runs the tests of areas on copies of one commit. marker: pytest's -m. limit: seconds for each fault.
 
-    Thread-safe. After `stop`, they raise Interrupted and their copies are removed.
+    left_out: files that do not run. Thread-safe. After `stop`, they raise Interrupted and their copies are removed.
     """
 
-    def __init__(self, commit: str, marker: str, limit: float):
-        self.commit, self.marker, self.limit = commit, marker, limit
+    def __init__(self, commit: str, marker: str, limit: float, left_out: Collection[str] = ()):
+        self.commit, self.marker, self.limit, self.left_out = commit, marker, limit, left_out
         self._stopping = threading.Event()
+
+    @property
+    def tests(self) -> str:
+        """Which tests run, for a table."""
+        return f'-m "{self.marker}"' + (f" without {len(self.left_out)} files" if self.left_out else "")
 
     def stop(self) -> None:
         self._stopping.set()
@@ -175,7 +180,8 @@ class Measurement:
         for place in AREAS[area]:
             path = copy / place
             found = sorted(path.rglob("test_*.py")) if path.is_dir() else [path] if path.exists() else []
-            files |= dict.fromkeys(file.relative_to(copy).as_posix() for file in found)
+            names = (file.relative_to(copy).as_posix() for file in found)
+            files |= dict.fromkeys(name for name in names if name not in self.left_out)
         if not files:
             raise RuntimeError(f"there are no tests of {area} in {self.commit[:12]}")
         return [list(run) for _, run in itertools.groupby(files, lambda file: file.startswith(TOOLS))]

@@ -10,6 +10,7 @@ To compare two commits, or two selections of tests, measure both into the same f
 and what was measured before, or until the program was stopped, is not measured again:
 
     python tools/benchmarks/faults.py --json faults.json --commit HEAD~20
+    python tools/benchmarks/faults.py --json faults.json --first
     python tools/benchmarks/faults.py --json faults.json --commit HEAD --marker "not (timing or fuzz or machine)"
 """
 
@@ -42,14 +43,16 @@ from benchmarks.fault_measuring import (
     text_at,
 )
 
-GATE: str = runpy.run_path(str(ROOT / "tools/tests/gate.py"))["MARKERS"]
-Entry = dict[str, Any]  # a result, with the commit, the marker, the fault's name and its new line
+gate = runpy.run_path(str(ROOT / "tools/tests/gate.py"))
+GATE: str = gate["MARKERS"]
+Entry = dict[str, Any]  # a result, with the commit, the selection of tests, the fault's name and its new line
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--commit", default="HEAD", help="what is measured (%(default)s)")
     parser.add_argument("--marker", default=GATE, help="pytest's -m (%(default)s)")
+    parser.add_argument("--first", action="store_true", help="without the tests that `make test` leaves out")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="faults or areas whose names contain one of these")
     parser.add_argument("--jobs", type=int, default=2, help="faults at a time (%(default)s)")
     parser.add_argument("--limit", type=float, default=3600, help="seconds for each fault (%(default)s)")
@@ -64,7 +67,8 @@ def main() -> int:
         commit = commit_of(arguments.commit)
     except subprocess.CalledProcessError:
         parser.error(f"--commit: there is no commit {arguments.commit} in this repository")
-    measurement = Measurement(commit, arguments.marker, arguments.limit)
+    left_out = gate["later_files"]() if arguments.first else []
+    measurement = Measurement(commit, arguments.marker, arguments.limit, left_out)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments.baseline:
         return run_baseline(measurement, [area for area in AREAS if any(area == each.area for each in faults)])
@@ -116,7 +120,7 @@ def measure(measurement: Measurement, faults: list[Fault], jobs: int, file: Path
         try:
             for number, future in enumerate(as_completed(futures), 1):
                 fault, result = futures[future], future.result()
-                place = {"commit": measurement.commit, "marker": measurement.marker}
+                place = {"commit": measurement.commit, "tests": measurement.tests}
                 entries.append(place | {"fault": fault.name, "line": fault.new} | asdict(result))
                 if file:
                     keep(entries, file)
@@ -139,8 +143,8 @@ def keep(entries: list[Entry], file: Path) -> None:
 
 
 def is_of(entry: Entry, measurement: Measurement) -> bool:
-    """Return whether a result belongs to this commit with this marker."""
-    return (entry["commit"], entry["marker"]) == (measurement.commit, measurement.marker)
+    """Return whether a result belongs to this commit with these tests."""
+    return (entry["commit"], entry["tests"]) == (measurement.commit, measurement.tests)
 
 
 def is_caught(entry: Entry) -> bool:
@@ -154,12 +158,12 @@ def describe(result: Result) -> str:
 
 
 def make_table(entries: list[Entry], faults: list[Fault]) -> str:
-    """Return a table of the faults, with two columns for each commit and marker."""
-    series = list(dict.fromkeys((each["commit"], each["marker"]) for each in entries))
-    results = {(each["commit"], each["marker"], each["fault"]): each for each in entries}
+    """Return a table of the faults, with two columns for each commit and selection of tests."""
+    series = list(dict.fromkeys((each["commit"], each["tests"]) for each in entries))
+    results = {(each["commit"], each["tests"], each["fault"]): each for each in entries}
     head = ["area", "fault"]
-    for commit, marker in series:
-        head += [f'{commit[:12]}, -m "{marker}": caught by', "s"]
+    for commit, tests in series:
+        head += [f"{commit[:12]}, {tests}: caught by", "s"]
     lines = [head, ["---"] * len(head)]
     for fault in faults:
         row = [fault.area, fault.name]

@@ -1,13 +1,17 @@
 """The gate: every test that gives the same result each time and needs nothing but what `make test` installs.
 
-    python tools/tests/gate.py [PYTEST_ARGUMENT ...]
+    python tools/tests/gate.py [--first | --later] [PYTEST_ARGUMENT ...] FOLDER
+
+--first leaves out the test files that tools/tests/later.txt lists, --later runs only those: `make test`, a newcomer's,
+is to take at most 600 seconds of processor time, and `make test-tools` runs what it left out.
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
 failure. Its cause must still be found, but the gate passes. In every other case, the exit status is pytest's.
-At the end, the gate prints how long the tests of each folder took.
+At the end, the gate prints how long the tests of each folder took, and the processor time of all.
 """
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +20,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine)"
+LATER = Path(__file__).with_name("later.txt")
 # Pytest's exit status if tests ran and some failed. Any other positive status means that the run itself failed.
 FAILED = 1
 MAX_REPEATED = 3  # if more tests than this fail, none is repeated, because the change must be at fault
@@ -24,6 +29,8 @@ HANG_SECONDS = 600  # after this time, a test's worker ends with a traceback of 
 
 def main(arguments: list[str]) -> int:
     """Run the gate and return its exit status."""
+    if arguments and arguments[0] in ("--first", "--later"):
+        arguments = choose_files(*arguments)
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         command = [sys.executable, "-m", "pytest", "-m", MARKERS, "-o", f"cache_dir={folder}/cache"]
@@ -44,6 +51,22 @@ def main(arguments: list[str]) -> int:
         return second_run.returncode
 
 
+def later_files() -> list[str]:
+    """Return the test files that `make test` leaves to `make test-tools`. Lines that begin with # are comments."""
+    return [line for line in LATER.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def choose_files(part: str, *arguments: str) -> list[str]:
+    """Return pytest's arguments for a part of the gate; the last one given is the folder."""
+    if part == "--first":
+        return [*arguments, *(f"--ignore={file}" for file in later_files())]
+    *options, folder = arguments
+    files = [file for file in later_files() if file.startswith(f"{folder}/")]
+    if not files:
+        sys.exit(f"gate.py: {LATER.name} lists no test of {folder}")
+    return [*options, *files]
+
+
 def failures(cache: Path) -> list[str]:
     """Return the tests that failed, as pytest's cache lists them for --last-failed."""
     path = cache / "v/cache/lastfailed"
@@ -59,6 +82,8 @@ def print_seconds(results: Path) -> None:
     print("\nseconds that the tests took, by folder:")
     for folder, total in seconds.most_common():
         print(f"{total:8.1f}  {folder}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"processor seconds: {used.ru_utime + used.ru_stime:.0f}", flush=True)
 
 
 def print_unstable(results: Path, number: int) -> None:

@@ -1,5 +1,6 @@
 """tools/tests/gate.py: which tests pass, are repeated or fail in small folders of tests."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -21,14 +22,18 @@ DESELECTED = "import pytest\n@pytest.mark.{name}\ndef test_{name}():\n    assert
 NOT_A_MODULE = "import no_such_module\n"
 
 
-def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.CompletedProcess[str]:
+LATER = runpy.run_path(str(ROOT / "tools/tests/gate.py"))["later_files"]()
+
+
+def gate(folder: Path, workers: int = 0, *options: str, **contents: str) -> subprocess.CompletedProcess[str]:
     """Run the gate on test modules given as name=content."""
     tests = folder / "tests/unit"
-    tests.mkdir(parents=True)
+    tests.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (tests / f"test_{name}.py").write_text(content.format(name=name))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n timing\n fuzz\n machine\n")
-    command = [sys.executable, ROOT / "tools/tests/gate.py", "-q", "-n", str(workers), "--dist", "worksteal"]
+    command = [sys.executable, ROOT / "tools/tests/gate.py", *options]
+    command += ["-q", "-n", str(workers), "--dist", "worksteal", *(["tools/tests/recore"] if options else [])]
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
 
 
@@ -42,8 +47,10 @@ def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
 
 def test_the_time_for_each_folder_is_printed(tmp_path: Path) -> None:
     result = gate(tmp_path, a=PASSING)
-    assert result.stdout.splitlines()[-2] == "seconds that the tests took, by folder:"
-    assert result.stdout.splitlines()[-1].split()[1] == "tests/unit"
+    heading, folder, total = result.stdout.splitlines()[-3:]
+    assert heading == "seconds that the tests took, by folder:"
+    assert folder.split()[1] == "tests/unit"
+    assert 0 < int(total.removeprefix("processor seconds: ")) < 100
 
 
 def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
@@ -74,3 +81,19 @@ def test_every_other_failure_fails_the_gate(
     assert result.returncode == status, result.stdout
     assert ("running again, alone" in result.stdout) == is_repeated
     assert "unstable tests:" not in result.stdout
+
+
+def test_each_test_belongs_to_one_of_the_two_parts(tmp_path: Path) -> None:
+    listed = next(file for file in LATER if file.startswith("tools/tests/recore/"))
+    for file in (listed, "tools/tests/recore/test_not_listed.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(PASSING.format(name="it"))
+    for part, chosen in (("--first", "test_not_listed.py"), ("--later", Path(listed).name)):
+        result = gate(tmp_path, 0, part, "-v")
+        passed = [line.split("::")[0] for line in result.stdout.splitlines() if line.endswith("PASSED [100%]")]
+        assert [Path(file).name for file in passed] == [chosen], result.stdout
+
+
+def test_what_is_left_for_later_exists_and_is_listed_once() -> None:
+    assert sorted(set(LATER)) == LATER
+    assert [file for file in LATER if not (ROOT / file).is_file()] == []

@@ -29,7 +29,7 @@ TARGETS = (
     "by-hand",
     "production-demo",
     "test",
-    "test-template",
+    "test-tools",
     "test-stagemaker",
     "test-recore",
     "test-all",
