@@ -14,8 +14,8 @@ __all__ = ["project", "public", "runs", "sample", "script_error"]
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return sample data: 10 holes, 424 channels (60 bins of 7, and 4 left over), some assays missing."""
-    plan = Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02)
+    """Return sample data: 10 holes, 424 channels (60 bins of 7, and 4 left over), no assay missing."""
+    plan = Plan(rows=400, holes=10, channels=424, seed=7, missing=0)
     return make_once(tmp_path_factory, "sample", lambda folder: make_sample(folder, plan))
 
 
