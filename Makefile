@@ -4,7 +4,8 @@ $(error make needs the folder tools/, which this copy does not have. README.md s
 endif
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score production-demo
-.PHONY: test test-tools test-template test-stagemaker test-recore first-stagemaker later-stagemaker first-recore later-recore
+.PHONY: test test-tools test-template test-stagemaker test-recore
+.PHONY: first-stagemaker later-stagemaker first-recore later-recore
 .PHONY: test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
 .PHONY: lint bench clean setup setup-dev setup-docker setup-web setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
@@ -66,26 +67,28 @@ production-demo: $(READY) ## a model in production on a simulator of its own, fr
 
 test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
-test: lint test-template first-stagemaker first-recore ## style, types, import rules, the template's tests, and the heart of stagemaker's and recore's
+test: lint test-template first-stagemaker first-recore ## lint, the template's tests, and the quick ones of tools/
 
-test-tools: later-stagemaker later-recore ## the rest of the gate: all other tests that give the same answer on any machine
+test-tools: later-stagemaker later-recore ## the rest of the gate: the tests of tools/ that take longer
 
-test-stagemaker: first-stagemaker later-stagemaker ## all of the gate that is about stagemaker, which recore is hidden from
-
-test-recore: first-recore later-recore ## all of the gate that is about recore
-
-# three at a time on two processors, here and below: they often wait
 GATE = $(PYTHON) tools/tests/gate.py
+# three at a time on two processors, here and below: they often wait
 WORKERS := -n 3 --dist worksteal
 
-test-template: $(READY_DEV)
-	$(GATE) $(WORKERS) tests
+test-template: $(READY_DEV) ## the template's tests
+	$(GATE) tests $(WORKERS)
+
+test-stagemaker: $(READY_DEV) ## both parts of the gate about stagemaker, which recore is hidden from
+	STAGEMAKER_ALONE=1 $(GATE) tools/tests/stagemaker $(WORKERS)
+
+test-recore: $(READY_DEV) ## both parts of the gate about recore
+	$(GATE) tools/tests/recore $(WORKERS)
 
 first-stagemaker later-stagemaker: $(READY_DEV)
-	STAGEMAKER_ALONE=1 $(GATE) --$(@:-stagemaker=) $(WORKERS) tools/tests/stagemaker
+	STAGEMAKER_ALONE=1 $(GATE) --$(@:-stagemaker=) tools/tests/stagemaker $(WORKERS)
 
 first-recore later-recore: $(READY_DEV)
-	$(GATE) --$(@:-recore=) $(WORKERS) tools/tests/recore
+	$(GATE) --$(@:-recore=) tools/tests/recore $(WORKERS)
 
 test-all: test test-tools test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
 

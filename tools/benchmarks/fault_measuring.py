@@ -86,7 +86,8 @@ def text_at(commit: str, file: str) -> str:
 class Measurement:
     """Runs the tests of areas on copies of one commit. marker: pytest's -m. limit: seconds for each fault.
 
-    left_out: files that do not run. Thread-safe. After `stop`, they raise Interrupted and their copies are removed.
+    left_out: test files of the commit that do not run. Thread-safe. After `stop`, they raise Interrupted and their
+    copies are removed.
     """
 
     def __init__(self, commit: str, marker: str, limit: float, left_out: Collection[str] = ()):
@@ -94,9 +95,9 @@ class Measurement:
         self._stopping = threading.Event()
 
     @property
-    def tests(self) -> str:
-        """Which tests run, for a table."""
-        return f'-m "{self.marker}"' + (f" without {len(self.left_out)} files" if self.left_out else "")
+    def selection(self) -> str:
+        """Which tests run: the marker, and whether files are left out, as the commit says."""
+        return f"{self.marker}, first" if self.left_out else self.marker
 
     def stop(self) -> None:
         self._stopping.set()
@@ -183,7 +184,7 @@ class Measurement:
             names = (file.relative_to(copy).as_posix() for file in found)
             files |= dict.fromkeys(name for name in names if name not in self.left_out)
         if not files:
-            raise RuntimeError(f"there are no tests of {area} in {self.commit[:12]}")
+            raise RuntimeError(f"no tests of {area} are to run in {self.commit[:12]}")
         return [list(run) for _, run in itertools.groupby(files, lambda file: file.startswith(TOOLS))]
 
     def _run_tests(self, copy: Path, tests: list[str], options: list[str], deadline: float) -> tuple[int, str]:

@@ -43,16 +43,16 @@ from benchmarks.fault_measuring import (
     text_at,
 )
 
-gate = runpy.run_path(str(ROOT / "tools/tests/gate.py"))
-GATE: str = gate["MARKERS"]
+GATE = runpy.run_path(str(ROOT / "tools/tests/gate.py"))
+MARKERS: str = GATE["MARKERS"]
 Entry = dict[str, Any]  # a result, with the commit, the selection of tests, the fault's name and its new line
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--commit", default="HEAD", help="what is measured (%(default)s)")
-    parser.add_argument("--marker", default=GATE, help="pytest's -m (%(default)s)")
-    parser.add_argument("--first", action="store_true", help="without the tests that `make test` leaves out")
+    parser.add_argument("--marker", default=MARKERS, help="pytest's -m (%(default)s)")
+    parser.add_argument("--first", action="store_true", help="run only the tests of `make test`")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="faults or areas whose names contain one of these")
     parser.add_argument("--jobs", type=int, default=2, help="faults at a time (%(default)s)")
     parser.add_argument("--limit", type=float, default=3600, help="seconds for each fault (%(default)s)")
@@ -67,8 +67,11 @@ def main() -> int:
         commit = commit_of(arguments.commit)
     except subprocess.CalledProcessError:
         parser.error(f"--commit: there is no commit {arguments.commit} in this repository")
-    left_out = gate["later_files"]() if arguments.first else []
-    measurement = Measurement(commit, arguments.marker, arguments.limit, left_out)
+    try:
+        later = GATE["later_files"](text_at(commit, GATE["LATER"].as_posix())) if arguments.first else []
+    except ValueError as error:
+        parser.error(f"--first: {error}")
+    measurement = Measurement(commit, arguments.marker, arguments.limit, later)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments.baseline:
         return run_baseline(measurement, [area for area in AREAS if any(area == each.area for each in faults)])
@@ -120,7 +123,7 @@ def measure(measurement: Measurement, faults: list[Fault], jobs: int, file: Path
         try:
             for number, future in enumerate(as_completed(futures), 1):
                 fault, result = futures[future], future.result()
-                place = {"commit": measurement.commit, "tests": measurement.tests}
+                place = {"commit": measurement.commit, "marker": measurement.selection}
                 entries.append(place | {"fault": fault.name, "line": fault.new} | asdict(result))
                 if file:
                     keep(entries, file)
@@ -144,7 +147,7 @@ def keep(entries: list[Entry], file: Path) -> None:
 
 def is_of(entry: Entry, measurement: Measurement) -> bool:
     """Return whether a result belongs to this commit with these tests."""
-    return (entry["commit"], entry["tests"]) == (measurement.commit, measurement.tests)
+    return (entry["commit"], entry["marker"]) == (measurement.commit, measurement.selection)
 
 
 def is_caught(entry: Entry) -> bool:
@@ -159,11 +162,11 @@ def describe(result: Result) -> str:
 
 def make_table(entries: list[Entry], faults: list[Fault]) -> str:
     """Return a table of the faults, with two columns for each commit and selection of tests."""
-    series = list(dict.fromkeys((each["commit"], each["tests"]) for each in entries))
-    results = {(each["commit"], each["tests"], each["fault"]): each for each in entries}
+    series = list(dict.fromkeys((each["commit"], each["marker"]) for each in entries))
+    results = {(each["commit"], each["marker"], each["fault"]): each for each in entries}
     head = ["area", "fault"]
-    for commit, tests in series:
-        head += [f"{commit[:12]}, {tests}: caught by", "s"]
+    for commit, selection in series:
+        head += [f'{commit[:12]}, -m "{selection}": caught by', "s"]
     lines = [head, ["---"] * len(head)]
     for fault in faults:
         row = [fault.area, fault.name]

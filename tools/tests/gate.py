@@ -1,15 +1,17 @@
 """The gate: every test that gives the same result each time and needs nothing but what `make test` installs.
 
-    python tools/tests/gate.py [--first | --later] [PYTEST_ARGUMENT ...] FOLDER
+    python tools/tests/gate.py [--first | --later] FOLDER [PYTEST_ARGUMENT ...]
 
---first leaves out the test files that tools/tests/later.txt lists, --later runs only those: `make test`, a newcomer's,
-is to take at most 600 seconds of processor time, and `make test-tools` runs what it left out.
+--first leaves out the test files that later.txt lists, and --later runs only those. `make test` uses --first, and
+`make test-tools` uses --later.
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
 failure. Its cause must still be found, but the gate passes. In every other case, the exit status is pytest's.
-At the end, the gate prints how long the tests of each folder took, and the processor time of all.
+At the end, the gate prints how long the tests of each folder and of the slowest files took, and the processor time
+that all of them used.
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -20,17 +22,46 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine)"
-LATER = Path(__file__).with_name("later.txt")
+LATER = Path("tools/tests/later.txt")
+ROOT = Path(__file__).parents[2]
 # Pytest's exit status if tests ran and some failed. Any other positive status means that the run itself failed.
 FAILED = 1
 MAX_REPEATED = 3  # if more tests than this fail, none is repeated, because the change must be at fault
 HANG_SECONDS = 600  # after this time, a test's worker ends with a traceback of each thread
+SLOWEST = 10  # files whose time is printed
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Run the gate and return its exit status."""
-    if arguments and arguments[0] in ("--first", "--later"):
-        arguments = choose_files(*arguments)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--first", action="store_true", help="without the files that later.txt lists")
+    part.add_argument("--later", action="store_true", help="only the files that later.txt lists")
+    parser.add_argument("folder", type=Path)
+    chosen, arguments = parser.parse_known_args()
+    later = [file for file in later_files((ROOT / LATER).read_text("utf-8")) if is_below(file, chosen.folder)]
+    if chosen.later and not later:
+        parser.error(f"{LATER} lists no test of {chosen.folder}")
+    files = later if chosen.later else [chosen.folder]
+    if chosen.first:
+        arguments += [f"--ignore={file}" for file in later]
+    status = run([*map(str, files), *arguments])
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"processor seconds: {used.ru_utime + used.ru_stime:.0f}", flush=True)
+    return status
+
+
+def later_files(text: str) -> list[str]:
+    """Return the files that a list like later.txt names, relative to the repository's root."""
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def is_below(file: str, folder: Path) -> bool:
+    return (ROOT / file).is_relative_to(folder.resolve())
+
+
+def run(arguments: list[str]) -> int:
+    """Run pytest, and a few failed tests once more. Return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         command = [sys.executable, "-m", "pytest", "-m", MARKERS, "-o", f"cache_dir={folder}/cache"]
@@ -51,22 +82,6 @@ def main(arguments: list[str]) -> int:
         return second_run.returncode
 
 
-def later_files() -> list[str]:
-    """Return the test files that `make test` leaves to `make test-tools`. Lines that begin with # are comments."""
-    return [line for line in LATER.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-
-
-def choose_files(part: str, *arguments: str) -> list[str]:
-    """Return pytest's arguments for a part of the gate; the last one given is the folder."""
-    if part == "--first":
-        return [*arguments, *(f"--ignore={file}" for file in later_files())]
-    *options, folder = arguments
-    files = [file for file in later_files() if file.startswith(f"{folder}/")]
-    if not files:
-        sys.exit(f"gate.py: {LATER.name} lists no test of {folder}")
-    return [*options, *files]
-
-
 def failures(cache: Path) -> list[str]:
     """Return the tests that failed, as pytest's cache lists them for --last-failed."""
     path = cache / "v/cache/lastfailed"
@@ -75,15 +90,16 @@ def failures(cache: Path) -> list[str]:
 
 def print_seconds(results: Path) -> None:
     """Print how long the tests of each folder took. With several workers, the sum exceeds the elapsed time."""
-    seconds: Counter[str] = Counter()
+    folders: Counter[str] = Counter()
+    files: Counter[str] = Counter()
     for case in ElementTree.parse(results).iter("testcase"):
-        module = case.get("classname", "").split(".")  # tests.simulator.test_chains, or tests.test_cli
-        seconds["/".join(module[:2] if len(module) > 2 else module[:1])] += float(case.get("time", 0))
-    print("\nseconds that the tests took, by folder:")
-    for folder, total in seconds.most_common():
-        print(f"{total:8.1f}  {folder}")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"processor seconds: {used.ru_utime + used.ru_stime:.0f}", flush=True)
+        folder, _, file = case.get("classname", "").replace(".", "/").rpartition("/")  # tests.scripts.test_score
+        folders[folder] += float(case.get("time", 0))
+        files[f"{folder}/{file}.py"] += float(case.get("time", 0))
+    for title, seconds, count in (("folder", folders, None), ("file, the slowest", files, SLOWEST)):
+        print(f"\nseconds that the tests took, by {title}:")
+        for name, total in seconds.most_common(count):
+            print(f"{total:8.1f}  {name}")
 
 
 def print_unstable(results: Path, number: int) -> None:
@@ -95,4 +111,4 @@ def print_unstable(results: Path, number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

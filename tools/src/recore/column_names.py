@@ -1,4 +1,4 @@
-"""Reads the header of a data file."""
+"""Reads the column names of a data file."""
 
 import csv
 import gzip

@@ -1,4 +1,7 @@
-"""What this machine is: its processor, cores, memory and system. Standard library only, because the doctor uses it."""
+"""What this machine is, its processor, cores, memory and system, and whether the working directory is there.
+
+Standard library only, because the doctor uses it.
+"""
 
 import contextlib
 import os

@@ -30,6 +30,7 @@ TARGETS = (
     "production-demo",
     "test",
     "test-tools",
+    "test-template",
     "test-stagemaker",
     "test-recore",
     "test-all",

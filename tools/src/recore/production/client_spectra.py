@@ -63,7 +63,7 @@ class TrainedOn:
 
 
 @dataclass(frozen=True)
-class ClientTraffic:
+class ClientSpectra:
     """Samples that clients sent, in the order of their times. Each spectrum counts once.
 
     samples: index, hole, time, variant, t2, q and distance of each. statistics: (samples, statistics). deviations:
@@ -118,7 +118,7 @@ def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
     return TrainedOn(columns, reference, Domain(reference, [column_key(name) for name in columns.channels]))
 
 
-class TrafficReader:
+class SpectraReader:
     """Collects the samples of captured requests."""
 
     def __init__(self, trained_on: TrainedOn, left_out: Counter[str]) -> None:
@@ -169,16 +169,16 @@ class TrafficReader:
             )
         )
 
-    def finish(self) -> ClientTraffic:
+    def finish(self) -> ClientSpectra:
         """All samples, by their times; within a second, in the order of reading. Of equal spectra, the first counts."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             nothing = np.empty((0, 0))
-            return ClientTraffic(samples, nothing, nothing.astype(np.float32), nothing, 0, self._left_out)
+            return ClientSpectra(samples, nothing, nothing.astype(np.float32), nothing, 0, self._left_out)
         chosen = samples.sort_values("time", kind="stable").drop_duplicates("digest")
         statistics, deviations, scores = (
             np.concatenate(arrays)[chosen.index] for arrays in zip(*self._arrays, strict=True)
         )
         repeated = len(samples) - len(chosen)
         kept = chosen.drop(columns="digest").reset_index(drop=True)
-        return ClientTraffic(kept, statistics, deviations, scores, repeated, self._left_out)
+        return ClientSpectra(kept, statistics, deviations, scores, repeated, self._left_out)

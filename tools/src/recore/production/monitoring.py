@@ -16,7 +16,7 @@ from recore.absorption_bands import name_band
 from recore.listing import count
 from recore.production.alarming import send_metrics
 from recore.production.captured import read_events
-from recore.production.client_spectra import ClientTraffic, TrafficReader, TrainedOn, read_trained_on
+from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, read_trained_on
 from recore.production.containers.domain import FEWEST_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
@@ -57,7 +57,7 @@ class Monitoring:
     version: int
     since: datetime
     trained_on: TrainedOn
-    traffic: ClientTraffic
+    traffic: ClientSpectra
     reference: ReferenceUnits
     units: list[Unit]
     waiting: int
@@ -170,7 +170,7 @@ def _read_traffic(
     trained_on: TrainedOn,
     since: datetime,
     show_stage: ShowStage,
-) -> ClientTraffic:
+) -> ClientSpectra:
     """The captured samples of all variants, those of a pending update too. Raises ProductionError without any."""
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
@@ -180,7 +180,7 @@ def _read_traffic(
     configs = [described["EndpointConfigName"], find_pending(described)]
     variants = dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config))
     left_out: Counter[str] = Counter()
-    reader = TrafficReader(trained_on, left_out)
+    reader = SpectraReader(trained_on, left_out)
     events = read_events(project.s3, capture["DestinationS3Uri"], name, variants, since, left_out)
     for number, event in enumerate(events):
         show_stage("reading captured requests", number, 0)
@@ -198,7 +198,7 @@ def examine_traffic(
     since: datetime,
     trained_on: TrainedOn,
     references: Sequence[ReferenceUnits],
-    traffic: ClientTraffic,
+    traffic: ClientSpectra,
     settings: MonitorSettings,
 ) -> Monitoring:
     """Test samples that clients sent. references: it is no drift if the samples are like one of these.

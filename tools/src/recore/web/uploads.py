@@ -30,10 +30,7 @@ class UnusableUploadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """most_files: that the page sends at once. most_spectra: of one file.
-
-    largest_file: bytes, unpacked; `recore web --largest-file`, and LARGEST_FILE in lambda_handler.py, say how many.
-    """
+    """largest_file: bytes, unpacked. most_files: that the page sends at once. most_spectra: of one file."""
 
     largest_file: int
     most_files: int = 20

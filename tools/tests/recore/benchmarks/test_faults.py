@@ -10,7 +10,7 @@ from support.checkout import ROOT, environment
 
 from benchmarks import faults
 from benchmarks.fault_list import AREAS, FAULTS, Fault
-from benchmarks.fault_measuring import RECORDED, edited, make_environment, text_at
+from benchmarks.fault_measuring import RECORDED, Measurement, edited, make_environment, text_at
 
 GONE = Fault("dataset", "a fault", "tools/src/recore/gone.py", "pass", "return")
 CHANGED = Fault("scripts", "a fault", "score.py", "no such line", "pass")
@@ -75,8 +75,20 @@ def test_the_template_is_recorded_anew_with_a_fault() -> None:
 
 
 def test_the_default_selection_is_that_of_the_gate() -> None:
-    assert "slow" in faults.GATE
-    assert f'"{faults.GATE}"' in (ROOT / "tools/tests/gate.py").read_text()
+    assert "slow" in faults.MARKERS
+    assert f'"{faults.MARKERS}"' in (ROOT / "tools/tests/gate.py").read_text()
+
+
+def test_what_make_test_leaves_for_later_can_be_left_out() -> None:
+    later = faults.GATE["later_files"]((ROOT / faults.GATE["LATER"]).read_text("utf-8"))
+    [everything] = Measurement("HEAD", faults.MARKERS, 60)._files(ROOT, "stagemaker/images")
+    measurement = Measurement("HEAD", faults.MARKERS, 60, later)
+    [files] = measurement._files(ROOT, "stagemaker/images")
+    assert "tools/tests/stagemaker/simulator/test_images.py" in files
+    assert set(files) == set(everything) - set(later) < set(everything)
+    assert measurement.selection == f"{faults.MARKERS}, first"
+    with pytest.raises(RuntimeError, match="no tests of stagemaker/images are to run in HEAD"):
+        Measurement("HEAD", faults.MARKERS, 60, everything)._files(ROOT, "stagemaker/images")
 
 
 def test_every_process_of_a_copy_has_the_packages_of_the_copy(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from recore.production.captured import Body, CaptureEvent
-from recore.production.client_spectra import ClientTraffic, TrafficReader, TrainedOn, make_trained_on
+from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, make_trained_on
 from recore.production.containers.domain import fit_reference
 from recore.schema import IDS
 
@@ -25,9 +25,9 @@ def trained_on() -> TrainedOn:
     return make_trained_on(NAMES, fit_reference(np.array(CHANNELS, dtype=float), spectra, names))
 
 
-def read(trained_on: TrainedOn, *events: tuple[str, int, np.ndarray, str]) -> ClientTraffic:
+def read(trained_on: TrainedOn, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
     """Return the samples of events: the event id, minutes, the spectrum and the drill hole of each."""
-    reader = TrafficReader(trained_on, Counter())
+    reader = SpectraReader(trained_on, Counter())
     for event_id, minutes, spectrum, hole in events:
         ids = dict.fromkeys(IDS, "") | {"SiteID": hole}
         table = pd.DataFrame([[event_id, *ids.values(), *spectrum]], columns=NAMES)

@@ -68,7 +68,7 @@ def rows(small_sample: Path) -> list[list[str]]:
 
 @pytest.fixture
 def predictor(endpoint: Endpoint, rows: list[list[str]]) -> Predictor:
-    return Predictor(make_runtime(read_seconds=1), "core-assays", rows[0], Limits(10 << 20))
+    return Predictor(make_runtime(read_seconds=1), "core-assays", rows[0], Limits(largest_file=10 << 20))
 
 
 @pytest.mark.parametrize("width", ["absorbances", "inputs", "all"])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from recore.column_names import read_header
 from recore.production.captured import Body, CaptureEvent
-from recore.production.client_spectra import TrafficReader, make_trained_on
+from recore.production.client_spectra import SpectraReader, make_trained_on
 from recore.production.containers.domain import fit_file
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
 from recore.schema import HOLE
@@ -34,7 +34,7 @@ def monitor_sample(
     spectra[HOLE] = name + spectra[HOLE].astype(str)
     trained_on = make_trained_on(read_header(public), fit_file(public))
     left_out = Counter[str]()
-    reader = TrafficReader(trained_on, left_out)
+    reader = SpectraReader(trained_on, left_out)
     for number in range(len(spectra)):
         text = spectra.iloc[[number]].to_csv()
         time = begin + timedelta(minutes=number)

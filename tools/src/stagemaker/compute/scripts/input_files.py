@@ -1,4 +1,4 @@
-"""Puts a training job's script, hyperparameters and configuration into /opt/ml, where script mode reads them.
+"""Puts a job's script, hyperparameters and configuration into /opt/ml, where script mode reads them.
 
 The script is in an archive on S3, or in a channel from which the SDK's driver scripts start it.
 """
