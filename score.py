@@ -8,15 +8,13 @@ predictions are all empty, because it was never measured in the training data, s
 """
 
 import argparse
-import io
 import json
 import os
 import sys
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
+from sklearn.metrics import r2_score
 
 # fmt: off
 TARGETS, WEIGHTS = zip(*{
@@ -36,98 +34,61 @@ class DataError(ValueError):
 
 
 def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
-    """Score predictions (rows, 49) against assays (rows, 49), both DataFrames, NaN where not measured.
+    """Score predictions (rows, 49) against assays (rows, 49), NaN where not measured.
 
     Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows, 0 for one without any
     prediction. Raises DataError where another prediction is not a finite number though the assay was measured.
     """
-    if len(predicted) and predicted.isna().all(axis=None):
+    if predicted.isna().all(axis=None):
         raise DataError("predictions: every prediction is empty")
     r2 = np.full(len(TARGETS), np.nan)
     for column, name in enumerate(TARGETS):
-        measured = actual[name].notna().to_numpy()
-        cells = predicted.iloc[:, column]
-        if cells.isna().all():
-            r2[column] = 0.0 if measured.sum() >= 2 else np.nan
-            continue
-        values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce").to_numpy(float)
+        cells, measured = predicted.iloc[:, column], actual[name].notna().to_numpy()
+        values = pd.to_numeric(cells.astype(object if cells.dtype != bool else str), errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(measured & ~np.isfinite(values))
-        if len(wrong):
-            cell = cells.iloc[wrong[0]]
-            shown = "empty" if pd.isna(cell) else repr(str(cell)[:40])
+        if len(wrong) and not cells.isna().all():
             place = f"predictions, row {wrong[0] + 1}, column {column + 1} ({name})"
-            raise DataError(f"{place}: {shown}, not a finite number")
-        if measured.sum() >= 2:
-            with np.errstate(over="ignore", invalid="ignore"):
-                r2[column] = r2_score(actual[name].to_numpy()[measured], values[measured])
-            if not np.isfinite(r2[column]):
-                raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
-    return float(np.dot(np.where(np.isnan(r2), 0.0, r2), WEIGHTS)), r2
+            raise DataError(f"{place}: {str(cells.iloc[wrong[0]])[:40]!r} is not a finite number")
+        if measured.sum() > 1:
+            r2[column] = 0.0 if len(wrong) else r2_score(actual[name][measured], values[measured])
+    return float(np.dot(np.nan_to_num(r2), WEIGHTS)), r2
 
 
-def r2_score(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Return R2 of one target, (rows,) each, equal to the last digit to scikit-learn's function of that name.
-
-    The operations and their order are the same. Importing scikit-learn would take longer than all the rest.
-    """
-    residuals = ((actual - predicted) ** 2).sum()
-    spread = ((actual - np.average(actual)) ** 2).sum()
-    if spread == 0:
-        return float(residuals == 0)
-    return 1 - residuals / spread
-
-
-def read_actual(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return the assays of a data file, (rows, 49), NaN where missing.
-
-    The official score reads them with pandas. Another parser can differ in the last digit of a long number, so
-    pyarrow, which skips the spectra quickly, passes on the text of the assays, and pandas parses it.
-    """
-    try:
-        header = pa.csv.open_csv(path).schema.names
-        measured = [name for name in header if name in TARGETS]
-        if not measured or len(set(measured)) < len(measured):
-            need = "one of the 49 targets or more, each at most once, is needed"
-            raise DataError(f"{path}: {len(measured)} columns are named after targets; {need}")
-        convert = pa.csv.ConvertOptions(include_columns=measured, column_types=dict.fromkeys(measured, pa.string()))
-        text = io.BytesIO()
-        pa.csv.write_csv(pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 22), convert_options=convert), text)
-    except (pa.ArrowException, UnicodeDecodeError, FileNotFoundError) as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)[:300]
-        raise DataError(f"{path}: {reason}") from error
-    actual = pd.read_csv(io.BytesIO(text.getvalue()), skip_blank_lines=False).reindex(columns=TARGETS)
+def read_actual(path: str) -> pd.DataFrame:
+    """Return the assays of a data file, (rows, 49), NaN where missing, read with pandas as the official score does."""
+    actual = read(path, usecols=lambda name: name in TARGETS)
+    if actual.empty:
+        raise DataError(f"{path}: no rows, or no column is named after one of the 49 targets")
     for name, cells in actual.items():
-        values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce")
+        values = pd.to_numeric(cells, errors="coerce")
         wrong = np.flatnonzero(cells.notna() & ~np.isfinite(values))
         if len(wrong):
             cell = str(cells.iloc[wrong[0]])[:40]
             raise DataError(f"{path}: row {wrong[0] + 1}, column {name}: {cell!r} is not a finite number")
-    return actual
+    return actual.reindex(columns=TARGETS)
 
 
-def read_predicted(path: str | os.PathLike[str], rows: int) -> pd.DataFrame:
-    """Return predictions (rows, 49), read with pandas as the official score does."""
-    try:
-        predicted = pd.read_csv(path, header=None)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file: run predict.py first") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {str(error).strip()}") from error
+def read_predicted(path: str, rows: int) -> pd.DataFrame:
+    """Return predictions, (rows, 49)."""
+    predicted = read(path, header=None)
     if predicted.shape != (rows, len(TARGETS)):
         rule = "write one line per row and one column per target, without header or index"
         raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}: {rule}")
     return predicted
 
 
-def default_folder(in_container: str, here: str) -> str:
-    """Return the platform's folder if /opt/ml has the folder above it, else this repository's own folder `here`.
+def read(path: str, **options: object) -> pd.DataFrame:
+    """Return the table in a CSV file."""
+    try:
+        return pd.read_csv(path, **options)
+    except Exception as error:  # whatever it is, the file cannot be read
+        raise DataError(f"{path}: {str(error).strip()}") from error
 
-    SageMaker's variable SAGEMAKER_BASE_DIR, where it is set, names another place for /opt/ml.
-    """
-    base, names = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml", in_container.split("/")[3:]
-    if os.path.isdir(os.path.join(base, names[0])):
-        return os.path.join(base, *names)
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+
+def default_folder(on_platform: str, here: str) -> str:
+    """Return the platform's folder if it exists, else the folder `here` beside this file."""
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+    return on_platform if os.path.isdir(on_platform) else beside
 
 
 def main() -> None:
@@ -180,5 +141,5 @@ def write_whole(path: str, text: str) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (DataError, OSError, KeyboardInterrupt) as error:
-        sys.exit(f"score.py: {str(error) or 'interrupted'}")
+    except (DataError, OSError) as error:
+        sys.exit(f"score.py: {error}")

@@ -4,20 +4,30 @@ The platform runs this file as `python train.py --hyperparameter value ...`, wit
 hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request; so does
 predict.py.
 
-Edit `fit`: docs/your-model.md of the template shows how. The folder challenge/ is uploaded with this file.
+Edit `fit`: docs/your-model.md of the template shows how. What it imports of yours must be named in setup.py.
 """
 
+import argparse
+import inspect
+import io
+import os
+import pickle
+import sys
+import time
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 
-from challenge.features import SpectralFeatures
-from challenge.meta_estimators import LimitedRegressor
-from challenge.ridge import GroupRidgeCV
-from challenge.serving import input_fn, model_fn, output_fn, predict_fn
-from challenge.training import main
+from estimators import MeanRegressor, MeasuredRowsRegressor, SpectralSimilarity
+from preprocess import TARGETS, preprocess
+
+HOLE = "SiteID"  # the column with the drill hole
+SLOW = 8 * 60  # seconds; if one fit takes longer, five more may exceed the hour of a training job
 
 
 def fit(
@@ -26,22 +36,146 @@ def fit(
     holes: np.ndarray,
     alpha_min: float = 1e-5,
     alpha_max: float = 1e5,
-    alphas: int = 31,
-    cv: int = 5,
+    alphas: int = 50,
+    n_components: int = 300,
 ) -> Any:
     """Fit a model that predicts the 49 assays.
 
-    inputs: (rows, bins), as preprocess() gives them. targets: (rows, 49), NaN where not measured. holes: (rows,), the
+    inputs: (rows, bins), as preprocess() returns them. targets: (rows, 49), NaN where not measured. holes: (rows,), the
     drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
-    Returns a model whose predict(inputs) gives (rows, 49): never negative, NaN for a target that was never measured.
-    Its attribute held_out_ (rows, 49), if it has one, is taken for its held-out predictions; a pair of a model and
-    these may be returned, too. Otherwise main() makes them: it fits again without each fifth of the drill holes.
+    Returns a model whose predict(inputs) gives (rows, 49). Any regressor of scikit-learn for several targets will do.
     """
-    ridge = GroupRidgeCV(np.geomspace(alpha_min, alpha_max, alphas), cv=cv)
-    model = make_pipeline(SpectralFeatures(), LimitedRegressor(ridge))
-    return model.fit(inputs, targets, limitedregressor__groups=holes)
+    ridge = RidgeCV(np.geomspace(alpha_min, alpha_max, alphas), alpha_per_target=True, gcv_mode="svd")
+    similar = make_pipeline(SpectralSimilarity(n_components), ridge)
+    return MeasuredRowsRegressor(MeanRegressor([ridge, similar], lowest=0.0)).fit(inputs, targets)
+
+
+def save_model(model: Any, model_dir: str) -> None:
+    """Write model.pkl."""
+    os.makedirs(model_dir, exist_ok=True)
+    path = os.path.join(model_dir, "model.pkl")
+    with open(f"{path}.part", "wb") as file:
+        pickle.dump(model, file)
+    os.replace(f"{path}.part", path)
+
+
+def model_fn(model_dir: str) -> Any:
+    """Load the model that save_model wrote."""
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
+    """Read a request, CSV as preprocess.py writes it: the index, then the inputs.
+
+    Without a header, a line without any number after the index, the columns are numbered.
+    """
+    if content_type.partition(";")[0].strip().lower() != "text/csv":
+        raise ValueError(f"the request is {content_type!r}: send text/csv")
+    text = input_data if isinstance(input_data, str) else bytes(input_data).decode()
+    cells = text.partition("\n")[0].split(",")[1:]
+    header = 0 if pd.to_numeric(pd.Series(cells), errors="coerce").isna().all() else None
+    return pd.read_csv(io.StringIO(text), index_col=0, header=header, float_precision="round_trip")
+
+
+def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
+    """Predict (rows, 49) from inputs (rows, bins), whose columns are numbered, or named and in any order.
+
+    Raises ValueError for other columns than in training, and for empty cells.
+    """
+    trained = list(getattr(model, "feature_names_in_", inputs.columns))
+    if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained):
+        inputs = inputs.set_axis(trained, axis=1)
+    if differing := sorted(map(str, set(inputs.columns) ^ set(trained))):
+        cause = "was preprocess.py changed after training, or does the file have other channels?"
+        raise ValueError(f"not the columns that the model was trained on ({' '.join(differing[:3])} ...): {cause}")
+    finite = np.isfinite(inputs[trained].to_numpy(float)).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"row {finite.argmin() + 1}: a cell is empty or not finite")
+    return np.asarray(model.predict(inputs[trained]), dtype=float)
+
+
+def output_fn(prediction: np.ndarray, accept: str) -> str:
+    """Return the text that score.py reads, whatever `accept` says: 49 numbers a line, no header, no index."""
+    return pd.DataFrame(prediction).to_csv(header=False, index=False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Step 1: fit the model and save it.", allow_abbrev=False)
+    model_dir = os.environ.get("SM_MODEL_DIR") or default_folder("/opt/ml/model", "model")
+    data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
+    parser.add_argument("--model_dir", default=model_dir, help="folder for model.pkl (%(default)s)")
+    parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
+    parser.add_argument("--folds", type=int, default=5, help="of holes to validate with; 0 skips that (%(default)s)")
+    defaults = {name: each.default for name, each in [*inspect.signature(fit).parameters.items()][3:]}
+    for name, default in defaults.items():
+        if isinstance(default, int | float | str):
+            kind = true_or_false if isinstance(default, bool) else type(default)
+            parser.add_argument(f"--{name}", type=kind, default=default, help="hyperparameter (%(default)s)")
+    arguments, unknown = parser.parse_known_args()
+    values = {name: value for name, value in vars(arguments).items() if name in defaults}
+
+    inputs, targets, holes = read(os.path.join(arguments.data_dir, "public.csv.gz"))
+    start = time.monotonic()
+    model = fit(inputs, targets, holes, **values)
+    seconds = time.monotonic() - start
+    save_model(model, arguments.model_dir)
+    ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
+    print(f"train: model of {len(inputs)} rows in {arguments.model_dir}{ignored}", flush=True)
+    if seconds > SLOW or not arguments.folds:
+        print(f"train: no drill hole is held out: one fit took {seconds:.0f} s; --folds {arguments.folds}", flush=True)
+        return
+    predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
+    groups = holes if len(set(holes)) > 1 else np.arange(len(holes))  # of a single hole, rows are held out
+    folds = GroupKFold(min(arguments.folds, len(set(groups))))
+    for number, (rest, held) in enumerate(folds.split(inputs, groups=groups), 1):
+        print(f"train: fitting without fold {number} of {folds.n_splits}", flush=True)
+        without = fit(inputs.iloc[rest], targets.iloc[rest], holes[rest], **values)
+        predicted.iloc[held] = predict_fn(inputs.iloc[held], without)
+    predicted.to_csv(os.path.join(arguments.model_dir, "held_out.csv"), index_label="index")
+    print_r2(targets, predicted)
+
+
+def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Return inputs (rows, bins), targets (rows, 49) and the drill hole of each row, a text, of a data file."""
+    try:
+        inputs, targets = preprocess(data_file)
+        ids = pd.read_csv(data_file, usecols=lambda name: name == HOLE, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        sys.exit(f"train.py: {error}")
+    if HOLE not in ids:
+        sys.exit(f"train.py: {data_file}: no column {HOLE!r}, the drill hole")
+    if targets is None or targets.isna().all(axis=None):
+        sys.exit(f"train.py: {data_file}: there are no assays to train on")
+    return inputs, targets, ids[HOLE].to_numpy()
+
+
+def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:
+    """Print R2 of held-out predictions for each target, and their mean.
+
+    A training job's metric definition can read these lines: the Regex of the mean is "validation:r2=([-.0-9]+)".
+    """
+    known = targets.notna() & predicted.notna()
+    names = [name for name in targets if known[name].sum() > 1]
+    r2 = {name: r2_score(targets.loc[known[name], name], predicted.loc[known[name], name]) for name in names}
+    for name, value in r2.items():
+        print(f"validation:{name}={value:.6f}")
+    print(f"validation:r2={np.mean([*r2.values()]):.6f}", flush=True)
+
+
+def true_or_false(text: str) -> bool:
+    """Convert a boolean argument: bool() itself would take the text False for True."""
+    return {"true": True, "false": False}[text.lower()]
+
+
+def default_folder(on_platform: str, here: str) -> str:
+    """Return the platform's folder if it exists, else the folder `here` beside this file."""
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+    return on_platform if os.path.isdir(on_platform) else beside
 
 
 if __name__ == "__main__":
-    main()
+    import train  # so that classes of this file are pickled as train.X, which the server finds, and not as __main__.X
+
+    train.main()

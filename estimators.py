@@ -1,0 +1,109 @@
+"""The estimators of the default model, which scikit-learn does not have.
+
+model.pkl refers to them by name, so setup.py uploads this file with train.py. Each keeps scikit-learn's rules for
+estimators and depends on nothing else here. A model that does not use them does not need this file.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin, clone
+from sklearn.dummy import DummyRegressor
+from sklearn.kernel_approximation import Nystroem
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class SpectralSimilarity(TransformerMixin, BaseEstimator):
+    """Similarity of spectra to spectra of the training data.
+
+    A spectrum becomes the slopes (differences of neighbouring bins) of its standard normal variate (Barnes, Dhanoa and
+    Lister 1989), each slope scaled to unit variance. An RBF kernel compares the slopes with those of n_components
+    training spectra, chosen at random, and Nystroem's method (Williams and Seeger 2001) makes features of this. The
+    kernel is 1 / e at about the mean distance between two spectra.
+    """
+
+    def __init__(self, n_components: int = 300) -> None:
+        self.n_components = n_components
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """X (rows, bins). Raises ValueError for anything but finite numbers."""
+        slopes = slopes_of(validate_data(self, X, dtype=float, ensure_min_features=2))
+        self.scaler_ = StandardScaler().fit(slopes)
+        components, gamma = min(self.n_components, len(slopes)), 0.25 / slopes.shape[1]
+        self.kernel_ = Nystroem(gamma=gamma, n_components=components, random_state=0)
+        self.kernel_.fit(self.scaler_.transform(slopes))
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Transform X (rows, bins) to (rows, components)."""
+        check_is_fitted(self)
+        slopes = slopes_of(validate_data(self, X, dtype=float, reset=False))
+        return self.kernel_.transform(self.scaler_.transform(slopes))
+
+
+def slopes_of(spectra: np.ndarray) -> np.ndarray:
+    """Return the differences of neighbouring bins, (rows, bins - 1), of the standard normal variates of spectra."""
+    spread = spectra.std(axis=1, keepdims=True)
+    return np.diff(
+        spectra / np.where(spread > 0, spread, 1.0), axis=1
+    )  # subtracting a row's mean changes no difference
+
+
+class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """The mean of the predictions of several regressors, at least `lowest`, which are fitted to the same data."""
+
+    def __init__(self, regressors: list[Any], lowest: float = -np.inf) -> None:
+        self.regressors = regressors
+        self.lowest = lowest
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """X (rows, features); y (rows, targets) or (rows,). Raises ValueError for anything but finite numbers."""
+        X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
+        self.regressors_ = [clone(regressor).fit(X, y) for regressor in self.regressors]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return predictions of the shape of y in fit."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=float, reset=False)
+        return np.mean([regressor.predict(X) for regressor in self.regressors_], axis=0).clip(self.lowest)
+
+
+class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """For assays with gaps: targets that were measured on the same rows share a clone of `regressor`, fitted to these.
+
+    A target with fewer than min_rows measured rows is predicted as their mean, one without any as NaN.
+    """
+
+    def __init__(self, regressor: Any, min_rows: int = 3) -> None:
+        self.regressor = regressor
+        self.min_rows = min_rows
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """X (rows, features); y (rows, targets) or (rows,), NaN where not measured. Raises ValueError if nothing was."""
+        with_gaps = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
+        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, with_gaps))
+        self.one_target_ = y.ndim == 1
+        targets = y.reshape(len(X), -1)
+        self.fitted_ = []  # pairs of the numbers of targets and the regressor that predicts them
+        patterns, pattern_of = np.unique(~np.isnan(targets), axis=1, return_inverse=True)
+        for number, rows in enumerate(patterns.T):
+            columns = np.flatnonzero(pattern_of == number)
+            regressor = clone(self.regressor) if rows.sum() >= self.min_rows else DummyRegressor()
+            if rows.any():
+                measured = targets[np.ix_(rows, columns)]
+                self.fitted_.append((columns, regressor.fit(X[rows], measured if len(columns) > 1 else measured[:, 0])))
+        if not self.fitted_:
+            raise ValueError("no target was measured in any row")
+        self.n_targets_ = targets.shape[1]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return predictions of the shape of y in fit."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=float, reset=False)
+        predicted = np.full((len(X), self.n_targets_), np.nan)
+        for columns, regressor in self.fitted_:
+            predicted[:, columns] = regressor.predict(X).reshape(len(X), -1)
+        return predicted[:, 0] if self.one_target_ else predicted
