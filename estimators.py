@@ -13,6 +13,8 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+WITH_GAPS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}  # how y is checked
+
 
 class SpectralSimilarity(TransformerMixin, BaseEstimator):
     """Similarity of spectra to spectra of the training data.
@@ -51,15 +53,15 @@ def slopes_of(spectra: np.ndarray) -> np.ndarray:
 
 
 class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """The mean of the predictions of several regressors, at least `lowest`, which are fitted to the same data."""
+    """The mean of the predictions of several regressors that are fitted to the same data; at least `lowest`."""
 
     def __init__(self, regressors: list[Any], lowest: float = -np.inf) -> None:
         self.regressors = regressors
         self.lowest = lowest
 
     def fit(self, X: Any, y: Any) -> Self:
-        """X (rows, features); y (rows, targets) or (rows,). Raises ValueError for anything but finite numbers."""
-        X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
+        """X (rows, features); y (rows, targets) or (rows,), with NaN if the regressors take it."""
+        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
         self.regressors_ = [clone(regressor).fit(X, y) for regressor in self.regressors]
         return self
 
@@ -81,9 +83,8 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.min_rows = min_rows
 
     def fit(self, X: Any, y: Any) -> Self:
-        """X (rows, features); y (rows, targets) or (rows,), NaN where not measured. Raises ValueError if nothing was."""
-        with_gaps = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
-        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, with_gaps))
+        """X (rows, features); y (rows, targets) or (rows,), NaN where not measured. Raises ValueError if all are."""
+        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
         self.one_target_ = y.ndim == 1
         targets = y.reshape(len(X), -1)
         self.fitted_ = []  # pairs of the numbers of targets and the regressor that predicts them

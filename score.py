@@ -44,13 +44,15 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
     r2 = np.full(len(TARGETS), np.nan)
     for column, name in enumerate(TARGETS):
         cells, measured = predicted.iloc[:, column], actual[name].notna().to_numpy()
-        values = pd.to_numeric(cells.astype(object if cells.dtype != bool else str), errors="coerce").to_numpy(float)
+        values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(measured & ~np.isfinite(values))
         if len(wrong) and not cells.isna().all():
             place = f"predictions, row {wrong[0] + 1}, column {column + 1} ({name})"
             raise DataError(f"{place}: {str(cells.iloc[wrong[0]])[:40]!r} is not a finite number")
         if measured.sum() > 1:
             r2[column] = 0.0 if len(wrong) else r2_score(actual[name][measured], values[measured])
+            if not np.isfinite(r2[column]):
+                raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
     return float(np.dot(np.nan_to_num(r2), WEIGHTS)), r2
 
 

@@ -9,7 +9,6 @@ from setuptools import setup
 setup(
     name="recore-submission",
     version="1.0",
-    py_modules=["train", "preprocess"],
-    packages=["challenge"],
+    py_modules=["train", "preprocess", "estimators"],
     license_files=[],
 )

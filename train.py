@@ -46,9 +46,10 @@ def fit(
 
     Returns a model whose predict(inputs) gives (rows, 49). Any regressor of scikit-learn for several targets will do.
     """
-    ridge = RidgeCV(np.geomspace(alpha_min, alpha_max, alphas), alpha_per_target=True, gcv_mode="svd")
-    similar = make_pipeline(SpectralSimilarity(n_components), ridge)
-    return MeasuredRowsRegressor(MeanRegressor([ridge, similar], lowest=0.0)).fit(inputs, targets)
+    strengths = np.geomspace(alpha_min, alpha_max, alphas)
+    ridge = MeasuredRowsRegressor(RidgeCV(strengths, alpha_per_target=True, gcv_mode="svd"))
+    model = MeanRegressor([ridge, make_pipeline(SpectralSimilarity(n_components), ridge)], lowest=0.0)
+    return model.fit(inputs, targets)
 
 
 def save_model(model: Any, model_dir: str) -> None:

@@ -1,4 +1,4 @@
-"""Step 1: fit the model, a small neural network (PyTorch). Step 3: load it and answer requests."""
+"""fit() for train.py: a small neural network (PyTorch)."""
 
 from typing import Any, Self
 
@@ -9,10 +9,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
-
-from challenge.meta_estimators import LimitedRegressor
-from challenge.serving import input_fn, model_fn, output_fn, predict_fn
-from challenge.training import main
 
 BATCH = 128  # rows
 torch.set_num_threads(1)  # so that the result is the same with any number of processors
@@ -81,10 +77,6 @@ def fit(
     weight_decay: float = 0.1,
     seed: int = 0,
 ) -> Any:
-    """A network for all targets on the standardised bins, with predictions limited to about the range of the assays."""
+    """A network for all targets on the standardised bins."""
     network = NetworkRegressor(hidden, epochs, learning_rate, weight_decay, seed)
-    return LimitedRegressor(make_pipeline(StandardScaler(), network)).fit(inputs, targets)
-
-
-if __name__ == "__main__":
-    main()
+    return make_pipeline(StandardScaler(), network).fit(inputs, targets)

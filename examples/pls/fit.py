@@ -1,0 +1,18 @@
+"""fit() for train.py: partial least squares (PLS). `recore new FOLDER --model pls` puts it there."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, scale
+
+from estimators import MeasuredRowsRegressor
+
+
+def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_components: int = 15) -> Any:
+    """PLS on the standard normal variate (SNV) of the bins (targets measured on the same rows together)."""
+    snv = FunctionTransformer(scale, kw_args={"axis": 1})
+    pls = MeasuredRowsRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)
+    return make_pipeline(snv, pls).fit(inputs, targets)
