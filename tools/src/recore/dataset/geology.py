@@ -12,7 +12,7 @@ from scipy.special import expit
 from recore.dataset.minerals import MINERALS
 
 ROCKS = tomllib.loads(files(__package__).joinpath("rocks.toml").read_text("utf-8"))
-ORE = ("pyrite", "chalcopyrite", "molybdenite", "galena", "sphalerite")
+SPREAD = 0.3  # standard deviation of the logarithm of a mineral's content, in samples and in portions of one
 
 # The share of each rock among the layers, and the mean intensity (logit) of each kind of alteration.
 SHARE = {"andesite": 0.4, "granodiorite": 0.3, "siltstone": 0.2, "limestone": 0.1}
@@ -23,16 +23,15 @@ INTENSITY = {"potassic": -2.2, "phyllic": -1.6, "propylitic": -1.0, "argillic": 
 class DrillHole:
     """The samples of a drill hole from top to bottom.
 
-    `name` is its SiteID; `depth_from` and `depth_to` (rows,) are in m; `minerals` (rows, minerals) are mass fractions.
+    `depth_from` and `depth_to` (rows,) are in m; `minerals` (rows, minerals) are mass fractions.
     """
 
-    name: str
     depth_from: NDArray[np.float64]
     depth_to: NDArray[np.float64]
     minerals: NDArray[np.float64]
 
 
-def drill(name: str, rows: int, random: Generator, without: str | None = None) -> DrillHole:
+def drill(rows: int, random: Generator, without: str | None = None) -> DrillHole:
     """A drill hole of `rows` samples, all 1, 1.5 or 2 m long. `without` is a rock that it does not meet."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
@@ -42,8 +41,10 @@ def drill(name: str, rows: int, random: Generator, without: str | None = None) -
         minerals = altered(minerals, ROCKS["altered"][alteration], expit(intensity))
     bottom = random.uniform(5, 70)
     weathering = expit((bottom - depth) / 6 + 0.6 * along_hole(rows, 8 / length, random))
-    minerals = varied(altered(minerals, ROCKS["weathered"], weathering), random)
-    return DrillHole(name, depth, depth + length, minerals)
+    minerals = altered(minerals, ROCKS["weathered"], weathering)
+    of_hole = np.exp(0.5 * SPREAD * random.standard_normal(len(MINERALS)))
+    minerals = varied(minerals * of_hole, random)
+    return DrillHole(depth, depth + length, minerals)
 
 
 def layers(rows: int, length: float, random: Generator, without: str | None = None) -> NDArray[np.float64]:
@@ -69,10 +70,8 @@ def altered(
 
 
 def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Minerals that vary independently from hole to hole and from sample to sample; ore, in veins, varies most."""
-    spread = np.array([0.4 if mineral in ORE else 0.25 for mineral in MINERALS])
-    of_hole = 0.5 * spread * random.standard_normal(len(MINERALS))
-    minerals = minerals * np.exp(of_hole + spread * random.standard_normal(minerals.shape))
+    """Minerals that vary from row to row, independently of one another, about the given ones."""
+    minerals = minerals * np.exp(SPREAD * random.standard_normal(minerals.shape))
     return minerals / minerals.sum(axis=1, keepdims=True)
 
 

@@ -15,6 +15,7 @@ class Mineral:
     bands: list[tuple[float, float, float]] = field(default_factory=list)
     traces: dict[str, float] = field(default_factory=dict)
     opacity: float = 0.0
+    electronic: float = 0.0
 
     @cached_property
     def elements(self) -> dict[str, float]:

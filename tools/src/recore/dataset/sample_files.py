@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 
-from recore.dataset.geology import SHARE, drill
+from recore.dataset.geology import SHARE, drill, varied
 from recore.dataset.sample_assays import Laboratory
-from recore.dataset.sample_spectra import Spectrometer, grid
+from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import count
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
-PRIVATE_SHARE = 0.3  # of the holes
+PRIVATE_SHARE = 0.3  # of the rows, and about of the holes
 CHUNK = 500  # rows in memory at a time
 
 
@@ -26,11 +28,11 @@ class Plan:
     `without` is a rock that no hole meets; by default there are all rocks.
     """
 
-    rows: int = 3000
+    rows: int = 1920
     holes: int = 24
-    channels: int = 1700
+    channels: int = 3651
     seed: int = 0
-    missing: float = 0.03
+    missing: float = 0.0
     without: str | None = None
 
     def __post_init__(self) -> None:
@@ -80,26 +82,37 @@ def make_sample(
 def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
     """Yield the rows of the plan hole by hole, at most CHUNK at a time: whether they are private, inputs, assays."""
     random = np.random.default_rng(plan.seed)
-    shares = random.uniform(0.5, 1.5, plan.holes).cumsum()
-    ends = np.round(shares / shares[-1] * (plan.rows - plan.holes)).astype(int) + np.arange(1, plan.holes + 1)
     private_holes = min(max(round(PRIVATE_SHARE * plan.holes), 1), plan.holes - 1)
     private = random.permutation(plan.holes) < private_holes
+    private_rows = min(max(round(PRIVATE_SHARE * plan.rows), private_holes), plan.rows - plan.holes + private_holes)
+    sizes = np.empty(plan.holes, dtype=int)
+    sizes[private] = hole_sizes(private_rows, private_holes, random)
+    sizes[~private] = hole_sizes(plan.rows - private_rows, plan.holes - private_holes, random)
     wavenumbers = grid(plan.channels)
+    names = channel_names(wavenumbers)
     first = 0
-    for number, end in enumerate(ends):
+    for number, size in enumerate(sizes):
         hole_random = np.random.default_rng([plan.seed, number])
-        hole = drill(f"DD{number + 1:03}", end - first, hole_random, plan.without)
+        hole = drill(size, hole_random, plan.without)
         spectrometer, laboratory = Spectrometer(wavenumbers, hole_random), Laboratory(hole_random)
-        for start in range(0, end - first, CHUNK):
-            rows = slice(start, min(start + CHUNK, end - first))
-            assays = laboratory.analyse(hole.minerals[rows])
+        for start in range(0, size, CHUNK):
+            rows = slice(start, min(start + CHUNK, size))
+            # the laboratory and the spectrometer get different portions of a sample
+            assays = laboratory.analyse(varied(hole.minerals[rows], hole_random))
             assays[hole_random.random(assays.shape) < plan.missing] = np.nan
             inputs: Columns = {
                 "": np.arange(first + rows.start, first + rows.stop),
                 DEPTH_TO: hole.depth_to[rows],
-                HOLE: np.full(len(assays), hole.name, dtype=object),
+                HOLE: np.full(len(assays), number + 1),
                 DEPTH_FROM: hole.depth_from[rows],
             }
-            inputs |= zip(map(str, wavenumbers), spectrometer.measure(hole.minerals[rows]).T, strict=True)
+            inputs |= zip(names, spectrometer.measure(hole.minerals[rows]).T, strict=True)
             yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))
-        first = end
+        first += size
+
+
+def hole_sizes(rows: int, holes: int, random: Generator) -> NDArray[np.int_]:
+    """So many rows divided among holes (holes,), at least one each and most of them of similar length."""
+    shares = random.uniform(0.5, 1.5, holes).cumsum()
+    ends = np.round(shares / shares[-1] * (rows - holes)).astype(int)
+    return np.diff(ends, prepend=0) + 1

@@ -34,7 +34,7 @@ def test_every_band_is_in_the_mid_infrared_and_every_banded_mineral_names_a_sour
     for name, mineral in MINERALS.items():
         assert bool(mineral.bands) == bool(mineral.source), name
         for position, height, half_width in mineral.bands:
-            assert 500 < position < 4000, name
+            assert 350 < position < 4000, name
             assert 0 < height <= 1, name
             assert 2 < half_width < 200, name
 
@@ -52,7 +52,7 @@ def test_a_band_is_half_as_high_at_its_half_width() -> None:
 
 
 def test_kaolinite_shows_its_hydroxyl_bands() -> None:
-    wavenumbers = grid(1700)
+    wavenumbers = grid(3651)
     spectrum = band_shape(wavenumbers, MINERALS["kaolinite"].bands)
     peaks = wavenumbers[1:-1][(spectrum[1:-1] > spectrum[:-2]) & (spectrum[1:-1] > spectrum[2:])]
     for band in (3695, 3620, 914):

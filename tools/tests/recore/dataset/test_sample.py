@@ -21,7 +21,8 @@ from support.checkout import ROOT, environment
 
 from recore.dataset.geology import ROCKS, SHARE, fractions, layers
 from recore.dataset.sample_assays import significant
-from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
+from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample, simulate_rows
+from recore.dataset.sample_spectra import channel_names, grid
 from recore.dataset.targets import DETECTION_LIMITS
 
 
@@ -41,9 +42,34 @@ def test_the_files_follow_the_schema(sample: Path) -> None:
     assert list(private.columns[3:]) == channels == list(public.columns[3:-49])
     assert len(channels) == 424
     assert sorted(map(float, channels), reverse=True) == list(map(float, channels))
-    assert (float(channels[0]), float(channels[-1])) == (4000, 600)
+    assert (float(channels[0]), float(channels[-1])) == (4000, 350)
+    assert (len(public), len(private)) == (280, 120)
     assert sorted([*public.index, *private.index]) == list(range(400))
     assert list(private.index) == list(actual.index)
+
+
+def test_the_default_sample_has_the_form_of_the_real_data() -> None:
+    """A row of each hole is enough: the channels, holes and assays do not depend on the number of rows."""
+    _, inputs, assays = next(simulate_rows(Plan(rows=24)))
+    assert list(inputs)[4:] == [str(wavenumber) for wavenumber in range(4000, 349, -1)]
+    assert inputs["SiteID"].dtype.kind == "i"
+    assert all(np.isfinite(column).all() for column in assays.values())
+    assert [round(Plan.rows * share) for share in (1 - PRIVATE_SHARE, PRIVATE_SHARE)] == [1344, 576]
+
+
+@pytest.mark.parametrize(
+    ("channels", "names"), [(74, ["4000", "3950"]), (11, ["4000", "3635"]), (8, ["4000.0", "3478.6"])]
+)
+def test_channels_are_integers_where_their_step_is(channels: int, names: list[str]) -> None:
+    assert channel_names(grid(channels))[:2] == names
+
+
+def test_the_end_of_a_spectrum_is_wild_and_no_other_part(sample: Path) -> None:
+    public, _, _ = read(sample)
+    spectra = public[channels_of(public)].to_numpy()
+    wavenumbers = np.array(channels_of(public), dtype=float)
+    steps = np.abs(np.diff(spectra, axis=1))
+    assert steps[:, wavenumbers[1:] > 450].max() < 2 < steps[:, wavenumbers[1:] < 370].max()
 
 
 def test_holes_separate_public_from_private(sample: Path) -> None:
@@ -96,7 +122,7 @@ def numpy_features() -> list[str]:
 
 
 def test_assays_have_realistic_statistics(tmp_path: Path) -> None:
-    make_sample(tmp_path, Plan(rows=1500, holes=12, channels=7, missing=0))
+    make_sample(tmp_path, Plan(rows=1500, holes=12, channels=7))
     assays = pd.concat([read(tmp_path)[0], read(tmp_path)[2]])[list(DETECTION_LIMITS)]
     assert (assays > 0).all(axis=None)
     for metal in ("CuPPM", "AuPPM", "AgPPM", "MoPPM", "AsPPM", "ZnPPM"):
@@ -135,12 +161,10 @@ def test_a_sample_without_limestone_has_less_calcium(tmp_path: Path) -> None:
     assert calcium[0] > 1.3 * calcium[1]
 
 
-@pytest.mark.parametrize("options", [{}, {"missing": 0}, {"missing": 0.2}])
-def test_the_share_of_missing_assays_follows_the_plan(options: dict[str, float], tmp_path: Path) -> None:
-    """By default, a few assays are missing from the public and private data, as in real data."""
-    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, **options))
+@pytest.mark.parametrize("share", [0.03, 0.2])
+def test_the_share_of_missing_assays_follows_the_plan(share: float, tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, missing=share))
     public, private, actual = read(tmp_path)
-    share = options.get("missing", 0.03)
     for assays in (public[list(score.TARGETS)], actual):
         assert assays.isna().mean(axis=None) == pytest.approx(share, abs=share / 5)
     assert not private.isna().any(axis=None)
@@ -159,7 +183,7 @@ def test_any_plan_makes_readable_files_with_the_planned_number_of_rows(
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")
     holes = min(holes, rows)
-    row_counts = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=0))
+    row_counts = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed))
     public, private, actual = read(folder)
     assert [len(public), len(private), len(actual)] == list(row_counts.values())
     assert len(public) + len(private) == rows
