@@ -115,4 +115,5 @@ def hole_sizes(rows: int, holes: int, random: Generator) -> NDArray[np.int_]:
     """So many rows divided among holes (holes,), at least one each and most of them of similar length."""
     shares = random.uniform(0.5, 1.5, holes).cumsum()
     ends = np.round(shares / shares[-1] * (rows - holes)).astype(int)
-    return np.diff(ends, prepend=0) + 1
+    sizes: NDArray[np.int_] = np.diff(ends, prepend=0) + 1
+    return sizes
