@@ -1,4 +1,4 @@
-"""The published experiments of the challenge's winner, on the real data, repeated on the sample.
+"""The experiments that the winner of the challenge published, repeated on the sample.
 
 Example:
     python tools/benchmarks/published.py
@@ -10,7 +10,7 @@ preprocess.py and tmp/). A score is the challenge's; the number after +- is its 
 Differences are from the first experiment, on the same folds.
 
 The exit status is 1 if a score or a difference is not within its bound of the published one; docs/dataset.md says what
-a match proves. It takes about two minutes on two processors.
+a match proves. It takes some two minutes on two processors.
 """
 
 import argparse
