@@ -111,7 +111,6 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, folder)
-    shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
     files = read_submission(ROOT).files
     assert files == pack_with_setuptools({"this": folder}, tmp_path)["this"]
     assert set(files) == {*UPLOADED, "requirements.txt"}

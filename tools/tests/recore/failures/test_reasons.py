@@ -144,9 +144,9 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN_REASON}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py, "
-        "which fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
-        "inside it.",
+        "  what to do: assays have gaps: wrap the estimator in MeasuredRowsRegressor from the template's "
+        "estimators.py, which fits each target on the rows where it was measured; put wrappers such as "
+        "TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in TRACEBACK.splitlines()),
@@ -261,7 +261,7 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
     ],
 )
 def test_targets_with_gaps_have_a_hint(exception_line: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor from challenge/meta_estimators.py" in str(
+    assert "MeasuredRowsRegressor from the template's estimators.py" in str(
         hint(make_traceback(exception_line), "train", tmp_path)
     )
     assert hint(make_traceback(exception_line), "public predict", tmp_path) is None
@@ -276,6 +276,11 @@ def test_gaps_in_a_metric_have_a_hint_but_gaps_in_inputs_do_not(tmp_path: Path) 
 def test_a_pickled_class_from_the_main_program_has_a_hint(tmp_path: Path) -> None:
     text = make_traceback("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
+
+
+def test_a_fit_that_returns_no_model_has_a_hint(tmp_path: Path) -> None:
+    text = make_traceback("AttributeError: 'NoneType' object has no attribute 'predict'")
+    assert hint(text, "public predict", tmp_path) == "fit() in train.py must return a model that has predict()."
 
 
 def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
