@@ -14,7 +14,9 @@ from recore.evaluation.job_requests import (
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.kept_run import explain_failures, run_and_keep
+from recore.evaluation.model_request import remove_targets
 from recore.evaluation.observing import read_utilization, write_streams
+from recore.evaluation.package_search import find_packages
 from recore.evaluation.public_file import find_public, sha256_of
 from recore.evaluation.record import Record, make_context, read_record, write_note
 from recore.evaluation.run_folder import RunFolder
