@@ -37,6 +37,4 @@ def remove_targets(path: Path) -> list[str]:
 
 def describe_targets(names: list[str]) -> str:
     """The line about targets that were left out of a request."""
-    return (
-        f"preprocess.py writes {len(names)} targets of the public data; they are left out of the request to the model"
-    )
+    return f"preprocess.py wrote {len(names)} targets of the public data; they are left out of the request to the model"

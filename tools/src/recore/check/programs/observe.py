@@ -57,6 +57,9 @@ def observe(folder: Path) -> None:
         "train": ["train.py"],
         "predict": [f"{folder}/observe.py", "predict"],
     }
+    if "SAGEMAKER_BASE_DIR" in os.environ:  # without a sandbox the paths of the container are not there
+        inputs, output = PROCESSING / "input/public/public.csv.gz", PROCESSING / "output/preprocess/public.csv"
+        steps["preprocess"] += ["--input", str(inputs), "--output", str(output)]
     report = {}
     for name, command in steps.items():
         events = folder / f"{name}.jsonl"

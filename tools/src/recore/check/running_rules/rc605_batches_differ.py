@@ -58,7 +58,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             return
     for what, problem in without_header.items():
         if problem:
-            message = f"{DIFFERS.format(what, problem)}. {WORKS}"
+            message = f"{DIFFERS.format(what, problem.rstrip('.'))}. {WORKS}"
             place = place_of(experiments.submission, "input_fn", "transform_fn")
             yield Finding(message, HEADER, place, Level.WARNING)
             return
