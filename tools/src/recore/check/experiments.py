@@ -29,9 +29,9 @@ from recore.evaluation import (
     RunSettings,
     Step,
     SubmissionFiles,
-    csv_columns,
     job_requests,
     read_utilization,
+    remove_columns,
     remove_targets,
 )
 from recore.places import Services
@@ -293,7 +293,7 @@ class Experiments:
         }
         files = {
             SERVER: (CONTAINER / "serving.py").read_bytes(),
-            "recore_columns.py": Path(csv_columns.__file__).read_bytes(),
+            "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
             "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
         }

@@ -2,6 +2,7 @@
 
 from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import read_runs
+from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import (
