@@ -7,10 +7,12 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.tiny_submission import tiny
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
 from recore.evaluation.step import Step
+from recore.evaluation.submission import pack_files
 from recore.failures import hints
 from recore.failures.exceptions import find_exception
 from recore.failures.explanation import explain_failure, look_at
@@ -322,3 +324,17 @@ def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: s
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
     text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
     assert "do not import no_such_package there" in str(hint(text, step, tmp_path))
+
+
+@pytest.mark.parametrize("is_archive", [False, True])
+def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path: Path) -> None:
+    lines = "#scipy==1.5.3\nnumpy==1.19.2  # old\npandas==2.2.3\nsix>=1.15.0\nscikit-learn==0.24.0\nretrying==1.3.3\n"
+    submission = tiny(tmp_path / "mine", {"requirements.txt": lines})
+    if is_archive:
+        submission = tmp_path / "src.tar.gz"
+        submission.write_bytes(pack_files({"./requirements.txt": lines.encode()}))
+    step = Step("train", reason="requirements.txt could not be installed: ERROR: No matching distribution found")
+    hint = " ".join(explain_failure(step, tmp_path, submission))
+    assert "remove numpy==1.19.2, scikit-learn==0.24.0, retrying==1.3.3 from requirements.txt" in hint
+    assert "scikit-learn 0.23, Python 3.7" in hint
+    assert "The container has these packages: numpy 2.5.1, scikit-learn 1.9.0, retrying." in hint
