@@ -2,10 +2,10 @@
 
     python tools/benchmarks/speed.py --rows 1344 3000 --repeats 3
 
-plain: plain/, the simplest code; its train.py fits one model, and does not hold out drill holes. Whole processes are
-measured, including start and imports, on the public file of a sample with about so many rows. The fit is measured
-alone, in a process that does nothing else: with all assays, and with 3 % of them removed at random, so that each target
-is fitted on rows of its own. All numbers are medians. Compare the ratios, because machines differ and are busy.
+plain: plain/, the simplest code for the same steps; its model is one ridge regression. Whole processes are measured,
+including start and imports, on the public file of a sample with about so many rows. The fit is measured alone, in a
+process that does nothing else: with all assays, and with 3 % of them removed at random, so that each target is fitted
+on rows of its own. All numbers are medians. Compare the ratios, because machines differ and are busy.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from recore.cli.progress import show_work
 @click.option("--rows", type=int, default=3000, help="Samples, public and private together.")
 @click.option("--holes", type=int, default=24, help="Drill holes; about three in ten become private.")
 @click.option("--channels", type=int, default=1700, help="Channels of a spectrum, from 4000 to 600 cm-1.")
-@click.option("--missing", type=float, default=0.03, help="Share of the assays that are left empty.")
+@click.option("--missing", type=float, default=0.0, help="Share of the assays that are left empty.")
 @click.option("--seed", type=int, default=0, help="Seed of the random numbers.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -23,13 +23,13 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
-    of the private rows. As in real data, some assays are missing; their cells are empty, and the score ignores them.
-    The same options give the same files on every machine.
+    of the private rows. As in the challenge's data, every assay is measured; with --missing, some cells are empty, and
+    the score ignores them. The same options give the same files on every machine.
 
     \b
     Example:
       python -m recore sample --out data
-      python -m recore sample --out data/large --rows 20000 --missing 0
+      python -m recore sample --out data/large --rows 20000 --missing 0.03
     """
     from recore.dataset import Plan, make_sample
 

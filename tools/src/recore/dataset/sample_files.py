@@ -30,7 +30,7 @@ class Plan:
     holes: int = 24
     channels: int = 1700
     seed: int = 0
-    missing: float = 0.03
+    missing: float = 0.0
     without: str | None = None
 
     def __post_init__(self) -> None:
