@@ -104,9 +104,10 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tools/tests/recore/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
     text = script.read_text()
-    assert text.count("not is_target(name)") == 1
-    script.write_text(text.replace("not is_target(name)", "(name == 'CuPPM' or not is_target(name))"))
-    with pytest.raises(AssertionError, match="test_assays_are_not_among_the_inputs"):
+    assert text.count("    return inputs.") == 1
+    leak = '    inputs["copper"] = data.get("CuPPM", 0.0)\n'
+    script.write_text(text.replace("    return inputs.", f"{leak}    return inputs."))
+    with pytest.raises(AssertionError, match="test_inputs_do_not_depend_on_assays"):
         assert_contract_kept(tmp_path / "leak")
 
 
