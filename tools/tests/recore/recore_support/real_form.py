@@ -8,7 +8,7 @@ from support.data_files import write_csv
 
 from recore.schema import TARGETS
 
-CHANNELS = sorted({*range(4000, 353, -16), 2516, 353, 352, 351, 350}, reverse=True)
+CHANNELS = sorted({*range(4000, 353, -10), 2516, 353, 352, 351, 350}, reverse=True)
 
 
 def make_real_form(folder: Path, rows: int = 120, private_rows: int = 40) -> None:
