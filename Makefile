@@ -137,7 +137,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) tools/benchmarks/pipelines.py
 	$(PYTHON) tools/benchmarks/state_writes.py
 	$(PYTHON) tools/benchmarks/pipeline_overhead.py
-	$(PYTHON) tools/benchmarks/accuracy.py
+	$(PYTHON) tools/benchmarks/accuracy.py --limesoda
 	$(PYTHON) tools/benchmarks/ab_comparison.py
 	$(PYTHON) tools/benchmarks/drift.py
 	$(PYTHON) tools/benchmarks/web_page.py

@@ -22,7 +22,7 @@ class SpectralSimilarity(TransformerMixin, BaseEstimator):
     A spectrum becomes the slopes (differences of neighbouring bins) of its standard normal variate (Barnes, Dhanoa and
     Lister 1989), each slope scaled to unit variance. An RBF kernel compares the slopes with those of n_components
     training spectra, chosen at random, and Nystroem's method (Williams and Seeger 2001) makes features of this. The
-    kernel is 1 / e at about the mean distance between two spectra.
+    kernel of two spectra at the mean distance is about 0.6.
     """
 
     def __init__(self, n_components: int = 300) -> None:
@@ -87,7 +87,7 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
         self.one_target_ = y.ndim == 1
         targets = y.reshape(len(X), -1)
-        self.fitted_ = []  # pairs of the numbers of targets and the regressor that predicts them
+        self.fitted_ = []  # pairs of column numbers in y and the regressor that predicts them
         patterns, pattern_of = np.unique(~np.isnan(targets), axis=1, return_inverse=True)
         for number, rows in enumerate(patterns.T):
             columns = np.flatnonzero(pattern_of == number)

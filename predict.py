@@ -2,8 +2,8 @@
 
 The Unearthed CLI runs this file in its container, as `python predict.py`, and you can run it for any data file:
 `python predict.py --input data/private/private.csv.gz --output data/predictions/private.csv.out`.
-The platform does not run it: there a server predicts, with the functions of train.py. This file calls the same
-functions, and a change that is made here alone has no effect on the platform.
+The platform does not run it: there a server predicts, with the functions of train.py. This file calls them, too, except
+input_fn, and a change that is made here alone has no effect on the platform.
 """
 
 import argparse
@@ -24,20 +24,23 @@ def main() -> None:
     parser.add_argument("--output_dir", default=output_dir, help="folder for public.csv.out (%(default)s)")
     parser.add_argument("--input", help="a data file, with or without assays, instead of the one in data_dir")
     parser.add_argument("--output", help="the predictions, instead of public.csv.out in output_dir")
-    arguments, _ = parser.parse_known_args()
+    arguments, unknown = parser.parse_known_args()
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
+    if not os.path.exists(os.path.join(arguments.model_dir, "model.pkl")):
+        sys.exit(f"predict.py: there is no model.pkl in {arguments.model_dir}: run train.py first")
+    model = model_fn(arguments.model_dir)
     try:
-        model = model_fn(arguments.model_dir)
         inputs, _ = preprocess(data_file)
         predictions = output_fn(predict_fn(inputs, model), "text/csv")
+        os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+        with open(f"{output}.part", "w") as file:
+            file.write(predictions)
+        os.replace(f"{output}.part", output)  # so that the output is never half a file
     except (OSError, ValueError) as error:
         sys.exit(f"predict.py: {error}")
-    os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
-    with open(f"{output}.part", "w") as file:
-        file.write(predictions)
-    os.replace(f"{output}.part", output)  # so that the output is never half a file
-    print(f"predict: {len(inputs)} rows of {data_file} in {output}", flush=True)
+    ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
+    print(f"predict: {len(inputs)} rows of {data_file} in {output}{ignored}", flush=True)
 
 
 if __name__ == "__main__":

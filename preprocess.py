@@ -3,10 +3,11 @@
 The platform runs this file ALONE, as `python preprocess.py`: without your other files, without the model, and on
 private data without targets. train.py and predict.py call `preprocess(data_file)`.
 
-Edit it, or write your own: the other scripts need TARGETS and preprocess(). Train again afterwards. Two rules hold:
+Edit it, or write your own: the other scripts need TARGETS and preprocess(). Train again afterwards. Three rules hold:
   - There is one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
     wrong assays.
   - A row's inputs depend on that row alone, because in production rows arrive a few at a time.
+  - The columns of the inputs are not named by numbers, because a server would take such a header for a row.
 """
 
 import argparse
@@ -42,10 +43,10 @@ def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     channels = [name for name in data if name not in IDS and name not in TARGETS]
     for name in channels:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
-            raise DataError(f"{data_file}: the column {name!r} is neither an ID, a target nor a channel, a number")
+            raise DataError(f"{data_file}: the column {name!r} is neither an ID, a target nor a channel (a number)")
     if len(channels) < BIN:
         raise DataError(f"{data_file}: {len(channels)} channels, separated by commas; {BIN} or more are needed")
-    channels.sort(key=float)  # in a file they rise or fall
+    channels.sort(key=float)  # some files list them rising, some falling
     bins = to_bins(numbers(data[channels], data_file))
     usable = np.isfinite(bins).all(axis=1)
     if not usable.all():
@@ -76,26 +77,30 @@ def to_bins(spectra: np.ndarray) -> np.ndarray:
 def read(data_file: str) -> pd.DataFrame:
     """Return the table in a data file, with the first column as index."""
     try:
-        data = pd.read_csv(data_file, index_col=0, engine="pyarrow")
+        header = pd.read_csv(data_file, header=None, nrows=1, dtype=str).iloc[0]
+        data = pd.read_csv(data_file, index_col=0, low_memory=False)
     except Exception as error:  # whatever it is, the file cannot be read
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error).strip()
         raise DataError(f"{data_file}: {reason}") from error
-    if repeated := data.columns[data.columns.duplicated()].tolist():
-        raise DataError(f"{data_file}: the column {repeated[0]!r} appears more than once")
+    if header.duplicated().any():  # pandas has renamed the second one, maybe to the name of a channel
+        raise DataError(f"{data_file}: the column {header[header.duplicated()].iloc[0]!r} appears more than once")
+    if data.index.name in [*IDS, *TARGETS] or re.fullmatch(r"\d+(\.\d+)?", str(data.index.name)):
+        raise DataError(f"{data_file}: the first column must be the index; it is {data.index.name!r}")
     if data.empty:
-        raise DataError(f"{data_file}: no rows or no columns")
+        raise DataError(f"{data_file}: no rows, or columns that are not separated by commas")
     return data
 
 
 def numbers(table: pd.DataFrame, data_file: str, gaps: bool = False) -> np.ndarray:
     """Return a table as an array of finite numbers; with gaps, empty cells become NaN."""
-    texts = table.columns[[kind.kind not in "iuf" for kind in table.dtypes]]
-    values = table.assign(**{name: pd.to_numeric(table[name].astype(str), "coerce") for name in texts}).to_numpy(float)
-    wrong = ~np.isfinite(values) & ~(gaps & table.isna())
-    if wrong.any(axis=None):
+    others = table.columns[[kind.kind not in "iuf" for kind in table.dtypes]]
+    values = table.assign(**{name: pd.to_numeric(table[name].astype(str), "coerce") for name in others}).to_numpy(float)
+    wrong = ~np.isfinite(values) & ~(gaps & table.isna().to_numpy())
+    if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        cell = f"index {table.index[row]}, column {table.columns[column]!r}: {table.iat[row, column]!r}"
-        raise DataError(f"{data_file}: {cell} is not a finite number")
+        cell = "empty" if pd.isna(table.iat[row, column]) else repr(str(table.iat[row, column]))
+        place = f"index {table.index[row]}, column {table.columns[column]!r}"
+        raise DataError(f"{data_file}: {place}: {cell} is not a finite number")
     return values
 
 
@@ -111,12 +116,13 @@ def main() -> None:
     output = default_folder("/opt/ml/processing/output/preprocess", "data/preprocess")
     parser.add_argument("--input", default=os.path.join(source, "public.csv.gz"), help="data file (%(default)s)")
     parser.add_argument("--output", default=os.path.join(output, "public.csv"), help="inputs as CSV (%(default)s)")
-    arguments, _ = parser.parse_known_args()
+    arguments, unknown = parser.parse_known_args()
     inputs, _ = preprocess(arguments.input)
     os.makedirs(os.path.dirname(os.path.abspath(arguments.output)), exist_ok=True)
     inputs.to_csv(f"{arguments.output}.part")
     os.replace(f"{arguments.output}.part", arguments.output)  # so that the output is never half a file
-    print(f"preprocess: {len(inputs)} rows of {arguments.input} in {arguments.output}", flush=True)
+    ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
+    print(f"preprocess: {len(inputs)} rows of {arguments.input} in {arguments.output}{ignored}", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
             place = f"predictions, row {wrong[0] + 1}, column {column + 1} ({name})"
             raise DataError(f"{place}: {str(cells.iloc[wrong[0]])[:40]!r} is not a finite number")
         if measured.sum() > 1:
-            r2[column] = 0.0 if len(wrong) else r2_score(actual[name][measured], values[measured])
+            with np.errstate(over="ignore"):
+                r2[column] = 0.0 if len(wrong) else r2_score(actual[name][measured], values[measured])
             if not np.isfinite(r2[column]):
                 raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
     return float(np.dot(np.nan_to_num(r2), WEIGHTS)), r2

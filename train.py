@@ -1,8 +1,7 @@
 """Step 1: fit the model. Step 3: load it and answer requests.
 
 The platform runs this file as `python train.py --hyperparameter value ...`, with the public data and for at most an
-hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request; so does
-predict.py.
+hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request.
 
 Edit `fit`: docs/your-model.md of the template shows how. What it imports of yours must be named in setup.py.
 """
@@ -27,7 +26,7 @@ from estimators import MeanRegressor, MeasuredRowsRegressor, SpectralSimilarity
 from preprocess import TARGETS, preprocess
 
 HOLE = "SiteID"  # the column with the drill hole
-SLOW = 8 * 60  # seconds; if one fit takes longer, five more may exceed the hour of a training job
+LONGEST = 50 * 60  # seconds that all fits may take, because a training job has an hour
 
 
 def fit(
@@ -70,9 +69,9 @@ def model_fn(model_dir: str) -> Any:
 def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
     """Read a request, CSV as preprocess.py writes it: the index, then the inputs.
 
-    Without a header, a line without any number after the index, the columns are numbered.
+    The first line is a header if it has no number after the index. Without a header, the columns are numbered.
     """
-    if content_type.partition(";")[0].strip().lower() != "text/csv":
+    if str(content_type).partition(";")[0].strip().lower() != "text/csv":
         raise ValueError(f"the request is {content_type!r}: send text/csv")
     text = input_data if isinstance(input_data, str) else bytes(input_data).decode()
     cells = text.partition("\n")[0].split(",")[1:]
@@ -81,9 +80,10 @@ def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
 
 
 def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
-    """Predict (rows, 49) from inputs (rows, bins), whose columns are numbered, or named and in any order.
+    """Predict (rows, 49) from inputs (rows, bins).
 
-    Raises ValueError for other columns than in training, and for empty cells.
+    The columns are numbered, or named in any order if the model knows their names, as scikit-learn's do. Raises
+    ValueError for other columns than in training, and for empty cells.
     """
     trained = list(getattr(model, "feature_names_in_", inputs.columns))
     if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained):
@@ -108,7 +108,9 @@ def main() -> None:
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
     parser.add_argument("--model_dir", default=model_dir, help="folder for model.pkl (%(default)s)")
     parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
-    parser.add_argument("--folds", type=int, default=5, help="of holes to validate with; 0 skips that (%(default)s)")
+    parser.add_argument(
+        "--folds", type=int, default=5, help="folds of drill holes for validation; 0 skips it (%(default)s)"
+    )
     defaults = {name: each.default for name, each in [*inspect.signature(fit).parameters.items()][3:]}
     for name, default in defaults.items():
         if isinstance(default, int | float | str):
@@ -121,21 +123,38 @@ def main() -> None:
     start = time.monotonic()
     model = fit(inputs, targets, holes, **values)
     seconds = time.monotonic() - start
+    if not hasattr(model, "predict") or predict_fn(inputs[:2], model).shape != targets[:2].shape:
+        sys.exit("train.py: fit() must return a model whose predict(inputs) gives a column for each target")
     save_model(model, arguments.model_dir)
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
     print(f"train: model of {len(inputs)} rows in {arguments.model_dir}{ignored}", flush=True)
-    if seconds > SLOW or not arguments.folds:
-        print(f"train: no drill hole is held out: one fit took {seconds:.0f} s; --folds {arguments.folds}", flush=True)
+    held_out = os.path.join(arguments.model_dir, "held_out.csv")
+    if os.path.exists(held_out):  # of an earlier model
+        os.remove(held_out)
+    folds = min(arguments.folds, len(inputs))
+    if folds < 2 or seconds * (folds + 1) > LONGEST:
+        print(f"train: not validated: {folds} folds, and one fit took {seconds:.0f} s", flush=True)
         return
-    predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
-    groups = holes if len(set(holes)) > 1 else np.arange(len(holes))  # of a single hole, rows are held out
-    folds = GroupKFold(min(arguments.folds, len(set(groups))))
-    for number, (rest, held) in enumerate(folds.split(inputs, groups=groups), 1):
-        print(f"train: fitting without fold {number} of {folds.n_splits}", flush=True)
-        without = fit(inputs.iloc[rest], targets.iloc[rest], holes[rest], **values)
-        predicted.iloc[held] = predict_fn(inputs.iloc[held], without)
-    predicted.to_csv(os.path.join(arguments.model_dir, "held_out.csv"), index_label="index")
+    predicted = hold_out(inputs, targets, holes, folds, values)
+    predicted.to_csv(held_out, index_label="index")
     print_r2(targets, predicted)
+
+
+def hold_out(
+    inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, folds: int, hyperparameters: dict[str, Any]
+) -> pd.DataFrame:
+    """Return predictions (rows, 49), each by a model that was fitted without the row's drill hole."""
+    predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
+    groups = holes if len(set(holes)) > 1 else np.arange(len(holes))  # with a single hole, rows are held out
+    splits = GroupKFold(min(folds, len(set(groups)))).split(inputs, groups=groups)
+    for number, (rest, held) in enumerate(splits, 1):
+        print(f"train: fitting without fold {number}", flush=True)
+        try:
+            model = fit(inputs.iloc[rest], targets.iloc[rest], holes[rest], **hyperparameters)
+            predicted.iloc[held] = predict_fn(inputs.iloc[held], model)
+        except Exception as error:  # the model itself is saved, and the job should not fail
+            print(f"train: fold {number} is not predicted: {type(error).__name__}: {error}", flush=True)
+    return predicted
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
@@ -147,9 +166,15 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
         sys.exit(f"train.py: {error}")
     if HOLE not in ids:
         sys.exit(f"train.py: {data_file}: no column {HOLE!r}, the drill hole")
+    if len(inputs) != len(ids):
+        sys.exit(f"train.py: preprocess() returned {len(inputs)} of {len(ids)} rows: keep every row, in order")
+    if pd.to_numeric(inputs.columns.astype(str), errors="coerce").notna().any():
+        sys.exit(
+            "train.py: preprocess() names inputs by numbers, which a server takes for a row: write bin_4000, not 4000"
+        )
     if targets is None or targets.isna().all(axis=None):
         sys.exit(f"train.py: {data_file}: there are no assays to train on")
-    return inputs, targets, ids[HOLE].to_numpy()
+    return inputs, targets.reindex(columns=TARGETS), ids[HOLE].to_numpy()
 
 
 def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:
@@ -160,14 +185,15 @@ def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:
     known = targets.notna() & predicted.notna()
     names = [name for name in targets if known[name].sum() > 1]
     r2 = {name: r2_score(targets.loc[known[name], name], predicted.loc[known[name], name]) for name in names}
-    for name, value in r2.items():
-        print(f"validation:{name}={value:.6f}")
-    print(f"validation:r2={np.mean([*r2.values()]):.6f}", flush=True)
+    for name, value in (r2 | {"r2": np.mean([*r2.values()])} if r2 else {}).items():
+        print(f"validation:{name}={value:.6f}", flush=True)
 
 
 def true_or_false(text: str) -> bool:
     """Convert a boolean argument: bool() itself would take the text False for True."""
-    return {"true": True, "false": False}[text.lower()]
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 def default_folder(on_platform: str, here: str) -> str:

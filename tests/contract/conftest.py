@@ -21,33 +21,37 @@ import pytest
 
 HERE = Path(__file__).resolve().parents[2]
 TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
-UNMEASURED = "TePPB"  # a target that has no assay in the public data
 TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
 DROPPED_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 MADE_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
 OTHER_FILES = ("docs", "examples", "tests", "tools", "predict.py", "score.py")  # beside a submission
 # Calls the hooks as a server does: imports the module by name, loads the model once, and responds to one request
-# after another.
+# after another, with the error of those that fail.
 SERVER = """
-import importlib, pathlib, sys
+import importlib, pathlib, sys, traceback
 
 code, model_dir, *requests = sys.argv[1:]
 sys.path.insert(0, code)
 train = importlib.import_module("train")
 model = train.model_fn(model_dir)
-for request in map(pathlib.Path, requests):
-    body = request.read_text()
+
+def respond(body):
     if hasattr(train, "transform_fn"):
         response = train.transform_fn(model, body, "text/csv", "text/csv")
-    else:
-        predict = getattr(train, "predict_fn", lambda inputs, model: model.predict(inputs))
-        response = predict(train.input_fn(body, "text/csv"), model)
-        if hasattr(train, "output_fn"):
-            response = train.output_fn(response, "text/csv")
-        else:
-            response = "".join(",".join(map(repr, map(float, row))) + "\\n" for row in response)
-    request.with_suffix(".out").write_text(response[0] if isinstance(response, tuple) else response)
+        return response[0] if isinstance(response, tuple) else response
+    predict = getattr(train, "predict_fn", lambda inputs, model: model.predict(inputs))
+    response = predict(train.input_fn(body, "text/csv"), model)
+    if hasattr(train, "output_fn"):
+        response = train.output_fn(response, "text/csv")
+        return response[0] if isinstance(response, tuple) else response
+    return "".join(",".join(map(repr, map(float, row))) + "\\n" for row in response)
+
+for request in map(pathlib.Path, requests):
+    try:
+        request.with_suffix(".out").write_text(respond(request.read_text()))
+    except Exception:
+        request.with_suffix(".error").write_text(traceback.format_exc())
 """
 
 
@@ -96,7 +100,7 @@ def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return data files by name. The public data have gaps and an unmeasured target, and the private data no assays."""
+    """Return data files by name. The public data have all assays, and the private data none."""
     folder, all_data = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
     channels = all_data.drop(columns=list(TARGETS))
     frames = {
@@ -121,7 +125,7 @@ def training(
     """Return the submission after its training job, or the error if training failed."""
     base = platform(tmp_path_factory.mktemp("training"), upload_folder)
     environment = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
-    arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model", "--not-a-parameter", "1")
+    arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model")
     try:
         run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **environment)
     except pytest.fail.Exception as failure:
@@ -163,19 +167,32 @@ def preprocessed(
 
 @pytest.fixture(scope="session")
 def served(
-    trained: TrainedSubmission, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[list[str]], list[np.ndarray]]:
-    """Return a function that passes requests to the hooks in a new process. It returns an array (rows, 49) for each."""
+    trained: TrainedSubmission, preprocessed: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], np.ndarray]:
+    """Return a function that returns the predictions, (rows, 49), of the private rows that were sent in a certain way.
 
-    def responses(requests: list[str]) -> list[np.ndarray]:
-        folder = tmp_path_factory.mktemp("serving")
-        files = [folder / f"{number}.csv" for number in range(len(requests))]
-        for file, request in zip(files, requests, strict=True):
-            file.write_text(request)
-        run(folder, "-c", SERVER, trained.code, trained.model, *files)
-        return [pd.read_csv(file.with_suffix(".out"), header=None).to_numpy(float) for file in files]
+    One process responds to all requests: "whole" is one, as the platform sends it, "parts" are two, "single rows" are
+    the first three rows, and "reversed" is one with the last row first.
+    """
+    folder = tmp_path_factory.mktemp("serving")
+    header, *lines = preprocessed("private")
+    ways = {"whole": [lines], "parts": [lines[:11], lines[11:]], "reversed": [lines[::-1]]}
+    ways["single rows"] = [[line] for line in lines[:3]]
+    files = {way: [folder / f"{way} {number}.csv" for number in range(len(ways[way]))] for way in ways}
+    for way, requests in ways.items():
+        for file, request in zip(files[way], requests, strict=True):
+            file.write_text(header + "".join(request))
+    run(folder, "-c", SERVER, trained.code, trained.model, *(file for way in ways for file in files[way]))
 
-    return responses
+    def predictions_of(way: str) -> np.ndarray:
+        for file in files[way]:
+            if (error := file.with_suffix(".error")).exists():
+                pytest.fail(f"the hooks of train.py failed:\n{error.read_text()}", pytrace=False)
+        return np.concatenate(
+            [pd.read_csv(file.with_suffix(".out"), header=None).to_numpy(float) for file in files[way]]
+        )
+
+    return predictions_of
 
 
 def platform(folder: Path, code: Path | None = None) -> Path:
@@ -192,38 +209,36 @@ def run(folder: Path, *command: object, **additional: str) -> str:
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }
     arguments = [sys.executable, *map(str, command)]
-    result = subprocess.run(
-        arguments, cwd=folder, env=environment | additional, capture_output=True, text=True, timeout=TIME_LIMIT
-    )
+    name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name
+    options = {"cwd": folder, "env": environment | additional, "capture_output": True, "text": True}
+    try:
+        result = subprocess.run(arguments, **options, timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"{name} took longer than {TIME_LIMIT} seconds", pytrace=False)
     if result.returncode != 0:
         last = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
-        name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name
         pytest.fail(f"{name} failed: {last[0]}\n\n{result.stdout[-2000:]}{result.stderr[-5000:]}", pytrace=False)
     return result.stdout
 
 
 def generate_data(rows: int, holes: int) -> pd.DataFrame:
-    """Return spectra with 1,700 channels, mixed from Gaussian bands of twelve minerals, and these minerals' assays.
+    """Return spectra mixed from Gaussian bands of twelve minerals, and assays that depend on the minerals' amounts.
 
-    The assays are as skewed as real ones, so a model whose predictions are not limited predicts negative values.
+    As in the challenge, channels are named by integers, drill holes are numbers, and no assay is missing.
     """
     random = np.random.default_rng(20261120)
-    wavenumbers = np.round(3998.0 - 2.0 * np.arange(1700), 1)
-    centres, widths = random.uniform(700, 3900, (12, 6)), random.uniform(15, 90, (12, 6))
+    wavenumbers = np.arange(4000, 349, -1)
+    centres, widths = random.uniform(500, 3900, (12, 6)), random.uniform(15, 90, (12, 6))
     bands = np.exp(-(((wavenumbers - centres[..., None]) / widths[..., None]) ** 2)).sum(axis=1)
     row_holes = np.sort(random.integers(0, holes, rows))
     amounts = random.gamma(1.5, 0.2, (holes, 12))[row_holes] * random.gamma(4.0, 0.25, (rows, 12))
     spectra = 0.1 + amounts @ bands + random.normal(0, 0.002, (rows, len(wavenumbers)))
     assays = amounts**3 @ random.gamma(0.5, 20.0, (12, len(TARGETS))) * random.lognormal(0, 0.1, (rows, len(TARGETS)))
-    assays[random.random(assays.shape) < 0.03] = np.nan
-    assays[: rows * 3 // 4, TARGETS.index(UNMEASURED)] = np.nan
     depth = np.arange(rows) - np.searchsorted(row_holes, row_holes)
     return pd.concat(
         [
-            pd.DataFrame(
-                {"DepthTo": depth + 1.0, "SiteID": [f"DD{hole:03}" for hole in row_holes], "DepthFrom": depth}
-            ),
-            pd.DataFrame(spectra.round(6), columns=[str(value) for value in wavenumbers]),
+            pd.DataFrame({"DepthTo": depth + 1.0, "SiteID": row_holes + 1, "DepthFrom": depth}),
+            pd.DataFrame(spectra.round(6), columns=wavenumbers.astype(str)),
             pd.DataFrame(assays.round(3), columns=list(TARGETS)),
         ],
         axis=1,

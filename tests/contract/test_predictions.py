@@ -11,18 +11,17 @@ import pandas as pd
 import pytest
 
 Lines = Callable[[str], list[str]]
-Served = Callable[[list[str]], list[np.ndarray]]
+Served = Callable[[str], np.ndarray]
 TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products depend on the number of rows
 
 
 @pytest.fixture(scope="module")
-def all_predictions(served: Served, preprocessed: Lines) -> np.ndarray:
-    """Return the response to the whole private file, sent as the platform sends it: (rows, 49)."""
-    return served(["".join(preprocessed("private"))])[0]
+def all_predictions(served: Served) -> np.ndarray:
+    """Return the response to the whole private file: (rows, 49)."""
+    return served("whole")
 
 
 def test_train_py_runs(training: SimpleNamespace | str) -> None:
-    """train.py accepts gaps in the assays and a target that was never measured, and ignores an unknown argument."""
     if isinstance(training, str):
         pytest.fail(training, pytrace=False)
 
@@ -31,47 +30,20 @@ def test_each_row_gets_a_line_of_49_numbers(all_predictions: np.ndarray, preproc
     assert all_predictions.shape == (len(preprocessed("private")) - 1, 49)
 
 
-def test_every_measured_target_is_predicted_and_never_below_zero(
-    all_predictions: np.ndarray, data: dict[str, Path]
-) -> None:
-    public = pd.read_csv(data["public"])
-    names, measured = public.columns[-49:], public.iloc[:, -49:].notna().any().to_numpy()
-    assert measured.sum() == 48
-    invalid_cells = np.argwhere(measured & ~(np.isfinite(all_predictions) & (all_predictions >= 0)))
-    if len(invalid_cells):
-        row, column = invalid_cells[0]
-        pytest.fail(
-            f"{len(set(invalid_cells[:, 1]))} of 48 targets have predictions that are negative or not finite, such as "
-            f"{all_predictions[row, column]:.4g} for {names[column]}. Predictions must be finite and at least zero "
-            "(the rule for fit in docs/your-model.md). LimitedRegressor from challenge/meta_estimators.py limits them",
-            pytrace=False,
-        )
+def test_every_prediction_is_a_finite_number(all_predictions: np.ndarray) -> None:
+    assert np.isfinite(all_predictions).all()
 
 
-def test_parts_of_a_file_are_predicted_like_the_whole_file(
-    all_predictions: np.ndarray, served: Served, preprocessed: Lines
-) -> None:
-    header, *lines = preprocessed("private")
-    requests = [header + "".join(lines[:11]), header + "".join(lines[11:])]
-    np.testing.assert_allclose(np.concatenate(served(requests)), all_predictions, **TOLERANCE)
+def test_parts_of_a_file_are_predicted_like_the_whole_file(all_predictions: np.ndarray, served: Served) -> None:
+    np.testing.assert_allclose(served("parts"), all_predictions, **TOLERANCE)
 
 
-def test_single_rows_are_predicted_like_the_whole_file(
-    all_predictions: np.ndarray, served: Served, preprocessed: Lines
-) -> None:
-    header, *lines = preprocessed("private")
-    np.testing.assert_allclose(
-        np.concatenate(served([header + line for line in lines[:3]])), all_predictions[:3], **TOLERANCE
-    )
+def test_single_rows_are_predicted_like_the_whole_file(all_predictions: np.ndarray, served: Served) -> None:
+    np.testing.assert_allclose(served("single rows"), all_predictions[:3], **TOLERANCE)
 
 
-def test_reordered_rows_are_predicted_in_their_new_order(
-    all_predictions: np.ndarray, served: Served, preprocessed: Lines
-) -> None:
-    header, *lines = preprocessed("private")
-    order = np.random.default_rng(0).permutation(len(lines))
-    [response] = served([header + "".join(lines[row] for row in order)])
-    np.testing.assert_allclose(response, all_predictions[order], **TOLERANCE)
+def test_rows_are_predicted_in_the_order_of_the_request(all_predictions: np.ndarray, served: Served) -> None:
+    np.testing.assert_allclose(served("reversed")[::-1], all_predictions, **TOLERANCE)
 
 
 def test_predict_py_makes_the_same_predictions_as_the_server(
@@ -79,11 +51,12 @@ def test_predict_py_makes_the_same_predictions_as_the_server(
 ) -> None:
     if not (submission / "predict.py").is_file():
         pytest.skip("this submission has no predict.py, which the platform does not need")
+    # The Unearthed CLI runs it in this way, on a file that contains assays.
     (trained.code / "predict.py").write_bytes((submission / "predict.py").read_bytes())
-    output = tmp_path / "private.csv.out"
-    arguments = ["--model_dir", trained.model, "--input", trained.data["private"], "--output", output]
-    run(trained.code / "predict.py", *arguments, folder=tmp_path)
-    np.testing.assert_allclose(pd.read_csv(output, header=None), all_predictions, **TOLERANCE)
+    folders = ["--model_dir", trained.model, "--data_dir", trained.data["actual"].parent, "--output_dir", tmp_path]
+    run(trained.code / "predict.py", *folders, folder=tmp_path)
+    predicted = pd.read_csv(tmp_path / "public.csv.out", header=None)
+    np.testing.assert_allclose(predicted, all_predictions, **TOLERANCE)
 
 
 def test_the_score_accepts_the_predictions(

@@ -61,7 +61,7 @@ def test_the_docker_image_has_no_entrypoint_and_names_the_model_folder() -> None
 
 
 def test_no_script_imports_tools_and_preprocess_and_score_import_no_other_script() -> None:
-    modules = {name.removesuffix(".py").replace("/", ".") for name in SCRIPTS}
+    modules = {name.removesuffix(".py") for name in SCRIPTS}
     allowed = {"preprocess.py": set(), "score.py": set()}
     for script in SCRIPTS:
         tree = ast.parse((ROOT / script).read_text())

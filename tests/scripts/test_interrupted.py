@@ -1,46 +1,44 @@
 """Interrupted scripts: earlier output stays complete, and partial output never replaces it."""
 
-import gzip
+import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT, environment, full_disk_environment
+from support.checkout import ONE_THREAD, ROOT, environment, full_disk_environment
 
 
-@pytest.fixture
-def endless_run(tmp_path: Path) -> subprocess.Popen:
-    """Start preprocess.py on gigabytes of data (one gzip member repeated), with an older output in place."""
-    source, output = tmp_path / "endless.csv.gz", tmp_path / "public.csv"
-    output.write_text("older\n")
-    header = ",".join(["", "SiteID", *(str(4000 - 2 * channel) for channel in range(1500))])
-    rows = (",".join(["0", "DD001", *["0.123456"] * 1500]) + "\n") * 500
-    source.write_bytes(gzip.compress(f"{header}\n".encode()) + 500 * gzip.compress(rows.encode()))
-    command = [sys.executable, ROOT / "preprocess.py", "--input", source, "--output", output]
-    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
-    yield process
-    process.kill()
-    process.communicate()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("script", "name", "number"),
+    [
+        ("train.py", "model.pkl", signal.SIGINT),
+        ("preprocess.py", "public.csv", signal.SIGTERM),
+    ],
+)
 def test_a_signal_while_writing_keeps_the_older_output(
-    endless_run: subprocess.Popen, number: signal.Signals, tmp_path: Path
+    script: str, name: str, number: signal.Signals, sample: Path, tmp_path: Path
 ) -> None:
-    partial_output, deadline = tmp_path / "public.csv.part", time.monotonic() + 60
-    while not (partial_output.exists() and partial_output.stat().st_size > 1_000_000):
-        assert time.monotonic() < deadline
-        assert endless_run.poll() is None
-        time.sleep(0.02)
-    endless_run.send_signal(number)
-    assert endless_run.wait(timeout=30) != 0
-    assert (tmp_path / "public.csv").read_text() == "older\n"
-    if number == signal.SIGINT:
-        assert endless_run.stderr.read() == "preprocess.py: interrupted\n"
-        assert not partial_output.exists()
+    """The partial output is a pipe that nobody empties, so that the script cannot end before the signal."""
+    older, partial = tmp_path / name, tmp_path / f"{name}.part"
+    older.write_text("older")
+    os.mkfifo(partial)
+    data = sample / "public/public.csv.gz"
+    arguments = ["--data_dir", data.parent, "--model_dir", tmp_path, "--input", data, "--output", older]
+    command = [sys.executable, ROOT / script, *arguments]
+    process = subprocess.Popen(command, env=environment() | ONE_THREAD, stderr=subprocess.DEVNULL)
+    pipe = os.open(partial, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert select.select([pipe], [], [], 60)[0]  # the script is writing
+        process.send_signal(number)
+        assert process.wait(timeout=60) != 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(pipe)
+    assert older.read_text() == "older"
 
 
 def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:
@@ -53,4 +51,4 @@ def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> No
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "File too large" in result.stderr
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "public.csv").exists()

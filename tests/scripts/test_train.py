@@ -17,29 +17,39 @@ from support.scripts import modules_of, reason_of, run_here
 
 import score
 
-# a train.py with fit() in plain scikit-learn; the rest is the template's
+# what replaces fit() in the template's train.py
 FIT = '''
-import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
-from challenge.training import main
-from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from sklearn.dummy import DummyRegressor
 
-class Mine(RegressorMixin, BaseEstimator):
+class Mean(DummyRegressor):
     """A class of train.py itself."""
-    def fit(self, X, y):
-        self.mean_ = np.mean(y)
-        return self
-    def predict(self, X):
-        return np.full(len(X), self.mean_)
 
-def fit(inputs, targets, holes, factor: float = 1.0, **anything):
-    assert not anything
-    return LimitedRegressor(PerTargetRegressor(Mine())).fit(inputs, factor * targets)
+def fit(inputs, targets, holes, factor: float = 1.0, depth=3, kernel="rbf", warm=False, shape=(1, 2), without=""):
+    print("fit:", factor, depth, kernel, warm, shape)
+    if without and without not in holes:
+        raise ZeroDivisionError("a hole is missing")
+    return Mean().fit(inputs, factor * targets)
 
-if __name__ == "__main__":
-    main()
+
 '''
+RIDGE = '''
+def fit(inputs, targets, holes):
+    """A submission may consist of this line, and need not have estimators.py."""
+    return RidgeCV().fit(inputs, targets)
+
+
+'''
+# what may replace preprocess.py
+PREPROCESS = f"""
+import pandas as pd
+
+TARGETS = {list(score.TARGETS)}
+
+def preprocess(data_file):
+    data = pd.read_csv(data_file, index_col=0)
+    inputs = data.loc[:, "4000":"3880"].add_prefix("nm ")
+    return inputs, data[TARGETS] if "CuPPM" in data else None
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +58,18 @@ def some_rows(public: pd.DataFrame) -> pd.DataFrame:
     return public.iloc[::5]
 
 
+def make_fork(folder: Path, fit: str) -> Path:
+    """Write a submission that is the template's except for fit()."""
+    copy_scripts(folder)
+    text = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(text[: text.index("def fit(")] + fit + text[text.index("def save_model(") :])
+    return folder
+
+
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
-    """Return a submission with a different fit(), which returns only the model."""
-    folder = copy_scripts(tmp_path / "fork")
-    (folder / "train.py").write_text(FIT)
-    return folder
+    """Return a submission with a different fit()."""
+    return make_fork(tmp_path / "fork", FIT)
 
 
 def train_fork(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
@@ -69,141 +85,133 @@ def run_script(script: Path, *arguments: object) -> str:
     return result.stdout
 
 
-def logged_metrics(text: str) -> dict[str, float]:
-    return {name: float(value) for name, value in re.findall(r"validation:(\w+)=([-.0-9]+)", text)}
+def read_predictions(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "data/predictions/public.csv.out", header=None).set_axis(list(score.TARGETS), axis=1)
 
 
-def test_the_log_contains_metrics_that_a_regex_can_parse(project: Path) -> None:
-    values = logged_metrics((project / "train.py.log").read_text())
-    assert set(values) == {*score.TARGETS, "score"}
-    expected = sum(values[name] * weight for name, weight in zip(score.TARGETS, score.WEIGHTS, strict=True))
-    assert values["score"] == pytest.approx(expected, abs=1e-5)
-
-
-def test_held_out_predictions_are_written_beside_the_model(project: Path, public: pd.DataFrame) -> None:
-    held_out = pd.read_csv(project / "model/held_out.csv", index_col=0)
+def test_the_log_contains_r2_of_the_held_out_predictions(project: Path, public: pd.DataFrame) -> None:
+    held_out = pd.read_csv(project / "model/held_out.csv", index_col="index")
     assert tuple(held_out.columns) == score.TARGETS
     assert list(held_out.index) == list(public.index)
-    values = logged_metrics((project / "train.py.log").read_text())
-    for name in score.TARGETS:
-        rows = public[name].notna().to_numpy() & held_out[name].notna().to_numpy()
-        assert values[name] == pytest.approx(r2_score(public[name][rows], held_out[name][rows]), abs=2e-6)
+    expected = {name: r2_score(public[name], held_out[name]) for name in score.TARGETS}
+    log = (project / "train.py.log").read_text()
+    logged = {name: float(value) for name, value in re.findall(r"^validation:(\w+)=([-.0-9]+)$", log, re.MULTILINE)}
+    assert logged == pytest.approx(expected | {"r2": np.mean([*expected.values()])}, abs=1e-6)
+    assert "ignored" not in log
 
 
-def test_a_model_without_held_out_predictions_is_refitted_for_each_fold(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = train_fork(fork, some_rows, "--folds", 4)
+@pytest.mark.parametrize("holes", [10, 1])
+def test_each_row_is_predicted_by_a_model_that_was_not_fitted_to_its_hole(
+    holes: int, fork: Path, some_rows: pd.DataFrame
+) -> None:
+    """The predictions are the means of the other folds. If there is a single hole, rows are held out."""
+    data = some_rows.assign(SiteID=some_rows["SiteID"] % holes)
+    text = train_fork(fork, data, "--folds", 4)
     assert text.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
-    for _, rows in some_rows.groupby("SiteID"):
-        predicted = held_out.loc[rows.index, "CuPPM"]
-        assert predicted.nunique() == 1  # the mean of the other folds, which contain no rows of this hole
-        assert predicted.iloc[0] != pytest.approx(some_rows["CuPPM"].mean(), abs=1e-9)
-    assert "validation:score=" in text
+    folds = [rows for _, rows in data.groupby(held_out["CuPPM"].round(9))]
+    assert len(folds) == 4
+    for rows in folds:
+        others = data.drop(rows.index)
+        assert held_out.loc[rows.index, "CuPPM"].iloc[0] == pytest.approx(others["CuPPM"].mean())
+        assert holes == 1 or not set(rows["SiteID"]) & set(others["SiteID"])
 
 
-def test_folds_0_holds_nothing_out(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = train_fork(fork, some_rows, "--folds", 0)
-    assert "no drill hole is held out: --folds 0" in text
-    assert "no validation score" in text
+def test_holes_may_be_named_by_texts(fork: Path, some_rows: pd.DataFrame) -> None:
+    train_fork(fork, some_rows)
+    expected = (fork / "model/held_out.csv").read_text()
+    train_fork(fork, some_rows.assign(SiteID=[f"DD{hole}" for hole in some_rows["SiteID"]]))
+    assert (fork / "model/held_out.csv").read_text() == expected
+
+
+def test_a_fold_that_cannot_be_fitted_is_named_and_has_no_predictions(fork: Path, some_rows: pd.DataFrame) -> None:
+    text = train_fork(fork, some_rows, "--without", 4)
+    assert len(re.findall(r"fold \d is not predicted: ZeroDivisionError: a hole is missing\n", text)) == 1
+    missing = pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=1)
+    assert set(some_rows["SiteID"][missing]) < set(some_rows["SiteID"])
+    assert missing[some_rows["SiteID"] == 4].all()
+    assert "validation:r2=" in text
+    run_script(fork / "predict.py")
+
+
+@pytest.mark.parametrize("reason", ["no folds", "no time"])
+def test_nothing_is_held_out_without_folds_or_time(reason: str, fork: Path, some_rows: pd.DataFrame) -> None:
+    train_fork(fork, some_rows, "--folds", 2)
+    assert (fork / "model/held_out.csv").exists()
+    source = (fork / "train.py").read_text()
+    assert "LONGEST = 50 * 60" in source
+    if reason == "no time":
+        (fork / "train.py").write_text(source.replace("LONGEST = 50 * 60", "LONGEST = 0"))
+    text = train_fork(fork, some_rows, "--folds", 0 if reason == "no folds" else 2)
+    assert "train: not validated: " in text
     assert "validation:" not in text
-    assert pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=None)
-    refusal = run_here(fork / "train.py", "--folds", 1, cwd=fork)
-    assert refusal.returncode == 2
-    assert "--folds must be 0, or between 2" in refusal.stderr
+    assert [path.name for path in fork.glob("model/*")] == ["model.pkl"]  # the older held_out.csv is removed
 
 
-def test_hyperparameters_are_arguments(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = train_fork(fork, some_rows, "--factor", 2, "--unknown", "x", "--folds", 0)
+def test_hyperparameters_are_arguments_with_the_type_of_their_default(fork: Path, some_rows: pd.DataFrame) -> None:
+    text = train_fork(fork, some_rows, *"--factor 2 --depth 4 --kernel 7 --warm true --unknown x --folds 2".split())
+    assert text.count("fit: 2.0 4 7 True (1, 2)\n") == 3
     assert "; ignored arguments: --unknown x\n" in text
     run_script(fork / "predict.py")
-    predicted = pd.read_csv(fork / "data/predictions/public.csv.out", header=None)
-    np.testing.assert_allclose(predicted[score.TARGETS.index("CuPPM")], 2 * some_rows["CuPPM"].mean())
-    assert len(predicted) == len(some_rows)
-    refusal = run_here(fork / "train.py", "--factor", "big", cwd=fork)
-    assert (refusal.returncode, "--factor" in refusal.stderr) == (2, True)
-
-
-def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
-    for script in ("train.py", "preprocess.py"):
-        assert "ignored" not in (project / f"{script}.log").read_text()
+    np.testing.assert_allclose(read_predictions(fork)["CuPPM"], np.full(len(some_rows), 2 * some_rows["CuPPM"].mean()))
+    assert "fit: 1.0 3 rbf False (1, 2)\n" in train_fork(fork, some_rows, "--warm", "False", "--folds", 0)
+    for argument, value in (("--factor", "big"), ("--depth", "1.5")):
+        refusal = run_here(fork / "train.py", argument, value, cwd=fork)
+        assert (refusal.returncode, argument in refusal.stderr) == (2, True)
 
 
 def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
     """If train.py is run as a script, its module is __main__, which is another module in the server."""
     train_fork(fork, some_rows, "--folds", 0)
-    model = (fork / "model/model.pkl").read_bytes()
-    assert b"__main__" not in model
     with modules_of(fork):
         import train
 
-        assert train.model_fn(fork / "model").predict
+        assert type(train.model_fn(fork / "model")) is train.Mean
+
+
+def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame, tmp_path: Path) -> None:
+    folder = make_fork(tmp_path / "plain", RIDGE)
+    (folder / "estimators.py").unlink()
+    text = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(re.sub(r"^from estimators .*\n", "", text, flags=re.MULTILINE))
+    (folder / "preprocess.py").write_text(PREPROCESS)
+    text = train_fork(folder, some_rows, "--folds", 3)
+    assert text.count("fitting without fold") == 3
+    run_script(folder / "predict.py")
+    assert read_predictions(folder).shape == (len(some_rows), 49)
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    ("script", "old", "new", "reason"),
     [
-        ("return None", "train.py: fit() must return a model that has predict(); it returned NoneType"),
-        ("return (inputs, targets)", "train.py: fit() must return a model that has predict()"),
-        (
-            "model = Mine(); model.predict = lambda X: np.ones((len(X), 49)); return model",
-            "train.py: the model cannot be pickled: ",
-        ),
+        ("train.py", "return Mean().fit(inputs, factor * targets)", "return None", "fit() must return a model"),
+        ("train.py", "fit(inputs, factor * targets)", "fit(inputs, targets['CuPPM'])", "a column for each target"),
+        ("preprocess.py", "return inputs,", "return inputs[1:],", "preprocess() returned 54 of 55 rows"),
+        ("preprocess.py", '.add_prefix("nm ")', "", "preprocess() names inputs by numbers"),
     ],
 )
-def test_an_invalid_fit_is_reported_in_one_line(fork: Path, some_rows: pd.DataFrame, body: str, reason: str) -> None:
-    (fork / "train.py").write_text(re.sub(r"    return Limited.*", f"    {body}", FIT))
+def test_a_mistake_in_fit_or_preprocess_is_reported_in_one_line(
+    script: str, old: str, new: str, reason: str, fork: Path, some_rows: pd.DataFrame
+) -> None:
+    (fork / "preprocess.py").write_text(PREPROCESS)
+    source = (fork / script).read_text()
+    assert old in source
+    (fork / script).write_text(source.replace(old, new))
     write_csv(fork / "data/public/public.csv.gz", some_rows)
-    assert reason_of(run_here(fork / "train.py", cwd=fork)).startswith(reason)
-    assert not list(fork.glob("model/*"))
+    message = reason_of(run_here(fork / "train.py", cwd=fork))
+    assert message.startswith("train.py: ")
+    assert reason in message
+    assert not (fork / "model").exists()
 
 
-def test_a_changed_preprocess_py_is_reported_until_the_model_is_retrained(fork: Path, some_rows: pd.DataFrame) -> None:
-    train_fork(fork, some_rows, "--folds", 0)
-    source = (fork / "preprocess.py").read_text()
-    assert "DECIMALS = " in source
-    (fork / "preprocess.py").write_text("# a comment\n" + source.replace('"""Step 2:', '"""Another docstring:'))
-    run_script(fork / "predict.py")
-    (fork / "preprocess.py").write_text(re.sub(r"DECIMALS = \d+", "DECIMALS = 3", source))
-    reason = "preprocess.py was changed after the model was trained: run train.py again"
-    assert reason_of(run_here(fork / "predict.py", cwd=fork)) == f"predict.py: {reason}\n"
-    with modules_of(fork):
-        import train
-
-        with pytest.raises(ValueError, match=reason):
-            train.model_fn(fork / "model")
-    run_script(fork / "train.py", "--folds", 0)
-    run_script(fork / "predict.py")
-
-
-PANDAS = """
-import pandas as pd
-from preprocess_of_the_template import *
-
-
-def preprocess(data_file):
-    data = pd.read_csv(data_file, index_col=0)
-    channels = [name for name in data if name not in IDS + TARGETS]
-    inputs = data[channels[:30]].set_axis([f"bin_{float(name)}_{float(name)}" for name in channels[:30]], axis=1)
-    return inputs, data.reindex(columns=TARGETS) if "CuPPM" in data else None
-"""
-
-
-def test_a_preprocess_need_not_return_holes(fork: Path, some_rows: pd.DataFrame) -> None:
-    (fork / "preprocess.py").rename(fork / "preprocess_of_the_template.py")
-    (fork / "preprocess.py").write_text(PANDAS)
-    text = train_fork(fork, some_rows, "--folds", 3)
-    assert text.count("fitting without fold") == 3
-    run_script(fork / "predict.py")
-
-
-def test_empty_drill_holes_are_refused(fork: Path, some_rows: pd.DataFrame) -> None:
-    write_csv(fork / "data/public/public.csv.gz", some_rows.assign(SiteID=""))
-    assert "the column 'SiteID', the drill hole, is empty" in reason_of(run_here(fork / "train.py", cwd=fork))
-
-
-def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.DataFrame, fork: Path) -> None:
-    text = train_fork(fork, some_rows.assign(SiteID="DD001", AgPPM=np.nan))
-    assert "never measured, and therefore not predicted: AgPPM\n" in text
-    assert "rows were held out, so the validation score is optimistic" in text
-    run_script(fork / "predict.py")
-    run_script(fork / "score.py")
+def test_gaps_and_a_target_that_was_never_measured(some_rows: pd.DataFrame, tmp_path: Path) -> None:
+    data = some_rows.assign(AgPPM=np.nan, CuPPM=some_rows["CuPPM"].where(some_rows.index % 2 == 0))
+    folder = copy_scripts(tmp_path / "gaps")
+    text = train_fork(folder, data, "--folds", 2)
+    assert "validation:CuPPM=" in text
+    assert "validation:AgPPM=" not in text
+    run_script(folder / "predict.py")
+    predicted = read_predictions(folder)
+    assert predicted["AgPPM"].isna().all()
+    assert np.isfinite(predicted.drop(columns="AgPPM")).all(axis=None)
+    assert "not scored, fewer than two measured: AgPPM\n" in run_script(folder / "score.py")

@@ -9,18 +9,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_SETUP = (ROOT / "setup.py").read_text()
-MODULES, PACKAGES = (
-    ast.literal_eval(match[1]) if (match := re.search(rf"{name}=(\[.*?\])", _SETUP, re.DOTALL)) else []
-    for name in ("py_modules", "packages")
-)
-UPLOADED = (
-    *(f"{name}.py" for name in MODULES),
-    *sorted(f"{name}/{path.name}" for name in PACKAGES for path in (ROOT / name).glob("*.py")),
-)
+_MODULES = re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)
+UPLOADED = tuple(f"{name}.py" for name in (ast.literal_eval(_MODULES[1]) if _MODULES else []))
+SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 # For scripts whose results need not match a job's to the last digit, because jobs use all of the machine's threads.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:
@@ -48,7 +41,6 @@ def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> 
 def copy_scripts(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or SCRIPTS:
-        (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -21,16 +21,21 @@ def public(sample: Path) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """Return a project's folder in which the four steps were run by hand without arguments. Do not write to it."""
+    return make_project(tmp_path_factory, sample)
+
+
+def make_project(factory: pytest.TempPathFactory, sample: Path, **variables: str) -> Path:
+    """Make the project's folder once. variables: additional environment variables of the scripts."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder)
         shutil.copytree(sample, folder / "data")
         for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-            result = run(script, cwd=folder)
+            result = run(script, cwd=folder, **variables)
             assert result.returncode == 0, result.stderr
             (folder / f"{script}.log").write_text(result.stdout)
 
-    return make_once(tmp_path_factory, "project", make)
+    return make_once(factory, "project", make)
 
 
 @pytest.fixture

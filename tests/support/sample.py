@@ -11,7 +11,6 @@ from support.data_files import write_csv
 IDS = ("DepthTo", "SiteID", "DepthFrom")
 ROWS, HOLES, CHANNELS, MINERALS, BANDS = 400, 10, 424, 8, 6
 IS_PRIVATE = np.arange(HOLES) % 3 == 2  # whether a hole's rows are private: 3 of 10
-MISSING = 0.02  # of the assays
 
 
 def make_sample(folder: Path) -> None:
@@ -32,7 +31,7 @@ def simulate(random: np.random.Generator) -> pd.DataFrame:
     depths = 2.0 * (np.arange(ROWS) - np.searchsorted(holes, holes))
     amounts = random.gamma(3.0, 0.3, (HOLES, MINERALS))[holes] * random.gamma(2.0, 0.5, (ROWS, MINERALS))
 
-    wavenumbers = np.linspace(4000, 600, CHANNELS).round(1)
+    wavenumbers = 4000 - 8 * np.arange(CHANNELS)
     centres = random.uniform(700, 3900, (MINERALS, BANDS, 1))
     widths = random.uniform(20, 120, (MINERALS, BANDS, 1))
     bands = np.exp(-(((wavenumbers - centres) / widths) ** 2)).sum(axis=1)
@@ -41,10 +40,8 @@ def simulate(random: np.random.Generator) -> pd.DataFrame:
 
     contents = random.gamma(0.5, 1.0, (MINERALS, len(TARGETS))) * random.lognormal(3, 2, len(TARGETS))
     assays = amounts @ contents * random.lognormal(0, 0.3, (ROWS, len(TARGETS)))
-    assays[random.random(assays.shape) < MISSING] = np.nan
 
-    names = [f"DD{hole + 1:03}" for hole in holes]
-    ids = pd.DataFrame(dict(zip(IDS, (depths + 2.0, names, depths), strict=True)))
+    ids = pd.DataFrame(dict(zip(IDS, (depths + 2.0, holes + 1, depths), strict=True)))
     return pd.concat(
         [
             ids,

@@ -53,7 +53,7 @@ def exit_status(script: Path) -> int:
 def modules_of(folder: Path) -> Iterator[None]:
     """Let the block import a submission's own modules, and then restore earlier modules that have the same names."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
-    names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
+    names = {path.stem for path in folder.glob("*.py")} | {Path(name).stem for name in SCRIPTS}
 
     def loaded() -> list[str]:
         return [name for name in sys.modules if name.partition(".")[0] in names]

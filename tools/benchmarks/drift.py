@@ -39,12 +39,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import numpy as np
-from challenge.files import atomic_output
 from preprocess import DataError
 from scipy.stats import binomtest, spearmanr
 from score import DataError as ScoreError
 
-from benchmarks.accuracy import at_least, progress
 from benchmarks.drift_data import (
     LARGER,
     SAMPLES_A_HOLE,
@@ -84,18 +82,17 @@ def main() -> None:
     soils = read_samples(*files) if arguments.public else None
     result: dict[str, Any] = {"seed": arguments.seed, "false_alarms": FALSE_ALARMS}
     if soils:
-        result["landscapes"] = run("landscapes", compare_landscapes(soils, arguments), count_sites(soils))
+        result["landscapes"] = list(compare_landscapes(soils, arguments))
         show_landscapes(result["landscapes"])
-        result["errors_of_landscapes"] = run("errors", measure_landscapes(soils, arguments.seed), count_sites(soils))
+        result["errors_of_landscapes"] = list(measure_landscapes(soils, arguments.seed))
         show_errors("left out", result["errors_of_landscapes"])
-    result["rocks"] = run("rocks", compare_rocks(arguments), len(SHARE) + 1)
+    result["rocks"] = list(compare_rocks(arguments))
     show_errors("foreign rock", result["rocks"])
     show_rocks(result["rocks"])
-    result["baselines"] = run("baselines", compare_baselines(arguments), len(BASELINES))
+    result["baselines"] = list(compare_baselines(arguments))
     show_baselines(result["baselines"])
     if arguments.json:
-        with atomic_output(str(arguments.json)) as part:
-            Path(part).write_text(json.dumps(result, indent=1), "utf-8")
+        arguments.json.write_text(json.dumps(result, indent=1), "utf-8")
 
 
 def parse() -> argparse.Namespace:
@@ -122,18 +119,15 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def run(name: str, rows: Iterator[Row], total: int) -> list[Row]:
-    """Return all rows of a table, with a progress bar."""
-    finished = []
-    with progress(name, total) as advance:
-        for row in rows:
-            finished.append(row)
-            advance(1)
-    return finished
+def at_least(least: int) -> Callable[[str], int]:
+    """Return an argparse type for whole numbers that are at least `least`."""
 
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, at least {least}")
+        return int(text)
 
-def count_sites(samples: Samples) -> int:
-    return len(np.unique(samples.sites))
+    return whole_number
 
 
 # ---- Landscapes ------------------------------------------------------------------------------------------

@@ -8,10 +8,9 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from preprocess import IDS, DataError, channels_of, header_of, to_bins
+from preprocess import IDS, TARGETS, DataError
 
-from benchmarks.comparison.data import Data, read
-from benchmarks.comparison.ours import fit_and_predict
+from benchmarks.methods import Data, ours, read_files
 from recore.dataset.sample_files import Plan, simulate_rows
 from recore.listing import count
 from recore.production.client_spectra import TrainedOn, make_trained_on
@@ -55,25 +54,20 @@ class Samples:
         names, codes = np.unique(self.holes, return_inverse=True)
         return self.take(np.argsort(random.permutation(len(names))[codes], kind="stable"))
 
-    @property
-    def inputs(self) -> pd.DataFrame:
-        """What preprocess.py makes of the spectra, (rows, bins)."""
-        names, bins = to_bins(self.spectra.T, self.wavenumbers)
-        return pd.DataFrame(bins.T, columns=names)
-
 
 def read_samples(public: Path, private: Path | None, actual: Path | None) -> Samples:
     """Read files of soils, which have no drill holes: each sample is a hole of its own, and a SiteID is a landscape.
 
     Raises DataError if there are too few samples or landscapes.
     """
-    data = read(public, private, actual)
-    wavenumbers = np.array(channels_of(header_of(public), public), dtype=float)
+    data, _ = read_files(public, private, actual)
     _, sizes = np.unique(data.sites, return_counts=True)
     if len(sizes) < 2 or len(data) - sizes.max() < 2 * FEWEST_HOLES:
         need = f"two or more, and {2 * FEWEST_HOLES} samples in the others when one is left out, are needed"
         raise DataError(f"{public}: {len(data)} samples of {count(len(sizes), 'landscape')} (SiteID); {need}")
-    return Samples(wavenumbers, data.spectra, data.targets, data.sites, np.arange(len(data)).astype(str))
+    falling = np.argsort(-data.channels)
+    samples = data.spectra[:, falling], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)
+    return Samples(data.channels[falling], *samples)
 
 
 def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
@@ -101,11 +95,12 @@ def join(parts: Sequence[Samples]) -> Samples:
 # ---- What becomes of samples -----------------------------------------------------------------------------
 def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.ndarray]:
     """The absolute errors (rows, targets) of each traffic, by the model of train.py with its defaults."""
-    none_private = np.zeros(len(training), bool)
-    known = Data(training.spectra, training.inputs, training.targets, training.sites, none_private)
-    held = replace(known, inputs=pd.concat([samples.inputs for samples in traffic]))  # no more is needed to predict
+    known, held = (
+        Data(training.wavenumbers, part.spectra, pd.DataFrame(part.targets, columns=TARGETS), part.sites)
+        for part in (training, join(traffic))
+    )
     ends = np.cumsum([len(samples) for samples in traffic])[:-1]
-    predicted = np.split(fit_and_predict(known, held), ends)
+    predicted = np.split(ours(known, held)["ours"], ends)
     return [abs(values - samples.targets) for values, samples in zip(predicted, traffic, strict=True)]
 
 

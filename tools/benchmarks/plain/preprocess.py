@@ -7,12 +7,13 @@ import pandas as pd
 
 def preprocess(path):
     data = pd.read_csv(path, index_col=0)
-    channels = [name for name in data.columns if name.replace(".", "").isdigit()]
+    channels = sorted([name for name in data.columns if name.replace(".", "").isdigit()], key=float)
     spectra = data[channels]
-    window = [name for name in channels if float(name) > 1110]
-    spectra = spectra.div(spectra[window].max(axis=1), axis=0)
+    edge = min(100, len(channels) // 20)
+    window = spectra.iloc[:, edge:-edge]
+    spectra = spectra.clip(window.min(axis=1), window.max(axis=1), axis=0).div(window.max(axis=1), axis=0)
     bins = {
-        f"bin_{float(channels[first])}": spectra[channels[first : first + 7]].sum(axis=1)
+        f"bin_{channels[first]}_{channels[first + 6]}": spectra.iloc[:, first : first + 7].sum(axis=1)
         for first in range(0, len(channels) - 6, 7)
     }
     targets = data.columns[-49:] if data.columns[-1] == "YPPM" else []

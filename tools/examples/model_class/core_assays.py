@@ -98,7 +98,7 @@ class AssayTrainer(ModelTrainer):
     """Trains the submission's model as its train.py does, and reports the expected errors of its predictions."""
 
     def train(self) -> None:
-        """Run train.py on public.csv.gz and write expected_error.json beside the model.
+        """Run train.py on public.csv.gz, and write expected_error.json beside the model if it held drill holes out.
 
         Hyperparameters are those of the submission's fit(). The expected error of a target is the root mean square of
         the differences between held-out predictions and assays, in the target's unit; null without any. Raises
@@ -118,10 +118,11 @@ class AssayTrainer(ModelTrainer):
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
             raise JobError(f"train.py failed with the exit status {done.returncode}: {reason}")
-        _, targets = preprocess(str(data_folder / DATA_FILE))
-        held_out = pd.read_csv(model_folder / "held_out.csv", index_col=0)
-        errors = expected_errors(targets, held_out[list(targets)])
-        (model_folder / EXPECTED_ERROR).write_text(json.dumps(errors, indent=1) + "\n", encoding="ascii")
+        if (model_folder / "held_out.csv").exists():
+            _, targets = preprocess(str(data_folder / DATA_FILE))
+            held_out = pd.read_csv(model_folder / "held_out.csv", index_col=0)
+            errors = expected_errors(targets, held_out[list(targets)])
+            (model_folder / EXPECTED_ERROR).write_text(json.dumps(errors, indent=1) + "\n", encoding="ascii")
 
 
 class AssayPredictor(ModelPredictor):

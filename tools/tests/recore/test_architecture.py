@@ -77,8 +77,8 @@ def test_packages_use_of_each_other_only_what_their_init_offers() -> None:
 
 
 def test_the_submission_imports_nothing_of_the_tools() -> None:
-    files = [*ROOT.glob("*.py"), *(ROOT / "challenge").glob("*.py")]
-    assert len(files) > 10
+    files = [*ROOT.glob("*.py")]
+    assert len(files) >= 6
     importing = re.compile(r"^\s*(?:from|import) (?:recore|stagemaker)\b", re.MULTILINE)
     assert [path.name for path in files if importing.search(path.read_text("utf-8"))] == []
 
@@ -94,7 +94,7 @@ def test_every_mentioned_file_exists() -> None:
     names = set(re.findall(r"`([\w/]+\.py)`", PAGE))
     assert len(names) > 10
     paths = [*SOURCE.rglob("*.py"), *(ROOT / "tools").glob("*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("*.py")]
-    paths += [*(ROOT / "challenge").glob("*.py"), *(ROOT / "tools/tests").rglob("*.py")]
+    paths += (ROOT / "tools/tests").rglob("*.py")
     files = {f"/{path.relative_to(ROOT).as_posix()}" for path in paths}
     missing = [name for name in sorted(names) if not any(file.endswith(f"/{name}") for file in files)]
     assert not missing

@@ -5,26 +5,20 @@ from pathlib import Path
 
 import pytest
 from recore_support.command import recore
+from recore_support.replaced_fit import train_with
 from recore_support.run_command import file_options
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.template.new_submission import write_submission
 
-TRAIN = """
-from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
-from challenge.serving import input_fn, model_fn, output_fn, predict_fn
-from challenge.training import main
+FIT = """
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
 
 def fit(inputs, targets, holes):
-    return LimitedRegressor(PerTargetRegressor({estimator})).fit(inputs, targets)
-
-
-if __name__ == "__main__":
-    main()
+    return {estimator}.fit(inputs, targets)
 """
 MODELS = {
     "latent": "PLSRegression(8, scale=False)",
@@ -35,14 +29,14 @@ MODELS = {
 
 @pytest.mark.slow
 def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
-    make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120))
+    make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120, missing=0))
     files = {
         "with": file_options(tmp_path / "data"),
         "without": file_options(tmp_path / "data", "public", allow_unsandboxed=False),
     }
     for model, estimator in MODELS.items():
         write_submission(tmp_path / model)
-        (tmp_path / model / "train.py").write_text(TRAIN.replace("{estimator}", estimator))
+        (tmp_path / model / "train.py").write_text(train_with(FIT.replace("{estimator}", estimator)))
         for variant, options in files.items():
             result = recore("run", tmp_path / model, *options, "--out", tmp_path / variant / model, "--no-report")
             assert result.returncode == 0, result.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, environment
 
-from recore.template.new_submission import EXAMPLES, FILES, PACKAGE, TESTS, list_models
+from recore.template.new_submission import EXAMPLES, FILES, TESTS, list_models
 
 REMOTES = [
     ("https://example.org/owner/name.git", "git+https://example.org/owner/name.git#subdirectory=tools"),
@@ -53,7 +53,7 @@ def copied_files() -> tuple[str, ...]:
 
 def test_the_package_contains_every_template_file_that_recore_uses() -> None:
     examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
-    used_names = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore"}
+    used_names = {*FILES, str(TESTS), *examples, "Dockerfile", ".dockerignore"}
     for path in (ROOT / "tools/src/recore").rglob("*.py"):
         used_names |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
     copied = copied_files()

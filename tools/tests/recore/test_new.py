@@ -12,6 +12,7 @@ import pytest
 import yaml
 from recore_support.command import recore, recore_process
 from recore_support.contract import assert_contract_kept
+from recore_support.replaced_fit import train_with
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
 from support.template import template_only
 
@@ -20,19 +21,13 @@ from recore.template.new_submission import list_models, write_submission
 
 MODELS = ("ridge", "pls", "xgboost")
 PLS = """
-import numpy as np
 from sklearn.cross_decomposition import PLSRegression
-from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
-from challenge.training import main
-from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from estimators import MeanRegressor, MeasuredRowsRegressor
 
 
 def fit(inputs, targets, holes, n_components=8):
-    return LimitedRegressor(PerTargetRegressor(PLSRegression(n_components))).fit(inputs, targets)
-
-
-if __name__ == "__main__":
-    main()
+    pls = MeasuredRowsRegressor(PLSRegression(n_components))
+    return MeanRegressor([pls], lowest=0.0).fit(inputs, targets)
 """
 
 
@@ -62,6 +57,8 @@ def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model
     assert ("xgboost-cpu==" in (folder / "requirements.txt").read_text()) == (model == "xgboost")
     assert os.listdir(tmp_path) == ["mine"]
     assert not re.search(r"\{\w+\}", (folder / "README.md").read_text())
+    lint = [sys.executable, "-m", "ruff", "check", "--config", ROOT / "pyproject.toml", "--no-cache", "train.py"]
+    assert subprocess.run(lint, cwd=folder).returncode == 0
     assert yaml.safe_load((folder / ".github/workflows/check.yml").read_text())["env"].keys() == {"RECORE"}
 
 
@@ -107,9 +104,10 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tools/tests/recore/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
     text = script.read_text()
-    assert text.count("not is_target(name)") == 1
-    script.write_text(text.replace("not is_target(name)", "(name == 'CuPPM' or not is_target(name))"))
-    with pytest.raises(AssertionError, match="test_assays_are_not_among_the_inputs"):
+    assert text.count("    return inputs.") == 1
+    leak = '    inputs["copper"] = data.get("CuPPM", 0.0)\n'
+    script.write_text(text.replace("    return inputs.", f"{leak}    return inputs."))
+    with pytest.raises(AssertionError, match="test_inputs_do_not_depend_on_assays"):
         assert_contract_kept(tmp_path / "leak")
 
 
@@ -117,10 +115,10 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
 def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path: Path) -> None:
     """The tests run as `make test-submission` runs them in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
-    (fork / "train.py").write_text(PLS)
+    (fork / "train.py").write_text(train_with(PLS))
     source = (ROOT / "preprocess.py").read_text()
-    changed_source = source.replace("BIN = 7 ", "BIN = 11 ").replace("MAXIMUM_ABOVE = 1110.0", "MAXIMUM_ABOVE = 1500.0")
-    assert changed_source.count("BIN = 11 ") == changed_source.count("= 1500.0") == 1
+    changed_source = source.replace("BIN = 7 ", "BIN = 11 ").replace("EDGE = 100 ", "EDGE = 20 ")
+    assert changed_source.count("BIN = 11 ") == changed_source.count("EDGE = 20 ") == 1
     (fork / "preprocess.py").write_text(changed_source)
     command = ["make", "test-submission", f"VENV={sys.prefix}"]
     result = subprocess.run(command, cwd=fork, env=environment(), capture_output=True, text=True, timeout=600)

@@ -64,7 +64,7 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
         (["docs"], "docs: there is no setup.py"),
         (["nowhere"], "nowhere: there is no such folder"),
         (["setup.py"], "setup.py: this is a file, not a submission folder"),
-        (["--out", "challenge/x.tar.gz"], "the next archive could contain it"),
+        (["--out", "tests/x.tar.gz"], "the next archive could contain it"),
         (["--out", "train.py"], "the next archive could contain it"),
         (["--out", "nowhere/x.tar.gz"], "there is no folder nowhere"),
         (["--out", "docs"], "docs"),

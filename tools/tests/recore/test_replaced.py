@@ -1,6 +1,7 @@
 """A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
 
-submissions/replaced contains only these files; `recore new` writes the others.
+submissions/replaced contains only what is theirs: preprocess.py, and for each model what replaces the template's fit()
+in train.py. `recore new` writes the other files.
 """
 
 import json
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from recore_support.command import recore, recore_process
 from recore_support.contract import assert_contract_kept
+from recore_support.replaced_fit import train_with
 from support.checkout import ROOT, run
 from support.scripts import modules_of
 
@@ -28,11 +30,12 @@ def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     write_submission(folder)
     shutil.copy(SUBMISSIONS / "preprocess.py", folder)
     if request.param != "template":
-        shutil.copytree(SUBMISSIONS / request.param, folder, dirs_exist_ok=True)
+        (folder / "train.py").write_text(train_with((SUBMISSIONS / request.param / "fit.py").read_text()))
     if request.param == "forest":
+        shutil.copytree(SUBMISSIONS / "forest/woods", folder / "woods")
         setup = (folder / "setup.py").read_text()
-        assert setup.count('packages=["challenge"]') == 1
-        (folder / "setup.py").write_text(setup.replace('packages=["challenge"]', 'packages=["challenge", "woods"]'))
+        assert setup.count("    py_modules=") == 1
+        (folder / "setup.py").write_text(setup.replace("    py_modules=", '    packages=["woods"],\n    py_modules='))
     return folder
 
 
@@ -83,31 +86,3 @@ def test_a_submission_runs_validates_passes_the_check_and_follows_the_contract(
     assert json.loads(result.stdout)["findings"] == []
     assert result.returncode == 0, result.stderr
     assert_contract_kept(submission, folder=submission)
-
-
-@pytest.mark.parametrize(
-    ("return_value", "reason"),
-    [
-        ("inputs", "preprocess() must return a pair, inputs and targets; it returned DataFrame"),
-        ("inputs.to_numpy(), data[assays]", "preprocess() returned ndarray for the inputs; a DataFrame is needed"),
-        ("inputs.iloc[1:], data[assays]", "returned targets of the shape"),
-        ("inputs.iloc[1:], data[assays].iloc[1:]", "preprocess() returned"),
-        ("inputs.rename(columns=lambda name: name[9:]), data[assays]", "the server takes a line of numbers for data"),
-        ("inputs.iloc[:, [0, 0]], data[assays]", "each with a name of its own"),
-        ("inputs, data[channels]", "no target"),
-    ],
-)
-def test_a_violation_of_the_contract_by_preprocess_is_reported_in_one_line(
-    return_value: str, reason: str, sample: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "mine"
-    write_submission(folder)
-    text = (SUBMISSIONS / "preprocess.py").read_text()
-    old = "return inputs, data[assays] if assays else None"
-    assert text.count(old) == 1
-    (folder / "preprocess.py").write_text(text.replace(old, f"return {return_value}"))
-    result = run("train.py", "--data_dir", sample / "public", cwd=folder)
-    assert result.returncode == 1
-    assert result.stderr.startswith("train.py: ")
-    assert reason in result.stderr
-    assert len(result.stderr.splitlines()) == 1

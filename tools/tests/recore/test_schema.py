@@ -9,8 +9,7 @@ from pathlib import Path
 import preprocess
 import pytest
 import score
-from challenge import targets as challenge_targets
-from challenge import training as challenge_training
+import train
 from support.checkout import ROOT
 from support.data_files import write_gz
 
@@ -49,9 +48,9 @@ NAMES = {
 
 def accepted_by_preprocess(path: Path) -> bool:
     try:
-        preprocess.channels_of(preprocess.header_of(path), path)
+        preprocess.preprocess(str(path))
     except preprocess.DataError as error:
-        assert "neither an ID, a target nor a wavenumber" in str(error)  # noqa: PT017 - either outcome is valid
+        assert "neither an ID, a target nor a channel" in str(error)  # noqa: PT017 - either outcome is valid
         return False
     return True
 
@@ -99,8 +98,6 @@ def test_every_reader_recognises_the_same_channels(name: str, reader: Callable[[
 def test_the_index_has_a_name_that_no_column_may_have(name: str, tmp_path: Path) -> None:
     names = [name, *(other for other in HEADER[1:] if other != name)]
     path = write_gz(tmp_path / "data.csv.gz", f"{','.join(names)}\n{','.join(['0.5'] * len(names))}\n")
-    with pytest.raises(preprocess.DataError, match="the first column must be the index"):
-        preprocess.channels_of(preprocess.header_of(path), path)
     assert any("the first column must be the index" in problem for problem in read_data(path).problems)
 
 
@@ -110,12 +107,11 @@ def test_channels_are_ordered_by_their_wavenumbers() -> None:
 
 
 def test_the_scripts_have_the_same_columns() -> None:
-    """preprocess.py, score.py and challenge/ run alone, and no part of recore is uploaded."""
-    assert preprocess.IDS == schema.IDS
+    """preprocess.py and score.py run alone, and no part of recore is uploaded."""
+    assert tuple(preprocess.IDS) == schema.IDS
     assert set(schema.IDS) == {schema.HOLE, *schema.DEPTHS}
-    assert challenge_training.HOLE == schema.HOLE
-    assert preprocess.TARGETS == score.TARGETS == challenge_targets.TARGETS == schema.TARGETS
-    assert tuple(challenge_targets.WEIGHTS.values()) == score.WEIGHTS
+    assert train.HOLE == schema.HOLE
+    assert tuple(preprocess.TARGETS) == score.TARGETS == schema.TARGETS
 
 
 def test_the_data_page_and_targets_toml_name_the_same_columns() -> None:

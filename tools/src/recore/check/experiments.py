@@ -10,6 +10,7 @@ results alone. What a job leaves is untrusted: it is read with limits and never 
 
 import datetime
 import inspect
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -24,7 +25,15 @@ from recore.check.observed import Observation, read_observations
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData
 from recore.check.served_requests import plan_requests
-from recore.evaluation import RunSettings, Step, SubmissionFiles, job_requests, read_utilization
+from recore.evaluation import (
+    RunSettings,
+    Step,
+    SubmissionFiles,
+    job_requests,
+    read_utilization,
+    remove_columns,
+    remove_targets,
+)
 from recore.places import Services
 from stagemaker import CONTAINER
 
@@ -72,6 +81,7 @@ class Experiments:
     ):
         self.submission, self.data, self.weights, self.folder = submission, data, weights, folder
         self.settings = settings
+        self.targets_written: list[str] = []  # by preprocess.py, once `preprocessing` has ended
         self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="experiment")
@@ -186,7 +196,7 @@ class Experiments:
 
     @experiment
     def preprocessing(self) -> Path:
-        """Step 2 with all of the data: its CSV."""
+        """Step 2 with all of the data: its CSV, without targets, as it goes to the model."""
         settings, storage = self._jobs.place("inputs")
         with self._jobs.step("full preprocess", "ProcessingJob") as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
@@ -195,17 +205,20 @@ class Experiments:
             place, target = job_requests.inputs_place("public"), self.folder / "inputs.csv"
             storage.size(place, "preprocess.py did not write")
             storage.fetch(place, target)
+            self.targets_written = remove_targets(target)
         return target
 
     @experiment
     def variations(self) -> dict[str, Variation]:
-        """Step 2 with each of the data's variations, by their names."""
+        """Step 2 with each of the data's variations, by their names. Targets are removed from its CSV."""
         variations = {path.name: path for path in self._write_variations().iterdir()}
         script = {"preprocess.py": self.submission.script}
         results = self._jobs.process("vary.py", {"variations": variations, "submission": script})
 
         def read(statuses: Any) -> dict[str, Variation]:
-            names = (path.removesuffix(".csv.gz") for path in variations)
+            names = [path.removesuffix(".csv.gz") for path in variations]
+            for path in results.glob("*.csv"):
+                remove_targets(path)
             return {
                 name: Variation(int(statuses[name]), _file(results / f"{name}.csv"), results / f"{name}.log")
                 for name in names
@@ -280,6 +293,8 @@ class Experiments:
         }
         files = {
             SERVER: (CONTAINER / "serving.py").read_bytes(),
+            "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
+            "recore_targets.json": json.dumps(self.data.targets).encode(),
             "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)

@@ -6,13 +6,10 @@ from recore.check.rule import Place
 from recore.check.script import parse_script
 from recore.evaluation import SubmissionFiles
 
-TEMPLATE = "challenge/"  # the template's package, which participants need not edit
-
 
 def place_of(submission: SubmissionFiles, *functions: str) -> Place:
-    """The line that defines the first of some functions in the participant's own files, or train.py as a whole."""
-    others = (name for name in submission.files if name.endswith(".py") and not name.startswith(TEMPLATE))
-    names = ["train.py", *sorted(name for name in others if name != "train.py")]
+    """The line that defines the first of some functions, in train.py or another file, or train.py as a whole."""
+    names = ["train.py", *sorted(name for name in submission.files if name.endswith(".py") and name != "train.py")]
     for function in functions:
         for name in names:
             if found := parse_script(name, submission.files[name]).functions.get(function):

@@ -2,8 +2,10 @@
 
 import ast
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from recore.check.script import Script
+from recore.evaluation import find_packages
 
 SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
 
@@ -32,14 +34,16 @@ class SetupFile:
         return 0
 
 
-def read_setup_file(script: Script) -> SetupFile:
-    """Read what a parsed setup.py lists."""
+def read_setup_file(script: Script, folder: Path) -> SetupFile:
+    """Read what a parsed setup.py lists. folder: the submission's, in which find_packages() searches."""
     calls = [node for node, _ in script.calls if script.name_of(node.func) in SETUP]
     setup = SetupFile(script, calls)
     for call in calls:
         for keyword in call.keywords:
             if keyword.arg in ("py_modules", "packages"):
                 names = _names(keyword.value)
+                if keyword.arg == "packages" and find_packages(keyword.value, folder) is not None:
+                    continue  # what it finds exists
                 if names is None:
                     setup.unreadable[keyword.arg] = keyword.value.lineno
                 elif keyword.arg == "py_modules":

@@ -95,7 +95,7 @@ class SubmissionSource:
     def setup(self) -> SetupFile | None:
         """setup.py; None if it cannot be read, or in an archive, which has none."""
         script = self.script("setup.py")
-        return read_setup_file(script) if script else None
+        return read_setup_file(script, self.tree.path) if script else None
 
     @cached_property
     def requirements(self) -> list[RequirementLine]:

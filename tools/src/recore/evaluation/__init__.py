@@ -2,6 +2,7 @@
 
 from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import read_runs
+from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import (
@@ -14,7 +15,9 @@ from recore.evaluation.job_requests import (
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.kept_run import explain_failures, run_and_keep
+from recore.evaluation.model_request import remove_targets
 from recore.evaluation.observing import read_utilization, write_streams
+from recore.evaluation.package_search import find_packages
 from recore.evaluation.public_file import find_public, sha256_of
 from recore.evaluation.record import Record, make_context, read_record, write_note
 from recore.evaluation.run_folder import RunFolder

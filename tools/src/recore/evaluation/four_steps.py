@@ -16,6 +16,7 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
+from recore.evaluation.model_request import describe_targets, leave_out_targets
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
@@ -129,7 +130,11 @@ class EvaluationRun:
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
-            size = self.storage.size(job_requests.inputs_place(side), "preprocess.py did not write")
+            place, missing = job_requests.inputs_place(side), "preprocess.py did not write"
+            size = self.storage.size(place, missing)
+            if side == "public" and (names := leave_out_targets(self.storage, place, self.folder)):
+                step.note = describe_targets(names)
+                size = self.storage.size(place, missing)
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
                 self._jobs.run(step, job_requests.transform_request(settings, side, size))

@@ -49,12 +49,14 @@ def run_and_keep(
 
 
 def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
-    """Yield lines about each step that failed or has no result; each reason is explained once.
+    """Yield lines about each step that failed, has no result or a note; each reason is explained once.
 
     installs: whether jobs install requirements.
     """
     reasons = set()
     for step in run.steps.values():
+        if step.note:
+            yield f"run: {step.note}"
         if step.completed and step.reason:
             yield f"run: no {step.name}: {plain(step.reason)}"
         if step.state != "Failed":

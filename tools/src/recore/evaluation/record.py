@@ -111,6 +111,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
             "memory_percent": step.memory,
             "reason": step.reason,
             "outside": step.outside,
+            "note": step.note,
             "log": f"logs/{step.log}" if (run.folder / "logs" / step.log).exists() else None,
         }
         for step in run.steps.values()

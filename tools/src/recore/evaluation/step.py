@@ -15,7 +15,8 @@ class Step:
     state: Waiting, or the platform's word. began: on the monotonic clock; in a record, seconds after the run did.
     seconds: the step's duration, once it has ended. memory: the highest share of the instance's memory that CloudWatch
     reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, if
-    that is the reason. outside: the cause lies outside the job.
+    that is the reason. outside: the cause lies outside the job. note: what the participant should know although the
+    step worked.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Step:
     reason: str | None = None
     exception: LoggedException | None = None
     outside: bool = False
+    note: str | None = None
 
     @property
     def completed(self) -> bool:

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.evaluation.package_search import find_packages
+
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
@@ -289,17 +291,21 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)
     values: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
+    found = None
     try:
+        if "packages" in keywords and (found := find_packages(keywords["packages"], setup.parent)) is not None:
+            del keywords["packages"]
         values |= {name: ast.literal_eval(keywords[name]) for name in values if name in keywords}
     except parsing_errors:
         unsupported.add(None)
     lists = all(isinstance(names, list | tuple) for names in values.values())
     if unsupported or not lists or not all(map(_is_module, (*values["py_modules"], *values["packages"]))):
         raise ValueError(
-            f"{setup}: it is not run here, only read: write py_modules and packages as lists of names, and use no "
-            f"other way to list files; {ALTERNATIVE}"
+            f"{setup}: it is not run here, only read: write py_modules and packages as lists of names, or packages as "
+            f"find_packages() with literal arguments, and use no other way to list files; {ALTERNATIVE}"
         )
-    return {name: [str(item) for item in items] for name, items in values.items()}
+    names = {name: [str(item) for item in items] for name, items in values.items()}
+    return names if found is None else names | {"packages": found}
 
 
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:

@@ -6,3 +6,4 @@ from recore.failures.explanation import UNKNOWN_REASON, explain_failure, find_hi
 from recore.failures.failure_reason import is_outside, read_reason
 from recore.failures.hints import DISTRIBUTIONS, hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines, read_end
+from recore.failures.old_pins import FORMER_IMAGE, is_old_pin

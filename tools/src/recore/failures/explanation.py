@@ -6,6 +6,7 @@ from typing import Protocol
 from recore.failures.exceptions import LoggedException
 from recore.failures.hints import hint_for, memory_hint
 from recore.failures.job_log import last_lines
+from recore.failures.old_pins import old_pins_hint
 from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
@@ -62,6 +63,8 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
         return hint_for(step.exception, step.name, submission, installs)
     if step.outside:
         return None
+    if "requirements.txt" in (step.reason or "") and (hint := old_pins_hint(submission)):
+        return hint
     # if a worker of the server was killed, only the log says so
     return memory_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]))
 

@@ -15,6 +15,7 @@ GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 MEMORY = re.compile(r"more memory than|ended by SIGKILL|sent SIGKILL")
 MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'$")
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
+NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 DISTRIBUTIONS = {  # by module, where the names differ; a package that is installed here needs no entry
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
@@ -37,17 +38,20 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to another module, add the module to py_modules of setup.py, and "
-            "import it in train.py; or end train.py as the template does, with main() of challenge/training.py, which "
-            "imports train. A pickle looks up a class in the module that defined it, and train.py is not the main "
-            "program of the job that predicts."
+            "import it in train.py; or end train.py as the template does, with `import train` and `train.main()`. A "
+            "pickle looks up a class in the module that defined it, and train.py is not the main program of the job "
+            "that predicts."
         )
     if step.endswith("train") and GAPS.search(cause.message):
         if any("/metrics/" in frame.path for frame in cause.frames):
             return "assays have gaps: compute each target's metric on the rows where it was measured."
         return (
-            "assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py, which fits "
-            "each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it."
+            "assays have gaps: wrap the estimator in MeasuredRowsRegressor from the template's estimators.py, which "
+            "fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
+            "inside it."
         )
+    if cause.type.endswith("AttributeError") and NO_PREDICT.search(cause.message):
+        return "fit() in train.py must return a model that has predict()."
     return None
 
 

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import importlib
 import io
+import itertools
 import math
 import os
 import shutil
@@ -80,6 +81,7 @@ def preprocess(data: Path, output: Path) -> None:
         _run([script, "--input", source, "--output", target], code, base, {})
         if not target.is_file():
             sys.exit("steps.py: preprocess.py wrote no file")
+        _leave_out_targets(target)
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(target, output)
 
@@ -165,6 +167,24 @@ def _link(data: Path, place: Path) -> None:
     if not data.is_file():
         sys.exit(f"steps.py: {data}: there is no such file; README.md says where the data files belong")
     place.symlink_to(data.resolve())
+
+
+def _leave_out_targets(request: Path) -> None:
+    """Remove the assays from a request, if preprocess.py wrote them: the model does not expect them."""
+    sys.path.insert(0, str(SUBMISSION.parent))
+    targets = importlib.import_module("score").TARGETS
+    whole = request.rename(f"{request}.whole")
+    with open(whole, encoding="utf-8", newline="") as file, open(request, "w", encoding="utf-8", newline="") as written:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        kept = [number for number, name in enumerate(header) if not number or name not in targets]
+        if len(kept) == len(header):
+            whole.replace(request)
+            return
+        csv.writer(written, lineterminator="\n").writerows(
+            [row[number] for number in kept] for row in itertools.chain([header], rows)
+        )
+    print("preprocess: preprocess.py wrote assays; they are left out of the request")
 
 
 def _run(command: list[Any], folder: Path, base: Path | None, folders: dict[str, Path]) -> None:

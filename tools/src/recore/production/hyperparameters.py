@@ -111,7 +111,7 @@ def restore_values(known: Mapping[str, Value | None], texts: Mapping[str, str]) 
 
 
 def describe_values(values: Mapping[str, Value]) -> str:
-    """Return values as text, such as alphas=11, cv=5."""
+    """Return values as text, such as alphas=11, n_components=200."""
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 

@@ -5,7 +5,7 @@ jobs = 12
 parallel = 2
 [tool.recore.tune.ranges]
 alpha_max = { from = 1e3, to = 1e6, scale = "log" }
-cv = { from = 3, to = 8 }
+n_components = { from = 100, to = 500 }
 kind = ["a", "b"]
 """
 
@@ -88,7 +88,7 @@ class TuningPlan:
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
     """Return the plan in a submission's pyproject.toml, with what options replace.
 
-    options: texts such as alpha_max=1e3..1e6:log, cv=3..8 and kind=a,b; each replaces the table's range of its name.
+    options: texts such as alpha_max=1e3..1e6:log, alphas=3..8, kind=a,b; each replaces the table's range of its name.
     Raises ProductionError if a range is invalid, or no hyperparameter has one, OSError if the file cannot be read.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)

@@ -14,7 +14,7 @@ from typing import Any
 
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.listing import count
-from recore.production.definition import SCORE_METRIC, training_arguments
+from recore.production.definition import OBJECTIVE, training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
 from recore.production.project import PAUSE, Outcome, ProductionProject, ShowStage, WorkFailedError, wait_for_end
@@ -29,15 +29,15 @@ ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jo
 
 @dataclass(frozen=True)
 class Best:
-    """The result of a tuning job. values: those with the best held-out score. failed: training jobs.
+    """The result of a tuning job. values: those with the highest r2, the mean R2 on held-out drill holes.
 
-    changed: whether it ran only now.
+    failed: training jobs. changed: whether it ran only now.
     """
 
     plan: TuningPlan
     job: str
     values: dict[str, Value]
-    score: float
+    r2: float
     failed: int
     changed: bool
 
@@ -53,7 +53,7 @@ def find_best(
 ) -> Best:
     """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
 
-    public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best score so far, and
+    public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best mean R2 so far, and
     how many of how many training jobs have ended. announce: called before a tuning job starts. again: even if a tuning
     job has done the same.
 
@@ -102,10 +102,10 @@ def train_best(
     lines = [
         f"the tuning job {best.job} {verb} {ranges}",
         f"the best of {count(best.plan.jobs, 'training job')}{failed}: {describe_values(best.values)}",
-        f"its held-out score {best.score:.4f} is optimistic: it is the highest of several",
+        f"their mean R2 on held-out drill holes, {best.r2:.4f}, is optimistic: it is the highest of several",
         *trained.lines,
     ]
-    details = {"tuning_job": best.job, "hyperparameters": best.values, "best_score": best.score, **trained.details}
+    details = {"tuning_job": best.job, "hyperparameters": best.values, "best_r2": best.r2, **trained.details}
     return Outcome(lines, details, trained.next_command, best.changed or trained.changed)
 
 
@@ -140,7 +140,7 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
     return {
         "HyperParameterTuningJobConfig": {
             "Strategy": "Bayesian",
-            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": SCORE_METRIC["Name"]},
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": OBJECTIVE["Name"]},
             "ResourceLimits": {"MaxNumberOfTrainingJobs": plan.jobs, "MaxParallelTrainingJobs": plan.parallel},
             "ParameterRanges": plan.request,
         },
@@ -156,9 +156,9 @@ def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowSt
         job = _find(project, name)
         if job is None:
             raise WorkFailedError(f"the tuning job {name} was deleted meanwhile")
-        score = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
+        r2 = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
-        stage = "no score so far" if score is None else f"best score so far {score:.4f}"
+        stage = "no R2 so far" if r2 is None else f"best mean R2 so far {r2:.4f}"
         show_stage(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
         return job
 
@@ -177,7 +177,7 @@ def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:
         HyperParameterTuningJobName=name, StatusEquals="Failed", MaxResults=1
     )["TrainingJobSummaries"]
     reason = failed[0].get("FailureReason") if failed else job.get("FailureReason")
-    reason = reason or f"no training job printed a score that {SCORE_METRIC['Regex']} matches"
+    reason = reason or f"no training job printed a line that {OBJECTIVE['Regex']} matches"
     return f"no training job of the tuning job {name} succeeded; the reason of one: {reason}"
 
 

@@ -1,8 +1,11 @@
 """Writes a new submission: the template's files with one of its models, without the tools around a submission."""
 
+import ast
 import os
 import shutil
+import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 from recore.distribution import TEMPLATE, find_origin
@@ -23,11 +26,11 @@ INSTALL_UNKNOWN = (
 )
 DEFAULT_MODEL = "ridge"  # the model of the template
 FILES = (
-    *("preprocess.py", "train.py", "predict.py", "score.py", "setup.py", "requirements.txt", "MANIFEST.in"),
-    *("submission.yml", ".unearthed_challenge.json", ".python-version"),
+    *("preprocess.py", "train.py", "estimators.py", "predict.py", "score.py", "setup.py", "requirements.txt"),
+    *("MANIFEST.in", "submission.yml", ".unearthed_challenge.json", ".python-version"),
 )
-PACKAGE = Path("challenge")
 TESTS = Path("tests/contract")
+Import = ast.Import | ast.ImportFrom
 
 
 def list_models() -> list[str]:
@@ -35,7 +38,7 @@ def list_models() -> list[str]:
 
     An example with a config.json is none of them: it needs other images than the challenge's.
     """
-    scripts = [path for path in EXAMPLES.glob("*/train.py") if not path.with_name("config.json").exists()]
+    scripts = [path for path in EXAMPLES.glob("*/fit.py") if not path.with_name("config.json").exists()]
     return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
 
 
@@ -67,15 +70,48 @@ def _fill(folder: Path, model: str) -> None:
         shutil.copy(TEMPLATE / name, folder / name)
     example = EXAMPLES / model
     if model != DEFAULT_MODEL:
-        shutil.copy(example / "train.py", folder)
+        train = folder / "train.py"
+        train.write_text(replace_fit(train.read_text("utf-8"), (example / "fit.py").read_text("utf-8")), "utf-8")
         if (example / "requirements.txt").is_file():
             with (folder / "requirements.txt").open("a") as file:
                 file.write((example / "requirements.txt").read_text())
-    for package in (PACKAGE, TESTS):
-        shutil.copytree(TEMPLATE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
     origin = find_origin()
     install = INSTALL.format(origin=origin) if origin else INSTALL_UNKNOWN
     for name, target in EXTRA_NAMES.items():
         text = (EXTRA_FILES / name).read_text("utf-8").replace("{origin}", origin or "").replace("{install}", install)
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         (folder / target).write_text(text, "utf-8")
+
+
+def replace_fit(train: str, example: str) -> str:
+    """Return the template's train.py with the code of an example in place of its fit(), and with the example's imports.
+
+    Imports that only the template's fit() needs are removed.
+    """
+    docstring, imports, code = _split(train)
+    _, new_imports, new_code = _split(example)
+    before, _, rest = code.partition("\ndef fit(")
+    after = rest.partition("\ndef save_model(")[2]
+    nodes = ast.walk(ast.parse(f"{before}\ndef save_model({after}"))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    needed = [each for each in imports if used & {alias.asname or alias.name for alias in each.names}]
+    chosen = {ast.unparse(each): _place(each) for each in (*needed, *new_imports)}
+    groups = groupby(sorted(chosen, key=lambda line: chosen[line]), key=lambda line: chosen[line][0])
+    sections = ["\n".join(lines) for _, lines in groups]
+    return f"{docstring}{'\n\n'.join(sections)}\n{before.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({after}"
+
+
+def _split(text: str) -> tuple[str, list[Import], str]:
+    """The text before the imports of a module, the imports, and the text after them."""
+    imports = [node for node in ast.parse(text).body if isinstance(node, Import)]
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[: imports[0].lineno - 1]), imports, "".join(lines[imports[-1].end_lineno :])
+
+
+def _place(node: Import) -> tuple[int, bool, str]:
+    """Where an import is among others: those of the standard library are first, those of the submission last."""
+    is_from = isinstance(node, ast.ImportFrom)
+    module = str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name
+    group = 0 if module in sys.stdlib_module_names else 2 if f"{module}.py" in FILES else 1
+    return group, is_from, module

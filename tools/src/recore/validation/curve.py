@@ -9,7 +9,6 @@ import numpy as np
 
 ALPHA = "alpha"  # one regularisation strength for all targets, by the two hyperparameters that limit it
 LIMITS = ("alpha_min", "alpha_max")
-SINGLE_ALPHA = {"alphas": 1, "cv": 2}  # make a fit with a single strength fast, if fit() has these hyperparameters
 ALPHA_POINTS = 11
 FACTORS = {int: (1 / 8, 1 / 4, 1 / 2, 1, 2, 4), float: (0.001, 0.01, 0.1, 1, 10, 100, 1000)}  # of the default
 NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # numbers that are not drawn unless they are named
@@ -47,7 +46,7 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
         raise ValueError(f"--curve {wanted}: {name!r} is not a numeric hyperparameter; {listed}")
     if name == ALPHA and has_alphas:
-        fixed = {each: value for each, value in SINGLE_ALPHA.items() if each in defaults}
+        fixed = {"alphas": 1} if "alphas" in defaults else {}  # one strength is tried once
         low, high = sorted(defaults[each] for each in LIMITS)
         values = _parse(wanted, text, float) if text else _alphas(low, high)
         return Curve(name, values, None, fixed)

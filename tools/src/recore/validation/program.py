@@ -1,15 +1,15 @@
 """The program of a worker process: it runs a submission's preprocess.py and train.py, and imports nothing of recore.
 
-`python -P program.py SUBMISSION FITTING` reads requests from standard input and writes an answer to each to standard
-output, one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy
-files. An answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an
-exception of the submission's code, "traceback". What the submission prints goes to standard error. The program ends
-when its standard input does. How fit() is called is defined in one place: FITTING, the template's challenge/fitting.py.
+`python -P program.py SUBMISSION` reads requests from standard input and writes an answer to each to standard output,
+one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy files. An
+answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an exception of the
+submission's code, "traceback". What the submission prints goes to standard error. The program ends when its standard
+input does.
 """
 
 import contextlib
 import importlib
-import importlib.util
+import inspect
 import json
 import os
 import runpy
@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 5000  # of one call of predict(), which bounds its memory
 
 
 class InvalidSubmissionError(Exception):
-    """The submission lacks a required file or function, which the message names."""
+    """The submission lacks a file or a function, or fit() cannot be used; the message says what is wrong."""
 
 
 class DataError(ValueError):
@@ -39,7 +39,7 @@ class DataError(ValueError):
 class SubmissionScripts:
     """preprocess.py and train.py of a folder, and the preprocessed data."""
 
-    def __init__(self, folder: Path, fitting: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         sys.path.insert(0, str(folder))
         preprocess, train = (importlib.import_module(name) for name in ("preprocess", "train"))
         for module in (preprocess, train):
@@ -47,8 +47,8 @@ class SubmissionScripts:
                 raise InvalidSubmissionError(f"{folder}: there is no {module.__name__}.py in this folder")
         if not callable(getattr(train, "fit", None)):
             raise InvalidSubmissionError("train.py: there is no function fit(), and validate needs one")
-        self.preprocess, self.train, self.fitting = preprocess, train, import_fitting(fitting)
-        self.defaults: dict[str, Any] = self.fitting.hyperparameters(train.fit)
+        self.preprocess, self.train = preprocess, train
+        self.defaults = hyperparameters(train.fit)
 
     def preprocess_file(self, file: str, folder: str, score_script: str) -> dict[str, Any]:
         """Preprocess a data file into a folder; the answer has its rows, the columns and the host's weights."""
@@ -88,8 +88,11 @@ class SubmissionScripts:
 
         arguments: hyperparameters of fit() that differ from their defaults.
         """
-        predicted = self._fit_model(training, arguments).predict(self.inputs.iloc[held_out])
-        np.save(file, np.asarray(predicted, dtype=float))
+        predicted = self._predict(self._fit_model(training, arguments), self.inputs.iloc[held_out])
+        trained = self.targets.iloc[training].notna().any().to_numpy()
+        if not np.isfinite(predicted[:, trained]).all():
+            raise InvalidSubmissionError("the model predicts NaN or infinity for a target that it was trained on")
+        np.save(file, predicted)
         return {}
 
     def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
@@ -127,43 +130,63 @@ class SubmissionScripts:
                 changed[number, 0, :, place] += STEP * deviations[place]
                 changed[number, 1, :, place] -= STEP * deviations[place]
             table = pd.DataFrame(changed.reshape(-1, rows.shape[1]), columns=self.inputs.columns)
-            predicted = np.asarray(model.predict(table), dtype=float).reshape(len(bins), 2, len(rows), -1)
+            predicted = self._predict(model, table).reshape(len(bins), 2, len(rows), -1)
             slopes[bins] = (predicted[:, 0] - predicted[:, 1]).sum(axis=1) / (2 * STEP)
         return slopes
 
     def _fit_model(self, training: list[int], arguments: dict[str, Any]) -> Any:
         """The model that fit() returns for some rows."""
         data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
-        model, _ = self.fitting.fit_model(self.train.fit, *data, arguments)
+        model = self.train.fit(*data, **arguments)
+        if not callable(getattr(model, "predict", None)):
+            kind = type(model).__name__
+            raise InvalidSubmissionError(f"fit() must return a model that has predict(); it returned {kind}")
         return model
 
+    def _predict(self, model: Any, inputs: Any) -> np.ndarray:
+        """The model's predictions (rows, targets) for a DataFrame of inputs (rows, bins)."""
+        predicted, shape = np.asarray(model.predict(inputs), dtype=float), (len(inputs), self.targets.shape[1])
+        if predicted.shape != shape:
+            expected = f"{shape}, one row per sample and one column per target"
+            raise InvalidSubmissionError(f"model.predict() has the shape {predicted.shape} instead of {expected}")
+        return predicted
 
-def import_fitting(path: Path) -> Any:
-    """The template's challenge/fitting.py, even if the submission has a module of that name."""
-    spec = importlib.util.spec_from_file_location("recore_fitting", path)
-    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a file with that ending has a loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+
+def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters of fit() after inputs, targets and holes, by name, with their defaults.
+
+    Nothing is passed to `*args` and `**kwargs`. Raises InvalidSubmissionError if fit() cannot be called in this way.
+    """
+    parameters = inspect.signature(fit).parameters.values()
+    named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    data, tunable = named[:3], named[3:]
+    if len(data) < 3 or any(each.kind is each.KEYWORD_ONLY or each.default not in (each.empty, None) for each in data):
+        raise InvalidSubmissionError(
+            "fit() is called with inputs, targets and holes: its first three parameters are for these"
+        )
+    for each in tunable:
+        if each.default is each.empty:
+            raise InvalidSubmissionError(f"fit(): the hyperparameter {each.name!r} must have a default")
+    return {each.name: each.default for each in tunable}
 
 
 def error_answer(error: BaseException) -> dict[str, Any]:
     """The answer to a request that failed; it has the traceback unless the message says everything."""
     kind = type(error).__name__
     answer = {"error": str(error) or kind, "data": kind == DataError.__name__}
-    if not isinstance(error, InvalidSubmissionError) and kind not in (DataError.__name__, "FitError"):
+    if not isinstance(error, InvalidSubmissionError) and kind != DataError.__name__:
         answer["traceback"] = "".join(traceback.format_exception(error))
     return answer
 
 
-def serve(folder: Path, fitting: Path, send: Callable[[dict[str, Any]], None]) -> None:
+def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
     """Answer one request after another."""
     scripts = None
     for line in sys.stdin:
         arguments = json.loads(line)
         try:
             if scripts is None:
-                scripts = SubmissionScripts(folder, fitting)
+                scripts = SubmissionScripts(folder)
             method = getattr(scripts, arguments.pop("request"))
             send(method(**arguments))
         except KeyboardInterrupt:
@@ -180,4 +203,4 @@ if __name__ == "__main__":
         print(json.dumps(answer), file=stream, flush=True)
 
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        serve(Path(sys.argv[1]), Path(sys.argv[2]), send_line)
+        serve(Path(sys.argv[1]), send_line)

@@ -25,7 +25,6 @@ from stagemaker.machine import count_cores
 
 PROGRAM = Path(__file__).with_name("program.py")
 SCORE_SCRIPT = TEMPLATE / "score.py"  # of the host; it has the weights
-FITTING = TEMPLATE / "challenge/fitting.py"
 SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
 ENVIRONMENT = {
@@ -50,7 +49,7 @@ class Worker:
         self.submission, self.minutes, self.timed_out = submission, minutes, False
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", str(PROGRAM), str(submission.resolve()), str(FITTING)],
+                [sys.executable, "-P", str(PROGRAM), str(submission.resolve())],
                 cwd=submission,
                 env=os.environ | ENVIRONMENT,
                 stdin=subprocess.PIPE,

@@ -8,7 +8,7 @@ import pytest
 from recore_support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.data_files import write_csv
 
-from benchmarks.comparison import data as comparison_data
+from benchmarks.methods import Data, read_files
 
 
 @pytest.fixture(scope="module")
@@ -41,5 +41,5 @@ def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list
 
 
 @pytest.fixture(scope="module")
-def data(files: list[Path]) -> comparison_data.Data:
-    return comparison_data.read(*files)
+def data(files: list[Path]) -> Data:
+    return read_files(*files)[0]

@@ -1,65 +1,92 @@
-"""The methods that the accuracy benchmark compares."""
+"""The data that the accuracy benchmark reads, and the methods that it compares."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from challenge.targets import TARGETS
-from sklearn.cross_decomposition import PLSRegression
-from sklearn.kernel_ridge import KernelRidge
+from preprocess import TARGETS
+from recore_support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.checkout import ROOT, run
+from support.data_files import write_csv
 
-from benchmarks.comparison import data as comparison_data
-from benchmarks.comparison import folds, methods, ours, scoring, tuning
+from benchmarks import methods
 
 
-@pytest.mark.parametrize("method", methods.METHODS)
-def test_a_method_learns_without_the_held_out_assays(method: str, data: comparison_data.Data) -> None:
+def test_private_rows_follow_the_public_ones(frame: pd.DataFrame, files: list[Path]) -> None:
+    data, private = methods.read_files(*files)
+    assert private.tolist() == [False] * 45 + [True] * PRIVATE_ROWS
+    assert data.sites.tolist() == frame["SiteID"].tolist()
+    spectra = frame.filter(regex=r"^\d")
+    assert data.channels.tolist() == [float(name) for name in spectra]
+    np.testing.assert_allclose(data.spectra, spectra, rtol=1e-14)
+    for name in TARGETS:
+        expected = frame[name] if name in MEASURED_TARGETS else np.nan
+        np.testing.assert_allclose(data.targets[name], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda frame: frame.drop(columns="SiteID"), "no column 'SiteID'"),
+        (lambda frame: frame.drop(columns=list(MEASURED_TARGETS)), "no assays"),
+        (lambda frame: frame.assign(CuPPM=np.inf), "column 'CuPPM'"),
+    ],
+)
+def test_invalid_data_is_reported(spoil: Callable, message: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        methods.read_files(write_csv(tmp_path / "spoilt.csv.gz", spoil(frame)))
+
+
+def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[Path], tmp_path: Path) -> None:
+    public, _, actual = files
+    with pytest.raises(ValueError, match=r"has 15 rows, but .* has 60"):
+        methods.read_files(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
+    fewer = frame[-PRIVATE_ROWS:].drop(columns=frame.columns[300:310])
+    with pytest.raises(ValueError, match="its channels differ from those of"):
+        methods.read_files(public, write_csv(tmp_path / "other.csv.gz", fewer), actual)
+
+
+def test_the_methods_learn_without_the_held_out_assays(data: methods.Data) -> None:
     held_out = np.arange(0, len(data), 5)
-    training = np.setdiff1d(np.arange(len(data)), held_out)
-    poisoned_data = replace(data, targets=data.targets.copy())
-    poisoned_data.targets[held_out] *= 1000
-    *_, targets, predicted = folds.fit_and_predict(data, "shuffled", 0, method, training, held_out)
-    *_, predicted_from_poisoned = folds.fit_and_predict(poisoned_data, "shuffled", 0, method, training, held_out)
-    np.testing.assert_array_equal(predicted, predicted_from_poisoned)
-    assert np.isfinite(predicted[~np.isnan(targets)]).all()
-    assert (predicted[~np.isnan(predicted)] >= 0).all()
-    r2 = scoring.r2_by_target(targets, predicted)[TARGETS.index("AlPPM")]
-    assert r2 < 0.1 if method == "mean" else r2 > 0.7
+    training, held = data.take(np.setdiff1d(np.arange(len(data)), held_out)), data.take(held_out)
+    predicted = methods.predict(training, held, methods.PEERS)
+    assert list(predicted) == list(methods.METHODS)
+    poisoned = methods.predict(training, replace(held, targets=1000 * held.targets), methods.PEERS)
+    for name, values in predicted.items():
+        np.testing.assert_array_equal(values, poisoned[name])
+        assert list(values) == ["CuPPM", "AlPPM"]  # iron was measured in too few rows
+        assert (values >= 0).all(axis=None)
+        error = values["AlPPM"].to_numpy() - held.targets["AlPPM"].to_numpy()
+        assert (error**2).mean() < 0.3 * held.targets["AlPPM"].var()
 
 
-def test_predictions_for_each_number_of_components_equal_a_separate_fit(
-    data: comparison_data.Data,
-) -> None:
-    x, y = data.spectra[:40], data.targets[:40, TARGETS.index("AlPPM")]
-    path = tuning.predictions(tuning.fit_components(x, y, 6), data.spectra[40:])
-    for number in range(1, 7):
-        separate = PLSRegression(number, scale=False).fit(x, y).predict(data.spectra[40:])
-        np.testing.assert_allclose(path[:, number - 1], separate.ravel(), rtol=1e-8)
+def test_the_recipe_normalises_by_all_but_the_last_channels_of_the_file() -> None:
+    random = np.random.default_rng(0)
+    for channels, left_out in ((700, 300), (140, 14)):
+        spectra = random.uniform(1, 2, (3, channels))
+        spectra[:, -1], spectra[:, 2] = 50, 0.5  # a wild end is clipped
+        bins = methods.recipe_bins(spectra)
+        for row, features in zip(spectra, bins, strict=True):
+            window = row[:-left_out]
+            normalised = [min(max(value, min(window)), max(window)) / max(window) for value in row]
+            expected = [sum(normalised[max(0, last - 6) : last + 1]) for last in range(0, channels, 7)]
+            np.testing.assert_allclose(features, expected, rtol=1e-12)
 
 
-def test_kernel_ridge_chooses_the_smallest_error_for_each_target(data: comparison_data.Data) -> None:
-    x, y = data.spectra, np.nan_to_num(data.targets[:, [TARGETS.index("AlPPM"), TARGETS.index("CuPPM")]], nan=50.0)
-    model = tuning.KernelRidgeCV(np.array([0.01, 1.0]), np.array([1e-3, 10.0])).fit(x, y)
-    choices = [(alpha, gamma / x.shape[1]) for alpha in (1e-3, 10.0) for gamma in (0.01, 1.0)]
-    z = (y - y.mean(axis=0)) / y.std(axis=0)
-    for target in range(2):
-        errors = []
-        for alpha, gamma in choices:
-            fits = [(KernelRidge(kernel="rbf", alpha=alpha, gamma=gamma), *fold) for fold in tuning.INNER.split(x)]
-            residuals = [z[b, target] - m.fit(x[a], z[a, target]).predict(x[b]) for m, a, b in fits]
-            errors.append(sum((part**2).sum() for part in residuals))
-        alpha, gamma = choices[int(np.argmin(errors))]
-        separate = KernelRidge(kernel="rbf", alpha=alpha, gamma=gamma).fit(x, z[:, target]).predict(x)
-        expected = separate * y[:, target].std() + y[:, target].mean()
-        np.testing.assert_allclose(model.predict(x)[:, target], expected, rtol=1e-8)
-
-
-def test_ours_is_the_model_that_train_py_fits(data: comparison_data.Data, files: list[Path], tmp_path: Path) -> None:
-    result = run(ROOT / "train.py", "--data_dir", files[0].parent, "--model_dir", tmp_path, cwd=tmp_path)
+def test_ours_is_the_model_that_train_py_fits(data: methods.Data, files: list[Path], tmp_path: Path) -> None:
+    arguments = ("--data_dir", files[0].parent, "--model_dir", tmp_path, "--folds", 0)
+    result = run(ROOT / "train.py", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     model = pickle.loads((tmp_path / "model.pkl").read_bytes())
-    public, private = data.take(~data.private), data.take(data.private)
-    np.testing.assert_allclose(ours.fit_and_predict(public, private), model.predict(private.inputs), rtol=1e-9)
+    public, private = data.take(np.arange(45)), data.take(np.arange(45, 60))
+    predicted = methods.ours(public, private)
+    inputs = run(ROOT / "preprocess.py", "--input", files[1], "--output", tmp_path / "inputs.csv", cwd=tmp_path)
+    assert inputs.returncode == 0, inputs.stderr
+    expected = model.predict(pd.read_csv(tmp_path / "inputs.csv", index_col=0))
+    np.testing.assert_allclose(predicted["ours"], expected, rtol=1e-9)
+    halves = np.mean([predicted[name] for name in methods.HALVES], axis=0).clip(0)
+    np.testing.assert_allclose(halves, expected, rtol=1e-9)

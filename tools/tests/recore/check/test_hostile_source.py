@@ -217,7 +217,7 @@ def test_parsers_accept_anything(content: bytes) -> None:
     script = parse_script("a/b.py", content)
     assert script.problem or script.tree.body or not script.nodes[1:]
     list(find_file_uses(script))
-    setup = read_setup_file(script)
+    setup = read_setup_file(script, Path(__file__).parent)
     assert all(isinstance(name, str) for name in (*setup.modules, *setup.packages))
     for line in read_requirements(content):
         assert line.line > 0

@@ -207,7 +207,7 @@ def test_implausible_predictions_are_reported() -> None:
     assert list(judge(good, measured, "abcde")) == []
     wrong = good.copy()
     wrong[:, 1], wrong[3, 2], wrong[4, 3] = 1.5, -0.1, 3.1
-    messages = [message for _, message, _ in judge(wrong, measured, "abcde")]
+    messages = [message for message, _ in judge(wrong, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
     measured[:, 4] = np.nan
     assert list(judge(good, measured, "abcde")) == []  # the last target was never measured

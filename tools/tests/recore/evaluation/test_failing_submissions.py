@@ -86,7 +86,7 @@ FAILURES = {
         "train",
         "ValueError: Input y contains NaN. (train.py, line 37, in main)",
         logged="ValueError: Input y contains NaN.",
-        advice="assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py",
+        advice="assays have gaps: wrap the estimator in MeasuredRowsRegressor from the template's estimators.py",
         **change("train.py", "    print(", GAPS),
     ),
     "a package that requirements.txt does not name": Failure(

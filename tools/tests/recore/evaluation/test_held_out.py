@@ -70,7 +70,7 @@ def test_complete_predictions_have_the_score_that_score_py_computes(
         (lambda table: table.iloc[:, :0], "no column of the public data"),
         (lambda table: table.iloc[:, 1:], r"\(30, 48\) instead of \(30, 49\)"),
         (lambda table: table * np.nan, "every prediction is empty"),
-        (lambda table: table.astype(str).replace("nan", "abc"), "'abc', not a finite number"),
+        (lambda table: table.astype(str).replace("nan", "abc"), "'abc' is not a finite number"),
         (lambda table: table.fillna(np.inf), "not a finite number"),
         (lambda table: table.iloc[:0], "has 0 rows"),
     ],

@@ -16,6 +16,9 @@ from recore.evaluation.submission import read_submission
 DATA = {"weights.npy": b"\x93NUMPY", "notes.txt": "", "data/a.npy": b"a", "data/deep/b.npy": b"b", "data/c.txt": "c"}
 TWO_MODULES = SETUP.replace('["train"', '["model", "train"')
 PACKAGE = SETUP.replace("py_modules", 'packages=["bins", "bins.shapes"], py_modules')
+FOUND = SETUP.replace("import setup", "import find_packages, setup")
+FOLDERS = "bins bins/shapes bins/tests tests tests/data notes.d ez_setup".split()
+TREE = {f"{folder}/{name}": "" for folder in FOLDERS for name in ("__init__.py", "a.py")} | {"bins/no/b.py": ""}
 README = "README.md of a submission\n"
 
 
@@ -29,6 +32,17 @@ CASES: dict[str, dict[str, str | bytes]] = {
         "setup.py": PACKAGE,
         **dict.fromkeys(("bins/__init__.py", "bins/a.py", "bins/shapes/__init__.py", "bins/other/c.py"), ""),
         "bins/weights.npy": b"not named",
+    },
+    **{
+        f"find_packages({arguments})": TREE
+        | {"setup.py": FOUND.replace("py_modules", f"packages=find_packages({arguments}), py_modules")}
+        for arguments in (
+            "",
+            "exclude=['*.tests', '*.tests.*', 'tests.*', 'tests']",
+            "'.', ('bins',)",
+            "exclude=['tests'], include=['*s']",
+            "where='./', include=['b*', 'missing'], exclude=[]",
+        )
     },
     "no MANIFEST.in": DATA,
     "include": manifest("include weights.npy *.txt"),
@@ -111,7 +125,6 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, folder)
-    shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
     files = read_submission(ROOT).files
     assert files == pack_with_setuptools({"this": folder}, tmp_path)["this"]
     assert set(files) == {*UPLOADED, "requirements.txt"}

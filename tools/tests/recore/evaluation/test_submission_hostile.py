@@ -39,6 +39,21 @@ def setup_py(arguments: str) -> str:
         setup_py("py_modules='train'"),
         setup_py("py_modules=['train', 1]"),
         setup_py("packages=find_packages()"),
+        *(
+            setup_py(f"py_modules=['train', 'preprocess'], packages={call}")
+            for call in (
+                "find_packages(*NAMES)",
+                "find_packages(exclude=NAMES)",
+                "find_packages(exclude='tests')",
+                "find_packages(**{'exclude': ['tests']})",
+                "find_packages('.', (), ('*',), 1)",
+                "find_packages('..')",
+                "find_packages('/etc')",
+                "find_packages(out=1)",
+                "find_namespace_packages()",
+                "['train'] + find_packages()",
+            )
+        ),
         setup_py("**{'py_modules': ['train', 'preprocess']}"),
         setup_py("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
         setup_py("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
@@ -50,7 +65,7 @@ def setup_py(arguments: str) -> str:
         "a" + ".a" * 1000 + "()\n",
         setup_py("py_modules=['train', 'preprocess'], packages=['gone']"),
     ],
-    ids=range(24),
+    ids=range(34),
 )
 def test_a_setup_py_that_cannot_be_read_is_refused(setup: str | bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"setup\.py|/etc/passwd|subpath"):

@@ -7,10 +7,12 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.tiny_submission import tiny
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
 from recore.evaluation.step import Step
+from recore.evaluation.submission import pack_files
 from recore.failures import hints
 from recore.failures.exceptions import find_exception
 from recore.failures.explanation import explain_failure, look_at
@@ -144,9 +146,9 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN_REASON}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py, "
-        "which fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
-        "inside it.",
+        "  what to do: assays have gaps: wrap the estimator in MeasuredRowsRegressor from the template's "
+        "estimators.py, which fits each target on the rows where it was measured; put wrappers such as "
+        "TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in TRACEBACK.splitlines()),
@@ -261,7 +263,7 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
     ],
 )
 def test_targets_with_gaps_have_a_hint(exception_line: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor from challenge/meta_estimators.py" in str(
+    assert "MeasuredRowsRegressor from the template's estimators.py" in str(
         hint(make_traceback(exception_line), "train", tmp_path)
     )
     assert hint(make_traceback(exception_line), "public predict", tmp_path) is None
@@ -276,6 +278,11 @@ def test_gaps_in_a_metric_have_a_hint_but_gaps_in_inputs_do_not(tmp_path: Path) 
 def test_a_pickled_class_from_the_main_program_has_a_hint(tmp_path: Path) -> None:
     text = make_traceback("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
+
+
+def test_a_fit_that_returns_no_model_has_a_hint(tmp_path: Path) -> None:
+    text = make_traceback("AttributeError: 'NoneType' object has no attribute 'predict'")
+    assert hint(text, "public predict", tmp_path) == "fit() in train.py must return a model that has predict()."
 
 
 def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
@@ -317,3 +324,17 @@ def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: s
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
     text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
     assert "do not import no_such_package there" in str(hint(text, step, tmp_path))
+
+
+@pytest.mark.parametrize("is_archive", [False, True])
+def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path: Path) -> None:
+    lines = "#scipy==1.5.3\nnumpy==1.19.2  # old\npandas==2.2.3\nsix>=1.15.0\nscikit-learn==0.24.0\nretrying==1.3.3\n"
+    submission = tiny(tmp_path / "mine", {"requirements.txt": lines})
+    if is_archive:
+        submission = tmp_path / "src.tar.gz"
+        submission.write_bytes(pack_files({"./requirements.txt": lines.encode()}))
+    step = Step("train", reason="requirements.txt could not be installed: ERROR: No matching distribution found")
+    hint = " ".join(explain_failure(step, tmp_path, submission))
+    assert "remove numpy==1.19.2, scikit-learn==0.24.0, retrying==1.3.3 from requirements.txt" in hint
+    assert "scikit-learn 0.23, Python 3.7" in hint
+    assert "The container has these packages: numpy 2.5.1, scikit-learn 1.9.0, retrying." in hint

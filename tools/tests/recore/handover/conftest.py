@@ -6,16 +6,14 @@ import pandas as pd
 import pytest
 from recore_support.command import recore_process
 from recore_support.handovers import CUT_OFF, make_run
+from recore_support.sample_with_gaps import make_sample_with_gaps
 from support.once import make_once
-
-from recore.dataset.sample_files import Plan, make_sample
 
 
 @pytest.fixture(scope="session")
 def many_holes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return sample data whose public part has enough drill holes for intervals."""
-    plan = Plan(rows=400, holes=18, channels=424, seed=7, missing=0.02)
-    return make_once(tmp_path_factory, "many_holes", lambda folder: make_sample(folder, plan))
+    return make_once(tmp_path_factory, "many_holes", lambda folder: make_sample_with_gaps(folder, rows=400, holes=18))
 
 
 @pytest.fixture(scope="session")

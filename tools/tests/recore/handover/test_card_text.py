@@ -138,7 +138,7 @@ def test_the_pages_of_a_run_in_processes(template_run: Path) -> None:
     assert "--no-report" in readme
     assert "The machine that made the run:" in card
     assert "| processing instances | ml.m5.xlarge x 1 |" in card
-    assert "\nMAXIMUM_ABOVE = 1110.0  # cm-1; " in card
+    assert "\nEDGE = 100  # channels at either end " in card
 
 
 def test_the_share_inside_is_that_of_held_out_holes(template_run: Path) -> None:

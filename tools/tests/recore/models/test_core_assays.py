@@ -31,7 +31,7 @@ from recore.model.errors import ClientError, ConfigError, JobError
 from recore.model.hyperparameters import encode
 from recore.schema import TARGETS
 
-HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "cv": 3}
+HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "n_components": 20}
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,11 @@ def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerE
     [
         ({"alfas": 5}, ConfigError, "no hyperparameter 'alfas'.* are: .*alphas"),
         ({"model_dir": "x"}, ConfigError, "no hyperparameter 'model_dir'"),
-        ({"cv": {"folds": 3}}, ConfigError, "'cv' is {'folds': 3}: it must be a number, a string or a boolean"),
+        ({"alphas": {"most": 3}}, ConfigError, "'alphas' is {'most': 3}: it must be a number, a string or a boolean"),
         pytest.param(
-            {"cv": "three"},
+            {"alphas": "three"},
             JobError,
-            r"train\.py failed with the exit status 2: .*--cv: invalid int value: 'three'",
+            r"train\.py failed with the exit status 2: .*--alphas: invalid int value: 'three'",
             marks=pytest.mark.slow,
         ),
     ],
@@ -269,7 +269,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ),
         (
             lambda datum: datum | {"absorbances": [0] * 171},
-            "the request: index 1: no finite bins",
+            "the request: index 1: no value above zero",
         ),
     ],
     ids=["few", "fewer", "shifted", "zero"],

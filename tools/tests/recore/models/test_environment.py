@@ -138,7 +138,7 @@ def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
     """SageMaker's own hyperparameters, which are plain strings, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
-    sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}
+    sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:r2"}
     env = write_hyperparameters(tmp_path, json.dumps(encode(values) | sagemaker_settings))
     assert env.hyperparameters() == values
 

@@ -43,7 +43,7 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
 @pytest.fixture(scope="session")
 def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of sample data whose model is trained in two seconds: 18 holes, 150 rows."""
-    plan = Plan(rows=150, holes=18, channels=120, seed=3)
+    plan = Plan(rows=150, holes=18, channels=120, seed=3, missing=0)
     return make_once(tmp_path_factory, "small sample", lambda folder: make_sample(folder, plan))
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from challenge.fitting import hyperparameters
 from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.tiny_submission import tiny
@@ -12,6 +11,7 @@ from support.checkout import ROOT
 
 from recore.evaluation import SubmissionFiles, read_submission, write_archive
 from recore.production import choose_values, read_hyperparameters, read_plan
+from recore.validation.program import hyperparameters
 
 KNOWN = {"alphas": 11, "alpha_max": 1e5, "kind": "a", "scaled": True, "early": None, "x": 1.0}
 FIT = 'def fit(inputs, targets, holes, alphas=11, alpha_max=1e5, kind="a", scaled=True, early=None, x=1.0): ...\n'
@@ -40,8 +40,8 @@ def test_the_templates_hyperparameters() -> None:
     assert read_hyperparameters(read_submission(ROOT)) == {
         "alpha_min": 1e-5,
         "alpha_max": 1e5,
-        "alphas": 31,
-        "cv": 5,
+        "alphas": 50,
+        "n_components": 300,
     }
 
 
@@ -58,8 +58,10 @@ DEFAULTS = st.sampled_from(["1", "-2", "0.5", "-1e-3", "'a'", "True", "None", "(
 
 
 @given(names=NAMES, defaults=st.lists(DEFAULTS, min_size=4, max_size=4), data=st.data())
-def test_the_names_are_those_that_a_job_finds_by_inspection(names: list[str], defaults: list[str], data: Any) -> None:
-    """They are refused where a job would refuse fit(), or could not pass one by its name."""
+def test_the_names_are_those_that_a_validation_finds_by_inspection(
+    names: list[str], defaults: list[str], data: Any
+) -> None:
+    """They are refused where a validation refuses fit(), or a job could not pass one by its name."""
     words = names[:3] + [f"{name}={default}" for name, default in zip(names[3:], defaults, strict=True)]
     for mark in ("/", "*", "*rest"):
         if data.draw(st.booleans()):

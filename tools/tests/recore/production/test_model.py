@@ -222,7 +222,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
     assert files == {
         *(f"code/submission/{name}" for name in submission),
         *("code/model.py", "code/expected_error.py", "code/domain.py"),
-        *("model.pkl", "preprocess.json", "held_out.csv", "expected_error.json"),
+        *("model.pkl", "held_out.csv", "expected_error.json"),
     }
     for name, content in submission.items():
         assert (trained_model.model / "code/submission" / name).read_bytes() == content

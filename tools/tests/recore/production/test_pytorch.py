@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from preprocess import preprocess
 from recore_support.production import ProductionCommands
+from recore_support.replaced_fit import train_with
 from sklearn.base import BaseEstimator
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
 from stagemaker_support.simulator_client import Client
@@ -68,12 +69,12 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained_network(client: Client, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Train a new submission with the example's files, as the documentation says."""
+    """Train a new submission with the example's fit() and files, as the documentation says."""
     folder = tmp_path_factory.mktemp("pytorch")
     submission, public = folder / "submission", small_sample / "public/public.csv.gz"
     write_submission(submission)
-    for file in EXAMPLE.glob("*.*"):
-        shutil.copy(file, submission)
+    (submission / "train.py").write_text(train_with((EXAMPLE / "fit.py").read_text()))
+    shutil.copy(EXAMPLE / "requirements.txt", submission)
     commands = ProductionCommands(client, folder, "pytorch")
     commands.configure(**CONFIG, MODEL_APPROVAL_STATUS="Approved", MINIMUM_SCORE=-1)
     version = commands.succeed("train", submission, "--public", public)["version"]
@@ -97,8 +98,8 @@ def test_served_predictions_are_those_of_the_trained_network(
     trained_network.commands.succeed("predict", private, "--version", 1, "--out", tmp_path / "joined.csv")
     served = pd.read_csv(tmp_path / "joined.csv")[list(TARGETS)]
     model = load_model(read_model(trained_network.commands, trained_network.version))
-    scaler, network = model.regressor_.named_steps.values()
-    own = np.clip(network.predict(scaler.transform(preprocess(private)[0])), *model.limits_)
+    scaler, network = model.named_steps.values()
+    own = network.predict(scaler.transform(preprocess(private)[0]))
     assert np.ptp(own, axis=0).min() > 0
     np.testing.assert_allclose(served, own, rtol=1e-9)
 

@@ -56,13 +56,13 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
     assert lines[1] == f"the best of 2 training jobs: share={best}"
     assert "is optimistic" in lines[2]
     assert lines[-1] == "next: python -m recore production approve 1"
-    score = 1.01 * (1 - (1 - float(best)) ** 2)
+    r2 = 1 - (1 - float(best)) ** 2
 
     again = commands.succeed("tune", submission, "--public", public)
     assert again["changed"] is False
     assert again["hyperparameters"] == {"share": float(best)}
-    assert again["version"]["score"] == pytest.approx(score, abs=1e-5)
-    assert again["best_score"] == pytest.approx(score, abs=1e-5)
+    assert again["best_r2"] == pytest.approx(r2, abs=1e-5)
+    assert again["version"]["score"] == pytest.approx(1.01 * r2, abs=1e-5)
     assert again["version"]["number"] == 1
     assert model_values(commands, again["version"]) == {"share": best}
 
@@ -105,12 +105,10 @@ def test_the_reason_of_a_job_is_given_if_none_succeeds(
     assert "train.py: this one fails" in line
 
 
-def test_the_metric_is_named_if_no_job_prints_a_score(
-    commands: ProductionCommands, public: Path, tmp_path: Path
-) -> None:
-    submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:score=", "score=")})
+def test_the_metric_is_named_if_no_job_prints_it(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
+    submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
     line = commands.refuse("tune", submission, "--public", public, *RANGE, status=1)
-    assert "validation:score" in line
+    assert "validation:r2" in line
 
 
 def start(commands: ProductionCommands, *arguments: object) -> subprocess.Popen[str]:
@@ -155,7 +153,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     )
     with start(commands, *arguments, "--again") as process:
         assert process.stderr
-        while "no score so far" not in process.stderr.readline():
+        while "no R2 so far" not in process.stderr.readline():
             assert process.poll() is None
         commands.client.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         _, errors = process.communicate(timeout=60)

@@ -92,7 +92,7 @@ if __name__ == "__main__":
 
     train.main()
 """
-PLAN = Plan(rows=48, holes=4, channels=171, seed=5)
+PLAN = Plan(rows=48, holes=4, channels=171, seed=5, missing=0)
 
 
 @functools.cache
@@ -115,9 +115,10 @@ def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
 
 
 def write_sources(folder: Path) -> Path:
-    """Write an OPUS file for each public row of a sample, and assays.csv; return the folder."""
+    """Write an OPUS file for each public row of a sample, and assays.csv, where copper has gaps; return the folder."""
     make_sample(folder.parent / "sample", PLAN)
     public = pd.read_csv(folder.parent / "sample/public/public.csv.gz", index_col=0)
+    public.loc[public.index[::5], "CuPPM"] = np.nan
     channels = [name for name in public.columns if name[0].isdigit()]
     first, last = float(channels[0]), float(channels[-1])
     folder.mkdir()

@@ -51,7 +51,7 @@ SERVING_ENVIRONMENT = ENVIRONMENT | {
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
 }
-METRIC = {"name": "validation:score", "regex": "validation:score=([-.0-9]+)"}
+METRIC = {"name": "validation:r2", "regex": "validation:r2=([-.0-9]+)"}
 CONTENT_TYPES = ["text/csv", "application/json"]
 LOW_SCORE = "the score of held-out drill holes is below the setting MINIMUM_SCORE,"
 

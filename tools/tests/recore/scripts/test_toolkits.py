@@ -77,7 +77,7 @@ entry_point.run(job.module_dir, job.user_entry_point, job.to_cmd_args(), job.to_
 """
     result = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "validation:score=" in result.stdout
+    assert "validation:r2=" in result.stdout
     with modules_of(ROOT):
         import train
 

@@ -15,8 +15,8 @@ from nbclient.exceptions import CellExecutionError
 from stagemaker_support.sdk import PYTHON, ROOT
 
 NOTEBOOKS = "examples/notebooks"
-USED = (NOTEBOOKS, "examples/pytorch", "challenge", "tools/src/recore/production/containers")
-USED_FILES = ("preprocess.py", "train.py", "score.py", "requirements.txt")
+USED = (NOTEBOOKS, "examples/pytorch", "tools/src/recore/production/containers")
+USED_FILES = ("preprocess.py", "train.py", "estimators.py", "score.py", "requirements.txt")
 LACKS_PYTORCH = "from stagemaker.images.pytorch import FAMILY; print(FAMILY.version() is None)"
 NEEDS_PYTORCH = pytest.mark.skipif(
     subprocess.check_output([PYTHON, "-c", LACKS_PYTORCH], cwd=ROOT, text=True) == "True\n",
@@ -32,7 +32,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in USED_FILES:
         shutil.copy(ROOT / name, folder)
-    sample = [PYTHON, "-m", "recore", "sample", "--out", folder / "data"]
+    sample = [PYTHON, "-m", "recore", "sample", "--out", folder / "data", "--missing", "0"]
     subprocess.run([*sample, "--rows", "400", "--holes", "10", "--channels", "424"], cwd=ROOT, check=True)
     return folder
 

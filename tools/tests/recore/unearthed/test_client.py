@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 OUTPUTS = {
     "build": {"src.tar.gz"},
     "preprocess": {"data/preprocess/public.csv"},
-    "train": {"model/model.pkl", "model/preprocess.json", "model/held_out.csv"},
+    "train": {"model/model.pkl", "model/held_out.csv"},
     "predict": {"data/predictions/public.csv.out"},
     "score": {"data/scores/public.txt", "data/scores/public.json"},
 }

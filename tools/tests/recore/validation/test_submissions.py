@@ -14,6 +14,13 @@ from recore.validation import SubmissionError, ValidationSettings, run_validatio
 from recore.validation.fit_queue import TimeBudget
 from recore.validation.workers import Worker
 
+INFINITE = """
+
+class Infinite(Ridge):
+    def predict(self, inputs):
+        return super().predict(inputs) + np.inf
+"""
+
 
 def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp_path: Path) -> None:
     """When a request fails, its timer is cancelled, so that it cannot end the process during a later request."""
@@ -35,7 +42,16 @@ def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp
         ),
         (lambda text: text.replace("alphas=3):", "*, depth):"), "'depth' must have a default"),
         (lambda text: text.replace("def fit(", "def fit_model("), "no function fit()"),
-        (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "has the shape (100,)"),
+        (
+            lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"),
+            "one row per sample and one column per target",
+        ),
+        (
+            lambda text: text.replace("return Ridge", "Ridge"),
+            "must return a model that has predict(); it returned NoneType",
+        ),
+        (lambda text: text.replace(".fillna(0))", ".fillna(0)), 1"), "it returned tuple"),
+        (lambda text: text.replace("Ridge(", "Infinite(") + INFINITE, "the model predicts NaN or infinity"),
         (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
         (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "ended with status 3"),
         (lambda text: text.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),

@@ -1,9 +1,8 @@
 """Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the hooks.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, the container's server as recore_serving.py, sitecustomize.py, requirements.txt), `submission`
-(submission.tar.gz), `training` (public.csv.gz). results.json in the model folder: for each step its status, seconds,
-and events.
+file, FILES, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz). results.json in the model
+folder: for each step its status, seconds, and events.
 """
 
 import json
@@ -22,7 +21,13 @@ BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
 SECONDS = 900  # of a step
 MOST = 200  # events of a step
-FILES = ("observe.py", "recore_serving.py", "sitecustomize.py")
+FILES = (  # this one, the container's server, csv_columns.py, the targets' names, and the hook
+    "observe.py",
+    "recore_serving.py",
+    "recore_columns.py",
+    "recore_targets.json",
+    "sitecustomize.py",
+)
 
 
 def main() -> None:
@@ -52,6 +57,9 @@ def observe(folder: Path) -> None:
         "train": ["train.py"],
         "predict": [f"{folder}/observe.py", "predict"],
     }
+    if "SAGEMAKER_BASE_DIR" in os.environ:  # without a sandbox the paths of the container are not there
+        inputs, output = PROCESSING / "input/public/public.csv.gz", PROCESSING / "output/preprocess/public.csv"
+        steps["preprocess"] += ["--input", str(inputs), "--output", str(output)]
     report = {}
     for name, command in steps.items():
         events = folder / f"{name}.jsonl"
@@ -82,9 +90,12 @@ def predict() -> None:
     """Load the model that train.py left, and answer what preprocess.py left, as the container's server does."""
     shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
     os.environ |= {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(MODEL / "code")}
-    from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]  # it is beside this file
+    # these are beside this file
+    from recore_columns import remove_columns  # type: ignore[import-not-found]
+    from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]
 
     model, inputs = LoadedModel(DefaultHooks()), PROCESSING / "output/preprocess/public.csv"
+    remove_columns(inputs, json.loads(Path(__file__).with_name("recore_targets.json").read_text()))
     status, *_ = model.respond(inputs.read_bytes(), "text/csv", {"HTTP_ACCEPT": "text/csv"})
     sys.stdout.flush()
     os._exit(bool(model.reason) or not status.startswith("200"))  # without waiting for threads of the submission

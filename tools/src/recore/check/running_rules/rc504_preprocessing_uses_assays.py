@@ -1,23 +1,33 @@
 """If assays get into the inputs, the model learns to copy them. The public score is then excellent, and the private
-one, where there are no assays, is worthless.
+one, where there are no assays, is worthless. Assays that are written beside the inputs are only a warning: they are
+left out of the request to the model.
 
     chosen = spectra.corrwith(data["CuPPM"]).nlargest(100).index
 
-Fix: compute the inputs from the spectral channels alone.
+Fix: compute the inputs from the spectral channels alone, and write nothing else.
 """
 
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.variations import compare, read_variation
+from recore.listing import list_names
 
 FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"
+FIX_WRITTEN = "Drop the assays before the inputs are written to the CSV"
 
 
 @rule("The inputs do not depend on the assays", needs=("RC503",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
+    experiments.preprocessing()
+    if written := experiments.targets_written:
+        message = (
+            f"preprocess.py writes {list_names(written, 3)} of the public data into step 2's CSV. They are left out of "
+            "the request, here and as it seems on the platform, where private data have none"
+        )
+        yield Finding(message, FIX_WRITTEN, Place("preprocess.py"), Level.WARNING)
     variations = experiments.variations()
     some = read_variation(variations["some"])
     if some.problem:  # preprocessing-other-rows is about that

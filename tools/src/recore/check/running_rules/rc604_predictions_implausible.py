@@ -1,6 +1,5 @@
 """Predictions are constant, negative, far outside what was measured, or rounded. Nothing fails, but they score less
-than they could: one value that is ten times too large outweighs hundreds of good ones. A negative prediction is an
-error, the others are warnings.
+than they could: one value that is ten times too large outweighs hundreds of good ones.
 
     np.exp(model.predict(inputs))   # has no limit
 
@@ -16,7 +15,7 @@ from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
 from recore.check.rule import Finding, Level, rule
 
-LIMITS = "Limit the predictions to the measured range, as LimitedRegressor from challenge/meta_estimators.py does"
+LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
 CONSTANT = "Look at what the model learns for these targets: constant predictions score nothing"
 DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding costs score"
 ROWS = 10  # with fewer, a constant says nothing
@@ -30,12 +29,12 @@ SHOWN = 5
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     predicted, data = read_predictions(experiments.predictions()), experiments.data
     place = place_of(experiments.submission, "fit", "predict_fn", "main")
-    for level, message, fix in judge(predicted, data.measured, data.targets):
-        yield Finding(message, fix, place, level)
+    for message, fix in judge(predicted, data.measured, data.targets):
+        yield Finding(message, fix, place, Level.WARNING)
 
 
-def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[Level, str, str]]:
-    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN if there is no value."""
+def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Messages and what to do. predicted, measured: (rows, targets), NaN if there is no value."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]
@@ -52,14 +51,13 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
             far = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
             outside.append(f"{name} {far:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
     if constant:
-        yield Level.WARNING, f"The predictions are the same for all rows: {_listed(constant)}", CONSTANT
+        yield f"The predictions are the same for all rows: {_listed(constant)}", CONSTANT
     if negative:
-        message = f"Predictions are negative, which the rule for fit forbids: {_listed(negative)}"
-        yield Level.ERROR, message, LIMITS
+        yield f"Predictions are negative, but no assay is: {_listed(negative)}", LIMITS
     if outside:
-        yield Level.WARNING, f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
+        yield f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
     if rounded:
-        yield Level.WARNING, f"Predictions are rounded, but the assays are not: {_listed(rounded)}", DIGITS
+        yield f"Predictions are rounded, but the assays are not: {_listed(rounded)}", DIGITS
 
 
 def is_rounded(estimate: Floats, actual: Floats) -> bool:

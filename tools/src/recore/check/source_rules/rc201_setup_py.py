@@ -6,8 +6,8 @@ empty.
     setup(name="mine", py_modules=["train", "preprocess"])
 
 Fix: import nothing but setuptools, call `setup()` once, and list existing modules by name in `py_modules` and
-`packages`. Other lists, such as `find_packages()`, cannot be read; check the `src.tar.gz` that the build leaves
-instead.
+`packages`. `find_packages()` with literal arguments is evaluated. Other lists, such as a list comprehension, cannot be
+read; check the `src.tar.gz` that the build leaves instead.
 """
 
 import ast

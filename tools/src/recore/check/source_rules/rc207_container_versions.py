@@ -4,7 +4,8 @@ submission run with different versions.
 
     scikit-learn==1.5.0                  # the container has 1.9.0
 
-Fix: remove the line, or pin exactly the container's version.
+Fix: remove the line, or pin exactly the container's version. The versions that the challenge's first template listed
+belong to the former image: remove those lines.
 """
 
 from collections.abc import Iterator
@@ -12,15 +13,20 @@ from collections.abc import Iterator
 from recore.check.container import VERSIONS
 from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
+from recore.failures import FORMER_IMAGE, is_old_pin
 
 
 @rule("requirements.txt does not ask for other versions of the container's packages", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
-        held = VERSIONS.get(line.name)
-        if held and line.requirement and line.applies and not line.requirement.specifier.contains(held, True):
-            yield Finding(
-                f"the container has {line.name} {held}, which {str(line.requirement.specifier)!r} excludes",
-                f"write {line.name}=={held}, or remove the line",
-                Place("requirements.txt", line.line),
+        held, place = VERSIONS.get(line.name), Place("requirements.txt", line.line)
+        if not line.requirement or not line.applies:
+            continue
+        if is_old_pin(line.requirement):
+            message = (
+                f"{line.requirement} belongs to {FORMER_IMAGE}; the container has {line.name} {held or ''}".strip()
             )
+            yield Finding(message, "remove the line: the container has this package", place)
+        elif held and not line.requirement.specifier.contains(held, True):
+            message = f"the container has {line.name} {held}, which {str(line.requirement.specifier)!r} excludes"
+            yield Finding(message, f"write {line.name}=={held}, or remove the line", place)

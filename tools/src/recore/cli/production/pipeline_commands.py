@@ -47,7 +47,7 @@ def train(
     Example:
       python -m recore production train
       python -m recore production train ../theirs --public p.csv.gz
-      python -m recore production train --set alphas=11 --set cv=4
+      python -m recore production train --set alphas=11 --set n_components=200
     """
     from recore.evaluation import read_submission
     from recore.production import choose_values, describe_pipeline_costs, make_steps, read_hyperparameters

@@ -43,12 +43,12 @@ def tune(
 
     Ranges are in the table [tool.recore.tune.ranges] of the submission's pyproject.toml, jobs and parallel in
     [tool.recore.tune]; options replace them. RANGE is FROM..TO, FROM..TO:log, or values with commas between them. The
-    best is what has the highest held-out score. Ctrl-C stops the tuning job.
+    best are those with the highest mean R2 on held-out drill holes. Ctrl-C stops the tuning job.
 
     \b
     Example:
       python -m recore production tune --jobs 12 \\
-        --range alpha_max=1e3..1e6:log --range cv=3..8
+        --range alpha_max=1e3..1e6:log --range n_components=100..500
     """
     from recore.evaluation import read_submission
     from recore.production import (

@@ -48,6 +48,12 @@ if __name__ == "__main__":
 
 
 SCRIPTS = {
+    "unknown-arguments": train_flaw(
+        "RC123",
+        f"{RUN}    print(argparse.ArgumentParser().parse_args())\n",
+        "import argparse\n",
+        level=WARNING,
+    ),
     "files-not-uploaded-absolute": train_flaw(
         "RC114", f'{RUN}    data = pd.read_csv("/home/ada/recore/public.csv.gz")\n', "import pandas as pd\n"
     ),

@@ -26,6 +26,7 @@ UPLOADED = {
         WARNING,
     ),
     "container-versions": requirements_flaw("RC207", "scikit-learn==1.5.0\n"),
+    "container-versions-former": requirements_flaw("RC207", "psutil==5.7.2\n"),
     "manifest": Flaw(
         "RC203", "MANIFEST.in", "add requirements.txt", write("MANIFEST.in", "# the upload\nadd requirements.txt\n")
     ),
@@ -90,10 +91,10 @@ UPLOADED = {
     "setup-py": Flaw(
         "RC201",
         "setup.py",
-        'setup(name="good", py_modules=["preprocess", "train"], packages=find_packages())',
+        'setup(name="good", py_modules=["preprocess", "train"], packages=find_packages(*NAMES))',
         both(
-            replace("setup.py", "import setup", "import find_packages, setup"),
-            replace("setup.py", '"train"])', '"train"], packages=find_packages())'),
+            replace("setup.py", "import setup", "import find_packages, setup\n\nNAMES = ()"),
+            replace("setup.py", '"train"])', '"train"], packages=find_packages(*NAMES))'),
         ),
     ),
     "setup-py-empty": Flaw(

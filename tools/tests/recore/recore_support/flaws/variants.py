@@ -232,6 +232,11 @@ VARIANTS: dict[str, Change] = {
     "requirements-uploaded": write(
         "requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'
     ),
+    "setup-py-find-packages": both(
+        replace("setup.py", "import setup", "import find_packages, setup"),
+        replace("setup.py", '"train"])', '"train"], packages=find_packages(".", exclude=["tests", "tests.*"]))'),
+        write("tests/__init__.py", ""),
+    ),
     "setup-py": both(write("setup.py", SETUP), write("README.md", "Mine.\n")),
     "setup-py-list": both(
         write("MANIFEST.in", "include *.json\nrecursive-include settings **/*.json\n"),
@@ -256,4 +261,8 @@ VARIANTS: dict[str, Change] = {
         write_train("ALPHAS = [ALPHA]\n", "from mdl import *\n"), write("mdl.py", "ALPHA = 1.0\n"), name_modules("mdl")
     ),
     "valid-python-made": write_train('globals()["ALPHA"] = 1.0\nALPHAS = [ALPHA]\n'),
+    "unknown-arguments": write_train(
+        'if __name__ == "__main__":\n    print(argparse.ArgumentParser().parse_known_args())\n',
+        "import argparse\n",
+    ),
 }

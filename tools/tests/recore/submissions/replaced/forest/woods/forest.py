@@ -1,7 +1,7 @@
-from challenge.meta_estimators import PerTargetRegressor
+from estimators import MeasuredRowsRegressor
 from sklearn.ensemble import RandomForestRegressor
 
 
 def grow(inputs, targets, trees, depth):
     forest = RandomForestRegressor(trees, max_depth=depth, random_state=0)
-    return PerTargetRegressor(forest).fit(inputs, targets)
+    return MeasuredRowsRegressor(forest).fit(inputs, targets)

@@ -1,1 +1,0 @@
-"""The parts of accuracy.py: the data, the methods, the folds, the score."""

@@ -1,0 +1,132 @@
+"""Our model and the methods that it is compared with. Each is fitted to raw spectra, and predicts for raw spectra."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import train
+from preprocess import IDS, TARGETS, DataError, numbers, read, to_bins
+from score import read_actual
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
+
+LEAST_MEASURED = 20  # training rows in which a target must be measured to be fitted and scored: PLS needs so many
+ALPHAS = np.logspace(-5, 5, 50)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples with assays.
+
+    channels: (channels,), their numbers in the order of the file. spectra: (rows, channels). targets: (rows, targets),
+    NaN where not measured. sites: (rows,), the SiteID.
+    """
+
+    channels: np.ndarray
+    spectra: np.ndarray
+    targets: pd.DataFrame
+    sites: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.spectra)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return some of the rows, by number or by mask."""
+        return replace(self, spectra=self.spectra[rows], targets=self.targets.iloc[rows], sites=self.sites[rows])
+
+
+def read_data(inputs: Path, actual: Path | None = None) -> Data:
+    """Read a data file, whose assays may be in a file of their own. Raises preprocess.DataError or score.DataError."""
+    data = read(str(inputs))
+    if "SiteID" not in data:
+        raise DataError(f"{inputs}: no column 'SiteID', by which rows are held out")
+    channels = [name for name in data if name not in IDS and name not in TARGETS]
+    targets = read_actual(str(actual)) if actual else data.reindex(columns=TARGETS)
+    if len(targets) != len(data):
+        raise DataError(f"{actual} has {len(targets)} rows, but {inputs} has {len(data)}")
+    targets = pd.DataFrame(numbers(targets, str(inputs), gaps=True), columns=TARGETS)
+    spectra, sites = numbers(data[channels], str(inputs)), data["SiteID"].astype(str).to_numpy()
+    return Data(np.array(channels, dtype=float), spectra, targets, sites)
+
+
+def read_files(public: Path, private: Path | None = None, actual: Path | None = None) -> tuple[Data, np.ndarray]:
+    """Return the rows of the public file, then those of the private one, and which are private. Raises DataError."""
+    data = read_data(public)
+    if data.targets.isna().all(axis=None):
+        raise DataError(f"{public}: no assays")
+    if not private:
+        return data, np.zeros(len(data), bool)
+    held = read_data(private, actual)
+    if data.channels.tolist() != held.channels.tolist():
+        raise DataError(f"{private}: its channels differ from those of {public}")
+    spectra, sites = np.vstack([data.spectra, held.spectra]), np.concatenate([data.sites, held.sites])
+    both = Data(data.channels, spectra, pd.concat([data.targets, held.targets], ignore_index=True), sites)
+    return both, np.arange(len(both)) >= len(data)
+
+
+def predict(training: Data, held: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Fit our model and some of PEERS to `training`; return the predictions of each for `held`, (rows, targets).
+
+    Targets with fewer than LEAST_MEASURED measured training rows are left out.
+    """
+    measured = training.targets.notna()
+    targets = training.targets.loc[:, measured.sum() >= LEAST_MEASURED]
+    predicted = ours(replace(training, targets=targets), held)
+    for name in peers:
+        predicted[name] = np.column_stack(
+            [
+                PEERS[name].fit(training.spectra[measured[target]], values.dropna()).predict(held.spectra)
+                for target, values in targets.items()
+            ]
+        )
+    return {name: pd.DataFrame(values.clip(0), columns=targets.columns) for name, values in predicted.items()}
+
+
+def ours(training: Data, held: Data) -> dict[str, np.ndarray]:
+    """Fit the model of train.py with its defaults; return its predictions (rows, targets) and those of its halves."""
+    order = np.argsort(training.channels)
+    bins, held_bins = (pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held))
+    model = train.fit(bins, training.targets, training.sites)
+    halves = [half.predict(held_bins.to_numpy()) for half in model.regressors_]
+    return {"ours": model.predict(held_bins)} | dict(zip(HALVES, halves, strict=True))
+
+
+def recipe_bins(spectra: np.ndarray) -> np.ndarray:
+    """Return the features of the submission that won the challenge.
+
+    Spectra are clipped to the minimum and maximum of all but the last 300 channels of the file, and divided by that
+    maximum. Every seventh rolling sum of seven channels is kept, so that the first feature is a single channel. Files
+    with fewer than 600 channels are not in the challenge: there, a tenth of the channels is left out of the window.
+    """
+    channels = spectra.shape[1]
+    window = spectra[:, : channels - (300 if channels >= 600 else channels // 10)]
+    low, high = window.min(axis=1, keepdims=True), window.max(axis=1, keepdims=True)
+    normalised = pd.DataFrame((spectra.clip(low, high) / high).T)
+    return normalised.rolling(7, min_periods=1).sum()[::7].to_numpy().T
+
+
+def snv() -> FunctionTransformer:
+    """Standard normal variates (Barnes, Dhanoa and Lister 1989)."""
+    return FunctionTransformer(scale, kw_args={"axis": 1})
+
+
+def pls() -> GridSearchCV:
+    """Partial least squares with the best of 1 to 15 components by cross-validation."""
+    components = {"n_components": range(1, 16)}
+    folds = KFold(5, shuffle=True, random_state=0)
+    return GridSearchCV(PLSRegression(scale=False), components, scoring="neg_mean_squared_error", cv=folds)
+
+
+HALVES = ("bins alone", "similarity alone")
+PEERS = {  # fitted for each target on its own
+    "recipe": make_pipeline(FunctionTransformer(recipe_bins), RidgeCV(ALPHAS, scoring="r2")),
+    "ridge-snv": make_pipeline(snv(), StandardScaler(), RidgeCV(ALPHAS)),
+    "pls-snv": make_pipeline(snv(), pls()),
+}
+METHODS = ("ours", *HALVES, *PEERS)

@@ -1,0 +1,69 @@
+"""The request to the model is what preprocess.py wrote, without targets: other cells keep their text."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
+
+from recore.evaluation.csv_columns import LARGEST_ROW
+from recore.evaluation.model_request import remove_targets
+
+CASES = {
+    "at the end": (",a,CuPPM,YPPM\n0,1.50,2,3\n1,4,5,6\n", ",a\n0,1.50\n1,4\n"),
+    "in front": ("index,CuPPM,a\r\n0,1,2\r\n", "index,a\r\n0,2\r\n"),
+    "quoted": ('"","a,b","CuPPM",c\n"x ""y"", z","1\n2","3,\n4",5', '"","a,b",c\n"x ""y"", z","1\n2",5'),
+    "rows of other lengths": (",a,CuPPM,b\n0,1\n1,2,3,4,5\n\n", ",a,b\n0,1\n1,2,4,5\n\n"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_targets_are_removed(name: str, tmp_path: Path) -> None:
+    written, expected = CASES[name]
+    path = tmp_path / "public.csv"
+    path.write_bytes(written.encode())
+    assert set(remove_targets(path)) <= {"CuPPM", "YPPM"}
+    assert path.read_bytes() == expected.encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["", ",bin_1,bin_2\n0,1,2\n", "CuPPM,a\n0,1\n", "1,2\n3,4\n", '"\n', ",CuPPM_mean\n0,1\n"]
+)
+def test_a_file_without_targets_is_not_written_again(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "public.csv"
+    path.write_text(text)
+    path.chmod(0o400)
+    before = path.stat()
+    assert remove_targets(path) == []
+    assert path.read_text() == text
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_row_that_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "public.csv"
+    path.write_bytes(b",a,CuPPM\n" + b'"' + b"\n" * (LARGEST_ROW + 1))
+    with pytest.raises(ValueError, match="a row has more than 16 MB"):
+        remove_targets(path)
+
+
+@examples(60)
+@given(
+    st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4), st.floats()), min_size=1, max_size=4), st.booleans()
+)
+def test_other_columns_are_what_pandas_writes_without_targets(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, float]], quoted: bool
+) -> None:
+    path = tmp_path_factory.mktemp("request") / "public.csv"
+    table = pd.DataFrame(rows, columns=["first, or other", "AuPPM", "number"])
+    path.write_bytes(text_of(table, quoted))
+    assert remove_targets(path) == ["AuPPM"]
+    assert path.read_bytes() == text_of(table.drop(columns="AuPPM"), quoted)
+
+
+def text_of(table: pd.DataFrame, quoted: bool) -> bytes:
+    text = io.StringIO(newline="")
+    table.to_csv(text, quoting=1 if quoted else 0, lineterminator="\n")
+    return text.getvalue().encode(errors="surrogatepass")

@@ -1,0 +1,1 @@
+"""Not uploaded: setup.py excludes it."""

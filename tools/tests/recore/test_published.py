@@ -1,0 +1,82 @@
+"""Submissions of the shapes that participants of the real challenge published run here and cause no error of the check.
+
+submissions/published combines the shapes. If the environment variable RECORE_PUBLIC_SUBMISSIONS names a folder with
+clones of published submissions, these are run as well, without their old pins and with few trees.
+"""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from packaging.requirements import InvalidRequirement, Requirement
+from recore_support.checking import SUBMISSIONS
+from recore_support.command import recore
+from recore_support.real_form import make_real_form
+from recore_support.run_command import file_options
+from support.once import make_once
+
+from recore.evaluation.submission import read_submission
+from recore.failures import is_old_pin
+
+CLONES = os.environ.get("RECORE_PUBLIC_SUBMISSIONS")
+PUBLISHED = SUBMISSIONS / "published"
+CLONED = sorted(path.parent for path in Path(CLONES).glob("*/setup.py")) if CLONES else []
+WORKS_BUT_RISKY = {"RC123", "RC206", "RC403", "RC504", "RC505", "RC605", "RC606"}
+
+
+@pytest.fixture(scope="session")
+def real_form(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_once(tmp_path_factory, "real-form", make_real_form)
+
+
+@pytest.fixture(params=[PUBLISHED, *CLONED], ids=lambda path: path.name)
+def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    shutil.copytree(request.param, folder, ignore=shutil.ignore_patterns(".git", "__pycache__", "data"))
+    requirements = folder / "requirements.txt"
+    requirements.write_text("".join(map(without_old_pin, requirements.read_text().splitlines(keepends=True))))
+    for script in folder.glob("*.py"):
+        script.write_text(re.sub(r"n_estimators *= *\d+", "n_estimators=2", script.read_text()))
+    return folder
+
+
+def without_old_pin(line: str) -> str:
+    try:
+        return f"#{line}" if is_old_pin(Requirement(line.strip())) else line
+    except InvalidRequirement:
+        return line
+
+
+def test_it_runs_with_public_and_private_data(submission: Path, real_form: Path, tmp_path: Path) -> None:
+    result = recore("run", submission, "--out", tmp_path / "run", *file_options(real_form), "--no-report", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["scores"].keys() == {"public", "private"}
+    assert "preprocess.py wrote 49 targets of the public data; they are left out of the request" in result.stderr
+
+
+def test_the_check_finds_no_error(submission: Path, real_form: Path, tmp_path: Path) -> None:
+    public = real_form / "public/public.csv.gz"
+    result = recore("check", submission, "--public", public, "--isolation", "auto", "--json")
+    findings = json.loads(result.stdout)["findings"]
+    assert result.returncode == 0, findings
+    codes = {finding["code"] for finding in findings}
+    assert {"RC123", "RC504", "RC605"} <= codes
+    if submission.name == PUBLISHED.name:
+        assert codes == WORKS_BUT_RISKY
+
+
+@pytest.mark.parametrize("folder", [PUBLISHED, *CLONED], ids=lambda path: path.name)
+def test_reading_its_files_finds_no_error_but_old_pins(folder: Path) -> None:
+    findings = json.loads(recore("check", folder, "--source-only", "--json").stdout)["findings"]
+    assert "RC123" in {finding["code"] for finding in findings}
+    assert {finding["code"] for finding in findings if finding["level"] == "error"} <= {"RC207"}
+
+
+def test_its_archive_holds_the_same_files(tmp_path: Path) -> None:
+    assert recore("pack", PUBLISHED, "--out", tmp_path / "src.tar.gz").returncode == 0
+    files = read_submission(tmp_path / "src.tar.gz").files
+    assert files == read_submission(PUBLISHED).files
+    assert files.keys() == {"bands/__init__.py", "preprocess.py", "regressor.py", "requirements.txt", "train.py"}
