@@ -3,7 +3,7 @@
 Absorption coefficients are additive (Beer and Lambert). The reflectance of a powder follows from them by Kubelka and
 Munk (Zeitschrift fuer technische Physik 12 (1931) 593-601): weak bands are enhanced, strong ones saturate.
 
-The constants from LEVEL to CUT_OFF_SPREAD were chosen so that the published experiments on the challenge's data come
+The constants from LEVEL to HIGHEST were chosen so that the published experiments on the challenge's data come
 out alike on the sample: see docs/dataset.md and benchmarks/published.py.
 """
 
@@ -23,19 +23,21 @@ BACKGROUND = 0.002  # absorption at all wavenumbers, relative to that; pure magn
 # The absorbance of scattered light that is lost, at all wavenumbers.
 LEVEL = 0.6
 # The additional absorbance at LAST, where lattice vibrations absorb and optics transmit little, and its decay in cm-1.
-RISE, RISE_WIDTH = 4.0, 200.0
+RISE, RISE_WIDTH = 2.5, 200.0
 # Above an edge in cm-1, of a width in cm-1, spectra are lower by this absorbance, unless a mineral absorbs there.
 STEP, EDGE, EDGE_WIDTH = 0.9, 3900.0, 10.0
-# The standard deviation of the logarithm of the path of light in a powder, which scales its spectrum.
-PATH_SPREAD = 0.2
+# The path of light in a powder, which scales all of these, and the standard deviation of its logarithm.
+PATH, PATH_SPREAD = 0.4, 0.2
 # What water vapour, carbon dioxide and organic matter leave: the standard deviation of the absorbance at some
 # wavenumbers in cm-1, with straight lines between them and nothing beyond.
-DISTURBANCE, DISTURBED = 0.035, np.arange(770.0, 3800.0, 20.0)
+DISTURBANCE, DISTURBED = 0.014, np.arange(770.0, 3800.0, 20.0)
 # The standard deviation of the absorbance by the noise of the detector.
-NOISE = 0.004
+NOISE = 0.002
 # The additional noise at LAST, where the detector receives little light, its decay in cm-1, and the standard deviation
 # of its logarithm from row to row.
-CUT_OFF_NOISE, CUT_OFF_WIDTH, CUT_OFF_SPREAD = 10.0, 15.0, 1.2
+CUT_OFF_NOISE, CUT_OFF_WIDTH, CUT_OFF_SPREAD = 3.2, 15.0, 1.2
+# The highest absorbance, of either sign, that the instrument writes.
+HIGHEST = 10.0
 
 Bands = Sequence[tuple[float, float, float]]  # position in cm-1, height, half width in cm-1
 
@@ -97,12 +99,13 @@ class Spectrometer:
         # light reflected by the surfaces of grains was not absorbed, which limits the apparent strength of bands
         absorbance = -np.log10((1 - self._specular) * reflectance + self._specular)
         absorbance += self._baseline + np.outer((minerals * self._electronic).sum(axis=1), self._above_edge)
-        absorbance *= np.exp(PATH_SPREAD * random.standard_normal(rows))[:, None]
+        absorbance *= PATH * np.exp(PATH_SPREAD * random.standard_normal(rows))[:, None]
         disturbances = DISTURBANCE * random.standard_normal((rows, len(DISTURBED)))
         disturbances[:, [0, -1]] = 0  # and so are those of all wavenumbers beyond
         absorbance += [np.interp(self._wavenumbers, DISTURBED, disturbance) for disturbance in disturbances]
         noise = NOISE + np.outer(np.exp(CUT_OFF_SPREAD * random.standard_normal(rows)), self._cut_off)
-        return np.round(absorbance + noise * random.standard_normal(absorbance.shape), 5)
+        absorbance += noise * random.standard_normal(absorbance.shape)
+        return np.round(absorbance, 5).clip(-HIGHEST, HIGHEST)
 
     def _shifted_bands(self, wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
         shift = self._random.normal(0, 1.2)

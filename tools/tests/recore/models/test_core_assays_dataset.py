@@ -58,7 +58,7 @@ def test_subclasses_set_the_import_options(
     assert client.get(f"{url_of('replicates')}/datasets/first/public.csv.gz")
     printed = capsys.readouterr().out
     assert "note: rows are means of replicates" in printed
-    assert "imported 1 rows of 171 channels, 4000.0 to 600.0 cm-1 from 2 spectra at s3://" in printed
+    assert "imported 1 rows of 171 channels, 4000.0 to 350.0 cm-1 from 2 spectra at s3://" in printed
 
 
 @pytest.mark.parametrize(

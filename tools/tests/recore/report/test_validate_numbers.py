@@ -150,7 +150,7 @@ def test_alpha_curves_match_ridge_models(numbers: Path, small_file: Path) -> Non
     assert len(table) == 22
     np.testing.assert_allclose(table[TARGETS].fillna(0) @ WEIGHTS, table["score"])
     inputs, targets = preprocess(small_file)
-    holes = pd.read_csv(small_file, usecols=["SiteID"])["SiteID"]
+    holes = pd.read_csv(small_file, usecols=["SiteID"], dtype=str)["SiteID"]
     for alpha, r2 in table.loc[HOLES]["KPPM"].iloc[[0, 5, 10]].items():
         folds = GroupKFold(5, shuffle=True, random_state=0)
         predicted = cross_val_predict(Ridge(alpha), inputs, targets["KPPM"], groups=holes, cv=folds)
