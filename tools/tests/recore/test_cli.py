@@ -76,7 +76,7 @@ def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, m
         (["doctor", "--xyzzy"], "'--xyzzy'; see `python -m recore doctor --help`"),
         (["sample"], "--out"),
         (["sample", "--out", "x", "--rows", "many"], "many"),
-        (["sample", "--out", "x", "--holes", "1"], "1 hole with 3,000 rows"),
+        (["sample", "--out", "x", "--holes", "1"], "1 hole with 1,920 rows"),
         (["scores", "nowhere"], "nowhere: neither public.json"),
         (["scores", "a", "b"], "(b); see `python -m recore scores --help`"),
         (["run", "--public"], "'--public' requires an argument; see `python -m recore run --help`"),
