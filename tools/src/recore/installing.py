@@ -23,9 +23,9 @@ UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
 INTERRUPTED = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
-# Packages that no job imports: they are compiled at their first import, which a sandbox with its read-only
-# environment prevents for the others.
-NOT_COMPILED = "tests?|moto|pip|plotly|pygments|setuptools"
+# Packages that jobs import, which in a sandbox cannot store bytecode; that of others is written at their first import.
+COMPILED = "boto3 botocore dateutil flask gevent google gunicorn jinja2 joblib numpy pandas pyarrow pytz requests"
+COMPILED += " sagemaker_inference sagemaker_training scipy sklearn urllib3 werkzeug yaml"
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
     "cert": "SSL_CERT_FILE",
@@ -54,7 +54,7 @@ def set_up(folder: Path, sources: list[str], imports: str = "") -> None:
     form. A later one may change a version that an earlier one requires, as requirements.txt may on the platform.
 
     imports: modules, separated by commas, of which the bytecode is written with that of what they import; by default
-    that of all packages is.
+    that of COMPILED is.
     """
     environment = Environment(folder)
     if not environment.works():
@@ -134,11 +134,11 @@ class Environment:
         return subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", *arguments]).returncode
 
     def compile(self) -> None:
-        """Write the bytecode, which uv does not: a sandboxed job could not store it."""
+        """Write the bytecode of COMPILED, which uv does not."""
         packages = self.folder / Path(sysconfig.get_path("purelib")).relative_to(sysconfig.get_path("data"))
-        skipped = f"^{re.escape(str(packages))}/(.*/)?({NOT_COMPILED})/"
+        folders = [str(folder) for name in COMPILED.split() if (folder := packages / name).is_dir()]
         # like pip, ignore a file with the syntax of another Python
-        command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", skipped, str(packages)]
+        command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *folders]
         # its processes use a socket in the temporary folder, whose path must be short
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 

@@ -7,7 +7,6 @@ from importlib.resources import files
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from recore.dataset.minerals import MINERALS
 
@@ -38,9 +37,9 @@ def drill(rows: int, random: Generator, without: str | None = None) -> DrillHole
     minerals = layers(rows, length, random, without)
     for alteration, level in INTENSITY.items():
         intensity = level + random.normal(0, 1.1) + 1.3 * along_hole(rows, 25 / length, random)
-        minerals = altered(minerals, ROCKS["altered"][alteration], expit(intensity))
+        minerals = altered(minerals, ROCKS["altered"][alteration], logistic(intensity))
     bottom = random.uniform(5, 70)
-    weathering = expit((bottom - depth) / 6 + 0.6 * along_hole(rows, 8 / length, random))
+    weathering = logistic((bottom - depth) / 6 + 0.6 * along_hole(rows, 8 / length, random))
     minerals = altered(minerals, ROCKS["weathered"], weathering)
     of_hole = np.exp(0.5 * SPREAD * random.standard_normal(len(MINERALS)))
     minerals = varied(minerals * of_hole, random)
@@ -78,9 +77,14 @@ def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float
 def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
     """A random curve down a hole (rows,), autoregressive, mean 0, standard deviation 1; `correlation` in samples."""
     coefficient = np.exp(-1 / correlation)
-    steps = random.standard_normal(rows)
-    steps[1:] *= np.sqrt(1 - coefficient**2)
-    from scipy.signal import lfilter  # takes a second to import
-
-    curve: NDArray[np.float64] = lfilter([1.0], [1.0, -coefficient], steps)
+    curve = random.standard_normal(rows)
+    curve[1:] *= np.sqrt(1 - coefficient**2)
+    for row in range(1, rows):
+        curve[row] += coefficient * curve[row - 1]
     return curve
+
+
+def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share, 0 to 1, of which the values are the logits."""
+    share: NDArray[np.float64] = 1 / (1 + np.exp(-values))
+    return share

@@ -106,7 +106,8 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
                 HOLE: np.full(len(assays), number + 1),
                 DEPTH_FROM: hole.depth_from[rows],
             }
-            inputs |= zip(names, spectrometer.measure(hole.minerals[rows]).T, strict=True)
+            absorbances = np.ascontiguousarray(spectrometer.measure(hole.minerals[rows]).T)  # columns are written faster
+            inputs |= zip(names, absorbances, strict=True)
             yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))
         first += size
 

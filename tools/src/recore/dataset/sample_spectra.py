@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import expit
 
+from recore.dataset.geology import logistic
 from recore.dataset.minerals import MINERALS
 
 FIRST, LAST = 4000.0, 350.0  # cm-1
@@ -80,7 +80,7 @@ class Spectrometer:
         self._opacity = np.array([mineral.opacity for mineral in MINERALS.values()])
         self._electronic = np.array([mineral.electronic for mineral in MINERALS.values()])
         self._water = band_shape(wavenumbers, WATER)
-        self._above_edge = expit((wavenumbers - EDGE) / EDGE_WIDTH)
+        self._above_edge = logistic((wavenumbers - EDGE) / EDGE_WIDTH)
         self._baseline = LEVEL + RISE * np.exp((LAST - wavenumbers) / RISE_WIDTH) - STEP * self._above_edge
         self._cut_off = CUT_OFF_NOISE * np.exp((LAST - wavenumbers) / CUT_OFF_WIDTH)
         self._specular = random.uniform(0.01, 0.06)
