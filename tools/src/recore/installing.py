@@ -24,8 +24,9 @@ UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirem
 INTERRUPTED = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
 # Packages that jobs import, which in a sandbox cannot store bytecode; that of others is written at their first import.
-COMPILED = "boto3 botocore dateutil flask gevent google gunicorn jinja2 joblib numpy pandas pyarrow pytz requests"
-COMPILED += " sagemaker_inference sagemaker_training scipy sklearn urllib3 werkzeug yaml"
+COMPILED = "boto3 botocore click cryptography dateutil flask gevent gunicorn invoke jinja2 joblib nacl narwhals numpy"
+COMPILED += " pandas paramiko pyarrow pytz rich s3transfer sagemaker_inference sagemaker_training scipy sklearn urllib3"
+COMPILED += " werkzeug yaml"
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
     "cert": "SSL_CERT_FILE",

@@ -154,13 +154,6 @@ class Experiments:
         self._start(self._second_part)
         return self._first_part(), self._second_part()
 
-    def small_training(self) -> Trained | None:
-        """Step 1 with a part of that part; None if it fails with so few rows."""
-        try:
-            return self._small_part()
-        except ExperimentFailed:
-            return None
-
     @experiment
     def _first_part(self) -> Trained:
         return self._train_with("first", *self._write_part())
@@ -168,12 +161,6 @@ class Experiments:
     @experiment
     def _second_part(self) -> Trained:
         return self._train_with("second", *self._write_part())
-
-    @experiment
-    def _small_part(self) -> Trained:
-        path, _ = self._write_part()
-        part, target = PublicData(path, self.data.targets), self.folder / "small-part.csv.gz"
-        return self._train_with("small", target, part.write_part(target, self.data.part_step))
 
     def _train_with(self, name: str, data: Path, rows: int) -> Trained:
         settings, storage = self._jobs.place(name)

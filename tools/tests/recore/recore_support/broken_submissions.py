@@ -95,21 +95,21 @@ TRAINING = {
     ),
     "slow_training": Defect(
         "RC304",
-        "minutes for 18000 rows",
+        "minutes for 1344 rows",
         both(
             import_in_training("time"),
-            replace("train.py", FIT, f"while time.process_time() < len(inputs) * 0.2:\n        pass\n    {FIT}"),
+            replace("train.py", FIT, f"while time.process_time() < len(inputs) * 1.6:\n        pass\n    {FIT}"),
         ),
     ),
     "much_memory": Defect(
         "RC305",
-        "% for 18000 rows",
+        "% for 1344 rows",
         both(
             import_in_training("time"),
             replace(
                 "train.py",
                 FIT,
-                'copies = b"x" * max(0, len(inputs) - 44) * 3_000_000\n'
+                'copies = b"x" * len(inputs) * 40_000_000\n'
                 "    time.sleep(2)\n"
                 "    return Linear().fit(inputs, targets if copies is not None else None)",
             ),
@@ -228,7 +228,7 @@ PREPROCESSING = {
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
     ),
     "many_digits": Defect(
-        "RC506", "130 MB", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.600f}" for cell in row)]')
+        "RC506", "110 MB for 1344 rows", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]')
     ),
 }
 

@@ -1,5 +1,5 @@
-"""A process that needs more memory than its instance has is killed without a message. The memory for 18,000 rows is
-extrapolated from trainings with all rows and with parts of them.
+"""A process that needs more memory than its instance has is killed without a message. With fewer rows
+than the challenge's 1,344, the memory for these is extrapolated from trainings with all rows and with a part of them.
 
     kernel = inputs @ inputs.T   # rows x rows
 
@@ -9,7 +9,7 @@ Fix: convert the inputs to float32, fit targets one after the other, or use fewe
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
+from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.places import place_of
 from recore.check.rule import Finding, Level, rule
 
@@ -24,15 +24,12 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     measured = [(part.rows, part.memory) for part in parts if part.memory is not None]
     if whole.memory is None or not measured or whole.memory - min(memory for _, memory in measured) < NOISE:
         return
-    full = (whole.rows, whole.memory)
-    third = experiments.small_training() if growth(full, measured) > NOISE else None
-    small = (third.rows, third.memory) if third and third.memory is not None else None
-    expected = extrapolate(full, measured, small, NOISE)
+    expected = extrapolate((whole.rows, whole.memory), measured)
     if expected is None or expected < WARNED:
         return
     message = (
         f"Training on {whole.rows} rows took {whole.memory:.0f} % of the memory of "
-        f"{experiments.settings.training.type}, which extrapolates to {expected:.0f} % for {REAL_ROWS} rows"
+        f"{experiments.settings.training.type}, which is {expected:.0f} % for {max(whole.rows, REAL_ROWS)} rows"
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
     yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)
