@@ -106,8 +106,9 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
                 HOLE: np.full(len(assays), number + 1),
                 DEPTH_FROM: hole.depth_from[rows],
             }
-            absorbances = np.ascontiguousarray(spectrometer.measure(hole.minerals[rows]).T)  # columns are written faster
-            inputs |= zip(names, absorbances, strict=True)
+            spectra = spectrometer.measure(hole.minerals[rows])
+            # columns of their own are written faster
+            inputs |= zip(names, np.ascontiguousarray(spectra.T), strict=True)
             yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))
         first += size
 

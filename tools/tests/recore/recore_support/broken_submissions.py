@@ -228,7 +228,9 @@ PREPROCESSING = {
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
     ),
     "many_digits": Defect(
-        "RC506", "110 MB for 1344 rows", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]')
+        "RC506",
+        "110 MB for 1344 rows",
+        replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]'),
     ),
 }
 
