@@ -47,9 +47,8 @@ class SpectralSimilarity(TransformerMixin, BaseEstimator):
 def slopes_of(spectra: np.ndarray) -> np.ndarray:
     """Return the differences of neighbouring bins, (rows, bins - 1), of the standard normal variates of spectra."""
     spread = spectra.std(axis=1, keepdims=True)
-    return np.diff(
-        spectra / np.where(spread > 0, spread, 1.0), axis=1
-    )  # subtracting a row's mean changes no difference
+    # a row's mean, which SNV subtracts, cancels in the differences
+    return np.diff(spectra / np.where(spread > 0, spread, 1.0), axis=1)
 
 
 class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):

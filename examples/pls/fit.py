@@ -8,11 +8,11 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, scale
 
-from estimators import MeasuredRowsRegressor
+from estimators import MeanRegressor, MeasuredRowsRegressor
 
 
 def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_components: int = 15) -> Any:
     """PLS on the standard normal variate (SNV) of the bins (targets measured on the same rows together)."""
     snv = FunctionTransformer(scale, kw_args={"axis": 1})
     pls = MeasuredRowsRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)
-    return make_pipeline(snv, pls).fit(inputs, targets)
+    return MeanRegressor([make_pipeline(snv, pls)], lowest=0.0).fit(inputs, targets)

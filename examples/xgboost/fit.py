@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from xgboost import XGBRegressor
 
-from estimators import MeasuredRowsRegressor
+from estimators import MeanRegressor, MeasuredRowsRegressor
 
 
 def fit(
@@ -24,4 +24,5 @@ def fit(
     # One thread for each model: on so little data several threads cost more than they save.
     components = PCA(min(n_components, *inputs.shape), whiten=True, random_state=0)
     trees = XGBRegressor(n_estimators=n_estimators, max_depth=max_depth, learning_rate=learning_rate, n_jobs=1)
-    return make_pipeline(components, MeasuredRowsRegressor(trees)).fit(inputs, targets)
+    pipeline = make_pipeline(components, MeasuredRowsRegressor(trees))
+    return MeanRegressor([pipeline], lowest=0.0).fit(inputs, targets)
