@@ -129,7 +129,7 @@ lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/mypy --config-file tools/pyproject.toml
 	$(VENV)/bin/lint-imports --config tools/pyproject.toml
 
-bench: $(READY_DEV) ## the benchmarks
+bench: $(READY_DEV) ## the benchmarks, except those that put faults into the code
 	$(PYTHON) tools/benchmarks/speed.py
 	$(PYTHON) tools/benchmarks/simulator_overhead.py
 	$(PYTHON) tools/benchmarks/endpoints.py
@@ -138,6 +138,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) tools/benchmarks/state_writes.py
 	$(PYTHON) tools/benchmarks/pipeline_overhead.py
 	$(PYTHON) tools/benchmarks/accuracy.py --limesoda
+	$(PYTHON) tools/benchmarks/published.py
 	$(PYTHON) tools/benchmarks/ab_comparison.py
 	$(PYTHON) tools/benchmarks/drift.py
 	$(PYTHON) tools/benchmarks/web_page.py

@@ -27,6 +27,7 @@ MARKER = "installing"  # the name of a file in the environment while pip and pac
 COMPILED = "boto3 botocore click cryptography dateutil flask gevent gunicorn invoke jinja2 joblib nacl narwhals numpy"
 COMPILED += " pandas paramiko pyarrow pytz rich s3transfer sagemaker_inference sagemaker_training scipy sklearn urllib3"
 COMPILED += " werkzeug yaml"
+COMPILED += " brukeropus chemotools"  # their first import would print warnings about their source
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
     "cert": "SSL_CERT_FILE",
@@ -109,7 +110,7 @@ class Environment:
         if status:
             (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is
             raise SetUpError(
-                f"the packages in {source} could not be installed; the reason is above. {self.folder} is unchanged. "
+                f"the packages in {source} could not be installed; the reason is above. "
                 "Correct what it names, or the network, and start again"
             )
 

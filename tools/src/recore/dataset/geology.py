@@ -41,8 +41,9 @@ def drill(rows: int, random: Generator, without: str | None = None) -> DrillHole
     bottom = random.uniform(5, 70)
     weathering = logistic((bottom - depth) / 6 + 0.6 * along_hole(rows, 8 / length, random))
     minerals = altered(minerals, ROCKS["weathered"], weathering)
-    of_hole = np.exp(0.5 * SPREAD * random.standard_normal(len(MINERALS)))
-    minerals = varied(minerals * of_hole, random)
+    # holes differ, so that a new hole is harder to predict than a new row of a known one
+    hole_factors = np.exp(0.5 * SPREAD * random.standard_normal(len(MINERALS)))
+    minerals = varied(minerals * hole_factors, random)
     return DrillHole(depth, depth + length, minerals)
 
 
@@ -86,5 +87,6 @@ def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.f
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share, 0 to 1, of which the values are the logits."""
-    share: NDArray[np.float64] = 1 / (1 + np.exp(-values))
+    with np.errstate(over="ignore"):  # some km below the weathered rock exp() becomes infinite, and the share 0
+        share: NDArray[np.float64] = 1 / (1 + np.exp(-values))
     return share

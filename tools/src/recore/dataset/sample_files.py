@@ -107,7 +107,7 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
                 DEPTH_FROM: hole.depth_from[rows],
             }
             spectra = spectrometer.measure(hole.minerals[rows])
-            # columns of their own are written faster
+            # the file is written column by column, which is faster if the numbers of each lie side by side
             inputs |= zip(names, np.ascontiguousarray(spectra.T), strict=True)
             yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))
         first += size

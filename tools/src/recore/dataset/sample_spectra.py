@@ -24,8 +24,9 @@ BACKGROUND = 0.002  # absorption at all wavenumbers, relative to that; pure magn
 LEVEL = 0.6
 # The additional absorbance at LAST, where lattice vibrations absorb and optics transmit little, and its decay in cm-1.
 RISE, RISE_WIDTH = 2.5, 200.0
-# Above an edge in cm-1, of a width in cm-1, spectra are lower by this absorbance, unless a mineral absorbs there.
-STEP, EDGE, EDGE_WIDTH = 0.9, 3900.0, 10.0
+# The step by which absorbance falls above a position, within some width (both in cm-1). Minerals that absorb there by
+# their electrons, such as chalcopyrite, fill it up.
+STEP, STEP_POSITION, STEP_WIDTH = 0.9, 3900.0, 10.0
 # The path of light in a powder, which scales all of these, and the standard deviation of its logarithm.
 PATH, PATH_SPREAD = 0.4, 0.2
 # What water vapour, carbon dioxide and organic matter leave: the standard deviation of the absorbance at some
@@ -80,8 +81,8 @@ class Spectrometer:
         self._opacity = np.array([mineral.opacity for mineral in MINERALS.values()])
         self._electronic = np.array([mineral.electronic for mineral in MINERALS.values()])
         self._water = band_shape(wavenumbers, WATER)
-        self._above_edge = logistic((wavenumbers - EDGE) / EDGE_WIDTH)
-        self._baseline = LEVEL + RISE * np.exp((LAST - wavenumbers) / RISE_WIDTH) - STEP * self._above_edge
+        self._above_step = logistic((wavenumbers - STEP_POSITION) / STEP_WIDTH)
+        self._baseline = LEVEL + RISE * np.exp((LAST - wavenumbers) / RISE_WIDTH) - STEP * self._above_step
         self._cut_off = CUT_OFF_NOISE * np.exp((LAST - wavenumbers) / CUT_OFF_WIDTH)
         self._specular = random.uniform(0.01, 0.06)
 
@@ -98,10 +99,10 @@ class Spectrometer:
         reflectance = 1 + ratio - np.sqrt(ratio * (ratio + 2))
         # light reflected by the surfaces of grains was not absorbed, which limits the apparent strength of bands
         absorbance = -np.log10((1 - self._specular) * reflectance + self._specular)
-        absorbance += self._baseline + np.outer((minerals * self._electronic).sum(axis=1), self._above_edge)
+        absorbance += self._baseline + np.outer((minerals * self._electronic).sum(axis=1), self._above_step)
         absorbance *= PATH * np.exp(PATH_SPREAD * random.standard_normal(rows))[:, None]
         disturbances = DISTURBANCE * random.standard_normal((rows, len(DISTURBED)))
-        disturbances[:, [0, -1]] = 0  # and so are those of all wavenumbers beyond
+        disturbances[:, [0, -1]] = 0  # which interpolation repeats at all wavenumbers beyond
         absorbance += [np.interp(self._wavenumbers, DISTURBED, disturbance) for disturbance in disturbances]
         noise = NOISE + np.outer(np.exp(CUT_OFF_SPREAD * random.standard_normal(rows)), self._cut_off)
         absorbance += noise * random.standard_normal(absorbance.shape)

@@ -132,6 +132,9 @@ def test_extrapolation_is_linear_and_ignores_noise() -> None:
     assert extrapolate((1000, 20.0), [(500, 20.0), (500, 19.0)]) == 20.0
     assert extrapolate((1000, 20.0), [(500, 15.0), (500, 10.0)]) == 20.0
     assert extrapolate((1000, 20.0), [(1000, 20.0)]) is None
+    assert extrapolate((1000, 20.0), []) is None
+    assert extrapolate((1000, 20.0), [(500, 19.7), (500, 19.8)], noise=0.4) == 20.0
+    assert extrapolate((REAL_ROWS, 20.0), []) == 20.0
     assert extrapolate((50_000, 20.0), [(25_000, 10.0)]) == 20.0
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 
-from recore.dataset.geology import ROCKS, SHARE, fractions, layers
+from recore.dataset.geology import ROCKS, SHARE, drill, fractions, layers
 from recore.dataset.sample_assays import significant
-from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample, simulate_rows
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample, simulate_rows
 from recore.dataset.sample_spectra import channel_names, grid
 from recore.dataset.targets import DETECTION_LIMITS
 
@@ -49,12 +50,20 @@ def test_the_files_follow_the_schema(sample: Path) -> None:
 
 
 def test_the_default_sample_has_the_form_of_the_real_data() -> None:
-    """A row of each hole is enough: the channels, holes and assays do not depend on the number of rows."""
-    _, inputs, assays = next(simulate_rows(Plan(rows=24)))
-    assert list(inputs)[4:] == [str(wavenumber) for wavenumber in range(4000, 349, -1)]
-    assert inputs["SiteID"].dtype.kind == "i"
-    assert all(np.isfinite(column).all() for column in assays.values())
-    assert [round(Plan.rows * share) for share in (1 - PRIVATE_SHARE, PRIVATE_SHARE)] == [1344, 576]
+    """A row of each hole, and seven channels of each row, are enough to see it."""
+    for _, inputs, assays in simulate_rows(Plan(rows=24)):
+        assert list(inputs)[4:] == [str(wavenumber) for wavenumber in range(4000, 349, -1)]
+        assert inputs["SiteID"].dtype.kind == "i"
+        assert all(np.isfinite(column).all() for column in [*inputs.values(), *assays.values()])
+    rows = Counter[bool]()
+    for is_private, inputs, _ in simulate_rows(Plan(channels=7)):
+        rows[is_private] += len(inputs["SiteID"])
+    assert (rows[False], rows[True]) == (1344, 576)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_hole_may_be_kilometres_deep() -> None:
+    assert np.isfinite(drill(5000, np.random.default_rng(2)).minerals).all()
 
 
 @pytest.mark.parametrize(
@@ -149,8 +158,8 @@ def test_layers_are_of_all_rocks_but_one(without: str | None) -> None:
     fresh = layers(100_000, 20.0, np.random.default_rng(0), without)
     others = 1 - SHARE.get(without, 0.0)
     for rock, share in SHARE.items():
-        found = (fresh == fractions(ROCKS["fresh"][rock])).all(axis=1).mean()
-        assert found == pytest.approx(share / others if rock != without else 0.0, abs=0.01), rock
+        share_of_rows = (fresh == fractions(ROCKS["fresh"][rock])).all(axis=1).mean()
+        assert share_of_rows == pytest.approx(share / others if rock != without else 0.0, abs=0.01), rock
 
 
 def test_a_sample_without_limestone_has_less_calcium(tmp_path: Path) -> None:

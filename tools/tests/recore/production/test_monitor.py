@@ -95,10 +95,10 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
 
 
 def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Return samples with a curved baseline. share: of the largest absorbance."""
+    """Return samples with a curved baseline. share: of the largest absorbance but those of the wild end."""
     changed, names = samples.copy(), channels_of(samples)
     places = np.linspace(0, 1, len(names))
-    changed[names] += share * samples[names].to_numpy().max() * 4 * places * (1 - places)
+    changed[names] += share * np.quantile(samples[names], 0.95) * 4 * places * (1 - places)
     return changed
 
 
@@ -126,7 +126,7 @@ def monitored(endpoint: Monitored) -> Monitored:
 @pytest.fixture(scope="module")
 def samples(small_sample: Path) -> pd.DataFrame:
     """Return spectra like those of the training: its own rows, with a little noise."""
-    table = pd.read_csv(small_sample / "public/public.csv.gz", index_col=0)
+    table = pd.read_csv(small_sample / "public/public.csv.gz", index_col=0, dtype={"SiteID": str})
     names = channels_of(table)
     table = table[[*IDS, *names]]
     spread = table[names].to_numpy().std(axis=1, keepdims=True)
@@ -185,9 +185,9 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     assert lines[2].startswith("drift since about ")
     assert "bands that differ" in lines[3]
     assert lines[-1].endswith("production retrain --public FILE")
-    begin = monitored.begin + timedelta(hours=len(samples) - 12)
+    begin = monitored.begin + timedelta(hours=len(samples) - 6)
     later = monitored.monitor("--since", f"{begin:%Y-%m-%dT%H:%M}", "--complete", "--out", "changed.html")
-    assert (later["drift"], later["samples"]) == (False, 12)  # too few to find a drift
+    assert (later["drift"], later["samples"]) == (False, 6)  # too few to find a drift
 
 
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:

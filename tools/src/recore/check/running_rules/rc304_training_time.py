@@ -24,7 +24,7 @@ FIX = "Search for hyperparameters on your own machine, or fit fewer or faster mo
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.processor_seconds) for part in parts if part.processor_seconds is not None]
-    if whole.processor_seconds is None or not measured:
+    if whole.processor_seconds is None:
         return
     expected = extrapolate((whole.rows, whole.processor_seconds), measured)
     # on a busy machine a training used fewer processors at a time than it could

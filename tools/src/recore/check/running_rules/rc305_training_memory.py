@@ -22,9 +22,9 @@ NOISE = 0.4  # per cent: what short jobs with the same data differ by, as their 
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.memory) for part in parts if part.memory is not None]
-    if whole.memory is None or not measured or whole.memory - min(memory for _, memory in measured) < NOISE:
+    if whole.memory is None:
         return
-    expected = extrapolate((whole.rows, whole.memory), measured)
+    expected = extrapolate((whole.rows, whole.memory), measured, NOISE)
     if expected is None or expected < WARNED:
         return
     message = (
