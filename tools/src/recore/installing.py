@@ -1,9 +1,9 @@
 """Makes or updates a virtual environment: `python3.12 -m recore.installing .venv ./tools requirements.txt`.
 
 The Makefile starts this before anything is installed, so it and what it imports use only the standard library. pip
-installs a pinned version of uv, which installs the packages in a quarter of pip's time. uv does not read pip's
-configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs the packages, and a
-line says so.
+installs a pinned version of uv, which installs the packages in a quarter of pip's time; pip itself is one of them. uv
+does not read pip's configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs
+the packages, and a line says so.
 """
 
 import argparse
@@ -14,7 +14,8 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from stagemaker.doctor import OK, check_compiler
@@ -25,8 +26,8 @@ INTERRUPTED = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
 # Packages that jobs import, which in a sandbox cannot store bytecode; that of others is written at their first import.
 COMPILED = "boto3 botocore click cryptography dateutil flask gevent gunicorn invoke jinja2 joblib nacl narwhals numpy"
-COMPILED += " pandas paramiko pyarrow pytz rich s3transfer sagemaker_inference sagemaker_training scipy sklearn urllib3"
-COMPILED += " werkzeug yaml"
+COMPILED += " pandas paramiko pip pyarrow pytz rich s3transfer sagemaker_inference sagemaker_training scipy sklearn"
+COMPILED += " urllib3 werkzeug yaml"
 COMPILED += " brukeropus chemotools"  # their first import would print warnings about their source
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
@@ -83,22 +84,32 @@ class Environment:
         self.uv = folder / "bin/uv"
 
     def works(self) -> bool:
-        """Whether its Python runs, has this version and pip, and no installation was interrupted."""
+        """Whether its Python runs and has this version, and no installation was interrupted."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        code = "import pip, sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')"
+        code = "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')"
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code).strip() == version
 
     def make(self) -> None:
-        """Make it with nothing but pip, in place of an earlier one. The marker is there before a part of pip is.
+        """Make it empty, in place of an earlier one.
 
         Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it in a folder of others.
         """
-        command = [os.path.realpath(sys.executable), "-m", "venv", str(self.folder)]
-        if subprocess.run([*command, "--clear", "--without-pip"]).returncode == 0:
-            (self.folder / MARKER).touch()
-            if subprocess.run(command).returncode == 0:
-                return
-        raise SetUpError(f"{self.folder} could not be made; the reason is above")
+        self._run_venv("--clear", "--without-pip")
+        (self.folder / MARKER).touch()
+
+    def _run_venv(self, *options: str) -> None:
+        command = [os.path.realpath(sys.executable), "-m", "venv", str(self.folder), *options]
+        if subprocess.run(command).returncode:
+            raise SetUpError(f"{self.folder} could not be made; the reason is above")
+
+    @cached_property
+    def _pip_command(self) -> list[str]:
+        """pip for this environment: this Python's own, or if it has none, one in there, which takes seconds longer."""
+        other = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        if _output(*other, "--version"):
+            return other
+        self._run_venv()
+        return [str(self.python), "-m", "pip"]
 
     def install(self, source: str) -> None:
         """Install a source with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
@@ -121,11 +132,13 @@ class Environment:
         return not self._pip("install", "--quiet", f"uv=={UV}")
 
     def _install_by_uv(self, what: list[str]) -> int:
-        settings = pip_settings(self.python)
+        settings = pip_settings(self._pip_command)
         options = [] if sys.stderr.isatty() else ["--quiet"]
         if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
             options.append("--no-index")  # uv has no variable for it
-        command = [str(self.uv), "pip", "install", *options, "--python", str(self.python), *what]
+        # its pyproject.toml has what uv would otherwise build packages to know
+        project = str(Path(__file__).parents[2])
+        command = [str(self.uv), "--project", project, "pip", "install", *options, "--python", str(self.python), *what]
         try:
             return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
         except OSError as error:
@@ -133,7 +146,7 @@ class Environment:
             return UNUSABLE
 
     def _pip(self, *arguments: str) -> int:
-        return subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", *arguments]).returncode
+        return subprocess.run([*self._pip_command, "--disable-pip-version-check", *arguments]).returncode
 
     def compile(self) -> None:
         """Write the bytecode of COMPILED, which uv does not."""
@@ -154,10 +167,10 @@ class Environment:
             raise SetUpError(f"{self.folder} does not work; the reason is above")
 
 
-def pip_settings(python: Path) -> dict[str, str]:
-    """pip's configuration from its files and variables, by option."""
+def pip_settings(pip: Sequence[str]) -> dict[str, str]:
+    """pip's configuration from its files and variables, by option. pip: the command."""
     settings: dict[str, str] = {}
-    lines = _output(python, "-m", "pip", "config", "list").splitlines()
+    lines = _output(*pip, "config", "list").splitlines()
     matches = [match for line in lines if (match := re.fullmatch(r"(global|install|:env:)\.([\w-]+)=(.*)", line))]
     for section in ("global", "install", ":env:"):  # as for pip, the later one counts
         settings |= {match[2]: str(ast.literal_eval(match[3])) for match in matches if match[1] == section}

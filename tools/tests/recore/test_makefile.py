@@ -14,8 +14,10 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,7 @@ class Project:
         self.wheels = folder / "wheels"
         self.python = folder / ".venv/bin/python"
         self.home = folder / "a home"
+        self.path = f"{sys.base_prefix}/bin"  # of the Python that makes the environment
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
         tools, ignored = folder / "tools", shutil.ignore_patterns("__pycache__")
@@ -167,7 +170,10 @@ class Project:
             (tools / f"requirements/{name}.txt").touch()
         (tools / "requirements/dev.txt").write_text("gamma==1.0\n")
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
-            write_wheel(self.wheels, name, version, {f"{name}.py": f"version = '{version}'\n".encode()})
+            files = {f"{name}.py": f"version = '{version}'\n".encode()}
+            if name == "gamma":
+                files["yaml/__init__.py"] = b""  # of the name of a package that jobs import
+            write_wheel(self.wheels, name, version, files)
         self.pip = folder / "pip.conf"
         self.pip.write_text(f"[global]\nno-index = true\nfind-links = {self.wheels}\n")
         self.require("alpha==1.0")
@@ -182,7 +188,7 @@ class Project:
     def start(self, target: str = "setup") -> "subprocess.Popen[str]":
         """Start make in a separate process group."""
         variables = {name: value for name, value in environment().items() if not name.startswith(("PIP_", "UV_"))}
-        variables["PATH"] = f"{sys.base_prefix}/bin:{variables['PATH']}"
+        variables["PATH"] = f"{self.path}:{variables['PATH']}"
         variables |= {"PIP_CONFIG_FILE": str(self.pip), "MAKEFLAGS": "", "UV_CACHE_DIR": str(self.folder / "cache")}
         variables["HOME"] = str(self.home)
         return subprocess.Popen(
@@ -240,7 +246,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert project.versions()["gamma"] == "1.0"
     assert project.creation_time() == created
     packages = next((project.folder / ".venv/lib").iterdir()) / "site-packages"
-    assert list((packages / "__pycache__").glob("alpha.*.pyc"))
+    assert list((packages / "yaml/__pycache__").glob("*.pyc"))
 
 
 @pytest.mark.machine
@@ -272,12 +278,15 @@ def test_an_interrupted_setup_is_completed(project_with_uv: Project) -> None:
         process.communicate(timeout=60)
     status, output = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
-    assert subprocess.run([project.python, "-c", "import alpha, pip"]).returncode == 0
+    assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
 
 
 @pytest.mark.machine
-def test_an_incomplete_pip_is_not_used(project_with_uv: Project) -> None:
-    project = project_with_uv
+def test_a_python_without_pip_is_enough(project_with_uv: Project, tmp_path: Path) -> None:
+    """Its pip is in the environment then, and an interrupted start is completed."""
+    project, base = project_with_uv, tmp_path / "base"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", base], check=True)
+    project.path = f"{base}/bin"
     process = project.start()
     while not list(project.folder.glob(".venv/lib/*/site-packages/pip/__init__.py")):
         assert process.poll() is None
@@ -285,6 +294,8 @@ def test_an_incomplete_pip_is_not_used(project_with_uv: Project) -> None:
     process.communicate(timeout=60)
     status, output = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
+    assert "pip instead" not in output
+    assert subprocess.run([project.python, "-c", "import pip"]).returncode == 0
 
 
 @pytest.mark.machine
@@ -405,10 +416,18 @@ def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: py
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     monkeypatch.setenv("PIP_CERT", "/b.pem")
-    settings = pip_settings(Path(sys.executable))
+    settings = pip_settings([sys.executable, "-m", "pip"])
     assert settings["index-url"] == "https://a.example/simple"
     assert settings["find-links"].split() == ["/b", "/c"]
     assert settings["cert"] == "/b.pem"
+
+
+def test_uv_is_told_the_truth_about_packages_that_it_would_have_to_build() -> None:
+    tables = tomllib.loads((ROOT / "tools/pyproject.toml").read_text())["tool"]["uv"]["dependency-metadata"]
+    assert tables
+    for table in tables:
+        required = {line for line in metadata.requires(table["name"]) or [] if "extra ==" not in line}
+        assert (table["version"], set(table["requires-dist"])) == (metadata.version(table["name"]), required)
 
 
 def test_pip_settings_are_passed_on_to_uv() -> None:
