@@ -24,10 +24,10 @@ UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
 INTERRUPTED = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
-# Packages that jobs import, which in a sandbox cannot store bytecode; that of others is written at their first import.
-COMPILED = "boto3 botocore click cryptography dateutil flask gevent gunicorn invoke jinja2 joblib nacl narwhals numpy"
-COMPILED += " pandas paramiko pip pyarrow pytz rich s3transfer sagemaker_inference sagemaker_training scipy sklearn"
-COMPILED += " urllib3 werkzeug yaml"
+# Large packages that jobs import, which in a sandbox cannot store bytecode; that of others is written when they are
+# first imported.
+COMPILED = "boto3 botocore flask gunicorn joblib narwhals numpy pandas pip sagemaker_inference sagemaker_training scipy"
+COMPILED += " sklearn urllib3 werkzeug"
 COMPILED += " brukeropus chemotools"  # their first import would print warnings about their source
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {

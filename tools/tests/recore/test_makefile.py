@@ -172,7 +172,7 @@ class Project:
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
             files = {f"{name}.py": f"version = '{version}'\n".encode()}
             if name == "gamma":
-                files["yaml/__init__.py"] = b""  # of the name of a package that jobs import
+                files["flask/__init__.py"] = b""  # of the name of a package that jobs import
             write_wheel(self.wheels, name, version, files)
         self.pip = folder / "pip.conf"
         self.pip.write_text(f"[global]\nno-index = true\nfind-links = {self.wheels}\n")
@@ -246,7 +246,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert project.versions()["gamma"] == "1.0"
     assert project.creation_time() == created
     packages = next((project.folder / ".venv/lib").iterdir()) / "site-packages"
-    assert list((packages / "yaml/__pycache__").glob("*.pyc"))
+    assert list((packages / "flask/__pycache__").glob("*.pyc"))
 
 
 @pytest.mark.machine
