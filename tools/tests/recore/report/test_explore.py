@@ -122,10 +122,15 @@ def test_assay_correlations_match_scipy(numbers: Path, public: pd.DataFrame) -> 
 def test_nearest_neighbour_distances_match_all_pairs(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
     """The expected values come from all pairwise distances; the report searches a tree of scores."""
     spectra = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
+    kernel = np.array([1, -6, 15, -20, 15, -6, 1])
+    sixth = np.array([np.convolve(row, kernel, "valid") for row in spectra[: len(public)]])
+    typical = np.median(np.abs(sixth), axis=0)
+    calm = np.pad(typical <= 5 * np.quantile(typical, 0.75), 3, mode="edge")  # the other channels are not compared
+    assert 0.9 < calm.mean() < 1
+    spectra = spectra[:, calm]
     snv = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
     squares = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
     np.fill_diagonal(squares, np.inf)
-    kernel = np.array([1, -6, 15, -20, 15, -6, 1])
     sixth = np.array([np.convolve(row, kernel, "valid") for row in snv]) / np.sqrt((kernel**2).sum())
     noise = np.quantile(np.median(np.abs(sixth), axis=0) / stats.norm.ppf(0.75), 0.75)
     nearest = np.sqrt(squares.min(axis=1)) / np.sqrt(2) / noise
@@ -133,8 +138,8 @@ def test_nearest_neighbour_distances_match_all_pairs(numbers: Path, sample: Path
     counts = table.iloc[:, 2:].sum(axis=1)
     assert counts.sum() == len(spectra)
     expected = np.histogram(nearest, np.append(table["from"], table["to"].iloc[-1]))[0]
-    # the few components of the tree cannot hold the noise at the end of a spectrum, so some nearest rows are missed
-    assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.1 * len(spectra)
+
+    assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(spectra)
 
 
 def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, public: pd.DataFrame) -> None:

@@ -28,7 +28,7 @@ from recore.report.page.content import Page
             "CuPPM",
         ),
         (lambda data: data.assign(DepthFrom=np.nan), "score", "note", "of 1.01 possible"),
-        (lambda data: data.assign(SiteID=data["SiteID"] + HOSTILE), "score", "note", "of 1.01 possible"),
+        (lambda data: data.assign(SiteID=data["SiteID"].astype(str) + HOSTILE), "score", "note", "of 1.01 possible"),
     ],
 )
 def test_unusual_data_are_reported_as_findings(
@@ -56,8 +56,8 @@ def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -
         (lambda data: data.drop(columns=TARGETS), "no row has an assay"),
         (lambda data: data.iloc[:1], "only one row"),
         (lambda data: data.drop(columns="SiteID"), "SiteID"),
-        (lambda data: data.assign(CuPPM="n.d."), "not a number"),
-        (lambda data: data.assign(CuPPM=np.inf), "infinite"),
+        (lambda data: data.assign(CuPPM="n.d."), "not a finite number"),
+        (lambda data: data.assign(CuPPM=np.inf), "not a finite number"),
     ],
 )
 def test_data_that_cannot_be_validated_are_refused(

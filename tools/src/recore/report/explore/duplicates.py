@@ -3,6 +3,7 @@
 Repeats in two holes, or in public and private data, make a model look good although it has only seen the answer.
 """
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -12,7 +13,7 @@ from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import new_figure, short_name
 from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
-from recore.report.statistics.binning import Binned, usable_channels
+from recore.report.statistics.binning import bin_spectra, usable_channels
 from recore.report.statistics.pca import principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
@@ -21,6 +22,7 @@ NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectru
 USUAL_SHARE = 0.25  # of the usual distance to the nearest row: still the same sample, for example packed again
 SMALLEST_DISTANCE = 1e-6  # closer spectra are the same even without noise
 DIFFERENCE_ORDER = 6  # of the differences from which the noise is estimated
+NOISIEST = 5  # times the noise that three quarters of the channels do not exceed: the largest of a compared channel
 NEIGHBOURS = 5  # nearest rows of each row that are compared
 SCORES = 12  # principal components in which neighbours are searched
 BLOCK = 4000  # pairs compared at once, to limit memory
@@ -34,7 +36,8 @@ READING = (
     "separated into training and test data; in two holes, or in public and private data, they are a mistake."
 )
 NOTE = (
-    "Distance: root mean square over the channels after SNV. The dashed line: {factor} times the noise, or {share} of "
+    "Distance: root mean square over the channels after SNV, without those that have more than {noisiest} times the "
+    "noise, as at a detector's end. The dashed line: {factor} times the noise, or {share} of "
     "the usual distance to the nearest row if this is more. The noise is estimated from differences along the "
     "channels, so it is underestimated for smoothed spectra. The {neighbours} nearest rows of each row in {scores} "
     "principal components are compared. If every sample appears twice, the usual distance is that of repeats; see "
@@ -45,18 +48,20 @@ HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the das
 IDENTICAL = " The first bar includes {rows} with a smaller distance than the axis shows."
 
 
-def section(
-    data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None
-) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings."""
-    files = [("public", data, shapes)]
+def section(data: SpectralData, private: SpectralData | None) -> tuple[Section, list[PageFinding]]:
+    """The section and its findings. private: data with the same channels, or None."""
+    compared = _compared_channels(data)
+    files = {"public": _with_channels(data, compared)}
     if private:
-        files.append(("private", *private))
-    if sum(len(binned.rows) for _, _, binned in files) < 2:
+        files["private"] = _with_channels(private, compared)
+    shapes = {name: bin_spectra(file, like=files["public"]) for name, file in files.items()}
+    if sum(len(binned.rows) for binned in shapes.values()) < 2:
         return Section("duplicates", TITLE, READING, (), NOT_DRAWN), []
-    spectra, ids = _combine(files)
-    noise = estimate_noise(spectra)
-    pairs = nearest_pairs(spectra, np.concatenate([binned.values for _, _, binned in files]))
+    rows = {name: file.take(shapes[name].rows) for name, file in files.items()}
+    spectra = np.concatenate([snv(file.spectra).astype(np.float32) for file in rows.values()])
+    ids = pd.concat([file.ids[["index", HOLE]].assign(file=name) for name, file in rows.items()], ignore_index=True)
+    noise = float(np.quantile(noise_of_channels(spectra), 0.75)) if spectra.shape[1] > DIFFERENCE_ORDER else 0.0
+    pairs = nearest_pairs(spectra, np.concatenate([binned.values for binned in shapes.values()]))
     pairs = pairs.join(ids.add_suffix("_1"), on="row_1").join(ids.add_suffix("_2"), on="row_2")
     pairs["same hole"] = (pairs[f"{HOLE}_1"] == pairs[f"{HOLE}_2"]) & (pairs["file_1"] == pairs["file_2"])
     noise_distance = np.sqrt(2) * noise
@@ -71,23 +76,43 @@ def section(
         columns = [f"{name}_{end}" for end in (1, 2) for name in ("file", "index", HOLE)]
         numbers = duplicates[[*columns, "distance", "correlation", "distance / noise"]]
         items.append(Table("duplicate-rows", "Rows with the same spectrum", "The nearest pairs first.", numbers))
-    note = NOTE.format(factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
+    note = NOTE.format(noisiest=NOISIEST, factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
     return Section("duplicates", TITLE, READING, items, note), _findings(duplicates, noise)
 
 
-def estimate_noise(spectra: Floats) -> float:
-    """The standard deviation of the noise in spectra (rows, channels): three quarters of the channels have no more.
+def noise_of_channels(spectra: Floats) -> Floats:
+    """The standard deviations (channels - DIFFERENCE_ORDER,) of the noise in spectra (rows, channels).
 
     Differences of a high order along the channels remove what is smooth and leave the noise, times the square root of a
     binomial coefficient. The median over rows of their absolute values (times 1.4826, as for a normal distribution)
-    ignores rows with a sharp band at a channel; the upper quartile over channels ignores channels with a sharp band in
+    ignores rows with a sharp band at a channel. An upper quartile of the results ignores channels with a sharp band in
     all rows.
     """
-    if spectra.shape[1] <= DIFFERENCE_ORDER:
-        return 0.0
     scale = np.sqrt(comb(2 * DIFFERENCE_ORDER, DIFFERENCE_ORDER))
     differences = np.abs(np.diff(spectra, DIFFERENCE_ORDER, axis=1)) / scale
-    return float(np.quantile(1.4826 * np.median(differences, axis=0), 0.75))
+    noise: Floats = 1.4826 * np.median(differences, axis=0)
+    return noise
+
+
+def _compared_channels(data: SpectralData) -> np.ndarray:
+    """The numbers of the channels that are usable and not much noisier than most.
+
+    Noise that is wild at the end of a spectrum would decide its distance to all others.
+    """
+    usable = np.flatnonzero(usable_channels(data))
+    spectra = data.spectra[:, usable]
+    spectra = spectra[np.isfinite(spectra).all(axis=1)]
+    if spectra.shape[1] <= DIFFERENCE_ORDER or not len(spectra):
+        return usable
+    noise = noise_of_channels(spectra)
+    half = DIFFERENCE_ORDER // 2  # a difference is about the channel in its middle
+    of_channel = np.pad(noise, half, mode="edge")
+    calm = of_channel <= NOISIEST * np.quantile(noise, 0.75)
+    return usable[calm]
+
+
+def _with_channels(data: SpectralData, channels: np.ndarray) -> SpectralData:
+    return replace(data, spectra=data.spectra[:, channels], wavenumbers=data.wavenumbers[channels])
 
 
 def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
@@ -109,16 +134,6 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
     table = pd.DataFrame({"row_1": pairs[:, 0], "row_2": pairs[:, 1], "distance": distance})
     table["correlation"] = 1 - distance**2 / 2  # after SNV both have mean 0 and standard deviation 1
     return table.sort_values("distance", kind="stable", ignore_index=True)
-
-
-def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.DataFrame]:
-    """The SNV spectra and the IDs of the rows of all files, over the usable channels of the first file."""
-    channels = usable_channels(files[0][1])
-    spectra, ids = [], []
-    for name, data, binned in files:
-        spectra.append(snv(data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
-        ids.append(data.ids[["index", HOLE]].iloc[binned.rows].assign(file=name))
-    return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
