@@ -14,16 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 import zipfile
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 from support.checkout import ROOT, environment
 
-from recore.installing import UV, pip_settings, uv_variables
+from recore.installing import UV
 from stagemaker.doctor import install_command
 
 TARGETS = (
@@ -405,43 +403,3 @@ def test_a_symlinked_environment_is_not_changed(project: Project) -> None:
     assert status == 2
     assert "is a symbolic link to an environment that is older" in output
     assert not list((project.folder / "theirs").iterdir())
-
-
-def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "pip.conf").write_text(
-        "[global]\nindex-url = https://a.example/simple\ncert = /a.pem\n[install]\nfind-links = /b\n    /c\n"
-        "[list]\nindex-url = https://no.example/simple\n"
-    )
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    monkeypatch.setenv("PIP_CERT", "/b.pem")
-    settings = pip_settings([sys.executable, "-m", "pip"])
-    assert settings["index-url"] == "https://a.example/simple"
-    assert settings["find-links"].split() == ["/b", "/c"]
-    assert settings["cert"] == "/b.pem"
-
-
-def test_uv_is_told_the_truth_about_packages_that_it_would_have_to_build() -> None:
-    tables = tomllib.loads((ROOT / "tools/pyproject.toml").read_text())["tool"]["uv"]["dependency-metadata"]
-    assert tables
-    for table in tables:
-        required = {line for line in metadata.requires(table["name"]) or [] if "extra ==" not in line}
-        assert (table["version"], set(table["requires-dist"])) == (metadata.version(table["name"]), required)
-
-
-def test_pip_settings_are_passed_on_to_uv() -> None:
-    settings = {"index-url": "https://a.example/simple", "extra-index-url": "\nhttps://b.example\nhttps://c.example"}
-    settings |= {"find-links": "\n/d /e", "trusted-host": "b.example", "timeout": "90", "format": "columns"}
-    variables = uv_variables(settings, {})
-    assert variables == {
-        "UV_DEFAULT_INDEX": "https://a.example/simple",
-        "UV_INDEX": "https://b.example https://c.example",
-        "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_FIND_LINKS": "/d,/e",
-        "UV_INSECURE_HOST": "b.example",
-        "UV_HTTP_TIMEOUT": "90",
-    }
-    uv_settings = uv_variables(settings, {"UV_INDEX_URL": "https://own.example/simple", "UV_HTTP_TIMEOUT": "10"})
-    assert uv_settings == {"UV_FIND_LINKS": "/d,/e", "UV_INSECURE_HOST": "b.example"}
-    assert uv_variables({}, {}) == {}

@@ -138,7 +138,6 @@ def test_nearest_neighbour_distances_match_all_pairs(numbers: Path, sample: Path
     counts = table.iloc[:, 2:].sum(axis=1)
     assert counts.sum() == len(spectra)
     expected = np.histogram(nearest, np.append(table["from"], table["to"].iloc[-1]))[0]
-
     assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(spectra)
 
 

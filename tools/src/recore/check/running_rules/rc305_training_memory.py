@@ -1,5 +1,5 @@
-"""A process that needs more memory than its instance has is killed without a message. With fewer rows
-than the challenge's 1,344, the memory for these is extrapolated from trainings with all rows and with a part of them.
+"""A process that needs more memory than its instance has is killed without a message. With fewer rows than
+the challenge's 1,344, the memory for these is extrapolated from trainings with all rows and with a part of them.
 
     kernel = inputs @ inputs.T   # rows x rows
 

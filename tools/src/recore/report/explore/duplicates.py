@@ -105,10 +105,8 @@ def _compared_channels(data: SpectralData) -> np.ndarray:
     if spectra.shape[1] <= DIFFERENCE_ORDER or not len(spectra):
         return usable
     noise = noise_of_channels(spectra)
-    half = DIFFERENCE_ORDER // 2  # a difference is about the channel in its middle
-    of_channel = np.pad(noise, half, mode="edge")
-    calm = of_channel <= NOISIEST * np.quantile(noise, 0.75)
-    return usable[calm]
+    calm = noise <= NOISIEST * np.quantile(noise, 0.75)
+    return usable[np.pad(calm, DIFFERENCE_ORDER // 2, mode="edge")]  # a difference is about the channel in its middle
 
 
 def _with_channels(data: SpectralData, channels: np.ndarray) -> SpectralData:
