@@ -22,7 +22,7 @@ def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     table["more samples"] = ["" if math.isnan(more) else f"{_round(more):,}" for more in table["more samples"]]
     shown = table.iloc[[number for number in order if better[number] or weights[number] > LARGE_WEIGHT]]
     names = {"units": "holes", "RMSE first": f"RMSE {first}", "RMSE second": f"RMSE {second}"}
-    lines += shown.rename(columns=names).to_string(index=False, float_format="{:.4g}".format, na_rep="").splitlines()
+    lines += shown.rename(columns=names).to_string(index=False, float_format=_show_number, na_rep="").splitlines()
     if not comparison.by_hole:
         lines.append("the drill holes are unknown: samples count as independent, so verdicts may be too certain")
     lines.append(_describe_score(comparison))
@@ -31,6 +31,11 @@ def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     return lines + _describe_undecided(
         comparison, unit, [number for number in order if not better[number] and comparison.samples[number]]
     )
+
+
+def _show_number(value: float) -> str:
+    """A number with four digits, and never with an exponent that makes a reader count zeros."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def find_winner(comparisons: Sequence[Comparison]) -> str:

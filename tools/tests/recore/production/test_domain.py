@@ -58,7 +58,8 @@ def test_components_and_limits_are_those_of_the_reports(data: SpectralData) -> N
 
 
 def test_constants_are_those_of_the_reports() -> None:
-    assert (domain.MOST_BINS, domain.MOST_GAPS) == (binning.MOST_BINS, binning.MOST_GAPS)
+    twins = [(each.MOST_BINS, each.MOST_GAPS, each.EDGE) for each in (domain, binning)]
+    assert twins[0] == twins[1]
     assert (domain.MOST_COMPONENTS, domain.EXPLAINED_VARIANCE) == (pca.MOST_COMPONENTS, pca.EXPLAINED_VARIANCE)
     assert (domain.CONFIDENCE, domain.HOLE) == (pca.CONFIDENCE, HOLE)
 
@@ -102,7 +103,7 @@ def test_a_spectrum_without_a_shape_has_no_domain() -> None:
     spectra = make_spectra(6, seed=4)
     spectra[0, 7], spectra[1], spectra[2, 3] = np.nan, 0.3, np.inf
     spectra[3] *= 1e200
-    spectra[4, 0] = 1e308
+    spectra[4, 9] = 1e308
     assert [description is None for description in DOMAIN.describe(spectra)] == [True] * 5 + [False]
 
 
@@ -111,11 +112,11 @@ def test_a_channel_that_is_mostly_empty_is_not_used() -> None:
     spectra[:150, 5] = np.nan
     spectra[3, 9] = np.nan  # a gap, which only excludes its row
     reference = fit_reference(WAVENUMBERS, spectra, HOLES)
-    assert reference["channels"] == [*WAVENUMBERS[:5], *WAVENUMBERS[6:]]
+    assert reference["channels"] == [*WAVENUMBERS[2:5], *WAVENUMBERS[6:-2]]  # and not the edges, 2 of 59
     assert reference["rows"] == 199
     assert Domain(reference, WAVENUMBERS.tolist()).describe(spectra[:1])[0] is not None
     with pytest.raises(DomainError, match="1 channels of the reference are missing"):
-        Domain(reference, WAVENUMBERS[1:].tolist())
+        Domain(reference, WAVENUMBERS[3:].tolist())
 
 
 def test_statistics_of_a_row_are_those_of_components_fitted_without_its_hole() -> None:
@@ -126,7 +127,7 @@ def test_statistics_of_a_row_are_those_of_components_fitted_without_its_hole() -
     )
     place = REFERENCE["statistics"].index("Q")
     assert values[:, place].mean() > fitted[:, place].mean()
-    assert abs(values.mean(axis=0) - new.mean(axis=0))[place] < 0.1
+    assert abs(values.mean(axis=0) - new.mean(axis=0))[place] < 0.15
     assert values.shape == (200, len(REFERENCE["statistics"]))
 
 

@@ -173,7 +173,7 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     assert found["drift"]
     assert found["next"] == "production retrain --public FILE"
     since = (datetime.fromisoformat(found["since"]) - monitored.begin) / timedelta(hours=1)
-    assert 36 < since < 48
+    assert 32 <= since < 48  # the change came at 42, or up to five drill holes (two hours each) earlier by chance
     assert found["outside"] > 20
     assert found["bands"]
     page = (monitored.commands.folder / "changed.html").read_text()
@@ -185,9 +185,9 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     assert lines[2].startswith("drift since about ")
     assert "bands that differ" in lines[3]
     assert lines[-1].endswith("production retrain --public FILE")
-    begin = monitored.begin + timedelta(hours=len(samples) - 6)
+    begin = monitored.begin + timedelta(hours=len(samples) - 2)
     later = monitored.monitor("--since", f"{begin:%Y-%m-%dT%H:%M}", "--complete", "--out", "changed.html")
-    assert (later["drift"], later["samples"]) == (False, 6)  # too few to find a drift
+    assert (later["drift"], later["samples"]) == (False, 2)  # one hole is too few to find a drift
 
 
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:

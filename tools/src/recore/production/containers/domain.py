@@ -21,6 +21,7 @@ Description = dict[str, Any]  # of a spectrum: inside, distance, t2, q and bands
 HOLE = "SiteID"
 MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
+EDGE = 100  # channels that are not used at either end, where a detector may be noisy; at most 5 % of them
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 MOST_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are kept until they explain this share
@@ -209,6 +210,8 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
+    edge = min(EDGE, len(usable) // 20)
+    usable = usable[edge : len(usable) - edge]
     spectra = spectra[:, usable]
     shapes = bin_shapes(spectra) if spectra.size else np.empty((0, 0))
     known = np.isfinite(shapes).all(axis=1)

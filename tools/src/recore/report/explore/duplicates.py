@@ -3,7 +3,6 @@
 Repeats in two holes, or in public and private data, make a model look good although it has only seen the answer.
 """
 
-from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -13,7 +12,7 @@ from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import new_figure, short_name
 from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
-from recore.report.statistics.binning import bin_spectra, usable_channels
+from recore.report.statistics.binning import EDGE, bin_spectra, usable_channels
 from recore.report.statistics.pca import principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
@@ -22,7 +21,6 @@ NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectru
 USUAL_SHARE = 0.25  # of the usual distance to the nearest row: still the same sample, for example packed again
 SMALLEST_DISTANCE = 1e-6  # closer spectra are the same even without noise
 DIFFERENCE_ORDER = 6  # of the differences from which the noise is estimated
-NOISIEST = 5  # times the noise that three quarters of the channels do not exceed: the largest of a compared channel
 NEIGHBOURS = 5  # nearest rows of each row that are compared
 SCORES = 12  # principal components in which neighbours are searched
 BLOCK = 4000  # pairs compared at once, to limit memory
@@ -36,12 +34,12 @@ READING = (
     "separated into training and test data; in two holes, or in public and private data, they are a mistake."
 )
 NOTE = (
-    "Distance: root mean square over the channels after SNV, without those that have more than {noisiest} times the "
-    "noise, as at a detector's end. The dashed line: {factor} times the noise, or {share} of "
-    "the usual distance to the nearest row if this is more. The noise is estimated from differences along the "
-    "channels, so it is underestimated for smoothed spectra. The {neighbours} nearest rows of each row in {scores} "
-    "principal components are compared. If every sample appears twice, the usual distance is that of repeats; see "
-    "where the peak is."
+    "Distance: root mean square over the channels after SNV, without the outermost {edge} at either end (at most 5 % "
+    "of all), where a detector may be noisy. The dashed line: {factor} times the noise, or {share} of the usual "
+    "distance to the nearest row if this is more. The noise is estimated from differences along the channels, so it "
+    "is underestimated for smoothed spectra. The {neighbours} nearest rows of each row in {scores} principal "
+    "components are compared. If every sample appears twice, the usual distance is that of repeats; see where the "
+    "peak is."
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
 HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
@@ -50,15 +48,13 @@ IDENTICAL = " The first bar includes {rows} with a smaller distance than the axi
 
 def section(data: SpectralData, private: SpectralData | None) -> tuple[Section, list[PageFinding]]:
     """The section and its findings. private: data with the same channels, or None."""
-    compared = _compared_channels(data)
-    files = {"public": _with_channels(data, compared)}
-    if private:
-        files["private"] = _with_channels(private, compared)
-    shapes = {name: bin_spectra(file, like=files["public"]) for name, file in files.items()}
+    files = {"public": data} | ({"private": private} if private else {})
+    shapes = {name: bin_spectra(file, like=data) for name, file in files.items()}
     if sum(len(binned.rows) for binned in shapes.values()) < 2:
         return Section("duplicates", TITLE, READING, (), NOT_DRAWN), []
+    compared = usable_channels(data)
     rows = {name: file.take(shapes[name].rows) for name, file in files.items()}
-    spectra = np.concatenate([snv(file.spectra).astype(np.float32) for file in rows.values()])
+    spectra = np.concatenate([snv(file.spectra[:, compared]).astype(np.float32) for file in rows.values()])
     ids = pd.concat([file.ids[["index", HOLE]].assign(file=name) for name, file in rows.items()], ignore_index=True)
     noise = float(np.quantile(noise_of_channels(spectra), 0.75)) if spectra.shape[1] > DIFFERENCE_ORDER else 0.0
     pairs = nearest_pairs(spectra, np.concatenate([binned.values for binned in shapes.values()]))
@@ -76,7 +72,7 @@ def section(data: SpectralData, private: SpectralData | None) -> tuple[Section, 
         columns = [f"{name}_{end}" for end in (1, 2) for name in ("file", "index", HOLE)]
         numbers = duplicates[[*columns, "distance", "correlation", "distance / noise"]]
         items.append(Table("duplicate-rows", "Rows with the same spectrum", "The nearest pairs first.", numbers))
-    note = NOTE.format(noisiest=NOISIEST, factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
+    note = NOTE.format(edge=EDGE, factor=NOISE_FACTOR, share=USUAL_SHARE, neighbours=NEIGHBOURS, scores=SCORES)
     return Section("duplicates", TITLE, READING, items, note), _findings(duplicates, noise)
 
 
@@ -92,25 +88,6 @@ def noise_of_channels(spectra: Floats) -> Floats:
     differences = np.abs(np.diff(spectra, DIFFERENCE_ORDER, axis=1)) / scale
     noise: Floats = 1.4826 * np.median(differences, axis=0)
     return noise
-
-
-def _compared_channels(data: SpectralData) -> np.ndarray:
-    """The numbers of the channels that are usable and not much noisier than most.
-
-    Noise that is wild at the end of a spectrum would decide its distance to all others.
-    """
-    usable = np.flatnonzero(usable_channels(data))
-    spectra = data.spectra[:, usable]
-    spectra = spectra[np.isfinite(spectra).all(axis=1)]
-    if spectra.shape[1] <= DIFFERENCE_ORDER or not len(spectra):
-        return usable
-    noise = noise_of_channels(spectra)
-    calm = noise <= NOISIEST * np.quantile(noise, 0.75)
-    return usable[np.pad(calm, DIFFERENCE_ORDER // 2, mode="edge")]  # a difference is about the channel in its middle
-
-
-def _with_channels(data: SpectralData, channels: np.ndarray) -> SpectralData:
-    return replace(data, spectra=data.spectra[:, channels], wavenumbers=data.wavenumbers[channels])
 
 
 def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:

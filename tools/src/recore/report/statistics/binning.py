@@ -10,6 +10,7 @@ from recore.spectral_data import Floats, SpectralData, snv
 MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 BLOCK = 2000  # rows processed at once, to limit memory
 MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
+EDGE = 100  # channels that are not used at either end, where a detector may be noisy; at most 5 % of them
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,9 @@ class Binned:
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
     """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like` if there is one."""
     usable = usable_channels(like or data)
-    rows = np.flatnonzero(np.isfinite(data.spectra[:, usable]).all(axis=1)) if usable.any() else np.array([], int)
-    channels = int(usable.sum())
-    width = max(1, math.ceil(channels / MOST_BINS))
-    bins = channels // width
+    rows = np.flatnonzero(np.isfinite(data.spectra[:, usable]).all(axis=1)) if len(usable) else np.array([], int)
+    width = max(1, math.ceil(len(usable) / MOST_BINS))
+    bins = len(usable) // width
     used = bins * width
     values = np.empty((len(rows), bins))
     for start in range(0, len(rows), BLOCK):
@@ -44,5 +44,10 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """Channels with values in most rows; otherwise an empty channel would exclude every row."""
-    return np.asarray(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)
+    """The numbers of the channels with values in most rows, without EDGE channels at either end.
+
+    An empty channel would exclude every row, and noise that is wild at an end would decide the shape of a spectrum.
+    """
+    filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)
+    edge = min(EDGE, len(filled) // 20)
+    return filled[edge : len(filled) - edge]
