@@ -29,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 RECORE = [sys.executable, "-m", "recore"]
 ROOT = Path(__file__).parents[2]
 ENDPOINT = "core-assays"
-SAMPLE = ("--rows", "600", "--holes", "40", "--channels", "424")
+SAMPLE = ("--rows", "600", "--holes", "60", "--channels", "424")
 
 
 class Demo:

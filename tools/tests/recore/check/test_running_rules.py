@@ -43,7 +43,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return public data with 88 rows, 100 channels and 11 drill holes."""
+    """Return public data with 84 rows, 100 channels and 11 drill holes."""
     plan = Plan(rows=120, holes=15, channels=100)
     return (
         make_once(tmp_path_factory, "small-sample", lambda folder: make_sample(folder, plan)) / "public/public.csv.gz"

@@ -127,7 +127,7 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         if "actual" in name:
             columns = lines[0].rstrip("\n").split(",")
             cells = lines[1].rstrip("\n").split(",")
-            cells[columns.index('"CuPPM"')] = SECRET
+            cells[columns.index("CuPPM")] = SECRET
             lines[1] = ",".join(cells) + "\n"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(gzip.compress("".join(lines).encode(), 1))

@@ -27,7 +27,7 @@ def test_predictions_are_the_submissions_own(
     folder = copy_scripts(tmp_path / "by hand")
     public, file = small_sample / "public", small_sample / "private/private.csv.gz"
     for command in (
-        ("train.py", "--data_dir", public, "--model_dir", tmp_path, "--folds", 0),
+        ("train.py", "--data_dir", public, "--model_dir", tmp_path, "--folds", 0, "--alphas", 31),  # as version 1
         ("predict.py", "--input", file, "--model_dir", tmp_path, "--output", tmp_path / "own.csv"),
     ):
         result = run(*command, cwd=folder, **ONE_THREAD)
