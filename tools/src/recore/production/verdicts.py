@@ -34,7 +34,7 @@ def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
 
 
 def _show_number(value: float) -> str:
-    """A number with four digits, and never with an exponent that makes a reader count zeros."""
+    """Four significant digits; from 1000 the whole number, because an exponent makes a reader count zeros."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

@@ -12,7 +12,7 @@ from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import new_figure, short_name
 from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
-from recore.report.statistics.binning import EDGE, bin_spectra, usable_channels
+from recore.report.statistics.binning import EDGE, Binned, usable_channels
 from recore.report.statistics.pca import principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
@@ -46,18 +46,18 @@ HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the das
 IDENTICAL = " The first bar includes {rows} with a smaller distance than the axis shows."
 
 
-def section(data: SpectralData, private: SpectralData | None) -> tuple[Section, list[PageFinding]]:
-    """The section and its findings. private: data with the same channels, or None."""
-    files = {"public": data} | ({"private": private} if private else {})
-    shapes = {name: bin_spectra(file, like=data) for name, file in files.items()}
-    if sum(len(binned.rows) for binned in shapes.values()) < 2:
+def section(
+    data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None
+) -> tuple[Section, list[PageFinding]]:
+    """The section and its findings."""
+    files = [("public", data, shapes)]
+    if private:
+        files.append(("private", *private))
+    if sum(len(binned.rows) for _, _, binned in files) < 2:
         return Section("duplicates", TITLE, READING, (), NOT_DRAWN), []
-    compared = usable_channels(data)
-    rows = {name: file.take(shapes[name].rows) for name, file in files.items()}
-    spectra = np.concatenate([snv(file.spectra[:, compared]).astype(np.float32) for file in rows.values()])
-    ids = pd.concat([file.ids[["index", HOLE]].assign(file=name) for name, file in rows.items()], ignore_index=True)
-    noise = float(np.quantile(noise_of_channels(spectra), 0.75)) if spectra.shape[1] > DIFFERENCE_ORDER else 0.0
-    pairs = nearest_pairs(spectra, np.concatenate([binned.values for binned in shapes.values()]))
+    spectra, ids = _combine(files)
+    noise = estimate_noise(spectra)
+    pairs = nearest_pairs(spectra, np.concatenate([binned.values for _, _, binned in files]))
     pairs = pairs.join(ids.add_suffix("_1"), on="row_1").join(ids.add_suffix("_2"), on="row_2")
     pairs["same hole"] = (pairs[f"{HOLE}_1"] == pairs[f"{HOLE}_2"]) & (pairs["file_1"] == pairs["file_2"])
     noise_distance = np.sqrt(2) * noise
@@ -76,18 +76,19 @@ def section(data: SpectralData, private: SpectralData | None) -> tuple[Section, 
     return Section("duplicates", TITLE, READING, items, note), _findings(duplicates, noise)
 
 
-def noise_of_channels(spectra: Floats) -> Floats:
-    """The standard deviations (channels - DIFFERENCE_ORDER,) of the noise in spectra (rows, channels).
+def estimate_noise(spectra: Floats) -> float:
+    """The standard deviation of the noise in spectra (rows, channels): three quarters of the channels have no more.
 
     Differences of a high order along the channels remove what is smooth and leave the noise, times the square root of a
     binomial coefficient. The median over rows of their absolute values (times 1.4826, as for a normal distribution)
-    ignores rows with a sharp band at a channel. An upper quartile of the results ignores channels with a sharp band in
+    ignores rows with a sharp band at a channel; the upper quartile over channels ignores channels with a sharp band in
     all rows.
     """
+    if spectra.shape[1] <= DIFFERENCE_ORDER:
+        return 0.0
     scale = np.sqrt(comb(2 * DIFFERENCE_ORDER, DIFFERENCE_ORDER))
     differences = np.abs(np.diff(spectra, DIFFERENCE_ORDER, axis=1)) / scale
-    noise: Floats = 1.4826 * np.median(differences, axis=0)
-    return noise
+    return float(np.quantile(1.4826 * np.median(differences, axis=0), 0.75))
 
 
 def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
@@ -109,6 +110,16 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
     table = pd.DataFrame({"row_1": pairs[:, 0], "row_2": pairs[:, 1], "distance": distance})
     table["correlation"] = 1 - distance**2 / 2  # after SNV both have mean 0 and standard deviation 1
     return table.sort_values("distance", kind="stable", ignore_index=True)
+
+
+def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.DataFrame]:
+    """The SNV spectra and the IDs of the rows of all files, over the usable channels of the first file."""
+    channels = usable_channels(files[0][1])
+    spectra, ids = [], []
+    for name, data, binned in files:
+        spectra.append(snv(data.spectra[np.ix_(binned.rows, channels)]).astype(np.float32))
+        ids.append(data.ids[["index", HOLE]].iloc[binned.rows].assign(file=name))
+    return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -48,7 +48,8 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
         advance("private against public")
         parts.append(shift.section(data, shapes, private_data, private_shapes))
     advance("duplicates")
-    parts.append(duplicates.section(data, private_data if private_shapes is not None else None))
+    comparable = (private_data, private_shapes) if private_data is not None and private_shapes is not None else None
+    parts.append(duplicates.section(data, shapes, comparable))
     advance("assays")
     parts.append(assays.section(data))
     advance("correlation")
