@@ -66,6 +66,18 @@ def test_spectrum_quantiles_match_pandas(numbers: Path, public: pd.DataFrame) ->
     assert set(by_hole["SiteID"]) == set(public["SiteID"])
 
 
+def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.DataFrame) -> None:
+    ends = [channels(public).columns[0], channels(public).columns[-1]]
+    noisy = public.assign(**dict.fromkeys(ends, 1000.0))
+    file = write_csv(tmp_path / "noisy.csv.gz", noisy)
+    section = explore_file(file).sections[0]
+    for figure in section.items[:2]:
+        low, high = figure.plot.layout.yaxis.range
+        inner = inner_channels(public).to_numpy()
+        assert low <= inner.min() + 0.1
+        assert high < 2 * inner.max()
+
+
 def test_principal_components_match_a_singular_value_decomposition(numbers: Path, public: pd.DataFrame) -> None:
     """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]

@@ -12,7 +12,7 @@ from recore.report.page.content import Figure, Level, PageFinding, Section, Tabl
 from recore.report.page.figures import DRAWN_HOLES, NAMED, new_figure, short_name, unique_names
 from recore.report.page.looks import BLUE, COLOURS, DASHES, DIVERGING, GREY, VERMILION, with_opacity
 from recore.report.page.regions import add_spectrum, table_of_regions, wavenumber_axis, wavenumber_figure
-from recore.report.statistics.binning import Binned
+from recore.report.statistics.binning import EDGE, Binned, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData
 
@@ -30,7 +30,7 @@ READING = (
     "outside the bands, a hole that differs at all wavenumbers (another instrument, another way of grinding), and "
     "carbon dioxide that differs between holes (the background measurement was old)."
 )
-NOTE = "The bands are computed from all rows."
+NOTE = "The bands are computed from all rows. Noise of the outermost {edge} channels may go beyond the axis."
 THINNED = " The figures show one in {step} channels; the CSV files contain all of them."
 NAMED_HOLES = " Only the {named} holes that differ most from the median of all holes have their own lines."
 FIRST_WRITTEN = " The CSV file has the quantiles of the first {written} of {holes} holes."
@@ -67,7 +67,7 @@ def section(
         items.append(_differences(shapes, holes))
     items.append(table_of_regions())
     step = _step(len(data.wavenumbers))
-    note = NOTE + (THINNED.format(step=step) if step > 1 else "")
+    note = NOTE.format(edge=EDGE) + (THINNED.format(step=step) if step > 1 else "")
     note += NAMED_HOLES.format(named=NAMED) if len(holes) > NAMED else ""
     note += FIRST_WRITTEN.format(written=WRITTEN_HOLES, holes=len(holes)) if len(holes) > WRITTEN_HOLES else ""
     return Section("spectra", TITLE, READING, items, note), _findings(data)
@@ -86,6 +86,7 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
     _add_line(plot, x, levels[3][drawn], "median", BLUE)
     _add_line(plot, x, levels[0][drawn], "lowest", GREY, "dot")
     _add_line(plot, x, levels[6][drawn], "highest", GREY, "dash")
+    plot.update_yaxes(range=_span(data, levels))
     summary = ALL_ROWS
     if private is not None:
         median = quantiles(private.spectra, (0.5,))[0]
@@ -104,15 +105,18 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
     tables = []
+    shown = []
     for order, hole in enumerate(holes[:WRITTEN_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
         columns = {HOLE: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
         if order < NAMED:
+            shown.append(levels)
             group = {"legendgroup": str(order), "visible": True if order < VISIBLE_HOLES else "legendonly"}
             _add_band(plot, x, levels[0][drawn], levels[2][drawn], COLOURS[order], 0.15, "", **group)
             dash = DASHES[order % len(DASHES)]
             _add_line(plot, x, levels[1][drawn], short_name(hole.name), COLOURS[order], dash, **group)
+    plot.update_yaxes(range=_span(data, np.concatenate(shown)))
     numbers = pd.concat(tables, ignore_index=True)
     return Figure("spectra-by-hole", "Spectra by drill hole", BY_HOLE, plot, numbers)
 
@@ -213,6 +217,16 @@ def _add_line(
     line = {"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5}
     hover = "%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>"
     add_spectrum(plot, x, y, name, line, hovertemplate=hover, **group)
+
+
+def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
+    """The ends of an axis for these quantiles (levels, channels); noise at the ends of spectra would hide the rest."""
+    values = levels[:, usable_channels(data)]
+    values = values[np.isfinite(values)]
+    if not len(values) or np.ptp(values) == 0:
+        return None
+    margin = 0.05 * np.ptp(values)
+    return float(values.min() - margin), float(values.max() + margin)
 
 
 def _step(channels: int) -> int:

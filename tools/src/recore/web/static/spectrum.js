@@ -3,6 +3,7 @@ import { show } from "./table.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 48, right: 12, top: 62, bottom: 42 }; /* labels of bands are above the plot, in LANES */
+const EDGE = 100; /* channels at either end, at most 5 %, where a detector may be noisy */
 const LANES = 3, LANE = 17, LETTER = 7.2, GAP = 8; /* pixels */
 
 export class SpectrumFigure {
@@ -18,19 +19,23 @@ export class SpectrumFigure {
 
   /* x, y: the spectrum. bands: {name, from, to, meaning}. odd: bands in which it differs from the training spectra. */
   show(x, y, bands, odd) {
+    const edge = Math.min(EDGE, Math.floor(x.length / 20)), inner = y.slice(edge, x.length - edge);
+    const low = Math.min(...inner), top = Math.max(...inner), spare = 0.5 * (top - low); /* noise beyond this is cut off */
+    this.low = Math.min(0, low, Math.max(low - spare, Math.min(...y)));
+    this.high = Math.min(top + spare, Math.max(...y));
     Object.assign(this, { x, y, odd, bands: bands.filter((band) => band.to >= x.at(-1) && band.from <= x[0]) });
     this.cursor.max = x.length - 1;
-    this.#at = y.indexOf(Math.max(...y));
+    this.#at = this.highest = edge + inner.indexOf(top);
     this.#describe();
     this.#draw();
   }
 
   #describe() {
-    const top = this.y.indexOf(Math.max(...this.y));
+    const top = this.highest;
     const named = this.bands.map((band) => `${band.name} ${band.from} to ${band.to}`).join(", ");
     const odd = this.odd.map((band) => `${show(band.from)} to ${show(band.to)} cm-1${suffix(this.#namesIn(band.from, band.to))}, ` +
       `${band.deviation > 0 ? "more" : "less"} absorbance than in the training spectra, ${show(Math.abs(band.deviation))} times the limit`);
-    this.summary.textContent = `${this.x.length} channels from ${show(this.x[0])} to ${show(this.x.at(-1))} cm-1. The highest absorbance is ` +
+    this.summary.textContent = `${this.x.length} channels from ${show(this.x[0])} to ${show(this.x.at(-1))} cm-1. The highest absorbance, the ends left out, is ` +
       `${show(this.y[top])} at ${show(this.x[top])} cm-1${suffix(this.#namesIn(this.x[top], this.x[top]))}. Named bands (cm-1): ${named || "none"}.` +
       (odd.length ? ` Unusual bands: ${odd.join("; ")}.` : "");
   }
@@ -42,9 +47,9 @@ export class SpectrumFigure {
   #draw() {
     this.width = Math.max(this.svg.clientWidth, 260);
     const height = this.width < 560 ? 300 : 380, right = this.width - MARGIN.right, bottom = height - MARGIN.bottom;
-    const low = Math.min(...this.y, 0), high = low + 1.04 * (Math.max(...this.y) - low), [first, last] = [this.x[0], this.x.at(-1)];
+    const low = this.low, high = low + 1.04 * (this.high - low), [first, last] = [this.x[0], this.x.at(-1)];
     this.scaleX = (wavenumber) => MARGIN.left + (first - wavenumber) / (first - last) * (right - MARGIN.left);
-    this.scaleY = (value) => bottom - (value - low) / (high - low || 1) * (bottom - MARGIN.top);
+    this.scaleY = (value) => bottom - (Math.min(Math.max(value, low), high) - low) / (high - low || 1) * (bottom - MARGIN.top);
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
     const parts = [];
     const span = (band, kind, title) => {
