@@ -33,7 +33,7 @@ def make_explore_report(folder: Path, sample: Path) -> None:
 def make_long_names_report(folder: Path, sample: Path) -> None:
     """Write a report on data with long hole names and few targets; one of the targets has values of zero."""
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
-    data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
+    data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"].astype(str)
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
     data.loc[data.index[:5], "CuPPM"] = 0
     write_page(explore_file(write_csv(folder / "long.csv.gz", data)), folder / "report.html")
