@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
     from stagemaker.server import Simulator
-    from stagemaker.text import printable
+    from stagemaker.text import parse_number, printable
 
 __all__ = [  # noqa: RUF022 - by purpose
     # a simulator in this process
@@ -36,7 +36,8 @@ __all__ = [  # noqa: RUF022 - by purpose
     # what a container holds
     "CONTAINER",
     "container_packages",
-    # text of jobs, for a terminal
+    # text of jobs and of other people's files
+    "parse_number",
     "printable",
     # modules
     "doctor",
@@ -55,6 +56,7 @@ _MODULES = {
     "container_packages": "image_packages",
     "docker_client": "isolation.containers",
     "image_exists": "isolation.containers",
+    "parse_number": "text",
     "printable": "text",
     "sandbox_works": "isolation.bubblewrap",
 }

@@ -1,8 +1,10 @@
 """The command line: `stagemaker start` and `stagemaker doctor`."""
 
 import json
+import os
 import shlex
 import signal
+import tempfile
 import threading
 from pathlib import Path
 
@@ -44,8 +46,11 @@ def main() -> None:
 @click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
 )
+@click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites.")
 @click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
-def start(port: int, engine: str, isolation: str, network: str, state: Path | None, as_json: bool) -> None:
+def start(
+    port: int, engine: str, isolation: str, network: str, state: Path | None, allow_reset: bool, as_json: bool
+) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.
 
     Jobs really run, without an AWS account and without Docker. The command prints the environment variables that
@@ -62,11 +67,14 @@ def start(port: int, engine: str, isolation: str, network: str, state: Path | No
     """
     from stagemaker import ROLE_ARN, Simulator
 
+    wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
+    if wanted and Path(wanted).resolve() != Path(used).resolve():
+        click.echo(f"stagemaker: TMPDIR is {wanted}, which cannot be written to: {used} is used instead", err=True)
     can_call = network == "simulator"
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
     handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
-    with handled, Simulator(port, isolation, state, engine, jobs_can_call=can_call) as simulator:
+    with handled, Simulator(port, isolation, state, engine, can_call, allow_reset) as simulator:
         if stopped.is_set():  # before it was ready
             raise KeyboardInterrupt
         if as_json:

@@ -6,6 +6,7 @@ import os
 import socket
 import tempfile
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,8 +23,10 @@ from stagemaker.isolation.bubblewrap import find_bubblewrap
 from stagemaker.isolation.sandbox import Isolation
 from stagemaker.isolation.unsandboxed import Unsandboxed
 from stagemaker.protocol.account import BUCKET, REGION, ROLE, ROLE_ARN
+from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.session import simulator_session
 from stagemaker.resources.registry import make_resources
+from stagemaker.resources.resource import Resource
 from stagemaker.services import moto_inside
 from stagemaker.services.s3_contents import contents
 from stagemaker.state.records import Store
@@ -41,6 +44,8 @@ class Simulator:
     isolation: how processes are isolated: "required" (refuse to start without bubblewrap), "auto" or "off".
     jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
     state: a folder that keeps S3 objects and records after the simulator ends. Without such a folder, nothing is kept.
+    allow_reset: whether the request POST /moto-api/reset empties the simulator, as it empties moto's server. The S3 and
+    the other services of all simulators in this process are one.
     Entering the context raises OSError if isolation is required and bubblewrap does not work, if no Docker engine
     responds, or if the folder or the port is in use.
     """
@@ -57,10 +62,13 @@ class Simulator:
         state: Path | None = None,
         engine: str = "process",
         jobs_can_call: bool = False,
+        allow_reset: bool = False,
     ) -> None:
         """Store the settings. Entering the context opens and starts everything."""
         self._settings = port, isolation, engine
-        self._jobs_can_call = jobs_can_call
+        self._jobs_can_call, self._allow_reset = jobs_can_call, allow_reset
+        self._network: network.Network | None = None
+        self._reset_lock = threading.Lock()
         self._state = State(state) if state else None
         self._session, self._client_lock = simulator_session(), threading.Lock()
 
@@ -82,7 +90,7 @@ class Simulator:
         Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
         """
         port, isolation, engine = self._settings
-        self.isolation = _choose_isolation(engine, isolation, exit_stack)
+        self.isolation = _choose_isolation(engine, isolation, self._jobs_can_call, exit_stack)
         exit_stack.callback(self._release_moto)
         if self._state:
             exit_stack.callback(self._state.close)
@@ -91,7 +99,7 @@ class Simulator:
         exit_stack.callback(_remove_all, folders)
         folders.append(locked.make(Path(tempfile.gettempdir()), "stagemaker-jobs-", ""))
         folders.append(socket_folder.make())
-        self.folder, sockets = (folder for folder, _ in folders)
+        self.folder, self._sockets = (folder for folder, _ in folders)
         listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
@@ -99,11 +107,9 @@ class Simulator:
             moto_inside.reset()
             contents.open()
         Simulator._open_simulators.add(self)
-        self._jobs = JobQueue(self.folder)
-        store = self._state.records if self._state else Store()
-        platform = Platform(store, self._jobs, self.client, self.isolation, self.folder, sockets)
-        resources = make_resources(platform)
-        application: Wsgi = Application(resources)
+        self._store = self._state.records if self._state else Store()
+        resources = self._make_application()
+        application: Wsgi = self._respond
         if self._state:
             application = self._state.write_through(application)
             self._state.restore()
@@ -111,16 +117,47 @@ class Simulator:
             for resource in resources:
                 resource.resume()
             http = HttpServer(application, listener)
+            exit_stack.callback(self._end_jobs)  # of a reset that was the last request
             exit_stack.callback(http.close)
-            exit_stack.callback(self._jobs.close)  # while the server still runs: jobs write to S3 and to the logs
+            exit_stack.callback(self._end_jobs)  # while the server still runs: jobs write to S3 and to the logs
             http.start()
             self._create_defaults()
             if self._jobs_can_call:
-                folder = sockets / "simulator"
+                folder = self._sockets / "simulator"
                 job_server = HttpServer(application, exit_stack.enter_context(network.listen(folder)))
                 exit_stack.callback(job_server.close)
                 job_server.start()
-                platform.network = network.Network(folder, self.endpoint, self._job_variables())
+                self._network = network.Network(folder, self.endpoint, self._job_variables())
+                self._platform.network = self._network
+
+    def _make_application(self) -> list[Resource]:
+        """Make the application with its resources and their job queue, and return the resources."""
+        self._jobs = JobQueue(self.folder)
+        self._platform = Platform(self._store, self._jobs, self.client, self.isolation, self.folder, self._sockets)
+        self._platform.network = self._network
+        resources = make_resources(self._platform)
+        ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
+        self._application = Application(resources, ports, self._reset if self._allow_reset else None)
+        return resources
+
+    def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self._application(environ, start_response)
+
+    def _end_jobs(self) -> None:
+        self._jobs.close()
+
+    def _reset(self) -> None:
+        """End all jobs and delete everything that is stored, but for the role, whose credentials stay valid."""
+        if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
+            raise ServiceError("ConflictException", "Another reset is in progress", 409)
+        try:
+            self._jobs.close()
+            moto_inside.reset(self._credentials["AccessKeyId"])
+            self._store = self._store.replace()
+            self._make_application()
+            self._create_role()
+        finally:
+            self._reset_lock.release()
 
     def _release_moto(self) -> None:
         Simulator._open_simulators.discard(self)
@@ -175,11 +212,7 @@ class Simulator:
     def _create_defaults(self) -> None:
         """Create a bucket, a role with credentials, and an SDK settings file that names the bucket and the role."""
         self.client("s3").create_bucket(Bucket=BUCKET)
-        statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam = self.client("iam")
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # another simulator may have created it
-            iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
+        self._create_role()
         session = self.client("sts").assume_role(RoleArn=ROLE_ARN, RoleSessionName="simulate")
         self._credentials = session["Credentials"]
         role = {"RoleArn": ROLE_ARN}
@@ -193,6 +226,13 @@ class Simulator:
         # JSON is also YAML
         (self.folder / SDK_SETTINGS).write_text(json.dumps({"SchemaVersion": "1.0", "SageMaker": settings}))
 
+    def _create_role(self) -> None:
+        statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam = self.client("iam")
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # another simulator may have created it
+            iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
+
 
 def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
     for folder, lock in folders:
@@ -200,14 +240,15 @@ def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
         lock.close()
 
 
-def _choose_isolation(engine: str, isolation: str, exit_stack: contextlib.ExitStack) -> Isolation:
+def _choose_isolation(engine: str, isolation: str, jobs_can_call: bool, exit_stack: contextlib.ExitStack) -> Isolation:
     if engine == "docker":
         # imported here because Docker's SDK need not be installed otherwise
         from stagemaker.isolation.containers import Docker, docker_client, sweep
 
         client = exit_stack.enter_context(docker_client())
         sweep(client)
-        return Docker(client)
+        # a job that calls the simulator could choose the registry, and thus an address, that the engine connects to
+        return Docker(client, pulls=not jobs_can_call)
     bubblewrap = None if isolation == "off" else find_bubblewrap()
     if isolation == "required" and bubblewrap is None:
         raise OSError(

@@ -1,40 +1,54 @@
-"""Routes each request to SageMaker's control plane, to its runtime, or to moto for the rest of AWS."""
+"""Routes each request to SageMaker's control plane, to its runtime, or to another service of AWS."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from werkzeug import Request, Response
-from werkzeug.sansio.utils import host_is_trusted
 
 from stagemaker.api.control import TARGET_PREFIX, ControlPlane
 from stagemaker.api.other_services import OtherServices
-from stagemaker.api.responses import json_error_response, signed_service
+from stagemaker.api.responses import json_error_response, make_response, respond, signed_service
 from stagemaker.api.runtime import Runtime
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.resources.resource import Resource
 
-LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients may put the bucket's name before the host name
+# S3 clients may put the bucket's name before the host name; clients leave out HTTP's own port
+HOST = re.compile(r"(?:127\.0\.0\.1|(?:[a-z0-9_-]+\.)*localhost)(?::([0-9]{1,5}))?", re.IGNORECASE)
+HTTP_PORT = "80"
+OWN_SITES = ("none", "same-origin")  # of the header Sec-Fetch-Site: a person or a page of this host made the request
+MOTO_API = re.compile("/moto-api(/|$)")
 
 
 class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
-    Such a request has an Origin header or, if the page's own host name resolves to this machine, that name as its Host.
+    Such a request has an Origin header or a Sec-Fetch-Site header that says so or, if the page's own host name resolves
+    to this machine, that name as its Host. ports: of the Host of accepted requests. reset: empties the simulator; None
+    refuses to.
     """
 
-    def __init__(self, resources: Sequence[Resource]) -> None:
+    def __init__(
+        self, resources: Sequence[Resource], ports: Collection[int], reset: Callable[[], None] | None = None
+    ) -> None:
         self._control, self._runtime = ControlPlane(resources), Runtime(resources)
-        self._other_services = OtherServices()
+        self._other_services, self._reset = OtherServices(), reset
+        self._ports = [str(port) for port in ports]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self._choose_application(Request(environ))(environ, start_response)
 
     def _choose_application(self, request: Request) -> Callable[..., Iterable[bytes]]:
-        host = request.headers.get("Host", "")
-        if not host_is_trusted(host.lower(), LOCAL_HOSTS):
-            return _access_denied(f"The simulator accepts requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
-        if "Origin" in request.headers:
+        name = request.headers.get("Host", "")
+        host = HOST.fullmatch(name)
+        if not host or (host[1] or HTTP_PORT) not in self._ports:
+            accepted = f"127.0.0.1:{self._ports[0]} and localhost:{self._ports[0]}"
+            return _access_denied(f"The simulator accepts requests to {accepted}, not to '{name[:80]}'")
+        if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
             return _access_denied("The simulator does not accept requests from web pages")
+        if MOTO_API.match(request.path):
+            return self._control_simulator
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET_PREFIX) or (service == "sagemaker" and request.path == "/"):
@@ -43,6 +57,20 @@ class Application:
         if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
             return self._runtime
         return self._other_services
+
+    def _control_simulator(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer the requests with which test suites control moto: of these, the simulator has the reset."""
+        return respond(environ, start_response, self._operate, json_error_response)
+
+    def _operate(self, request: Request) -> Response:
+        if request.path != "/moto-api/reset":
+            raise ServiceError("NotImplemented", f"The simulator does not support {request.path[:80]}", 501)
+        if request.method != "POST":
+            raise ServiceError("UnknownOperationException", "A reset must be a POST request", 405)
+        if self._reset is None:
+            raise ServiceError("AccessDeniedException", "The simulator was not started with --allow-reset", 403)
+        self._reset()
+        return make_response(json.dumps({"status": "ok"}).encode(), "application/json")
 
 
 def _access_denied(message: str) -> Response:

@@ -1,69 +1,122 @@
-"""AWS's other services: moto, and an IAM operation that moto does not support."""
+"""AWS's other services: those of moto that SageMaker programs need, and an IAM operation that moto does not support."""
 
 import errno
 import io
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
+from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
 
 from stagemaker.api.responses import disk_full_response, json_error_response, make_response, signed_service
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.services.moto_inside import Dispatcher
+from stagemaker.services.moto_inside import SERVICES, application
 
 logger = logging.getLogger(__name__)
 FORM, XML = "application/x-www-form-urlencoded", "text/xml"
+UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # of STS
+MAX_FORM_BYTES = 1 << 20
+INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # what moto raises for such requests
+STATUS = re.compile("[1-5][0-9][0-9]( |$)")
+VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # of a header
+XML_SERVICES = {"cloudfront", "route53", "s3", "s3control"}  # whose errors are XML, whatever a request's type is
+S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 
 
 class OtherServices:
     """A WSGI application that handles requests to all services except SageMaker."""
 
-    def __init__(self) -> None:
-        self._moto = Dispatcher()
-
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
-        service = signed_service(request.headers.get("Authorization", ""))
+        service = _service(request)
         try:
-            if service == "iam":
-                form = environ["wsgi.input"].read()
-                environ["wsgi.input"] = io.BytesIO(form)
-                if b"Action=SimulatePrincipalPolicy" in form:
-                    return make_response(_all_allowed_response(form), XML)(environ, start_response)
-            body: Iterable[bytes] = self._moto(environ, start_response)
+            if service not in SERVICES:
+                supported = ", ".join(sorted(SERVICES))
+                message = f"The simulator does not support {service[:80]}; besides SageMaker, it has {supported}"
+                raise ServiceError("NotImplemented", message, 501)
+            form = _read_form(request)
+            action = form.get("Action", [""])[0]
+            if service == "iam" and action == "SimulatePrincipalPolicy":
+                return make_response(_all_allowed_response(form), XML)(environ, start_response)
+            if service == "s3" and action in UNSIGNED_ACTIONS:
+                service = "sts"
+            body: Iterable[bytes] = application(service)(environ, _checked(start_response))
             return body
-        except ModuleNotFoundError as error:
-            response = _not_installed_response(service, error.name, request.mimetype)
+        except ServiceError as error:
+            refusal = error
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            response = disk_full_response(service)
-        except Exception as error:  # for example, if moto does not know the service
-            logger.exception("a request failed")
-            response = json_error_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
-        return response(environ, start_response)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return disk_full_response(service)(environ, start_response)
+            logger.error("%s %r failed: %s", request.method, request.path[:200], error)
+            refusal = ServiceError("InternalFailure", str(error)[:1000], 507)
+        except Exception as error:
+            logger.error("%s %r failed: %s: %.1000r", request.method, request.path[:200], service, error)
+            refusal = _explain(error)
+        return _error_response(refusal, service, request.mimetype)(environ, start_response)
 
 
-def _not_installed_response(service: str, package: str | None, mimetype: str) -> Response:
-    """Return the response for a service for which moto needs packages that this distribution does not require.
+def _read_form(request: Request) -> dict[str, list[str]]:
+    """Return the fields of a posted form, or none if it is no form or a large one. It can be read again."""
+    if request.path != "/" or request.mimetype != FORM or (request.content_length or 0) > MAX_FORM_BYTES:
+        return {}
+    form = request.environ["wsgi.input"].read()
+    request.environ["wsgi.input"] = io.BytesIO(form)
+    return parse_qs(form.decode("utf-8", "replace"))
 
-    mimetype: the request's MIME type. Clients that send forms expect XML.
+
+def _explain(error: Exception) -> ServiceError:
+    """Return the error for a request that moto did not expect. Most such requests are invalid, and no bug of moto."""
+    if isinstance(error, ExpatError):
+        return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
+    if isinstance(error, NotImplementedError):
+        return ServiceError("NotImplemented", f"The simulator does not support this request: {error}"[:1000], 501)
+    if isinstance(error, INVALID):
+        return ServiceError("InvalidRequest", f"The request is not valid: {error!r}"[:1000])
+    return ServiceError("InternalFailure", f"{error!r}"[:1000], 500)
+
+
+def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `start_response`: it raises ValueError if a part of the response's head is not valid HTTP.
+
+    Requests can choose the status of a form's response, and headers of the response for an object.
     """
-    reason = f"the Python package {package} is not installed; `pip install 'moto[server]'` installs it"
-    message = f"The simulator does not support {service}: {reason}"
-    if mimetype != FORM:
-        return json_error_response(ServiceError("NotImplemented", message, 501))
-    error = f"<Type>Receiver</Type><Code>NotImplemented</Code><Message>{escape(message)}</Message>"
-    return make_response(f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode(), XML, 501)
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        if not STATUS.match(status):
+            raise ValueError(f"the status {status[:80]!r}")
+        for name, value in headers:
+            if not VALUE.fullmatch(value):
+                raise ValueError(f"the header {name[:80]} with the value {value[:80]!r}")
+        return start_response(status, headers, *error)
+
+    return start
 
 
-def _all_allowed_response(form: bytes) -> bytes:
+def _service(request: Request) -> str:
+    """Return the name of the service that a request is for. A request without a signature is for S3."""
+    presigned = "Credential=" + request.args.get("X-Amz-Credential", "") + "/"
+    service = signed_service(request.headers.get("Authorization", "")) or signed_service(presigned) or "s3"
+    return "s3control" if service == "s3" and request.path.startswith(S3_CONTROL_PATH) else service
+
+
+def _error_response(error: ServiceError, service: str, mimetype: str) -> Response:
+    """Return an error in the form that clients of a service read. mimetype: of the request."""
+    text = f"<Code>{error.code}</Code><Message>{escape(str(error))}</Message>"
+    if service == "s3":
+        return make_response(f"<Error>{text}</Error>".encode(), XML, error.status)
+    if mimetype == FORM or service in XML_SERVICES:
+        text = f"<ErrorResponse><Error><Type>Receiver</Type>{text}</Error></ErrorResponse>"
+        return make_response(text.encode(), XML, error.status)
+    return json_error_response(error)
+
+
+def _all_allowed_response(form: dict[str, list[str]]) -> bytes:
     """Return the response to a SimulatePrincipalPolicy request that allows all requested actions."""
-    parameters = parse_qs(form.decode("utf-8", "replace"))
-    names = [escape(values[0]) for key, values in parameters.items() if key.startswith("ActionNames.member.")]
+    names = [escape(values[0]) for key, values in form.items() if key.startswith("ActionNames.member.")]
     results = "".join(
         f"<member><EvalActionName>{name}</EvalActionName><EvalResourceName>*</EvalResourceName>"
         "<EvalDecision>allowed</EvalDecision><MatchedStatements/><MissingContextValues/></member>"

@@ -56,11 +56,17 @@ def respond(
     operate: Callable[[Request], Response],
     refuse: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """Respond with what `operate` returns for the request or, if it raises an error, with what `refuse` returns."""
+    """Respond with what `operate` returns for the request or, if it raises an error, with what `refuse` returns.
+
+    Clients do not retry requests that fail with status 507.
+    """
     try:
         response = operate(Request(environ))
     except ServiceError as error:
         response = refuse(error)
+    except OSError as error:  # such as a full disk; the message names the file
+        logger.error("a request failed: %s", error)
+        response = refuse(ServiceError("InternalFailure", str(error)[:1000], 507))
     except Exception as error:
         logger.exception("a request failed")
         response = refuse(ServiceError("InternalFailure", f"{error!r}"[:1000], 500))

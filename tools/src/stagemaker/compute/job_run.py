@@ -69,7 +69,9 @@ class JobRun:
             if not job.is_interrupted:  # an interrupted job stays in progress for the next simulator, as after a kill
                 self.end("Stopped")
         except Exception as error:
-            if not isinstance(error, JobFailed):
+            if isinstance(error, OSError):  # such as a full disk
+                logger.error("%s %s: %s", self.kind, self.name, error)
+            elif not isinstance(error, JobFailed):
                 logger.exception("%s %s", self.kind, self.name)
             self.end("Failed", FailureReason=host_disk.reason_of(error, job.path)[:1024])
 

@@ -45,6 +45,7 @@ from sagemaker_inference.transformer import Transformer
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 MAX_PAYLOAD_BYTES = 100 * 2**20  # Batch Transform's limit
+ABRUPT_END = "the model did not load: the process that was loading it ended abruptly; see the log"
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
@@ -181,7 +182,11 @@ def call_hook(function: Callable[[], Any]) -> Response:
 
 
 def make_text_response(status: int, text: str, *headers: Header) -> Response:
-    return f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", TEXT), *headers], text.encode()
+    return (
+        f"{status} {http.HTTPStatus(status).phrase}",
+        [("Content-Type", TEXT), *headers],
+        text.encode(errors="backslashreplace"),
+    )
 
 
 class HookApplication:
@@ -273,9 +278,18 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
         """Halt if a worker ends before any worker has loaded the model, because the next worker would also fail."""
         if arbiter.LISTENERS and not self._loaded_flag[0]:  # a server that is being stopped has no listeners
-            reason = "the model did not load: the process that was loading it ended abruptly; see the log"
-            write_failure(reason)
-            raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
+            write_failure(ABRUPT_END)
+            raise HaltServer(ABRUPT_END, arbiter.WORKER_BOOT_ERROR)
+
+    def run_and_explain(self) -> None:
+        """Serve until a signal ends it. gunicorn also ends after a worker that ends with exit code 3 or 4."""
+        try:
+            self.run()
+        except (SystemExit, HaltServer) as error:
+            code = error.code if isinstance(error, SystemExit) else error.exit_status
+            if code and not self._loaded_flag[0]:
+                write_failure(ABRUPT_END)
+            sys.exit(code)
 
 
 def write_error(text: str) -> None:
@@ -286,8 +300,8 @@ def write_error(text: str) -> None:
 
 def write_failure(text: str) -> None:
     """Write output/failure, unless the folder is missing or another worker has already written the file."""
-    with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "x", encoding="utf-8") as file:
-        file.write(text[:REASON_SIZE])
+    with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "xb") as file:
+        file.write(text[:REASON_SIZE].encode(errors="backslashreplace"))
 
 
 def with_container_paths(text: str) -> str:
@@ -302,7 +316,7 @@ def base_dir() -> str:
 def read_number(variable: str, default: int) -> int:
     """Read a positive integer from the environment. Ends the program if it is invalid."""
     text = os.environ.get(variable) or str(default)
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         sys.exit(f"serving: {variable} is {text!r}: it must be a whole number of at least 1")
     return int(text)
 
@@ -320,7 +334,7 @@ def main() -> None:
     folders = (f"{model}/code", f"{base_dir()}/code")
     if not os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY"):  # it is empty if the SDK creates a model without a script
         os.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = next(filter(os.path.isdir, folders), folders[0])
-    ModelServer(arguments.bind, arguments.hooks).run()
+    ModelServer(arguments.bind, arguments.hooks).run_and_explain()
 
 
 if __name__ == "__main__":

@@ -30,23 +30,28 @@ REMEDY = "start Docker, or add yourself to the docker group and log in again; `d
 
 
 class Docker(Isolation):
-    """Runs jobs in a Docker engine's containers."""
+    """Runs jobs in a Docker engine's containers. pulls: whether images that are not on this machine are pulled."""
 
     name = "Docker"
     uses_local_python = False
 
-    def __init__(self, engine: docker.DockerClient) -> None:
-        self._engine, self._label = engine, process_label(psutil.Process())
+    def __init__(self, engine: docker.DockerClient, pulls: bool = True) -> None:
+        self._engine, self._pulls, self._label = engine, pulls, process_label(psutil.Process())
 
     def refusal(self, image: str) -> str | None:
         return None
 
     def prepare(self, image: str, report: Callable[[str], None]) -> None:
         try:
-            if not image_exists(self._engine, image):
+            if image_exists(self._engine, image):
+                return
+            if self._pulls:
                 pull(self._engine, image, report)
+                return
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
+        remedy = "`docker pull` it, because --network simulator does not"
+        raise OSError(f"The image '{image}' is not on this machine; {remedy}")
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         variables = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])

@@ -18,6 +18,11 @@ class ValidationException(ServiceError):
         super().__init__("ValidationException", message)
 
 
+def unsupported(what: str, reason: str) -> ServiceError:
+    """Return the error for a request that the simulator refuses although the service accepts it."""
+    return ServiceError("NotImplemented", f"The simulator does not support {what}: {reason}", 501)
+
+
 def validation_error(problems: list[str]) -> ValidationException:
     """Return the error for a request that violates the service model."""
     plural = "s" if len(problems) > 1 else ""

@@ -211,7 +211,7 @@ class Resource:
         filters |= self.filters
         if unknown_filters := sorted(request.keys() - filters.keys() - PAGING_MEMBERS):
             raise ValidationException(f"{operation}: filtering by {', '.join(unknown_filters)} is not simulated")
-        records = self.store.all(self.kind)
+        records = self.store.shared(self.kind)
         for name in request.keys() - PAGING_MEMBERS:
             member, test = filters[name]
             values = [(self.listed_value(record, member), record) for record in records]

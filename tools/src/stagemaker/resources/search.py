@@ -3,6 +3,7 @@
 import datetime
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,11 @@ from stagemaker.protocol.service_model import operation_model
 from stagemaker.resources.paging import make_page, sort_key
 from stagemaker.resources.resource import Resource
 from stagemaker.state.records import Record
+from stagemaker.text import parse_number
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]
+INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
 MAX_CONDITIONS = 50  # in an expression, including its subexpressions
 # property types by shape type; all other shapes are structures
@@ -104,7 +107,7 @@ class Searches(Resource):
         return response | {"TotalHits": {"Value": len(matches), "Relation": "EqualTo"}}
 
     def _records(self, kind: str) -> list[Record]:
-        records = [self._resources[kind].describe_record(record) for record in self.store.all(kind)]
+        records = [self._resources[kind].describe_record(record) for record in self.store.shared(kind)]
         return [record | (self.store.get("Tags", record[f"{kind}Arn"]) or {}) for record in records]
 
 
@@ -200,19 +203,10 @@ def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, val
     """Compare a hyperparameter: as integers if `text` is an integer, as numbers if both are, otherwise as text."""
     if comparison in ("Contains", "In"):
         return compare(value, text)
-    try:
-        number, operand = float(value), float(text)
-        return compare(int(number) if _is_integer(text) else number, operand)
-    except (ValueError, OverflowError):
+    number, operand = parse_number(value), parse_number(text)
+    if number is None or operand is None:
         return comparison in EQUALITY_OPERATORS and compare(value, text)
-
-
-def _is_integer(text: str) -> bool:
-    try:
-        int(text)
-    except ValueError:
-        return False
-    return True
+    return compare(int(number) if INTEGER.fullmatch(text) else number, operand)
 
 
 def _find_property(shape: Shape, name: str) -> Property:
@@ -264,7 +258,6 @@ def _follow_list(item: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
 
 
 def _parse_finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
+    if (number := parse_number(text)) is None:
         raise ValueError(text)
     return number

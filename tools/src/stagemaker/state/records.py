@@ -2,13 +2,18 @@
 
 import datetime
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
+from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.database import Database
 
 Record = dict[str, Any]
+MAX_SHARED_RECORDS = 20_000  # that stay decoded
+MAX_SHARED_LENGTH = 4096  # characters of such a record
 
 
 def now() -> datetime.datetime:
@@ -35,14 +40,20 @@ class Store:
 
     def __init__(self, database: Database | None = None):
         self._database = database or Database.in_memory()
+        self._shared_record = lru_cache(MAX_SHARED_RECORDS)(_stored_record)
+        self._is_replaced = False
 
-    def transaction(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Apply all changes made in the context, or none. Other threads make no changes in between."""
-        return self._database.transaction()
+        with self._database.transaction() as connection:
+            if self._is_replaced:
+                raise ServiceError("ServiceUnavailable", "The simulator was reset meanwhile", 503)
+            yield connection
 
     def add(self, kind: str, key: str, record: Record, internal: Record | None = None) -> bool:
         """Store a new record. Return False if the key is already in use."""
-        with self._database.transaction() as connection:
+        with self.transaction() as connection:
             statement = "INSERT INTO records (kind, key, record, internal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
             values = (kind, key, to_json(record), to_json(internal or {}))
             return connection.execute(statement, values).rowcount > 0
@@ -56,7 +67,7 @@ class Store:
         members, and may change the copy's internal members in place. If it raises an error, nothing changes. Raises
         KeyError if there is neither a record nor a default.
         """
-        with self._database.transaction() as connection:
+        with self.transaction() as connection:
             record = self.get(kind, key)
             if record is None:
                 if default is None:
@@ -91,6 +102,17 @@ class Store:
         """Return all records of a kind in insertion order."""
         return [record for _, record in self.items(kind)]
 
+    def shared(self, kind: str) -> list[StoredRecord]:
+        """Return all records of a kind in insertion order, which others also get: they must not be changed.
+
+        Records that have not changed are not decoded again, so that listing thousands page by page stays fast.
+        """
+        statement = "SELECT record, internal, revision FROM records WHERE kind = ? ORDER BY position"
+        return [
+            self._shared_record(*columns) if len(columns[0]) <= MAX_SHARED_LENGTH else _stored_record(*columns)
+            for columns in self._database.read(statement, kind)
+        ]
+
     def items(self, kind: str) -> list[tuple[str, StoredRecord]]:
         """Return the keys and records of a kind in insertion order."""
         statement = "SELECT key, record, internal, revision FROM records WHERE kind = ? ORDER BY position"
@@ -99,8 +121,15 @@ class Store:
 
     def delete(self, kind: str, key: str) -> bool:
         """Delete a record. Return False if it does not exist."""
-        with self._database.transaction() as connection:
+        with self.transaction() as connection:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
+
+    def replace(self) -> "Store":
+        """Delete all records, and return the store for new ones. This one refuses further changes."""
+        with self._database.transaction() as connection:
+            self._is_replaced = True
+            connection.execute("DELETE FROM records")
+        return Store(self._database)
 
 
 def _stored_record(record: str, internal: str, revision: int) -> StoredRecord:

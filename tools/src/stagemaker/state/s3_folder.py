@@ -103,13 +103,20 @@ class State:
         self._exit_stack.close()
 
     def _store(self, changes: list[Change]) -> None:
-        """Write changes to the disk. Raises OSError if this fails; `close` then tries again."""
+        """Write changes to the disk. Raises OSError if this fails; the next change that can be written tries again."""
         try:
             self._objects.store_buckets()
             self._objects.store(changes)
         except BaseException:
             self._failed_changes += changes
             raise
+        failed_changes, self._failed_changes = self._failed_changes, []
+        try:
+            self._objects.store(failed_changes)
+        except BaseException as error:
+            self._failed_changes += failed_changes
+            if not isinstance(error, OSError):
+                raise
 
     def _store_or_log(self, changes: list[Change]) -> None:
         """Write changes for which no request is waiting: an error is logged, not raised."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stagemaker.services.moto_inside import make_s3_bucket, put_s3_object, read_s3_object, s3_buckets
+from stagemaker.services.moto_inside.s3 import make_s3_bucket, put_s3_object, read_s3_object, s3_buckets
 from stagemaker.services.s3_changes import Change
 from stagemaker.state.database import REMEDIES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json

@@ -66,6 +66,7 @@ UNLOADABLE = {
     "no model_fn": ("def predict_fn(data, model): ...", "Please provide a model_fn implementation"),
     "exits": ("import sys; sys.exit('not to be imported')", "SystemExit: not to be imported"),
     "no module": ("", "no module 'inference' in "),
+    "half a character": ("def model_fn(model_dir): raise OSError('\\ud800')", "OSError: \\ud800"),
     "failed import": ("import no_such_rock", "No module named 'no_such_rock'"),
     "class in __main__": (
         "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
@@ -124,7 +125,7 @@ def test_the_reason_why_a_model_does_not_load_is_saved(
     assert failure.read_text().startswith("the model did not load: OSError: torn torn ")
 
 
-@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)", "os._exit(3)"])
 def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
     program_folder: Path, socket_folder: Path, tmp_path: Path, end: str
 ) -> None:

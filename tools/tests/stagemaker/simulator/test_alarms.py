@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.simulator_client import Client, numbers
 
-from stagemaker.services import moto_inside
 from stagemaker.services.alarm_states import TREATMENTS, alarm_state
+from stagemaker.services.moto_inside import cloudwatch
 
 ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
@@ -188,22 +188,22 @@ def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
 
 def test_a_state_set_with_set_alarm_state_is_temporary(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state lasts a minute, or 10 s if the period is less than a minute; then the alarm is evaluated again."""
-    now = moto_inside.utcnow
+    now = cloudwatch.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
         watched_metric = WatchedMetric(client, Period=period)
         watched_metric.put(age=-5, Value=1.0)
         watched_metric.set_state("ALARM")
         assert (watched_metric.state(), watched_metric.describe()["StateReason"]) == ("ALARM", "a drill")
-        monkeypatch.setattr(moto_inside, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
+        monkeypatch.setattr(cloudwatch, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
         assert watched_metric.state() == "OK"
-        monkeypatch.setattr(moto_inside, "utcnow", now)
+        monkeypatch.setattr(cloudwatch, "utcnow", now)
 
 
 def test_ignoring_missing_data_keeps_the_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     watched_metric = WatchedMetric(client, TreatMissingData="ignore")
     watched_metric.set_state("ALARM")
-    an_hour_later = moto_inside.utcnow() + datetime.timedelta(hours=1)
-    monkeypatch.setattr(moto_inside, "utcnow", lambda: an_hour_later)
+    an_hour_later = cloudwatch.utcnow() + datetime.timedelta(hours=1)
+    monkeypatch.setattr(cloudwatch, "utcnow", lambda: an_hour_later)
     assert watched_metric.state() == "ALARM"
 
 

@@ -34,7 +34,6 @@ shutil.copy(folder + "/input/i/file", folder + "/output/o/file")
 """
 S3 = "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 SAGEMAKER = S3.replace("/s3/", "/sagemaker/")
-HOST = "Host: 127.0.0.1"
 METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "get", "BREW", "")
 PATHS = (
     "/",
@@ -89,10 +88,10 @@ BODIES = (
 Misbehaviour = Callable[[socket.socket, Random, threading.Event], None]
 
 
-def make_request(rng: Random) -> bytes:
-    """Return a request with some invalid parts."""
+def make_request(connection: socket.socket, rng: Random) -> bytes:
+    """Return a request with some invalid parts, but with the right Host."""
     request_line = f"{rng.choice(METHODS)} {rng.choice(PATHS)} {rng.choice(('HTTP/1.1', 'HTTP/1.0', 'HTTP/9', ''))}"
-    lines = [request_line, HOST, *rng.sample(HEADERS, rng.randrange(6))]
+    lines = [request_line, f"Host: 127.0.0.1:{connection.getpeername()[1]}", *rng.sample(HEADERS, rng.randrange(6))]
     request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + rng.choice(BODIES)
     if rng.random() < 0.2:
         position = rng.randrange(len(request))
@@ -101,19 +100,19 @@ def make_request(rng: Random) -> bytes:
 
 
 def send_and_close(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
-    request = make_request(rng)
+    request = make_request(connection, rng)
     connection.sendall(request[: rng.randrange(len(request) + 1)])
 
 
 def send_many(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
     """Send requests one after another without waiting for responses; sometimes responses are never read."""
-    connection.sendall(b"".join(make_request(rng) for _ in range(rng.randrange(1, 20))))
+    connection.sendall(b"".join(make_request(connection, rng) for _ in range(rng.randrange(1, 20))))
     if rng.random() < 0.5:
         connection.recv(1 << 16)
 
 
 def send_slowly(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
-    for byte in make_request(rng)[:200]:
+    for byte in make_request(connection, rng)[:200]:
         connection.sendall(bytes([byte]))
         if ended.wait(0.05):
             return
@@ -125,13 +124,13 @@ def send_nothing(connection: socket.socket, rng: Random, ended: threading.Event)
 
 def send_half(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
     """Send half a request, then nothing until the test ends."""
-    request = make_request(rng)
+    request = make_request(connection, rng)
     connection.sendall(request[: len(request) // 2])
     ended.wait()
 
 
 def reset(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
-    connection.sendall(make_request(rng))
+    connection.sendall(make_request(connection, rng))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 

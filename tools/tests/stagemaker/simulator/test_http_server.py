@@ -169,7 +169,8 @@ def test_keys_may_contain_any_characters(client: Client, key: str) -> None:
 def test_all_forms_of_a_request_target_are_accepted(client: Client, prefix: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"content")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
-        head = f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"
+        host = f"Host: localhost:{client.simulator.port}".encode()
+        head = f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED.replace(b"Host: localhost", host) + b"\r\n"
         assert exchange(client.simulator.port, head)[::2] == (200, b"content")
 
 

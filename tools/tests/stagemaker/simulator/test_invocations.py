@@ -273,7 +273,8 @@ def test_responses_are_streamed_in_parts(endpoints: Endpoints, command_endpoint:
 
 def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, command_endpoint: str) -> None:
     """Clients disconnect in the middle of a request, while the model is working, and without reading the response."""
-    head = f"POST /endpoints/{command_endpoint}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+    head = f"POST /endpoints/{command_endpoint}/invocations HTTP/1.1\r\n"
+    head += f"Host: 127.0.0.1:{endpoints.client.simulator.port}\r\nContent-Length: %d\r\n\r\n"
     for length, body_start in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
         for reset in (False, True):
             with socket.create_connection(("127.0.0.1", endpoints.client.simulator.port)) as connection:
@@ -289,8 +290,8 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client:
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
     other_endpoint = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file))))))
-    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\n"
-    head += "Content-Type: text/csv\r\n\r\nwait"
+    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1:{endpoints.client.simulator.port}\r\n"
+    head += "Content-Length: 4\r\nContent-Type: text/csv\r\n\r\nwait"
     with contextlib.ExitStack() as stack:
         address = ("127.0.0.1", endpoints.client.simulator.port)
         connections = [stack.enter_context(socket.create_connection(address)) for _ in range(WORKERS + 20)]

@@ -77,6 +77,34 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
     assert completed(client, "reader", {"key.csv": "written"}) == [b"by a job"]
 
 
+def test_a_job_cannot_make_the_simulator_start_containers_or_send_requests(client: Client) -> None:
+    script = """
+import boto3
+from botocore.exceptions import ClientError
+for service, operation, members in (
+    ("batch", "create_compute_environment", {"computeEnvironmentName": "x", "type": "UNMANAGED"}),
+    ("lambda", "list_functions", {}),
+    ("sns", "create_topic", {"Name": "x"}),
+    ("ec2", "run_instances", {"MinCount": 1, "MaxCount": 1}),
+):
+    try:
+        getattr(boto3.client(service), operation)(**members)
+    except ClientError as error:
+        print(service, error.response["Error"]["Code"])
+"""
+    job = client.process(script)
+    refusals = output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+    assert refusals == [f"{service} NotImplemented" for service in ("batch", "lambda", "sns", "ec2")]
+
+
+@pytest.mark.machine
+@pytest.mark.xdist_group("docker")
+def test_no_image_is_pulled_for_a_job_that_could_choose_the_registry() -> None:
+    with make_simulator("docker", True) as simulator:
+        job = Client(simulator, image="127.0.0.1:1/chosen:1").process("")
+    assert "is not on this machine; `docker pull` it, because --network simulator does not" in job["FailureReason"]
+
+
 def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) -> None:
     job = client.process(INSPECTION_SCRIPT, NetworkConfig={"EnableNetworkIsolation": True})
     assert output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines() == [

@@ -104,7 +104,13 @@ def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -
 FAILING_MODELS = {
     "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
     "a message that is truncated": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
-    "a server that ends": "import os\ndef model_fn(_): print(__file__, os.environ['TMPDIR'], flush=True); os._exit(3)",
+    "a server whose log is the reason": """
+import os, shutil
+def model_fn(model_dir):
+    shutil.rmtree(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/output", ignore_errors=True)
+    print(__file__, os.environ["TMPDIR"], flush=True)
+    os._exit(3)
+""",
 }
 
 

@@ -4,6 +4,7 @@ import base64
 import datetime
 import json
 import operator
+import time
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import operation_model
 from stagemaker.resources.registry import KINDS
 from stagemaker.resources.resource import PAGING_MEMBERS, Resource
+from stagemaker.server import Simulator
 from stagemaker.state.records import Store
 
 INVALID_TOKENS = [
@@ -162,6 +164,32 @@ def test_creating_between_pages_repeats_no_result(client: Client, models: list[s
     client.sagemaker.delete_model(ModelName=f"{word}-new")
     listed_names = [model["ModelName"] for model in first_page["Models"] + second_page["Models"]]
     assert listed_names == models[::-1][:20]
+
+
+def test_lists_share_the_decoded_records_of_the_store() -> None:
+    store = Store()
+    store.add("Model", "a", {"Name": "a"}, {"Inner": 1})
+    [shared] = store.shared("Model")
+    assert store.shared("Model")[0] is shared
+    assert (shared, shared.internal, shared.revision) == ({"Name": "a"}, {"Inner": 1}, 1)
+    store.update("Model", "a", Name="b")
+    assert store.shared("Model") == [{"Name": "b"}]
+    store.delete("Model", "a")
+    store.add("Model", "a", {"Name": "b"})
+    assert store.shared("Model")[0].internal == {}
+
+
+@pytest.mark.timing
+def test_ten_thousand_models_are_listed_in_seconds() -> None:
+    with Simulator(isolation="off") as simulator:
+        sagemaker = simulator.client("sagemaker")
+        for number in range(10_000):
+            record = {"ModelName": f"m{number}", "ModelArn": arn(f"model/m{number}"), "CreationTime": EARLY}
+            simulator._store.add("Model", f"m{number}", record | {"PrimaryContainer": {"Image": "image"}})
+        start = time.monotonic()
+        pages = sagemaker.get_paginator("list_models").paginate(PaginationConfig={"PageSize": 100})
+        assert sum(len(page["Models"]) for page in pages) == 10_000
+        assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("token", INVALID_TOKENS, ids=lambda token: token[:20])

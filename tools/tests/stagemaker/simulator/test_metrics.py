@@ -85,6 +85,15 @@ def make_metrics(client, name, **definitions):
     return TrainingMetrics(client.simulator.client("cloudwatch"), NAMESPACE, name, definitions)
 
 
+@pytest.mark.parametrize("text", ["1_0", "\u0661", "\uff11", "nan", "inf", "1e999", "", "one"])
+def test_a_text_that_is_no_number_elsewhere_is_no_value(client, text):
+    """Python alone reads an underscore and the digits of other scripts."""
+    training_metrics = make_metrics(client, "texts", loss="loss=(.*?);")
+    for line in ("loss= 2.5e0 ;", f"loss={text};"):
+        training_metrics.measure(line)
+    assert [entry["Value"] for entry in training_metrics.final_values()] == [2.5]
+
+
 def test_values_are_sent_in_batches(client):
     training_metrics = make_metrics(client, "batches", loss="loss=(.*?);")
     calls = []

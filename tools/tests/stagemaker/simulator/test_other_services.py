@@ -1,31 +1,56 @@
-"""Services that moto simulates: if one needs a missing package, clients get a clear error that they can parse."""
+"""The services besides SageMaker: those that SageMaker programs need answer, and none of them leaves the simulator."""
 
-import sys
+import http.client
+import logging
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from stagemaker_support.control_plane import AUTHORIZATION
+from stagemaker_support.documented_tables import PAGE
 from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_process import SimulatorProcess, simulator_process
+
+from stagemaker.protocol.account import ACCOUNT, REGION
+from stagemaker.server import BUCKET
+from stagemaker.services.moto_inside import SERVICES
+
+ARN = f"arn:aws:%s:{REGION}:{ACCOUNT}:%s"
+Refused = Callable[[Any], Any]
 
 
-@pytest.mark.parametrize(
-    ("service", "operation", "package"),
-    [
-        ("cloudformation", "list_stacks", "openapi_spec_validator"),
-        ("apigateway", "get_rest_apis", "openapi_spec_validator"),
-        ("xray", "get_sampling_rules", "aws_xray_sdk"),
-    ],
-)
-def test_the_error_names_a_missing_package(
-    service: str, operation: str, package: str, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
-    with pytest.raises(ClientError) as caught:
-        getattr(client.simulator.client(service), operation)()
-    error = caught.value.response
-    assert error["Error"]["Code"] == "NotImplemented"
-    assert f"The simulator does not support {service}: the Python package {package}" in error["Error"]["Message"]
-    assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert error["ResponseMetadata"]["RetryAttempts"] == 0
+class Trap:
+    """A server on this machine that a request could name. connections: how often something connected to it."""
+
+    def __init__(self, listener: socket.socket):
+        self._listener, self.connections = listener, 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                self._listener.accept()[0].close()
+            except OSError:
+                return
+            self.connections += 1
+
+
+@pytest.fixture
+def trap() -> Iterator[Trap]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield Trap(listener)
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +61,287 @@ def test_the_error_names_a_missing_package(
         ("iam", "list_roles", "Roles"),
         ("logs", "describe_log_groups", "logGroups"),
         ("cloudwatch", "list_metrics", "Metrics"),
+        ("events", "list_rules", "Rules"),
+        ("ecr", "describe_repositories", "repositories"),
     ],
 )
-def test_services_that_jobs_need_are_available(service: str, operation: str, member: str, client: Client) -> None:
+def test_services_that_programs_need_answer(service: str, operation: str, member: str, client: Client) -> None:
     assert member in getattr(client.simulator.client(service), operation)()
+
+
+def test_the_table_in_operations_md_lists_these_services() -> None:
+    section = PAGE.read_text("utf-8").partition("\n## Other services\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| [^|]+ \| `(\w+)` \|", section, re.MULTILINE) == list(SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("batch", "describe_job_definitions"),  # REST with JSON
+        ("lambda", "list_functions"),
+        ("apigateway", "get_rest_apis"),
+        ("sns", "list_topics"),  # forms and XML
+        ("cloudformation", "list_stacks"),
+        ("ec2", "describe_instances"),
+        ("firehose", "list_delivery_streams"),  # JSON
+        ("dynamodb", "list_tables"),
+        ("ecs", "list_clusters"),
+        ("route53", "list_hosted_zones"),  # REST with XML
+    ],
+)
+def test_other_services_are_refused_by_name(service: str, operation: str, client: Client) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(client.simulator.client(service), operation)()
+    error = caught.value.response
+    assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
+    assert f"does not support {service}; besides SageMaker, it has ecr, events, iam" in error["Error"]["Message"]
+    assert error["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def send(port: int, path: str, service: str = "", method: str = "POST", body: bytes = b"", **headers: str) -> int:
+    """Send a request as it is, without a client of the service, and return the response's status."""
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    if service:
+        headers["Authorization"] = AUTHORIZATION.format(service)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_no_service_of_aws_answers_but_those_in_the_table(client: Client) -> None:
+    """However a request names a service: by its signature, by a presigned URL or by a path that moto recognises."""
+    session = botocore.session.get_session()
+    names = {session.get_service_model(name).signing_name for name in ("batch", "lambda", "sns", "sqs", "events")}
+    names |= {path.name for path in Path(botocore.__file__).with_name("data").iterdir() if path.is_dir()}
+    refused = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
+    refused -= {name for name in refused if name.startswith("sagemaker")}
+    assert len(refused) > 300
+    port = client.simulator.port
+    assert {name for name in refused if send(port, "/", name) != 501} == set()
+    for service in ("lambda", "batch", "sns"):
+        credential = f"x%2F20260101%2Fus-east-1%2F{service}%2Faws4_request"
+        assert send(port, f"/?X-Amz-Credential={credential}", method="GET") == 501
+        assert send(port, f"/{service}_us-east-1/x", method="GET") == 404  # a bucket
+
+
+def batch(client: Any) -> None:
+    client("batch").create_compute_environment(computeEnvironmentName="x", type="UNMANAGED", serviceRole="x")
+
+
+def function(client: Any) -> None:
+    code = {"Code": {"ZipFile": b"x"}, "Role": ARN % ("iam", "role/x"), "Runtime": "python3.12", "Handler": "x.x"}
+    client("lambda").create_function(FunctionName="x", **code)
+
+
+def stack(client: Any) -> None:
+    client("cloudformation").create_stack(StackName="x", TemplateBody="{}")
+
+
+def api_destination(client: Any) -> None:
+    connection = ARN % ("events", "connection/x/1")
+    client("events").create_api_destination(
+        Name="x", ConnectionArn=connection, InvocationEndpoint="https://page.example", HttpMethod="GET"
+    )
+
+
+def connection(client: Any) -> None:
+    parameters = {"ApiKeyAuthParameters": {"ApiKeyName": "x", "ApiKeyValue": "x"}}
+    client("events").create_connection(Name="x", AuthorizationType="API_KEY", AuthParameters=parameters)
+
+
+def target(service: str, resource: str) -> Refused:
+    def put(client: Any) -> None:
+        client("events").put_rule(Name="other", EventPattern='{"source": ["x"]}')
+        client("events").put_targets(Rule="other", Targets=[{"Id": "1", "Arn": ARN % (service, resource)}])
+
+    return put
+
+
+def target_of_an_archive(client: Any) -> None:
+    """moto makes a rule for an archive, which it manages itself."""
+    events = client("events")
+    if not events.list_archives(NamePrefix="kept")["Archives"]:
+        events.create_archive(ArchiveName="kept", EventSourceArn=ARN % ("events", "event-bus/default"))
+    bus = {"Id": "1", "Arn": ARN % ("events", "event-bus/default")}
+    events.put_targets(Rule="Events-Archive-kept", Targets=[bus])
+
+
+def subscription(client: Any) -> None:
+    client("logs").put_subscription_filter(
+        logGroupName="x", filterName="x", filterPattern="", destinationArn=ARN % ("logs", "log-group:x")
+    )
+
+
+def notification(kind: str, service: str) -> Refused:
+    def put(client: Any) -> None:
+        name = kind.replace("Function", "FunctionArn") if kind == "LambdaFunction" else f"{kind}Arn"
+        configuration = {name: ARN % (service, "x"), "Events": ["s3:ObjectCreated:*"]}
+        client("s3").put_bucket_notification_configuration(
+            Bucket=BUCKET, NotificationConfiguration={f"{kind}Configurations": [configuration]}
+        )
+
+    return put
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        batch,
+        function,
+        stack,
+        api_destination,
+        connection,
+        target("sqs", "queue"),
+        target("lambda", "function:x"),
+        target("events", "event-bus/default"),
+        target("events", "api-destination/x/1"),
+        target_of_an_archive,
+        subscription,
+        notification("LambdaFunction", "lambda"),
+        notification("Topic", "sns"),
+        notification("Queue", "sqs"),
+    ],
+)
+def test_what_leads_out_of_the_simulator_is_refused(ask: Refused, client: Client) -> None:
+    with pytest.raises(ClientError) as caught:
+        ask(client.simulator.client)
+    error = caught.value.response
+    assert error["Error"]["Code"] == "NotImplemented", error
+    assert "The simulator does not support" in error["Error"]["Message"]
+    assert client.put("afterwards", b"x")  # a notification would be sent now
+
+
+def subscribe(simulator: SimulatorProcess, url: str) -> None:
+    sns = simulator.client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
+    sns.publish(TopicArn=topic, Message="x")
+
+
+def replay(simulator: SimulatorProcess, url: str) -> None:
+    """Let moto repeat a request that named another host."""
+    send(simulator.port, "/moto-api/recorder/start-recording")
+    send(simulator.port, "/bucket", Host=url.removeprefix("http://"))
+    assert send(simulator.port, "/moto-api/recorder/replay-recording") == 501
+
+
+def test_no_request_makes_the_simulator_connect_to_another_server(trap: Trap, tmp_path: Path) -> None:
+    """Neither to an address that the request names, nor to Docker."""
+    variables = {"DOCKER_HOST": trap.url.replace("http", "tcp"), "MOTO_EVENTS_INVOKE_HTTP": "true"}
+    with simulator_process(tmp_path, **variables) as simulator:
+        with pytest.raises(ClientError, match="NotImplemented"):
+            subscribe(simulator, trap.url)
+        with pytest.raises(ClientError, match="NotImplemented"):
+            batch(simulator.client)
+        replay(simulator, trap.url)
+    assert trap.connections == 0
+
+
+def test_a_page_cannot_make_the_simulator_record_requests(client: Client) -> None:
+    before = os.listdir()
+    for site in ("cross-site", "same-site"):
+        for path in ("/moto-api/recorder/start-recording", "/moto-api/", "/", f"/{BUCKET}/key"):
+            assert send(client.simulator.port, path, method="GET", Sec_Fetch_Site=site) == 403
+    for path in ("/moto-api", "/moto-api/", "/moto-api/data.json", "/moto-api/recorder/start-recording"):
+        assert send(client.simulator.port, path, method="GET") == 501
+    client.put("recorded", b"x")
+    assert os.listdir() == before
+
+
+def test_a_presigned_url_is_answered_by_the_service_that_it_is_for(client: Client) -> None:
+    for service, operation, status in (
+        ("sts", "get_caller_identity", 200),
+        ("iam", "list_roles", 200),
+        ("lambda", "list_functions", 501),
+        ("sagemaker", "list_models", 501),
+    ):
+        url = client.simulator.client(service).generate_presigned_url(operation)
+        path = url.removeprefix(client.simulator.endpoint)
+        assert send(client.simulator.port, path, method="GET") == status, url
+
+
+def test_a_role_is_assumed_without_a_signature(client: Client) -> None:
+    sts = client.simulator.client("sts")
+    role = {
+        "RoleArn": ARN.replace(REGION, "") % ("iam", "role/x"),
+        "RoleSessionName": "some",
+        "WebIdentityToken": "token",
+    }
+    assert sts.assume_role_with_web_identity(**role)["Credentials"]["AccessKeyId"]
+
+
+FORM = {"Content_Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status"),
+    [
+        ("POST", "?delete", b"hi", {}, 400),
+        ("POST", "?delete", b"<Delete><Object><Key>a&#0;b</Key></Object></Delete>", {}, 400),
+        ("POST", "", b"--x--", FORM, 400),
+        ("POST", "/key", b"", {}, 400),
+        ("PATCH", "/key", b"", {}, 501),
+        ("PUT", "/key?partNumber=abc&uploadId=x", b"", {}, 400),
+        ("POST", "/key?uploadId=x", b"<CompleteMultipartUpload>", {}, 400),
+        ("GET", "/named?response-content-type=a%0d%0aSet-Cookie:%20x", b"", {}, 400),
+        ("GET", "/named?response-content-type=%e2%82%ac", b"", {}, 400),
+        (
+            "POST",
+            "",
+            b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--x\r\nContent-Disposition: form-data; '
+            b'name="success_action_status"\r\n\r\nabc\r\n--x\r\nContent-Disposition: form-data; name="file"; '
+            b'filename="f"\r\n\r\n1\r\n--x--\r\n',
+            FORM,
+            400,
+        ),
+    ],
+)
+def test_a_malformed_request_to_s3_gets_an_error_in_xml_and_one_line_in_the_log(
+    method: str,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client.put("named", b"x")
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=20)
+    connection.request(method, f"/{BUCKET}{path}", body, sent | {"Authorization": AUTHORIZATION.format("s3")})
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    assert (response.status, "<Error><Code>" in text) == (status, True), text
+    assert response.getheader("Set-Cookie") is None
+    assert "Traceback" not in caplog.text
+    assert len(caplog.text.splitlines()) <= 1, caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "service", "headers"),
+    [
+        ("/latest/meta-data/", "", {}),
+        ("/favicon.ico", "", {}),
+        ("/nonsense_us-east-1/x", "", {}),
+        ("/", "logs", {}),
+        ("/x", "sts", {}),
+        ("/", "iam", {"Content_Type": "application/x-www-form-urlencoded"}),
+        ("/", "events", {"X_Amz_Target": "AWSEvents.Dig"}),
+        (f"/{BUCKET}", "s3", {"Content_Type": "multipart/form-data; boundary=x"}),
+        (f"/{BUCKET}", "", {}),
+        ("/%00", "ecr", {"X_Amz_Target": "\t"}),
+    ],
+)
+def test_what_moto_does_not_expect_is_one_line_in_the_log(
+    path: str, service: str, headers: dict[str, str], client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        status = send(client.simulator.port, path, service, **headers)
+    assert 400 <= status <= 501
+    lines = "".join(caplog.handler.format(record) for record in caplog.records).splitlines()
+    assert len(lines) <= 1, lines
+    assert not any(re.search("Traceback", line) for line in lines)

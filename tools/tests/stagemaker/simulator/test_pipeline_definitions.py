@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from stagemaker_support.pipelines import (
 from stagemaker_support.simulator_client import IMAGE, Client
 
 from stagemaker.orchestration.pipelines.definitions.cache_config import read_duration
+from stagemaker.orchestration.pipelines.definitions.definition import read_definition
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
 from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType
@@ -357,6 +359,15 @@ def test_paths_are_parsed_in_linear_time() -> None:
     for text in ("a" * 100_000, "a['" + "b" * 1000, "[" * 1000, "a" + "[0]" * 300, "a" + ".b" * 500 + "["):
         with contextlib.suppress(DefinitionError):
             PropertyPath(text)
+
+
+@pytest.mark.timing
+def test_a_condition_of_200_000_values_is_read_in_seconds() -> None:
+    conditions = [{"Type": "In", "QueryValue": get("Parameters.p"), "Values": [*range(200_000), get("Parameters.p")]}]
+    parameters = [{"Name": "p", "Type": "Integer", "DefaultValue": 1}]
+    start = time.process_time()
+    read_definition(definition(condition("C", conditions, [], []), Parameters=parameters))
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,13 @@ def test_valid_bodies_are_accepted_and_invalid_ones_are_refused(
         ({"target": "Other.ListModels"}, 400, "UnknownOperationException"),
         ({"target": None}, 400, "UnknownOperationException"),
         ({"target": "SageMaker.CreateCluster"}, 501, "NotImplemented"),
-        ({"target": None, "service": "nonsense"}, 500, "InternalFailure"),
+        ({"target": None, "service": "nonsense"}, 501, "NotImplemented"),
         ({"Origin": "http://page.example"}, 403, "AccessDeniedException"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "AccessDeniedException"),
+        ({"Sec-Fetch-Site": "same-site"}, 403, "AccessDeniedException"),
+        ({"Host": "127.0.0.1:1"}, 403, "AccessDeniedException"),
+        ({"Host": "127.0.0.1"}, 403, "AccessDeniedException"),
+        ({"Host": "bucket.localhost:1", "target": None, "service": "s3"}, 403, "AccessDeniedException"),
         ({"Host": "page.example"}, 403, "AccessDeniedException"),
         ({"Host": "127.0.0.1.page.example:80"}, 403, "AccessDeniedException"),
         ({"Host": "localhost.page.example"}, 403, "AccessDeniedException"),
@@ -110,9 +115,9 @@ def test_requests_with_wrong_targets_methods_or_headers_are_refused(
     assert (response_status, document["__type"]) == (status, code)
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5000", "bucket.s3.localhost:1", "127.0.0.1"])
-def test_local_host_names_are_accepted(client: Client, host: str) -> None:
-    assert ask(client, Host=host)[0] == 200
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "bucket.s3.localhost", "127.0.0.1"])
+def test_local_host_names_with_the_simulators_port_are_accepted(client: Client, name: str) -> None:
+    assert ask(client, **{"Host": f"{name}:{client.simulator.port}", "Sec-Fetch-Site": "none"})[0] == 200
 
 
 def test_the_response_to_a_head_request_has_no_body(client: Client) -> None:
@@ -128,8 +133,8 @@ def test_requests_with_chunked_bodies_or_without_a_length_are_read(client: Clien
     assert ask(client, body=iter([b'{"MaxRes', b'ults": 0}']))[1]["__type"] == "ValidationException"
     assert ask(client, body=iter([b" " * (1 << 20)] * 5))[0] == 413
     with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=20) as connection:
-        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-        connection.sendall(head + b"X-Amz-Target: SageMaker.DescribeModel\r\n\r\n")
+        head = f"POST / HTTP/1.1\r\nHost: localhost:{client.simulator.port}\r\nConnection: close\r\n"
+        connection.sendall(f"{head}X-Amz-Target: SageMaker.DescribeModel\r\n\r\n".encode())
         response = b"".join(iter(lambda: connection.recv(4096), b""))
     assert b"ValidationException" in response
     assert b"ModelName" in response

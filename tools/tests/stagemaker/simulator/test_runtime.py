@@ -124,7 +124,8 @@ def test_an_invocation_gets_a_thread_however_its_url_is_written(monkeypatch: pyt
         connections = []
         for url in urls * 2:
             for header in ("", f"Authorization: {AUTHORIZATION}\r\n"):
-                request = f"POST {url} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Content-Length: 2\r\n\r\nok"
+                head = f"POST {url} HTTP/1.1\r\nHost: 127.0.0.1:{simulator.port}\r\n{header}"
+                request = f"{head}Content-Length: 2\r\n\r\nok"
                 connection = stack.enter_context(socket.create_connection(("127.0.0.1", simulator.port), timeout=60))
                 connection.sendall(request.encode())
                 connections.append(connection)
@@ -138,7 +139,8 @@ def test_an_invocation_gets_a_thread_however_its_url_is_written(monkeypatch: pyt
 def test_paths_that_only_resemble_an_invocation_are_refused(client: Client) -> None:
     """Such paths are not invocations: text before a colon is part of the path unless '//' follows the colon."""
     for path in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{client.simulator.port}\r\n"
+        head += f"Authorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"
         with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=30) as connection:
             connection.sendall(head.encode())
             assert connection.recv(12) == b"HTTP/1.1 501"

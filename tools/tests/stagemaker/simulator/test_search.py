@@ -165,6 +165,7 @@ def test_training_jobs_are_filtered_and_sorted(packages: Packages, jobs: list[st
         ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # the values are compared as integers
         ([("HyperParameters.rate", "GreaterThan", "0.5")], [1, 2]),
         ([("HyperParameters.name", "GreaterThan", "0.5")], []),
+        ([("HyperParameters.rate", "GreaterThan", "0_5")], []),
         ([("HyperParameters.name", "Equals", "ridge")], [0, 1, 2]),
         ([("HyperParameters.name", "Contains", "idg")], [0, 1, 2]),
         ([("HyperParameters.rate", "In", "3,0.1")], [0, 2]),

@@ -6,6 +6,8 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
 from stagemaker_support.state import SimulatorProcess, Snapshot, objects_of, running, stored_objects
 
 LARGE_BODY = b"large " * 20_000  # large enough for a separate file
@@ -233,10 +235,12 @@ def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
         assert objects_of(client_for_another_account(simulator)) == {"of-another-account": objects_of_other_account}
 
 
-def test_resetting_moto_also_empties_the_state_folder(tmp_path: Path) -> None:
+def test_a_change_that_could_not_be_written_is_written_with_the_next_one(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
-        case = ChangeCase(simulator, tmp_path, "reset")
-        case.s3.put_object(Bucket="reset", Key="a", Body=LARGE_BODY)
-        assert case.send("POST", "/moto-api/reset") == 200
-        assert stored_objects(tmp_path) == {}
-    assert not list((tmp_path / "s3").iterdir())
+        case = ChangeCase(simulator, tmp_path, "retried")
+        (tmp_path / "s3").rename(tmp_path / "away")
+        with pytest.raises(ClientError, match="could not be read or written"):
+            case.s3.put_object(Bucket="retried", Key="large", Body=LARGE_BODY)
+        (tmp_path / "away").rename(tmp_path / "s3")
+        case.s3.put_object(Bucket="retried", Key="small", Body=b"1")
+        assert stored_objects(tmp_path) == {"retried": {"large": LARGE_BODY, "small": b"1"}}

@@ -211,7 +211,7 @@ while True:
 MISBEHAVIOURS = {
     "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 6000: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
     "hangs": ("time.sleep(600)", 1),
-    "exits": ("os._exit(3)", 1),
+    "exits": ("os.kill(os.getppid(), 9) or os._exit(3)", 1),
     "closes": ("pass", 5),
     "malformed": (
         r"connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')",

@@ -15,7 +15,8 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from stagemaker.server import Simulator
-with Simulator(isolation="off", state=Path(sys.argv[1]) if len(sys.argv) > 1 else None) as simulator:
+state = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+with Simulator(isolation="off", state=state, allow_reset=True) as simulator:
     print(json.dumps(simulator.variables()), flush=True)
     sys.stdin.read()
 """

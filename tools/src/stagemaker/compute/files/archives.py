@@ -38,6 +38,8 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
             for file in folder.files(check):
                 member = tar.gettarinfo(os.path.join(folder.path, file.name), file.name)
+                member.uid = member.gid = 0  # as on AWS, and not the account that runs the simulator
+                member.uname = member.gname = ""
                 if member.isreg():
                     with file.open() as content:
                         tar.addfile(member, CheckedReader(content, member.size, check))

@@ -2,7 +2,6 @@
 
 import datetime
 import logging
-import math
 import threading
 import time
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ from typing import Any
 
 import regex
 from botocore.exceptions import BotoCoreError, ClientError
+
+from stagemaker.text import parse_number
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +63,15 @@ class TrainingMetrics:
         for name, pattern in list(self._patterns.items()):
             try:
                 match = self._search(name, pattern, line[:MAX_SEARCHED_LENGTH])
-                value = float(match[1]) if match else math.nan
+                value = parse_number(match[1]) if match else None
             except TimeoutError:
                 del self._patterns[name]
                 reason = "its regular expression takes too long"
                 self.warnings.append(f"[the metric {name} is no longer collected: {reason}]")
-            except (ValueError, TypeError, IndexError):  # the match is not a number
+            except (AttributeError, IndexError):  # the group did not match, or there is none
                 continue
             else:
-                if math.isfinite(value):
+                if value is not None:
                     self._keep(name, value)
 
     def deliver(self) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.services.alarm_states import unsimulated_feature
-from stagemaker.services.moto_inside import alarm_definition
+from stagemaker.services.moto_inside.cloudwatch import alarm_definition
 from stagemaker.state.records import Record
 
 # the request member that contains the size, by type of traffic routing

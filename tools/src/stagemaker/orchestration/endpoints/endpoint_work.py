@@ -20,7 +20,7 @@ from stagemaker.orchestration.endpoints.hosting import (
     start_fleets,
 )
 from stagemaker.orchestration.runner import Work, reason_of
-from stagemaker.services.moto_inside import restore_alarms
+from stagemaker.services.moto_inside.cloudwatch import restore_alarms
 from stagemaker.state.records import Record, Store, StoredRecord, now
 
 

@@ -8,7 +8,7 @@ from stagemaker.orchestration.endpoints.deployment import Stage, instance_count
 from stagemaker.orchestration.endpoints.deployment_config import read_deployment_config
 from stagemaker.orchestration.endpoints.hosting import Hosting, change_record, end_fleets, start_fleets
 from stagemaker.orchestration.runner import Work, reason_of
-from stagemaker.services.moto_inside import alarm_state
+from stagemaker.services.moto_inside.cloudwatch import alarm_state
 from stagemaker.state.records import StoredRecord
 
 POLL_INTERVAL = 0.25  # seconds between two evaluations of the alarms

@@ -6,7 +6,14 @@ from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
 from stagemaker.orchestration.pipelines.definitions.document import read_members
-from stagemaker.orchestration.pipelines.definitions.expressions import SCALARS, Expression, Scope, parse, steps_of
+from stagemaker.orchestration.pipelines.definitions.expressions import (
+    SCALARS,
+    Expression,
+    Scope,
+    Values,
+    parse,
+    steps_of,
+)
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
@@ -40,15 +47,15 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
             raise DefinitionError("Or: Conditions must not be empty")
         inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
         return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
-    operands = [parse(value, scope) for value in _operands(parts)]
-    _check_types(kind, [operand.type for operand in operands])
+    first_value, other_values = _operands(parts)
+    first, others = parse(first_value, scope), Values(other_values, scope)
+    _check_types(kind, [first.type, *others.types])
 
     def evaluate(context: StepContext) -> bool:
-        first, *others = [operand.evaluate(context) for operand in operands]
-        compare = COMPARISONS.get(kind, operator.eq)
-        return any(_holds(kind, compare, first, other) for other in others)
+        left, compare = first.evaluate(context), COMPARISONS.get(kind, operator.eq)
+        return any(_holds(kind, compare, left, right) for right in others.evaluate(context))
 
-    return Expression("boolean", evaluate, steps_of(operands))
+    return Expression("boolean", evaluate, (*first.steps, *others.steps))
 
 
 def _check_types(kind: str, types: list[str]) -> None:
@@ -79,10 +86,11 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
     return kind, read_members(document, kind, MEMBERS[kind] | {"Type": str}, {})
 
 
-def _operands(parts: dict[str, Any]) -> list[Any]:
-    if "QueryValue" not in parts:
-        return [parts["LeftValue"], parts["RightValue"]]
-    return [parts["QueryValue"], *parts["Values"]]
+def _operands(parts: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """Return the operand that is compared, and those with which it is compared."""
+    if "QueryValue" in parts:
+        return parts["QueryValue"], parts["Values"]
+    return parts["LeftValue"], [parts["RightValue"]]
 
 
 def _type_name(value: Any) -> str:

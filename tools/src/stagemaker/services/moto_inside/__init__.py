@@ -1,0 +1,83 @@
+"""AWS's other services: moto, with what it lacks. Only this package imports moto.
+
+Only the services in SERVICES answer. Others of moto run containers (Batch, Lambda), connect to addresses that a caller
+chooses (SNS, Firehose) or create resources of any service (CloudFormation).
+
+`install` changes moto when the simulator starts. CloudWatch, EventBridge, Logs and S3 are subclasses of moto's
+backends, put into its registries. For the rest moto has no hook, so `install` replaces names in its modules: the
+sessions that look up regions and services, the class of the mapping from a bucket's keys to its objects, the times of
+objects in listings, and the files with objects' contents.
+
+All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the version.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import moto.core.base_backend
+import moto.core.utils
+import moto.s3.models
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
+from moto.events.models import events_backends
+from moto.logs.models import logs_backends
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
+from moto.sts.models import sts_backends
+
+from stagemaker.protocol.account import ACCOUNT
+from stagemaker.protocol.session import simulator_botocore_session, simulator_session
+from stagemaker.services.moto_inside.cloudwatch import CloudWatch
+from stagemaker.services.moto_inside.events import Events
+from stagemaker.services.moto_inside.logs import Logs
+from stagemaker.services.moto_inside.s3 import S3, WatchedKeys
+from stagemaker.services.s3_contents import Content
+
+SERVICES = {  # that answer: moto's names, by the names for which clients sign requests
+    "ecr": "ecr",
+    "events": "events",
+    "iam": "iam",
+    "logs": "logs",
+    "monitoring": "cloudwatch",
+    "s3": "s3",
+    "sts": "sts",
+}
+# the key of the WSGI environment under which moto expects the original names of headers with an underscore
+UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
+LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  # moto would format and parse it
+
+
+def install() -> None:
+    """Change moto, for the rest of this process. Calling this again changes nothing."""
+    # moto's sessions would fail if the user's configuration were invalid
+    moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
+    moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
+    moto.s3.models._VersionedKeyStore = WatchedKeys  # type: ignore[attr-defined, assignment]
+    moto.s3.models.tempfile = SimpleNamespace(SpooledTemporaryFile=Content)  # type: ignore[attr-defined, assignment]
+    for kind in (FakeKey, FakeDeleteMarker):
+        kind.last_modified_ISO8601 = LISTED_TIME  # type: ignore[method-assign, assignment]
+    cloudwatch_backends.backend = CloudWatch
+    events_backends.backend = Events
+    logs_backends.backend = Logs
+    s3_backends.backend = S3
+
+
+def reset(access_key: str = "") -> None:
+    """Delete everything that the services have stored, except for the session of a role that has this access key."""
+    sessions = sts_backends[ACCOUNT]["aws"].assumed_roles
+    kept_sessions = [session for session in sessions if session.access_key_id == access_key]
+    moto_api_backend.reset()
+    sts_backends[ACCOUNT]["aws"].assumed_roles += kept_sessions
+
+
+@cache
+def application(service: str) -> Any:
+    """Return moto's WSGI application for one of SERVICES. It raises exceptions that moto does not expect.
+
+    It is without Flask's debug mode, which keeps past requests in memory.
+    """
+    application = create_backend_app(SERVICES[service])  # type: ignore[arg-type]
+    application.config |= {"DEBUG": False, "PROPAGATE_EXCEPTIONS": True}
+    return application

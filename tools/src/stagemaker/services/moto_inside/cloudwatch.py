@@ -1,0 +1,160 @@
+"""CloudWatch."""
+
+import datetime
+import inspect
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.cloudwatch.exceptions import ValidationError
+from moto.cloudwatch.models import (
+    Alarm,
+    CloudWatchBackend,
+    MetricAggregatedDatum,
+    MetricDatumBase,
+    Statistics,
+    cloudwatch_backends,
+)
+from moto.core.utils import utcnow
+
+from stagemaker.protocol.account import ACCOUNT, REGION
+from stagemaker.services import alarm_requests, alarm_states, retention
+
+ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
+
+
+class CloudWatch(CloudWatchBackend):
+    """Alarms are evaluated whenever their state is read, requests are checked, and old metrics get coarser."""
+
+    __module__ = CloudWatchBackend.__module__
+
+    def __init__(self, region_name: str, account_id: str):
+        super().__init__(region_name, account_id)
+        self._lock = threading.RLock()  # of the alarms' states and the next two attributes
+        self._held_until: dict[str, datetime.datetime] = {}  # by alarm: when a state that was set by request ends
+        self._new_data_points = 0  # since the last clean-up
+
+    def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
+        """Create or update an alarm. An update keeps its state."""
+        if problem := alarm_requests.find_problem(members):
+            raise ValidationError(problem)
+        name = members["name"]
+        with self._lock:
+            old_alarm = self.alarms.get(name)
+            alarm = super().put_metric_alarm(**members)
+            if old_alarm is None:
+                alarm.state_value = "INSUFFICIENT_DATA"  # CloudWatch's first state; moto's is OK
+                self._held_until.pop(name, None)
+            else:
+                vars(alarm).update({attribute: getattr(old_alarm, attribute) for attribute in ALARM_STATE})
+            return alarm
+
+    def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
+        """Set a state that lasts until CloudWatch would evaluate the alarm again."""
+        with self._lock:
+            alarm = self.alarms.get(alarm_name)
+            super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails if there is no alarm
+            interval = 10 if alarm and alarm.period in alarm_requests.HIGH_RESOLUTION else 60
+            self._held_until[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
+
+    def describe_alarms(self) -> Iterable[Alarm]:
+        return self._evaluate_and_find(super().describe_alarms)
+
+    def get_alarms_by_action_prefix(self, action_prefix: str) -> Iterable[Alarm]:
+        return self._evaluate_and_find(super().get_alarms_by_action_prefix, action_prefix)
+
+    def get_alarms_by_alarm_name_prefix(self, name_prefix: str) -> Iterable[Alarm]:
+        return self._evaluate_and_find(super().get_alarms_by_alarm_name_prefix, name_prefix)
+
+    def get_alarms_by_alarm_names(self, alarm_names: list[str]) -> Iterable[Alarm]:
+        return self._evaluate_and_find(super().get_alarms_by_alarm_names, alarm_names)
+
+    def get_alarms_by_state_value(self, target_state: str) -> Iterable[Alarm]:
+        return self._evaluate_and_find(super().get_alarms_by_state_value, target_state)
+
+    def state_of(self, name: str) -> tuple[str, str] | None:
+        """Evaluate an alarm and return its state and the reason, or None if it does not exist."""
+        with self._lock:
+            alarm = self.alarms.get(name)
+            if alarm is None:
+                return None
+            self._evaluate(alarm, list(self.metric_data))
+            return alarm.state_value, alarm.state_reason
+
+    def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
+        if problem := retention.find_problem(metric_data):
+            raise ValidationError(problem)
+        super().put_metric_data(namespace, metric_data)
+        with self._lock:
+            self._new_data_points += retention.count_data_points(metric_data)
+            if self._new_data_points >= retention.CLEANUP_DATA_POINTS:
+                self._new_data_points = 0
+                count = len(self.metric_data)  # other threads may append data at the same time
+                self.metric_data[:count] = retention.age_data(self.metric_data[:count], utcnow(), _merge)
+
+    def _evaluate_and_find(self, find: Callable[..., Iterable[Alarm]], *arguments: Any) -> Iterable[Alarm]:
+        with self._lock:
+            data = list(self.metric_data)
+            for alarm in list(self.alarms.values()):
+                self._evaluate(alarm, data)
+            return list(find(*arguments))
+
+    def _evaluate(self, alarm: Alarm, data: Iterable[MetricDatumBase]) -> None:
+        now = utcnow()
+        if alarm_states.unsimulated_feature(vars(alarm)) or now < self._held_until.get(alarm.name, now):
+            return
+        points = [_statistic(period, alarm.statistic) for period in alarm_states.data_by_period(data, alarm, now)]
+        change = alarm_states.changed_state(alarm, points)
+        if change:
+            state, reason = change
+            alarm.update_state(reason, "{}", state)
+
+
+def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
+    """Return a statistic of metric data, such as Sum, or None if there is no data."""
+    if not data:
+        return None
+    statistics = Statistics([name], data[0].timestamp)
+    statistics.metric_data = data
+    value = statistics.get_statistics_for_type(name)
+    return None if value is None else float(value)
+
+
+def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:
+    """Merge the data of a period into one datum, with the time of the first datum."""
+    first = data[0]
+    # a statistic is None only if there is no data
+    minimum, maximum, count, total = (
+        _statistic(data, name) or 0.0 for name in ("Minimum", "Maximum", "SampleCount", "Sum")
+    )
+    dimensions = [{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in first.dimensions]
+    return MetricAggregatedDatum(
+        first.namespace, first.name, minimum, maximum, count, total, dimensions, first.timestamp, first.unit
+    )
+
+
+def _cloudwatch() -> CloudWatch:
+    """Return the service in the simulator's account and region, after `install`."""
+    return cloudwatch_backends[ACCOUNT][REGION]  # type: ignore[return-value]
+
+
+def alarm_state(name: str) -> tuple[str, str] | None:
+    """Evaluate an alarm and return its state and the reason, or None if it does not exist."""
+    return _cloudwatch().state_of(name)
+
+
+def alarm_definition(name: str) -> dict[str, Any] | None:
+    """Return the arguments with which `restore_alarms` can recreate an alarm, or None if it does not exist."""
+    alarm = _cloudwatch().alarms.get(name)
+    if alarm is None:
+        return None
+    names = inspect.signature(CloudWatchBackend.put_metric_alarm).parameters.keys() - {"self", "tags"}
+    dimensions = [{"Name": dimension.name, "Value": dimension.value} for dimension in alarm.dimensions]
+    return {member: getattr(alarm, member) for member in names} | {"dimensions": dimensions}
+
+
+def restore_alarms(definitions: Iterable[dict[str, Any]]) -> None:
+    """Recreate the alarms of an earlier simulator, except those whose names are already in use."""
+    for definition in definitions:
+        if definition["name"] not in _cloudwatch().alarms:
+            _cloudwatch().put_metric_alarm(**definition)

@@ -1,0 +1,235 @@
+"""S3."""
+
+import contextlib
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from moto.core.responses import ActionResult
+from moto.s3.exceptions import InvalidContinuationToken
+from moto.s3.models import FakeDeleteMarker, FakeKey, S3Backend, s3_backends
+from moto.s3.responses import S3Response
+from moto.s3.utils import _VersionedKeyStore
+from moto.utilities.utils import md5_hash
+
+from stagemaker.protocol.errors import unsupported
+from stagemaker.services import s3_changes
+from stagemaker.services.s3_listing import LARGEST_PAGE, SortedKeys, entries
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+LISTINGS = {  # the root of the response, by operation
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+}
+LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XML, by member
+CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
+
+
+class S3(S3Backend):
+    """Listings take a time that depends on the page, and a change of an object is an event for EventBridge alone."""
+
+    __module__ = S3Backend.__module__  # next to which moto looks for the URLs of the service
+
+    @property
+    def url_paths(self) -> Any:
+        return {path: getattr(S3Responses, handler.__name__) for path, handler in super().url_paths.items()}
+
+    def put_bucket_notification_configuration(self, bucket_name: str, notification_config: dict[str, Any]) -> None:
+        for kind in ("Topic", "Queue", "CloudFunction"):
+            if notification_config.get(f"{kind}Configuration"):
+                raise unsupported(f"{kind}Configuration", "a bucket can notify EventBridge only")
+        super().put_bucket_notification_configuration(bucket_name, notification_config)
+
+    def list_objects(
+        self, bucket: Any, prefix: str | None, delimiter: str | None, marker: str | None, max_keys: int | None
+    ) -> tuple[Any, Any, bool, str | None]:
+        after = self._pagination_tokens.get(marker or "", marker or "")
+        page, next_token = self._page(bucket.keys, prefix, delimiter, after, max_keys)
+        keys = [item for item in page if not isinstance(item, str)]
+        return keys, [item for item in page if isinstance(item, str)], next_token is not None, next_token
+
+    def list_objects_v2(
+        self,
+        bucket: Any,
+        prefix: str | None,
+        delimiter: str | None,
+        continuation_token: str | None,
+        start_after: str | None,
+        max_keys: int | None,
+    ) -> tuple[Any, bool, str | None]:
+        after = start_after or ""
+        if continuation_token:
+            if continuation_token not in self._pagination_tokens:
+                raise InvalidContinuationToken()
+            after = self._pagination_tokens[continuation_token]
+        page, next_token = self._page(bucket.keys, prefix, delimiter, after, max_keys)
+        return page, next_token is not None, next_token
+
+    def _page(
+        self, keys: "WatchedKeys", prefix: str | None, delimiter: str | None, after: str, max_keys: int | None
+    ) -> tuple[list[Any], str | None]:
+        """Return objects and common prefixes in order, and the token for the next page."""
+        page: list[Any] = []
+        last = ""
+        limit = LARGEST_PAGE if max_keys is None else min(max_keys, LARGEST_PAGE)
+        for entry, is_prefix, its_keys in entries(keys.sorted.get(), prefix or "", delimiter or "", after):
+            objects = (item for key in its_keys if isinstance(item := keys.get(key), FakeKey))
+            if (first := next(objects, None)) is None:  # they have been deleted
+                continue
+            if len(page) >= limit:
+                return page, self._token(last) if page else None
+            page.append(entry if is_prefix else first)
+            last = entry
+        return page, None
+
+    def _token(self, after: str) -> str:
+        token: str = md5_hash(after.encode()).hexdigest()
+        self._pagination_tokens[token] = after
+        return token
+
+    def list_object_versions(
+        self,
+        bucket_name: str,
+        delimiter: str | None = None,
+        key_marker: str | None = None,
+        max_keys: int | None = LARGEST_PAGE,
+        prefix: str = "",
+        version_id_marker: str | None = None,
+    ) -> tuple[Any, list[str], Any, str | None, str | None]:
+        keys: WatchedKeys = self.get_bucket(bucket_name).keys  # type: ignore[assignment]
+        page: list[Any] = []
+
+        def versions(key: str) -> list[Any]:
+            newest_first = list(reversed(keys.getlist(key, [])))
+            for number, version in enumerate(newest_first):
+                version.is_latest = number == 0
+            return newest_first
+
+        def items() -> Iterator[Any]:
+            if key_marker and version_id_marker and key_marker.startswith(prefix):
+                # the last page may have ended between the versions of a key, and may have been deleted since
+                of_key = versions(key_marker)
+                passed = [number for number, item in enumerate(of_key, 1) if item.version_id == version_id_marker]
+                yield from of_key[max(passed, default=0) :]
+            for entry, is_prefix, _ in entries(keys.sorted.get(), prefix, delimiter or "", key_marker or ""):
+                yield from [entry] if is_prefix else versions(entry)
+
+        limit = LARGEST_PAGE if max_keys is None else min(max_keys, LARGEST_PAGE)
+        for item in items():
+            if len(page) >= limit:
+                next_marker = _marker(page[-1]) if page else (None, None)
+                break
+            page.append(item)
+        else:
+            next_marker = None, None
+        found, deleted = ([item for item in page if isinstance(item, kind)] for kind in (FakeKey, FakeDeleteMarker))
+        return found, [item for item in page if isinstance(item, str)], deleted, *next_marker
+
+
+def _marker(item: Any) -> tuple[str, str | None]:
+    """Return the key and the version after which the page behind an item begins."""
+    return (item, None) if isinstance(item, str) else (item.name, item.version_id)
+
+
+class S3Responses(S3Response):
+    """moto's operations of S3. The responses of listings are written directly, several times faster than moto does."""
+
+    def serialized(self, action_result: ActionResult) -> Any:
+        if (root := LISTINGS.get(self._get_action())) is None:
+            return super().serialized(action_result)
+        result: Any = action_result.result
+        members = {LISTED_NAMES.get(name, name): value for name, value in result.items()}
+        body = f'<?xml version="1.0" encoding="utf-8"?>\n<{root} xmlns="{NAMESPACE}">{_xml_members(members)}</{root}>'
+        return 200, {"Content-Type": "application/xml"} | self.response_headers, body
+
+
+def _xml_members(members: Mapping[str, Any]) -> str:
+    return "".join(_xml(name, value) for name, value in members.items() if value is not None)
+
+
+def _xml(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(_xml(name, item) for item in value)
+    if isinstance(value, dict):
+        content = _xml_members(value)
+    elif isinstance(value, datetime.datetime):
+        content = f"{value:%Y-%m-%dT%H:%M:%S.000Z}"
+    else:
+        content = str(value).lower() if isinstance(value, bool) else escape(str(value))
+    return f"<{name}>{content}</{name}>"
+
+
+class WatchedKeys(_VersionedKeyStore):
+    """moto's mapping from a bucket's keys to its objects, whose changes are noted. sorted: its keys in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sorted = SortedKeys(self._self_iterable)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        self._note(key)
+
+    def setlist(self, key: str, list_: Any) -> None:
+        super().setlist(key, list_)
+        self._note(key)
+
+    def pop(self, key: str) -> None:  # type: ignore[override]
+        super().pop(key)
+        self._note(key)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self._note(key)
+
+    def _note(self, key: str) -> None:
+        self.sorted.forget()
+        s3_changes.note(self, key)
+
+
+def s3_buckets() -> dict[str, Any]:
+    """Return all of moto's buckets by name. Names are unique across accounts."""
+    backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
+    return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
+
+
+def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
+    """Return a bucket, which is created if it does not exist."""
+    backend = s3_backends[account][partition]
+    return backend.buckets[name] if name in backend.buckets else backend.create_bucket(name, region)
+
+
+def read_s3_object(bucket: str, key: str) -> tuple[bytes, dict[str, Any]] | None:
+    """Return an object's content and attributes, or None if it does not exist. Other requests may replace it meanwhile.
+
+    Raises OSError if the content cannot be read.
+    """
+    for _ in range(1000):
+        moto_bucket = s3_buckets().get(bucket)
+        moto_object = moto_bucket.keys.get(key) if moto_bucket else None
+        if not isinstance(moto_object, FakeKey):  # the key does not exist or is a delete marker
+            return None
+        with contextlib.suppress(ValueError):  # moto closes the content before it replaces or removes the object
+            return moto_object.value, {
+                "metadata": dict(moto_object.metadata),
+                "storage": moto_object.storage_class,
+                "etag": moto_object._etag,  # None if moto has not computed it yet, which another thread may be doing
+                "time": moto_object.last_modified,
+                "checksum": {name: getattr(moto_object, name) for name in CHECKSUM_ATTRIBUTES},
+            }
+        time.sleep(0.001)
+    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: upload the object again")
+
+
+def put_s3_object(bucket: Any, key: str, value: bytes, attributes: Mapping[str, Any]) -> None:
+    """Put an object that `read_s3_object` has returned into one of moto's buckets."""
+    moto_object = s3_backends[bucket.account_id][bucket.partition].put_object(
+        bucket.name, key, value, storage=attributes["storage"], etag=attributes["etag"], disable_notification=True
+    )
+    moto_object.set_metadata(attributes["metadata"])
+    moto_object.last_modified = attributes["time"]
+    for name, checksum in attributes["checksum"].items():
+        setattr(moto_object, name, checksum)

@@ -1,0 +1,95 @@
+"""A reset: test suites send it to moto's server, and it empties a simulator that allows it."""
+
+import http.client
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from stagemaker_support.control_plane import ask
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.model_packages import Packages
+from stagemaker_support.pipelines import Pipelines, model
+from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_process import simulator_process
+from stagemaker_support.start_command import start
+
+from stagemaker.protocol.account import BUCKET, ROLE
+
+SLEEPING_SCRIPT = "import time; print('it sleeps', flush=True); time.sleep(600)"
+LISTS = {
+    "list_endpoints": "Endpoints",
+    "list_model_package_groups": "ModelPackageGroupSummaryList",
+    "list_models": "Models",
+    "list_pipelines": "PipelineSummaries",
+    "list_processing_jobs": "ProcessingJobSummaries",
+}
+
+
+def send_reset(port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/moto-api/reset")
+    response = connection.getresponse()
+    assert response.read() == b'{"status": "ok"}'  # as moto's server answers
+    return response.status
+
+
+@pytest.mark.parametrize("has_state", [False, True])
+def test_a_reset_ends_all_work_and_deletes_everything(has_state: bool, tmp_path: Path) -> None:
+    with simulator_process(tmp_path if has_state else None) as simulator:
+        client, processes = Client(simulator), psutil.Process(simulator.process.pid).children
+        endpoints, packages, pipelines = Endpoints(client), Packages(client), Pipelines(client)
+        endpoints.create(endpoints.config(variant(endpoints.named("a"))))
+        packages.version(packages.group())
+        execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPING_SCRIPT), model("M", "S")))
+        pipelines.wait_for(execution, "S")
+        client.put("large", b"x" * (1 << 20))
+        assert processes(recursive=True)
+        assert send_reset(simulator.port) == 200
+        wait_until(lambda: not processes(recursive=True))
+        assert client.s3.list_buckets()["Buckets"] == []
+        assert client.logs.describe_log_groups()["logGroups"] == []
+        found = {name: getattr(client.sagemaker, name)()[member] for name, member in LISTS.items()}
+        assert not any(found.values()), found
+    if has_state:
+        assert list((tmp_path / "s3").iterdir()) == []
+        with simulator_process(tmp_path) as simulator:  # what it restores
+            client = Client(simulator)
+            assert [bucket["Name"] for bucket in client.s3.list_buckets()["Buckets"]] == [BUCKET]
+            assert client.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+            assert client.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+
+
+def test_after_a_reset_the_simulator_works_and_its_variables_are_valid(tmp_path: Path) -> None:
+    process, variables = start("--allow-reset", "--isolation", "off", folder=tmp_path)
+    with process:
+        session = boto3.Session(
+            variables["AWS_ACCESS_KEY_ID"],
+            variables["AWS_SECRET_ACCESS_KEY"],
+            variables["AWS_SESSION_TOKEN"],
+            variables["AWS_DEFAULT_REGION"],
+        )
+        endpoint = variables["AWS_ENDPOINT_URL"]
+
+        class Started:
+            port = int(endpoint.rpartition(":")[2])
+
+            def client(self, service: str):
+                return session.client(service, endpoint_url=endpoint)
+
+        client, caller = Client(Started()), f":assumed-role/{ROLE}/"
+        for _ in range(2):
+            assert caller in Started().client("sts").get_caller_identity()["Arn"]
+            assert send_reset(Started.port) == 200
+            client.s3.create_bucket(Bucket=BUCKET)
+            assert client.process("print('done')")["ProcessingJobStatus"] == "Completed"
+        assert [role["RoleName"] for role in Started().client("iam").list_roles()["Roles"]] == [ROLE]
+        process.terminate()
+
+
+def test_a_reset_must_be_allowed_and_a_post_request(client: Client) -> None:
+    url = client.put("kept", b"x")
+    assert ask(client, path="/moto-api/reset")[0] == 403
+    assert ask(client, path="/moto-api/reset", method="GET")[0] == 405
+    assert client.get(url) == b"x"
