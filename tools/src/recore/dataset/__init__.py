@@ -1,6 +1,5 @@
 """Makes the sample data, and imports instrument files."""
 
-from recore.dataset.cells import parse_number
 from recore.dataset.grids import Grid, grid_of_names
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.files import Reading

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import check_text, parse_axis_name, parse_number, read_cells
+from recore.dataset.cells import check_text, parse_axis_name, read_cells
 from recore.dataset.columns import Source, find_columns
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.targets import LARGEST
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS
+from stagemaker import parse_number
 
 MISSING = ("", "NA", "NaN")
 SHOWN = 3  # errors of a table that a message names; it counts the others

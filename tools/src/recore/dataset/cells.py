@@ -2,11 +2,12 @@
 
 import csv
 import itertools
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+from stagemaker import parse_number
 
 DELIMITERS = ("\t", ";", ",")
 FIRST = 1 << 16  # bytes that decide whether a file is text
@@ -20,6 +21,7 @@ BEGINNINGS = {
 }
 LARGEST_FILE = 1 << 30  # bytes
 LONGEST_LINE = 1 << 22  # characters
+MOST_SKIPPED = 100_000  # lines that are empty or comments
 SEPARATOR = re.compile(r"\"?sep=.\"?", re.IGNORECASE)  # a first line for Excel alone
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234 can be 1.234 or 1234
 
@@ -53,9 +55,13 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise ValueError("the file is empty")
         delimiter = next((mark for mark in DELIMITERS if mark in first[1]), None)
         header, point, comma = True, "", ""  # the first decimal point, the first comma that may separate thousands
+        empty = 0
         for number, line in itertools.chain([first], lines):
             cells = _split(number, line, delimiter)
             if not any(cells):  # spreadsheets leave such lines
+                empty += 1
+                if empty > MOST_SKIPPED:
+                    raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines have only empty cells")
                 continue
             if delimiter in ("\t", ";"):
                 for cell in cells if not header else ():
@@ -84,12 +90,20 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
-    """The numbered lines that are neither empty nor comments. Raises ValueError if one is too long."""
+    """The numbered lines that are neither empty nor comments. Raises ValueError if one is too long.
+
+    Also raises ValueError if too many are empty or comments.
+    """
+    skipped = 0
     for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
         if len(line) == LONGEST_LINE:
             raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
         if line.strip() and not line.startswith("#"):
             yield number, line
+        else:
+            skipped += 1
+            if skipped > MOST_SKIPPED:
+                raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines are empty or comments")
 
 
 def _encoding(path: Path) -> str:
@@ -113,12 +127,3 @@ def _decimal_point(cell: str) -> str:
 def parse_axis_name(name: str) -> float | None:
     """The number in the name of an instrument's column, or None. R prefixes names that are numbers with an X."""
     return parse_number(name.removeprefix("X"))
-
-
-def parse_number(cell: str) -> float | None:
-    """The finite number in a cell, or None."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and "_" not in cell else None

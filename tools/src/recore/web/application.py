@@ -1,13 +1,14 @@
 """The page as an ASGI application: static files, the API that the page's script calls, and a form without a script."""
 
 import asyncio
-from collections.abc import Callable, Collection
+import tempfile
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -16,21 +17,26 @@ from recore.absorption_bands import REGIONS
 from recore.web.form import LONGEST_FORM, read_line, render_form
 from recore.web.guard import Guard
 from recore.web.predictor import EndpointError, Predictor
-from recore.web.uploads import UnusableUploadError, describe_size
+from recore.web.reception import Reception
+from recore.web.uploads import UnusableUploadError, Upload, read_upload
 
 HERE = Path(__file__).parent
-WORKERS = 8  # threads that parse files and wait for the endpoint
-MOST_UPLOADS = 16  # that are in memory at once
-UPLOAD_SECONDS = 60  # for a whole upload
-DISCARDED = 10  # times the limit: of a larger upload no more is read, so that a client learns why it is refused
+WORKERS = 8  # threads that wait for the endpoint, and on Lambda read files
+MOST_UNFINISHED = 32  # uploads that are being received
+MOST_WHOLE = 16  # uploads that wait or are read
+MOST_FILES = 16  # of the largest size have as many bytes as all uploads together may have
+
+Read = Callable[[str, bytearray], Awaitable[Upload]]  # reads the file of a name and a content
 
 
-def make_application(predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False) -> Guard:
+def make_application(
+    predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False, read: Read | None = None
+) -> Guard:
     """The application. names: of its host, by default any. needs_key: whether the API in front of it needs a key.
 
-    With a key there is no form, because a form cannot send one.
+    With a key there is no form, because a form cannot send one. read: reads files, by default in a thread.
     """
-    page = PageHandlers(predictor, needs_key)
+    page = PageHandlers(predictor, needs_key, read)
     routes: list[Route | Mount] = [
         Route("/", page.show),
         Route("/api/settings", page.describe),
@@ -49,11 +55,12 @@ def make_application(predictor: Predictor, names: Collection[str] | None = None,
 class PageHandlers:
     """The handlers of requests."""
 
-    def __init__(self, predictor: Predictor, needs_key: bool) -> None:
+    def __init__(self, predictor: Predictor, needs_key: bool, read: Read | None) -> None:
         self._predictor, self._limits = predictor, predictor.limits
         self._html = (HERE / "pages/page.html").read_text("utf-8")
         self._threads = ThreadPoolExecutor(WORKERS, "recore-web")
-        self._uploads = asyncio.Semaphore(MOST_UPLOADS)
+        self._read = read or self._read_in_thread
+        self._reception = Reception(MOST_UNFINISHED, MOST_WHOLE, MOST_FILES * self._limits.largest_file)
         self._settings = {
             "endpoint": predictor.endpoint,
             "needs_key": needs_key,
@@ -73,12 +80,9 @@ class PageHandlers:
     async def predict(self, request: Request) -> Response:
         """Answer an upload, the bytes of one file, whose name is in the query."""
         try:
-            if self._uploads.locked():
-                raise UnusableUploadError("there are too many uploads at the moment: try again later", 503)
-            async with self._uploads:
-                content = await _read_body(request, self._limits.largest_file, "file")
-                name = request.query_params.get("name", "")
-                return await self._in_thread(lambda: JSONResponse(self._predictor.predict_file(name, content)))
+            async with self._reception.receive(request, self._limits.largest_file, "file") as content:
+                upload = await self._read(request.query_params.get("name", ""), content)
+                return await self._in_thread(lambda: JSONResponse(self._predictor.predict_upload(upload)))
         except (UnusableUploadError, EndpointError) as error:
             return JSONResponse({"error": str(error)}, error.status)
 
@@ -89,38 +93,24 @@ class PageHandlers:
             return HTMLResponse(render_form(endpoint, number))
         line = ""
         try:
-            line = read_line(await _read_body(request, LONGEST_FORM, "line"))
-            return await self._in_thread(
-                lambda: HTMLResponse(render_form(endpoint, number, line, answer=self._predictor.predict_line(line)))
-            )
+            async with self._reception.receive(request, LONGEST_FORM, "line") as body:
+                line = read_line(body)
+                return await self._in_thread(
+                    lambda: HTMLResponse(render_form(endpoint, number, line, answer=self._predictor.predict_line(line)))
+                )
         except (UnusableUploadError, EndpointError) as error:
             return HTMLResponse(render_form(endpoint, number, line, problem=str(error)), error.status)
 
-    async def _in_thread(self, make: Callable[[], Response]) -> Response:
-        """Make an answer in a thread, so that meanwhile others are answered, too."""
+    async def _read_in_thread(self, name: str, content: bytearray) -> Upload:
+        def read() -> Upload:
+            with tempfile.TemporaryDirectory(prefix="recore-web-") as folder:
+                return read_upload(name, content, self._predictor.grid, self._limits, Path(folder))
+
+        return await self._in_thread(read)
+
+    async def _in_thread[Made](self, make: Callable[[], Made]) -> Made:
+        """Make something in a thread, so that meanwhile others are answered, too."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, make)
-
-
-async def _read_body(request: Request, largest: int, noun: str) -> bytes:
-    """Read an upload. noun: what it is. Raises UnusableUploadError if it is empty, too large or too slow."""
-    content, size = bytearray(), 0
-    try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size <= largest:
-                    content += part
-                elif size > DISCARDED * largest:
-                    break
-    except TimeoutError:
-        raise UnusableUploadError(f"the upload took longer than {UPLOAD_SECONDS} seconds", 408) from None
-    except ClientDisconnect:
-        raise UnusableUploadError("the upload was interrupted", 400) from None
-    if size > largest:
-        raise UnusableUploadError(f"it is larger than {describe_size(largest)}, the largest that is read", 413)
-    if not size:
-        raise UnusableUploadError(f"the {noun} is empty")
-    return bytes(content)
 
 
 async def _explain_status(request: Request, error: Exception) -> Response:

@@ -5,8 +5,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import stagemaker
+
 HERE = Path(__file__).parent
 PACKAGES = ("dataset", "web")  # of recore, which the page consists of
+OF_SERVER = ("connections.py", "reading.py", "server.py")  # modules that only this machine's server needs
+OF_STAGEMAKER = ("__init__.py", "text.py")  # which imports nothing else until it is used
 COLUMNS = "columns.json"
 EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
@@ -22,11 +26,14 @@ def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> Non
     if folder.exists() and any(folder.iterdir()) and not is_earlier:
         raise FileExistsError(f"{folder} holds other files: choose another folder")
     shutil.rmtree(code, ignore_errors=True)
-    ignored = shutil.ignore_patterns("__pycache__", "aws", "server.py")
+    ignored = shutil.ignore_patterns("__pycache__", "aws", *OF_SERVER)
     for name in PACKAGES:
         shutil.copytree(HERE.parent / name, code / "recore" / name, ignore=ignored)
     for file in HERE.parent.glob("*.py"):
         shutil.copyfile(file, code / "recore" / file.name)
+    (code / "stagemaker").mkdir()
+    for name in OF_STAGEMAKER:
+        shutil.copyfile(Path(stagemaker.__file__).parent / name, code / "stagemaker" / name)
     (code / COLUMNS).write_text(json.dumps(list(columns)) + "\n", "utf-8")
     shutil.copyfile(HERE / "aws/requirements.txt", code / "requirements.txt")
     template = (HERE / "aws/template.yaml").read_text("utf-8")

@@ -12,7 +12,7 @@ LONGEST_FORM = 1 << 20  # bytes
 PAGE = Template((Path(__file__).parent / "pages/form.html").read_text("utf-8"))
 
 
-def read_line(body: bytes) -> str:
+def read_line(body: bytes | bytearray) -> str:
     """Return the field `line` of a form. Raises UnusableUploadError if it is missing."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)

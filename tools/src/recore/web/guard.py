@@ -85,5 +85,9 @@ def _is_foreign(headers: Headers) -> bool:
     """Whether a browser sent a request for a page of another site."""
     if site := headers.get("sec-fetch-site"):
         return site not in ("same-origin", "none")
-    origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    if (origin := headers.get("origin")) is None:
+        return False
+    try:
+        return not (host := urlsplit(origin).netloc) or host != headers.get("host")
+    except ValueError:  # it is no URL
+        return True

@@ -13,23 +13,51 @@ from typing import Any
 
 from mangum import Mangum
 
+from recore.text import plain
 from recore.web.application import make_application
+from recore.web.guard import HEADERS
 from recore.web.predictor import Predictor, make_runtime
 from recore.web.uploads import Limits
 
 LARGEST_FILE = 4 << 20  # bytes: a request to Lambda has at most 6 MB, in base64
+LONGEST_REASON = 400  # characters
+log = logging.getLogger("recore.web")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = _make()(event, context)
-    return answer
+    """Answer an event. Nothing is raised: the reason why something failed is one line in the log."""
+    try:
+        application = _make()
+    except Exception as error:
+        log.error("the page cannot start: %s; write and deploy it again", plain(str(error), LONGEST_REASON))
+        return _refuse(500, "this page is not set up; its log says why")
+    try:
+        answer: dict[str, Any] = application(event, context)
+        return answer
+    except Exception as error:
+        log.error("not an event of API Gateway: %s", plain(repr(error), LONGEST_REASON))
+        return _refuse(400, "this is not a request of API Gateway")
+
+
+def _refuse(status: int, reason: str) -> dict[str, Any]:
+    headers = HEADERS | {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return {"statusCode": status, "headers": headers, "body": json.dumps({"error": reason}), "isBase64Encoded": False}
 
 
 @cache
 def _make() -> Mangum:
-    logging.getLogger("recore.web").setLevel(logging.WARNING)
-    columns = json.loads(Path(os.environ["RECORE_COLUMNS"]).read_text("utf-8"))
+    """Make the application. Raises an exception that names what is wrong with the variables or the file."""
+    log.setLevel(logging.WARNING)
+    endpoint, file = (os.environ.get(name, "") for name in ("RECORE_ENDPOINT", "RECORE_COLUMNS"))
+    needs_key = os.environ.get("RECORE_NEEDS_KEY", "false").lower()
+    if not endpoint or not file or needs_key not in ("true", "false"):
+        raise ValueError("RECORE_ENDPOINT and RECORE_COLUMNS are needed, and RECORE_NEEDS_KEY must be true or false")
+    try:
+        columns = json.loads(Path(file).read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file}: {error}") from None
+    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+        raise ValueError(f"{file}: it does not hold a list of names")
     limits = Limits(largest_file=LARGEST_FILE, most_spectra=50)
-    predictor = Predictor(make_runtime(), os.environ["RECORE_ENDPOINT"], columns, limits)
-    needs_key = os.environ.get("RECORE_NEEDS_KEY") == "true"
-    return Mangum(make_application(predictor, needs_key=needs_key), lifespan="off")
+    predictor = Predictor(make_runtime(), endpoint, columns, limits)
+    return Mangum(make_application(predictor, needs_key=needs_key == "true"), lifespan="off")

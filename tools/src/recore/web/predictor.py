@@ -11,10 +11,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.dataset import Grid, Spectrum, grid_of_names, parse_number
+from recore.dataset import Grid, Spectrum, grid_of_names
 from recore.schema import TARGETS
 from recore.text import plain
-from recore.web.uploads import Limits, UnusableUploadError, read_upload
+from recore.web.uploads import Limits, UnusableUploadError, Upload
+from stagemaker import parse_number
 
 AT_ONCE = 25  # spectra of one request
 INFERENCE_ID = re.compile(r"[!-~]{1,64}")
@@ -50,9 +51,8 @@ class Predictor:
         self._rows = [self.channels, [name for name in columns if name not in TARGETS], list(columns)]
         self._runtime = runtime
 
-    def predict_file(self, name: str, content: bytes) -> Json:
-        """The assays of each spectrum of a file, with the spectrum. Raises UnusableUploadError or EndpointError."""
-        upload = read_upload(name, content, self.grid, self.limits)
+    def predict_upload(self, upload: Upload) -> Json:
+        """The assays of each spectrum of a file, with the spectrum. Raises EndpointError."""
         answers: list[Json] = []
         for spectra in itertools.batched(upload.spectra, AT_ONCE):
             identity = _identify(spectra[0]) if len(upload.spectra) == 1 else ""

@@ -12,10 +12,11 @@ from typing import Any
 import uvicorn
 
 from recore.web.application import make_application
+from recore.web.connections import MOST_CONNECTIONS, Protocol
 from recore.web.predictor import Predictor
+from recore.web.reading import ProcessReader
 from stagemaker import interrupts
 
-MOST_CONNECTIONS = 200
 GRACE = 5  # seconds for requests that are being answered when the page ends
 
 
@@ -37,17 +38,20 @@ def serve(
     """
     machine = socket.gethostname()
     with _listen(host, port) as listening:
-        application = make_application(predictor, {"localhost", host, machine, *names})
+        read = ProcessReader(predictor.grid, predictor.limits)
+        application = make_application(predictor, {"localhost", host, machine, *names}, read=read)
         logging.basicConfig(format="web: %(message)s", level=logging.WARNING)
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # no line for each request that is not HTTP
         config = uvicorn.Config(
             application,
             lifespan="off",
-            http="h11",
+            http=Protocol,
+            ws="none",
+            backlog=MOST_CONNECTIONS // 2,  # so that one batch of connections is not without a place
             loop="asyncio",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=GRACE,
         )
         server = Server(config)

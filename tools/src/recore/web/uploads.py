@@ -1,7 +1,6 @@
 """Files that a visitor sends: their spectra, within limits, and one line for each reason why there are none."""
 
 import re
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -46,24 +45,26 @@ class Upload:
     remarks: list[str]
 
 
-def read_upload(name: str, content: bytes, grid: Grid, limits: Limits) -> Upload:
-    """Read the spectra of a file on the channels of a grid. Raises UnusableUploadError if there are none."""
+def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limits, folder: Path) -> Upload:
+    """Read the spectra of a file on the channels of a grid. Raises UnusableUploadError if there are none.
+
+    folder: an empty one, for the file.
+    """
     name = check_name(name)
     if content.startswith(GZIP):
         content, name = _unpack(content, limits.largest_file), check_name(name.removesuffix(".gz"))
-    with tempfile.TemporaryDirectory(prefix="recore-web-") as folder:
-        path = Path(folder, name)
-        path.write_bytes(content)
-        found = read_spectra(path, grid, limits.most_spectra)
+    path = folder / name
+    path.write_bytes(content)
+    found = read_spectra(path, grid, limits.most_spectra)
 
-        def shorten(text: str) -> str:
-            text = text.replace(f"{path}: ", "").replace(f"{path} ", "").replace(str(path), name)
-            return plain(text + (OPTIONS_HINT if OPTION.search(text) else ""), LONGEST_REASON)
+    def shorten(text: str) -> str:
+        text = text.replace(f"{path}: ", "").replace(f"{path} ", "").replace(str(path), name)
+        return plain(text + (OPTIONS_HINT if OPTION.search(text) else ""), LONGEST_REASON)
 
-        problems = [
-            shorten(problem.reason if problem.source == str(path) else f"{problem.source}: {problem.reason}")
-            for problem in found.problems
-        ]
+    problems = [
+        shorten(problem.reason if problem.source == str(path) else f"{problem.source}: {problem.reason}")
+        for problem in found.problems
+    ]
     if len(problems) > SHOWN:
         problems[SHOWN:] = [f"and {count(len(problems) - SHOWN, 'problem')} more"]
     if not found.is_complete:
@@ -90,7 +91,7 @@ def describe_size(size: int) -> str:
     return f"{size / (1 << 20):.3g} MB"
 
 
-def _unpack(content: bytes, largest: int) -> bytes:
+def _unpack(content: bytes | bytearray, largest: int) -> bytes:
     """Unpack a gzip file, but at most `largest` bytes."""
     unpacked, view, place = bytearray(), memoryview(content), 0
     try:

@@ -122,6 +122,8 @@ def test_the_function_imports_only_the_packages_that_its_requirements_name(
     lines = (deployment / "code/requirements.txt").read_text().splitlines()
     required = {line.partition("==")[0] for line in lines if not line.startswith("#")}
     loaded = {name.partition(".")[0] for name in run.modules}
+    # on Lambda there is no other installation of this project
+    assert all(file.is_relative_to(deployment / "code") for file in run.own_files), run.own_files
     large = {"pandas", "pyarrow", "sklearn", "joblib", "moto", "plotly", "optuna", "uvicorn"}
     assert not loaded & large
     assert {"starlette", "mangum", "numpy"} <= loaded & required
@@ -145,6 +147,38 @@ def test_an_endpoint_that_is_gone_is_one_message_and_a_line_in_the_log(
     assert run.answers[0]["statusCode"] == 502
     assert "the endpoint gone does not answer" in json.loads(read_body(run.answers[0]))["error"]
     assert "the endpoint gone: " in run.log
+    assert "Traceback" not in run.log
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"RECORE_COLUMNS": ""}, "RECORE_ENDPOINT and RECORE_COLUMNS are needed"),
+        ({"RECORE_COLUMNS": "missing.json"}, "No such file or directory: 'missing.json'"),
+        ({"RECORE_COLUMNS": "requirements.txt"}, "requirements.txt: Expecting value"),
+        ({"RECORE_COLUMNS": "numbers.json"}, "numbers.json: it does not hold a list of names"),
+        ({"RECORE_NEEDS_KEY": "yes"}, "RECORE_NEEDS_KEY must be true or false"),
+    ],
+)
+def test_a_wrong_deployment_is_one_line_in_the_log(
+    changed: dict[str, str], reason: str, deployment: Path, variables: dict[str, str]
+) -> None:
+    (deployment / "code/numbers.json").write_text("[1, 2]")
+    run = LambdaRun(deployment, [make_event("2.0", "/")], **variables | changed)
+    assert run.answers[0]["statusCode"] == 500
+    assert json.loads(read_body(run.answers[0])) == {"error": "this page is not set up; its log says why"}
+    [line] = run.log.splitlines()
+    assert reason in line
+
+
+def test_an_event_that_is_not_api_gateways_is_refused_in_one_line(deployment: Path, variables: dict[str, str]) -> None:
+    not_base64 = make_event("2.0", "/api/assays", b"x") | {"body": "YQ"}
+    strange_host = make_event("2.0", "/")
+    strange_host["headers"]["host"] = "a:b:c"
+    events = [{}, {"Records": []}, [], not_base64, strange_host, make_event("2.0", "/")]
+    run = LambdaRun(deployment, events, **variables)
+    assert [answer["statusCode"] for answer in run.answers] == [400] * 5 + [200]
+    assert len(run.log.splitlines()) == 5
     assert "Traceback" not in run.log
 
 

@@ -14,6 +14,7 @@ from recore_support.web_page import csv_bytes, opus_file, read_rows
 from recore.schema import IDS, TARGETS
 from recore.web import Limits, Predictor, make_runtime
 from recore.web.predictor import EndpointError
+from recore.web.uploads import read_upload
 
 ANSWER = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
 
@@ -71,6 +72,10 @@ def predictor(endpoint: Endpoint, rows: list[list[str]]) -> Predictor:
     return Predictor(make_runtime(read_seconds=1), "core-assays", rows[0], Limits(largest_file=10 << 20))
 
 
+def predict_file(predictor: Predictor, folder: Path, name: str, content: bytes) -> None:
+    predictor.predict_upload(read_upload(name, content, predictor.grid, predictor.limits, folder))
+
+
 @pytest.mark.parametrize("width", ["absorbances", "inputs", "all"])
 def test_the_endpoint_gets_only_the_absorbances_of_a_line(
     width: str, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
@@ -93,16 +98,16 @@ def test_the_endpoint_gets_only_the_absorbances_of_a_line(
     [("DD1.0", "DD1"), ("DD1.1", "DD1.1"), ("DD1.12", "DD1.12"), ("DD1", "DD1"), ("D\u00e4.1", None)],
 )
 def test_the_inference_id_is_the_samples_name_with_its_replicate(
-    file: str, identity: str | None, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+    file: str, identity: str | None, endpoint: Endpoint, predictor: Predictor, rows: list[list[str]], tmp_path: Path
 ) -> None:
-    predictor.predict_file(file, opus_file(rows, 1))
+    predict_file(predictor, tmp_path, file, opus_file(rows, 1))
     assert [request[0] for request in endpoint.requests] == [identity]
 
 
 def test_a_table_of_one_row_has_its_name_as_the_inference_id(
-    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]], tmp_path: Path
 ) -> None:
-    predictor.predict_file("one.csv", csv_bytes([rows[0], ["S1", *rows[1][1:]]]))
+    predict_file(predictor, tmp_path, "one.csv", csv_bytes([rows[0], ["S1", *rows[1][1:]]]))
     assert [request[0] for request in endpoint.requests] == ["S1"]
 
 
@@ -130,11 +135,11 @@ def test_an_invalid_answer_is_an_error_of_the_endpoint(
 
 
 def test_an_endpoint_that_hangs_is_asked_once_and_given_up_after_a_time(
-    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]]
+    endpoint: Endpoint, predictor: Predictor, rows: list[list[str]], tmp_path: Path
 ) -> None:
     endpoint.answer = None
     start = time.monotonic()
     with pytest.raises(EndpointError, match="the endpoint core-assays does not answer"):
-        predictor.predict_file("few.csv.gz", gzip.compress(csv_bytes([rows[0], rows[1]])))
+        predict_file(predictor, tmp_path, "few.csv.gz", gzip.compress(csv_bytes([rows[0], rows[1]])))
     assert time.monotonic() - start < 4
     assert len(endpoint.requests) == 1

@@ -31,7 +31,8 @@ boto3.DEFAULT_SESSION._session.register("before-call", record)
 handler = importlib.import_module("recore.web.lambda_handler").handler
 for line in sys.stdin:
     print(json.dumps(handler(json.loads(line), None)))
-print(json.dumps({"calls": calls, "unpickled": unpickled, "modules": sorted(sys.modules)}))
+own = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] in ("recore", "stagemaker")]
+print(json.dumps({"calls": calls, "unpickled": unpickled, "modules": sorted(sys.modules), "own": own}))
 """
 
 
@@ -61,7 +62,10 @@ def make_event(
 
 
 class LambdaRun:
-    """The answers to events. calls: pairs of an action of IAM and an address. modules, unpickled: of the process."""
+    """The answers to events. calls: pairs of an action of IAM and an address. modules, unpickled: of the process.
+
+    own_files: of this project's modules that were imported.
+    """
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
@@ -82,6 +86,7 @@ class LambdaRun:
         self.calls: list[list[str]] = report["calls"]
         self.modules: list[str] = report["modules"]
         self.unpickled: list[str] = report["unpickled"]
+        self.own_files = list(map(Path, filter(None, report["own"])))
 
 
 def read_body(answer: dict[str, Any]) -> str:

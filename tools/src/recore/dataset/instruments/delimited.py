@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import parse_axis_name, parse_number, read_cells
+from recore.dataset.cells import parse_axis_name, read_cells
 from recore.dataset.instruments.spectrum import Measured, Problem
 from recore.listing import list_names
+from stagemaker import parse_number
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
 SHOWN = 5  # columns that a message names
-MOST_COLUMNS = 100_000
+MOST_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
 
 UNITS = {
     "cm-1": r"cm\s*\^?[-\u2212\u207b][1\u00b9]|1/cm|wavenumber",
@@ -47,7 +48,7 @@ def read(path: Path, sample: str, replicate: str, only_spectra: bool = True) -> 
 
 
 def _two_columns(source: str, sample: str, replicate: str, lines: Iterator[tuple[int, list[str]]]) -> Measured:
-    header, x, y = "", [], []
+    header, x, y = "", list[float](), list[float]()
     for place, (line, cells) in enumerate(lines):
         numbers = [parse_number(cell) for cell in cells]
         if place == 0 and all(number is None for number in numbers):
@@ -55,6 +56,8 @@ def _two_columns(source: str, sample: str, replicate: str, lines: Iterator[tuple
             continue
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
             raise ValueError(f"line {line}: {' '.join(cells)[:40]!r} is not two numbers, wavenumber and value")
+        if len(x) == MOST_CHANNELS:
+            raise ValueError(f"line {line}: a spectrum has at most {MOST_CHANNELS:,} lines of two numbers")
         x.append(numbers[0])
         y.append(numbers[1])
     unit, quantity = _meaning(header, UNITS), _meaning(header, QUANTITIES)
@@ -72,8 +75,8 @@ def _table(
     source: str, header: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]], only_spectra: bool
 ) -> Iterator[Measured | Problem]:
     names = header[1]
-    if len(names) > MOST_COLUMNS:
-        raise ValueError(f"line {header[0]} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read")
+    if len(names) > MOST_CHANNELS:
+        raise ValueError(f"line {header[0]} has {len(names):,} columns; at most {MOST_CHANNELS:,} are read")
     numbers = {place: parse_axis_name(name) for place, name in enumerate(names)}
     axis = {place: number for place, number in numbers.items() if number is not None}
     lower_case = [name.lower() for name in names]

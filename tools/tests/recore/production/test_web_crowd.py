@@ -1,0 +1,115 @@
+"""`recore web` while clients send nothing, little, slowly or what takes long to read: others are answered."""
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from recore_support.production import ProductionCommands
+from recore_support.web_page import WebPage
+from stagemaker_support.job_traces import wait_until
+
+from recore.web.connections import MOST_CONNECTIONS
+
+UPLOAD = b"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n1,2"
+# takes seconds to read: 98 spectra of 50,000 channels, in 10 MB
+HEAVY = b"sample," + b",".join(b"%d" % n for n in range(1, 50_001)) + b"\n"
+HEAVY += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 98
+
+
+@pytest.fixture
+def page(trained: ProductionCommands, web_page: WebPage, tmp_path: Path) -> Iterator[WebPage]:
+    """Return a page of its own: the connections of a test would be in the way of other tests."""
+    page = WebPage(ProductionCommands(trained.client, tmp_path, "trained"), web_page.endpoint)
+    yield page
+    assert page.stop() == 0
+    assert "Traceback" not in page.log()
+
+
+def connect(page: WebPage, count: int, connections: contextlib.ExitStack) -> list[socket.socket]:
+    address = urlsplit(page.address)
+    return [
+        connections.enter_context(socket.create_connection((address.hostname, address.port), 60)) for _ in range(count)
+    ]
+
+
+class Crowd:
+    """Clients that all send the same beginning of a request, and nothing more. Whoever is disconnected comes again."""
+
+    def __init__(self, page: WebPage, text: bytes, count: int) -> None:
+        self._page, self._text, self._count = page, text, count
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._press)
+        self.disconnected = 0
+
+    def __enter__(self) -> "Crowd":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _press(self) -> None:
+        with selectors.DefaultSelector() as selector, contextlib.ExitStack() as connections:
+            while not self._ended.is_set():
+                for client in connect(self._page, self._count - len(selector.get_map()), connections):
+                    with contextlib.suppress(OSError):
+                        client.sendall(self._text)
+                    selector.register(client, selectors.EVENT_READ)
+                for key, _ in selector.select(0.2):  # nothing but an end, or a refusal, is to be read
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    self.disconnected += 1
+
+
+@pytest.mark.parametrize("text", [b"", b"GET / HTTP/1.1\r\nHost: local", UPLOAD], ids=["silent", "a head", "an upload"])
+def test_whole_requests_are_answered_among_many_that_are_not(text: bytes, page: WebPage, few_rows: Path) -> None:
+    with Crowd(page, text, MOST_CONNECTIONS + 20) as crowd:
+        wait_until(lambda: crowd.disconnected)  # there are too many
+        for _ in range(3):
+            assert page.request("")[0] == 200
+            assert len(page.send("few.csv.gz", few_rows.read_bytes())["samples"]) == 5
+
+
+def test_a_connection_without_a_request_ends_also_if_it_is_alone(page: WebPage) -> None:
+    with contextlib.ExitStack() as connections:
+        silent, slow, chunked = connect(page, 3, connections)
+        slow.sendall(UPLOAD)
+        chunked.sendall(UPLOAD.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked"))
+        assert chunked.recv(100).startswith(b"HTTP/1.1 411 ")
+        assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
+        assert silent.recv(100) == b""
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_client_that_reads_no_answer_is_disconnected(at_once: bool, page: WebPage) -> None:
+    request = f"GET /static/page.js HTTP/1.1\r\nHost: {urlsplit(page.address).netloc}\r\n\r\n".encode()
+    with contextlib.ExitStack() as connections:
+        [client] = connect(page, 1, connections)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1 if at_once else 2000):
+                client.sendall(request * (2000 if at_once else 1))
+            while True:
+                client.sendall(request)  # fails once the page has disconnected it
+                time.sleep(0.5)
+
+
+def test_uploads_that_take_long_to_read_do_not_hold_up_the_page(page: WebPage, few_rows: Path) -> None:
+    refusals: list[str] = []
+    page.send("few.csv.gz", few_rows.read_bytes())
+    threads = [threading.Thread(target=lambda: refusals.append(page.refuse("heavy.csv", HEAVY))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert page.request("api/settings")[0] == 200
+    assert len(page.send("few.csv.gz", few_rows.read_bytes())["samples"]) == 5
+    for thread in threads:
+        thread.join()
+    assert len(refusals) == 4
+    assert all("above 15,000 it could be" in text or "cannot be read within" in text for text in refusals), refusals
