@@ -220,9 +220,9 @@ FAULTS = (
     Fault(
         "dataset",
         "1_000 read as a number",
-        "tools/src/recore/dataset/cells.py",
-        'return value if math.isfinite(value) and "_" not in cell else None',
-        "return value if math.isfinite(value) else None",
+        "tools/src/stagemaker/text.py",
+        'value = float(text) if text.isascii() and "_" not in text else math.nan',
+        "value = float(text) if text.isascii() else math.nan",
     ),
     Fault(
         "stagemaker/container",
@@ -419,8 +419,8 @@ FAULTS = (
         "stagemaker/orchestration/pipelines",
         "In needs all values",
         "tools/src/stagemaker/orchestration/pipelines/definitions/conditions.py",
-        "return any(_holds(kind, compare, first, other) for other in others)",
-        "return all(_holds(kind, compare, first, other) for other in others)",
+        "return any(_holds(kind, compare, left, right) for right in others.evaluate(context))",
+        "return all(_holds(kind, compare, left, right) for right in others.evaluate(context))",
     ),
     Fault(
         "stagemaker/orchestration/tuning",

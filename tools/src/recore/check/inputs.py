@@ -78,6 +78,6 @@ def _close(one: str, other: str) -> bool:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        return float(text) if text.isascii() and "_" not in text else None
     except ValueError:
         return None

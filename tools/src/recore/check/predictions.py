@@ -57,9 +57,11 @@ def _number(cell: str, line: int) -> float:
     if not text:
         return np.nan
     try:
-        return float(text)
+        if text.isascii() and "_" not in text:  # as pandas reads it, NaN and infinity included
+            return float(text)
     except ValueError:
-        raise NotPredictions(f"line {line}: {text[:40]!r} is not a number", line) from None
+        pass
+    raise NotPredictions(f"line {line}: {text[:40]!r} is not a number", line)
 
 
 def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE) -> Difference | None:

@@ -1,6 +1,7 @@
 """The command line: every command is parsed here, calls a package, and prints."""
 
 import contextlib
+import errno
 import tempfile
 from typing import Any
 
@@ -66,7 +67,7 @@ class OneLineErrors(click.Group):
         except (ValueError, OSError) as error:
             if ctx.params["debug"]:
                 raise
-            raise OneLineError(str(error)) from error
+            raise OneLineError(_explain(error)) from error
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
             if ctx.params["debug"] or package in ("recore", "stagemaker"):
@@ -79,6 +80,14 @@ def _find_temporary_folder() -> None:
     """Let Python find it now, by writing a file there, which an interrupt at that moment would leave behind."""
     with interrupts.deferred(), contextlib.suppress(OSError):  # what needs the folder reports that it is missing
         tempfile.gettempdir()
+
+
+def _explain(error: ValueError | OSError) -> str:
+    """Return what is wrong. Python's own message about a full disk names neither a file nor a way out."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = error.filename or f"of the output or of TMPDIR ({tempfile.gettempdir()})"
+        return f"the disk is full, {place}: free some space on it, or choose a folder on another disk"
+    return str(error)
 
 
 def _usage_message(error: click.UsageError, command: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from recore.distribution import PROGRAM
+from stagemaker import parse_number
 
 
 class RegularFile(click.Path):
@@ -20,6 +21,15 @@ class RegularFile(click.Path):
         if path.exists() and not path.is_file():
             self.fail(f"File '{path}' is a pipe, a socket or a device: a regular file is needed.", param, ctx)
         return path
+
+
+class FiniteNumber(click.FloatRange):
+    """A number in a range. NaN, which no range excludes, is refused, and what only Python reads as a number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and parse_number(value) is None:
+            self.fail("a number is needed", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def show_line(line: str) -> None:

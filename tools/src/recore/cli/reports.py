@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, FOLDER
+from recore.cli.common import FILE, FOLDER, FiniteNumber
 from recore.cli.progress import show_work
 from recore.text import plain
 
@@ -55,14 +55,14 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0),
+    type=FiniteNumber(0),
     default=3.0,
     help="Time for the whole command. The score of the first folds is always computed; the rest is skipped if it would "
     "take longer, and the report says what was skipped.",
 )
 @click.option(
     "--fit-minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     default=60.0,
     help="Time after which a fit that does not end is stopped, and the validation fails.",
 )

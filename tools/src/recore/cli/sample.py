@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FOLDER
+from recore.cli.common import FOLDER, FiniteNumber
 from recore.cli.progress import show_work
 
 
@@ -15,7 +15,7 @@ from recore.cli.progress import show_work
 @click.option("--rows", type=int, default=1920, help="Samples, public and private together; three in ten are private.")
 @click.option("--holes", type=int, default=24, help="Drill holes; none is both public and private.")
 @click.option("--channels", type=int, default=3651, help="Channels of a spectrum, from 4000 to 350 cm-1.")
-@click.option("--missing", type=float, default=0.0, help="Share of the assays that are left empty.")
+@click.option("--missing", type=FiniteNumber(), default=0.0, help="Share of the assays that are left empty.")
 @click.option("--seed", type=int, default=0, help="Seed of the random numbers.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -1,6 +1,5 @@
 """What a model is worth for a decision: is a sample above a cut-off? Measured on held-out drill holes."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import numpy as np
 from recore.handover.hole_spread import HoleSums, SampleShare
 from recore.schema import TARGETS
 from recore.spectral_data import Floats
+from stagemaker import parse_number
 
 QUANTILE = 75  # per cent: the default cut-off, above which a quarter of the samples is
 
@@ -32,11 +32,8 @@ def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
     values = {}
     for text in texts:
         name, _, number = text.partition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if name not in TARGETS or not math.isfinite(value):
+        value = parse_number(number)
+        if name not in TARGETS or value is None:
             raise ValueError(f"--cut-off {text[:60]!r}: a target and a number are needed, such as CuPPM=2000")
         values[name] = value
     return values

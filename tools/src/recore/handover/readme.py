@@ -9,7 +9,7 @@ from typing import Any
 from recore.distribution import PROGRAM
 from recore.evaluation import Again
 from recore.handover.markdown import render
-from recore.handover.run_files import HandedRun
+from recore.handover.run_files import SUBMISSION, HandedRun
 from recore.handover.steps import TOLERANCE
 from recore.schema import TARGETS
 from recore.validation import unit_of
@@ -58,9 +58,12 @@ def _read_lines(path: Path) -> tuple[list[str], list[str]]:
 
 
 def _command(run: HandedRun) -> list[str]:
-    """The words of the command that made the run."""
-    arguments: dict[str, Any] = dict(run.raw.get("arguments", {}))
-    words = [*shlex.split(PROGRAM), "run", str(arguments.pop("submission", run.record.submission))]
+    """The words of the command that made the run, with the places that its files have in the hand-over."""
+    record = run.handed_record
+    arguments: dict[str, Any] = {name: file["path"] for name, file in record["data"].items() if file.get("sha256")}
+    arguments |= {name: value for name, value in record.get("arguments", {}).items() if name not in arguments}
+    arguments.pop("submission", None)
+    words = [*shlex.split(PROGRAM), "run", SUBMISSION]
     for name, value in arguments.items():
         if name == "report":
             words += [] if value else ["--no-report"]

@@ -15,6 +15,7 @@ from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
+SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the second is the reader's own
 RESULTS = {  # what is handed over of a run's folders
     "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
     "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
@@ -60,6 +61,22 @@ class HandedRun:
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
 
     @property
+    def handed_record(self) -> dict[str, Any]:
+        """All of run.json, with the places that files have in the hand-over instead of the author's."""
+        places = {"submission": SUBMISSION} | {name: f"{DATA}/{name}.csv.gz" for name in self.raw["data"]}
+        arguments = {
+            name: value if value is None else places.get(name, Path(value).name if _is_elsewhere(value) else value)
+            for name, value in self.raw.get("arguments", {}).items()
+        }
+        return self.raw | {
+            "folder": ".",
+            "arguments": arguments,
+            "submission": self.raw["submission"] | {"path": SUBMISSION},
+            "data": {name: file | {"path": places[name]} for name, file in self.raw["data"].items()},
+            "steps": [step | {"reason": None} for step in self.raw["steps"]],  # it can quote a path
+        }
+
+    @property
     def versions(self) -> dict[str, str]:
         """The versions that run.json names, also those of Python and of the system."""
         versions: dict[str, Any] = self.raw["versions"]
@@ -92,6 +109,11 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     return HandedRun(record, raw, submission, score_script, path, read_data(path))
 
 
+def _is_elsewhere(value: Any) -> bool:
+    """Whether an argument is the path of a file outside the folder in which the run was started."""
+    return isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts)
+
+
 def _refuse_links(folder: Path) -> None:
     """Raise ValueError for a link in the run's folder: it could hand over a file of the reader's own."""
     files = [f"{results}/{name}" for results, names in RESULTS.items() for name in names]
@@ -102,6 +124,8 @@ def _refuse_links(folder: Path) -> None:
 
 def _check_record(raw: dict[str, Any], path: Path) -> None:
     """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
+    if not all(isinstance(file, dict) for file in raw["data"].values()):
+        raise ValueError(f"{path}: not a valid run record: `data` has the wrong type")
     for name in ("arguments", "seeds", "machine"):
         if not isinstance(raw.get(name, {}), dict):
             raise ValueError(f"{path}: not a valid run record: `{name}` has the wrong type")

@@ -13,7 +13,7 @@ from recore.handover import readme, steps
 from recore.handover.model_card import write_card
 from recore.handover.model_domain import measure_domain
 from recore.handover.packages import list_packages, write_requirements
-from recore.handover.run_files import MODEL, RECORD, SCORE, HandedRun
+from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
 from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
 from stagemaker import interrupts, locked
@@ -107,13 +107,13 @@ def write_handover(
 
 def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
     for name, content in run.submission.files.items():
-        path = new / "submission" / name
+        path = new / SUBMISSION / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     (new / SCORE).write_bytes(run.score_script)
     shutil.copyfile(steps.__file__, new / "steps.py")
     shutil.copyfile(run.model, new / MODEL)
-    shutil.copyfile(run.folder / RECORD, new / RECORD)
+    (new / RECORD).write_text(json.dumps(run.handed_record, indent=1) + "\n", "utf-8")
     for name in run.results:
         (new / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(run.folder / name, new / name, follow_symlinks=False)

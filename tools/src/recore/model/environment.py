@@ -20,7 +20,7 @@ RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 def read_number(variable: str, default: int) -> int:
     """Return a whole number from this process's environment. Raises ConfigError if it is not one."""
     text = os.environ.get(variable) or str(default)
-    if not text.isdecimal() or len(text) > 15:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
         raise ConfigError(f"the environment variable {variable} is {text[:40]!r}: it must be a whole number")
     return int(text)
 

@@ -110,7 +110,8 @@ class RecordSpool:
         """Append an entry, if there is room. Raises OSError."""
         if not self._has_room(len(entry)):
             return False
-        if self._file is None or (self._size and self._size + len(entry) > self._segment):
+        is_gone = self._file is not None and not os.fstat(self._file).st_nlink  # something has removed the folder
+        if self._file is None or is_gone or (self._size and self._size + len(entry) > self._segment):
             self._file = self._begin_segment()
         if os.write(self._file, entry) < len(entry):
             raise OSError("the disk is full")
@@ -126,6 +127,7 @@ class RecordSpool:
     def _begin_segment(self) -> int:
         self._end_segment()
         self._number += 1
+        self.folder.mkdir(0o700, exist_ok=True)
         path = self.folder / f"{self._number:012}"
         return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
 
@@ -136,7 +138,7 @@ class RecordSpool:
 
     def _bytes_on_disk(self) -> int:
         total = 0
-        for entry in os.scandir(self.folder):
+        for entry in os.scandir(self.folder) if self.folder.exists() else ():
             try:
                 total += entry.stat().st_size
             except FileNotFoundError:  # uploaded meanwhile

@@ -10,6 +10,7 @@ at most SECONDS, and deletes the folder. It imports nothing of this package, so 
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -45,6 +46,7 @@ CODES_FOR_ALL = {
     "RequestTimeout",
     "TokenRefreshRequired",
 }
+ADDRESS = re.compile(r"(https?://[^/\s\"']+)[^\s\"']*")  # without what follows the host, which differs for each record
 STATUSES_FOR_ALL = {401, 403, 407, 408, 409, 429}
 
 
@@ -85,6 +87,11 @@ class RecordWriter:
         self._written = 0
         self.lost = 0
 
+    def lose(self) -> None:
+        """Count a record that there is no time to write."""
+        with self._lock:
+            self.lost += 1
+
     def write(self, bucket: str, key: str, body: bytes) -> None:
         """Write a record. Gives up if S3 refuses it repeatedly because of its content, or while it accepts others."""
         pause, refused, written = 0.5, 0, self._written
@@ -106,8 +113,7 @@ class RecordWriter:
                 return
             self._deadline.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        with self._lock:
-            self.lost += 1
+        self.lose()
 
     def _explain(self, reason: str) -> None:
         """Print why records wait, once for each reason."""
@@ -135,27 +141,34 @@ class SpoolReader:
 
     def open_segment(self) -> bool:
         """Turn to the first file. Returns whether a later one exists, that is whether this one is complete."""
-        segments = sorted(path for path in self._folder.iterdir() if path.name.isdecimal())
+        try:
+            segments = sorted(path for path in self._folder.iterdir() if path.name.isdecimal())
+        except FileNotFoundError:  # something has removed it; the server makes it again with its next record
+            segments = []
         if segments and segments[0] != self._path:
             self._path, self._offset = segments[0], 0
         return len(segments) > 1
 
     def read(self) -> Iterator[tuple[str, str, bytes]]:
         """Yield the records of the file that were not yet read: bucket, key and content."""
-        if self._path is None:
+        if self._path is None or not self._path.exists():
             return
         with self._path.open("rb") as file:
             file.seek(self._offset)
             # a record that is still being written, or was cut off, lacks the end of its line
             while (head := file.readline()).endswith(b"\n") and (body := file.readline()).endswith(b"\n"):
                 self._offset += len(head) + len(body)
-                bucket, key = json.loads(head)
+                try:
+                    bucket, key = json.loads(head)
+                except ValueError:
+                    say(f"{self._path.name}: an entry is damaged, and its record is lost")
+                    continue
                 yield bucket, key, body[:-1]
 
     def delete_segment(self) -> None:
         """Delete the file."""
         assert self._path  # noqa: S101
-        self._path.unlink()
+        self._path.unlink(missing_ok=True)
         self._path = None
 
 
@@ -193,6 +206,9 @@ class Uploading:
         return any_new
 
     def _hand_over(self, pool: ThreadPoolExecutor, bucket: str, key: str, body: bytes) -> None:
+        if self._deadline.is_over:
+            self._writer.lose()
+            return
         weight = min(ROOM, 1 + len(body) // 2**20)
         for _ in range(weight):
             while not self._room.acquire(timeout=POLL):
@@ -230,7 +246,9 @@ def is_about_the_record(error: Exception) -> bool:
 def reason_of(error: Exception, bucket: str) -> str:
     """Return why a record was not written, and what to do about the usual reasons."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-    return REASONS[code].format(bucket=bucket) if code in REASONS else f"{type(error).__name__}: {error}"
+    if code in REASONS:
+        return REASONS[code].format(bucket=bucket)
+    return f"{type(error).__name__}: {ADDRESS.sub(r'\1', str(error))}"
 
 
 def say(text: str) -> None:

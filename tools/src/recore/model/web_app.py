@@ -55,7 +55,11 @@ def execution_parameters() -> Response:
 @app.post("/invocations")
 def invocations() -> Response:
     """Answer with a prediction, or with those for a batch."""
-    return json_response(answer(predictor(), request.get_data(cache=False)))
+    try:
+        return json_response(answer(predictor(), request.get_data(cache=False)))
+    except (SystemExit, KeyboardInterrupt) as error:  # of the predictor: signals arrive in another thread
+        current_app.logger.exception("the predictor raised an exception that would end the server")
+        raise InternalServerError(original_exception=error) from error
 
 
 @app.errorhandler(HTTPException)

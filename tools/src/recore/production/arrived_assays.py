@@ -13,12 +13,14 @@ from recore.production.captured import LARGEST, SampleKey, make_key
 from recore.production.project import ProductionError
 from recore.schema import DEPTHS, HOLE, TARGETS
 from recore.text import plain
+from stagemaker import parse_number
 
 if TYPE_CHECKING:
     from recore.production.paired_comparison import Floats
 
 INFERENCE_ID = "InferenceId"
 GZIP = b"\x1f\x8b"
+LARGEST_TABLE = 1 << 27  # bytes, unpacked: the assays of some 400,000 samples
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,13 @@ def describe_key(key: str | SampleKey) -> str:
 def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
     """The column of each name in the header, and the rows with the numbers of their lines."""
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if content.startswith(GZIP) else content).decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        with path.open("rb") as file:
+            is_packed = file.read(len(GZIP)) == GZIP
+            file.seek(0)
+            content = (gzip.GzipFile(fileobj=file) if is_packed else file).read(LARGEST_TABLE + 1)
+        if len(content) > LARGEST_TABLE:
+            raise ProductionError(f"{path}: more than {LARGEST_TABLE >> 20} MB of text are not read")
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         names = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, row) for row in reader if row]
     except FileNotFoundError:
@@ -111,11 +117,8 @@ def _read_number(place: str, name: str, cell: str) -> float:
     """The assay in a cell, NaN for an empty one. Raises ProductionError for what is not a number."""
     if cell.lower() in ("", "nan", "na"):
         return math.nan
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.inf
-    if abs(number) > LARGEST:
+    number = parse_number(cell)
+    if number is None or abs(number) > LARGEST:
         raise ProductionError(
             f"{place}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if not measured"
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from recore.schema import DEPTHS, HOLE, TARGETS
+from stagemaker import parse_number
 
 if TYPE_CHECKING:
     from recore.production.paired_comparison import Floats
@@ -113,13 +114,22 @@ def read_predictions(body: Body) -> "Floats":
             rows = [[assays[name]["value"] for name in TARGETS] for assays in predictions]
         else:
             rows = [row for row in csv.reader(io.StringIO(body.content.decode(), newline="")) if row]
-        numbers = [[math.nan if cell in ("", None) else float(cell) for cell in row] for row in rows]
+        numbers = [[math.nan if cell in ("", None) else _read_number(cell) for cell in row] for row in rows]
         table = np.array(numbers, dtype=float).reshape(len(rows), len(TARGETS))
         if (abs(table) > LARGEST).any():
             raise ValueError
         return table
     except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError, csv.Error):
         raise ValueError(f"the response is not {len(TARGETS)} numbers for each sample") from None
+
+
+def _read_number(value: Any) -> float:
+    """The number in a cell of CSV or a value of JSON. Raises ValueError, TypeError or OverflowError for others."""
+    if not isinstance(value, str):
+        return float(value)
+    if (number := parse_number(value)) is None:
+        raise ValueError(value)
+    return number
 
 
 def is_header(text: str) -> bool:
@@ -130,7 +140,7 @@ def is_header(text: str) -> bool:
 def make_key(hole: Any, depth_from: Any, depth_to: Any) -> SampleKey | None:
     """The key of a sample, whose depths are compared as numbers; None if any of the three is missing or invalid."""
     try:
-        start, end = (round(float(depth), DIGITS) for depth in (depth_from, depth_to))
+        start, end = (round(_read_number(depth), DIGITS) for depth in (depth_from, depth_to))
     except (ValueError, TypeError, OverflowError):
         return None
     name = "" if hole is None else str(hole).strip()

@@ -15,6 +15,7 @@ from typing import Any
 from recore.evaluation import SubmissionFiles
 from recore.listing import list_names
 from recore.production.project import ProductionError
+from stagemaker import parse_number
 
 Value = bool | int | float | str
 Hyperparameters = dict[str, Value | None]  # by name, with their defaults
@@ -203,10 +204,10 @@ def _convert_number(kind: type, value: Any) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
+        number = parse_number(value) if isinstance(value, str) else float(value)
+    except OverflowError:
         return None
-    if not math.isfinite(number):
+    if number is None or not math.isfinite(number):
         return None
     if kind is int:
         return int(number) if number.is_integer() and abs(number) <= LARGEST_INTEGER else None

@@ -1,11 +1,12 @@
 """Which hyperparameter of fit() a validation varies, and over which values."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from stagemaker import parse_number
 
 ALPHA = "alpha"  # one regularisation strength for all targets, by the two hyperparameters that limit it
 LIMITS = ("alpha_min", "alpha_max")
@@ -70,11 +71,12 @@ def _alphas(low: float, high: float) -> tuple[float, ...]:
 
 def _parse(wanted: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
     """Values such as 1,2,4. Raises ValueError if one of them is not a number of that kind."""
+    texts = text.split(",")
     try:
-        values: Sequence[float] = [kind(each) for each in text.split(",")]
+        values: Sequence[float] = [kind(each) for each in texts]
     except ValueError:
         values = []
-    if not values or not all(map(math.isfinite, values)):
+    if not values or any(parse_number(each) is None for each in texts):
         what = "whole numbers" if kind is int else "numbers"
         raise ValueError(f"--curve {wanted}: the values must be {what} separated by commas, as in NAME=1,2,4")
     return tuple(sorted(set(values)))

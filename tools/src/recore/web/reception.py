@@ -13,7 +13,7 @@ SLOWEST = 50_000  # bytes per second
 DISCARDED = 10  # times the limit: so much of a larger upload is read, so that the client learns why it is refused
 
 
-class Body:
+class UnfinishedUpload:
     """What has arrived of an upload."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Reception:
 
     def __init__(self, most_unfinished: int, most_whole: int, most_bytes: int) -> None:
         self._most_unfinished, self._most_whole, self._most_bytes = most_unfinished, most_whole, most_bytes
-        self._unfinished: list[Body] = []  # in the order of their beginnings
+        self._unfinished: list[UnfinishedUpload] = []  # in the order of their beginnings
         self._whole = self._bytes = 0
 
     @contextlib.asynccontextmanager
@@ -44,7 +44,7 @@ class Reception:
 
         Raises UnusableUploadError if it is empty, too large or too slow, or if there are too many.
         """
-        upload = Body()
+        upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:
             await self._read(request, upload, largest, noun)
@@ -59,7 +59,7 @@ class Reception:
         finally:
             self._forget(upload)
 
-    async def _read(self, request: Request, upload: Body, largest: int, noun: str) -> None:
+    async def _read(self, request: Request, upload: UnfinishedUpload, largest: int, noun: str) -> None:
         size = 0
         try:
             async with upload.deadline:
@@ -85,7 +85,7 @@ class Reception:
         if not size:
             raise UnusableUploadError(f"the {noun} is empty")
 
-    def _keep(self, upload: Body, part: bytes, start: float) -> None:
+    def _keep(self, upload: UnfinishedUpload, part: bytes, start: float) -> None:
         """Keep a part of an upload; if there are too many bytes, those that began first give way."""
         while self._bytes + len(part) > self._most_bytes and self._unfinished:
             self._end(self._unfinished[0])
@@ -94,16 +94,16 @@ class Reception:
             self._bytes += len(part)
             upload.deadline.reschedule(start + PATIENCE + len(upload.content) / SLOWEST)
 
-    def _end(self, upload: Body) -> None:
+    def _end(self, upload: UnfinishedUpload) -> None:
         self._forget(upload)
         upload.deadline.reschedule(asyncio.get_running_loop().time())
 
-    def _forget(self, upload: Body) -> None:
+    def _forget(self, upload: UnfinishedUpload) -> None:
         if upload in self._unfinished:
             self._unfinished.remove(upload)
         self._discard(upload)
 
-    def _discard(self, upload: Body) -> None:
+    def _discard(self, upload: UnfinishedUpload) -> None:
         self._bytes -= len(upload.content)
         upload.content.clear()
 

@@ -1,7 +1,9 @@
 """steps.py answers as the model's server does, and says which predictions are equal."""
 
+import gzip
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +66,27 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
     result = recore("handover", finished.folder)
     assert result.returncode == 0, result.stderr
     written = finished.folder / "handover"
+    assert_names_no_place(written, folder)
     (written / ".venv").symlink_to(sys.prefix)
     (written / "data").mkdir()
     shutil.copy(public, written / "data")
     assert run_blocks(written, skipped={"environment"}) == ["", "", "public", "public", "public"]
     return written
+
+
+def assert_names_no_place(written: Path, folder: Path) -> None:
+    """Check that no file of a hand-over says where its author has files, or whose account that is."""
+    files = {path.name: path.read_bytes() for path in written.rglob("*") if path.is_file()}
+    with tarfile.open(written / "model.tar.gz") as archive:
+        for member in archive:
+            assert (member.uname, member.gname, member.uid, member.gid) == ("", "", 0, 0)
+            if content := archive.extractfile(member):
+                files[f"model.tar.gz/{member.name}"] = content.read()
+    files = {name: gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text for name, text in files.items()}
+    assert {"README.md", "run.json", "spectra.csv.gz", "model.tar.gz/code/train.py"} <= files.keys()
+    assert [name for name, text in files.items() if str(folder).encode() in text] == []
+    command = "recore run submission --public data/public.csv.gz"
+    assert command in files["README.md"].decode().replace("python -m recore", "recore")
 
 
 def test_a_submission_with_transform_fn_is_repeated_as_printed(sample: Path, tmp_path: Path) -> None:

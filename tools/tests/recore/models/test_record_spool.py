@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -262,13 +263,44 @@ def test_a_truncated_record_is_skipped(client: Client, connected_client: Client,
     folder = tmp_path / "spool"
     folder.mkdir()
     entry = '["%s", "%s/%s"]\n{}\n'
-    (folder / "000000000001").write_text(entry % (BUCKET, prefix, "one") + f'["{BUCKET}", "{prefix}/cut')
+    damaged = "not json\n{}\n"
+    (folder / "000000000001").write_text(damaged + entry % (BUCKET, prefix, "one") + f'["{BUCKET}", "{prefix}/cut')
     (folder / "000000000002").write_text(entry % (BUCKET, prefix, "two") + f'["{BUCKET}", "{prefix}/off"]\n{{')
     command = [sys.executable, "-P", str(UPLOADER), str(folder), "30"]
     variables = environment() | s3_variables(client)
     result = subprocess.run(
         command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    lost = "records: 000000000001: an entry is damaged, and its record is lost\n"
+    assert (result.returncode, result.stderr) == (0, lost)
     assert record_names(client, prefix) == ["one", "two"]
     assert not folder.exists()
+
+
+def test_records_are_written_after_something_has_removed_the_folder(
+    make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prefix = f"spool-{next(numbers)}"
+    spool = make_spool()
+    spool.put(BUCKET, f"{prefix}/before", b"{}")
+    wait_until(lambda: record_names(client, prefix) == ["before"])
+    shutil.rmtree(spool.folder)
+    spool.put(BUCKET, f"{prefix}/after", b"{}")
+    spool.close()
+    assert record_names(client, prefix) == ["after", "before"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_records_that_cannot_be_written_are_counted_with_one_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    entries = "".join(f'["{BUCKET}", "{number}"]\n{{}}\n' for number in range(20_000))
+    (folder / "000000000001").write_text(entries)
+    command = [sys.executable, "-P", str(UPLOADER), str(folder), "2"]
+    nowhere = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    result = subprocess.run(
+        command, env=environment() | nowhere, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    reason, count = result.stderr.splitlines()
+    assert reason.endswith('Could not connect to the endpoint URL: "http://127.0.0.1:1"')
+    assert count == "records: 20000 were not written before the server ended and are lost"

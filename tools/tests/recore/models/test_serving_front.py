@@ -120,6 +120,13 @@ def test_other_paths_and_methods_are_refused(server: ServedModel) -> None:
     assert (status, content_type, error.keys()) == (405, "application/json", {"message"})
 
 
+@pytest.mark.parametrize("name", ["exit", "interrupt"])
+def test_a_predictor_that_exits_does_not_end_the_server(server: ServedModel, name: str) -> None:
+    status, _, error = server.request("/invocations", b'{"area": "%s"}' % name.encode())
+    assert (status, error["message"].partition(":")[0]) == (500, "the prediction failed")
+    assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
+
+
 def test_a_failed_predictions_traceback_is_logged(server: ServedModel) -> None:
     assert server.request("/invocations", b'{"area": "twice"}')[0] == 500
     wait_until(lambda: 'raise RuntimeError("no price for that")' in server.log.read_text())

@@ -334,6 +334,9 @@ TABLES = {
     "contradicting": (f"{HEADER}\nH,0,1,5\nH,0.0,1,6\n", "line 3: hole H from 0 to 1 m is listed twice"),
     "repeated column": (f"{HEADER},CuPPM\nH,0,1,5,5\n", "the column CuPPM appears more than once"),
     "not text": (b"\xff\xfe\x00\x00", "could not be read as CSV or csv.gz"),
+    "underscore": (f"{HEADER}\nH,0,1,1_0\n", "line 2, CuPPM: '1_0' is not a number"),
+    "other script": (f"{HEADER}\nH,0,1,\u0661\n", "line 2, CuPPM: '\u0661' is not a number"),
+    "bomb": (gzip.compress(bytes(130 << 20), 1), "more than 128 MB of text are not read"),
     "truncated": (gzip.compress(HEADER.encode() * 100)[:-20], "could not be read as CSV or csv.gz"),
 }
 

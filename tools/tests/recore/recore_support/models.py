@@ -71,6 +71,10 @@ class HousePredictor(ModelPredictor):
             while not Path(data["until"]).exists():
                 time.sleep(0.01)
             return {"price": "late"}
+        if data["area"] == "exit":
+            sys.exit(4)
+        if data["area"] == "interrupt":
+            raise KeyboardInterrupt
         if data["area"] == "object":
             return {"price": object()}
         return {"price": self.slope * np.float32(data["area"])}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE
-from recore.cli.production.group import as_json, open_here, production, require_number, show_outcome
+from recore.cli.common import FILE, FiniteNumber
+from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
 
 
@@ -13,16 +13,14 @@ from recore.cli.progress import show_work
 @click.option("--assays", type=FILE, required=True, help="The assays: a CSV or csv.gz.")
 @click.option(
     "--difference",
-    type=click.FloatRange(1, 50),
-    callback=require_number,
+    type=FiniteNumber(1, 50),
     default=10.0,
     show_default=True,
     help="The difference of RMSE, in %, that is worth finding. It determines how many more samples are asked for.",
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(50, 99),
-    callback=require_number,
+    type=FiniteNumber(50, 99),
     default=95.0,
     show_default=True,
     help="Confidence level, in %, of all intervals together.",

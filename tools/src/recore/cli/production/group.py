@@ -1,7 +1,6 @@
 """The group of the commands of a model in production, what they share, and their errors."""
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -25,13 +24,6 @@ engine_option = click.option(
 )
 config_option = click.option("--config", type=FILE, help="The settings.  [default: config.json here, if there is one]")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-
-
-def require_number(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Refuse NaN, which is neither below nor above any limit."""
-    if math.isnan(value):
-        raise click.BadParameter("a number is needed")
-    return value
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE
-from recore.cli.production.group import as_json, open_here, production, require_number, show_outcome
+from recore.cli.common import FILE, FiniteNumber
+from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
 
 
@@ -21,8 +21,7 @@ from recore.cli.progress import show_work
 )
 @click.option(
     "--false-alarms",
-    type=click.FloatRange(0.01, 50),
-    callback=require_number,
+    type=FiniteNumber(0.01, 50),
     default=5.0,
     show_default=True,
     help="The probability, in %, of any false alarm, however often you look.",

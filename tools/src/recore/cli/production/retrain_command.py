@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FILE, ascii_option
+from recore.cli.common import FILE, FiniteNumber, ascii_option
 from recore.cli.production.endpoint_commands import make_strategy, strategy_options
 from recore.cli.production.group import (
     as_json,
@@ -25,7 +25,7 @@ from recore.cli.progress import show_steps, show_work
 @click.option("--public", type=FILE, required=True, help="The new data, with assays.")
 @set_option
 @click.option("--approve", "approving", is_flag=True, help="Approve the new version if its score is not lower.")
-@click.option("--tolerance", type=click.FloatRange(0), default=0.0, help="By how much the score may be lower.")
+@click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="By how much the score may be lower.")
 @click.option("--update", "updating", is_flag=True, help="Let the endpoint serve it; needs --approve.")
 @strategy_options
 @ascii_option

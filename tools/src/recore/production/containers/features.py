@@ -210,8 +210,8 @@ def column_key(name: str) -> float | str:
 
 
 def to_number(cell: str) -> float:
-    try:
-        return float(cell)
+    try:  # Python alone reads 1_0 and the digits of other scripts
+        return float(cell) if cell.isascii() and "_" not in cell else math.nan
     except ValueError:
         return math.nan
 
