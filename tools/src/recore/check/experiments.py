@@ -11,20 +11,24 @@ results alone. What a job leaves is untrusted: it is read with limits and never 
 import datetime
 import inspect
 import json
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import wraps
+from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
-from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
+from recore.check.left_by_jobs import Answer, Built, ByHand, HeldOut, Trained, Variation
 from recore.check.observed import Observation, read_observations
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData
-from recore.check.served_requests import plan_requests
+from recore.check.served_requests import plan_requests, read_lines
+from recore.check.training_plan import TrainingPlan
 from recore.evaluation import (
     RunSettings,
     Step,
@@ -39,6 +43,8 @@ from stagemaker import CONTAINER
 
 SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
+SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
+MOST_LINES = 10_000  # of a log that are looked at
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
@@ -62,7 +68,8 @@ class Experiments:
     services: boto3 clients, which determine where jobs run. settings: of the requests; name: unique, the names of all
     jobs begin with it. submission: its files. data: the caller's public data. weights: of the targets in the score.
     folder: an existing empty folder for results and logs, which the caller removes. watch: called when a step changes.
-    builder: clients and settings of the job that runs setup.py, if it does not run where the others do.
+    builder: clients and settings of the job that runs setup.py, if it does not run where the others do. thorough:
+    whether trainings are repeated with many rows. show: called with a line about the time that is needed.
 
     Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. They may
     be called from several threads.
@@ -78,9 +85,13 @@ class Experiments:
         folder: Path,
         watch: Callable[[Step], None] = lambda step: None,
         builder: tuple[Services, RunSettings] | None = None,
+        thorough: bool = False,
+        show: Callable[[str], None] = lambda line: None,
     ):
         self.submission, self.data, self.weights, self.folder = submission, data, weights, folder
-        self.settings = settings
+        self.settings, self._show = settings, show
+        train = submission.files["train.py"].decode("utf-8", "replace")
+        self.plan = TrainingPlan(data, train, thorough)
         self.targets_written: list[str] = []  # by preprocess.py, once `preprocessing` has ended
         self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
@@ -104,7 +115,7 @@ class Experiments:
         for_host: including those of the rules RC8xx.
         """
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
-        starting += [self._first_part, self._second_part, self.predictions]
+        starting += [self._first_part, self._second_part, self.predictions, self.held_out]
         if self.project:
             starting.append(self.build)
         if self.has_predict_script:
@@ -147,29 +158,44 @@ class Experiments:
     @experiment
     def training(self) -> Trained:
         """Step 1 with all of the data."""
-        return self._train_with("full", self.data.path, self.data.rows)
+        trained = self._train_with("full", self.data.path, range(self.data.rows))
+        self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s to go")
+        return trained
 
     def part_trainings(self) -> tuple[Trained, Trained]:
-        """Step 1 with a part of the data, twice."""
+        """Step 1 with a part of the data, twice; the second one need not make held-out predictions."""
         self._start(self._second_part)
         return self._first_part(), self._second_part()
 
     @experiment
     def _first_part(self) -> Trained:
-        return self._train_with("first", *self._write_part())
+        self.training()  # whose failure is the first to be reported
+        return self._train_with("first", self._write_part(), self.plan.part, self.plan.variables)
 
     @experiment
     def _second_part(self) -> Trained:
-        return self._train_with("second", *self._write_part())
+        self._first_part()
+        arguments = self.plan.arguments
+        return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables, arguments)
 
-    def _train_with(self, name: str, data: Path, rows: int) -> Trained:
+    def _train_with(
+        self,
+        name: str,
+        data: Path,
+        rows: Sequence[int],
+        variables: Mapping[str, str] = MappingProxyType({}),
+        arguments: Mapping[str, str] = MappingProxyType({}),
+    ) -> Trained:
         settings, storage = self._jobs.place(name)
         # One at a time, as the threads of several would use up processor time by waiting for each other.
         with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:
             started = datetime.datetime.now(datetime.UTC)
             storage.put(self.submission.archive, job_requests.SOURCE)
             storage.upload(data, job_requests.TRAINING)
-            job = self._jobs.run(step, job_requests.training_request(settings))
+            request = job_requests.training_request(settings)
+            request["Environment"] = request["Environment"] | variables
+            request["HyperParameters"] |= arguments
+            job = self._jobs.run(step, request)
             archive, joined = self.folder / f"{name}.tar.gz", self.folder / f"{name}-joined.tar.gz"
             self._jobs.download_model(job, storage, archive)
             self.submission.join(archive, joined)
@@ -179,7 +205,7 @@ class Experiments:
             self._jobs.services.cloudwatch, "TrainingJob", str(step.job), started, "CPUUtilization"
         )
         processor_seconds = None if processors is None else processors / 100 * seconds
-        return Trained(archive, joined, rows, seconds, processor_seconds, step.memory)
+        return Trained(archive, joined, len(rows), seconds, processor_seconds, step.memory)
 
     @experiment
     def preprocessing(self) -> Path:
@@ -236,6 +262,47 @@ class Experiments:
         return self._jobs.serve("serve", trained.joined, plan_requests(inputs, self.data.few_rows))
 
     @experiment
+    def held_out(self) -> HeldOut:
+        """The predictions of held-out drill holes: each by a training without the hole.
+
+        Each training is like step 1, and each prediction like step 3, but in one job.
+        """
+        self.training()  # whose failure is the first to be reported
+        rows = {f"{number}.csv.gz": training for number, (training, _) in enumerate(self.plan.folds)}
+        held_out = [each for _, each in self.plan.folds]
+        folder = self.folder / "folds"
+        folder.mkdir()
+        for name, training in rows.items():
+            self.data.write_rows(folder / name, training)
+        inputs = self.preprocessing()
+        requests: Files = {f"{number}.csv": b"".join(read_lines(inputs, each)) for number, each in enumerate(held_out)}
+        channels: dict[str, Files] = {
+            "submission": {"submission.tar.gz": self.submission.archive},
+            "folds": {**{name: folder / name for name in rows}, **requests},
+        }
+        settings = {name: getattr(self.plan, name) for name in ("arguments", "variables", "seconds")}
+        files = {
+            SERVER: (CONTAINER / "serving.py").read_bytes(),
+            "recore_settings.json": json.dumps(settings).encode(),
+        }
+        if not held_out:
+            return HeldOut([], [])
+        results = self._jobs.train("hold-out", "hold_out.py", channels, files)
+        answers = [_file(results / f"{number}.csv.out") for number in range(len(held_out))]
+        return HeldOut(held_out, answers)
+
+    def own_held_out(self) -> Trained:
+        """The training whose held-out predictions, if it left any, are for the rows of `held_out`."""
+        return self.training() if self.plan.thorough else self._first_part()
+
+    def printed_lines(self) -> list[str]:
+        """What the submission printed on the endpoint of `serving`, without the server's own lines."""
+        self.serving()
+        with open(self.folder / "logs/serve-predict.log", encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in islice(file, MOST_LINES)]
+        return [line for line in lines if line and not SERVER_LINE.match(line)]
+
+    @experiment
     def repeated(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
         """The answers of the models of both trainings with a part of the data to the same few rows."""
         first, second = self.part_trainings()
@@ -266,17 +333,17 @@ class Experiments:
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
 
         def read(report: Any) -> ByHand:
-            return ByHand(int(report["status"]), str(report["log"]), _file(results / "public.csv.out"))
+            statuses = [int(status) for status in report["statuses"]]
+            return ByHand(int(report["status"]), str(report["log"]), statuses, _file(results / "public.csv.out"))
 
         return self._jobs.read_report(results / "results.json", read)
 
     @experiment
     def observations(self) -> dict[str, Observation]:
         """What preprocess, train and predict try, each run once more with a part of the data, by step."""
-        path, _ = self._write_part()
         channels: dict[str, Files] = {
             "submission": {"submission.tar.gz": self.submission.archive},
-            "training": {"public.csv.gz": path},
+            "training": {"public.csv.gz": self._write_part()},
         }
         files = {
             SERVER: (CONTAINER / "serving.py").read_bytes(),
@@ -288,9 +355,10 @@ class Experiments:
         return self._jobs.read_report(results / "results.json", read_observations)
 
     @experiment
-    def _write_part(self) -> tuple[Path, int]:
+    def _write_part(self) -> Path:
         path = self.folder / "part.csv.gz"
-        return path, self.data.write_part(path, self.data.part_step)
+        self.data.write_rows(path, self.plan.part)
+        return path
 
     @experiment
     def _write_variations(self) -> Path:

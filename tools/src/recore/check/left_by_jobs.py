@@ -52,8 +52,20 @@ class Built:
 
 @dataclass(frozen=True)
 class ByHand:
-    """What predict.py made: its exit status, its output, and its predictions if there are any."""
+    """What predict.py made: its exit status, its output, and its predictions if there are any.
+
+    statuses: of all runs; if the first one fails, it is repeated.
+    """
 
     status: int
     log: str
+    statuses: list[int]
     predictions: Path | None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions of held-out drill holes. rows: of each fold. answers: its predictions, None if there are none."""
+
+    rows: list[list[int]]
+    answers: list[Path | None]

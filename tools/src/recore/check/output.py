@@ -29,15 +29,27 @@ def is_negative(results: Sequence[RuleResult]) -> bool:
 
 
 def to_text(results: Sequence[RuleResult], submission: Path, verbose: bool = False) -> str:
-    """A line for each finding with its fix on the next, then the rules that were not run, and a summary.
+    """A line for each finding with its fix on the next, then the rules that were not run, and a summary."""
+    return "\n".join([*to_lines(results, submission), summarise(results, verbose)])
 
-    verbose: each rule that was not run is listed with the reason, instead of their number.
-    """
+
+def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
+    """A line for each finding, and its fix on the next, by place."""
     lines = []
     for rule, finding in _findings(results):
         place = _place(finding, submission)
         lines.append(f"{place}: {rule.code} {finding.level}: {plain(finding.message, WIDEST)}")
-        lines.append(f"    fix: {plain(finding.fix, WIDEST)}")
+        if finding.fix:
+            lines.append(f"    fix: {plain(finding.fix, WIDEST)}")
+    return lines
+
+
+def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
+    """How many rules were run, and what they found, after a line about those that were not run.
+
+    verbose: each rule that was not run is listed with the reason, instead of their number.
+    """
+    lines = []
     not_run = [result for result in results if result.not_run]
     if verbose:
         lines += [f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in not_run]
@@ -100,7 +112,7 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
             if finding.place.line:
                 properties["line"] = str(finding.place.line)
         listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
-        text = f"{plain(finding.message, WIDEST)} Fix: {plain(finding.fix, WIDEST)}"
+        text = plain(finding.message, WIDEST) + (f" Fix: {plain(finding.fix, WIDEST)}" if finding.fix else "")
         command = "notice" if finding.level is Level.NOTE else finding.level
         lines.append(f"::{command} {listed}::{_escape(text)}")
     return "\n".join([*lines, f"check: {_summary(results)}"])

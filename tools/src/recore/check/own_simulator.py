@@ -31,13 +31,14 @@ def open_experiments(
     builds: bool,
     show: Show,
     watching: contextlib.AbstractContextManager[Callable[[Step], None]],
+    thorough: bool = False,
 ) -> Iterator[Experiments]:
     """Open experiments with a submission on a simulator of their own, which ends with the context.
 
     public: data with assays; None: those in data/, or else a sample. everything: start all experiments at once, side
     by side, with those for hosts if for_host. builds: whether setup.py is to be run. show: called with lines about the
     data and the simulator. watching: entered while experiments run; provides a function to call with each step that
-    changes.
+    changes. thorough: as for Experiments.
     """
     host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
@@ -55,7 +56,8 @@ def open_experiments(
         settings = RunSettings.at(place, "recore-check")
         watch = stack.enter_context(watching)
         builder = _open_builder(stack, show) if builds else None
-        with Experiments(place.services, settings, files, data, weights, results, watch, builder) as experiments:
+        options = (watch, builder, thorough, show)
+        with Experiments(place.services, settings, files, data, weights, results, *options) as experiments:
             if everything:
                 experiments.start_all(for_host)
             yield experiments

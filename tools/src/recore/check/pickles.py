@@ -18,6 +18,7 @@ SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 EXTENSIONS = frozenset(("dill", "cloudpickle", "joblib", "jsonpickle"))
 MOST_OPCODES = 20_000_000
 LARGEST_VALUE = 2 << 30  # bytes of an opcode's argument, which is read as a whole
+HELD_OUT = "held_out.csv"  # which train.py may leave beside the model
 REMEMBERED = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
 RECALLED = ("GET", "BINGET", "LONG_BINGET")
 IGNORED = ("FRAME", *REMEMBERED)
@@ -127,8 +128,8 @@ def short(imports: list[tuple[str, str]]) -> Iterator[str]:
     return (f"{module}.{name}" if module else "a computed name" for module, name in imports)
 
 
-def same_files(first: Path, second: Path) -> bool:
-    """Whether two model.tar.gz hold the same files with the same content."""
+def same_models(first: Path, second: Path) -> bool:
+    """Whether two model.tar.gz hold the same files with the same content, held-out predictions left aside."""
     return _digests(first) == _digests(second)
 
 
@@ -141,4 +142,5 @@ def _digests(archive: Path) -> dict[str, str]:
     return {
         member.name: hashlib.file_digest(content, "sha256").hexdigest() if content else ""
         for member, content in read_members(archive)
+        if member.name.removeprefix("./") != HELD_OUT
     }

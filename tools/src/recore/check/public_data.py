@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,8 @@ from recore.column_names import read_header
 from recore.schema import HOLE
 
 Row = list[str]
+Names = np.ndarray[Any, np.dtype[np.str_]]
 FEW = 24  # rows of a small variation
-PART = 4  # each fourth row is in the part of the data that training is repeated with
-SMALLEST_PART = 100  # rows; of smaller data each second row is
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,17 @@ class PublicData:
         return len(self.index)
 
     @property
-    def holes(self) -> int:
-        """How many drill holes the rows are from; 0 if the file does not say."""
+    def hole(self) -> Names:
+        """The drill hole of each row, as text; no elements if the file does not say."""
         return self._table[2]
 
+    @property
+    def holes(self) -> int:
+        """How many drill holes the rows are from; 0 if the file does not say."""
+        return len(set(self.hole.tolist()))
+
     @cached_property
-    def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]], int]:
+    def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]], Names]:
         import pyarrow as pa
         import pyarrow.csv
 
@@ -68,27 +72,18 @@ class PublicData:
         measured = np.full((len(table), len(self.targets)), np.nan)
         for name in columns:
             measured[:, self.targets.index(name)] = table[name].to_numpy()
-        return table[first].to_pylist(), measured, len(table[HOLE].unique()) if hole else 0
+        return table[first].to_pylist(), measured, np.array(table[HOLE].to_pylist() if hole else [], dtype=str)
 
     @cached_property
     def few_rows(self) -> list[int]:
         """The numbers of some rows, spread over the file."""
         return sorted({round(number) for number in np.linspace(0, self.rows - 1, min(FEW, self.rows))})
 
-    @property
-    def part_step(self) -> int:
-        """Each row of this number is in the part of the data that training is repeated with."""
-        return PART if self.rows >= PART * SMALLEST_PART else 2
-
-    def write_part(self, target: Path, step: int) -> int:
-        """Write each row of the number `step`; returns how many."""
+    def write_rows(self, target: Path, rows: Sequence[int]) -> None:
+        """Write these rows, in the order of the file."""
+        chosen = {row + 1 for row in rows} | {0}  # the header is not a row
         with gzip.open(target, "wt", compresslevel=1, newline="", encoding="utf-8") as file:
-            count = -1  # the header is not a row
-            for number, line in enumerate(self._records()):
-                if number == 0 or (number - 1) % step == 0:
-                    file.write(line)
-                    count += 1
-        return count
+            file.writelines(line for number, line in enumerate(self._records()) if number in chosen)
 
     def write_variations(self, folder: Path) -> None:
         """Write variations of a few rows, each NAME.csv.gz: some, untargeted, shuffled, reversed, single.

@@ -4,6 +4,7 @@ What the source shows is corrected first: rules that run the submission wait unt
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from recore.schema import TARGETS
 
 # Every rule that runs the submission needs these: they find that there is nothing that could be run.
 BEFORE_RUNNING = ("RC202", "RC209")
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,35 +34,66 @@ class RuleResult:
         return not self.not_run and all(finding.level != Level.ERROR for finding in self.findings)
 
 
+Show = Callable[[list[RuleResult]], None]
+
+
 def run_rules(
     rules: Iterable[Rule],
     chosen: set[str],
     source: SubmissionSource,
     open_experiments: Callable[[], AbstractContextManager[Any]] | None = None,
+    show: Show = lambda results: None,
 ) -> list[RuleResult]:
     """Run the rules with chosen codes and those that they need. Returns the results of the chosen ones, by code.
 
-    An error of a chosen rule that reads keeps all rules that run the submission from being run.
+    An error of a chosen rule that reads keeps all rules that run the submission from being run. These run side by
+    side, as most of them wait for a job.
 
     open_experiments: opens the experiments of rules that run the submission; None leaves these rules out. It is called
-    at most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught.
+    at most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught. show:
+    called with the chosen results as they come: those of all rules that read, then one by one.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
-    due = _with_needs(chosen & by_code.keys(), by_code)
-    order = sorted((by_code[code] for code in due), key=lambda rule: (rule.runs, rule.code))
+    due = sorted((by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)), key=lambda rule: rule.code)
     results: dict[str, RuleResult] = {}
+
+    def finish(rule: Rule, findings: Iterable[Finding] = (), not_run: str = "") -> None:
+        results[rule.code] = RuleResult(rule, tuple(dict.fromkeys(findings)), not_run)
+
+    reading, waiting = [rule for rule in due if not rule.runs], [rule for rule in due if rule.runs]
+    while reading:
+        rule = next(rule for rule in reading if not _waiting(rule, reading))
+        reading.remove(rule)
+        not_run = _unmet(rule, results)
+        finish(rule, () if not_run else rule.inspect(source), not_run)
+    show(_chosen(results, chosen))
     experiments: Any = None
+    running: dict[Future[list[Finding]], Rule] = {}
     with ExitStack() as opened:
-        while order:
-            rule = next(rule for rule in order if not _waiting(rule, order))
-            order.remove(rule)
-            if reason := _unmet(rule, results) or (rule.runs and _first_error(chosen, results)):
-                results[rule.code] = RuleResult(rule, not_run=reason)
-                continue
-            if rule.runs and experiments is None and open_experiments:
-                experiments = opened.enter_context(open_experiments())
-            findings = dict.fromkeys(rule.inspect(experiments if rule.runs else source))
-            results[rule.code] = RuleResult(rule, tuple(findings))
+        threads = opened.enter_context(ThreadPoolExecutor(max(1, len(waiting)), thread_name_prefix="rule"))
+        while waiting or running:
+            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # a signal is handled only between two waits
+            ended = [running.pop(future) for future in done]
+            for rule, future in zip(ended, done, strict=True):
+                finish(rule, future.result())
+            for rule in [rule for rule in waiting if not _waiting(rule, [*waiting, *running.values()])]:
+                waiting.remove(rule)
+                if not_run := _unmet(rule, results) or _first_error(chosen, results):
+                    finish(rule, not_run=not_run)
+                    continue
+                if experiments is None and open_experiments:
+                    experiments = opened.enter_context(open_experiments())
+                running[threads.submit(_inspect, rule, experiments)] = rule
+            show(_chosen({rule.code: results[rule.code] for rule in ended}, chosen))
+    return _chosen(results, chosen)
+
+
+def _inspect(rule: Rule, experiments: Any) -> list[Finding]:
+    return list(rule.inspect(experiments))
+
+
+def _chosen(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult]:
+    """The results of chosen rules, by code."""
     return [results[code] for code in sorted(chosen & results.keys())]
 
 

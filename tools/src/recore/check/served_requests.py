@@ -20,11 +20,8 @@ class Request:
 
 def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     """The requests in order. inputs: step 2's CSV. rows: the numbers of the rows that they are about, from 0."""
-    with open(inputs, "rb") as file:
-        header = file.readline(LONGEST_LINE)
-        chosen = set(rows)
-        lines = [line for number, line in enumerate(islice(file, max(rows) + 1)) if number in chosen]
-    lines = [line if line.endswith(b"\n") else line + b"\n" for line in lines] or [b"\n"]  # there may be no row
+    header, *lines = read_lines(inputs, rows)
+    lines = lines or [b"\n"]  # there may be no row
     half = len(lines) // 2
     few = header + b"".join(lines)
     return [
@@ -36,3 +33,12 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
         Request("single", lines[half]),
         Request("charset", few, "text/csv; charset=utf-8"),
     ]
+
+
+def read_lines(inputs: Path, rows: Sequence[int]) -> list[bytes]:
+    """The header of step 2's CSV, and the lines of these rows, whose numbers rise from 0."""
+    with open(inputs, "rb") as file:
+        header = file.readline(LONGEST_LINE)
+        chosen = set(rows)
+        lines = [line for number, line in enumerate(islice(file, max(rows) + 1)) if number in chosen]
+    return [line if line.endswith(b"\n") else line + b"\n" for line in [header, *lines]]

@@ -1,15 +1,20 @@
 """`recore check`: will this submission survive the platform?"""
 
 import re
+import sys
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recore.cli.common import FILE, ISOLATION, show_line
 from recore.cli.progress import show_running
 from recore.schema import TARGETS
+
+if TYPE_CHECKING:
+    from recore.check import RuleResult
 
 
 def codes(text: str) -> list[str]:
@@ -28,6 +33,7 @@ def codes(text: str) -> list[str]:
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
 @click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto, or required with --for-host]")
 @click.option("--source-only", is_flag=True, help="Only rules that read files; the submission is not run.")
+@click.option("--thorough", is_flag=True, help="Repeat trainings with many rows, however long they take.")
 @click.option("--for-host", is_flag=True, help="Also report what an untrusted submission tries (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, like --format json.")
@@ -40,6 +46,7 @@ def check(
     public: Path | None,
     isolation: str | None,
     source_only: bool,
+    thorough: bool,
     for_host: bool,
     kind: str,
     as_json: bool,
@@ -49,7 +56,7 @@ def check(
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
     Each finding has the code of its rule, its place, the reason and the fix; docs/check-rules.md
-    explains every rule. The submission's code is executed only in the simulator's jobs.
+    explains every rule. What the source shows comes first, then what jobs on the simulator show, as it is found.
 
     Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 wrong use.
 
@@ -66,9 +73,10 @@ def check(
         load_catalogue,
         open_experiments,
         run_rules,
+        summarise,
         to_github,
         to_json,
-        to_text,
+        to_lines,
     )
     from recore.check import list_rules as to_list
 
@@ -81,10 +89,18 @@ def check(
     source, experiments = SubmissionSource(submission, TARGETS), None
     if not source_only:
         which = (isolation, not select, for_host, "RC251" in chosen)
-        experiments = partial(open_experiments, submission, public, *which, show_line, show_running("check"))
-    results = run_rules(rules, chosen, source, experiments)
+        watching = show_running("check")
+        experiments = partial(open_experiments, submission, public, *which, show_line, watching, thorough)
+    # on a terminal, what is printed goes above the line that shows the progress, and that is on standard error
+    stdout = None if sys.stdout.isatty() else sys.stdout
+
+    def show(results: "list[RuleResult]") -> None:
+        for line in to_lines(results, submission) if kind == "text" else []:
+            click.echo(line, file=stdout)
+
+    results = run_rules(rules, chosen, source, experiments, show)
     if kind == "text":
-        click.echo(to_text(results, submission, verbose))
+        click.echo(summarise(results, verbose))
     else:
         click.echo({"json": to_json, "github": to_github}[kind](results, submission))
     raise SystemExit(int(is_negative(results)))

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 
 import pytest
 from recore_support.flaws import GOOD
 
 from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.runner import run_rules
+from recore.check.runner import RuleResult, run_rules
 from recore.check.source import SubmissionSource
 
 ERROR = Finding("wrong", "correct it", Place("train.py", 1))
@@ -66,6 +67,30 @@ def test_source_rules_run_first_and_share_one_source(journal: Journal, source: S
     ]
     assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not selected
     assert (journal.open_count, journal.close_count) == (1, 1)
+
+
+def test_results_are_shown_as_they_come(source: SubmissionSource) -> None:
+    """What the source shows does not wait for a job, and a rule does not wait for those with other needs."""
+    journal, shown = Journal(), Event()
+
+    def wait_until_shown(_: object) -> list[Finding]:
+        assert shown.wait(10)
+        return []
+
+    def show(results: list[RuleResult]) -> None:
+        batches.append([result.rule.code for result in results])
+        if batches[-1] == ["RC302"]:
+            shown.set()
+
+    batches: list[list[str]] = []
+    rules = [
+        journal.rule("RC101"),
+        journal.rule("RC103", WARNING),
+        Rule("RC301", "one", "One.", (), wait_until_shown, True),
+        journal.rule("RC302", WARNING, runs=True),
+    ]
+    run_rules(rules, {rule.code for rule in rules}, source, journal.experiments, show)
+    assert [batch for batch in batches if batch] == [["RC101", "RC103"], ["RC302"], ["RC301"]]
 
 
 def test_rules_that_need_a_failed_rule_do_not_run(journal: Journal, source: SubmissionSource) -> None:
@@ -164,5 +189,5 @@ def test_an_unknown_code_is_refused_with_a_suggestion(select: list[str], ignore:
 
 def test_the_catalogue_has_every_rule() -> None:
     rules = load_catalogue()
-    assert len(rules) == 50
+    assert len(rules) == 52
     assert not any(rule.summary.endswith(".") for rule in rules)

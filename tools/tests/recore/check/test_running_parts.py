@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import itertools
 import os
 import pickle
 import random
@@ -22,7 +23,7 @@ from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import InputRow, differing, read_inputs
 from recore.check.observed import read_observations
-from recore.check.pickles import read_pickles, same_files, scan, size_of
+from recore.check.pickles import read_pickles, same_models, scan, size_of
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.public_data import PublicData
 from recore.check.rule import Level
@@ -30,6 +31,7 @@ from recore.check.running_rules.rc406_model_size import judge as judge_size
 from recore.check.running_rules.rc603_predictions_swapped import find_swapped
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.served_requests import plan_requests
+from recore.check.training_plan import TrainingPlan
 
 
 class RunsACommand:
@@ -103,8 +105,8 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
     archive = pack(tmp_path / "model.tar.gz", files)
     assert [item.name for item in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
     assert size_of(archive) == sum(map(len, files.values()))
-    assert same_files(archive, pack(tmp_path / "again.tar.gz", files))
-    assert not same_files(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
+    assert same_models(archive, pack(tmp_path / "again.tar.gz", files))
+    assert same_models(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
     archive.write_bytes(archive.read_bytes()[:60])
     with pytest.raises(ValueError, match="could not be read"):
         read_pickles(archive)
@@ -211,8 +213,8 @@ def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) ->
     assert np.isnan(data.measured[:, 0]).all()
     assert np.isnan(data.measured[0, 1])
     assert data.measured[1, 1] == 1
-    assert data.write_part(tmp_path / "part.csv.gz", data.part_step) == 30
-    assert PublicData(tmp_path / "part.csv.gz", data.targets).index == data.index[::2]
+    data.write_rows(tmp_path / "part.csv.gz", [2, 3, 59])
+    assert PublicData(tmp_path / "part.csv.gz", data.targets).index == ["r2", "r3", "r59"]
     (tmp_path / "variations").mkdir()
     data.write_variations(tmp_path / "variations")
     variations = {
@@ -250,3 +252,23 @@ def test_a_forged_report_is_refused(report: str, tmp_path: Path) -> None:
     jobs = ExperimentJobs(None, None, None, tmp_path, print)  # type: ignore[arg-type]
     with pytest.raises(ExperimentFailed, match="no valid report"):
         jobs.read_report(tmp_path / "results.json", read_observations)
+
+
+@pytest.mark.parametrize(("rows", "holes", "expected"), [(1200, 20, 150), (254, 8, 127), (60, 20, 30), (40, 1, 20)])
+def test_training_is_repeated_with_neighbouring_rows_of_some_drill_holes(
+    rows: int, holes: int, expected: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "public.csv.gz"
+    lines = "".join(f"r{row},h{row * holes // rows},{row}\n" for row in range(rows))
+    path.write_bytes(gzip.compress(f"id,SiteID,CuPPM\n{lines}".encode()))
+    data = PublicData(path, ("CuPPM",))
+    plan = TrainingPlan(data, 'parser.add_argument("--folds")', thorough=False)
+    assert 0.6 * expected <= len(plan.part) <= expected
+    by_hole = [[row for row in plan.part if data.hole[row] == hole] for hole in sorted(set(data.hole[plan.part]))]
+    assert len(by_hole) == min(holes, 10 if rows == 60 else 6)
+    assert all(len({b - a for a, b in itertools.pairwise(each)}) <= 1 for each in by_hole)  # evenly spaced
+    held_out = sorted(row for _, fold in plan.folds for row in fold)
+    assert held_out == (plan.part if holes > 1 else [])
+    assert all(not set(data.hole[training]) & set(data.hole[fold]) for training, fold in plan.folds)
+    thorough = TrainingPlan(data, "", thorough=True)
+    assert (len(thorough.held_out), plan.arguments, thorough.arguments) == (rows, {"folds": "0"}, {})

@@ -27,7 +27,7 @@ from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
 
-WARNINGS = {"RC403", "RC505", "RC506", "RC604", "RC606", "RC702"}
+WARNINGS = {"RC403", "RC505", "RC506", "RC604", "RC606", "RC610", "RC702", "RC703"}
 FAST_TO_RUN = ("requirements_invalid",)
 MEASURING_RULES = ("RC304", "RC305")  # rules that measure processor time and memory
 RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times

@@ -173,6 +173,22 @@ TRAINING = {
             '        table.writerows([row[""], *means] for row, means in zip(rows, targets[::-1], strict=True))',
         ),
     ),
+    "held_out_seen": Defect(
+        "RC703",
+        "the submission's own held-out predictions score",
+        replace(
+            "train.py",
+            SAVE,
+            'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
+            "    model = fit(inputs, targets)\n"
+            "    save_model(model, model_dir)\n"
+            '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
+            '        table = csv.writer(file, lineterminator="\\n")\n'
+            '        table.writerow(["index", *TARGETS])\n'
+            "        predicted = model.predict(np.array(inputs))\n"
+            '        table.writerows([row[""], *cells] for row, cells in zip(rows, predicted, strict=True))',
+        ),
+    ),
     "shifted_assays": Defect(
         "RC702",
         "worse than the mean of each assay",
@@ -313,6 +329,20 @@ SERVING = {
         "RC609",
         "make different predictions",
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
+    ),
+    "predict_fails_once": Defect(
+        "RC609",
+        "fails now and then (in 1 of 4 runs): OSError: busy",
+        insert(
+            "predict.py",
+            "if not os.path.exists('seen'):\n    open('seen', 'w').close()\n    raise OSError('busy')\n",
+            before="if __name__",
+        ),
+    ),
+    "hooks_print": Defect(
+        "RC610",
+        "The hooks print 7 lines for 7 requests: 'predicting'",
+        replace("train.py", PREDICT, f"print('predicting')\n    {PREDICT}"),
     ),
     "predict_fails": Defect(
         "RC609",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.pickles import same_files
+from recore.check.pickles import same_models
 from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, compare, read_answer
 from recore.check.rule import Finding, Level, rule
@@ -21,7 +21,7 @@ FIX = "Give each estimator and each generator of random numbers a fixed seed, su
 @rule("Training twice results in the same predictions", needs=("RC302", "RC405", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     first, second = experiments.part_trainings()
-    if same_files(first.archive, second.archive):  # then the predictions are the same as well
+    if same_models(first.archive, second.archive):  # then the predictions are the same as well
         return
     try:
         once, again = (answers["few"] for answers in experiments.repeated())

@@ -1,7 +1,7 @@
-"""The public score is for the rows that the model was fitted with; held_out.csv, which train.py leaves beside the
-model, predicts each row by a model that has not seen its drill hole. Private data come from other holes, so their score
-will be near the second one. The finding is for a model that keeps less than a third of its score there. With fewer than
-twenty holes or 1,000 rows it is a note; with fewer than ten holes nothing is compared.
+"""The public score is for the rows that the model was fitted with; held_out.csv, the submission's own held-out
+predictions, should be by models that have not seen a row's drill hole (RC703). Private data come from other holes, so
+their score will be near the second one. The finding is for a model that keeps less than a third of its score there.
+With fewer than twenty holes or 1,000 rows it is a note; with fewer than ten holes nothing is compared.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.pickles import read_members
+from recore.check.pickles import HELD_OUT, read_members
 from recore.check.places import place_of
 from recore.check.predictions import Floats, r2, read_predictions
 from recore.check.rule import Finding, Level, rule
@@ -53,7 +53,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
     for member, content in read_members(archive):
-        if content and member.name.removeprefix("./") == "held_out.csv" and member.size < LARGEST:
+        if content and member.name.removeprefix("./") == HELD_OUT and member.size < LARGEST:
             return _parse(content.read().decode("utf-8", "replace"), targets)
     return None
 

@@ -1,0 +1,89 @@
+"""Which rows the trainings after the first use, and how long they will take.
+
+They use few rows: some whole drill holes, thinned. In a hole, neighbouring rows are alike; where that helps a model to
+predict one from the other, it does so in the part, too.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recore.check.left_by_jobs import Trained
+from recore.check.public_data import PublicData
+from recore.spectral_data import rows_by_group
+
+PART_HOLES, PART_ROWS = 6, 150
+FOLDS = 5  # as in train.py, so that both predict a row with the same model
+FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-out predictions
+# Several threads for so few rows cost four times as much processor time as one when other jobs run beside them.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SECONDS = 60  # for the trainings without a fold; after these, no other one is started
+STARTING, SERVING = 2.5, 15.0  # seconds that a training and all that follows the trainings need at least
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The trainings of a check. train: the text of train.py. thorough: with many rows, and without a limit of time."""
+
+    data: PublicData
+    train: str
+    thorough: bool
+
+    @cached_property
+    def part(self) -> list[int]:
+        """The numbers of the rows that training is repeated with: at most half, to extrapolate time and memory."""
+        if self.thorough:
+            return list(range(0, self.data.rows, 2))
+        limit = min(PART_ROWS, max(1, self.data.rows // 2))
+        by_hole = list(rows_by_group(self.data.hole).values()) or [np.arange(self.data.rows)]
+        count = min(len(by_hole), max(PART_HOLES, math.ceil(limit * len(by_hole) / max(1, self.data.rows))))
+        chosen = [by_hole[round(place)] for place in np.linspace(0, len(by_hole) - 1, count)]
+        thinned = [rows[:: math.ceil(len(rows) * count / limit)] for rows in chosen]
+        return sorted(int(row) for rows in thinned for row in rows)
+
+    @property
+    def held_out(self) -> Sequence[int]:
+        """The numbers of the rows whose held-out predictions are made again."""
+        return range(self.data.rows) if self.thorough else self.part
+
+    @cached_property
+    def folds(self) -> list[tuple[list[int], list[int]]]:
+        """The rows of `held_out` as (training rows, held-out rows); each drill hole is held out once.
+
+        Empty if there are fewer than two drill holes.
+        """
+        from sklearn.model_selection import GroupKFold
+
+        rows = np.array(self.held_out)
+        hole = self.data.hole[rows] if self.data.holes else self.data.hole
+        count = min(FOLDS, len(set(hole.tolist())))
+        if count < 2:
+            return []
+        splits = GroupKFold(count).split(rows, groups=hole)
+        return [(rows[training].tolist(), rows[held_out].tolist()) for training, held_out in splits]
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The arguments of train.py for trainings whose own held-out predictions are not needed."""
+        return {FOLDS_OPTION: "0"} if f'"--{FOLDS_OPTION}"' in self.train else {}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables of all trainings but the first."""
+        return {} if self.thorough else ONE_THREAD
+
+    @property
+    def seconds(self) -> float:
+        """After how long no further training without a fold is started."""
+        return math.inf if self.thorough else SECONDS
+
+    def remaining(self, trained: Trained) -> float:
+        """About how many seconds a check needs after the training with all rows."""
+        fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds a row
+        alone = fit / (1 + FOLDS) if self.arguments else fit
+        parts = 2 * STARTING + (fit + alone) * len(self.part)
+        folds = sum(STARTING + alone * len(training) for training, _ in self.folds)
+        return SERVING + parts + min(folds, self.seconds)
