@@ -51,7 +51,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     "--repeats",
     type=click.IntRange(1, 100),
     default=3,
-    help="Number of seeds to draw folds with, to measure the spread of the score.",
+    help="How many sets of folds: those of train.py, and others that are drawn, to see how the score varies.",
 )
 @click.option(
     "--minutes",
@@ -69,10 +69,10 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.option(
     "--curve",
     metavar="NAME[=VALUES]",
-    help="Draw the score over a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20.  "
-    "[default: alpha from alpha_min to alpha_max, or the only numeric one]",
+    help="Draw the score over a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20. By "
+    "default it is alpha if fit() has alpha_min and alpha_max, or else fit()'s only numeric hyperparameter.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the folds that are drawn.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **settings: Any) -> None:
     """Cross-validate a submission on held-out drill holes.

@@ -59,15 +59,18 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
     return np.sort(np.concatenate([rows[chosen] for rows, chosen in zip(rows_of_holes, places, strict=True)]))
 
 
-def make_folds(holes: NDArray[Any], split: Split, seed: int) -> list[tuple[Rows, Rows]]:
-    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out."""
+def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
+    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out.
+
+    seed: None for the folds of the template's train.py, which are not drawn.
+    """
     from sklearn.model_selection import GroupKFold
 
     groups = holes.astype(str) if split == "holes" else np.arange(len(holes))
     count = min(FOLDS, len(set(groups.tolist())))
     if count < 2:
         return []
-    return list(GroupKFold(count, shuffle=True, random_state=seed).split(holes, groups=groups))
+    return list(GroupKFold(count, shuffle=seed is not None, random_state=seed).split(holes, groups=groups))
 
 
 def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int) -> list[list[FoldFit]]:
@@ -76,7 +79,10 @@ def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int)
     Only what the score is judged by is repeated: held-out drill holes, or rows if there is one hole. With so few holes
     that each is held out on its own, the folds are the same for every seed, and are not repeated.
     """
-    folds = {(split, repeat): make_folds(holes, split, seed + repeat) for split in SPLITS for repeat in range(repeats)}
+    folds = {(split, 0): make_folds(holes, split) for split in SPLITS}
+    folds |= {
+        (split, each): make_folds(holes, split, seed + each - 1) for split in SPLITS for each in range(1, repeats)
+    }
     count = len(set(holes.tolist()))
     repeated: Split = "rows" if count == 1 else "holes"
 

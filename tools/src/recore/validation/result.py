@@ -18,10 +18,10 @@ JACKKNIFE_GROUPS = 20  # at most, of drill holes
 class ValidationSettings:
     """How much is calculated.
 
-    rows: use at most this many. repeats: how often the folds are drawn, each time with another seed. minutes: on the
-    clock; optional fits that would end later are skipped. fit_minutes: after which a single fit is stopped and the
-    validation fails.
-    seed: of the first folds. curve: the hyperparameter to vary, NAME or NAME=1,2,4; None to choose it.
+    rows: use at most this many. repeats: how many sets of folds, first those of train.py, then those that are drawn.
+    minutes: on the clock; optional fits that would end later are skipped. fit_minutes: after which a single fit is
+    stopped and the validation fails. seed: of the first draw; each further one adds one. curve: the hyperparameter to
+    vary, NAME or NAME=1,2,4; None to choose it.
     """
 
     rows: int = 2500
@@ -85,7 +85,7 @@ class ValidationResult:
     @cached_property
     def folds(self) -> list[tuple[Rows, Rows]]:
         """(training rows, held-out rows) of the decisive split's first folds."""
-        return make_folds(self.data.hole, self.decisive_split, self.settings.seed)
+        return make_folds(self.data.hole, self.decisive_split)
 
     @cached_property
     def deviations(self) -> Floats:

@@ -51,7 +51,7 @@ def run_validation(
             raise ValueError(f"{public}: no row has an assay; validation compares predictions with assays")
         plan = make_plan(used.hole, curve, settings.repeats, settings.seed)
         fits = FitQueue(workers, plan, kept, budget, advance)
-        baselines = cross_validate_baselines(used, measured, settings.seed)
+        baselines = cross_validate_baselines(used, measured)
         predictions, skipped, failed = fits.results(measured.shape)
         sensitivity, probes = fits.sensitivity.result()
         return ValidationResult(

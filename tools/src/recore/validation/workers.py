@@ -78,7 +78,7 @@ class Worker:
             timer.cancel()
         if self.timed_out:
             raise SubmissionError(
-                f"the submission did not finish within {self.minutes:g} minutes of wall-clock time "
+                f"the submission did not finish within {self.minutes:g} minutes "
                 f"(request: {request}) and was stopped; --fit-minutes sets this limit"
             )
         if not line:

@@ -176,6 +176,6 @@ def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Pa
     totals = sizes.sum(axis=0)
     weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.weights[result.ranked_targets]
     ratio = float(weighted[in_air].mean() / weighted.mean())
-    text = f"predictions are {ratio:.1f} times as sensitive to the carbon dioxide of the air as to the average bin"
+    text = f"the bands of carbon dioxide in the air move predictions {ratio:.1f} times as much as an average bin"
     level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"
     return [PageFinding(level, "carbon dioxide", text, "bands", {"times": ratio})]

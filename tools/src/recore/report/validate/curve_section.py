@@ -21,7 +21,7 @@ READING = (
     "held-out rows is highest at another value than the score on held-out drill holes, trust the drill holes."
 )
 NOTE = (
-    "At each point fit() is called with that value, on the folds of the first seed. A difference is clear if it "
+    "At each point fit() is called with that value, on the folds of train.py. A difference is clear if it "
     "exceeds 0.005 and two standard errors, from a jackknife over drill holes (Efron and Stein, Annals of Statistics "
     "9, 1981)."
 )
@@ -129,7 +129,8 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
     value, score = float(best[curve.name]), float(best["score"])
     default, predicted = result.score(result.predicted), _predictions(result, curve, result.decisive_split)[value]
     error = result.standard_error(predicted, result.predicted)
-    clear = score - default > max(CLEAR_LOSS, 2 * error)
+    gain = score - default
+    clear = gain > max(CLEAR_LOSS, 2 * error)
     at_end = len(judged) > 2 and value in (judged[curve.name].min(), judged[curve.name].max())
     level: Level = "bad" if curve.default is not None and clear else "note" if clear else "good"
     if curve.default is None:
@@ -144,12 +145,24 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
     elif value == curve.default:
         text = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
     else:
-        verdict = "clearly better than" if clear else "not clearly better than"
+        level = "bad" if clear else "note" if gain > CLEAR_LOSS else "good"
         text = (
-            f"{curve.name}: {value:.4g} scores {score:.4f} on {result.held_out}, {verdict} the default, "
-            f"{curve.default:.4g}, with {default:.4f}"
+            f"{curve.name}: try {value:.4g}, which scores {score:.4f} on {result.held_out}; the default, "
+            f"{curve.default:.4g}, scores {default:.4f}. The gain, {gain:.4f}, is {_sureness(gain, error)}"
         )
+        if level == "good":
+            text = (
+                f"{curve.name}: the default, {curve.default:.4g}, scores {default:.4f} on {result.held_out}, as good "
+                f"as the best of {len(judged)} values, {value:.4g}, with {score:.4f}"
+            )
         if at_end:
             text += f"; it is at an end of the range, so try others with --curve {curve.name}=VALUES"
     values = {"name": curve.name, "value": value, "score": score, "default score": default, "standard error": error}
     return PageFinding(level, "curve", text, "curve", values)
+
+
+def _sureness(gain: float, error: float) -> str:
+    """How sure a gain is, in words. error: its standard error."""
+    if gain > 2 * error:
+        return f"more than twice its standard error, {error:.4f}: it is not chance"
+    return f"less than twice its standard error, {error:.4f}: on other holes it may vanish"

@@ -20,7 +20,7 @@ READING = (
     "the residuals by hole)."
 )
 NOTE = (
-    "Each point is evaluated on the same held-out drill holes, those of the first seed. The training holes are drawn "
+    "Each point is evaluated on the same held-out drill holes, those of train.py's folds. The training holes are drawn "
     "at random once, and each larger set contains the smaller ones; the last point uses all holes that are not held "
     "out. A target that was not measured in any of the drawn holes adds nothing to the score."
 )

@@ -34,8 +34,8 @@ READING = (
     "others: see explore), a line that drifts with depth (weathering, which deep samples do not show)."
 )
 NOTE = (
-    "Predictions for {split}, first seed. Residual: predicted - measured, in standard deviations of the target. Of "
-    "each target about {points} points are drawn, always including the highest values and the largest residuals; "
+    "Predictions for {split}, folds of train.py. Residual: predicted - measured, in standard deviations of the target. "
+    "Of each target about {points} points are drawn, always including the highest values and the largest residuals; "
     "predicted.csv has all rows."
 )
 FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."

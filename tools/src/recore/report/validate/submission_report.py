@@ -9,7 +9,7 @@ from recore.validation import Advance, ValidationResult, ValidationSettings, run
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
 FEW_ROWS, FEW_HOLES = 100, 6
 PURPOSES = {
-    "default": "other seeds",
+    "default": "other folds",
     "curve": "values of a hyperparameter",
     "learning": "points of the learning curve",
 }
@@ -36,7 +36,7 @@ def validate_submission(
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:
     rows, holes = len(result.data.index), len(set(result.data.hole))
     last = int(result.completed(result.decisive_split, "default")[-1].setting)
-    seeds = f"seeds {result.settings.seed} to {result.settings.seed + last}" if last else f"seed {result.settings.seed}"
+    drawn = f", and {last} times drawn anew" if last else ""
     possible = result.possible_score
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"
     return {
@@ -46,7 +46,7 @@ def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str
         "holes": f"{holes:,}",
         "inputs": f"{len(result.columns):,}",
         "best possible score": f"{possible:g} of {result.weights.sum():g}",
-        "folds": f"{len(result.folds)}, {seeds}",
+        "folds": f"{len(result.folds)}, those of train.py{drawn}",
         "time": f"{result.seconds:.0f} s",
     }
 

@@ -24,8 +24,8 @@ NOTE = (
     "All numbers are of the predictions on the first folds together. Contribution: weight x R2. Possible gain: weight "
     "x (1 - R2)."
 )
-DEVIATIONS = " sd: the standard deviation of R2 over the seeds."
-WHISKERS = "Whiskers: the standard deviation over the seeds. "
+DEVIATIONS = " sd: the standard deviation of R2 over the folds that were drawn."
+WHISKERS = "Whiskers: the standard deviation over the folds that were drawn. "
 NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
 
