@@ -168,7 +168,7 @@ class Experiments:
         with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:
             started = datetime.datetime.now(datetime.UTC)
             storage.put(self.submission.archive, job_requests.SOURCE)
-            storage.upload(data, job_requests.TRAINING)
+            storage.upload_data("public", data, job_requests.TRAINING)
             job = self._jobs.run(step, job_requests.training_request(settings))
             archive, joined = self.folder / f"{name}.tar.gz", self.folder / f"{name}-joined.tar.gz"
             self._jobs.download_model(job, storage, archive)
@@ -187,7 +187,7 @@ class Experiments:
         settings, storage = self._jobs.place("inputs")
         with self._jobs.step("full preprocess", "ProcessingJob") as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
-            storage.upload(self.data.path, job_requests.data_place("public"))
+            storage.upload_data("public", self.data.path, job_requests.data_place("public"))
             self._jobs.run(step, job_requests.preprocessing_request(settings, "public"))
             place, target = job_requests.inputs_place("public"), self.folder / "inputs.csv"
             storage.size(place, "preprocess.py did not write")
