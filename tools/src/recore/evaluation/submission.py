@@ -44,6 +44,7 @@ MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern o
     "global-include": "**/{0}",
     "graft": "{0}/**/*",
 }
+BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows begin a text
 ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
 
 
@@ -326,7 +327,11 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
     """Add and remove files as the folder's MANIFEST.in says, line by line."""
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
-    for line in text.splitlines():
+    if loses_first_line(text):
+        raise ValueError(
+            f"{manifest}: the build ignores its first line, which begins with a byte-order mark: remove that"
+        )
+    for line in text.removeprefix(BYTE_ORDER_MARK).splitlines():
         command, *words = line.partition("#")[0].split() or [""]
         if not command:
             continue
@@ -339,6 +344,12 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
             matching = _glob(folder, MANIFEST[adding].format(*folders, pattern), manifest)
             chosen = chosen | matching if command == adding else chosen - matching
     return chosen
+
+
+def loses_first_line(manifest: str) -> bool:
+    """Whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
+    line = manifest.partition("\n")[0].partition("#")[0]
+    return line.startswith(BYTE_ORDER_MARK) and bool(line.removeprefix(BYTE_ORDER_MARK).strip())
 
 
 def check_target(submission: Path, target: Path) -> None:
