@@ -29,7 +29,7 @@ def name_kind(head: bytes) -> str | None:
         return binary
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower().startswith(MARKUP):
         return "this is a web page, not the data; download the file itself"
-    if b"\0" in head:
+    if head.count(0) * 10 > len(head):
         return "this is not text; a CSV file is needed"
     header = head.partition(b"\n")[0]
     commas = header.count(b",")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.evaluation.package_search import find_packages
+from recore.outputs import check_writable
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
@@ -355,8 +356,8 @@ def loses_first_line(manifest: str) -> bool:
 def check_target(submission: Path, target: Path) -> None:
     """Check that the archive can be written to a file, before work is spent on it.
 
-    Raises ValueError or FileNotFoundError if the submission is not a folder with a setup.py, if there is no folder for
-    the file, or if the file would be a part of the next archive.
+    Raises ValueError or OSError if the submission is not a folder with a setup.py, if nothing can be written there, or
+    if the file would be a part of the next archive.
     """
     if submission.is_file():
         raise ValueError(f"{submission}: this is a file, not a submission folder; an archive is already packed")
@@ -364,9 +365,8 @@ def check_target(submission: Path, target: Path) -> None:
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():
         raise ValueError(f"{submission}: there is no setup.py to name the files to upload: copy the template's")
+    check_writable(target)
     folder = target.absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}: create it, or choose another --out")
     inside = folder.resolve().is_relative_to(submission.resolve())
     top = folder.resolve() == submission.resolve()
     if inside and not (top and target.name.endswith(".tar.gz")):
@@ -379,6 +379,7 @@ def check_target(submission: Path, target: Path) -> None:
 def write_archive(files: SubmissionFiles, target: Path) -> None:
     """Write the archive under a temporary name, then rename it. Raises OSError if that is not possible."""
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pack-") as beside:
             part = Path(beside, ARCHIVE_NAME)
             part.write_bytes(files.archive)

@@ -15,7 +15,7 @@ import pyarrow.csv
 from recore.data_file import DataFile, open_data
 from recore.evaluation import read_member
 from recore.production.endpoints import require_endpoint
-from recore.production.outputs import check_target, replace_file
+from recore.production.outputs import replace_file
 from recore.production.project import (
     NO_REASON,
     Outcome,
@@ -44,7 +44,6 @@ def predict_file(
 
     Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
     """
-    check_target(out, file, "the predictions would replace the input")
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     used = [name for name in columns if name not in TARGETS]

@@ -168,10 +168,11 @@ def test_assays_without_private_data_are_refused(public: Path) -> None:
         ',4000.0,"Cu,PPM"',
         ",4000.0,Lithology",
         ",4000.0,",
+        ",4000.0\0",
         "CuPPM,DepthTo,SiteID,DepthFrom,4000.0",
         ",4000.0,nan",
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_private_data_with_columns_other_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
     private = write_gz(tmp_path / "private.csv.gz", f"{names}\n0\n")

@@ -22,10 +22,11 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 
 
 class Runs:
-    """The paths in a folder that make_runs filled: submission, private assays, both runs, and the good run's output."""
+    """The paths in a folder that make_runs filled: the submission, its data, both runs, and the good run's output."""
 
     def __init__(self, folder: Path):
-        self.submission, self.actual = folder / "mine", folder / "actual.csv"
+        self.submission = folder / "mine"
+        self.public, self.actual = folder / "public.csv", folder / "actual.csv"
         self.good, self.failed = folder / "runs/good", folder / "runs/failed"
         self.stdout, self.stderr, self.commit = (folder / name for name in ("stdout", "stderr", "commit"))
 
