@@ -12,6 +12,7 @@ import numpy as np
 
 from recore.data_file import open_data
 from recore.schema import HOLE
+from recore.spectral_data import SpectralData, read_data
 
 Row = list[str]
 FEW = 24  # rows of a small variation
@@ -67,6 +68,11 @@ class PublicData:
         for name, place in columns:
             measured[:, self.targets.index(name)] = table[str(place)].to_numpy()
         return table["0"].to_pylist(), measured, len(table[str(hole[0])].unique()) if hole else 0
+
+    @cached_property
+    def content(self) -> SpectralData:
+        """The spectra and the IDs, too."""
+        return read_data(self.path)
 
     @cached_property
     def few_rows(self) -> list[int]:
