@@ -80,7 +80,10 @@ def read(data_file: str) -> pd.DataFrame:
         header = pd.read_csv(data_file, header=None, nrows=1, dtype=str).iloc[0]
         data = pd.read_csv(data_file, index_col=0, low_memory=False)
     except Exception as error:  # whatever it is, the file cannot be read
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error).strip()
+        missing = (
+            "there is no such file: `recore sample --out data` makes one, `unearthed new` downloads the challenge's"
+        )
+        reason = missing if isinstance(error, FileNotFoundError) else str(error).strip()
         raise DataError(f"{data_file}: {reason}") from error
     if header.duplicated().any():  # pandas has renamed the second one, maybe to the name of a channel
         raise DataError(f"{data_file}: the column {header[header.duplicated()].iloc[0]!r} appears more than once")

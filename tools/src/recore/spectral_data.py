@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 from numpy.typing import NDArray
 
-from recore.column_names import read_header
+from recore.data_file import DataFile, open_data
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
 from recore.text import plain
@@ -92,17 +91,21 @@ def snv(spectra: Floats) -> Floats:
 
 
 def read_data(path: Path) -> SpectralData:
-    """Read a gzipped data file. Invalid cells and columns become `problems`.
+    """Read a data file. Invalid cells and columns become `problems`.
 
-    Raises ValueError or OSError if it is not a gzipped CSV file with a header, a row and a channel.
+    Raises ValueError or OSError if it is not a CSV file with a header, a row and a channel.
     """
-    names = read_header(path)
+    with open_data(path) as file:
+        return _read_data(path, file)
+
+
+def _read_data(path: Path, file: DataFile) -> SpectralData:
+    names, places = file.header, file.places
     problems = []
     repeated = sorted(name for name, number in Counter(names[1:]).items() if number > 1)
     if repeated:
         repeated_count = count(len(repeated), "repeated column")
         problems.append(f"{repeated_count}, of which only the first is read: {_list(repeated)}")
-    places = {name: place for place, name in reversed(list(enumerate(names))) if place}
     channels = channels_of(places)
     if len({float(name) for name in channels}) < len(channels):
         problems.append("two channels have the same wavenumber, written differently")
@@ -119,12 +122,16 @@ def read_data(path: Path) -> SpectralData:
     if not channels:
         raise ValueError(f"{path}: no column name is a wavenumber such as 3997.4, so the file contains no spectra")
     numbers = [name for name in (*channels, *targets, *DEPTHS) if name in places]
-    table, invalid = _read_table(path, len(names), [places[name] for name in numbers])
+    ids = [0, places[HOLE]] if HOLE in places else [0]
+    table, invalid = _read_table(file, ids, [places[name] for name in numbers])
+    if not len(table):
+        raise ValueError(f"{path}: the file has a header but no rows")
+    arrays = {name: table[str(places[name])].to_numpy() for name in numbers}
+    invalid += [(order, text) for order, name in enumerate(numbers) if (text := _describe_infinite(arrays[name]))]
     problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]
     if len(invalid) > LISTED_COLUMNS:
         more = count(len(invalid) - LISTED_COLUMNS, "more column contains", "more columns contain")
-        problems.append(f"{more} cells that are not numbers")
-    arrays = {name: table[str(places[name])].to_numpy() for name in numbers}
+        problems.append(f"{more} cells that are not finite numbers")
     columns = {name: np.where(np.isfinite(values), values, np.nan) for name, values in arrays.items()}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
@@ -141,28 +148,21 @@ def read_data(path: Path) -> SpectralData:
     )
 
 
-def _read_table(path: Path, width: int, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """The columns, named by their places; and (place in `numeric`, description) of those with invalid cells."""
-    names = [str(place) for place in range(width)]
-    types = {name: pa.string() for name in names} | {str(place): pa.float64() for place in numeric}
-
-    def read(types: dict[str, Any]) -> pa.Table:
-        options = pa.csv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 24)
-        convert = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-        table = pa.csv.read_csv(path, options, convert_options=convert)
-        if not len(table):
-            raise ValueError(f"{path}: the file has a header but no rows")
-        return table
-
+def _read_table(file: DataFile, text: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """The columns at these places; and (order in `numeric`, description) of those with invalid cells."""
+    types = dict.fromkeys(text, pa.string())
     try:
-        try:
-            return read(types), []
-        except pa.ArrowInvalid as error:
-            if "conversion error" not in str(error):
-                raise
-            return _parse_numbers(read(dict.fromkeys(names, pa.string())), numeric)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {plain(str(error), 300)}") from error
+        return file.read(types | dict.fromkeys(numeric, pa.float64())), []
+    except ValueError as error:
+        if "conversion error" not in str(error):
+            raise
+        return _parse_numbers(file.read(types | dict.fromkeys(numeric, pa.string())), numeric)
+
+
+def _describe_infinite(values: Floats) -> str:
+    """How many values are infinite; "" if none is."""
+    number = int(np.isinf(values).sum())
+    return f"{count(number, 'cell is infinite', 'cells are infinite')} and counts as missing" if number else ""
 
 
 def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
@@ -176,7 +176,8 @@ def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[
             example = plain(text[wrong].iloc[0], 40)
             cells = count(int(wrong.sum()), "cell is not a number", "cells are not numbers")
             invalid.append((order, f"{cells}, for example {example!r}"))
-        table = table.set_column(place, str(place), pa.array(values.astype(float)))
+        column = table.column_names.index(str(place))
+        table = table.set_column(column, str(place), pa.array(values.astype(float)))
     return table, invalid
 
 

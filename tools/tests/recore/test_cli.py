@@ -55,6 +55,39 @@ def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> No
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explore", "public.csv", "--out", "OUT.html"),
+        ("validate", "mine", "--public", "public.csv", "--out", "OUT.html"),
+        ("run", ROOT, "--public", "public.csv", "--out", "OUT"),
+        ("handover", "run", "--out", "OUT"),
+        ("pack", ROOT, "--out", "OUT.tar.gz"),
+        ("import", "public.csv", "--out", "OUT.csv.gz"),
+        ("sample", "--out", "OUT"),
+        ("new", "OUT"),
+        ("production", "predict", "public.csv", "--out", "OUT.csv"),
+        ("production", "compare", "--assays", "public.csv", "--out", "OUT.csv"),
+        ("production", "monitor", "--out", "OUT.html"),
+    ],
+    ids=lambda arguments: "-".join(map(str, arguments[:2])).replace(str(ROOT), "here"),
+)
+@pytest.mark.parametrize("folder", ["/proc/none", "public.csv/none"], ids=["unwritable", "a file"])
+def test_a_place_where_nothing_can_be_written_is_named_before_the_work(
+    arguments: tuple[object, ...], folder: str, tmp_path: Path
+) -> None:
+    (tmp_path / "public.csv").write_text(",SiteID,DepthFrom,DepthTo,4000.0,CuPPM\n0,a,0,1,0.5,7\n")
+    (tmp_path / "mine").mkdir()
+    words = [str(word).replace("OUT", f"{folder}/x") for word in arguments]
+    account = {f"AWS_{name}": "none" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
+    account |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
+    result = recore(*words, cwd=tmp_path, **account)
+    assert (result.returncode, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert f"{folder}/x" in line
+    assert line.endswith("; choose another place")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()

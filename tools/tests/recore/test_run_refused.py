@@ -32,7 +32,7 @@ def test_an_existing_folder_is_refused(submission: Path, tmp_path: Path, sample:
 def test_missing_data_are_refused(submission: Path, tmp_path: Path) -> None:
     line = refused_run(submission, cwd=tmp_path)
     assert "data/public/public.csv.gz: there is no such file" in line
-    assert "`python -m recore sample`" in line
+    assert "`python -m recore sample --out data`" in line
     line = refused_run(submission, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
     assert line.startswith("recore: gone.csv.gz: there is no such file")
 
@@ -50,7 +50,7 @@ def test_private_data_with_assays_are_refused(submission: Path, tmp_path: Path, 
     line = refused_run(submission, "--public", public, "--private", public, cwd=tmp_path)
     assert "the submission would see it" in line
     text = write_gz(tmp_path / "data.csv.gz", "")
-    assert "a header of an index and columns" in refused_run(submission, "--public", text, cwd=tmp_path)
+    assert "this file is empty" in refused_run(submission, "--public", text, cwd=tmp_path)
 
 
 def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:

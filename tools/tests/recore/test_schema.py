@@ -14,7 +14,7 @@ from support.checkout import ROOT
 from support.data_files import write_gz
 
 from recore import schema
-from recore.column_names import read_header
+from recore.data_file import read_header
 from recore.dataset.grids import grid_of_file
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data

@@ -191,7 +191,7 @@ class Experiments:
         with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:
             started = datetime.datetime.now(datetime.UTC)
             storage.put(self.submission.archive, job_requests.SOURCE)
-            storage.upload(data, job_requests.TRAINING)
+            storage.upload_data("public", data, job_requests.TRAINING)
             request = job_requests.training_request(settings)
             request["Environment"] = request["Environment"] | variables
             request["HyperParameters"] |= arguments
@@ -213,7 +213,7 @@ class Experiments:
         settings, storage = self._jobs.place("inputs")
         with self._jobs.step("full preprocess", "ProcessingJob") as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
-            storage.upload(self.data.path, job_requests.data_place("public"))
+            storage.upload_data("public", self.data.path, job_requests.data_place("public"))
             self._jobs.run(step, job_requests.preprocessing_request(settings, "public"))
             place, target = job_requests.inputs_place("public"), self.folder / "inputs.csv"
             storage.size(place, "preprocess.py did not write")

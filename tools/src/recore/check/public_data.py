@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from recore.column_names import read_header
+from recore.data_file import open_data
 from recore.schema import HOLE
+from recore.spectral_data import SpectralData, read_data
 
 Row = list[str]
 Names = np.ndarray[Any, np.dtype[np.str_]]
@@ -20,7 +21,7 @@ FEW = 24  # rows of a small variation
 
 @dataclass(frozen=True)
 class PublicData:
-    """A gzipped CSV with assays. targets: the names of the assays, in the order of predictions.
+    """A data file with assays. targets: the names of the assays, in the order of predictions.
 
     All members raise ValueError or OSError if the file is invalid.
     """
@@ -30,7 +31,8 @@ class PublicData:
 
     @cached_property
     def header(self) -> Row:
-        return read_header(self.path)
+        with open_data(self.path) as data:
+            return data.header
 
     @cached_property
     def index(self) -> list[str]:
@@ -59,20 +61,22 @@ class PublicData:
     @cached_property
     def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]], Names]:
         import pyarrow as pa
-        import pyarrow.csv
 
-        first, columns = self.header[0], [name for name in self.targets if name in self.header[1:]]
-        hole = [HOLE] if HOLE in self.header[1:] else []
-        types = dict.fromkeys(columns, pa.float64()) | dict.fromkeys([first, *hole], pa.string())
-        convert = pa.csv.ConvertOptions(column_types=types, include_columns=[first, *columns, *hole])
-        try:
-            table = pa.csv.read_csv(self.path, convert_options=convert)
-        except pa.ArrowException as error:
-            raise ValueError(f"{self.path}: {error}") from None
+        with open_data(self.path) as data:
+            places = data.places
+            columns = [(name, places[name]) for name in self.targets if name in places]
+            hole = [places[HOLE]] if HOLE in places else []
+            types = dict.fromkeys((place for _, place in columns), pa.float64())
+            table = data.read(types | dict.fromkeys([0, *hole], pa.string()))
         measured = np.full((len(table), len(self.targets)), np.nan)
-        for name in columns:
-            measured[:, self.targets.index(name)] = table[name].to_numpy()
-        return table[first].to_pylist(), measured, np.array(table[HOLE].to_pylist() if hole else [], dtype=str)
+        for name, place in columns:
+            measured[:, self.targets.index(name)] = table[str(place)].to_numpy()
+        return table["0"].to_pylist(), measured, np.array(table[str(hole[0])].to_pylist() if hole else [], dtype=str)
+
+    @cached_property
+    def content(self) -> SpectralData:
+        """The spectra and the IDs, too."""
+        return read_data(self.path)
 
     @cached_property
     def few_rows(self) -> list[int]:
@@ -112,17 +116,10 @@ class PublicData:
     def _few(self) -> tuple[Row, list[Row]]:
         """The header and the few rows. The index and IDs are left as they are."""
         chosen = {number + 1 for number in self.few_rows}
-        lines = (line for number, line in enumerate(self._records()) if number == 0 or number in chosen)
-        header, *rows = csv.reader(list(lines))
+        records = [record for number, record in enumerate(self._records()) if number == 0 or number in chosen]
+        header, *rows = csv.reader(records)
         return header, rows
 
     def _records(self) -> Iterator[str]:
-        """The header and the rows, as text that ends with a newline. A quoted cell may hold newlines."""
-        with gzip.open(self.path, "rt", newline="", encoding="utf-8") as file:
-            record = ""
-            for line in file:
-                record += line
-                if record.count('"') % 2 == 0:
-                    if record.strip():
-                        yield record if record.endswith("\n") else record + "\n"
-                    record = ""
+        with open_data(self.path) as data:
+            yield from data.records()

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from recore.check.container import VERSIONS, modules_of
 from recore.failures import DISTRIBUTIONS
+from stagemaker import decode_requirements
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RequirementLine:
 def read_requirements(content: bytes) -> list[RequirementLine]:
     """The lines that ask for something, without comments; a line that ends in a backslash goes on in the next one."""
     lines = []
-    for number, line in join_lines(content.decode("utf-8", "replace")):
+    for number, line in join_lines(decode_requirements(content)):
         stripped = "" if line.lstrip().startswith("#") else line.partition(" #")[0].strip()
         if stripped:
             lines.append(RequirementLine(number, stripped, _parse(stripped)))

@@ -7,18 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from recore.file_kinds import name_binary
 from stagemaker import parse_number
 
 DELIMITERS = ("\t", ";", ",")
 FIRST = 1 << 16  # bytes that decide whether a file is text
 CONTROL = bytes([*range(9), *range(14, 32)])
-# The first bytes of files that are mistaken for text, and what to do with them.
-BEGINNINGS = {
-    b"\x1f\x8b": "this is a gzip file; unpack it first",
-    b"PK": "this is a spreadsheet or a zip archive; save the table as CSV",
-    b"\xff\xfe": "this is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "this is UTF-16 text; save it as UTF-8",
-}
 LARGEST_FILE = 1 << 30  # bytes
 LONGEST_LINE = 1 << 22  # characters
 MOST_SKIPPED = 100_000  # lines that are empty or comments
@@ -34,7 +28,7 @@ def check_text(path: Path, reason: str) -> None:
     with path.open("rb") as file:
         head = file.read(FIRST)
     if len(head.translate(None, CONTROL)) < len(head):
-        raise ValueError(BEGINNINGS.get(head[:2], reason))
+        raise ValueError(name_binary(head) or reason)
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -1,8 +1,5 @@
 """Grids of wavenumbers: which spectra share one, the names of its channels, and interpolation onto it."""
 
-import csv
-import gzip
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.data_file import read_header
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
 from recore.schema import channels_of, unknown_columns
 
@@ -17,7 +15,6 @@ SAME = 0.01  # of the distance to the next channel: grids that differ by less co
 FEWEST = 7  # channels: one bin of the template's preprocess.py
 COARSE = 1.5  # times the step of the grid: spectra with a wider step gain no detail
 GAP = 3  # times the neighbouring steps: a wider step is a gap
-LONGEST_HEADER = 1 << 22  # bytes
 
 
 @dataclass(frozen=True)
@@ -52,17 +49,9 @@ def grid_of(wavenumbers: Numbers) -> Grid:
 
 def grid_of_file(path: Path) -> Grid:
     """The channels of a data file in the schema, with its names. Raises ValueError or OSError."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: this is not a regular file")
+    names = read_header(path)
     try:
-        with gzip.open(path) as file:
-            line = file.readline(LONGEST_HEADER).decode("utf-8", "replace")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such file") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: this is not a gzipped CSV file: {error}") from None
-    try:
-        return grid_of_names(next(csv.reader([line]), [])[1:])
+        return grid_of_names(names[1:])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

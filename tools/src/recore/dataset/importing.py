@@ -19,6 +19,7 @@ from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, unit_in_name
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import list_names
+from recore.outputs import check_writable
 from recore.schema import IDS
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
@@ -60,9 +61,7 @@ class ImportOptions:
             raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
         if self.out.exists() and not self.overwrite:
             raise FileExistsError(f"{self.out} already exists: choose another --out, or replace it with --force")
-        parent = next(folder for folder in self.out.absolute().parents if folder.exists())
-        if not parent.is_dir():
-            raise ValueError(f"{self.out}: {parent} is not a folder; choose another --out")
+        check_writable(self.out)
 
     def _check_words(self) -> None:
         """Raise ValueError if the file names contain a word of a column's name that the shell has split."""

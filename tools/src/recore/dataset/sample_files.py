@@ -14,6 +14,7 @@ from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import count
+from recore.outputs import check_writable
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -63,6 +64,7 @@ def make_sample(
     for path in paths:
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")
+    check_writable(paths[0])
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:
         public, private, actual = (stack.enter_context(write_data_file(path)) for path in paths)

@@ -26,12 +26,14 @@ from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import (
     ARCHIVE_NAME,
+    BYTE_ORDER_MARK,
     LARGEST,
     MANIFEST,
     SubmissionFiles,
     check_target,
     extend_archive,
     find_uploads,
+    loses_first_line,
     pack_files,
     read_archive,
     read_member,

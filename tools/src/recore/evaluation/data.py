@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from recore.column_names import read_header
+from recore.data_file import read_header
 from recore.schema import IDS, is_wavenumber
 
 PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from recore.column_names import header_of
+from recore.data_file import open_data
 from recore.evaluation.submission import read_member
 from recore.text import plain
 
@@ -45,12 +45,12 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
     """
     import pyarrow as pa
 
-    predicted = _read(predictions, predictions)
-    with open(public, "rb") as file:
-        names = [name for name in header_of(file, public) if name in predicted.column_names[1:]]
-        if not names:
+    predicted = _read(predictions)
+    with open_data(public) as data:
+        places = {name: place for name, place in data.places.items() if name in predicted.column_names[1:]}
+        if not places:
             raise NoHeldOutScoreError(f"{NAME} has no column of the public data")
-        assays = _read(public, pa.CompressedInputStream(file, "gzip"), names)
+        assays = data.read(dict.fromkeys(places.values(), pa.string())).rename_columns(list(places)).combine_chunks()
     if len(predicted) != len(assays):
         raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
@@ -66,16 +66,16 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         raise NoHeldOutScoreError(f"{NAME}: {plain(last)}")
 
 
-def _read(path: Path, source: Any, columns: list[str] | None = None) -> "pa.Table":
-    """The columns of a CSV as text, all of them by default. source: the path, or a stream of its text."""
+def _read(path: Path) -> "pa.Table":
+    """The columns of a CSV as text."""
     import pyarrow as pa
     import pyarrow.csv
 
     try:
-        names = columns or pa.csv.open_csv(source).schema.names
-        options = pa.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
+        names = pa.csv.open_csv(path).schema.names
+        options = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
         read = pa.csv.ReadOptions(block_size=1 << 24)
-        return pa.csv.read_csv(source, read, convert_options=options).combine_chunks()
+        return pa.csv.read_csv(path, read, convert_options=options).combine_chunks()
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise NoHeldOutScoreError(f"{path.name}: {plain(str(error), 300)}") from None
 

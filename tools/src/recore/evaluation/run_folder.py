@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from recore.outputs import check_writable
 from stagemaker import interrupts, locked
 
 PART = ".part"  # the suffix of a run that is not complete yet
@@ -15,7 +16,7 @@ class RunFolder:
     """The folder of a run in progress: it has a temporary name within the context, and is removed if it is not kept.
 
     target: its final name. Incomplete folders of killed runs beside it are removed. Raises FileExistsError if the
-    name is in use.
+    name is in use, OSError if nothing can be written there.
     """
 
     def __init__(self, target: Path):
@@ -23,6 +24,7 @@ class RunFolder:
         self._lock: locked.Locked | None = None
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"{target} already exists; an earlier run is never replaced: choose another --out")
+        check_writable(target)
 
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """The objects of one run in a bucket: uploads, downloads and their removal."""
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from recore.data_file import DataFile, open_data
 from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import StepFailed
 from recore.evaluation.private_assays import PrivateAssays
@@ -39,24 +39,26 @@ class Storage:
         self._s3.upload_file(str(path), *self._address(place).values())
 
     def upload_data(self, name: str, path: Path, place: Place) -> None:
-        """Upload a data file, and keep the hash of exactly the file that is uploaded."""
+        """Upload a data file, gzipped, and keep the hash of exactly the file whose content is uploaded."""
         self._begin_upload()
-        with open(path, "rb") as file:
-            self._keep_hash(name, path, file)
-            self._s3.upload_fileobj(file, *self._address(place).values())
+        with self._open_hashed(name, path) as data, data.gzipped() as content:
+            self._s3.upload_fileobj(content, *self._address(place).values())
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, place: Place) -> Iterator[None]:
         """Private assays are in the bucket while the context lasts. If their removal fails, `clear` tries once more."""
-        with open(path, "rb") as file:
-            self._keep_hash("actual", path, file)
-            with self._private_assays.uploaded(self._address(place)["Key"], lambda: self.put(file, place)):
-                yield
+        key = self._address(place)["Key"]
+        with (
+            self._open_hashed("actual", path) as data,
+            data.gzipped() as content,
+            self._private_assays.uploaded(key, lambda: self.put(content, place)),
+        ):
+            yield
 
     def hash(self, name: str, path: Path) -> None:
         """Keep the hash of a file that is uploaded later."""
-        with open(path, "rb") as file:
-            self._keep_hash(name, path, file)
+        with self._open_hashed(name, path):
+            pass
 
     def fetch(self, place: Place, target: Path) -> None:
         """Download an object that a job should have written. Raises StepFailed if it is missing."""
@@ -130,11 +132,13 @@ class Storage:
         self._raise_if_stopping()
         self._used = True
 
-    def _keep_hash(self, name: str, path: Path, file: Any) -> None:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        if self.hashes.setdefault(name, digest) != digest:
-            raise StepFailed(f"{path} has changed since the run began")
+    @contextlib.contextmanager
+    def _open_hashed(self, name: str, path: Path) -> Iterator[DataFile]:
+        """Open a data file, and keep its hash. Raises StepFailed if it has changed since that was done first."""
+        with open_data(path) as data:
+            if self.hashes.setdefault(name, data.sha256) != data.sha256:
+                raise StepFailed(f"{path} has changed since the run began")
+            yield data
 
     def _address(self, place: Place) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.evaluation.package_search import find_packages
+from recore.outputs import check_writable
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
@@ -44,6 +45,7 @@ MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern o
     "global-include": "**/{0}",
     "graft": "{0}/**/*",
 }
+BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows begin a text
 ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
 
 
@@ -326,7 +328,11 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
     """Add and remove files as the folder's MANIFEST.in says, line by line."""
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
-    for line in text.splitlines():
+    if loses_first_line(text):
+        raise ValueError(
+            f"{manifest}: the build ignores its first line, which begins with a byte-order mark: remove that"
+        )
+    for line in text.removeprefix(BYTE_ORDER_MARK).splitlines():
         command, *words = line.partition("#")[0].split() or [""]
         if not command:
             continue
@@ -341,11 +347,17 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
     return chosen
 
 
+def loses_first_line(manifest: str) -> bool:
+    """Whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
+    line = manifest.partition("\n")[0].partition("#")[0]
+    return line.startswith(BYTE_ORDER_MARK) and bool(line.removeprefix(BYTE_ORDER_MARK).strip())
+
+
 def check_target(submission: Path, target: Path) -> None:
     """Check that the archive can be written to a file, before work is spent on it.
 
-    Raises ValueError or FileNotFoundError if the submission is not a folder with a setup.py, if there is no folder for
-    the file, or if the file would be a part of the next archive.
+    Raises ValueError or OSError if the submission is not a folder with a setup.py, if nothing can be written there, or
+    if the file would be a part of the next archive.
     """
     if submission.is_file():
         raise ValueError(f"{submission}: this is a file, not a submission folder; an archive is already packed")
@@ -353,9 +365,8 @@ def check_target(submission: Path, target: Path) -> None:
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():
         raise ValueError(f"{submission}: there is no setup.py to name the files to upload: copy the template's")
+    check_writable(target)
     folder = target.absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}: create it, or choose another --out")
     inside = folder.resolve().is_relative_to(submission.resolve())
     top = folder.resolve() == submission.resolve()
     if inside and not (top and target.name.endswith(".tar.gz")):
@@ -368,6 +379,7 @@ def check_target(submission: Path, target: Path) -> None:
 def write_archive(files: SubmissionFiles, target: Path) -> None:
     """Write the archive under a temporary name, then rename it. Raises OSError if that is not possible."""
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pack-") as beside:
             part = Path(beside, ARCHIVE_NAME)
             part.write_bytes(files.archive)

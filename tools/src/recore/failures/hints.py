@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
+from stagemaker import decode_requirements
 
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
@@ -110,7 +111,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
 
 def _requires(file: Path, distribution: str) -> bool:
     """Whether a requirements.txt has a line for a package."""
-    lines = file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
+    lines = decode_requirements(file.read_bytes()).splitlines() if file.is_file() else []
     names = [re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0] for line in lines]
     return _normalised(distribution) in map(_normalised, names)
 

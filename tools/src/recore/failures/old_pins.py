@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from stagemaker import container_packages
+from stagemaker import container_packages, decode_requirements
 
 FORMER_IMAGE = "the platform's former image (scikit-learn 0.23, Python 3.7)"
 FORMER_VERSIONS = {  # of its packages, as the template listed them; scikit-learn 0.24.0 was installed over 0.23.2
@@ -72,13 +72,13 @@ def _read(submission: Path) -> str:
     """The requirements.txt of a submission, a folder or an archive that has been read before; empty if it has none."""
     file = submission / "requirements.txt"
     if submission.is_dir():
-        return file.read_text("utf-8", "replace") if file.is_file() else ""
+        return decode_requirements(file.read_bytes()) if file.is_file() else ""
     try:
         with tarfile.open(submission) as tar:
             for member in tar:
                 content = tar.extractfile(member) if member.isreg() else None
                 if content and os.path.normpath(member.name) == file.name:
-                    return content.read().decode("utf-8", "replace")
+                    return decode_requirements(content.read())
     except (tarfile.TarError, OSError):
         pass
     return ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recore.data_file import as_csv_gz
 from recore.evaluation import sha256_of
 from recore.handover.run_files import HandedRun
 from recore.production import domain, usual_outside
@@ -30,7 +31,8 @@ def measure_domain(run: HandedRun) -> ModelDomain:
     holes = [(str(name), len(rows)) for name, rows in rows_by_group(run.data.hole).items()]
     holes.sort(key=lambda each: -each[1])
     try:
-        reference = domain.fit_file(run.public)
+        with as_csv_gz(run.public) as path:
+            reference = domain.fit_file(path)
     except domain.DomainError as error:
         return ModelDomain(None, str(error), math.nan, None, holes)
     return ModelDomain(reference, "", 1 - usual_outside(reference), _count_private(run, reference), holes)
@@ -43,7 +45,8 @@ def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int]
     if not recorded or not path.is_file() or sha256_of(path) != sha256:
         return None
     try:
-        wavenumbers, spectra, _ = domain.read_spectra(path)
+        with as_csv_gz(path) as packed:
+            wavenumbers, spectra, _ = domain.read_spectra(packed)
         described = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
     except domain.DomainError:
         return None

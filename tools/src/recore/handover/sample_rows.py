@@ -1,10 +1,10 @@
 """A few rows of the public data without their assays, and what the run predicted for them."""
 
-import csv
 import gzip
 import itertools
 from pathlib import Path
 
+from recore.data_file import open_data
 from recore.handover.run_files import HandedRun
 from recore.schema import TARGETS
 
@@ -19,13 +19,13 @@ def write_sample(run: HandedRun, folder: Path) -> int:
     rows = run.data.rows
     chosen = {place * rows // min(ROWS, rows) for place in range(min(ROWS, rows))}
     with (
-        gzip.open(run.public, "rt", encoding="utf-8", newline="") as source,
+        open_data(run.public) as data,
         gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed,
     ):
-        reader = csv.reader(source)
-        header = next(reader)
+        table = data.rows()
+        header = next(table)
         kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
-        for cells in itertools.chain([header], (row for place, row in enumerate(reader) if place in chosen)):
+        for cells in itertools.chain([header], (row for place, row in enumerate(table) if place in chosen)):
             packed.write((",".join(_quote(cells[place]) for place in kept) + "\n").encode())
     predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()
     if len(predictions) != rows:

@@ -16,6 +16,7 @@ from recore.handover.packages import list_packages, write_requirements
 from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
 from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
+from recore.outputs import check_writable
 from stagemaker import interrupts, locked
 from stagemaker.machine import describe_machine
 
@@ -40,7 +41,11 @@ class Handover:
 
 
 def check_place(folder: Path) -> None:
-    """Check that a hand-over can be written to a folder. Raises FileExistsError if something else is there."""
+    """Check that a hand-over can be written to a folder. Raises FileExistsError if something else is there.
+
+    Raises OSError if nothing can be written there.
+    """
+    check_writable(folder)
     if not os.path.lexists(folder):
         return
     try:

@@ -18,6 +18,7 @@ from recore.production.monitoring import (
     monitor_endpoint,
     send_alarm,
 )
+from recore.production.outputs import check_target
 from recore.production.pipeline import describe_pipeline_costs, make_steps, train
 from recore.production.predicting import describe_batch_costs, predict_file, read_served_columns
 from recore.production.project import (

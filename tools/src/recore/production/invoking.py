@@ -1,11 +1,9 @@
 """Sends samples of a data file to the endpoint, one request a sample."""
 
 import csv
-import gzip
 import io
 import itertools
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from recore.column_names import read_header
+from recore.data_file import open_data
 from recore.production.captured import is_header
 from recore.production.predicting import read_served_columns, require_columns
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
@@ -54,12 +52,14 @@ def invoke_file(
 
 def _require_fit(project: ProductionProject, file: Path) -> None:
     """Raise ProductionError if there is no endpoint, or a file lacks channels that its version was trained on."""
-    require_columns(file, read_served_columns(project))
+    with open_data(file) as data:
+        require_columns(data, read_served_columns(project))
 
 
 def count_rows(file: Path) -> int:
     """The number of rows of a data file. Raises ValueError or OSError if it cannot be read."""
-    return sum(1 for _ in _read_rows(file)) - 1
+    with open_data(file) as data:
+        return sum(1 for _ in data.rows()) - 1
 
 
 def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
@@ -84,26 +84,11 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
 
 def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
     """Yield the index of each row, and the row with the header, without assays, as text."""
-    table = _read_rows(file)
-    header = next(table)
-    kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
-    for row in itertools.islice(table, rows):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))
-        yield row[0], text.getvalue()
-
-
-def _read_rows(file: Path) -> Iterator[list[str]]:
-    """Yield the header and the rows. Raises ValueError for a row of another length, and for what cannot be read."""
-    header = read_header(file)
-    yield header
-    try:
-        with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
-            table = csv.reader(lines)
-            next(table)
-            for row in table:
-                if len(row) != len(header):
-                    raise ValueError(f"line {table.line_num} has {len(row)} cells instead of {len(header)}")
-                yield row
-    except (ValueError, EOFError, OSError, zlib.error, csv.Error) as error:
-        raise ValueError(f"{file}: {error}") from None
+    with open_data(file) as data:
+        table = data.rows()
+        header = next(table)
+        kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+        for row in itertools.islice(table, rows):
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([each[place] for place in kept] for each in (header, row))
+            yield row[0], text.getvalue()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recore.distribution import TEMPLATE
 from recore.listing import count
-from recore.production.outputs import check_target, replace_file
+from recore.production.outputs import replace_file
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
 from recore.schema import TARGETS
 
@@ -50,8 +50,6 @@ def compare_endpoint(
     from recore.production.paired_comparison import compare_variants
     from recore.production.verdicts import describe_comparison, find_winner
 
-    if settings.out:
-        check_target(settings.out, file, "the table would replace the assays")
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, settings.send_requests, show_stage)
     joined, rows = collected.joined, collected.joined.rows

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recore.outputs import check_writable
 from recore.production.project import ProductionError
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError if a file cannot be written, before anything starts that costs.
+    """Raise ProductionError or OSError if a file cannot be written, before anything starts that costs.
 
     consequence: what would happen if it were the source.
     """
-    if not target.absolute().parent.is_dir():
-        raise ProductionError(f"{target}: there is no folder {target.parent}: create it, or choose another --out")
+    check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise ProductionError(f"{target}: {consequence}: choose another --out")
 
@@ -21,6 +21,7 @@ def check_target(target: Path, source: Path, consequence: str) -> None:
 @contextmanager
 def replace_file(target: Path) -> Iterator[Path]:
     """Yield the path of a file to write, which then gets the name of the target; after an error it is removed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     try:
         yield part

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from recore.data_file import as_csv_gz
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.production.definition import STEPS, make_definition
 from recore.production.endpoints import suggest_next
@@ -86,7 +87,10 @@ def train(
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
     """The address of the folder with a data file, which is uploaded; None stands for the setting INPUT_DATA."""
-    return project.settings.input_data if public is None else project.upload_file("data", public, DATA_FILE)
+    if public is None:
+        return project.settings.input_data
+    with as_csv_gz(public) as path:
+        return project.upload_file("data", path, DATA_FILE)
 
 
 def make_steps() -> dict[str, Step]:

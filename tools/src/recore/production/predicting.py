@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from recore.column_names import read_header
+from recore.data_file import DataFile, open_data
 from recore.evaluation import read_member
 from recore.production.endpoints import require_endpoint
-from recore.production.outputs import check_target, replace_file
+from recore.production.outputs import replace_file
 from recore.production.project import (
     NO_REASON,
     Outcome,
@@ -44,7 +44,6 @@ def predict_file(
 
     Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
     """
-    check_target(out, file, "the predictions would replace the input")
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     used = [name for name in columns if name not in TARGETS]
@@ -103,12 +102,12 @@ def read_served_columns(project: ProductionProject) -> list[str]:
     return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
-def require_columns(file: Path, columns: Sequence[str]) -> None:
+def require_columns(file: DataFile, columns: Sequence[str]) -> None:
     """Raise ProductionError if a data file lacks a channel. columns: those that a version was trained on."""
-    header = {*read_header(file), *IDS, *TARGETS}
+    header = {*file.places, *IDS, *TARGETS}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ProductionError(f"{file}: no column {missing[0]!r}{more}, which the version was trained on")
+        raise ProductionError(f"{file.path}: no column {missing[0]!r}{more}, which the version was trained on")
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
@@ -116,20 +115,17 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
 
     Returns the number of rows. Cells are copied as text. Raises ValueError if a column is missing or unreadable.
     """
-    header = read_header(file)
-    names = [header[0], *columns[1:]]
-    require_columns(file, names)
-    known = {name: pa.string() for name in names if name in header}
-    options = pa.csv.ConvertOptions(include_columns=names, include_missing_columns=True, column_types=known)
-    rows = 0
-    try:
-        reader = pa.csv.open_csv(file, pa.csv.ReadOptions(block_size=1 << 22), convert_options=options)
-        with pa.csv.CSVWriter(target, reader.schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
+    with open_data(file) as data:
+        require_columns(data, columns)
+        places = {name: data.places[name] for name in columns[1:] if name in data.places}
+        schema = pa.schema([(name, pa.string()) for name in ["index", *columns[1:]]])
+        rows = 0
+        with pa.csv.CSVWriter(target, schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
+            for batch in data.read_batches(dict.fromkeys([0, *places.values()], pa.string())):
+                empty = pa.nulls(batch.num_rows, pa.string())
+                cells = [batch[str(places[name])] if name in places else empty for name in columns[1:]]
+                writer.write_batch(pa.RecordBatch.from_arrays([batch["0"], *cells], schema=schema))
                 rows += batch.num_rows
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise ProductionError(f"{file}: {str(error)[:300]}") from None
     if not rows:
         raise ProductionError(f"{file}: a header but no rows")
     return rows

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from recore.column_names import read_header
+from recore.data_file import as_csv_gz, read_header
 from recore.evaluation import HELD_OUT, Record, extend_archive, find_public, read_member, read_record, sha256_of
 from recore.production.containers import domain, expected_error, features
 from recore.production.definition import package_arguments
@@ -35,14 +35,14 @@ def register(project: ProductionProject, run: Path, public: Path | None = None) 
     evaluation = _describe_scores(record)
     requirements = read_member(model, f"code/{REQUIREMENTS}")
     added = {f"code/{name}": content for name, content in model_programs(requirements).items()}
-    with tempfile.TemporaryDirectory(prefix="recore-register-") as name:
+    with as_csv_gz(data) as packed_data, tempfile.TemporaryDirectory(prefix="recore-register-") as name:
         wrapped = Path(name, ARCHIVE)
-        added |= _calibrate(model, data, Path(name))
+        added |= _calibrate(model, packed_data, Path(name))
         extend_archive(model, wrapped, added, moved={"code": "code/submission"})
         model_uri = f"{project.upload_file('versions/model', wrapped, ARCHIVE)}/{ARCHIVE}"
         packed = Path(name, "features.tar.gz")
         code = read_programs((*FEATURES, *DOMAIN)) | {"preprocess.py": preprocess}
-        reference, notes = _fit_reference(data)
+        reference, notes = _fit_reference(packed_data)
         features.write_archive(read_header(data), reference, code, packed)
         features_uri = f"{project.upload_file('versions/features', packed, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from recore.distribution import TEMPLATE, find_origin
+from recore.outputs import check_writable
 
 EXAMPLES = TEMPLATE / "examples"
 EXTRA_FILES = Path(__file__).parent / "files"  # those that a new submission has instead of the template's
@@ -53,10 +54,8 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
     folder = folder.absolute()
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise NotADirectoryError(f"{folder}: part of this path is a file: choose another folder") from None
+    check_writable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as parent:
         complete = Path(parent, folder.name)
         complete.mkdir()

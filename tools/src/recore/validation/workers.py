@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.data_file import as_csv_gz
 from recore.distribution import TEMPLATE
 from recore.failures import find_exception, hint_for
 from recore.spectral_data import Floats, Rows
@@ -156,9 +157,10 @@ class Workers:
 
     def preprocess(self, file: Path) -> dict[str, Any]:
         """Preprocess a data file in one worker; the answer describes the inputs, the targets and their weights."""
-        return self._workers[0].ask(
-            "preprocess_file", file=str(file.resolve()), folder=str(self.folder), score_script=str(SCORE_SCRIPT)
-        )
+        with as_csv_gz(file) as path:
+            return self._workers[0].ask(
+                "preprocess_file", file=str(path.resolve()), folder=str(self.folder), score_script=str(SCORE_SCRIPT)
+            )
 
     def load(self, description: dict[str, Any], holes: NDArray[Any]) -> None:
         """Give all workers the preprocessed data and the drill hole of each row."""

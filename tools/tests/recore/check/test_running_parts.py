@@ -8,9 +8,13 @@ import os
 import pickle
 import random
 import tarfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,10 +32,14 @@ from recore.check.predictions import NotPredictions, describe_difference, read_p
 from recore.check.public_data import PublicData
 from recore.check.rule import Level
 from recore.check.running_rules.rc406_model_size import judge as judge_size
+from recore.check.running_rules.rc507_ids_among_inputs import find_ids
+from recore.check.running_rules.rc508_zero_blocks import find_zero_block, longest_runs
 from recore.check.running_rules.rc603_predictions_swapped import find_swapped
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.served_requests import plan_requests
 from recore.check.training_plan import TrainingPlan
+from recore.dataset.sample_files import Plan, make_sample
+from recore.spectral_data import SpectralData, read_data
 
 
 class RunsACommand:
@@ -272,3 +280,53 @@ def test_training_is_repeated_with_neighbouring_rows_of_some_drill_holes(
     assert all(not set(data.hole[training]) & set(data.hole[fold]) for training, fold in plan.folds)
     thorough = TrainingPlan(data, "", thorough=True)
     assert (len(thorough.held_out), plan.arguments, thorough.arguments) == (rows, {"folds": "0"}, {})
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> SpectralData:
+    """Return 60 rows of 100 channels from 6 drill holes."""
+    folder = tmp_path_factory.mktemp("core")
+    make_sample(folder, Plan(rows=90, holes=9, channels=100))
+    return read_data(folder / "public/public.csv.gz")
+
+
+def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
+    """Return bins of ten channels, which are clipped at the ends, and other columns."""
+    bins = data.spectra.reshape(data.rows, -1, 10).sum(axis=2)
+    bins[:, [0, -1]] = bins[:, [1, -2]]
+    return pd.DataFrame(bins, columns=[f"bin_{number}" for number in range(10)]).assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("what", "column"),
+    [
+        ("hole", lambda data: data.hole),
+        ("hole", lambda data: pd.factorize(data.hole)[0] * 0.5),
+        ("hole", lambda data: (data.hole == data.hole[0]).astype(float)),
+        ("depth", lambda data: data.depth_to),
+        ("depth", lambda data: np.round(7 - 0.3 * data.depth, 3)),
+        ("", lambda data: data.depth**2 * data.spectra[:, 3]),
+        ("", lambda data: np.ones(data.rows)),
+    ],
+)
+def test_holes_and_depths_are_found_among_the_inputs(what: str, column: Callable[..., Any], core: SpectralData) -> None:
+    found = find_ids(as_inputs(core, added=column(core)), core)
+    assert list(found.values()) == ([["added"]] if what else [])
+    assert all(what in name for name in found)
+    assert not find_ids(as_inputs(core.take(np.arange(5)), added=column(core)[:5]), core.take(np.arange(5)))
+
+
+def test_a_block_of_zeros_is_found_only_if_it_reaches_the_inputs(core: SpectralData) -> None:
+    assert not find_zero_block(as_inputs(core), core)
+    spectra = core.spectra.copy()
+    spectra[2:4, 30:80] = 0
+    padded = replace(core, spectra=spectra)
+    first, last = core.wavenumbers[[30, 79]]
+    expected = f"in 2 of {core.rows} rows, channels are 0 in a block, for example {first:g} to {last:g} cm-1"
+    assert find_zero_block(as_inputs(padded), padded) == expected
+    assert not find_zero_block(as_inputs(core), padded)  # preprocess.py has filled the gap
+
+
+def test_the_longest_run_of_each_row() -> None:
+    starts, lengths = longest_runs(np.array([[1, 0, 1, 1, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=bool))
+    assert (starts.tolist(), lengths.tolist()) == ([2, 0, 0], [2, 0, 5])

@@ -27,7 +27,7 @@ from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
 
-WARNINGS = {"RC403", "RC505", "RC506", "RC604", "RC606", "RC610", "RC702", "RC703"}
+WARNINGS = {"RC403", "RC505", "RC506", "RC507", "RC604", "RC606", "RC610", "RC702", "RC703"}
 FAST_TO_RUN = ("requirements_invalid",)
 MEASURING_RULES = ("RC304", "RC305")  # rules that measure processor time and memory
 RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times
@@ -60,7 +60,7 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_rule_has_a_broken_submission() -> None:
     expected_codes = {broken.code for broken in DEFECTS.values()}
     codes = {code for code in running_rules() if not code.startswith("RC8")}
-    assert codes - expected_codes == {"RC406"}  # it has a test of its own
+    assert codes - expected_codes == {"RC406", "RC508"}  # they have tests of their own
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
@@ -117,6 +117,16 @@ def test_nothing_is_reported_about_a_submission_that_stays_inside_its_job(
 @pytest.mark.slow
 def test_the_sound_submission_has_no_findings(simulator: Simulator, small_data: Path) -> None:
     assert check(simulator, SUBMISSIONS / "sound", small_data) == {}
+
+
+@pytest.mark.slow
+def test_a_block_of_zeros_in_the_data_is_reported(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+    data = pd.read_csv(sample / "public/public.csv.gz", index_col=0).iloc[::8]
+    channels = [name for name in data if name[:1].isdigit()]
+    data.loc[data.index[:3], channels[len(channels) // 3 : len(channels) // 2]] = 0
+    findings = check(simulator, ROOT, write_csv(tmp_path / "public.csv.gz", data), ("RC501", "RC502", "RC507", "RC508"))
+    assert list(findings) == ["RC508"]
+    assert f"in 3 of {len(data)} rows, channels are 0 in a block" in findings["RC508"][0].message
 
 
 @pytest.mark.slow

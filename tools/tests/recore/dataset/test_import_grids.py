@@ -80,11 +80,11 @@ def test_spectra_are_imported_on_the_channels_of_another_file(folder: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not gzip", "not a gzipped CSV"),
-        (gzip.compress(b""), "there are 0"),
+        (b"not a table", "a header of an index and columns"),
+        (gzip.compress(b",SiteID\n"), "there are 0"),
         (gzip.compress(b",SiteID,depth\n"), "'depth' is not"),
         (gzip.compress(b",4000,3000\n"), "there are 2"),
-        (gzip.compress(b",4000.0,3000.0\n")[:12], "not a gzipped CSV"),
+        (gzip.compress(b",4000.0,3000.0\n")[:12], "the gzip file is truncated"),
     ],
     ids=range(5),  # gzip data contains the time: test IDs made from it would differ between two workers
 )

@@ -1,16 +1,23 @@
 """Data files are checked before a run: invalid files are refused with a reason, and so are private data with assays."""
 
 import gzip
+import hashlib
+import io
+import tarfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from support.data_files import write_gz
 
-from recore.column_names import LARGEST_HEADER, read_header
+from recore.data_file import LARGEST_HEADER, LARGEST_ROW, as_csv_gz, open_data, read_header
 from recore.evaluation.data import DataFiles
+from recore.spectral_data import read_data
 
 CHANNELS = ",".join(f"{number}.5" for number in range(LARGEST_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"
@@ -34,30 +41,102 @@ def test_the_sample_is_valid(sample: Path) -> None:
     assert read_header(data.public)[:5] == ["", "DepthTo", "SiteID", "DepthFrom", "4000.0"]
 
 
+def pack(module: Any, name: str) -> bytes:
+    """Return a zip or a tar archive with one file."""
+    packed = io.BytesIO()
+    with module(packed, mode="w") if module is zipfile.ZipFile else module(fileobj=packed, mode="w") as archive:
+        if module is zipfile.ZipFile:
+            archive.writestr(name, PUBLIC)
+        else:
+            archive.addfile(tarfile.TarInfo(name))
+    return packed.getvalue()
+
+
+KINDS = {
+    b"": "this file is empty; download or copy it again",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n": "this is a Git LFS pointer, .*run `git lfs pull`",
+    pack(zipfile.ZipFile, "public.csv"): "this is a zip archive; unpack it first",
+    pack(zipfile.ZipFile, "xl/workbook.xml"): "this is an Excel workbook; save the table as CSV",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512): "this is an Excel workbook",
+    b"PAR1\x15\x04": "this is a Parquet file",
+    pack(tarfile.open, "public.csv"): "this is a tar archive",
+    PUBLIC.encode("utf-16"): "this is UTF-16 text; save it as UTF-8",
+    PUBLIC.encode("utf-16-le"): "this is UTF-16 text; save it as UTF-8",
+    b"\r\n<!DOCTYPE html><html>": "this is a web page",
+    PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
+    PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
+    bytes(1000): "this is not text",
+    b"\n\n": "a header of an index and columns",
+    b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process
+    b"a,b\rc,d\r": "the first line is not a valid header",
+    b',4000.0,"3999\n",CuPPM\n': "the first line is not a valid header",
+    f",{CHANNELS},CuPPM\n".encode(): "a header of an index and columns",
+}
+
+
+@pytest.mark.parametrize("content", KINDS, ids=range(len(KINDS)))
+def test_a_file_that_is_not_csv_is_named_for_what_it_is(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "public.csv.gz"
+    for written in (content, gzip.compress(content)):
+        path.write_bytes(written)
+        with pytest.raises(ValueError, match=f"{path}: .*{KINDS[content]}"):
+            DataFiles(path).check()
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "a header of an index and columns"),
-        (PUBLIC.encode(), "a gzipped CSV is needed"),
-        (b"PK\3\4 a zip file", "a gzipped CSV is needed"),
-        (gzip.compress(b""), "a header of an index and columns"),
-        (gzip.compress(b"\n\n"), "a header of an index and columns"),
-        (gzip.compress(b"a\tb\tc\n"), "a header of an index and columns"),
-        (gzip.compress(bytes(1000)), "a header of an index and columns"),
-        (gzip.compress(PUBLIC.encode())[:18], "a gzipped CSV is needed"),
-        (gzip.compress(PUBLIC.encode())[:10] + b"\xff" * 20, "a gzipped CSV is needed"),
-        (gzip.compress(b"a" * (1 << 20)), "header"),  # the limit on a field's length applies to the whole process
-        (gzip.compress(b"a,b\rc,d\r"), "the first line is not a valid header"),
-        (gzip.compress(b',4000.0,"3999\n",CuPPM\n'), "the first line is not a valid header"),
-        (gzip.compress(f",{CHANNELS},CuPPM\n".encode()), "a header of an index and columns"),
+        (gzip.compress(PUBLIC.encode())[:18], "the gzip file is truncated"),
+        (gzip.compress(PUBLIC.encode())[:10] + b"\xff" * 20, "the gzip file is damaged"),
     ],
-    ids=range(13),
+    ids=["truncated", "damaged"],
 )
-def test_an_invalid_file_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_broken_gzip_file_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"{path}: .*{reason}"):
+    with pytest.raises(ValueError, match=f"{path}: {reason}: download or copy it again"):
         DataFiles(path).check()
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order mark"])
+@pytest.mark.parametrize("name", ["public.csv", "public.csv.gz"])
+@pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
+def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: str, tmp_path: Path) -> None:
+    """Both kinds are read alike by all methods, more than once; what travels to jobs is gzipped and so named."""
+    text = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text) if is_packed else text)
+    for _ in range(2):
+        data = read_data(path)
+        assert (data.index.tolist(), data.hole.tolist(), data.spectra.tolist()) == (["0"], ["a"], [[0.5]])
+        assert data.assays["CuPPM"].tolist() == [7]
+    with open_data(path) as data_file, as_csv_gz(path) as packed:
+        assert list(data_file.rows()) == [
+            ["", "DepthTo", "SiteID", "DepthFrom", "4000.0", "CuPPM"],
+            [*"0", *"1a0", "0.5", "7"],
+        ]
+        [batch] = data_file.read_batches({2: pa.string()})
+        assert batch["2"].to_pylist() == ["a"]
+        with data_file.gzipped() as content:
+            assert gzip.decompress(content.read()) == text == gzip.decompress(packed.read_bytes())
+        assert packed.name == "public.csv.gz"
+        assert data_file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_row_is_not_read_without_end(tmp_path: Path) -> None:
+    path = write_gz(tmp_path / "public.csv.gz", PUBLIC + "1," + "0" * (LARGEST_ROW + 1))
+    with open_data(path) as data, pytest.raises(ValueError, match="a row has more than 16 MB"):
+        list(data.rows())
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [("1,1,a,0,0.5", "row 2 has 5 cells instead of 6"), ('1,"1,a,0,0.5,7', "quotation marks .* are not closed")],
+)
+def test_a_broken_row_is_named(row: str, reason: str, tmp_path: Path) -> None:
+    path = write_gz(tmp_path / "public.csv.gz", f"{PUBLIC}{row}\n")
+    with open_data(path) as data, pytest.raises(ValueError, match=f"{path}: .*{reason}"):
+        list(data.rows())
 
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
@@ -70,7 +149,7 @@ def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Pa
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a gzipped CSV is needed"):
+    with pytest.raises(ValueError, match="this is a folder; name a data file"):
         DataFiles(tmp_path).check()
 
 

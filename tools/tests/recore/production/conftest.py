@@ -16,7 +16,7 @@ from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 from support.once import make_once
 
-from recore.column_names import read_header
+from recore.data_file import read_header
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import write_archive

@@ -299,8 +299,6 @@ def test_an_endpoint_that_cannot_be_compared(
     assert f"{failed} has failed (Failed)" in refusal(variables, failed, assays)
     line = refusal(variables, endpoint.name, assays, "--out", "assays.csv")
     assert "assays.csv: the table would replace the assays" in line
-    line = refusal(variables, endpoint.name, assays, "--out", "missing/table.csv")
-    assert "missing/table.csv: there is no folder missing" in line
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])

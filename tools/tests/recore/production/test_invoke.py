@@ -10,9 +10,9 @@ from recore_support.command import recore
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (gzip.compress(b"index,a\n0,1\n" * 99)[:-20], "ended before"),
-        (gzip.compress(b"index,a\n\xff,1\n"), "can't decode byte 0xff"),
-        (gzip.compress(b"index,a\n0,1\n0\n"), "line 3 has 1 cells instead of 2"),
+        (gzip.compress(b"index,a\n0,1\n" * 99)[:-20], "the gzip file is truncated"),
+        (gzip.compress(b"index,a\n\xff,1\n"), "this is not UTF-8 text"),
+        (gzip.compress(b"index,a\n0,1\n0\n"), "row 2 has 1 cells instead of 2"),
     ],
     ids=["truncated", "not text", "short row"],
 )

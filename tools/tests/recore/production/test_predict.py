@@ -69,10 +69,9 @@ def test_a_file_that_does_not_fit_is_refused(trained: ProductionCommands, few_ro
     wrong = write_csv(tmp_path / "text.csv.gz", text)
     assert "n.d." in trained.refuse("predict", wrong, "--out", tmp_path / "x.csv", status=1)
     assert not (tmp_path / "x.csv").exists()
-    (tmp_path / "plain.csv").write_text("a,b\n")
-    assert "a gzipped CSV is needed" in trained.refuse("predict", tmp_path / "plain.csv")
+    (tmp_path / "pointer.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
+    assert "this is a Git LFS pointer" in trained.refuse("predict", tmp_path / "pointer.csv")
     assert "there is no such file" in trained.refuse("predict", tmp_path / "missing.csv.gz")
-    assert "there is no folder" in trained.refuse("predict", few_rows, "--out", tmp_path / "none/x.csv")
     assert "would replace the input" in trained.refuse("predict", few_rows, "--out", few_rows)
 
 

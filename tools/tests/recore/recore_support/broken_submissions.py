@@ -243,6 +243,16 @@ PREPROCESSING = {
         "only 24 of the file's rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
     ),
+    "depths_as_inputs": Defect(
+        "RC507",
+        "the depth (DepthFrom or DepthTo) is among the inputs, as 'bin_11'",
+        replace(
+            "preprocess.py",
+            "    return [row",
+            '    bins[-1] = np.array([(float(row["DepthFrom"]) + float(row["DepthTo"])) / 2 for row in rows])\n'
+            "    return [row",
+        ),
+    ),
     "many_digits": Defect(
         "RC506",
         "110 MB for 1344 rows",

@@ -1,5 +1,6 @@
 """Runs for tests: a good run, a run whose private score fails, and a run full of markup."""
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -21,10 +22,11 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 
 
 class Runs:
-    """The paths in a folder that make_runs filled: submission, private assays, both runs, and the good run's output."""
+    """The paths in a folder that make_runs filled: the submission, its data, both runs, and the good run's output."""
 
     def __init__(self, folder: Path):
-        self.submission, self.actual = folder / "mine", folder / "actual.csv.gz"
+        self.submission = folder / "mine"
+        self.public, self.actual = folder / "public.csv", folder / "actual.csv"
         self.good, self.failed = folder / "runs/good", folder / "runs/failed"
         self.stdout, self.stderr, self.commit = (folder / name for name in ("stdout", "stderr", "commit"))
 
@@ -32,12 +34,16 @@ class Runs:
 def make_runs(folder: Path, sample: Path) -> None:
     """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
 
-    Private assays have many digits, so that a test can recognise them anywhere.
+    Private assays have many digits, so that a test can recognise them anywhere. The public data and they are CSV files
+    that are not gzipped, unlike the private data.
     """
     submission = tiny(folder / "mine")
+    public = folder / "public.csv"
+    public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
     actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
-    options = [*file_options(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
+    actual.to_csv(folder / "actual.csv")
+    options = [*file_options(sample, "private"), "--public", public, "--actual", folder / "actual.csv"]
     (folder / "commit").write_bytes(subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT))
     result = run_recore(submission, *options, "--out", folder / "runs/good", "--note", NOTE)
     assert result.returncode == 0, result.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recore.column_names import read_header
+from recore.data_file import read_header
 from recore.production.captured import Body, CaptureEvent
 from recore.production.client_spectra import SpectraReader, make_trained_on
 from recore.production.containers.domain import fit_file

@@ -44,8 +44,8 @@ def figure(page: Page, name: str) -> Figure:
 
 @pytest.fixture(scope="session")
 def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data file with 160 rows, 7 holes and 147 channels, in which one hole has no tin assays."""
-    return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv.gz"
+    """Return a data file, plain CSV, with 160 rows, 7 holes and 147 channels, in which one hole has no tin assays."""
+    return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv"
 
 
 def write_small(folder: Path, sample: Path) -> None:
@@ -54,7 +54,7 @@ def write_small(folder: Path, sample: Path) -> None:
     data = data.iloc[np.linspace(0, len(data) - 1, 160).astype(int)].drop(columns=spectra[147:])
     data[TARGETS] = data[TARGETS].fillna(data[TARGETS].mean())  # scattered missing values would make fits slow
     data.loc[data["SiteID"] == data["SiteID"].iloc[0], "SnPPM"] = np.nan
-    write_csv(folder / "public.csv.gz", data)
+    data.to_csv(folder / "public.csv")
 
 
 @pytest.fixture(scope="session")

@@ -254,6 +254,7 @@ def test_text_among_numbers_is_reported(explore_changed: Callable[..., Page]) ->
         (lambda data: data.assign(**channels(data) * 100), "not absorbance", "bad", "is this absorbance"),
         (lambda data: data.assign(CuPPM=-1.0), "assays not positive", "bad", "CuPPM"),
         (lambda data: data.assign(CuPPM=7.0), "assays constant", "bad", "CuPPM"),
+        (lambda data: data.assign(CuPPM=[np.inf] + [7.0] * 59), "file", "bad", "CuPPM': 1 cell is infinite"),
         (lambda data: data.drop(columns="CuPPM"), "assays not measured", "note", "CuPPM"),
         (lambda data: data.drop(columns=list(DETECTION_LIMITS)), "no assays", "note", "private"),
         (lambda data: data.set_axis([0] * len(data)), "index repeated", "bad", "59 rows"),
@@ -315,7 +316,7 @@ def test_files_with_different_channels_are_not_compared(explore_changed: Callabl
     ("content", "reason"),
     [
         (None, "no such file"),
-        (b"", "header"),
+        (b"", "this file is empty"),
         ("a,b\n1,2\n", "no column name is a wavenumber"),
         (",SiteID,1000.0\n", "a header but no rows"),
         (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),

@@ -215,9 +215,9 @@ def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
 )
 def test_missing_files_are_named_and_everything_else_is_reported(
-    run_copy: Path, sample: Path, tmp_path: Path, damage: Callable[[Path, Path], Any], text: str
+    run_copy: Path, runs: Runs, tmp_path: Path, damage: Callable[[Path, Path], Any], text: str
 ) -> None:
-    public = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path))
+    public = Path(shutil.copy(runs.public, tmp_path))
     change_record(run_copy, lambda record: record["data"]["public"].update(path=str(public)))
     damage(run_copy, public)
     page = report_run(run_copy)
@@ -238,9 +238,9 @@ def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, pa
     assert report_run(change_record(run_copy, set_paths)).facts["submission"].startswith(f"{name} (the SHA-256 ")
 
 
-def test_the_public_file_may_have_moved(run_copy: Path, sample: Path, tmp_path: Path) -> None:
+def test_the_public_file_may_have_moved(run_copy: Path, runs: Runs, tmp_path: Path) -> None:
     change_record(run_copy, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
-    moved = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path / "moved.csv.gz"))
+    moved = Path(shutil.copy(runs.public, tmp_path / "moved.csv"))
     assert "no longer exists" in findings_of(report_run(run_copy))["nothing to compare"].text
     assert "nothing to compare" not in findings_of(report_run(run_copy, moved))
 

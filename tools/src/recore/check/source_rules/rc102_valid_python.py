@@ -3,11 +3,14 @@ NameError as soon as its line runs, in a hook at the first request, after all of
 
     def fit(inputs, targets, holes)      # no colon
         return np.mean(targets)          # and `import numpy as np` is missing
+    %matplotlib inline                   # only a notebook understands this
 
-Fix: correct the line; define or import the name. Undefined names are those that pyflakes finds outside annotations.
+Fix: correct the line; define or import the name; delete what is left of a notebook. Undefined names are those that
+pyflakes finds outside annotations.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 
 from pyflakes.checker import Checker  # type: ignore[import-untyped]
@@ -17,6 +20,9 @@ from recore.check.rule import Finding, Place, rule
 from recore.check.script import ENTRY_POINTS, Script
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
+
+NOTEBOOK_LINE = re.compile(r"!|%%?[A-Za-z]|[\w.]+\?")  # `!pip install x`, `%matplotlib inline`, `model?`
+NOTEBOOK = "get_ipython"  # a function that converted notebooks call
 
 
 class NameChecker(Checker):  # type: ignore[misc]
@@ -37,7 +43,13 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             except UnreadableFile as error:
                 yield Finding(f"{error}, so no job can start it", "write it as a regular file", Place(name))
     for script in source.scripts:
-        if script.problem:
+        if script.problem and (command := _notebook_command(script)):
+            yield Finding(
+                f"{command!r} is a line of a notebook, not of Python",
+                "delete it; packages that `!pip` installed belong in requirements.txt",
+                Place(script.file, script.problem_line),
+            )
+        elif script.problem:
             yield Finding(
                 f"Python 3.12 cannot compile it: {script.problem}",
                 "correct this line; `python -m py_compile` shows the error, too",
@@ -45,11 +57,18 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             )
         elif not script.makes_names:
             for name, line in find_undefined(script).items():
-                yield Finding(
-                    f"the name {name!r} is not defined: this line raises NameError",
-                    f"import or define {name}, or correct the spelling",
-                    Place(script.file, line),
-                )
+                fix = f"import or define {name}, or correct the spelling"
+                if name == NOTEBOOK:
+                    fix = "delete this line: only notebooks have this function"
+                message = f"the name {name!r} is not defined: this line raises NameError"
+                yield Finding(message, fix, Place(script.file, line))
+
+
+def _notebook_command(script: Script) -> str:
+    """The line with the syntax error, if it is a command that only a notebook understands; otherwise ""."""
+    lines = script.content.decode("utf-8", "replace").splitlines()[: script.problem_line]
+    line = lines[-1].strip() if lines and script.problem_line else ""
+    return line[:80] if NOTEBOOK_LINE.match(line) else ""
 
 
 def find_undefined(script: Script) -> dict[str, int]:

@@ -23,10 +23,11 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         name = file.removesuffix(".py")
         if "/" in file or not is_in_container(name) or (name == file and f"{name}/__init__.py" not in files):
             continue
+        path = file if file in files else f"{name}/__init__.py"
         package = name in PINNED_MODULES | REQUIRED_MODULES
-        yield Finding(
-            f"it is imported in place of {'the package' if package else 'the standard library module'} {name!r}",
-            "rename it and its imports",
-            Place(file if file in files else f"{name}/__init__.py"),
-            Level.ERROR if package else Level.WARNING,
-        )
+        message = f"it is imported in place of {'the package' if package else 'the standard library module'} {name!r}"
+        uploaded = path in source.uploads
+        if not uploaded:
+            message += " on this machine only: it is not uploaded"
+        level = Level.ERROR if package or not uploaded else Level.WARNING
+        yield Finding(message, "rename it and its imports", Place(path), level)

@@ -14,7 +14,7 @@ from recore.check.requirements_file import join_lines
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.evaluation import MANIFEST
+from recore.evaluation import BYTE_ORDER_MARK, MANIFEST, loses_first_line
 
 NAME = "MANIFEST.in"
 COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "prune") for name in MANIFEST)}
@@ -29,7 +29,10 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     except UnreadableFile as error:
         yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
         return
-    for number, line in join_lines(text, " "):
+    if loses_first_line(text):
+        message = "the build ignores this line, because it begins with a byte-order mark"
+        yield Finding(message, "save the file as UTF-8 without a byte-order mark", Place(NAME, 1))
+    for number, line in join_lines(text.removeprefix(BYTE_ORDER_MARK), " "):
         if content := line.partition("#")[0].strip():
             yield from _check_line(content, Place(NAME, number), source)
 

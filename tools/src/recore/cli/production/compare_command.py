@@ -52,8 +52,10 @@ def compare(
     Example:
       python -m recore production compare --assays assays.csv
     """
-    from recore.production import ComparisonSettings, compare_endpoint
+    from recore.production import ComparisonSettings, check_target, compare_endpoint
 
+    if out:
+        check_target(out, assays, "the table would replace the assays")
     settings = ComparisonSettings(difference / 100, confidence / 100, not no_requests, out)
     with open_here() as project, show_work("compare") as advance:
         outcome = compare_endpoint(project, assays, settings, advance)

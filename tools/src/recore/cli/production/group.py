@@ -85,7 +85,7 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
 
     Raises ValueError or OSError if it cannot be read.
     """
-    from recore.column_names import read_header
+    from recore.data_file import read_header
     from recore.evaluation import find_data_files
     from recore.schema import TARGETS
 

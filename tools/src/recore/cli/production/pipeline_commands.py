@@ -89,8 +89,9 @@ def predict(file: Path, out: Path, version: int | None, spectra: bool, as_json: 
       python -m recore production predict data/private/private.csv.gz \\
         --out runs/assays.csv
     """
-    from recore.production import describe_batch_costs, predict_file
+    from recore.production import check_target, describe_batch_costs, predict_file
 
+    check_target(out, file, "the predictions would replace the input")
     with open_here() as project:
         costs = [describe_batch_costs(project)]
         show_costs("predict", costs)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
+from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
 from stagemaker import locked
@@ -63,11 +64,12 @@ def _plain(value: Any) -> Any:
 def check_place(path: Path) -> None:
     """Check that a report can be written to `path`; call it before the work.
 
-    Raises ValueError if the name does not end in .html, and FileExistsError if the folder of that name has files that
-    no report wrote.
+    Raises ValueError if the name does not end in .html, OSError if nothing can be written there, and FileExistsError if
+    the folder of that name has files that no report wrote.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the name of a report must end in .html")
+    check_writable(path)
     folder = path.with_suffix("")
     if not os.path.lexists(folder):
         return

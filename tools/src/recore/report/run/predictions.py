@@ -3,15 +3,13 @@
 A report must not show private assays.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from recore.column_names import header_of
+from recore.data_file import DataFile, open_data
 from recore.evaluation import HELD_OUT, Record
 from recore.listing import count
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
@@ -82,11 +80,11 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     path = public or run.started_in / recorded
     if not path.is_file():
         raise FileNotFoundError(f"the public file no longer exists: {path}")
-    with open(path, "rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+    with open_data(path) as data:
+        if data.sha256 != expected:
             raise ValueError(f"the public file has changed since the run: {path}")
         targets = list(run.scores[score].r2)
-        rows, measured = _measured(file, path, targets)
+        rows, measured = _measured(data, targets)
     folder = run.folder / "predictions"
     if score == HELD_OUT:
         predicted = _predictions(folder / f"{HELD_OUT}.csv", measured.shape, header=0, index_col=0)
@@ -95,29 +93,17 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     return PublicRows(score, rows, targets, measured, predicted)
 
 
-def _measured(file: BinaryIO, path: Path, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
+def _measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     """The IDs and the assays of a data file, without its spectra."""
     import pyarrow as pa
-    import pyarrow.csv
 
-    names = header_of(file, path)
-    places = {name: str(place) for place, name in reversed(list(enumerate(names))) if place}
-    ids = {"index": "0"} | {name: places[name] for name in (HOLE, *DEPTHS) if name in places}
+    places = data.places
+    ids = {"index": 0} | {name: places[name] for name in (HOLE, *DEPTHS) if name in places}
     assays = {name: places[name] for name in targets if name in places}
-    types = dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64())
-    try:
-        table = pa.csv.read_csv(
-            pa.CompressedInputStream(file, "gzip"),
-            pa.csv.ReadOptions(
-                column_names=[str(place) for place in range(len(names))], skip_rows=1, block_size=1 << 24
-            ),
-            convert_options=pa.csv.ConvertOptions(include_columns=list(types), column_types=types),
-        )
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {plain(str(error), 300)}") from error
-    rows = pd.DataFrame({name: table[place].to_pandas() for name, place in ids.items()})
+    table = data.read(dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64()))
+    rows = pd.DataFrame({name: table[str(place)].to_pandas() for name, place in ids.items()})
     missing = np.full(len(rows), np.nan)
-    measured = [table[assays[name]].to_numpy() if name in assays else missing for name in targets]
+    measured = [table[str(assays[name])].to_numpy() if name in assays else missing for name in targets]
     return rows, np.column_stack(measured).astype(float)
 
 

@@ -25,6 +25,7 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
+from stagemaker.text import decode_requirements
 
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
@@ -65,7 +66,7 @@ class PackageInstaller:
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
             raise JobFailed(f"AlgorithmError: requirements.txt is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
-        package_requirements, local_paths = _parse_requirements(text.decode("utf-8", "replace"))
+        package_requirements, local_paths = _parse_requirements(decode_requirements(text))
         if self._isolation.uses_local_python and not local_paths:
             python = family_of(image).python()
             if all(_is_satisfied(requirement, python) for requirement in package_requirements):

@@ -153,6 +153,8 @@ SCRIPTS = {
     "valid-python": train_flaw(
         "RC102", "def fit(inputs, targets, holes)\n    return None\n", line="def fit(inputs, targets, holes)"
     ),
+    "valid-python-notebook": train_flaw("RC102", "%matplotlib inline\n"),
+    "valid-python-notebook-install": train_flaw("RC102", "def fit():\n    !pip install cubist\n"),
     "valid-python-helper": Flaw(
         "RC102",
         "mdl.py",

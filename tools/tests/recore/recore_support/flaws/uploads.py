@@ -1,6 +1,6 @@
 """Flaws in setup.py, requirements.txt, MANIFEST.in and the uploaded files."""
 
-from benchmarks.mutants.editing import both, delete, replace, require, write
+from benchmarks.mutants.editing import both, delete, insert, replace, require, write
 from recore.check.rule import Level
 from recore_support.flaws.flaw import WARNING, Flaw, name_modules, write_train
 
@@ -35,6 +35,12 @@ UPLOADED = {
     ),
     "manifest-missing": Flaw(
         "RC203", "MANIFEST.in", "include requirement.txt", write("MANIFEST.in", "include requirement.txt\n"), WARNING
+    ),
+    "manifest-mark": Flaw(
+        "RC203",
+        "MANIFEST.in",
+        "\ufeffinclude requirements.txt",
+        both(require("numpy==2.5.1\n"), write("MANIFEST.in", "\ufeffinclude requirements.txt\r\n")),
     ),
     "modules-uploaded": Flaw(
         "RC202",
@@ -127,6 +133,16 @@ UPLOADED = {
         ),
     ),
     "shadowed-modules": Flaw("RC110", "scipy.py", "", both(write("scipy.py", "ALPHA = 1.0\n"), name_modules("scipy"))),
+    "shadowed-modules-not-uploaded": Flaw(
+        "RC110",
+        "types.py",
+        "",
+        both(
+            write_train("SIMPLE = types.SimpleNamespace\n", "import types\n"),
+            insert("preprocess.py", "import types\n", before="import os"),
+            write("types.py", "class SimpleNamespace:\n    pass\n"),
+        ),
+    ),
     "shadowed-modules-standard": Flaw(
         "RC110",
         "statistics.py",

@@ -228,6 +228,16 @@ VARIANTS: dict[str, Change] = {
         write("MANIFEST.in", "include limits.json\n"),
     ),
     "requirements-lines": require(REQUIREMENTS),
+    "requirements-lines-windows": both(
+        require("\ufeffnumpy\r\ncubist \\\r\n  ==1.2.2\r\n"),
+        write("MANIFEST.in", "\ufeff# uploaded\r\ninclude \\\r\n  requirements.txt\r\n"),
+        replace("setup.py", "from setuptools", "\ufefffrom setuptools"),
+        replace("train.py", '"""Steps', '\ufeff"""Steps'),
+    ),
+    "requirements-lines-utf-16": both(
+        require(""),
+        lambda folder: (folder / "requirements.txt").write_bytes("numpy\r\ncubist==1.2.2\r\n".encode("utf-16")),
+    ),
     "requirements-pinned": require("numpy\ncubist==1.2.2\nxgboost-cpu===3.4.1\n"),
     "requirements-uploaded": write(
         "requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'

@@ -1,0 +1,68 @@
+"""The drill hole and the depths are not spectra. A model that gets them learns the level of each hole, or how an assay
+changes with depth in these holes. The private file has other holes, so that this does not hold there, and scores on
+rows of known holes are optimistic.
+
+    inputs["SiteID"] = data["SiteID"]
+
+Fix: leave out the columns of `SiteID`, `DepthFrom` and `DepthTo`, and what is computed from them.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from recore.check.experiments import Experiments
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.written_inputs import read_columns
+from recore.listing import list_names
+from recore.schema import DEPTHS, HOLE
+from recore.spectral_data import SpectralData
+from recore.text import plain
+
+FIX = f"Leave out {HOLE}, {' and '.join(DEPTHS)}, and what is computed from them"
+FEWEST = 20  # rows; among fewer, a spectrum can follow the depth by chance
+ROUNDING = 1e-4  # of a column's range
+LISTED = 3  # columns
+
+
+@rule("The inputs hold neither the drill hole nor the depth", needs=("RC502",))
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    found = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
+    for what, names in found.items():
+        columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
+        message = f"{what} is among the inputs, as {columns}: the private file has other drill holes"
+        yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
+
+
+def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
+    """The columns of the inputs that follow from the drill hole or from the depths, by what they follow from."""
+    found: dict[str, list[str]] = {}
+    if len(inputs) != data.rows or data.rows < FEWEST:
+        return found
+    depths = np.column_stack([np.ones(data.rows), data.depth_from, data.depth_to])
+    known = np.isfinite(depths).all(axis=1)
+    holes, _ = pd.factorize(data.hole)
+    repeated = np.bincount(holes)[holes] > 1
+    for name, column in inputs.items():
+        values = pd.to_numeric(column, errors="coerce").to_numpy(float)
+        if (column.astype(str) == data.hole).all() or _is_constant_in(holes[repeated], values[repeated]):
+            found.setdefault(f"the drill hole ({HOLE})", []).append(str(name))
+        elif known.sum() >= FEWEST and _is_linear_in(depths[known], values[known]):
+            found.setdefault(f"the depth ({' or '.join(DEPTHS)})", []).append(str(name))
+    return found
+
+
+def _is_constant_in(holes: np.ndarray, values: np.ndarray) -> bool:
+    """Whether values are equal within each hole but not between holes: a number of the hole, or what belongs to one."""
+    if len(holes) < FEWEST or not np.isfinite(values).all() or np.ptp(values) == 0:
+        return False
+    return bool((pd.Series(values).groupby(holes).nunique() == 1).all())
+
+
+def _is_linear_in(depths: np.ndarray, values: np.ndarray) -> bool:
+    """Whether values are a linear function of the two depths."""
+    if not np.isfinite(values).all() or np.ptp(values) == 0:
+        return False
+    weights, *_ = np.linalg.lstsq(depths, values)
+    return bool(np.abs(depths @ weights - values).max() <= ROUNDING * np.ptp(values))

@@ -1,0 +1,230 @@
+"""Opens a data file, CSV or gzipped CSV whatever its name says. Any other file is named for what it is."""
+
+import contextlib
+import csv
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
+
+from recore.distribution import PROGRAM
+from recore.file_kinds import GZIP, name_kind
+from recore.text import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BEGINNING = 1 << 16  # bytes that show what a file is
+LARGEST_HEADER = 4 << 20  # bytes
+LARGEST_ROW = 16 << 20  # characters
+LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
+BLOCK = 1 << 24  # bytes that are parsed at a time
+NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """An open data file. file: its bytes as they are on the disk. is_packed: whether they are gzipped.
+
+    All methods read from the beginning, and raise ValueError if the file is invalid.
+    """
+
+    path: Path
+    file: io.FileIO
+    is_packed: bool
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file as it is on the disk."""
+        self.file.seek(0)
+        return hashlib.file_digest(self.file, "sha256").hexdigest()
+
+    @cached_property
+    def header(self) -> list[str]:
+        """The names of all columns, the index first."""
+        with self._text() as text:
+            line = text.readline(LARGEST_HEADER)
+        try:
+            names = next(csv.reader([line.decode("utf-8-sig", "replace")], strict=True), [])
+        except csv.Error as error:
+            raise ValueError(f"{self.path}: the first line is not a valid header: {error}") from None
+        if len(names) < 2 or len(line) == LARGEST_HEADER:
+            raise ValueError(f"{self.path}: a header of an index and columns, separated by commas, is needed")
+        return names
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The place of each column but the index, by name; of equal names that of the first."""
+        return {name: place for place, name in reversed(list(enumerate(self.header))) if place}
+
+    def read(self, types: "Mapping[int, pa.DataType]") -> "pa.Table":
+        """The columns at these places, in this order, each with its type. A column is named by its place: "0"."""
+        import pyarrow.csv
+
+        options, convert = self._options(types, BLOCK)
+        with self._one_line_errors(), self._bytes() as content:
+            return pyarrow.csv.read_csv(self._stream(content), options, convert_options=convert)
+
+    def read_batches(self, types: "Mapping[int, pa.DataType]") -> "Iterator[pa.RecordBatch]":
+        """The same as `read` returns, some rows at a time."""
+        import pyarrow.csv
+
+        options, convert = self._options(types, BLOCK // 4)
+        with self._bytes() as content:
+            with self._one_line_errors():
+                batches = pyarrow.csv.open_csv(self._stream(content), options, convert_options=convert)
+            while True:
+                with self._one_line_errors():
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
+
+    def records(self) -> Iterator[str]:
+        """The header and the rows as text that ends with a newline. A quoted cell may hold newlines."""
+        with self._text() as text:
+            lines = io.TextIOWrapper(text, "utf-8-sig", newline="")
+            try:
+                yield from self._split(lines)
+            finally:
+                lines.detach()  # so that the file stays open
+
+    def rows(self) -> Iterator[list[str]]:
+        """The cells of the header and of the rows, each of the header's length."""
+        width = len(self.header)
+        try:
+            for number, row in enumerate(csv.reader(self.records())):
+                if len(row) != width:
+                    raise ValueError(f"{self.path}: row {number} has {len(row)} cells instead of {width}")
+                yield row
+        except csv.Error as error:
+            raise ValueError(f"{self.path}: {error}") from None
+
+    def _split(self, lines: TextIO) -> Iterator[str]:
+        record, quotes = "", 0
+        while line := lines.readline(LARGEST_ROW + 1):
+            record += line
+            quotes += line.count('"')
+            if len(record) > LARGEST_ROW:
+                raise ValueError(f"{self.path}: a row has more than {LARGEST_ROW >> 20} MB")
+            if quotes % 2 == 0:
+                if record.strip():
+                    yield record if record.endswith("\n") else record + "\n"
+                record, quotes = "", 0
+        if record:
+            raise ValueError(f"{self.path}: the quotation marks of the last row are not closed")
+
+    @contextlib.contextmanager
+    def gzipped(self) -> Iterator[BinaryIO]:
+        """Yield the content as it travels to jobs, which is gzipped: the file itself, or a temporary copy."""
+        if self.is_packed:
+            with self._bytes() as content:
+                yield content
+            return
+        with tempfile.TemporaryFile(prefix="recore-data-") as copy:
+            with self._text() as text, gzip.GzipFile("", "wb", LEVEL, copy, mtime=0) as packed:
+                shutil.copyfileobj(text, packed)
+            copy.seek(0)
+            yield cast(BinaryIO, copy)
+
+    @contextlib.contextmanager
+    def _text(self) -> Iterator[BinaryIO]:
+        """Yield the unpacked bytes."""
+        with self._one_line_errors(), self._bytes() as content:
+            if self.is_packed:
+                with gzip.open(content, "rb") as unpacked:
+                    yield cast(BinaryIO, unpacked)
+            else:
+                yield content
+
+    @contextlib.contextmanager
+    def _bytes(self) -> Iterator[BinaryIO]:
+        """Yield the bytes on the disk from the beginning."""
+        with open(os.dup(self.file.fileno()), "rb") as content:  # which may be closed, as pyarrow does
+            content.seek(0)
+            yield content
+
+    def _stream(self, content: BinaryIO) -> Any:
+        import pyarrow as pa
+
+        return pa.CompressedInputStream(content, "gzip") if self.is_packed else content
+
+    def _options(self, types: "Mapping[int, pa.DataType]", block_size: int) -> tuple[Any, Any]:
+        import pyarrow.csv
+
+        names = [str(place) for place in range(len(self.header))]
+        column_types = {str(place): each for place, each in types.items()}
+        return (
+            pyarrow.csv.ReadOptions(column_names=names, skip_rows=1, block_size=block_size),
+            pyarrow.csv.ConvertOptions(include_columns=list(column_types), column_types=column_types),
+        )
+
+    @contextlib.contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        """Turn what gzip, pyarrow and the decoder raise into a ValueError that names the file."""
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path}: {NOT_UTF_8}: {error}") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{self.path}: {_explain(error)}") from None
+        except ValueError as error:
+            if str(error).startswith(f"{self.path}: "):
+                raise
+            raise ValueError(f"{self.path}: {_explain(error)}") from None
+
+
+@contextlib.contextmanager
+def open_data(path: Path) -> Iterator[DataFile]:
+    """Open a data file. Raises ValueError if it is neither CSV nor gzipped CSV, OSError if it cannot be opened."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: this is {'a folder' if path.is_dir() else 'not a regular file'}; name a data file")
+    try:
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
+    except FileNotFoundError:
+        reason = f"{path}: there is no such file; `{PROGRAM} sample --out data` makes sample data"
+        raise FileNotFoundError(reason) from None
+    with file:
+        data = DataFile(path, file, file.read(len(GZIP)) == GZIP)
+        with data._text() as text:
+            kind = name_kind(text.read(BEGINNING))
+        if kind:
+            raise ValueError(f"{path}: {kind}")
+        yield data
+
+
+@contextlib.contextmanager
+def as_csv_gz(path: Path) -> Iterator[Path]:
+    """Yield the path of a data file's gzipped content, for programs that go by the name: of the file or of a copy."""
+    with open_data(path) as data:
+        if data.is_packed and path.name.endswith(".csv.gz"):
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="recore-data-") as folder:
+            copy = Path(folder, f"{path.name.removesuffix('.gz').removesuffix('.csv')}.csv.gz")
+            with data.gzipped() as content, open(copy, "wb") as file:
+                shutil.copyfileobj(content, file)
+            yield copy
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names of a data file, the index first. Raises ValueError or OSError if they cannot be read."""
+    with open_data(path) as data:
+        return data.header
+
+
+def _explain(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, EOFError) or "Truncated compressed stream" in text:
+        return "the gzip file is truncated: download or copy it again"
+    if isinstance(error, zlib.error | gzip.BadGzipFile) or "zlib inflate failed" in text:
+        return "the gzip file is damaged: download or copy it again"
+    return NOT_UTF_8 if "invalid UTF8" in text else plain(text, 300)
