@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recore.dataset.geology import SHARE, drill, varied
 from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
-from recore.dataset.writing import Columns, write_data_file
+from recore.dataset.writing import Columns, refuse_existing, write_data_file
 from recore.listing import count
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 
@@ -60,9 +60,8 @@ def make_sample(
     FileExistsError if one of the files already exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")
+    if not overwrite:
+        refuse_existing(paths)
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:
         public, private, actual = (stack.enter_context(write_data_file(path)) for path in paths)
