@@ -60,15 +60,17 @@ def judge(
         summarise_entry,
         write_table,
     )
+    from recore.listing import count
 
     data = DataFiles(public, private, actual)
     this_round = Round(data, out, round(60 * minutes))
     entries = this_round.read(submissions)
-    to_run = sum(entry.files is not None and entry.record is None for entry in entries)
     for entry in entries:
         if entry.trouble:
-            show_line(f"judge: {entry.path}: {entry.result}")
-    show_line(f"judge: {to_run} of {len(entries)} to run, the others were judged before or could not be read")
+            show_line(f"judge: {entry.result}")
+    judged = sum(entry.record is not None for entry in entries)
+    to_run = sum(entry.record is None and entry.trouble is None for entry in entries)
+    show_line(f"judge: {count(len(entries), 'submission')}, {judged} judged before, {to_run} to run")
     done = 0
 
     def show_end(entry: Entry) -> None:

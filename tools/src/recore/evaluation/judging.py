@@ -21,6 +21,7 @@ from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission
 from recore.places import OpenPlace
 from recore.text import plain
+from stagemaker import interrupts
 
 LONGEST_REASON = 300  # characters
 
@@ -29,14 +30,13 @@ LONGEST_REASON = 300  # characters
 class Entry:
     """A submission of a round. files: None if it could not be read. record: of its run, once that is there.
 
-    trouble: why it could not be judged. is_new: whether it was run now.
+    trouble: why it could not be judged.
     """
 
     path: Path
     files: SubmissionFiles | None = None
     record: Record | None = None
     trouble: str | None = None
-    is_new: bool = False
 
     @property
     def result(self) -> str:
@@ -72,8 +72,9 @@ class Round:
     def read(self, paths: Sequence[Path]) -> list[Entry]:
         """Read the submissions, and find the runs of those that were judged before.
 
-        A run counts if the files of the submission, the data and score.py are the same, and it completed or failed by
-        the submission's own fault. Raises ValueError or OSError if the data are invalid.
+        A run counts if the files of the submission, the data and score.py are the same, and it completed, or failed
+        for no reason outside the submission and with at least as much time. Raises ValueError or OSError if the data
+        are invalid.
         """
         self.data.check()
         data = {name: sha256_of(path) for name, path in self.data.files.items()}
@@ -87,7 +88,7 @@ class Round:
                 continue
             for record in find_runs(self.folder, entry.files.sha256, data["public"]):
                 hashes = {name: sha256 for name, (_, sha256) in record.data.items()}
-                if (hashes, record.score_sha256) == (data, score) and _is_final(record):
+                if hashes == data and record.score_sha256 == score and self._is_final(record):
                     entry.record = record
         return entries
 
@@ -117,9 +118,10 @@ class Round:
         except KeyboardInterrupt:
             self._stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            for run in list(self._runs):
-                run.stop()
-            self._wait(futures, ended)
+            with interrupts.deferred():
+                for run in list(self._runs):
+                    run.stop()
+                self._wait(futures, ended)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -132,7 +134,7 @@ class Round:
                 if not future.cancelled() and (error := future.exception()):
                     first.trouble = plain(str(error) or repr(error), LONGEST_REASON)
                 for entry in copies:
-                    entry.record, entry.trouble, entry.is_new = first.record, first.trouble, first.is_new
+                    entry.record, entry.trouble = first.record, first.trouble
                 if first.record or first.trouble:
                     for entry in (first, *copies):
                         ended(entry)
@@ -151,7 +153,7 @@ class Round:
             run.execute()
             if run.state == "Completed" or not self._stopping.is_set():
                 keep_run(run, run_folder, context | {"arguments": context["arguments"] | {"submission": entry.path}})
-                entry.record, entry.is_new = read_record(run.folder), True
+                entry.record = read_record(run.folder)
         step.seconds = run.seconds
         watch(step)
 
@@ -163,8 +165,8 @@ class Round:
             path = self.folder / f"{entry.folder_name}-{number}"
         return path
 
-
-def _is_final(record: Record) -> bool:
-    """Whether a run says something about its submission: it completed, or failed for no reason outside its jobs."""
-    failed = [step for step in record.steps if step.state == "Failed"]
-    return record.state == "Completed" or (bool(failed) and not any(step.outside for step in failed))
+    def _is_final(self, record: Record) -> bool:
+        """Whether the submission would do no better now: it completed, or failed by itself with as much time."""
+        failed = [step for step in record.steps if step.state == "Failed"]
+        by_itself = bool(failed) and not any(step.outside for step in failed)
+        return record.state == "Completed" or (by_itself and record.training_seconds >= self.seconds)

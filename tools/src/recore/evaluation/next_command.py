@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from recore.distribution import PROGRAM, TEMPLATE
+from recore.distribution import TEMPLATE, shell_program
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 
@@ -18,7 +18,7 @@ def next_command(run: EvaluationRun) -> str | None:
         return None
     failed = next((step for step in run.steps.values() if step.state == "Failed"), None)
     if failed and failed.outside:
-        return f"{PROGRAM} doctor"
+        return f"{shell_program()} doctor"
     if failed and failed.name.startswith("private"):
         return shlex.join(["cat", str(run.folder / "logs" / failed.log)])
     submission = run.submission.path
@@ -27,4 +27,4 @@ def next_command(run: EvaluationRun) -> str | None:
         words += ["--public", str(run.data.public)]
     if "actual" in run.data.files and submission.resolve() != TEMPLATE:  # a host runs somebody else's
         words.append("--for-host")
-    return shlex.join([*PROGRAM.split(), "check", *words])
+    return " ".join([shell_program(), "check", *map(shlex.quote, words)])

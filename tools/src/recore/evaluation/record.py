@@ -19,7 +19,7 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.distribution import PROGRAM
-from recore.evaluation.job_requests import ENVIRONMENT
+from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
 from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.places import OpenPlace
@@ -45,7 +45,7 @@ class Record:
     """One run. data: path and SHA-256 of each file, None if not read. started_in: the folder of relative paths.
 
     held_out_again: the held-out score, if recore has made it again from the submission's `fit`; `scores` has the one of
-    the submission's own held-out predictions.
+    the submission's own held-out predictions. training_seconds: the time limit of the training job.
     """
 
     folder: Path
@@ -65,6 +65,7 @@ class Record:
     steps: tuple[Step, ...]
     scores: dict[str, Score]
     held_out_again: float | None
+    training_seconds: float
 
     @property
     def judge(self) -> str | None:
@@ -254,6 +255,8 @@ def _run_record(folder: Path, content: Any) -> Record:
         steps=steps,
         scores={name: _score(_get(scores, name, dict)) for name in SCORES if name in scores},
         held_out_again=_number(content, "held_out_again.score") if "held_out_again" in content else None,
+        training_seconds=_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
+        or JOB_SECONDS,  # records of earlier versions have none
     )
 
 
