@@ -50,7 +50,7 @@ def judge(
     from rich.console import Console
 
     from recore.evaluation import (
-        OWN_HELD_OUT,
+        HOSTS_OWN_HELD_OUT,
         DataFiles,
         Entry,
         Round,
@@ -103,6 +103,6 @@ def judge(
             console.width = 200  # a file or a pipe can have long names in full
         console.print(make_judged_table(ranked, public), "")
         if any(entry.record and entry.record.held_out_is_own for entry in ranked):
-            click.echo(OWN_HELD_OUT)
+            click.echo(HOSTS_OWN_HELD_OUT)
         click.echo(f"judge: {table}, and the runs in {out}")
     raise SystemExit(int(any(entry.trouble for entry in entries)))

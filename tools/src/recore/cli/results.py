@@ -68,7 +68,7 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     """
     from rich.console import Console
 
-    from recore.evaluation import OWN_HELD_OUT, write_note
+    from recore.evaluation import HOSTS_OWN_HELD_OUT, OWN_HELD_OUT, write_note
     from recore.evaluation import board as runs
 
     if note:
@@ -92,7 +92,7 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     for table in runs.make_tables(entries, private):
         console.print(table, "")
     if any(run.held_out_is_own for run in entries):
-        click.echo(OWN_HELD_OUT)
+        click.echo(HOSTS_OWN_HELD_OUT if private else OWN_HELD_OUT)
     if not entries:
         click.echo(f"board: no run in {folder}")
 

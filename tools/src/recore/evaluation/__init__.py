@@ -18,14 +18,24 @@ from recore.evaluation.judged_table import make_judged_table, sort_entries, summ
 from recore.evaluation.judging import Entry, Round
 from recore.evaluation.kept_run import explain_failures, run_and_keep
 from recore.evaluation.model_request import remove_targets
-from recore.evaluation.next_command import next_command
+from recore.evaluation.after_run import next_command
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.package_search import find_packages
 from recore.evaluation.public_file import find_public, sha256_of
 from recore.evaluation.record import Record, make_context, read_record
 from recore.evaluation.record_changes import write_held_out_again, write_note
 from recore.evaluation.run_folder import RunFolder
-from recore.evaluation.scores import HELD_OUT, JUDGES, OWN_HELD_OUT, SCORES, SIDES, Score, make_tables, read_scores
+from recore.evaluation.scores import (
+    HELD_OUT,
+    HOSTS_OWN_HELD_OUT,
+    JUDGES,
+    OWN_HELD_OUT,
+    SCORES,
+    SIDES,
+    Score,
+    make_tables,
+    read_scores,
+)
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import (

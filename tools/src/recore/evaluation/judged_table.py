@@ -56,7 +56,7 @@ def make_judged_table(entries: Sequence[Entry], public: Path) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(plain(f"Judged on {public}, the best private score first"))
+    title = Text(plain(f"Judged on {public}"))
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("submission", overflow="fold")
     for column in (*HOSTS_JUDGES, "seconds"):

@@ -21,6 +21,7 @@ JUDGES = (HELD_OUT, "private", "public")  # lists go by the first of these that 
 HOSTS_JUDGES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 OWN = "*"  # marks a held-out score that only the submission claims
 OWN_HELD_OUT = f"{OWN} the submission's own: `{PROGRAM} validate` makes it again"
+HOSTS_OWN_HELD_OUT = f"{OWN} the submission's own, which nobody has checked"  # validate has no sandbox
 SHOWN = 5  # targets that help most, and that hurt most
 
 

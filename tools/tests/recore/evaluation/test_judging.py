@@ -140,7 +140,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     result = recore("judge", *paths, *options)
     assert result.returncode == 1  # one could not be read
     lines = result.stdout.splitlines()
-    assert lines[0].strip() == f"Judged on {sample / 'public/public.csv.gz'}, the best private score first"
+    assert lines[0].strip() == f"Judged on {sample / 'public/public.csv.gz'}"
     assert lines[1].split() == ["submission", "private", "held-out", "public", "seconds", "result"]
     assert [line.split()[0] for line in lines[2:5]] == [str(paths[1]), str(fails), str(paths[2])]
     assert f"judge: {tmp_path / 'judged/judged.csv'}, and the runs in {tmp_path / 'judged'}" == lines[-1]

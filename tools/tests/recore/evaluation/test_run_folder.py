@@ -14,7 +14,7 @@ from support.checkout import ROOT, environment
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
-from recore.evaluation.next_command import next_command
+from recore.evaluation.after_run import next_command
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission

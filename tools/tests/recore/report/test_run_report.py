@@ -388,6 +388,21 @@ def test_a_run_without_private_data_has_no_private_results(run_copy: Path) -> No
     assert "private file" not in page.facts
 
 
+def test_predictions_of_0_are_a_finding_where_the_weight_of_the_target_matters(run_copy: Path) -> None:
+    path = run_copy / "predictions/public.csv.out"
+    predicted = pd.read_csv(path, header=None).abs()
+    for target, rows in {"CuPPM": 30, "AuPPM": 10, "YPPM": 200}.items():  # 280 rows; YPPM has a small weight
+        predicted.iloc[:rows, TARGETS.index(target)] = 0.0
+    predicted.to_csv(path, header=False, index=False)
+    page = report_run(run_copy)
+    finding = findings_of(page)["predicted as 0"]
+    cut = table_of(page, "errors").set_index("target")["predicted 0"]
+    assert finding.values == {"targets": ["CuPPM"]}
+    assert cut["YPPM"] > cut["CuPPM"] > cut["AuPPM"] > 0
+    rows = table_of(page, "errors").set_index("target")["rows"]["CuPPM"]
+    assert f"CuPPM {cut['CuPPM']} of {rows} rows, weight 0.35" in finding.text
+
+
 def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public: pd.DataFrame) -> None:
     predicted = public[list(TARGETS)] * 0.9
     predicted.iloc[::4, TARGETS.index("CuPPM")] = np.nan
