@@ -3,8 +3,11 @@
 A checkout has the template's files at its root. A wheel holds copies of those that recore uses, as hatch_build.py says.
 """
 
+import contextlib
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +20,21 @@ TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[3]  # the folder wit
 PACKAGES = ("recore", "stagemaker")  # what pip installs, and no submission may import
 FOLDER = "tools"  # the folder of the repository that pip installs
 PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # as the user started it
+
+
+def shell_program() -> str:
+    """The words that start this program in the user's shell: PROGRAM, or the command's path if the shell finds another.
+
+    `make run`, for example, uses an environment that the user need not have activated.
+    """
+    folder = Path(sys.executable).parent
+    found = shutil.which(PROGRAM.split()[0])
+    if found and Path(found).parent.resolve() == folder.resolve():
+        return PROGRAM
+    path = folder / "recore"
+    with contextlib.suppress(OSError, ValueError):  # the working directory is gone, or the path is not in it
+        path = path.relative_to(Path.cwd())
+    return shlex.quote(str(path))
 
 
 def setup_command(*names: str, extra: str = "") -> str:

@@ -1,13 +1,15 @@
 """SIGINT, SIGTERM and SIGHUP interrupt a command alike: it cleans up, and ends with one line and status 130.
 
-A signal that is ignored, as SIGHUP is under nohup, stays ignored. This file imports no slow module, not even typing,
-because it is the first that a command imports: until then Python itself handles the signals.
+A signal that is ignored, as SIGHUP is under nohup, stays ignored. Signals interrupt the main thread only: in another,
+`deferred` and `allowed` do nothing. This file imports no slow module, not even typing, because it is the first that a
+command imports: until then Python itself handles the signals.
 """
 
 import atexit
 import os
 import signal
 import sys
+from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
@@ -16,6 +18,7 @@ STATUS = 130  # the exit status that a shell reports for a command that SIGINT e
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
 
+_MAIN_THREAD = get_ident()  # the one that imports this file first
 _deferring = False  # whether the innermost context is `deferred` and not `allowed`
 _pending = False  # whether a signal has arrived meanwhile
 
@@ -107,6 +110,9 @@ def deferred_at_both_ends[T](make: Callable[[], AbstractContextManager[T]]) -> I
 @contextmanager
 def _deferring_if(deferring: bool) -> Iterator[None]:
     global _deferring
+    if get_ident() != _MAIN_THREAD:
+        yield
+        return
     before, _deferring = _deferring, deferring
     try:
         yield
@@ -117,7 +123,7 @@ def _deferring_if(deferring: bool) -> Iterator[None]:
 
 def _raise_pending() -> None:
     global _pending
-    if _pending and not _deferring:
+    if _pending and not _deferring and get_ident() == _MAIN_THREAD:
         _pending = False
         raise KeyboardInterrupt
 

@@ -126,8 +126,13 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     record = record_of(runs.good)
     scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
     assert ["score", *scores] in [line.split() for line in text.splitlines()]
-    last = f"run: {runs.good} holds logs, model.tar.gz, predictions, report, report.html, run.json, scores"
-    assert text.splitlines()[-1] == last
+    assert text.splitlines()[-3:-1] == [
+        f"run: {runs.good} holds logs, model.tar.gz, predictions, report, report.html, run.json, scores",
+        f"report: {runs.good / 'report.html'}",
+    ]
+    assert text.splitlines()[-1].startswith("next: ")
+    command = f"recore check {runs.submission} --public {record['data']['public']['path']} --for-host"
+    assert text.splitlines()[-1].endswith(command)
     assert "\x1b" not in "".join(lines) + text
     assert ("".join(lines) + text).isascii()
 

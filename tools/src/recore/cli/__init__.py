@@ -12,6 +12,7 @@ from recore.cli.common import name_program
 from recore.cli.doctor import doctor
 from recore.cli.handover import handover
 from recore.cli.import_ import import_
+from recore.cli.judge import judge
 from recore.cli.new import new
 from recore.cli.pack import pack
 from recore.cli.production import production
@@ -19,6 +20,7 @@ from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
 from recore.cli.sample import sample
+from recore.cli.split import split
 from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
@@ -117,8 +119,8 @@ def main(debug: bool) -> None:
 
 
 COMMANDS = (
-    *(sample, import_, new, explore, validate, check, pack),
-    *(run, report, scores, board, handover, production, web, doctor),
+    *(sample, import_, split, new, explore, validate, check, pack),
+    *(run, report, scores, board, judge, handover, production, web, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -102,10 +102,13 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
 
 
 @contextmanager
-def show_running(command: str) -> "Iterator[Callable[[Step], None]]":
-    """Show which steps run now, on a terminal in one line. Yields a function to call with each step that changes."""
+def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
+    """Show which steps run now, on a terminal in one line. Yields a function to call with each step that changes.
+
+    every_step: print a line about each change where there is no terminal.
+    """
     if not _changes_in_place():
-        with _lines_about_steps(command) as watch:
+        with _lines_about_steps(command, every_step) as watch:
             yield watch
         return
     from rich.console import Console
@@ -140,13 +143,13 @@ class RunningSteps:
 
 
 @contextmanager
-def _lines_about_steps(command: str) -> "Iterator[Callable[[Step], None]]":
+def _lines_about_steps(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
     """Print a line when a step begins, is stopped or ends, and seldom one about those that are running."""
     running = RunningSteps()
 
     def watch(step: "Step") -> None:
         running.update(step)
-        if change := _change(step):
+        if every_step and (change := _change(step)):
             _print(f"{step.name}: {change}")
 
     with _lines_about(command, lambda: list_names(running.names(), SHOWN)):

@@ -12,9 +12,10 @@ from recore.cli.common import FOLDER
 if TYPE_CHECKING:
     from recore.evaluation import Score
 
-PUBLIC = "the same rows, predicted by the model that was trained on them, so this score is optimistic"
-HELD_OUT = "public rows, predicted by models that had not seen their drill hole; expect such a score on other holes"
-MEANINGS = {"held-out": HELD_OUT, "public": PUBLIC}  # of scores, by their names
+MEANINGS = {  # of scores, by their names
+    "held-out": "public rows, predicted by the submission's models that, as it says, had not seen their drill hole",
+    "public": "public rows, predicted by the model that was trained on them, so this score is optimistic",
+}
 
 
 @click.command()
@@ -49,24 +50,26 @@ def scores(folder: Path, as_json: bool) -> None:
     metavar="RUN TEXT",
     help='Write or replace the note of the run in the folder RUN, and list nothing; "" removes the note.',
 )
+@click.option("--private", is_flag=True, help="For hosts: the best private score first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
-    """List the runs in a folder, the best private score first.
+def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
+    """List the runs in a folder, the best held-out score first.
 
-    Without private scores, the best score of held-out drill holes comes first. The public score, of the rows that the
-    model was trained on, does not count. Scores on different data cannot be compared: each set of data files has its
-    own table, and the table with the latest run comes first.
+    A held-out score with * is the submission's own: nobody has checked that the models had not seen the drill holes.
+    Such runs come after those whose held-out score `recore validate` has made again. Runs without a held-out score
+    come last, the best private score first. The public score, of the rows that the model was trained on, does not
+    count. Scores on different data cannot be compared, so there is a table for each set of data files.
 
     \b
     Example:
       python -m recore board
-      python -m recore board runs --json
+      python -m recore board judged --private
       python -m recore board --note runs/first "PLS, 12 components"
     """
     from rich.console import Console
 
+    from recore.evaluation import HOSTS_OWN_HELD_OUT, OWN_HELD_OUT, write_note
     from recore.evaluation import board as runs
-    from recore.evaluation import write_note
 
     if note:
         text = write_note(*note)
@@ -77,7 +80,7 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
         else:
             click.echo(f"board: {note[0]} has no note")
         return
-    entries, errors = runs.read_runs(folder)
+    entries, errors = runs.read_runs(folder, private)
     for line in errors:
         click.echo(f"recore: {line}", err=True)
     if as_json:
@@ -86,22 +89,26 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200  # a file or a pipe can have long names in full
-    for table in runs.make_tables(entries):
+    for table in runs.make_tables(entries, private):
         console.print(table, "")
+    if any(run.held_out_is_own for run in entries):
+        click.echo(HOSTS_OWN_HELD_OUT if private else OWN_HELD_OUT)
     if not entries:
         click.echo(f"board: no run in {folder}")
 
 
 def show_scores(by_name: "dict[str, Score]") -> None:
-    """Print the tables of scores."""
+    """Print the tables of scores, and what the scores mean."""
     from rich.console import Console
+
+    from recore.evaluation import OWN_HELD_OUT, make_tables
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a number that is cut off would read as another number
-    from recore.evaluation import make_tables
-
     for table in make_tables(by_name):
         console.print(table, "")
     for name, meaning in MEANINGS.items():
         if name in by_name:
             click.echo(f"{name}: {meaning}")
+    if "held-out" in by_name:
+        click.echo(OWN_HELD_OUT)

@@ -54,7 +54,8 @@ class RunOptions:
 @click.option(
     "--isolation",
     type=ISOLATION,
-    help="Sandbox around jobs.  [default: required with --actual unless SUBMISSION is here, otherwise auto]",
+    help="Sandbox around jobs. By default a run uses one if it can (auto). With --actual, somebody else's submission "
+    "runs only in a sandbox (required).",
 )
 @click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="In MB; larger inputs are split by line.")
 @click.option("--role", help="AWS: the ARN of the jobs' role.")
@@ -94,6 +95,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
         choose_data_files,
         explain_failures,
         make_context,
+        next_command,
         read_submission,
         run_and_keep,
     )
@@ -126,6 +128,8 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
         _show_results(evaluation_run)
     for line in explain_failures(evaluation_run, installs=options.engine != "aws"):
         show_line(line)
+    if not as_json and (command := next_command(evaluation_run)):
+        click.echo(f"next: {command}")
     if interrupted:
         _show_interrupt(evaluation_run)
         raise SystemExit(interrupts.STATUS)
@@ -170,13 +174,15 @@ def _write_report(folder: Path) -> None:
 
 
 def _show_results(evaluation_run: "EvaluationRun") -> None:
-    """Print the tables of scores and the contents of the run's folder."""
+    """Print the tables of scores, the contents of the run's folder and where the report is."""
     from recore.cli.results import show_scores
 
     if scores := evaluation_run.read_scores():
         show_scores(scores)
     contents = sorted(path.name for path in evaluation_run.folder.iterdir())
     click.echo(f"run: {evaluation_run.folder} holds {', '.join(contents)}")
+    if "report.html" in contents:
+        click.echo(f"report: {evaluation_run.folder / 'report.html'}")
 
 
 def _show_interrupt(evaluation_run: "EvaluationRun") -> None:

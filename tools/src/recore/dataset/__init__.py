@@ -1,4 +1,4 @@
-"""Makes the sample data, and imports instrument files."""
+"""Makes the sample data, imports instrument files, and splits public from private data."""
 
 from recore.dataset.grids import Grid, grid_of_names
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
@@ -7,3 +7,4 @@ from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.dataset.single_file import FileSpectra, read_spectra
+from recore.dataset.splitting import Split, split_table

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recore.dataset.geology import SHARE, drill, varied
 from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
-from recore.dataset.writing import Columns, write_data_file
+from recore.dataset.writing import Columns, refuse_existing, write_data_file
 from recore.listing import count
 from recore.outputs import check_writable
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
@@ -61,9 +61,8 @@ def make_sample(
     FileExistsError if one of the files already exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")
+    if not overwrite:
+        refuse_existing(paths)
     check_writable(paths[0])
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:

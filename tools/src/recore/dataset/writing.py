@@ -2,7 +2,7 @@
 
 import contextlib
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,6 @@ def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
     import pyarrow as pa  # here, because who only reads spectra must not need it
     import pyarrow.csv
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     header = True
 
     def append(columns: Columns) -> None:
@@ -28,10 +26,26 @@ def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
         pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=header))
         header = False
 
+    with write_gzipped(path) as file:
+        yield append
+
+
+@contextlib.contextmanager
+def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
+    """Yield a file for bytes that are compressed, which gets its name when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
     try:
         # no name and no time in the gzip header, so that equal content gives equal files
         with open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
-            yield append
+            yield file
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raise FileExistsError if one of the files is already there."""
+    for path in paths:
+        if path.exists():
+            raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")

@@ -1,8 +1,8 @@
 """Takes a submission through the four steps to its scores, and keeps the record of the run."""
 
 from recore.evaluation.again import Again, predict_again
-from recore.evaluation.board import read_runs
-from recore.evaluation.csv_columns import remove_columns
+from recore.evaluation.board import find_runs, read_runs
+from recore.evaluation.csv_columns import read_rows, remove_columns, split_cells
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import (
@@ -14,14 +14,28 @@ from recore.evaluation.job_requests import (
     describe_limits,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
+from recore.evaluation.judged_table import make_judged_table, sort_entries, summarise_entry, write_table
+from recore.evaluation.judging import Entry, Round
 from recore.evaluation.kept_run import explain_failures, run_and_keep
 from recore.evaluation.model_request import remove_targets
+from recore.evaluation.after_run import next_command
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.package_search import find_packages
 from recore.evaluation.public_file import find_public, sha256_of
-from recore.evaluation.record import Record, make_context, read_record, write_note
+from recore.evaluation.record import Record, make_context, read_record
+from recore.evaluation.record_changes import write_held_out_again, write_note
 from recore.evaluation.run_folder import RunFolder
-from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score, make_tables, read_scores
+from recore.evaluation.scores import (
+    HELD_OUT,
+    HOSTS_OWN_HELD_OUT,
+    JUDGES,
+    OWN_HELD_OUT,
+    SCORES,
+    SIDES,
+    Score,
+    make_tables,
+    read_scores,
+)
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import (

@@ -1,21 +1,21 @@
-"""The runs in a folder, best first."""
+"""The runs in a folder, best first: by the held-out score, or for a host by the private one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recore.distribution import PROGRAM
 from recore.evaluation.record import Record, read_record
-from recore.evaluation.scores import JUDGES
+from recore.evaluation.scores import HOSTS_JUDGES, JUDGES
 from recore.text import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-def read_runs(folder: Path) -> tuple[list[Record], list[str]]:
+def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
     """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
 
-    Raises FileNotFoundError if there is no such folder.
+    private_first: the private score decides. Raises FileNotFoundError if there is no such folder.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
@@ -27,8 +27,16 @@ def read_runs(folder: Path) -> tuple[list[Record], list[str]]:
             errors.append(plain(str(error)))
     runs.sort(key=lambda run: run.started)
     latest = {run.data_hashes: run.started for run in runs}
-    runs.sort(key=lambda run: (latest[run.data_hashes], run.data_hashes, run.rank, run.started), reverse=True)
+    runs.sort(key=lambda run: (run.rank(private_first), run.started), reverse=True)
+    runs.sort(key=lambda run: (latest[run.data_hashes], run.data_hashes), reverse=True)
     return runs, errors
+
+
+def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[Record]:
+    """The runs in a folder of one submission on one public file, in the order of their start; none without a folder."""
+    runs = read_runs(folder)[0] if folder.is_dir() else []
+    same = (run for run in runs if (run.submission_sha256, run.data["public"][1]) == (submission_sha256, public_sha256))
+    return sorted(same, key=lambda run: run.started)
 
 
 def summarise(run: Record) -> dict[str, Any]:
@@ -40,6 +48,7 @@ def summarise(run: Record) -> dict[str, Any]:
         "started": run.started.isoformat(),
         "seconds": run.seconds,
         "scores": {name: score.value for name, score in run.scores.items()},
+        "held_out_again": run.held_out_again,
         "submission": run.submission_sha256[:8],
         "data": run.data_hashes,
         "public": run.data["public"][0],
@@ -47,7 +56,7 @@ def summarise(run: Record) -> dict[str, Any]:
     }
 
 
-def make_tables(runs: list[Record]) -> list["Table"]:
+def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"]:
     """A table for each set of data files. Notes have a column if there are any."""
     from rich.table import Table
     from rich.text import Text
@@ -61,7 +70,8 @@ def make_tables(runs: list[Record]) -> list["Table"]:
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in ("run", "state", "submission"):
             table.add_column(column, overflow="fold")
-        names = [name for name in JUDGES if any(name in run.scores for run in group)]
+        order = HOSTS_JUDGES if private_first else JUDGES
+        names = [name for name in order if any(name in run.values for run in group)]
         for column in (*names, "seconds"):
             table.add_column(column, justify="right", no_wrap=True)
         noted = any(run.note for run in group)
@@ -69,8 +79,7 @@ def make_tables(runs: list[Record]) -> list["Table"]:
             table.add_column("note", overflow="fold")
         for run in group:
             words = [Text(plain(word)) for word in (run.folder.name, run.result, run.submission_sha256[:8])]
-            scores = [f"{run.scores[name].value:.4f}" if name in run.scores else "-" for name in names]
             note = [Text(run.note)] if noted else []
-            table.add_row(*words, *scores, f"{run.seconds:.1f}", *note)
+            table.add_row(*words, *map(run.show, names), f"{run.seconds:.1f}", *note)
         tables.append(table)
     return tables

@@ -87,6 +87,10 @@ class EvaluationRun:
             self._clean_up()
             self.seconds = time.monotonic() - self.began
 
+    def stop(self) -> None:
+        """Stop the jobs. `execute`, which runs in another thread, then ends."""
+        self._jobs.stopping.set()
+
     def read_scores(self) -> dict[str, Score]:
         """The scores whose step is completed, by name."""
         steps = {name: self.steps.get(f"{name} score") for name in SCORES}

@@ -1,7 +1,7 @@
-"""The score of held-out drill holes: held_out.csv, which a training job leaves beside its model.
+"""The score of the submission's own held-out predictions: held_out.csv, which a training job leaves beside its model.
 
-It has a prediction of each row by a model that has not seen the row's drill hole. The host's score.py scores it
-against the public assays, in a process on this machine.
+They should be predictions of each row by a model that has not seen the row's drill hole, but only the submission says
+so. The host's score.py scores them against the public assays, in a process on this machine.
 """
 
 import gzip

@@ -43,7 +43,8 @@ class RunSettings:
     """What the requests of one run share. name: of the run, unique; the names of its jobs and objects begin with it.
 
     max_payload: a file of at most this many MB goes to the model in one request, a larger one by lines. pass_paths:
-    there is no /opt/ml in the jobs, so that preprocess.py needs its paths as arguments.
+    there is no /opt/ml in the jobs, so that preprocess.py needs its paths as arguments. training_seconds: the time
+    limit of the training job, by default the platform's.
     """
 
     name: str
@@ -55,6 +56,7 @@ class RunSettings:
     transform: Instances = field(default_factory=Instances)
     max_payload: int = LARGEST_PAYLOAD
     pass_paths: bool = False
+    training_seconds: int | None = None
 
     @classmethod
     def at(cls, place: OpenPlace, prefix: str, **limits: Any) -> "RunSettings":
@@ -126,7 +128,7 @@ def training_request(settings: RunSettings) -> Request:
         ],
         "OutputDataConfig": {"S3OutputPath": settings.uri("model")},
         "ResourceConfig": settings.training.request | {"VolumeSizeInGB": VOLUME_GB},
-        "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
+        "StoppingCondition": {"MaxRuntimeInSeconds": settings.training_seconds or JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "EnableNetworkIsolation": True,
     }

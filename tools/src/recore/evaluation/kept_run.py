@@ -33,19 +33,28 @@ def run_and_keep(
                     run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True
-            record = make_record(run, context)
-            try:
-                write_record(record, run_folder.path)
-            except OSError as error:  # the disk is full
-                reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
-                raise OSError(f"{run_folder.keep()}: {reason}") from error
-            run.folder = run_folder.keep()
+            record = keep_run(run, run_folder, context)
             kept = True
     except KeyboardInterrupt:
         if not kept:
             raise
         interrupted = True
     return record, interrupted
+
+
+def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
+    """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
+
+    Raises OSError if run.json cannot be written; the folder is kept then, too.
+    """
+    record = make_record(run, context)
+    try:
+        write_record(record, run_folder.path)
+    except OSError as error:  # the disk is full
+        reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
+        raise OSError(f"{run_folder.keep()}: {reason}") from error
+    run.folder = run_folder.keep()
+    return record
 
 
 def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:

@@ -19,8 +19,8 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.distribution import PROGRAM
-from recore.evaluation.job_requests import ENVIRONMENT
-from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
+from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
+from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.places import OpenPlace
 from recore.text import plain
@@ -42,7 +42,11 @@ TARGET = re.compile(r"\w{1,40}", re.ASCII)
 
 @dataclass(frozen=True)
 class Record:
-    """One run. data: path and SHA-256 of each file, None if not read. started_in: the folder of relative paths."""
+    """One run. data: path and SHA-256 of each file, None if not read. started_in: the folder of relative paths.
+
+    held_out_again: the held-out score, if recore has made it again from the submission's `fit`; `scores` has the one of
+    the submission's own held-out predictions. training_seconds: the time limit of the training job.
+    """
 
     folder: Path
     note: str
@@ -60,10 +64,12 @@ class Record:
     version: str
     steps: tuple[Step, ...]
     scores: dict[str, Score]
+    held_out_again: float | None
+    training_seconds: float
 
     @property
     def judge(self) -> str | None:
-        """The name of the score that says how good the run is: private if there is one, otherwise held-out."""
+        """The name of the score by which this run's targets are sorted: held-out, or private, or public."""
         return next((name for name in JUDGES if name in self.scores), None)
 
     @property
@@ -82,13 +88,39 @@ class Record:
         return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
 
     @property
-    def rank(self) -> tuple[float, ...]:
-        """The key by which runs on the same data are sorted: the private score, the held-out one, whether there is any.
+    def values(self) -> dict[str, float]:
+        """The scores by name; the held-out one is that made again, if there is one, otherwise the submission's own."""
+        values = {name: score.value for name, score in self.scores.items()}
+        return values if self.held_out_again is None else values | {HELD_OUT: self.held_out_again}
 
-        The public score is that of the rows that the model was trained on, and says nothing about other rows.
+    @property
+    def held_out_is_own(self) -> bool:
+        """Whether the held-out score is the submission's own, which nobody has made again."""
+        return HELD_OUT in self.scores and self.held_out_again is None
+
+    @property
+    def held_out_by(self) -> str:
+        """Whose held-out score it is, in words; empty if there is none."""
+        if HELD_OUT not in self.values:
+            return ""
+        return "the submission" if self.held_out_is_own else "recore"
+
+    def rank(self, private_first: bool = False) -> tuple[float, ...]:
+        """The key by which runs on the same data are sorted, the best last.
+
+        The held-out score decides: first those that were made again, then those that only the submission claims. Then
+        the private score does, which comes first for a host (private_first). The public score is that of the rows that
+        the model was trained on, and says nothing about other rows: it only counts that there is any score.
         """
-        best_first = (self.scores[name].value if name in self.scores else -math.inf for name in ("private", HELD_OUT))
-        return *best_first, bool(self.scores)
+        held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
+        best_first = (self.held_out_again is not None, held_out, private, bool(self.scores))
+        return (private, *best_first) if private_first else best_first
+
+    def show(self, name: str) -> str:
+        """A score in four digits, with a mark if it is a held-out score of the submission's own; - if there is none."""
+        if name not in self.values:
+            return "-"
+        return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_own else ''}"
 
     def completed(self, step: str) -> bool:
         return any(each.name == step and each.completed for each in self.steps)
@@ -150,19 +182,6 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
 def clean_note(text: str) -> str:
     """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
     return plain(text.strip(), LONGEST_NOTE)
-
-
-def write_note(folder: Path, text: str) -> str:
-    """Write or replace the note of a run that has ended; an empty text removes it. Returns the note.
-
-    Raises FileNotFoundError or ValueError if the folder does not hold a run.
-    """
-    read_record(folder)
-    record = json.loads((folder / NAME).read_text("utf-8"))
-    note = clean_note(text)
-    record["note"] = note
-    write_record(record, folder)
-    return note
 
 
 def read_record(folder: Path) -> Record:
@@ -235,6 +254,9 @@ def _run_record(folder: Path, content: Any) -> Record:
         version=_get(content, "versions.recore", str, type(None)) or "unknown",
         steps=steps,
         scores={name: _score(_get(scores, name, dict)) for name in SCORES if name in scores},
+        held_out_again=_number(content, "held_out_again.score") if "held_out_again" in content else None,
+        training_seconds=_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
+        or JOB_SECONDS,  # records of earlier versions have none
     )
 
 

@@ -1,17 +1,27 @@
-"""Reads the details that score.py writes, held-out, public and private, and compares them in tables."""
+"""Reads the details that score.py writes, held-out, public and private, and compares them in tables.
+
+The held-out score is that of the submission's own held-out predictions (held_out.py), until `recore validate` has made
+it again: only the submission says that the model of a row had not seen the row's drill hole.
+"""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recore.distribution import PROGRAM
+
 if TYPE_CHECKING:
     from rich.table import Table
 
 SIDES = ("public", "private")  # whose rows a run predicts
-HELD_OUT = "held-out"  # public rows, each predicted by a model that has not seen the row's drill hole
+HELD_OUT = "held-out"  # public rows, each predicted, as the submission says, without its drill hole
 SCORES = (HELD_OUT, *SIDES)  # in the order in which they are shown
-JUDGES = ("private", HELD_OUT, "public")  # the first of these that there is says how good a run is
+JUDGES = (HELD_OUT, "private", "public")  # lists go by the first of these that there is
+HOSTS_JUDGES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
+OWN = "*"  # marks a held-out score that only the submission claims
+OWN_HELD_OUT = f"{OWN} the submission's own: `{PROGRAM} validate` makes it again"
+HOSTS_OWN_HELD_OUT = f"{OWN} the submission's own, which nobody has checked"  # validate has no sandbox
 SHOWN = 5  # targets that help most, and that hurt most
 
 
@@ -61,7 +71,7 @@ def read_scores(folder: Path) -> dict[str, Score]:
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """The scores, and the targets that help and hurt most in the one that says how good the run is."""
+    """The scores, and the targets that help and hurt most, in the first of JUDGES that there is: its name is shown."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:
@@ -72,7 +82,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
         return table
 
     total = make_table("Where it stands", *scores)
-    total.add_row("score", *(f"{score.value:.4f}" for score in scores.values()))
+    total.add_row("score", *(f"{score.value:.4f}{OWN if name == HELD_OUT else ''}" for name, score in scores.items()))
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 

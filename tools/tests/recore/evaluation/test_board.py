@@ -15,6 +15,7 @@ from rich.console import Console
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, full_disk_environment
 
+from recore.evaluation import find_runs, read_record, write_held_out_again
 from recore.evaluation.board import make_tables, read_runs
 
 STEPS = [
@@ -76,13 +77,15 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
     write_record(tmp_path, "by-held-out", make_record(public=0.8, private=0.5, **{"held-out": 0.2}))
     write_record(tmp_path, "stopped", make_record(started="2025-01-01") | {"state": "Stopped"})
     entries, problems = read_runs(tmp_path)
-    order = ["best", "by-held-out", "second", "negative", "held-out", "public-only", "failed", "stopped"]
+    order = ["held-out", "by-held-out", "best", "second", "negative", "public-only", "failed", "stopped"]
     assert [entry.folder.name for entry in entries] == order
     assert problems == []
+    for_host = ["best", "by-held-out", "second", "negative", "held-out", "public-only", "failed", "stopped"]
+    assert [entry.folder.name for entry in read_runs(tmp_path, private_first=True)[0]] == for_host
     lines = [line.split() for line in show_board(tmp_path).splitlines()]
-    assert lines[2][:1] == ["best"]
-    assert lines[1][-4:] == ["private", "held-out", "public", "seconds"]
-    assert lines[2][-4:] == ["0.5100", "-", "0.1000", "12.3"]
+    assert lines[2][:1] == ["held-out"]
+    assert lines[1][-4:] == ["held-out", "private", "public", "seconds"]
+    assert lines[2][-4:] == ["0.3000*", "-", "0.1000", "12.3"]
     assert ["failed", "train", "failed", "55555555", "-", "-", "-", "12.3"] in lines
     assert ["stopped", "stopped", "55555555", "-", "-", "-", "12.3"] in lines
 
@@ -94,6 +97,39 @@ def test_the_public_score_never_decides(tmp_path: Path) -> None:
     write_record(tmp_path, "later", make_record(started="2025-02-01", public=0.1))
     assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["learns", "memorises", "later", "earlier"]
     assert show_board(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
+
+
+def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_below(tmp_path: Path) -> None:
+    write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 0.9}))
+    write_record(tmp_path, "checked", make_record(private=0.1, **{"held-out": 0.8}))
+    write_record(tmp_path, "none-left", make_record(private=0.3))
+    line = "* the submission's own: `python -m recore validate` makes it again"
+    assert recore("board", tmp_path).stdout.splitlines()[-1] == line
+    write_held_out_again(tmp_path / "checked", 0.3630, "validate")
+    write_held_out_again(tmp_path / "none-left", 0.25, "validate")
+    rows = {words[0]: words[3:] for words in map(str.split, recore("board", tmp_path).stdout.splitlines()) if words}
+    assert list(rows)[2:5] == ["checked", "none-left", "claims"]
+    assert [rows[name][0] for name in ("checked", "none-left", "claims")] == ["0.3630", "0.2500", "0.9000*"]
+    private = [run["folder"] for run in json.loads(recore("board", tmp_path, "--private", "--json").stdout)]
+    assert private == ["none-left", "claims", "checked"]
+    write_held_out_again(tmp_path / "claims", 0.1, "validate")
+    assert line not in recore("board", tmp_path).stdout
+    record = json.loads((tmp_path / "claims/run.json").read_text())
+    assert record["held_out_again"] == {"score": 0.1, "command": "validate"}
+    assert record["scores"]["held-out"]["value"] == 0.9  # what the run itself left stays
+    with pytest.raises(ValueError, match="not a finite number"):
+        write_held_out_again(tmp_path / "claims", float("nan"), "validate")
+    assert read_record(tmp_path / "claims").held_out_again == 0.1
+
+
+def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> None:
+    assert find_runs(tmp_path / "nowhere", "5" * 64, "a" * 64) == []
+    write_record(tmp_path, "later", make_record(started="2026-02-01"))
+    write_record(tmp_path, "first", make_record(private=0.5) | {"state": "Failed"})
+    write_record(tmp_path, "other-data", make_record("b"))
+    write_record(tmp_path, "other", make_record() | {"submission": {"path": "mine", "sha256": "7" * 64}})
+    write_record(tmp_path, "broken", "{")
+    assert [run.folder.name for run in find_runs(tmp_path, "5" * 64, "a" * 64)] == ["first", "later"]
 
 
 def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Path) -> None:
@@ -146,7 +182,7 @@ def test_an_invalid_record_is_reported_and_skipped(text: str, tmp_path: Path) ->
     assert problems[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
 
 
-MEMBERS = sorted(make_record())
+MEMBERS = [*sorted(make_record()), "held_out_again"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -184,6 +184,9 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
         assert not any("sagemaker-training" in line for line in lines)
         assert (failure.logged or failure.reason) in result.log(step).read_text()
     check_remaining_results(result, failure.failed_steps)
+    is_private = failure.failed_steps[0].startswith("private")
+    command = f"cat {result.log(failure.failed_steps[0])}" if is_private else f"recore check {submission} "
+    assert command in result.stdout.splitlines()[-1].removeprefix("next: ")
 
 
 def explanation_of(result: FinishedRun, step: str) -> list[str]:

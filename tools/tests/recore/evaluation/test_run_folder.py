@@ -14,6 +14,7 @@ from support.checkout import ROOT, environment
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.after_run import next_command
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
@@ -171,3 +172,29 @@ def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path,
     assert [step["name"] for step in record["steps"]] == steps
     assert {step["state"] for step in record["steps"]} == {"Waiting"}
     assert record["scores"] == {}
+
+
+def test_the_next_command_follows_from_the_state(tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an activated environment, the command is a path that the shell finds."""
+    data = DataFiles(
+        sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
+    )
+    submission, settings = read_submission(tiny(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    def next_after(files: DataFiles, **states: str) -> str | None:
+        run = EvaluationRun(Services(*[None] * 4), settings, submission, files, ROOT / "score.py", tmp_path / "run")
+        for name, step in run.steps.items():
+            step.state = states.get(name.replace(" ", "_"), "Completed")
+            step.outside = states.get("outside") == name
+        command = next_command(run)
+        assert command is None or (ROOT / command.split()[0]).exists() or command.startswith("cat ")
+        return command and command.removeprefix(f"{sys.prefix}/bin/").removeprefix(".venv/bin/")
+
+    check = f"recore check '{tmp_path}/my own' --public {data.public}"
+    assert next_after(DataFiles(data.public)) == check
+    assert next_after(data) == f"{check} --for-host"
+    assert next_after(DataFiles(data.public), train="Failed") == check
+    assert next_after(data, private_predict="Failed") == f"cat {tmp_path}/run/logs/private-predict.log"
+    assert next_after(data, upload="Failed", outside="upload") == "recore doctor"
+    assert next_after(data, train="Stopped") is None

@@ -21,6 +21,7 @@ from recore_support.run_command import file_options, start
 from recore_support.tiny_submission import TARGETS, tiny
 from sklearn.metrics import r2_score
 
+from recore.evaluation import write_held_out_again
 from recore.report.page.content import Page
 from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
@@ -34,6 +35,10 @@ def run_copy(runs: Runs, tmp_path: Path) -> Path:
 
 def findings_of(page: Page) -> dict[str, Any]:
     return {finding.name: finding for finding in page.findings}
+
+
+def public_score(run: Path) -> float:
+    return json.loads((run / "run.json").read_text())["scores"]["public"]["value"]
 
 
 def table_of(page: Page, name: str) -> pd.DataFrame:
@@ -383,6 +388,21 @@ def test_a_run_without_private_data_has_no_private_results(run_copy: Path) -> No
     assert "private file" not in page.facts
 
 
+def test_predictions_of_0_are_a_finding_where_the_weight_of_the_target_matters(run_copy: Path) -> None:
+    path = run_copy / "predictions/public.csv.out"
+    predicted = pd.read_csv(path, header=None).abs()
+    for target, rows in {"CuPPM": 30, "AuPPM": 10, "YPPM": 200}.items():  # 280 rows; YPPM has a small weight
+        predicted.iloc[:rows, TARGETS.index(target)] = 0.0
+    predicted.to_csv(path, header=False, index=False)
+    page = report_run(run_copy)
+    finding = findings_of(page)["predicted as 0"]
+    cut = table_of(page, "errors").set_index("target")["predicted 0"]
+    assert finding.values == {"targets": ["CuPPM"]}
+    assert cut["YPPM"] > cut["CuPPM"] > cut["AuPPM"] > 0
+    rows = table_of(page, "errors").set_index("target")["rows"]["CuPPM"]
+    assert f"CuPPM {cut['CuPPM']} of {rows} rows, weight 0.35" in finding.text
+
+
 def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public: pd.DataFrame) -> None:
     predicted = public[list(TARGETS)] * 0.9
     predicted.iloc[::4, TARGETS.index("CuPPM")] = np.nan
@@ -399,7 +419,15 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert "not what was scored" not in findings_of(page)
     section = next(section for section in page.sections if section.name == "predicted")
     assert section.title == "Predicted and measured, held-out rows"
-    assert section.note.startswith("Each row is predicted by a model that had not seen its drill hole.")
+    assert section.note.startswith("These are the submission's own held-out predictions")
+    assert page.facts["held-out score"].endswith(", of the submission's own predictions")
+    board = table_of(page, "board").iloc[0]
+    assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
+    write_held_out_again(run_copy, 0.25, "validate")
+    page = report_run(run_copy)
+    assert page.facts["held-out score"] == "0.2500, made again by recore"
+    board = table_of(page, "board").iloc[0]
+    assert (board["held-out"], board["held-out by"]) == (0.25, "recore")
     errors = table_of(page, "errors").set_index("target")
     assert errors["rows"]["CuPPM"] == (public["CuPPM"].notna() & predicted["CuPPM"].notna()).sum()
     assert "R2 held-out" in table_of(page, "targets")

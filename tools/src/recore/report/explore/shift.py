@@ -25,10 +25,10 @@ HIGH_AUC = 0.8
 
 TITLE = "Private against public"
 READING = (
-    "Good: the private rows are inside the public cloud, about as many of them are beyond the public limits as of "
-    "public holes held out, and a classifier separates private from public rows hardly better than other groups of "
-    "holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they contain something that no "
-    "public row contains, and predictions for them are guesses."
+    "Good: the private rows are inside the public cloud, about as many of them lie outside the public range (beyond a "
+    "limit) as of held-out public holes, and a classifier separates private from public rows hardly better than other "
+    "groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they contain something "
+    "that no public row contains, and predictions for them are guesses."
 )
 NOTE = (
     "The limits are those of the public rows, at {confidence:.0%}. {holes} held out, one at a time. The classifier is "
@@ -175,12 +175,12 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
     for file in ("public", "private"):
         part = holes[holes["file"] == file]
         shares[file] = float(np.average(part["either"], weights=part["rows"])) if len(part) else float("nan")
-    text = f"{shares['private']:.1%} of the private rows are beyond the public limits"
+    text = f"{shares['private']:.1%} of the private rows lie outside the public range"
     level: Level = "bad" if shares["private"] > MANY_BEYOND else "good"
     if not np.isnan(shares["public"]):
-        text += f"; for public holes held out it is {shares['public']:.1%}"
+        text += f"; of the rows of held-out public holes {shares['public']:.1%} do"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
-            level = "note"
+            level, text = "note", f"{text}, so this is usual"
     values = {"private": shares["private"], "public_held_out": shares["public"]}
     return PageFinding(level, "shift", text, "shift", values)
 

@@ -35,8 +35,9 @@ UNREADABLE = "The folder that contains this run could not be read as a folder of
 OTHER_DATA = "Left out, because scores on other data cannot be compared: {runs}."
 INVALID = "Left out, because run.json is invalid: {folders}."
 BOARD = (
-    "Best first, by the private score, or by the held-out score if there is no private one. SHA-256: its first digits, "
-    "of the submission's files."
+    "Best first, by the held-out score: first the runs whose score `recore validate` has made again, then those with "
+    "only the submission's own; then the runs without one, by the private score. SHA-256: its first digits, of the "
+    "submission's files."
 )
 HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
 CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."
@@ -98,7 +99,8 @@ def _board(runs: Comparable) -> pd.DataFrame:
             "SHA-256": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
-            **{side: entry.scores[side].value if side in entry.scores else np.nan for side in JUDGES},
+            **{side: entry.values.get(side, np.nan) for side in JUDGES},
+            "held-out by": entry.held_out_by,
         }
         for entry in runs.same_data
     ]
@@ -173,7 +175,7 @@ def _place_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     values = {"place": place, "runs": len(scored), "best": plain(best.folder.name)}
     if place == 1:
         return [PageFinding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
-    scores = ", ".join(f"{best.scores[side].value:.4f} {side}" for side in SCORES if side in best.scores)
+    scores = ", ".join(f"{best.show(side)} {side}" for side in SCORES if side in best.values)
     name = short_name(best.folder.name)
     text = f"place {place} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
     return [PageFinding("note", "place", text, "previous", values)]

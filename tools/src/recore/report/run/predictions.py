@@ -1,4 +1,4 @@
-"""Predicted against measured assays of the public rows, held out if the run has such predictions.
+"""Predicted against measured assays of the public rows: the submission's own held-out predictions if there are any.
 
 A report must not show private assays.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 
 from recore.data_file import DataFile, open_data
 from recore.evaluation import HELD_OUT, Record
-from recore.listing import count
+from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.page.figures import every_kth, short_name
 from recore.report.page.looks import BLUE, VERMILION
@@ -25,6 +25,7 @@ MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the
 MARKED = 20  # largest errors with their own symbol
 TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
 FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
+MANY_ZEROS = 0.05  # the share of a target's rows from which predictions of 0 are worth a note, if its weight matters
 
 TITLE = "Predicted and measured"
 READING = (
@@ -33,14 +34,20 @@ READING = (
     "from the line that cause most of the squared error: look at their spectra. A slope far below 1 means that the "
     "predictions vary too much (the model is overfitted), far above 1 that they stay too close to the mean."
 )
-HELD_OUT_ROWS = "Each row is predicted by a model that had not seen its drill hole. "
+HELD_OUT_ROWS = (
+    "These are the submission's own held-out predictions: only the submission says that the model of a row had not "
+    "seen the row's drill hole. "
+)
 TRAINED_ROWS = "The model was trained on these rows; on other holes its predictions are worse. "
 NOTE = (
     "For each target, at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
     "numbers are computed from all rows. "
 ) + SCALES
 FIGURE = "One target at a time, chosen above. Each point is a public row. Dashed: predicted = measured."
-ERRORS = f"{DEFINITIONS} Largest 5: the share of the five largest errors in the squared error."
+ERRORS = (
+    f"{DEFINITIONS} Largest 5: the share of the five largest errors in the squared error. Predicted 0: the rows that "
+    "are predicted as 0 or less and measured above 0."
+)
 NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 
@@ -125,6 +132,7 @@ def _error_table(run: Record, data: PublicRows) -> pd.DataFrame:
     table = errors_table(data.targets, data.measured, data.predicted).reset_index()
     table.insert(2, "weight", table["target"].map(run.scores[data.score].weights))
     table["largest 5"] = list(map(_share_of_largest, data.measured.T, data.predicted.T))
+    table["predicted 0"] = ((data.predicted <= 0) & (data.measured > 0)).sum(axis=0)
     table = table[table["rows"] > 1]
     lost = table["weight"] * (1 - table["R2"])
     return table.loc[lost.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
@@ -199,4 +207,16 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
         names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
         text = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
         findings.append(PageFinding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
-    return findings
+    return findings + _zeros_finding(table)
+
+
+def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
+    """Targets of at least the average weight of which many rows are predicted as 0, where the model is usually cut."""
+    matters = table["weight"] >= table["weight"].mean()
+    zeros = table[matters & (table["predicted 0"] >= MANY_ZEROS * table["rows"])]
+    if not len(zeros):
+        return []
+    numbers = zeros[["target", "predicted 0", "rows", "weight"]].itertuples(index=False)
+    lines = [f"{short_name(name)} {zero:,} of {count(rows, 'row')}, weight {w:g}" for name, zero, rows, w in numbers]
+    text = f"predicted as 0 or less, though measured above 0: {list_names(lines, LISTED)}"
+    return [PageFinding("note", "predicted as 0", text, "predicted", {"targets": zeros["target"].tolist()})]

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from recore.evaluation import SCORES, SIDES, Record, read_record
+from recore.evaluation import HELD_OUT, SCORES, SIDES, Record, read_record
 from recore.report.page.content import Page, by_level
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
@@ -49,7 +49,10 @@ def _submission_name(run: Record) -> str:
 
 
 def _facts(run: Record) -> dict[str, str]:
-    facts = {f"{name} score": f"{run.scores[name].value:.4f}" for name in SCORES if name in run.scores}
+    facts = {f"{name} score": f"{run.values[name]:.4f}" for name in SCORES if name in run.values}
+    if HELD_OUT in run.values:
+        origin = ", of the submission's own predictions" if run.held_out_is_own else ", made again by recore"
+        facts[f"{HELD_OUT} score"] += origin
     facts |= {
         "state": run.state.lower(),
         "started": f"{run.started:%Y-%m-%d %H:%M:%S} UTC",

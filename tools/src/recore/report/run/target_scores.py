@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
-from recore.evaluation import HELD_OUT, SCORES, Record, Score
+from recore.evaluation import HELD_OUT, OWN_HELD_OUT, SCORES, Record, Score
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
@@ -25,8 +25,9 @@ TITLE = "Scores per target"
 READING = (
     "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for a prediction as good as the target's "
     "mean, and negative for a worse one. The loss, weight x (1 - R2), shows where an improvement pays most. Held-out: "
-    "public rows, each predicted by a model that had not seen its drill hole, which is what to expect on other holes. "
-    "Public: the same rows, predicted by the model that was trained on them, so this score is optimistic. Good: "
+    "the submission's own held-out predictions of the public rows; it says that the model of a row had not seen the "
+    "row's drill hole, and `recore validate` makes the score again. Public: the same rows, predicted by the model that "
+    "was trained on them, so this score is optimistic. Good: "
     "held-out and private R2 close to public R2, and no target of large weight with a large loss. Bad: held-out or "
     "private R2 far below public R2 (the model has memorised the public holes), and targets with negative R2 "
     "(predicting their mean would score more)."
@@ -112,11 +113,12 @@ def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
 
 def _findings(run: Record, side: str) -> list[PageFinding]:
     judge = run.scores[side]
-    values = {name: score.value for name, score in run.scores.items()} | {"possible": judge.weights_scored}
-    scores = ", ".join(f"{score.value:.4f} {name}" for name, score in run.scores.items())
-    findings = [
-        PageFinding("note", "score", f"score: {scores}, of {judge.weights_scored:g} possible", "scores", values)
-    ]
+    values = run.values | {"possible": judge.weights_scored}
+    scores = ", ".join(f"{run.show(name)} {name}" for name in SCORES if name in run.values)
+    text = f"score: {scores}, of {judge.weights_scored:g} possible"
+    if run.held_out_is_own:
+        text += f" ({OWN_HELD_OUT})"
+    findings = [PageFinding("note", "score", text, "scores", values)]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
     findings += _loss_finding(judge, list(scored), side)
     negative = [name for name, r2 in scored.items() if r2 < 0]

@@ -1,0 +1,122 @@
+"""Splits one table into the files of a challenge: public, private, and the assays of the private rows.
+
+Whole drill holes become private, because neighbouring samples are so alike that a score on shuffled rows is optimistic.
+The cells travel as text, byte for byte.
+"""
+
+import contextlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+
+from recore.dataset.sample_files import SAMPLE_FILES
+from recore.dataset.text_table import read_text_rows, text_of
+from recore.dataset.writing import refuse_existing, write_gzipped
+from recore.listing import count, list_names
+from recore.schema import HOLE, IDS, TARGETS, is_wavenumber, unknown_columns
+from recore.text import plain
+
+LISTED = 5  # names in a message
+SHARE = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
+
+
+@dataclass(frozen=True)
+class Split:
+    """What was written. paths: of the public, private and actual files. public, private: the rows of each hole."""
+
+    paths: tuple[Path, Path, Path]
+    public: dict[str, int]
+    private: dict[str, int]
+
+
+def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
+    """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz below a folder, all or none.
+
+    holes: those that become private: a share of all holes, such as 30% or 0.3, or their names, separated by commas.
+    seed: of the choice, if holes is a share. Raises FileExistsError if one of the files is there, unless `overwrite`;
+    ValueError or OSError if the table cannot be split, or one side would be empty.
+    """
+    paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
+    if not overwrite:
+        refuse_existing(paths)
+    if any(each.exists() and path.exists() and each.samefile(path) for each in paths):
+        raise ValueError(f"{path}: the split would replace this file: choose another --out")
+    header = [text_of(cell) for cell in next(read_text_rows(path))]
+    _check_columns(header, path)
+    rows = _count_rows(path, header.index(HOLE))
+    private = _choose_holes(holes, sorted(rows), seed, path)
+    is_assay = [name in TARGETS for name in header]
+    inputs, assays = [not each for each in is_assay], [True, *is_assay[1:]]
+    with contextlib.ExitStack() as stack:
+        public_file, private_file, actual_file = (stack.enter_context(write_gzipped(each)) for each in paths)
+        for number, cells in enumerate(read_text_rows(path)):
+            is_private = number and text_of(cells[header.index(HOLE)]) in private
+            if not is_private:
+                public_file.write(b",".join(cells) + b"\n")
+            if is_private or not number:
+                private_file.write(b",".join(compress(cells, inputs)) + b"\n")
+                actual_file.write(b",".join(compress(cells, assays)) + b"\n")
+    sides = ({name: rows[name] for name in rows if (name in private) == side} for side in (False, True))
+    return Split(paths, *sides)
+
+
+def _check_columns(header: list[str], path: Path) -> None:
+    """Raise ValueError if columns are missing, repeated or unknown: what is not an assay would be a private input."""
+    index, *names = header
+    repeated = [name for name, number in Counter(names).items() if number > 1]
+    if index in {*IDS, *TARGETS} or is_wavenumber(index):
+        reason = f"the first column must be the index, but its name is {plain(index, 40)!r}"
+    elif repeated:
+        reason = f"{count(len(repeated), 'repeated column')}: {_list(repeated)}"
+    elif HOLE not in names:
+        reason = f"there is no column {HOLE!r}, the drill hole, by which rows are split"
+    elif unknown := unknown_columns(names):
+        reason = (
+            f"{count(len(unknown), 'unknown column')}, which private data must not have: {_list(unknown)}; remove "
+            "what is neither an ID, a wavenumber nor an assay"
+        )
+    elif not any(name in TARGETS for name in names):
+        reason = "there is no column of an assay, such as CuPPM"
+    elif not any(map(is_wavenumber, names)):
+        reason = "there is no channel, a column whose name is a wavenumber such as 3997.4"
+    else:
+        return
+    raise ValueError(f"{path}: {reason}")
+
+
+def _count_rows(path: Path, place: int) -> Counter[str]:
+    """The number of rows of each hole, in the file's order."""
+    holes = (text_of(cells[place]) for cells in read_text_rows(path))
+    next(holes)
+    rows = Counter(holes)
+    if not rows:
+        raise ValueError(f"{path}: the file has a header but no rows")
+    if rows[""]:
+        raise ValueError(f"{path}: {count(rows[''], 'row')} without a drill hole ({HOLE}): add it, or remove the rows")
+    return rows
+
+
+def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
+    """The names of the private holes. names: all, sorted, so that the choice does not depend on the order of rows."""
+    if share := SHARE.fullmatch(holes.strip()):
+        number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))
+        chosen = {names[place] for place in np.random.default_rng(seed).permutation(len(names))[:number]}
+    else:
+        chosen = {name.strip() for name in holes.split(",")} - {""}
+        if unknown := sorted(chosen - set(names)):
+            raise ValueError(
+                f"{path}: there is no drill hole {_list(unknown)}; the holes are {list_names(names, LISTED)}; a share "
+                "is written 30% or 0.3"
+            )
+    if not 0 < len(chosen) < len(names):
+        side = "public" if chosen else "private"
+        raise ValueError(f"{path}: --holes {holes} of {count(len(names), 'drill hole')} leaves no {side} hole")
+    return chosen
+
+
+def _list(names: list[str]) -> str:
+    return list_names([repr(plain(name, 40)) for name in names], LISTED)

@@ -1,0 +1,172 @@
+"""Judges submissions on the same data, several at a time: each runs once, and what is done stays done."""
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recore.distribution import TEMPLATE
+from recore.evaluation.board import find_runs
+from recore.evaluation.data import DataFiles
+from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
+from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.kept_run import keep_run
+from recore.evaluation.public_file import sha256_of
+from recore.evaluation.record import Record, read_record
+from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.step import Step
+from recore.evaluation.submission import SubmissionFiles, read_submission
+from recore.places import OpenPlace
+from recore.text import plain
+from stagemaker import interrupts
+
+LONGEST_REASON = 300  # characters
+
+
+@dataclass
+class Entry:
+    """A submission of a round. files: None if it could not be read. record: of its run, once that is there.
+
+    trouble: why it could not be judged.
+    """
+
+    path: Path
+    files: SubmissionFiles | None = None
+    record: Record | None = None
+    trouble: str | None = None
+
+    @property
+    def result(self) -> str:
+        """How the run ended, in words, with the reason if a step failed; or why the submission was not judged."""
+        if self.record is None:
+            return f"not judged: {self.trouble or 'interrupted'}"
+        reason = next((step.reason for step in self.record.steps if step.state == "Failed"), None)
+        return plain(f"{self.record.result}: {reason}" if reason else self.record.result, LONGEST_REASON)
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The key by which the entries are sorted, the best last: by the private score; those not judged first."""
+        return self.record.rank(private_first=True) if self.record else ()
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its runs' folders: that of the submission, with the beginning of the hash of its files."""
+        name = re.sub(r"[^\w-]+", "-", self.path.resolve().name.removesuffix(".tar.gz")).strip("-") or "submission"
+        return f"{name}-{self.files.sha256[:8]}" if self.files else name
+
+
+@dataclass
+class Round:
+    """Data, the host's score.py, and the folder for the runs on them. seconds: the time limit of a training job."""
+
+    data: DataFiles
+    folder: Path
+    seconds: int
+    score_script: Path = TEMPLATE / "score.py"
+    _runs: list[EvaluationRun] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def read(self, paths: Sequence[Path]) -> list[Entry]:
+        """Read the submissions, and find the runs of those that were judged before.
+
+        A run counts if the files of the submission, the data and score.py are the same, and it completed, or failed
+        for no reason outside the submission and with at least as much time. Raises ValueError or OSError if the data
+        are invalid.
+        """
+        self.data.check()
+        data = {name: sha256_of(path) for name, path in self.data.files.items()}
+        score = sha256_of(self.score_script)
+        entries = [Entry(path) for path in dict.fromkeys(paths)]
+        for entry in entries:
+            try:
+                entry.files = read_submission(entry.path)
+            except (ValueError, OSError) as error:
+                entry.trouble = plain(str(error), LONGEST_REASON)
+                continue
+            for record in find_runs(self.folder, entry.files.sha256, data["public"]):
+                hashes = {name: sha256 for name, (_, sha256) in record.data.items()}
+                if hashes == data and record.score_sha256 == score and self._is_final(record):
+                    entry.record = record
+        return entries
+
+    def judge(
+        self,
+        place: OpenPlace,
+        entries: Sequence[Entry],
+        jobs: int,
+        context: dict[str, Any],
+        watch: Callable[[Step], None],
+        ended: Callable[[Entry], None],
+    ) -> None:
+        """Run the entries that have no run, `jobs` at a time. Copies of one submission are run once.
+
+        context: that of `make_context`. watch: called with a step, named after the submission, when it begins and when
+        it ends. ended: called with each entry that was run. KeyboardInterrupt stops the jobs, and is raised when they
+        have ended; only complete runs are kept.
+        """
+        same: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if entry.files and not entry.record:
+                same.setdefault(entry.files.sha256, []).append(entry)
+        pool = ThreadPoolExecutor(jobs)
+        futures = {pool.submit(self._run, place, copies[0], context, watch): copies for copies in same.values()}
+        try:
+            self._wait(futures, ended)
+        except KeyboardInterrupt:
+            self._stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            with interrupts.deferred():
+                for run in list(self._runs):
+                    run.stop()
+                self._wait(futures, ended)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
+        """Wait for the futures and take those that are done out, as a signal is handled only between two waits."""
+        while futures:
+            for future in wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done:
+                first, *copies = futures.pop(future)
+                if not future.cancelled() and (error := future.exception()):
+                    first.trouble = plain(str(error) or repr(error), LONGEST_REASON)
+                for entry in copies:
+                    entry.record, entry.trouble = first.record, first.trouble
+                if first.record or first.trouble:
+                    for entry in (first, *copies):
+                        ended(entry)
+
+    def _run(self, place: OpenPlace, entry: Entry, context: dict[str, Any], watch: Callable[[Step], None]) -> None:
+        """Run one submission, in a thread of its own."""
+        assert entry.files is not None  # noqa: S101 - others are not run
+        step = Step(str(entry.path))
+        watch(step)
+        with RunFolder(self._free_path(entry)) as run_folder:
+            settings = RunSettings.at(place, "recore-judge", training_seconds=self.seconds)
+            run = EvaluationRun(place.services, settings, entry.files, self.data, self.score_script, run_folder.path)
+            self._runs.append(run)
+            if self._stopping.is_set():
+                run.stop()
+            run.execute()
+            if run.state == "Completed" or not self._stopping.is_set():
+                keep_run(run, run_folder, context | {"arguments": context["arguments"] | {"submission": entry.path}})
+                entry.record = read_record(run.folder)
+        step.seconds = run.seconds
+        watch(step)
+
+    def _free_path(self, entry: Entry) -> Path:
+        """The path of a new run's folder. The first is taken if the submission was run on other data."""
+        path, number = self.folder / entry.folder_name, 1
+        while path.exists():
+            number += 1
+            path = self.folder / f"{entry.folder_name}-{number}"
+        return path
+
+    def _is_final(self, record: Record) -> bool:
+        """Whether the submission would do no better now: it completed, or failed by itself with as much time."""
+        failed = [step for step in record.steps if step.state == "Failed"]
+        by_itself = bool(failed) and not any(step.outside for step in failed)
+        return record.state == "Completed" or (by_itself and record.training_seconds >= self.seconds)

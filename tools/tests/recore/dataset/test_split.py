@@ -1,0 +1,113 @@
+"""`recore split`: one table becomes the files of a challenge, by whole drill holes and without a changed digit."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from recore_support.command import recore, recore_process
+
+HEADER = ",SiteID,4000,CuPPM,DepthFrom,3993.1,AuPPM\n"
+ROWS = [  # quotes, signs and digits that a program would write differently
+    '7,A,0.10,1e3,0,"+1,5",\n',
+    "a,B,.5,010.0,1.0,-0.0,NA\n",
+    "9,A,1,2,2,3,4\n",
+    '10," C ",1,2,3,4,0.50\n',
+]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text(HEADER + "".join(ROWS))
+    return path
+
+
+def read(folder: Path, name: str) -> str:
+    return gzip.decompress((folder / name).read_bytes()).decode()
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzipped", "CRLF"])
+def test_cells_are_copied_byte_for_byte(kind: str, table: Path, tmp_path: Path) -> None:
+    if kind == "gzipped":
+        table.write_bytes(gzip.compress(table.read_bytes()))
+    if kind == "CRLF":
+        table.write_bytes(table.read_bytes().replace(b"\n", b"\r\n"))
+    result = recore_process("split", table, "--holes", "A", "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert read(tmp_path / "out", "public/public.csv.gz") == HEADER + ROWS[1] + ROWS[3]
+    private = ',SiteID,4000,DepthFrom,3993.1\n7,A,0.10,0,"+1,5"\n9,A,1,2,3\n'
+    assert read(tmp_path / "out", "private/private.csv.gz") == private
+    assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\n7,1e3,\n9,2,4\n"
+    assert "public: 2 drill holes, 2 rows: " in result.stdout
+    assert "private: 1 drill hole, 2 rows: " in result.stdout
+
+
+def test_a_share_chooses_holes_by_the_seed_whatever_the_order_of_rows(sample: Path, tmp_path: Path) -> None:
+    table = sample / "public/public.csv.gz"
+    lines = gzip.decompress(table.read_bytes()).decode().splitlines(keepends=True)
+    (tmp_path / "reversed.csv").write_text("".join(lines[:1] + lines[:0:-1]))
+    outputs = {}
+    for name, file, holes, seed in (
+        ("first", table, "30%", 0),
+        ("again", tmp_path / "reversed.csv", "0.3", 0),
+        ("other", table, "30%", 1),
+    ):
+        result = recore("split", file, "--holes", holes, "--seed", seed, "--out", tmp_path / name, "--json")
+        outputs[name] = json.loads(result.stdout)["rows_by_hole"]
+    assert outputs["again"] == outputs["first"] != outputs["other"]
+    assert len(outputs["first"]["private"]) == 2  # of seven
+    holes = {name: set() for name in ("public", "private")}
+    for name in holes:
+        with gzip.open(tmp_path / f"first/{name}/{name}.csv.gz", "rt") as file:
+            holes[name] = {row["SiteID"] for row in csv.DictReader(file)}
+    assert {name: set(rows) for name, rows in outputs["first"].items()} == holes
+    assert not holes["public"] & holes["private"]
+
+
+def test_nothing_is_replaced_without_force(table: Path, tmp_path: Path) -> None:
+    arguments = ("split", table, "--holes", "A", "--out", tmp_path / "out")
+    assert recore(*arguments).returncode == 0
+    result = recore(*arguments)
+    assert (result.returncode, "--force" in result.stderr) == (2, True)
+    assert recore("split", table, "--holes", "B", "--out", tmp_path / "out", "--force").returncode == 0
+    assert read(tmp_path / "out", "private/actual.csv.gz") == ",CuPPM,AuPPM\na,010.0,NA\n"
+    public = tmp_path / "out/public/public.csv.gz"
+    result = recore("split", public, "--holes", "A", "--out", tmp_path / "out", "--force")
+    assert (result.returncode, "would replace this file" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "holes", "reason"),
+    [
+        (None, "10%", "--holes 10% of 3 drill holes leaves no private hole"),
+        (None, "0.99", "leaves no public hole"),
+        (None, "A,B,C", "leaves no public hole"),
+        (None, ",", "leaves no private hole"),
+        (None, "30", "there is no drill hole '30'; the holes are A, B, C; a share is written 30% or 0.3"),
+        ("", "A", "the file is empty"),
+        (HEADER, "A", "a header but no rows"),
+        (HEADER.replace("SiteID", "Hole") + ROWS[0], "A", "no column 'SiteID'"),
+        (",SiteID,4000\n1,A,2\n", "A", "no column of an assay"),
+        (",SiteID,CuPPM\n1,A,2\n", "A", "no channel"),
+        (",SiteID,4000,CuPPM,AuPPB\n1,A,2,3,4\n", "A", "1 unknown column, which private data must not have: 'AuPPB'"),
+        ("SiteID,4000,CuPPM\nA,2,3\n", "A", "the first column must be the index, but its name is 'SiteID'"),
+        (",SiteID,4000,CuPPM,CuPPM\n1,A,2,3,4\n", "A", "1 repeated column: 'CuPPM'"),
+        (HEADER + ROWS[0] + "8,,1,1,1,1,1\n", "A", "1 row without a drill hole"),
+        (HEADER + ROWS[0] + "8,B\n", "A", "row 3 has 2 cells, the header 7"),
+        ("\x89PNG\0\xff", "A", "a plain or gzipped CSV is needed"),
+        (gzip.compress((HEADER + ROWS[0]).encode() * 99)[:60].decode("latin-1"), "A", "truncated or damaged"),
+        ('"' + "x" * (17 << 20), "A", "a row has more than 16 MB"),
+    ],
+    ids=range(18),
+)
+def test_a_table_that_cannot_be_split_gets_one_line(
+    text: str | None, holes: str, reason: str, table: Path, tmp_path: Path
+) -> None:
+    if text is not None:
+        table.write_bytes(text.encode("latin-1"))
+    result = recore("split", table, "--holes", holes, "--out", tmp_path / "out")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert reason in result.stderr.splitlines()[-1]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != table]

@@ -1,0 +1,174 @@
+"""Submissions of others on the same data: each is judged once, failures do not stop the others, an interrupt does."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from recore_support.command import recore
+from recore_support.run_command import file_options
+from recore_support.tiny_submission import TRAIN, tiny
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.sandbox import needs_sandbox
+from support.checkout import ROOT, environment
+
+from recore.evaluation import DataFiles, Entry, Round, make_context, sort_entries
+from recore.places import OpenPlace, PlaceSettings, open_place
+from stagemaker import interrupts
+
+SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"
+FAIL = "raise ValueError('no copper here')\n"
+BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
+
+
+@pytest.fixture(scope="module")
+def place() -> OpenPlace:
+    with open_place(PlaceSettings(isolation="off"), print) as place:
+        yield place
+
+
+@pytest.fixture
+def data(sample: Path) -> DataFiles:
+    return DataFiles(
+        sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
+    )
+
+
+@pytest.fixture
+def judge(place: OpenPlace, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
+    def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
+        """Judge submissions, and return those that were run now."""
+        this_round, new = Round(data, tmp_path / "judged", seconds), []
+        judge.entries = this_round.read(paths)
+        this_round.judge(place, judge.entries, jobs, make_context(place, "", {}, tmp_path), watch, new.append)
+        return new
+
+    return judge
+
+
+def test_each_submission_is_judged_once_and_ranked(
+    judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
+) -> None:
+    good = tiny(tmp_path / "a/mine")
+    better = tiny(tmp_path / "b/mine", {"train.py": BETTER})
+    copy = shutil.copytree(good, tmp_path / "copy")
+    fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
+    paths = [fails, good, copy, tmp_path / "nowhere", better, tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})]
+    new = judge(*paths, seconds=20)
+    assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
+    ranked = sort_entries(judge.entries)
+    assert [entry.path.relative_to(tmp_path).parts[0] for entry in ranked[:3]] == ["b", "a", "copy"]
+    assert ranked[-1].path == tmp_path / "nowhere"
+    assert "there is no such submission" in ranked[-1].result
+    results = {entry.path.name: entry.result for entry in ranked}
+    assert results["copy"] == "completed"
+    assert results["fails"].startswith("train failed: ValueError: no copper here (train.py, line 1")
+    assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 minutes")
+    folders = {entry.path.relative_to(tmp_path).parts[0]: entry.record.folder for entry in ranked[:-1]}
+    assert folders["copy"] == folders["a"] != folders["b"]
+    assert len(set(folders.values())) == 4 == len(list((tmp_path / "judged").iterdir()))
+    assert judge(*paths, seconds=20) == []
+    assert {entry.path.name: entry.result for entry in judge.entries} == results
+    (fails / "train.py").write_text(TRAIN + "# corrected\n")
+    read = Round(data, tmp_path / "judged", 21).read(paths)
+    assert [entry.path.name for entry in read if not entry.record] == ["fails", "nowhere", "slow"]  # less time before
+
+
+def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_decided_it(
+    judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
+) -> None:
+    good = tiny(tmp_path / "mine")
+    (entry,) = judge(good)
+    path = entry.record.folder / "run.json"
+    record = json.loads(path.read_text())
+    changes = [
+        {"data": record["data"] | {"actual": {"path": "a", "sha256": "0" * 64}}},
+        {"score_script": {"sha256": "0" * 64}},
+        {"state": "Stopped"},
+        {"state": "Failed", "steps": [record["steps"][0] | {"state": "Failed", "outside": True}]},
+    ]
+    for change in ({}, *changes):
+        path.write_text(json.dumps(record | change))
+        (entry,) = Round(data, tmp_path / "judged", 60).read([good])
+        assert (entry.record is None) == bool(change)
+    (again,) = judge(good)
+    assert again.record.folder.name == f"{path.parent.name}-2"
+
+
+def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
+    judge: Callable[..., list[Entry]], tmp_path: Path
+) -> None:
+    good, slow = tiny(tmp_path / "good"), tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
+    judge(good)
+
+    def interrupt(step: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with interrupts.raised(), pytest.raises(KeyboardInterrupt):
+        judge(good, slow, tiny(tmp_path / "waits", {"train.py": TRAIN + "# waits"}), jobs=1, watch=interrupt)
+    assert [path.name[:5] for path in (tmp_path / "judged").iterdir()] == ["good-"]
+    assert [entry.result for entry in judge.entries] == [
+        "completed",
+        "not judged: interrupted",
+        "not judged: interrupted",
+    ]
+
+
+def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
+    options = file_options(sample, allow_unsandboxed=False)
+    command = [sys.executable, "-m", "recore", "judge", tiny(tmp_path / "mine"), *options, "--out", tmp_path / "judged"]
+    variables = environment() | {"PATH": str(tmp_path)}
+    result = subprocess.run(
+        list(map(str, command)), cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith("recore: isolation is required")
+    assert not (tmp_path / "judged").exists()
+
+
+@needs_sandbox
+def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -> None:
+    fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
+    paths = (fails, tiny(tmp_path / "mine"), tmp_path / "nowhere")
+    options = [*file_options(sample), "--out", tmp_path / "judged"]
+    result = recore("judge", *paths, *options)
+    assert result.returncode == 1  # one could not be read
+    lines = result.stdout.splitlines()
+    assert lines[0].strip() == f"Judged on {sample / 'public/public.csv.gz'}"
+    assert lines[1].split() == ["submission", "private", "held-out", "public", "seconds", "result"]
+    assert [line.split()[0] for line in lines[2:5]] == [str(paths[1]), str(fails), str(paths[2])]
+    assert f"judge: {tmp_path / 'judged/judged.csv'}, and the runs in {tmp_path / 'judged'}" == lines[-1]
+    assert sum(line.startswith("judge: ") and " of 2, " in line for line in result.stderr.splitlines()) == 2
+    with open(tmp_path / "judged/judged.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    again = recore("judge", *paths, *options, "--json")
+    assert "2 judged before, 0 to run" in again.stderr
+    printed = json.loads(again.stdout)
+    assert [{name: "" if each is None else str(each) for name, each in row.items()} for row in printed] == rows
+    assert recore("judge", *paths[:2], *options).returncode == 0  # a submission that fails is judged
+    board = json.loads(recore("board", tmp_path / "judged", "--private", "--json").stdout)
+    assert [run["failed"] for run in board] == [None, "train"]
+
+
+@needs_sandbox
+def test_a_signal_ends_the_command_and_its_jobs(sample: Path, tmp_path: Path) -> None:
+    slow = tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
+    command = [sys.executable, "-m", "recore", "judge", slow, *file_options(sample), "--out", tmp_path / "judged"]
+    with open(tmp_path / "stderr", "w") as errors:
+        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment(), stderr=errors)
+    wait_until(lambda: list(tmp_path.glob("judged/.run-*")))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 130
+    assert (
+        (tmp_path / "stderr")
+        .read_text()
+        .splitlines()[-1]
+        .startswith("recore: interrupted, its jobs are stopped; 0 of 1")
+    )
+    assert list((tmp_path / "judged").iterdir()) == []
