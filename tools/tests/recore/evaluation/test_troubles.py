@@ -245,9 +245,9 @@ def test_a_log_that_is_too_large_is_cut_in_the_middle(
 ) -> None:
     monkeypatch.setattr(observing, "LARGEST_LOG", size)
     lines = [f"{number:09}" for number in range(50)]
-    write_lines(services, "large", *lines)
-    write_log(services.logs, "TrainingJob", "large", tmp_path / "log", 0)
-    note = f"[the lines of large/algo-1-1 in {GROUP} between these are not kept here]"
+    write_lines(services, f"large-{size}", *lines)
+    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0)
+    note = f"[the lines of large-{size}/algo-1-1 in {GROUP} between these are not kept here]"
     first = (50 - left_out) // 2
     assert (tmp_path / "log").read_text().splitlines() == (
         [*lines[:first], note, *lines[-first:]] if left_out else lines

@@ -49,7 +49,9 @@ sys.exit('too much')
     assert len(text) <= log_stream.MAX_OUTPUT_BYTES
     assert text.startswith("first\nxxx")
     assert text.endswith("xxx\ntoo much")
-    (left_out,) = re.findall(r"(?m)^\[([\d,.]+) MiB of output left out here; the first and the last [\d.]+ MiB are kept\]$", text)
+    (left_out,) = re.findall(
+        r"(?m)^\[([\d,.]+) MiB of output left out here; the first and the last [\d.]+ MiB are kept\]$", text
+    )
     assert float(left_out.replace(",", "")) == pytest.approx(megabytes - len(text) / (1 << 20), abs=0.1)
 
 
