@@ -11,6 +11,9 @@ endif
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV is "$(VENV)": make cannot handle spaces in it. Use a path without, such as .venv)
+endif
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready# the requirements of `make run` are installed
 READY_DEV := $(VENV)/ready-dev# those of tests, lint and benchmarks, too
