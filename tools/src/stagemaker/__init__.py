@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
     from stagemaker.server import Simulator
-    from stagemaker.text import parse_number, printable
+    from stagemaker.text import format_size, parse_number, printable
 
 __all__ = [  # noqa: RUF022 - by purpose
     # a simulator in this process
@@ -37,6 +37,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "CONTAINER",
     "container_packages",
     # text of jobs and of other people's files
+    "format_size",
     "parse_number",
     "printable",
     # modules
@@ -55,6 +56,7 @@ _MODULES = {
     "build": "isolation.containers",
     "container_packages": "image_packages",
     "docker_client": "isolation.containers",
+    "format_size": "text",
     "image_exists": "isolation.containers",
     "parse_number": "text",
     "printable": "text",

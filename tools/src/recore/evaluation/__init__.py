@@ -22,7 +22,7 @@ from recore.evaluation.public_file import find_public, sha256_of
 from recore.evaluation.record import Record, make_context, read_record, write_note
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score, make_tables, read_scores
-from recore.evaluation.step import Step
+from recore.evaluation.step import STAGES, Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import (
     ARCHIVE_NAME,
