@@ -11,13 +11,16 @@ endif
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV is "$(VENV)": make cannot handle spaces in it. Use a path without, such as .venv)
+endif
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready# the requirements of `make run` are installed
 READY_DEV := $(VENV)/ready-dev# those of tests, lint and benchmarks, too
 READY_DOCKER := $(VENV)/ready-docker# the client of Docker's engine, too
 READY_WEB := $(VENV)/ready-web# what serves the page of an endpoint, too
 # Environments by the content of their requirements: made once a machine, for all checkouts.
-CACHE := $(HOME)/.cache/recore
+CACHE := $$HOME/.cache/recore
 SHA256 = $(if $(shell command -v sha256sum 2>/dev/null),sha256sum,shasum -a 256)
 DIGEST = $(or $(shell cat $(1) | $(SHA256) | cut -c-12),$(error sha256sum or shasum is needed))
 SDK = $(CACHE)/sdk-$(call DIGEST,tools/requirements/sdk.txt)
@@ -177,7 +180,7 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
 # was renamed, is set up again, even if its stamps are up to date. Another environment, which several folders may share,
 # and one that is a symbolic link, are left to whoever made them.
 SET_UP_FOR_THIS_FOLDER = $(shell test -x $(PYTHON) && { test "$(VENV)" != .venv || test -L $(VENV) || \
-  grep -qsxF "$(CURDIR)/tools/src" $(VENV)/lib/python3.12/site-packages/*_recore.pth; } && echo yes)
+  grep -qsxF "$$(pwd -P)/tools/src" $(VENV)/lib/python3.12/site-packages/*_recore.pth; } && echo yes)
 $(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(SET_UP_FOR_THIS_FOLDER),,FORCE)
 FORCE:
 

@@ -2,16 +2,12 @@
 
 import sys
 
-if __name__ == "__main__" and not sys.flags.safe_path:
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     del sys.path[0]  # the working directory, which -m puts there: a submission's numpy.py in it would be run
 
-if sys.platform == "win32":  # files are locked and jobs are stopped in ways that Windows does not have
-    print(
-        "recore: Windows is not supported: use Linux, macOS, or Windows with WSL 2, which `wsl --install` in "
-        "PowerShell installs; docs/doctor.md lists the steps",
-        file=sys.stderr,
-    )
-    sys.exit(2)
+from stagemaker.supported import require_supported
+
+require_supported("recore", "run `make setup`, which says how to install that Python, then `.venv/bin/recore`")
 
 from stagemaker import interrupts
 

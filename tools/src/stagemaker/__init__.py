@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
     from stagemaker.server import Simulator
-    from stagemaker.text import decode_requirements, parse_number, printable
+    from stagemaker.text import decode_requirements, format_size, parse_number, printable
 
 __all__ = [  # noqa: RUF022 - by purpose
     # a simulator in this process
@@ -38,6 +38,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "container_packages",
     # text of jobs and of other people's files
     "decode_requirements",
+    "format_size",
     "parse_number",
     "printable",
     # modules
@@ -57,6 +58,7 @@ _MODULES = {
     "container_packages": "image_packages",
     "decode_requirements": "text",
     "docker_client": "isolation.containers",
+    "format_size": "text",
     "image_exists": "isolation.containers",
     "parse_number": "text",
     "printable": "text",

@@ -2,12 +2,14 @@
 
 import sys
 
-if __name__ == "__main__" and not sys.flags.safe_path:
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     del sys.path[0]  # the working directory, which -m puts there: a numpy.py in it would be run
 
-if sys.platform == "win32":  # files are locked and jobs are stopped in ways that Windows does not have
-    print("stagemaker: Windows is not supported: use Linux, macOS, or Windows with WSL 2", file=sys.stderr)
-    sys.exit(2)
+from stagemaker.supported import require_supported
+
+require_supported(
+    "stagemaker", "`uv venv --python 3.12`, or `python3.12 -m venv`, makes an environment to install it in"
+)
 
 from stagemaker import interrupts
 

@@ -1,9 +1,10 @@
-"""What this machine is, its processor, cores, memory and system, and whether the working directory is there.
+"""What this machine is: its processor, cores, memory and system; the working directory and the errors of full disks.
 
 Standard library only, because the doctor uses it.
 """
 
 import contextlib
+import errno
 import os
 import platform
 from pathlib import Path
@@ -33,6 +34,11 @@ def measure_memory() -> int:
     with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
         total = min(total, int(CONTROL_GROUP.read_text()))
     return total
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says that a disk, or this user's part of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def require_working_directory() -> None:

@@ -137,7 +137,8 @@ class Simulator:
         self._platform.network = self._network
         resources = make_resources(self._platform)
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
-        self._application = Application(resources, ports, self._reset if self._allow_reset else None)
+        health = {"isolation": self.isolation.name, "isolation_enforced": self.isolation_enforced}
+        self._application = Application(resources, ports, health, self._reset if self._allow_reset else None)
         return resources
 
     def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

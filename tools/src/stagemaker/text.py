@@ -1,4 +1,4 @@
-"""Text from programs and files of others: what of it a terminal can show, and which of it is a number."""
+"""Text: what of other programs' text a terminal can show, which of it is a number, and how sizes are written."""
 
 import codecs
 import math
@@ -23,3 +23,11 @@ def parse_number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def format_size(size: int) -> str:
+    """A number of bytes as people write it: 512 bytes, 64.0 kB, 3.1 GB."""
+    for unit, unit_size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= unit_size:
+            return f"{size / unit_size:.1f} {unit}"
+    return f"{size} bytes"

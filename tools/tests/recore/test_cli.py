@@ -1,5 +1,6 @@
 """`python -m recore`: help with examples, one-line errors, exit status 0, 1 or 2."""
 
+import ast
 import json
 import re
 import subprocess
@@ -152,15 +153,32 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "public/public.csv.gz").read_bytes() == before
 
 
-@pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
-def test_windows_users_are_told_to_install_wsl(arguments: list[str]) -> None:
-    """The message is printed before any module that does not exist on Windows is imported."""
-    code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
-    code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
+UNSUPPORTED = {
+    "sys.platform = 'win32'": "`wsl --install` in PowerShell",
+    "sys.version_info = (3, 9, 18)": f"Python 3.12 is needed, and {sys.executable} is Python 3.9.18: ",
+    "sys.version_info = (3, 13, 0)": f"Python 3.12 is needed, and {sys.executable} is Python 3.13.0: ",
+}
+
+
+@pytest.mark.parametrize("program", ["recore", "stagemaker"])
+@pytest.mark.parametrize("setting", UNSUPPORTED)
+def test_a_program_that_cannot_run_here_says_what_to_do(program: str, setting: str) -> None:
+    """The line is printed before any other module is imported: it may not exist there, or have newer syntax."""
+    code = f"import runpy, sys; {setting}; sys.argv[1:] = ['doctor', '--json']; sys.path[:0] = ['', '']; "
+    code += f"runpy.run_module('{program}', run_name='__main__')"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
-    assert "`wsl --install`" in result.stderr
+    assert result.stderr.startswith(f"{program}: ")
+    assert UNSUPPORTED[setting] in result.stderr
+
+
+def test_old_pythons_can_read_what_is_imported_before_their_version_is_checked() -> None:
+    source = ROOT / "tools/src"
+    for package in ("recore", "stagemaker"):
+        for path in (source / package / "__init__.py", source / package / "__main__.py"):
+            ast.parse(path.read_text(), feature_version=(3, 8))
+    ast.parse((source / "stagemaker/supported.py").read_text(), feature_version=(3, 8))
 
 
 def test_debug_shows_the_traceback() -> None:

@@ -3,9 +3,14 @@
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
 from support.checkout import ROOT, environment
+
+from recore.cli import progress
+from recore.evaluation import Step
 
 # The command, with a different shortest pause, in seconds, between its lines.
 IMPATIENT = "from recore.cli import progress; progress.SHORTEST_PAUSE = {}; from recore.cli import main; main()"
@@ -52,3 +57,23 @@ def test_work_continues_when_nobody_reads_its_progress(tmp_path: Path) -> None:
         out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert out.count(b" rows in ") == 3
+
+
+def test_the_steps_of_a_run_are_numbered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "SHORTEST_PAUSE", 0.02)
+
+    def describe(*running: Step) -> str:
+        with progress.show_steps("run", list(running)) as watch:
+            for step in running:
+                step.began = time.monotonic() - 21
+                watch(step)
+            time.sleep(0.1)
+        return capsys.readouterr().err.splitlines()[0]
+
+    assert describe(Step("upload")) == "run: upload; 0 s so far"
+    training = Step("train", activity="packing and uploading the model, 3.1 GB")
+    assert describe(training) == "run: step 1 of 4, train, packing and uploading the model, 3.1 GB: 21 s"
+    steps = [Step("private predict"), Step("held-out score"), Step("public predict")]
+    assert describe(*steps) == "run: step 3 of 4, predict (public, private): 21 s"
+    steps = [Step("private score"), Step("public predict")]
+    assert describe(*steps) == "run: step 3 of 4, predict (public); step 4 of 4, score (private): 21 s"

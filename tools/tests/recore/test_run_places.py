@@ -4,9 +4,11 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import boto3
@@ -20,7 +22,8 @@ from support.checkout import ROOT, environment
 from recore.cli import main
 from recore.evaluation.run_folder import RunFolder
 from recore.places.opening import choose_isolation, open_place
-from recore.places.place import PlaceSettings
+from recore.places.place import PlaceError, PlaceSettings
+from stagemaker import Simulator
 
 pytestmark = pytest.mark.everywhere
 
@@ -96,8 +99,9 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    listener = socket.create_server(("127.0.0.1", 0))  # stands for a simulator
-    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # another simulator than this one
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
     (tmp_path / "config").write_text(f"[default]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
     variables = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
     variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
@@ -105,7 +109,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
-    with listener, open_place(settings, print) as opened_place:
+    with open_place(settings, print) as opened_place:
         assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by that simulator")
         assert opened_place.services.log_delay == 0
     command = [
@@ -118,8 +122,24 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     command += ["--engine", "aws", "--role", str(settings.role), "--bucket", "b", "--isolation", "required"]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 2
-    assert f"isolation is required, but the simulator at {endpoint} chooses its own" in result.stderr
+    assert f"isolation is required, but the simulator at {endpoint} does not isolate jobs" in result.stderr
     assert not (tmp_path / "o").exists()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_a_simulator_says_whether_it_isolates_jobs(isolation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Simulator(isolation=isolation) as simulator:
+        for name, value in simulator.variables().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        with open_place(PlaceSettings(), print) as opened_place:
+            assert opened_place.has_ml is (isolation == "required")
+            assert ("jobs can read this user's files" in opened_place.isolation) is not opened_place.has_ml
+        required = PlaceSettings(isolation="required")
+        with nullcontext() if isolation == "required" else pytest.raises(PlaceError, match="does not isolate jobs"):
+            open_place(required, print)
 
 
 def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:

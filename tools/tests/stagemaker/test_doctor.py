@@ -262,7 +262,7 @@ def test_a_fix_names_the_systems_package_manager(
 
 def test_fixes_on_macos_use_macos_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert system.install_command("python") == "brew install python@3.12"
+    assert system.install_command("docker") == "brew install --cask docker"
     assert system.install_command("compiler").startswith("xcode-select")
 
 

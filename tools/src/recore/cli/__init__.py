@@ -1,7 +1,6 @@
 """The command line: every command is parsed here, calls a package, and prints."""
 
 import contextlib
-import errno
 import tempfile
 from typing import Any
 
@@ -25,8 +24,7 @@ from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.places import PlaceError
 from recore.text import plain
-from stagemaker import interrupts
-from stagemaker.machine import require_working_directory
+from stagemaker import interrupts, machine
 
 
 class OneLineError(click.ClickException):
@@ -52,7 +50,7 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with interrupts.raised():
-                require_working_directory()
+                machine.require_working_directory()
                 _find_temporary_folder()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -86,8 +84,8 @@ def _find_temporary_folder() -> None:
 
 def _explain(error: ValueError | OSError) -> str:
     """Return what is wrong. Python's own message about a full disk names neither a file nor a way out."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = error.filename or f"of the output or of TMPDIR ({tempfile.gettempdir()})"
+    if machine.is_disk_full(error):
+        place = getattr(error, "filename", None) or f"of the output or of TMPDIR ({tempfile.gettempdir()})"
         return f"the disk is full, {place}: free some space on it, or choose a folder on another disk"
     return str(error)
 

@@ -65,7 +65,7 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
             stage_now = stage
             _print(f"{command}: {stage}")
 
-    with _lines_about(command, lambda: stage_now + count):
+    with _lines_about(command, lambda seconds: f"{stage_now}{count}; {seconds:.0f} s so far" if stage_now else ""):
         yield advance
 
 
@@ -76,7 +76,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
     Yields a function to call with each step that changes.
     """
     if not _changes_in_place():
-        with _lines_about_steps(command) as watch:
+        with _lines_about_steps(command, _describe_stages) as watch:
             yield watch
         return
     from rich.console import Console
@@ -94,6 +94,8 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
             if step.state in MARKS:
                 mark, ascii_mark, style = MARKS[step.state]
                 sign, state = ascii_mark if ascii_only else mark, step.state
+            elif step.activity:
+                state = step.activity.capitalize()
             table.add_row(sign, step.name, f"[{style}]{state}[/]", _seconds(step), _memory(step))
         return table
 
@@ -108,7 +110,7 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
     every_step: print a line about each change where there is no terminal.
     """
     if not _changes_in_place():
-        with _lines_about_steps(command, every_step) as watch:
+        with _lines_about_steps(command, _describe_names, every_step) as watch:
             yield watch
         return
     from rich.console import Console
@@ -118,33 +120,39 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
 
         def watch_status(step: "Step") -> None:
             running.update(step)
-            status.update(f"{command}: {', '.join(running.names()) or 'comparing'}")
+            status.update(f"{command}: {', '.join(step.name for step in running.steps()) or 'comparing'}")
 
         yield watch_status
 
 
 class RunningSteps:
-    """The names of the steps that are running. Steps change in several threads."""
+    """The steps that are running. Steps change in several threads."""
 
     def __init__(self) -> None:
-        self._names, self._lock = dict[str, None](), threading.Lock()
+        self._steps: dict[str, Step] = {}
+        self._lock = threading.Lock()
 
     def update(self, step: "Step") -> None:
         """Note the state of a step that has changed."""
         with self._lock:
             if step.seconds is None:
-                self._names[step.name] = None
+                self._steps[step.name] = step
             else:
-                self._names.pop(step.name, None)
+                self._steps.pop(step.name, None)
 
-    def names(self) -> list[str]:
+    def steps(self) -> "list[Step]":
         with self._lock:
-            return list(self._names)
+            return list(self._steps.values())
 
 
 @contextmanager
-def _lines_about_steps(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step begins, is stopped or ends, and seldom one about those that are running."""
+def _lines_about_steps(
+    command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
+) -> "Iterator[Callable[[Step], None]]":
+    """Print a line when a step begins, is stopped or ends, and seldom one about those that are running.
+
+    describe: returns the latter, for the steps that are running and the seconds since the command began.
+    """
     running = RunningSteps()
 
     def watch(step: "Step") -> None:
@@ -152,19 +160,49 @@ def _lines_about_steps(command: str, every_step: bool = True) -> "Iterator[Calla
         if every_step and (change := _change(step)):
             _print(f"{step.name}: {change}")
 
-    with _lines_about(command, lambda: list_names(running.names(), SHOWN)):
+    with _lines_about(command, lambda seconds: describe(running.steps(), seconds)):
         yield watch
 
 
+def _describe_names(running: "list[Step]", seconds: float) -> str:
+    names = list_names([step.name for step in running], SHOWN)
+    return names and f"{names}; {seconds:.0f} s so far"
+
+
+def _describe_stages(running: "list[Step]", seconds: float) -> str:
+    """Describe the steps of a run by their numbers, and how long they have been running.
+
+    The held-out score, for which no job runs, is left out, and steps that have no number are described by their names.
+    """
+    from recore.evaluation import HELD_OUT, STAGES
+
+    running = [step for step in running if not step.name.startswith(HELD_OUT)]
+    stages = [stage for stage in STAGES if any(stage == step.name.split()[-1] for step in running)]
+    if not stages:
+        return _describe_names(running, seconds)
+    descriptions = []
+    for stage in stages:
+        steps = [step for step in running if step.name.split()[-1] == stage]
+        sides = ", ".join(sorted((step.name.split()[0] for step in steps if step.name != stage), reverse=True))
+        activities = [step.activity for step in steps if step.activity]
+        description = f"step {STAGES.index(stage) + 1} of {len(STAGES)}, {stage}" + (f" ({sides})" if sides else "")
+        descriptions.append(", ".join([description, *activities]))
+    elapsed = max(step.elapsed or 0.0 for step in running)
+    return f"{'; '.join(descriptions)}: {elapsed:.0f} s"
+
+
 @contextmanager
-def _lines_about(command: str, describe: Callable[[], str]) -> Iterator[None]:
-    """Until the context ends, print lines about the work that goes on, ever less often. describe: what it is now."""
+def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
+    """Until the context ends, print lines about the work that goes on, ever less often.
+
+    describe: returns what it is now, for the seconds since it began.
+    """
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
         while not ended.wait(SHORTEST_PAUSE + SHARE_OF_TIME * (time.monotonic() - began)):
-            if what := describe():
-                _print(f"{command}: {what}; {time.monotonic() - began:.0f} s so far")
+            if what := describe(time.monotonic() - began):
+                _print(f"{command}: {what}")
 
     thread = threading.Thread(target=report, name="progress", daemon=True)
     thread.start()

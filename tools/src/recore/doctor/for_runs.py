@@ -26,7 +26,7 @@ def check_up() -> list[Check]:
 
 def _check_environment(python: Check) -> Check:
     """The check of Python, and in a checkout whether it is that of the environment that `make` uses."""
-    if python.level == OK and not INSTALLED and Path(sys.prefix).resolve() != TEMPLATE.joinpath(".venv").resolve():
+    if not INSTALLED and Path(sys.prefix).resolve() != TEMPLATE.joinpath(".venv").resolve():
         cost = "Package versions may differ from those that are tested together."
         result = f"{python.result}, not the environment that `make` uses"
         return Check(python.name, NOTE, result, cost, "make setup; then . .venv/bin/activate")

@@ -22,6 +22,7 @@ from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
 from recore.places import Services
+from stagemaker import format_size
 
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 
@@ -123,9 +124,12 @@ class EvaluationRun:
             key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
+                step.activity = "downloading the model"
                 self.storage.download(key, trained)
+                step.activity = f"adding the submission to the model, {format_size(trained.stat().st_size)}"
                 self.submission.join(trained, joined)
                 model = joined.rename(self.folder / "model.tar.gz")
+            step.activity = f"uploading the model, {format_size(model.stat().st_size)}"
             self.storage.upload(model, job_requests.MODEL)
             self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))
 

@@ -18,6 +18,7 @@ from recore.places import Services
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
+TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
 
 
 class StepFailed(Exception):
@@ -105,6 +106,7 @@ class JobRunner:
             if job[f"{kind}Status"] in END_STATES:
                 return job
             if not self.stopping.is_set():
+                step.activity = _activity(job)
                 self._set_state(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
             elif not stop_requested:
                 stop_requested = self._stop(kind, name)
@@ -141,3 +143,11 @@ class JobRunner:
         if step.state != state:
             step.state = state
             self.watch(step)
+
+
+def _activity(job: dict[str, Any]) -> str | None:
+    """What a training job says about its transfers, such as the size of the model; None while it does other things."""
+    if job.get("SecondaryStatus") not in TRANSFERS:
+        return None
+    message = str(job["SecondaryStatusTransitions"][-1].get("StatusMessage", ""))
+    return message[:1].lower() + message[1:]

@@ -88,15 +88,34 @@ def _streams(logs: Any, group: str, prefix: str) -> list[str]:
 
 
 def _lines(logs: Any, group: str, stream: str) -> Iterator[str]:
-    """A stream's lines. The last page repeats its token. Beyond LARGEST_LOG characters, a line says that it is cut."""
-    page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)
-    token, remaining = None, LARGEST_LOG
-    while page["nextForwardToken"] != token:
-        for event in page["events"]:
-            yield event["message"]
-            remaining -= len(event["message"]) + 1
-            if remaining < 0:
-                yield f"[the rest of {stream} in {group} is not kept here]"
-                return
-        token = page["nextForwardToken"]
-        page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, nextToken=token)
+    """A stream's lines. Of more than LARGEST_LOG characters, the first and the last half, and between them a note."""
+    remaining, latest = LARGEST_LOG // 2, 0
+    for event in _events(logs, group, stream, from_start=True):
+        if remaining < 0 and event["timestamp"] > latest:
+            break
+        yield event["message"]
+        remaining, latest = remaining - len(event["message"]) - 1, event["timestamp"]
+    else:
+        return
+    end: list[str] = []
+    remaining = LARGEST_LOG // 2
+    for event in _events(logs, group, stream, from_start=False):
+        if event["timestamp"] <= latest:
+            break
+        if remaining < 0:
+            yield f"[the lines of {stream} in {group} between these are not kept here]"
+            break
+        end.append(event["message"])
+        remaining -= len(event["message"]) + 1
+    yield from reversed(end)
+
+
+def _events(logs: Any, group: str, stream: str, from_start: bool) -> Iterator[dict[str, Any]]:
+    """A stream's events, the oldest or the newest first. The last page repeats its token."""
+    request = {"logGroupName": group, "logStreamName": stream, "startFromHead": from_start}
+    name = "nextForwardToken" if from_start else "nextBackwardToken"
+    page, token = logs.get_log_events(**request), None
+    while page[name] != token:
+        yield from page["events"] if from_start else reversed(page["events"])
+        token = page[name]
+        page = logs.get_log_events(**request, nextToken=token)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from recore.failures import LoggedException
 
 END_STATES = ("Completed", "Failed", "Stopped")
+STAGES = ("train", "preprocess", "predict", "score")  # the four steps: the last words of the steps' names
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Step:
     seconds: the step's duration, once it has ended. memory: the highest share of the instance's memory that CloudWatch
     reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, if
     that is the reason. outside: the cause lies outside the job. note: what the participant should know although the
-    step worked.
+    step worked. activity: what the step does now, if the platform or the run says more than the state.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Step:
     exception: LoggedException | None = None
     outside: bool = False
     note: str | None = None
+    activity: str | None = None
 
     @property
     def completed(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from recore.distribution import TEMPLATE
-from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceSettings, Services
+from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceSettings, Services, describe_isolation
 from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
 
@@ -26,9 +26,7 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
 
     simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
     with interrupts.deferred_at_both_ends(lambda: simulator):
-        isolation = simulator.isolation.name
-        if not simulator.isolation_enforced:
-            isolation += " (jobs can read this user's files and use the network)"
+        isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
         services = Services(*(simulator.client(name) for name in SERVICES))
         where = ("the embedded simulator", REGION, isolation)
         yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)

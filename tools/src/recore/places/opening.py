@@ -1,8 +1,12 @@
 """Opens the place that settings choose. Outside this process: AWS, or a simulator at another endpoint."""
 
+import contextlib
+import http.client
 import ipaddress
+import json
 import os
 import socket
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -12,9 +16,19 @@ from urllib.parse import urlsplit
 
 from recore.distribution import TEMPLATE
 from recore.places.embedded import open_embedded
-from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceError, PlaceSettings, Services
+from recore.places.place import (
+    IMAGE,
+    SERVICES,
+    OpenPlace,
+    PlaceError,
+    PlaceSettings,
+    Services,
+    describe_isolation,
+)
 from stagemaker import BUCKET, ROLE_ARN
 
+HEALTH = "/_stagemaker/health"
+LARGEST_ANSWER = 1 << 16  # bytes
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
 
@@ -56,15 +70,16 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
         _check_credentials()
         services = replace(Services(*clients), log_delay=LOG_DELAY)
         return OpenPlace(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
-    if settings.isolation == "required":
-        raise PlaceError(
-            f"isolation is required, but the simulator at {endpoint} chooses its own: unset AWS_ENDPOINT_URL, or "
-            "start that simulator with --isolation required and use --isolation off here"
-        )
     _check_credentials()
     _check_connection(endpoint)
+    isolation, enforced = _ask_isolation(endpoint)
+    if settings.isolation == "required" and not enforced:
+        raise PlaceError(
+            f"isolation is required, but the simulator at {endpoint} does not isolate jobs: start it with --isolation "
+            "required, or unset AWS_ENDPOINT_URL"
+        )
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return OpenPlace(Services(*clients), *place, isolation="chosen by that simulator")
+    return OpenPlace(Services(*clients), *place, isolation, has_ml=enforced is not False)
 
 
 @contextmanager
@@ -139,3 +154,12 @@ def _check_connection(endpoint: str) -> None:
         raise PlaceError(
             f"nothing responds at {endpoint} ({error}): start `stagemaker start`, or unset AWS_ENDPOINT_URL"
         ) from None
+
+
+def _ask_isolation(endpoint: str) -> tuple[str, bool | None]:
+    """How the simulator at an endpoint isolates jobs, and whether it enforces that; None of another program."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(endpoint + HEALTH, timeout=10) as answer:
+            health = json.loads(answer.read(LARGEST_ANSWER))
+        return describe_isolation(str(health["isolation"]), enforced := health["isolation_enforced"] is True), enforced
+    return "chosen by that simulator", None

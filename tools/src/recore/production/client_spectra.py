@@ -22,7 +22,7 @@ from recore.production.containers.features import (
     Columns,
     SpectraError,
     column_key,
-    input_fn,
+    read_request,
 )
 from recore.production.drift import ReferenceUnits
 from recore.production.joining import PREFIX
@@ -135,7 +135,7 @@ class SpectraReader:
             return
         columns = self._trained_on.columns
         try:
-            rows = list(columns.arrange(input_fn(event.input.content, event.input.media_type or "text/csv")))
+            rows = list(columns.arrange(read_request(event.input.content, event.input.media_type or "text/csv")))
         except SpectraError as error:
             self._left_out[str(error)] += 1
             return

@@ -19,21 +19,26 @@ HOST = re.compile(r"(?:127\.0\.0\.1|(?:[a-z0-9_-]+\.)*localhost)(?::([0-9]{1,5})
 HTTP_PORT = "80"
 OWN_SITES = ("none", "same-origin")  # of the header Sec-Fetch-Site: a person or a page of this host made the request
 MOTO_API = re.compile("/moto-api(/|$)")
+HEALTH = "/_stagemaker/health"  # no bucket's name begins with an underscore
 
 
 class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
     Such a request has an Origin header or a Sec-Fetch-Site header that says so or, if the page's own host name resolves
-    to this machine, that name as its Host. ports: of the Host of accepted requests. reset: empties the simulator; None
-    refuses to.
+    to this machine, that name as its Host. ports: of the Host of accepted requests. health: the answer to a request for
+    HEALTH. reset: empties the simulator; None refuses to.
     """
 
     def __init__(
-        self, resources: Sequence[Resource], ports: Collection[int], reset: Callable[[], None] | None = None
+        self,
+        resources: Sequence[Resource],
+        ports: Collection[int],
+        health: dict[str, Any],
+        reset: Callable[[], None] | None = None,
     ) -> None:
         self._control, self._runtime = ControlPlane(resources), Runtime(resources)
-        self._other_services, self._reset = OtherServices(), reset
+        self._other_services, self._health, self._reset = OtherServices(), health, reset
         self._ports = [str(port) for port in ports]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -47,6 +52,8 @@ class Application:
             return _access_denied(f"The simulator accepts requests to {accepted}, not to '{name[:80]}'")
         if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
             return _access_denied("The simulator does not accept requests from web pages")
+        if request.path == HEALTH:
+            return make_response(json.dumps(self._health).encode(), "application/json")
         if MOTO_API.match(request.path):
             return self._control_simulator
         service = signed_service(request.headers.get("Authorization", ""))

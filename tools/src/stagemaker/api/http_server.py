@@ -26,7 +26,7 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from stagemaker.api.responses import disk_full_response, json_error_response, signed_service
+from stagemaker.api.responses import FULL_DISK, error_response, json_error_response, signed_service
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.services.moto_inside import UNDERSCORED_NAMES
 
@@ -254,7 +254,8 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, DiskFull):
-            response = disk_full_response(signed_service(self.request.headers.get("AUTHORIZATION", "")))
+            service = signed_service(self.request.headers.get("AUTHORIZATION", ""))
+            response = error_response(ServiceError("InternalFailure", FULL_DISK, error.code), service)
         else:
             code = ERROR_CODES.get(error.code, "InternalFailure" if error.code >= 500 else "SerializationException")
             response = json_error_response(ServiceError(code, error.body))

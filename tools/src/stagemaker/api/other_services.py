@@ -1,6 +1,5 @@
 """AWS's other services: those of moto that SageMaker programs need, and an IAM operation that moto does not support."""
 
-import errno
 import io
 import logging
 import re
@@ -10,20 +9,18 @@ from urllib.parse import parse_qs
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
-from werkzeug import Request, Response
+from werkzeug import Request
 
-from stagemaker.api.responses import disk_full_response, json_error_response, make_response, signed_service
+from stagemaker.api.responses import FORM, XML, disk_error, error_response, make_response, signed_service
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.services.moto_inside import SERVICES, application
 
 logger = logging.getLogger(__name__)
-FORM, XML = "application/x-www-form-urlencoded", "text/xml"
 UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # of STS
 MAX_FORM_BYTES = 1 << 20
 INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # what moto raises for such requests
 STATUS = re.compile("[1-5][0-9][0-9]( |$)")
 VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # of a header
-XML_SERVICES = {"cloudfront", "route53", "s3", "s3control"}  # whose errors are XML, whatever a request's type is
 S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 
 
@@ -49,14 +46,11 @@ class OtherServices:
         except ServiceError as error:
             refusal = error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return disk_full_response(service)(environ, start_response)
-            logger.error("%s %r failed: %s", request.method, request.path[:200], error)
-            refusal = ServiceError("InternalFailure", str(error)[:1000], 507)
+            refusal = disk_error(error)
         except Exception as error:
             logger.error("%s %r failed: %s: %.1000r", request.method, request.path[:200], service, error)
             refusal = _explain(error)
-        return _error_response(refusal, service, request.mimetype)(environ, start_response)
+        return error_response(refusal, service, request.mimetype)(environ, start_response)
 
 
 def _read_form(request: Request) -> dict[str, list[str]]:
@@ -101,17 +95,6 @@ def _service(request: Request) -> str:
     presigned = "Credential=" + request.args.get("X-Amz-Credential", "") + "/"
     service = signed_service(request.headers.get("Authorization", "")) or signed_service(presigned) or "s3"
     return "s3control" if service == "s3" and request.path.startswith(S3_CONTROL_PATH) else service
-
-
-def _error_response(error: ServiceError, service: str, mimetype: str) -> Response:
-    """Return an error in the form that clients of a service read. mimetype: of the request."""
-    text = f"<Code>{error.code}</Code><Message>{escape(str(error))}</Message>"
-    if service == "s3":
-        return make_response(f"<Error>{text}</Error>".encode(), XML, error.status)
-    if mimetype == FORM or service in XML_SERVICES:
-        text = f"<ErrorResponse><Error><Type>Receiver</Type>{text}</Error></ErrorResponse>"
-        return make_response(text.encode(), XML, error.status)
-    return json_error_response(error)
 
 
 def _all_allowed_response(form: dict[str, list[str]]) -> bytes:

@@ -6,15 +6,20 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
+from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
 
+from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
 SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
-JSON = "application/x-amz-json-1.1"
+FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
+FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
+S3_CODES = {"InternalFailure": "InternalError"}  # by the code that other services have for the same error
+XML_SERVICES = {"cloudfront", "route53", "s3control"}  # whose errors are XML, whatever a request's type is
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
@@ -32,16 +37,26 @@ def json_error_response(error: ServiceError) -> Response:
     return make_response(json.dumps({"__type": error.code, "message": str(error)}).encode(), JSON, error.status)
 
 
-def disk_full_response(service: str) -> Response:
-    """Return the response to a request whose data does not fit on this machine's disk.
+def error_response(error: ServiceError, service: str, mimetype: str = "") -> Response:
+    """Return an error in the form that clients of a service read. mimetype: of the request."""
+    code = S3_CODES.get(error.code, error.code) if service == "s3" else error.code
+    text = f"<Code>{code}</Code><Message>{escape(str(error))}</Message>"
+    if service == "s3":
+        return make_response(f"<Error>{text}</Error>".encode(), XML, error.status)
+    if mimetype == FORM or service in XML_SERVICES:
+        text = f"<ErrorResponse><Error><Type>Receiver</Type>{text}</Error></ErrorResponse>"
+        return make_response(text.encode(), XML, error.status)
+    return json_error_response(error)
 
-    service: the service for which the request is signed. Clients do not retry requests that fail with status 507.
+
+def disk_error(error: OSError) -> ServiceError:
+    """Return the error for a request that failed because of this machine, usually because its disk is full.
+
+    Clients do not retry requests that fail with status 507.
     """
-    message = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
-    if service != "s3":
-        return json_error_response(ServiceError("InternalFailure", message, 507))
-    body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>"
-    return make_response(body.encode(), "application/xml", 507)
+    logger.error("a request failed: %s", error)
+    message = FULL_DISK if machine.is_disk_full(error) else str(error)[:1000]
+    return ServiceError("InternalFailure", message, 507)
 
 
 def signed_service(authorization: str) -> str:
@@ -56,17 +71,13 @@ def respond(
     operate: Callable[[Request], Response],
     refuse: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """Respond with what `operate` returns for the request or, if it raises an error, with what `refuse` returns.
-
-    Clients do not retry requests that fail with status 507.
-    """
+    """Respond with what `operate` returns for the request or, if it raises an error, with what `refuse` returns."""
     try:
         response = operate(Request(environ))
     except ServiceError as error:
         response = refuse(error)
-    except OSError as error:  # such as a full disk; the message names the file
-        logger.error("a request failed: %s", error)
-        response = refuse(ServiceError("InternalFailure", str(error)[:1000], 507))
+    except OSError as error:
+        response = refuse(disk_error(error))
     except Exception as error:
         logger.exception("a request failed")
         response = refuse(ServiceError("InternalFailure", f"{error!r}"[:1000], 500))

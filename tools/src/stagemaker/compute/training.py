@@ -16,8 +16,7 @@ from stagemaker.compute.processes.volume import Volume
 from stagemaker.compute.scripts import input_files
 from stagemaker.images.catalogue import family_of
 from stagemaker.state.records import Record, now
-
-UPLOADING_STATUS = ("Uploading", "Uploading the model")
+from stagemaker.text import format_size
 
 
 class TrainingRun(JobRun):
@@ -49,13 +48,22 @@ class TrainingRun(JobRun):
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
             timed_out = isinstance(stopped, JobTimedOut)
-            self._enter_status(*(UPLOADING_STATUS if timed_out else ("Stopping", "Stopping the training job")))
+            self._enter_status(*(self._uploading() if timed_out else ("Stopping", "Stopping the training job")))
             self.job.save_outputs()
             with contextlib.suppress(JobStopped):
                 self._upload(volume, log)
             raise
-        self._enter_status(*UPLOADING_STATUS)
+        self._enter_status(*self._uploading())
         self._upload(volume, log)
+
+    def _uploading(self) -> tuple[str, str]:
+        """Return the status of an upload, and a message with the size of the model."""
+        is_packed = not self.record["ModelArtifacts"]["S3ModelArtifacts"].endswith("/")
+        message = f"{'Packing and uploading' if is_packed else 'Uploading'} the model"
+        with contextlib.suppress(JobFailed):  # `_upload` reports it
+            files = OutputFolder(self.job.folder / "ml", "/opt/ml/model").files(lambda: None)
+            message += f", {format_size(sum(file.size or 0 for file in files))}"
+        return "Uploading", message
 
     def _train(self, volume: Volume, log: JobLog) -> Ending:
         """Download the inputs, install the requirements, and run the command. Returns how the command ended."""

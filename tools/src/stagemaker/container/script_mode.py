@@ -15,6 +15,7 @@ forwarded to the script.
 import itertools
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -33,12 +34,16 @@ from sagemaker_training import entry_point, environment, errors, logging_config,
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 TRACEBACK_HEADER = "Traceback (most recent call last)"
 STDERR_TAIL_BYTES = 65536  # of stderr, from its end, that are searched for the reason
+PYTHON = sys.executable
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
     """The toolkit's runner of the user's script. It keeps the child process, so that signals can be forwarded to it."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
+
+    def _python_command(self) -> list[str]:
+        return [PYTHON]
 
     def run(self, wait: bool = True, capture_error: bool = False) -> subprocess.Popen[bytes]:
         """Run the script to completion. Raises ExecuteUserScriptError if it fails."""
@@ -175,6 +180,7 @@ def main() -> int:
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward_signal)
+    sys.executable = shlex.quote(PYTHON)  # the toolkit splits its pip command as a shell does
     os.environ["SAGEMAKER_TRAINING_MODULE"] = "__main__:train"
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     # the version check would wait for the network, which a job may not have

@@ -11,9 +11,6 @@ MANAGERS = (
 )
 # The package of each tool. A system that is not listed has no package of it.
 PACKAGES = {
-    "python": dict.fromkeys(("debian", "ubuntu"), "python3.12 python3.12-venv")
-    | dict.fromkeys(("fedora", "rhel", "amzn"), "python3.12")
-    | {"alpine": "python3", "suse": "python312", "macos": "python@3.12"},
     "compiler": dict.fromkeys(("debian", "ubuntu"), "gcc libc6-dev")
     | dict.fromkeys(("fedora", "rhel", "amzn", "suse"), "gcc")
     | {"arch": "gcc", "alpine": "gcc musl-dev"},
@@ -25,7 +22,6 @@ PACKAGES = {
     | {"macos": "--cask chromium"},
 }
 ELSEWHERE = {
-    "python": "pyenv install 3.12, or uv python install 3.12",
     "compiler": "xcode-select --install on macOS; elsewhere the system's gcc and the headers of its C library",
     "bubblewrap": "bubblewrap is for Linux; `--engine docker` isolates jobs elsewhere",
     "docker": "https://docs.docker.com/engine/install/",

@@ -148,8 +148,9 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
     stream = {"logGroupName": GROUP, "logStreamName": f"{job}/algo-1-1"}
     with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
         services.logs.create_log_stream(**stream)
-    now = int(time.time() * 1000)
-    services.logs.put_log_events(**stream, logEvents=[{"timestamp": now, "message": line} for line in lines])
+    first = int(time.time() * 1000) - len(lines)
+    events = [{"timestamp": first + number, "message": line} for number, line in enumerate(lines)]
+    services.logs.put_log_events(**stream, logEvents=events)
 
 
 def test_late_log_lines_are_waited_for(services: Services, tmp_path: Path) -> None:
@@ -238,10 +239,16 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
     assert (tmp_path / "log").read_text() == f"[the log of refused could not be read: {reason}]\n"
 
 
-def test_a_log_that_is_too_large_is_cut(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observing, "LARGEST_LOG", 100)
-    write_lines(services, "large", *(f"{number:09}" for number in range(50)))
-    write_log(services.logs, "TrainingJob", "large", tmp_path / "log", 0)
-    lines = (tmp_path / "log").read_text().splitlines()
-    assert lines[:-1] == [f"{number:09}" for number in range(11)]
-    assert lines[-1] == f"[the rest of large/algo-1-1 in {GROUP} is not kept here]"
+@pytest.mark.parametrize(("size", "left_out"), [(200, 28), (498, 0), (600, 0)])
+def test_a_log_that_is_too_large_is_cut_in_the_middle(
+    size: int, left_out: int, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "LARGEST_LOG", size)
+    lines = [f"{number:09}" for number in range(50)]
+    write_lines(services, f"large-{size}", *lines)
+    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0)
+    note = f"[the lines of large-{size}/algo-1-1 in {GROUP} between these are not kept here]"
+    first = (50 - left_out) // 2
+    assert (tmp_path / "log").read_text().splitlines() == (
+        [*lines[:first], note, *lines[-first:]] if left_out else lines
+    )

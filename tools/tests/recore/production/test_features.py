@@ -24,7 +24,7 @@ from support.data_files import write_gz
 from support.template import template_only
 
 from recore.production.containers import features
-from recore.production.containers.features import Columns, Features, SpectraError, input_fn, output_fn, predict_fn
+from recore.production.containers.features import Columns, Features, SpectraError, read_request, write_inputs
 from recore.schema import IDS, TARGETS
 
 pytestmark = template_only  # the numbers and messages are those of its preprocess.py
@@ -45,9 +45,7 @@ def as_csv(*rows: list[str]) -> str:
 
 def answer(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
     """Return the answer to a request, as the container's server computes it."""
-    text, kind = output_fn(predict_fn(input_fn(body, content_type), model), "application/json")
-    assert kind == "text/csv"
-    return text
+    return write_inputs(model.compute(read_request(body, content_type)))
 
 
 def reason(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:

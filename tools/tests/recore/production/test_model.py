@@ -37,7 +37,7 @@ def request_body(trained_model: Trained) -> str:
     header = next(csv.reader(lines[:1]))
     container = features.Features(features.Columns(header), preprocess.preprocess)
     inputs = container.compute(features.read_csv("".join(lines)))
-    return features.output_fn(inputs, "")[0]
+    return features.write_inputs(inputs)
 
 
 @pytest.fixture

@@ -116,10 +116,14 @@ def test_a_header_alone_is_answered_without_predictions(endpoint: Endpoint, trai
 
 
 def test_an_invalid_request_is_refused_with_one_line(endpoint: Endpoint, trained_model: Trained) -> None:
-    with pytest.raises(
-        ClientError, match="SpectraError: the request: its first line has 2 cells; a line without header"
-    ):
-        endpoint.invoke("1,2\n", "text/csv", "text/csv")
+    header, line, *_ = trained_model.lines
+    cells = line.split(",")
+    cells[len(cells) // 2] = "O.5"
+    bad_cell = "\n".join([header, ",".join(cells)])
+    for body, message in (("1,2\n", "the request: its first line has 2 cells"), (bad_cell, "O.5")):
+        with pytest.raises(ClientError, match=message) as refused:
+            endpoint.invoke(body, "text/csv", "text/csv")
+        assert refused.value.response["OriginalStatusCode"] == 400
 
 
 def assert_close(text: str, predictions: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Job logs: they are streamed while a job runs, cut off at limits, and searched for metrics."""
 
 import os
+import re
 import time
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from stagemaker_support.job_traces import output, wait_until
 
 from stagemaker.compute.logs import log_stream
+from stagemaker.compute.processes import process
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
@@ -22,8 +24,6 @@ print('first word', flush=True)
 time.sleep(600)
 """
     name = any_client.process(script, wait=False, seconds=600)["ProcessingJobName"]
-    streams = {"logGroupName": "/aws/sagemaker/ProcessingJobs", "logStreamNamePrefix": f"{name}/algo-1-"}
-    wait_until(lambda: bool(any_client.logs.describe_log_streams(**streams)["logStreams"]))
     wait_until(lambda: "first word" in output(any_client, "ProcessingJob", name))
     assert any_client.describe("ProcessingJob", name)["ProcessingJobStatus"] == "InProgress"
     assert "last word" not in output(any_client, "ProcessingJob", name)
@@ -35,6 +35,8 @@ time.sleep(600)
 def flood(client, megabytes):
     script = f"""
 import sys
+print('first')
+sys.stdout.flush()
 line = b'x' * 1023 + b'\\n'
 for _ in range({megabytes} << 10):
     sys.stdout.buffer.write(line)
@@ -45,10 +47,15 @@ sys.exit('too much')
     assert job["FailureReason"] == f"AlgorithmError: {'\n'.join([*['x' * 1000] * 4, 'too much'])[-900:]}, exit code: 1"
     text = output(client, "ProcessingJob", job["ProcessingJobName"])
     assert len(text) <= log_stream.MAX_OUTPUT_BYTES
-    assert text.endswith(f"[output beyond {log_stream.MAX_OUTPUT_BYTES >> 20} MiB is not kept]")
+    assert text.startswith("first\nxxx")
+    assert text.endswith("xxx\ntoo much")
+    (left_out,) = re.findall(
+        r"(?m)^\[([\d,.]+) MiB of output left out here; the first and the last [\d.]+ MiB are kept\]$", text
+    )
+    assert float(left_out.replace(",", "")) == pytest.approx(megabytes - len(text) / (1 << 20), abs=0.1)
 
 
-def test_output_beyond_the_limit_is_cut_off(any_client, monkeypatch):
+def test_a_log_keeps_the_first_and_the_last_part_of_an_output(any_client, monkeypatch):
     monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1 << 20)
     flood(any_client, 8)
 
@@ -62,11 +69,12 @@ def test_a_gigabyte_of_output_takes_little_memory(any_client):
 
 def test_short_lines_count_with_their_overhead(any_client, monkeypatch):
     monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr(process, "READ_SIZE", 1 << 10)
     job = any_client.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(any_client, "ProcessingJob", job["ProcessingJobName"])
     assert text.count("\n") < log_stream.MAX_OUTPUT_BYTES / log_stream.LINE_OVERHEAD
-    assert text.endswith("[output beyond 1 MiB is not kept]")
+    assert re.search(r"\n\[0\.\d MiB of output left out here; the first and the last 0\.5 MiB are kept\]\n", text)
 
 
 def test_events_are_found_by_a_log_stream_prefix(client):
@@ -94,7 +102,8 @@ def test_a_line_of_100_megabytes_is_split(any_client):
     job = any_client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(any_client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
-    assert text[-1] == "[output beyond 16 MiB is not kept]"
+    assert "[84.1 MiB of output left out here; the first and the last 8 MiB are kept]" in text
+    assert text[-1].endswith("end")
     assert max(map(len, text)) <= 2 * log_stream.MAX_EVENT_BYTES
 
 
@@ -164,11 +173,17 @@ def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch)
     monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1000)
     monkeypatch.setattr(log_stream, "time", clock)
     log = log_stream.JobLog(client.logs, "/endless", "one", period=0.5).create()
-    for _ in range(20):
-        log.line("early " + "x" * 100)
-    clock.monotonic = lambda: 0.6
-    log.line("late")
-    log.deliver()
+    parts = [b"early %d\n" % number for number in range(20)]
+
+    def parts_until_the_next_period(*_):
+        yield from parts
+        clock.monotonic = lambda: 0.6
+        yield b"late\n"
+
+    monkeypatch.setattr(log_stream, "read_parts", parts_until_the_next_period)
+    log.read(None)
     events = client.logs.get_log_events(logGroupName="/endless", logStreamName="one")["events"]
-    messages = [event["message"].split()[0] for event in events]
-    assert messages == ["early"] * 4 + ["[output", "late"]
+    messages = [event["message"] for event in events]
+    early = [part.decode().strip() for part in parts]
+    left_out = "[0.0 MiB of output left out here; the first and the last 0.000476837 MiB are kept]"
+    assert messages == [*early[:4], left_out, *early[-4:], "late"]

@@ -1,6 +1,7 @@
 """Training jobs: where the source comes from, the script's environment, and the files that the script leaves behind."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def test_a_script_receives_its_arguments_environment_variables_and_files(any_cli
     ]
     transitions = job["SecondaryStatusTransitions"]
     assert [transition["Status"] for transition in transitions] == SUCCESS
+    assert re.fullmatch(r"Packing and uploading the model, [\d.]+ (bytes|kB)", transitions[-2]["StatusMessage"])
     times = [transition["StartTime"] for transition in transitions]
     assert times == sorted(times)
     ends = [transition["EndTime"] for transition in transitions[:-1]]

@@ -53,6 +53,10 @@ class SpectraError(ValueError):
     """The spectra of a file or a request are invalid. The message is one line, which says where."""
 
 
+class PreprocessError(SpectraError):
+    """The submission's preprocess() does not return what it must, whatever the spectra are."""
+
+
 class Columns:
     """The columns of the training file, in whose order the rows of a request are put.
 
@@ -166,7 +170,7 @@ class Features:
             nothing = pd.DataFrame(index=pd.Index([], name="index"))
             inputs = self._call_preprocess(data_file, source) if index else nothing
         if len(inputs) != len(index):
-            raise SpectraError(f"preprocess() returned {len(inputs)} rows for the {len(index)} of {source}")
+            raise PreprocessError(f"preprocess() returned {len(inputs)} rows for the {len(index)} of {source}")
         inputs = inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
         return inputs.assign(**{self._domain.column: cells}) if cells else inputs
 
@@ -193,8 +197,8 @@ class Features:
             message = str(error) if isinstance(error, ValueError) else f"preprocess(): {type(error).__name__}: {error}"
             raise SpectraError(one_line(message.replace(str(data_file), source))) from error
         if not isinstance(returned, tuple) or len(returned) != 2 or not hasattr(returned[0], "set_axis"):
-            kind = type(returned).__name__
-            raise SpectraError(f"preprocess() must return a pair of DataFrames, inputs and targets; it returned {kind}")
+            kind, needed = type(returned).__name__, "a pair of DataFrames, inputs and targets"
+            raise PreprocessError(f"preprocess() must return {needed}; it returned {kind}")
         return returned[0]
 
 
@@ -232,7 +236,22 @@ def model_fn(model_dir: str) -> Features:
     return Features(columns, find_preprocess(), domain)
 
 
-def input_fn(input_data: str | bytes, content_type: str) -> Iterator[Row]:
+def transform_fn(features: Features, data: str | bytes, content_type: str, accept: str) -> Any:
+    """Answer a request with CSV, whatever `accept` says: between containers there is no Accept header.
+
+    Spectra that are invalid are answered with status 400 and the reason.
+    """
+    try:
+        return write_inputs(features.compute(read_request(data, content_type))), "text/csv"
+    except PreprocessError:
+        raise
+    except SpectraError as error:
+        from werkzeug import Response
+
+        return Response(str(error), 400, mimetype="text/plain")
+
+
+def read_request(input_data: str | bytes, content_type: str) -> Iterator[Row]:
     """Yield the rows of a request as lists of cells; the first may be a header. Raises SpectraError."""
     kind = content_type.partition(";")[0].strip().lower()
     read_rows = {"text/csv": read_csv, "application/json": read_json}.get(kind)
@@ -245,13 +264,9 @@ def input_fn(input_data: str | bytes, content_type: str) -> Iterator[Row]:
     return read_rows(text.removeprefix("\ufeff"))
 
 
-def predict_fn(rows: Iterable[Row], features: Features) -> "pd.DataFrame":
-    return features.compute(rows)
-
-
-def output_fn(inputs: "pd.DataFrame", accept: str) -> tuple[str, str]:
-    """Return CSV, whatever `accept` says: between containers there is no Accept header. Numbers keep all digits."""
-    return str(inputs.to_csv(lineterminator="\n")), "text/csv"
+def write_inputs(inputs: "pd.DataFrame") -> str:
+    """Return inputs as CSV. Numbers keep all digits."""
+    return str(inputs.to_csv(lineterminator="\n"))
 
 
 def find_preprocess() -> Callable[[str], Any]:

@@ -27,7 +27,7 @@ TITLE = "Private against public"
 READING = (
     "Good: the private rows are inside the public cloud, about as many of them lie outside the public range (beyond a "
     "limit) as of held-out public holes, and a classifier separates private from public rows hardly better than other "
-    "groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they contain something "
+    "groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they hold something "
     "that no public row contains, and predictions for them are guesses."
 )
 NOTE = (

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from stagemaker import machine
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFolder
-from stagemaker.compute.processes import host_disk
 from stagemaker.compute.processes.volume import Volume
 
 CHUNK_SIZE = 1 << 18  # bytes that are unpacked at a time
@@ -46,7 +46,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
                 elif not member.issym() or not os.path.isabs(member.linkname):
                     tar.addfile(member)
     except (OSError, tarfile.TarError) as error:
-        if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
+        if machine.is_disk_full(error):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise JobFailed(f"AlgorithmError: {folder.name} could not be packed: {reason}") from None
@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
                 raise JobFailed(f"ClientError: {archive.name} could not be unpacked: {problem}")
             tar.extract(member, folder, filter=_filter_member)
     except ARCHIVE_ERRORS as error:
-        if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
+        if machine.is_disk_full(error):
             raise
         raise JobFailed(f"ClientError: {archive.name} could not be unpacked: {_reason(error, name)}") from None
 

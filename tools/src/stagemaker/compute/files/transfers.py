@@ -15,9 +15,9 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from stagemaker import machine
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFile, OutputFolder
-from stagemaker.compute.processes import host_disk
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.protocol.account import REGION
 
@@ -65,7 +65,7 @@ def download(
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
             except (OSError, ValueError) as error:  # the name is too long, or is both a file and a folder
-                if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
+                if machine.is_disk_full(error):
                     raise
                 raise JobFailed(
                     f"{subject} could not be stored as a file: {getattr(error, 'strerror', None) or error}"

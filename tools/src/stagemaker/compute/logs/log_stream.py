@@ -17,7 +17,7 @@ from stagemaker.compute.processes.process import read_parts
 
 logger = logging.getLogger(__name__)
 
-MAX_OUTPUT_BYTES = 16 << 20  # bytes of a job's output that are kept; the rest is read and discarded
+MAX_OUTPUT_BYTES = 16 << 20  # bytes of a job's output that are kept: half of them from its start, half from its end
 LINE_OVERHEAD = 100  # bytes that a line takes in addition to its text
 MAX_EVENT_BYTES = 1 << 16  # size of an event; a longer line is split into several events
 MAX_BATCH_BYTES = 1 << 19  # size of the events in one call; the API allows 1 MiB
@@ -30,6 +30,8 @@ class JobLog:
     stream: the stream's name. metrics: collects metrics from the output, if the job defines any. tail: the last lines
     of the output. period: the number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for
     servers, because they run forever.
+
+    The last part of a long output is delivered when the output or the period ends.
     """
 
     def __init__(
@@ -59,21 +61,22 @@ class JobLog:
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
         """Read lines from a pipe until it is closed, or until it is empty and `poll` does not return None."""
-        last_delivery, rest = time.monotonic(), b""
+        last_delivery, rest, unmeasured, last = time.monotonic(), b"", b"", LastOutput()
         for part in read_parts(pipe, poll, DELIVERY_SECONDS):
-            if self._kept_bytes >= MAX_OUTPUT_BYTES and not self._metrics and time.monotonic() < self._renewal:
-                rest = (rest + part)[-MAX_EVENT_BYTES:]  # only for the tail
-            else:
-                *lines, rest = (rest + part).split(b"\n")
-                if len(rest) >= MAX_EVENT_BYTES:
-                    lines, rest = [*lines, rest], b""
-                for line in lines:
-                    self.line(line.decode("utf-8", "replace"))
+            unmeasured = self._measure(unmeasured + part)
+            if time.monotonic() >= self._renewal:
+                rest, last = self._add_last(last, rest), LastOutput()
+                self._kept_bytes, self._renewal = 0, time.monotonic() + self._period
+            if not last.parts and self._kept_bytes + _size(part) <= MAX_OUTPUT_BYTES // 2:
+                rest = self._add(rest + part)
+            elif part:
+                last.add(part)
             if time.monotonic() - last_delivery > DELIVERY_SECONDS or self._waiting_bytes > MAX_BATCH_BYTES:
                 self.deliver()
                 last_delivery = time.monotonic()
-        for line in rest.removesuffix(b"\n").split(b"\n") if rest else []:
-            self.line(line.decode("utf-8", "replace"))
+        self._measure(unmeasured + b"\n")
+        if rest := self._add_last(last, rest):
+            self.line(rest.decode("utf-8", "replace"))
         self.deliver()
 
     @contextlib.contextmanager
@@ -85,16 +88,13 @@ class JobLog:
         finally:
             del self._replacements[str(path)]
 
-    def line(self, text: str) -> None:
-        """Add a line."""
+    def line(self, text: str, milliseconds: int | None = None) -> None:
+        """Add a line. milliseconds: when it was printed, in Unix time; by default now."""
         text = text.rstrip("\r\n")
         for path, name in self._replacements.items():
             text = text.replace(path, name)
         self.tail.append(text[:1000])
-        self._keep(text)
-        if self._metrics:
-            self._metrics.measure(text)
-            self._log_warnings()
+        self._keep(text, milliseconds)
 
     def deliver(self) -> None:
         """Send the waiting lines, in requests that the API accepts. The lines are lost if the group was deleted."""
@@ -115,19 +115,77 @@ class JobLog:
                 logger.debug("%s: %s", self._stream, error)
             events = events[count:]
 
+    def _add(self, output: bytes, milliseconds: int | None = None) -> bytes:
+        """Add the lines in a part of the output, and return the rest of it."""
+        lines, rest = _split(output)
+        for line in lines:
+            self.line(line, milliseconds)
+        return rest
+
+    def _add_last(self, last: "LastOutput", rest: bytes) -> bytes:
+        """Add the last part of the output, and return the rest of it. rest: the rest of the output before it."""
+        if last.left_out:
+            left_out, kept = f"{last.left_out / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
+            note = f"[{left_out} of output left out here; the first and the last {kept} are kept]\n"
+            rest = self._add((rest + b"\n" if rest else b"") + note.encode(), last.parts[0][0])
+        for milliseconds, part in last.parts:
+            rest = self._add(rest + part, milliseconds)
+        return rest
+
+    def _measure(self, output: bytes) -> bytes:
+        """Collect metrics from the lines in a part of the output, and return the rest of it."""
+        if self._metrics is None:
+            return b""
+        lines, rest = _split(output)
+        for line in lines:
+            self._metrics.measure(line)
+            self._log_warnings()
+        return rest
+
     def _log_warnings(self) -> None:
         while self._metrics is not None and self._metrics.warnings:
             self._keep(self._metrics.warnings.pop(0))
 
-    def _keep(self, text: str) -> None:
+    def _keep(self, text: str, milliseconds: int | None = None) -> None:
         with self._lock:
-            if time.monotonic() >= self._renewal:
-                self._kept_bytes, self._renewal = 0, time.monotonic() + self._period
-            if self._kept_bytes >= MAX_OUTPUT_BYTES:
-                return
-            if self._kept_bytes + len(text) + LINE_OVERHEAD > MAX_OUTPUT_BYTES:
-                text = f"[output beyond {MAX_OUTPUT_BYTES >> 20} MiB is not kept]"
-                self._kept_bytes = MAX_OUTPUT_BYTES
             self._kept_bytes += len(text) + LINE_OVERHEAD
             self._waiting_bytes += len(text) + LINE_OVERHEAD
-            self._waiting_events.append({"timestamp": int(1000 * time.time()), "message": text or " "})
+            timestamp = _milliseconds() if milliseconds is None else milliseconds
+            self._waiting_events.append({"timestamp": timestamp, "message": text or " "})
+
+
+class LastOutput:
+    """The last MAX_OUTPUT_BYTES // 2 of an output.
+
+    parts: when each part was printed, in milliseconds of Unix time, and the part. left_out: the bytes before them that
+    are not kept.
+    """
+
+    def __init__(self) -> None:
+        self.parts: deque[tuple[int, bytes]] = deque()
+        self.left_out = self._size = 0
+
+    def add(self, part: bytes) -> None:
+        self.parts.append((_milliseconds(), part))
+        self._size += _size(part)
+        while self._size > MAX_OUTPUT_BYTES // 2 and len(self.parts) > 1:
+            _, first = self.parts.popleft()
+            self._size -= _size(first)
+            self.left_out += len(first)
+
+
+def _split(output: bytes) -> tuple[list[str], bytes]:
+    """Return the complete lines of an output, and the rest, which becomes a line if it is too long for an event."""
+    *lines, rest = output.split(b"\n")
+    if len(rest) >= MAX_EVENT_BYTES:
+        lines, rest = [*lines, rest], b""
+    return [line.decode("utf-8", "replace").rstrip("\r") for line in lines], rest
+
+
+def _size(output: bytes) -> int:
+    """Return how many of the bytes that are kept an output takes."""
+    return len(output) + LINE_OVERHEAD * output.count(b"\n")
+
+
+def _milliseconds() -> int:
+    return int(1000 * time.time())

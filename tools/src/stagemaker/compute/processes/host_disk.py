@@ -1,14 +1,13 @@
 """Recognises jobs that failed because this machine's disk is full."""
 
-import errno
 import os
 from pathlib import Path
 
+from stagemaker import machine
 from stagemaker.compute.failure import JobFailed
 
 ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
 FULL_DISK = f"InternalServerError: This machine's disk is full: {ADVICE}"
-FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
 MIN_FREE_BYTES = 1 << 20  # a disk with less free space counts as full
 MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full disk
@@ -19,7 +18,7 @@ def reason_of(error: Exception, folder: Path) -> str:
 
     folder: the job's folder. Its files must still exist, because removing them frees space.
     """
-    if isinstance(error, OSError) and error.errno in FULL_ERRORS:
+    if machine.is_disk_full(error):
         return FULL_DISK
     reason = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     reported_full = any(text in reason for text in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
