@@ -17,12 +17,10 @@ from recore.check.places import place_of
 from recore.check.predictions import Floats, NotPredictions, read_predictions
 from recore.check.rule import Finding, Level, rule
 from recore.check.running_rules.rc701_score_optimistic import read_held_out, score
+from recore.evaluation import HONEST_GAP
 
 FIX = "Leave out whole drill holes: GroupKFold(5).split(inputs, groups=holes)"
 THOROUGH = "Use --thorough, which makes them again however long it takes"
-# Over 30 parts of the sample data and four kinds of models, honest folds of other numbers, seeds or sizes scored at
-# most 0.064 more than these; folds of shuffled rows at least 0.077, and 0.2 in the median.
-GAP = 0.075
 ENOUGH = 0.5  # of the rows
 
 
@@ -45,7 +43,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     measured = data.measured[rows][both]
     claimed, made = (score(each[both], measured, experiments.weights, data.targets) for each in (own, again))
-    if claimed - made > GAP:
+    if claimed - made > HONEST_GAP:
         holes = len(set(data.hole[rows][both].tolist()))
         yield Finding(
             f"On {both.sum()} rows of {holes} drill holes the submission's own held-out predictions score "

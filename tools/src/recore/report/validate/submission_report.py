@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recore.report.page.content import Page, PageFinding, by_level
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
+from recore.report.validate.own_scores import connect_runs
 from recore.validation import Advance, ValidationResult, ValidationSettings, run_validation
 
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
@@ -22,13 +23,18 @@ def validate_submission(
     public: Path,
     settings: ValidationSettings | None = None,
     advance: Advance = lambda text, done, total: None,
+    runs: Path = Path("runs"),
 ) -> Page:
-    """The report of a validation. Its arguments and exceptions are those of run_validation."""
+    """The report of a validation. Its arguments and exceptions are those of run_validation.
+
+    runs: the folder of runs. Those of this submission on this file get the held-out score.
+    """
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)
     parts = [module.section(result) for module in SECTIONS]
     score, *others = (finding for _, found in parts for finding in found)  # the comparison's first is the score
-    findings = [score, *by_level([*_data_findings(result), *others])]
+    own = connect_runs(result, submission, public, runs)
+    findings = [score, *own, *by_level([*_data_findings(result), *others])]
     facts = _facts(result, submission, public)
     return Page(f"Validate {public.name}", LEAD, facts, findings, [section for section, _ in parts])
 
