@@ -11,54 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from recore_support.command import recore
+from recore_support.records import FAILED, make_record, write_record
 from rich.console import Console
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, full_disk_environment
 
 from recore.evaluation import find_runs, read_record, write_held_out_again
 from recore.evaluation.board import make_tables, read_runs
-
-STEPS = [
-    {"name": name, "kind": None, "state": "Completed", "seconds": 1.5, "memory_percent": None, "reason": None}
-    for name in ("train", "public score")
-]
-SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "processing", "transform")}
-
-
-def make_record(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
-    """Return the record of a completed run."""
-    return {
-        "state": "Completed",
-        "started": started,
-        "seconds": 12.34,
-        "folder": "/",
-        "endpoint": "the embedded simulator",
-        "isolation": "bubblewrap",
-        "submission": {"path": "mine", "sha256": "5" * 64},
-        "score_script": {"sha256": "6" * 64},
-        "data": {"public": {"path": f"{data}/public.csv.gz", "sha256": data * 64}},
-        "settings": SETTINGS,
-        "versions": {"recore": None},
-        "steps": STEPS,
-        "scores": {
-            side: {
-                "value": value,
-                "weights_scored": 1.01,
-                "rows": 3,
-                "r2": {"CuPPM": value},
-                "weights": {"CuPPM": 0.35},
-            }
-            for side, value in scores.items()
-        },
-    }
-
-
-FAILED = {"state": "Failed", "steps": [STEPS[0] | {"state": "Failed"}, STEPS[1] | {"state": "Waiting"}]}
-
-
-def write_record(folder: Path, name: str, record: object) -> None:
-    (folder / name).mkdir(parents=True)
-    (folder / name / "run.json").write_text(record if isinstance(record, str) else json.dumps(record))
 
 
 def show_board(folder: Path) -> str:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from recore_support.command import recore, recore_process
+from recore_support.records import make_record, write_record
 from recore_support.validations import TRAIN, item
+from support.checkout import copy_scripts
 
+from recore.evaluation import read_record, read_submission, sha256_of
+from recore.report.page.content import PageFinding
 from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
 
@@ -24,6 +28,34 @@ def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
     assert "--curve NAME: other_min, other_max, alphas" in section.note
+
+
+def test_runs_of_the_submission_get_the_score_that_was_made_again(
+    tmp_path: Path, linear_submission: Path, small_file: Path
+) -> None:
+
+    shutil.copytree(linear_submission, tmp_path / "s")
+    copy_scripts(tmp_path / "s", "setup.py", "estimators.py")
+    record = make_record() | {"submission": {"path": "s", "sha256": read_submission(tmp_path / "s").sha256}}
+    record["data"] = {"public": {"path": "public.csv", "sha256": sha256_of(small_file)}}
+
+    def validate(own: float) -> PageFinding:
+        record["scores"] = make_record(**{"held-out": own})["scores"]
+        write_record(tmp_path / "runs", "mine", record)
+        settings = ValidationSettings(repeats=1, minutes=0.01)
+        page = validate_submission(tmp_path / "s", small_file, settings, runs=tmp_path / "runs")
+        return next(finding for finding in page.findings if finding.name == "own score")
+
+    finding = validate(0.9)
+    again = finding.values["again"]
+    assert finding.level == "bad"
+    assert f"own held-out score is 0.9000, by drill hole it is {again:.4f}: the models of train.py" in finding.text
+    assert read_record(tmp_path / "runs/mine").held_out_again == again
+    finding = validate(again)
+    assert (finding.level, finding.text.partition(": ")[2]) == (
+        "good",
+        f"the submission's own held-out score is the same, {again:.4f}",
+    )
 
 
 def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submission: Path) -> None:

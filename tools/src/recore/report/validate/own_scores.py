@@ -33,7 +33,5 @@ def _compare(run: str, own: float, again: float) -> PageFinding:
     if abs(own - again) >= SAME:
         level = "bad" if own - again > HONEST_GAP else "note"
         reason = "the models of train.py had seen the drill holes" if level == "bad" else "it was made with other folds"
-        text = (
-            f"{run}: the submission's own held-out score is {own:.4f}, made again by drill hole {again:.4f}: {reason}"
-        )
+        text = f"{run}: the submission's own held-out score is {own:.4f}, by drill hole it is {again:.4f}: {reason}"
     return PageFinding(level, "own score", text, "comparison", {"run": run, "own": own, "again": again})
