@@ -13,12 +13,11 @@ UNKNOWN_REASON = "the reason is unknown"
 OUTSIDE = "this machine's disk, the bucket, the region and this user's permissions, not the submission"
 LOOK_AT = {  # by the last words of a step's name
     "upload": "the bucket, the region and the credentials",
-    "train": "train.py, which `python train.py` runs by hand. The job has a time limit of an hour and the packages of "
-    "requirements.txt",
-    "preprocess": "preprocess.py. It runs without the submission's other files and with only the container's packages, "
-    "and private data have no assays. `python preprocess.py --input FILE --output FILE` runs it by hand",
-    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process from "
-    "training, and receive the output of preprocess.py, whole or in batches of lines",
+    "train": "train.py. To see the error alone: python train.py",
+    "preprocess": "preprocess.py, which runs without the other files, and on private data without assays. To see the "
+    "error alone: python preprocess.py --input FILE --output FILE",
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process than fit, and "
+    "get what preprocess.py writes, whole or in batches of lines",
     "score": "the predictions: a line of 49 numbers for each row of the data, in the same order, no header or index",
     "clean up": "the bucket and the models: files of this run are still there",
 }
