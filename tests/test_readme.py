@@ -26,7 +26,7 @@ def printed_commands(text: str) -> list[str]:
     reason=f"README.md is not the template's: it has no section '{HEADING}'",
 )
 def test_the_commands_by_hand_lead_from_the_data_to_a_score(sample: Path, tmp_path: Path) -> None:
-    folder = copy_scripts(tmp_path / "project")
+    folder = copy_scripts(tmp_path / "Projekt Übung 1")
     shutil.copytree(sample, folder / "data")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     commands = printed_commands((ROOT / "README.md").read_text("utf-8"))

@@ -147,10 +147,11 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.wheels = folder / "wheels"
+        self.wheels = folder.parent / "wheels"  # pip separates folders by spaces
         self.python = folder / ".venv/bin/python"
         self.home = folder / "a home"
         self.path = f"{sys.base_prefix}/bin"  # of the Python that makes the environment
+        self.folder.mkdir()
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
         tools, ignored = folder / "tools", shutil.ignore_patterns("__pycache__")
@@ -218,7 +219,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+    return Project(tmp_path / 'it\'s "my" $HOME & `pwd` #1 100% Übung;')
 
 
 @pytest.fixture
@@ -380,12 +381,17 @@ def test_a_renamed_folder_is_set_up_again(project_with_uv: Project) -> None:
     project.folder.rename(renamed)
     project.folder = renamed
     project.pip = renamed / "pip.conf"
-    project.pip.write_text(project.pip.read_text().replace(str(project.wheels), str(renamed / "wheels")))
     assert project.make()[0] == 0
     program = "import recore; print(recore.__file__)"
     found = subprocess.run([renamed / ".venv/bin/python", "-c", program], capture_output=True, text=True).stdout
     assert found.strip() == str(renamed / "tools/src/recore/__init__.py")
     assert "Nothing to be done" in project.make()[1]
+
+
+def test_make_says_that_the_path_of_the_environment_must_not_contain_spaces() -> None:
+    result = make("help", "VENV=an environment")
+    assert result.returncode == 2
+    assert 'VENV is "an environment": make cannot handle spaces in it' in result.stderr
 
 
 def test_make_says_that_it_needs_the_tools(tmp_path: Path) -> None:

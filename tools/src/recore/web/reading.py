@@ -78,8 +78,10 @@ def _receive(answers: Connection, deadline: float) -> bytes:
         raise UnusableUploadError(f"it cannot be read within {SECONDS:.0f} seconds")
     try:
         return answers.recv_bytes(LARGEST_MESSAGE)
-    except OSError:
-        raise UnusableUploadError("it holds more than can be answered") from None
+    except OSError as error:
+        if answers.closed:  # because the message is longer
+            raise UnusableUploadError("it holds more than can be answered") from None
+        raise EOFError from error  # the process was killed in the middle of it
 
 
 def _answer(end: Connection, name: str, content: bytearray, grid: Grid, limits: Limits, folder: Path) -> None:

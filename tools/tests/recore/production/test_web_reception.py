@@ -2,12 +2,17 @@
 
 import asyncio
 import contextlib
+import multiprocessing
+import os
+import struct
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
+from recore.web import reading
 from recore.web.reception import Reception
 from recore.web.uploads import UnusableUploadError
 
@@ -119,3 +124,13 @@ def test_an_upload_that_cannot_be_used_is_refused(parts: list[bytes], status: in
         assert reason in found[1]
 
     run(scenario())
+
+
+def test_only_an_answer_that_is_too_long_holds_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LARGEST_MESSAGE", 1000)
+    for size, error in ((2000, pytest.raises(UnusableUploadError, match="more than")), (900, pytest.raises(EOFError))):
+        answers, end = multiprocessing.Pipe(duplex=False)
+        os.write(end.fileno(), struct.pack("!i", size) + b"x")
+        end.close()  # as if the process that reads was killed in the middle of its answer
+        with answers, error:
+            reading._receive(answers, time.monotonic() + 60)

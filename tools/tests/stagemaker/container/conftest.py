@@ -161,6 +161,7 @@ class Job:
 
     program_folder: Path
     base: Path
+    python: str | Path = sys.executable
 
     def configure(self, hyperparameters: dict[str, str], hosts: tuple[str, ...] = ("algo-1",)) -> None:
         channels = [folder.name for folder in self.base.glob("input/data/*")]
@@ -181,7 +182,7 @@ class Job:
 
     def start(self, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", str(self.program_folder / "script_mode.py")],
+            [self.python, "-P", str(self.program_folder / "script_mode.py")],
             env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | env,
             cwd=self.base.parent,
             stdout=subprocess.PIPE,

@@ -4,7 +4,9 @@ import json
 import os
 import select
 import signal
+import sysconfig
 import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,18 @@ def test_a_successful_job_needs_no_system_programs(job) -> None:
     assert (job.base / "model/model.pkl").exists()
     assert "SM_STUDIO_LOCAL_MODE" not in variables
     assert report_of(result.stdout)["folder"] == str(job.base / "code")
+
+
+def test_the_path_of_the_environment_may_need_quotes_in_a_shell(job, tmp_path: Path) -> None:
+    folder = tmp_path / '-it\'s "my" $HOME & `pwd` #1 100% Übung;'
+    venv.create(folder, symlinks=True)
+    packages = sysconfig.get_path("purelib", vars={"base": str(folder)})
+    Path(packages, "others.pth").write_text(sysconfig.get_path("purelib"))
+    job.python = folder / "bin/python"
+    job.script("import sys; print(sys.executable)")
+    (job.base.parent / "source/requirements.txt").write_text("numpy\n")  # for which the toolkit calls pip
+    result = job.run(PIP_NO_INDEX="1", PIP_DRY_RUN="1")
+    assert (result.code, result.stdout.splitlines()[-1]) == (0, str(job.python)), result.stderr
 
 
 def test_modules_beside_the_script_may_share_names_with_the_containers_own_files(job) -> None:
