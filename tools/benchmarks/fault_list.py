@@ -186,7 +186,7 @@ FAULTS = (
         "evaluation",
         "data that changed during the run accepted",
         "tools/src/recore/evaluation/storage.py",
-        "if self.hashes.setdefault(name, digest) != digest:",
+        "if self.hashes.setdefault(name, data.sha256) != data.sha256:",
         "if not self.hashes.setdefault(name, digest):",
     ),
     Fault(

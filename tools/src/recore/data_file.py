@@ -175,6 +175,8 @@ class DataFile:
         except UnicodeDecodeError as error:
             raise ValueError(f"{self.path}: {NOT_UTF_8}: {error}") from None
         except (OSError, EOFError, zlib.error) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of the machine, such as a full disk
+                raise
             raise ValueError(f"{self.path}: {_explain(error)}") from None
         except ValueError as error:
             if str(error).startswith(f"{self.path}: "):

@@ -38,6 +38,7 @@ def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]
         files=files,
         python=".".join(run.versions["python"].split(".")[:2]),
         hashes=hashes,
+        places=run.places,
         tolerance=TOLERANCE,
         sample_rows=sample_rows,
         training=next((step.seconds for step in run.record.steps if step.name == "train"), None),

@@ -61,9 +61,15 @@ class HandedRun:
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
 
     @property
+    def places(self) -> dict[str, str]:
+        """Where the data files belong in the hand-over, by name, with the suffixes that they had in the run."""
+        paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
+        return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
+
+    @property
     def handed_record(self) -> dict[str, Any]:
         """All of run.json, with the places that files have in the hand-over instead of the author's."""
-        places = {"submission": SUBMISSION} | {name: f"{DATA}/{name}.csv.gz" for name in self.raw["data"]}
+        places = {"submission": SUBMISSION} | self.places
         arguments = {
             name: value if value is None else places.get(name, Path(value).name if _is_elsewhere(value) else value)
             for name, value in self.raw.get("arguments", {}).items()

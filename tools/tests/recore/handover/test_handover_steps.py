@@ -60,7 +60,8 @@ WITHOUT_HEADER = PREPROCESS.replace('"index,first,others\\n"', '""')
 
 def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path:
     """Run a submission, hand it over, and follow the README as printed. Return the hand-over."""
-    public = sample / "public/public.csv.gz"
+    public = folder / "public.csv"
+    public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
     finished = run_submission(tiny(folder / "mine", files), folder / "run", "--public", public)
     assert finished.status == 0, finished.stderr
     result = recore("handover", finished.folder)
@@ -85,7 +86,7 @@ def assert_names_no_place(written: Path, folder: Path) -> None:
     files = {name: gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text for name, text in files.items()}
     assert {"README.md", "run.json", "spectra.csv.gz", "model.tar.gz/code/train.py"} <= files.keys()
     assert [name for name, text in files.items() if str(folder).encode() in text] == []
-    command = "recore run submission --public data/public.csv.gz"
+    command = "recore run submission --public data/public.csv"
     assert command in files["README.md"].decode().replace("python -m recore", "recore")
 
 

@@ -17,10 +17,10 @@ def public(small_sample: Path) -> Path:
 
 @pytest.fixture
 def new_data(public: Path, tmp_path: Path) -> Path:
-    """Return a data file without the last row of the other one."""
-    with gzip.open(public, "rt") as source, gzip.open(tmp_path / "new.csv.gz", "wt") as file:
+    """Return a data file, not gzipped, without the last row of the other one."""
+    with gzip.open(public, "rt") as source, open(tmp_path / "new.csv", "w") as file:
         file.writelines(source.readlines()[:-1])
-    return tmp_path / "new.csv.gz"
+    return tmp_path / "new.csv"
 
 
 def score(share: float) -> Any:
@@ -107,13 +107,13 @@ def test_hyperparameters_that_fit_has_lost_are_left_out(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--public", "new.csv.gz", "--update"], "--update needs --approve: an endpoint serves only approved versions"),
+        (["--public", "new.csv", "--update"], "--update needs --approve: an endpoint serves only approved versions"),
         ([], "Missing option '--public'"),
         (["--public", "none.csv.gz"], "none.csv.gz: there is no such file"),
-        (["--public", "config.json"], "config.json: a header of an index and columns"),
-        (["--public", "new.csv.gz", "--set", "shaer=1"], "--set shaer: fit() has no hyperparameter of this name"),
-        (["--public", "new.csv.gz", "--tolerance", "-1"], "-1.0 is not in the range x>=0"),
-        (["--public", "new.csv.gz", "--approve", "--update"], "there is no endpoint wrong-use-is-refused-in-one"),
+        (["--public", "config.json"], "config.json: there are no assays to train on"),
+        (["--public", "new.csv", "--set", "shaer=1"], "--set shaer: fit() has no hyperparameter of this name"),
+        (["--public", "new.csv", "--tolerance", "-1"], "-1.0 is not in the range x>=0"),
+        (["--public", "new.csv", "--approve", "--update"], "there is no endpoint wrong-use-is-refused-in-one"),
     ],
 )
 def test_wrong_use_is_refused_in_one_line(
