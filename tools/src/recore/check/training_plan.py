@@ -21,7 +21,7 @@ FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-
 # Several threads for so few rows cost four times as much processor time as one when other jobs run beside them.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SECONDS = 60  # for the trainings without a fold; after these, no other one is started
-STARTING, SERVING = 2.5, 15.0  # seconds that a training and all that follows the trainings need at least
+STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # seconds that a training, one in hold_out.py and the rest need at least
 
 
 @dataclass(frozen=True)
@@ -85,5 +85,5 @@ class TrainingPlan:
         fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds a row
         alone = fit / (1 + FOLDS) if self.arguments else fit
         parts = 2 * STARTING + (fit + alone) * len(self.part)
-        folds = sum(STARTING + alone * len(training) for training, _ in self.folds)
+        folds = sum(FORKED + alone * len(training) for training, _ in self.folds)
         return SERVING + parts + min(folds, self.seconds)
