@@ -1,5 +1,6 @@
 """Takes a submission through the four steps to its scores, and keeps the record of the run."""
 
+from recore.evaluation.after_run import next_command
 from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import read_rows, remove_columns, split_cells
@@ -18,7 +19,6 @@ from recore.evaluation.judged_table import make_judged_table, sort_entries, summ
 from recore.evaluation.judging import Entry, Round
 from recore.evaluation.kept_run import explain_failures, run_and_keep
 from recore.evaluation.model_request import remove_targets
-from recore.evaluation.after_run import next_command
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.package_search import find_packages
 from recore.evaluation.public_file import find_public, sha256_of
