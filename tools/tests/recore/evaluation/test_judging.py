@@ -69,7 +69,7 @@ def test_each_submission_is_judged_once_and_ranked(
     results = {entry.path.name: entry.result for entry in ranked}
     assert results["copy"] == "completed"
     assert results["fails"].startswith("train failed: ValueError: no copper here (train.py, line 1")
-    assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 minutes")
+    assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 min")
     folders = {entry.path.relative_to(tmp_path).parts[0]: entry.record.folder for entry in ranked[:-1]}
     assert folders["copy"] == folders["a"] != folders["b"]
     assert len(set(folders.values())) == 4 == len(list((tmp_path / "judged").iterdir()))
