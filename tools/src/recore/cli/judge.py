@@ -33,12 +33,12 @@ def judge(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Run submissions in the sandbox, and rank them by the private score.
+    """Run submissions, and rank them by the private score.
 
-    Each of SUBMISSIONS is a folder with setup.py or a src.tar.gz. A submission that fails is judged, too: the table
-    says why it failed. The same command judges only what is new: it skips a submission if its files, the data and
-    score.py are those of an earlier run, unless that failed for a reason outside the submission. To judge it again,
-    remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
+    Each of SUBMISSIONS is a folder with setup.py or a src.tar.gz. Its jobs run in the sandbox. A submission that fails
+    is judged, too: the table says why it failed. The same command judges only what is new: it skips a submission if
+    its files, the data and score.py are those of an earlier run, unless that failed for a reason outside the
+    submission. To judge it again, remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
 
     Exit status: 0 all submissions were judged, 1 one could not be read or run, 2 wrong use, 130 interrupted.
 

@@ -17,10 +17,11 @@ from recore.cli.progress import show_work
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bool) -> None:
-    """Split a table into public and private data by whole drill holes.
+    """Split a table into public and private data.
 
-    FILE is a CSV in the challenge's schema, plain or gzipped. Writes public/public.csv.gz with assays,
-    private/private.csv.gz without, and private/actual.csv.gz with the assays of the private rows. No digit changes.
+    FILE is a CSV in the challenge's schema, plain or gzipped. Whole drill holes become private. Writes
+    public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays of the
+    private rows. No digit changes.
 
     \b
     Example:

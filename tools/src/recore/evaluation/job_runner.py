@@ -90,7 +90,7 @@ class JobRunner:
             self.raise_if_stopping()
             if job.get("SecondaryStatus") == "MaxRuntimeExceeded":
                 minutes = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 60
-                raise StepFailed(f"the job was stopped: it exceeded its time limit of {minutes:.3g} minutes")
+                raise StepFailed(f"the job was stopped: it exceeded its time limit of {minutes:.3g} min")
             raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")
         if status != "Completed":
             step.outside = is_outside(job.get("FailureReason"))

@@ -112,8 +112,11 @@ class Round:
             if entry.files and not entry.record:
                 same.setdefault(entry.files.sha256, []).append(entry)
         pool = ThreadPoolExecutor(jobs)
-        futures = {pool.submit(self._run, place, copies[0], context, watch): copies for copies in same.values()}
+        futures: dict[Future[None], list[Entry]] = {}
         try:
+            with interrupts.deferred():
+                for copies in same.values():
+                    futures[pool.submit(self._run, place, copies[0], context, watch)] = copies
             self._wait(futures, ended)
         except KeyboardInterrupt:
             self._stopping.set()

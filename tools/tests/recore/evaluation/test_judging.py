@@ -18,7 +18,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.evaluation import DataFiles, Entry, Round, make_context, sort_entries
+from recore.evaluation import DataFiles, Entry, Round, Step, make_context, sort_entries
 from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
@@ -69,7 +69,7 @@ def test_each_submission_is_judged_once_and_ranked(
     results = {entry.path.name: entry.result for entry in ranked}
     assert results["copy"] == "completed"
     assert results["fails"].startswith("train failed: ValueError: no copper here (train.py, line 1")
-    assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 minutes")
+    assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 min")
     folders = {entry.path.relative_to(tmp_path).parts[0]: entry.record.folder for entry in ranked[:-1]}
     assert folders["copy"] == folders["a"] != folders["b"]
     assert len(set(folders.values())) == 4 == len(list((tmp_path / "judged").iterdir()))
@@ -107,8 +107,9 @@ def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
     good, slow = tiny(tmp_path / "good"), tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
     judge(good)
 
-    def interrupt(step: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+    def interrupt(step: Step) -> None:
+        if step.seconds is None:  # it begins
+            os.kill(os.getpid(), signal.SIGINT)
 
     with interrupts.raised(), pytest.raises(KeyboardInterrupt):
         judge(good, slow, tiny(tmp_path / "waits", {"train.py": TRAIN + "# waits"}), jobs=1, watch=interrupt)

@@ -27,8 +27,8 @@ TITLE = "Private against public"
 READING = (
     "Good: the private rows are inside the public cloud, about as many of them lie outside the public range (beyond a "
     "limit) as of held-out public holes, and a classifier separates private from public rows hardly better than other "
-    "groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they hold something "
-    "that no public row contains, and predictions for them are guesses."
+    "groups of holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they contain "
+    "something that no public row contains, and predictions for them are guesses."
 )
 NOTE = (
     "The limits are those of the public rows, at {confidence:.0%}. {holes} held out, one at a time. The classifier is "
