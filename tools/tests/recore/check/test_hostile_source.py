@@ -206,7 +206,7 @@ def test_a_file_with_any_content_can_be_checked(
     name: str, data: st.DataObject, variants: list[Path], good: Path
 ) -> None:
     """The content is arbitrary bytes, a sequence of words that occur in such files, or a valid file with one change."""
-    contents = {(folder / name).read_text() for folder in variants if (folder / name).is_file()}
+    contents = {(folder / name).read_text("utf-8", "replace") for folder in variants if (folder / name).is_file()}
     (good / name).write_bytes(data.draw(st.one_of(TEXTS, *map(mutated, sorted(contents)))))
     check(good)
 
