@@ -132,7 +132,8 @@ class Round:
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
         """Wait for the futures and take those that are done out, as a signal is handled only between two waits."""
         while futures:
-            for future in wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done:
+            wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+            for future in [each for each in futures if each.done()]:  # wait() never reports those that were cancelled
                 first, *copies = futures.pop(future)
                 if not future.cancelled() and (error := future.exception()):
                     first.trouble = plain(str(error) or repr(error), LONGEST_REASON)
