@@ -124,7 +124,8 @@ class Round:
             with interrupts.deferred():
                 for run in list(self._runs):
                     run.stop()
-                self._wait(futures, ended)
+                # wait() would never call a future done that was cancelled before it began
+                self._wait({future: each for future, each in futures.items() if not future.cancelled()}, ended)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -135,7 +136,7 @@ class Round:
             wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
             for future in [each for each in futures if each.done()]:  # wait() never reports those that were cancelled
                 first, *copies = futures.pop(future)
-                if not future.cancelled() and (error := future.exception()):
+                if error := future.exception():
                     first.trouble = plain(str(error) or repr(error), LONGEST_REASON)
                 for entry in copies:
                     entry.record, entry.trouble = first.record, first.trouble
