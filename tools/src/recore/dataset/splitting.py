@@ -1,20 +1,23 @@
 """Splits one table into the files of a challenge: public, private, and the assays of the private rows.
 
 Whole drill holes become private, because neighbouring samples are so alike that a score on shuffled rows is optimistic.
-The cells travel as text, byte for byte.
+The cells travel as text, digit for digit.
 """
 
 import contextlib
+import csv
+import io
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
+from recore.data_file import DataFile, open_data
 from recore.dataset.sample_files import SAMPLE_FILES
-from recore.dataset.text_table import read_text_rows, text_of
 from recore.dataset.writing import refuse_existing, write_gzipped
 from recore.listing import count, list_names
 from recore.schema import HOLE, IDS, TARGETS, is_wavenumber, unknown_columns
@@ -45,21 +48,23 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
         refuse_existing(paths)
     if any(each.exists() and path.exists() and each.samefile(path) for each in paths):
         raise ValueError(f"{path}: the split would replace this file: choose another --out")
-    header = [text_of(cell) for cell in next(read_text_rows(path))]
-    _check_columns(header, path)
-    rows = _count_rows(path, header.index(HOLE))
-    private = _choose_holes(holes, sorted(rows), seed, path)
-    is_assay = [name in TARGETS for name in header]
-    inputs, assays = [not each for each in is_assay], [True, *is_assay[1:]]
     with contextlib.ExitStack() as stack:
-        public_file, private_file, actual_file = (stack.enter_context(write_gzipped(each)) for each in paths)
-        for number, cells in enumerate(read_text_rows(path)):
-            is_private = number and text_of(cells[header.index(HOLE)]) in private
+        data = stack.enter_context(open_data(path))
+        header = [name.strip() for name in data.header]
+        _check_columns(header, path)
+        place = header.index(HOLE)
+        rows = _count_rows(data, place)
+        private = _choose_holes(holes, sorted(rows), seed, path)
+        is_assay = [name in TARGETS for name in header]
+        inputs, assays = [not each for each in is_assay], [True, *is_assay[1:]]
+        public_rows, private_rows, actual_rows = (stack.enter_context(_write_rows(each)) for each in paths)
+        for number, cells in enumerate(data.rows()):
+            is_private = number and cells[place].strip() in private
             if not is_private:
-                public_file.write(b",".join(cells) + b"\n")
+                public_rows(cells)
             if is_private or not number:
-                private_file.write(b",".join(compress(cells, inputs)) + b"\n")
-                actual_file.write(b",".join(compress(cells, assays)) + b"\n")
+                private_rows(compress(cells, inputs))
+                actual_rows(compress(cells, assays))
     sides = ({name: rows[name] for name in rows if (name in private) == side} for side in (False, True))
     return Split(paths, *sides)
 
@@ -88,15 +93,24 @@ def _check_columns(header: list[str], path: Path) -> None:
     raise ValueError(f"{path}: {reason}")
 
 
-def _count_rows(path: Path, place: int) -> Counter[str]:
+@contextlib.contextmanager
+def _write_rows(path: Path) -> Iterator[Callable[[Iterable[str]], object]]:
+    """Yield a function that writes a row into a gzipped CSV, which gets its name when it is complete."""
+    with write_gzipped(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+        yield csv.writer(text, lineterminator="\n").writerow
+
+
+def _count_rows(data: DataFile, place: int) -> Counter[str]:
     """The number of rows of each hole, in the file's order."""
-    holes = (text_of(cells[place]) for cells in read_text_rows(path))
+    holes = (cells[place].strip() for cells in data.rows())
     next(holes)
     rows = Counter(holes)
     if not rows:
-        raise ValueError(f"{path}: the file has a header but no rows")
+        raise ValueError(f"{data.path}: the file has a header but no rows")
     if rows[""]:
-        raise ValueError(f"{path}: {count(rows[''], 'row')} without a drill hole ({HOLE}): add it, or remove the rows")
+        raise ValueError(
+            f"{data.path}: {count(rows[''], 'row')} without a drill hole ({HOLE}): add it, or remove the rows"
+        )
     return rows
 
 

@@ -3,7 +3,7 @@
 from recore.evaluation.after_run import next_command
 from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
-from recore.evaluation.csv_columns import read_rows, remove_columns, split_cells
+from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.held_out import HONEST_GAP

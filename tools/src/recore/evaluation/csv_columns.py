@@ -27,9 +27,9 @@ def remove_columns(path: Path, names: Collection[str]) -> list[str]:
             part = Path(temporary, path.name)
             kept = [number not in found for number in range(max(found) + 1)]
             with open(part, "wb") as written:
-                for row in read_rows(file):
+                for row in _rows(file):
                     text = row.rstrip(b"\r\n")
-                    written.write(b",".join(compress(split_cells(text), chain(kept, repeat(True)))) + row[len(text) :])
+                    written.write(b",".join(compress(_split(text), chain(kept, repeat(True)))) + row[len(text) :])
             os.replace(part, path)
     return list(found.values())
 
@@ -43,8 +43,8 @@ def find_columns(header: bytes, names: Collection[str]) -> dict[int, str]:
     return {number: name for number, name in enumerate(columns) if number and name in names}
 
 
-def read_rows(file: BinaryIO) -> Iterator[bytes]:
-    """The rows with their line ends. A quoted cell may hold line ends. Raises ValueError if a row is too large."""
+def _rows(file: BinaryIO) -> Iterator[bytes]:
+    """The rows with their line ends. A quoted cell may hold line ends."""
     lines: list[bytes] = []
     size = quotes = 0
     while line := file.readline(LARGEST_ROW + 1):
@@ -59,7 +59,7 @@ def read_rows(file: BinaryIO) -> Iterator[bytes]:
     yield b"".join(lines)
 
 
-def split_cells(row: bytes) -> list[bytes]:
+def _split(row: bytes) -> list[bytes]:
     """The cells of a row, as they are written. A quoted cell may hold commas."""
     cells: list[bytes] = []
     for cell in row.split(b","):
