@@ -7,7 +7,7 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
 
 from stagemaker.supported import require_supported
 
-require_supported("recore", "run `make setup`, which says how to install that Python, then `.venv/bin/recore`")
+require_supported("recore", "`make setup` here, or `uv venv --python 3.12`, makes an environment of it")
 
 from stagemaker import interrupts
 

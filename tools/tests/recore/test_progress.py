@@ -67,8 +67,11 @@ def test_the_steps_of_a_run_are_numbered(monkeypatch: pytest.MonkeyPatch, capsys
             for step in running:
                 step.began = time.monotonic() - 21
                 watch(step)
-            time.sleep(0.1)
-        return capsys.readouterr().err.splitlines()[0]
+            err = ""
+            while not err.count("\n"):  # until the first line is printed
+                time.sleep(0.02)
+                err += capsys.readouterr().err
+        return err.splitlines()[0]
 
     assert describe(Step("upload")) == "run: upload; 0 s so far"
     training = Step("train", activity="packing and uploading the model, 3.1 GB")

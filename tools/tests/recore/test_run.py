@@ -132,7 +132,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
         f"report: {runs.good / 'report.html'}",
     ]
     assert text.splitlines()[-1].startswith("next: ")
-    command = f"recore check '{runs.submission}' --public {record['data']['public']['path']} --for-host"
+    command = f"recore check '{runs.submission}' --public '{record['data']['public']['path']}' --for-host"
     assert text.splitlines()[-1].endswith(command)
     assert "\x1b" not in "".join(lines) + text
     assert ("".join(lines) + text).isascii()

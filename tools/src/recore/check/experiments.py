@@ -21,10 +21,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
-from recore.check.left_by_jobs import Answer, Built, ByHand, HeldOut, Trained, Variation
+from recore.check.held_out_file import HeldOut, parse_held_out, read_held_out
+from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
+from recore.check.predictions import Floats, NotPredictions, read_predictions
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData
 from recore.check.served_requests import plan_requests, read_lines
@@ -54,8 +58,8 @@ def experiment[T](method: Callable[["Experiments"], T]) -> Callable[["Experiment
     @wraps(method)
     def wait_for_result(experiments: "Experiments") -> T:
         future = experiments._start(method)
-        while wait([future], POLL_SECONDS).not_done:  # a signal is handled only between two waits
-            pass
+        while not future.done():  # a signal is handled only between two waits
+            wait([future], POLL_SECONDS)
         result: T = future.result()
         return result
 
@@ -163,7 +167,7 @@ class Experiments:
         return trained
 
     def part_trainings(self) -> tuple[Trained, Trained]:
-        """Step 1 with a part of the data, twice; the second one need not make held-out predictions."""
+        """Step 1 with a part of the data, twice."""
         self._start(self._second_part)
         return self._first_part(), self._second_part()
 
@@ -175,8 +179,7 @@ class Experiments:
     @experiment
     def _second_part(self) -> Trained:
         self._first_part()
-        arguments = self.plan.arguments
-        return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables, arguments)
+        return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables)
 
     def _train_with(
         self,
@@ -184,7 +187,6 @@ class Experiments:
         data: Path,
         rows: Sequence[int],
         variables: Mapping[str, str] = MappingProxyType({}),
-        arguments: Mapping[str, str] = MappingProxyType({}),
     ) -> Trained:
         settings, storage = self._jobs.place(name)
         # One at a time, as the threads of several would use up processor time by waiting for each other.
@@ -194,7 +196,6 @@ class Experiments:
             storage.upload_data("public", data, job_requests.TRAINING)
             request = job_requests.training_request(settings)
             request["Environment"] = request["Environment"] | variables
-            request["HyperParameters"] |= arguments
             job = self._jobs.run(step, request)
             archive, joined = self.folder / f"{name}.tar.gz", self.folder / f"{name}-joined.tar.gz"
             self._jobs.download_model(job, storage, archive)
@@ -262,19 +263,22 @@ class Experiments:
         return self._jobs.serve("serve", trained.joined, plan_requests(inputs, self.data.few_rows))
 
     @experiment
-    def held_out(self) -> HeldOut:
-        """The predictions of held-out drill holes: each by a training without the hole.
+    def held_out(self) -> HeldOut | None:
+        """The predictions of held-out drill holes: each by a training without the hole. None if nothing is claimed.
 
         Each training is like step 1, and each prediction like step 3, but in one job.
         """
-        self.training()  # whose failure is the first to be reported
-        rows = {f"{number}.csv.gz": training for number, (training, _) in enumerate(self.plan.folds)}
-        held_out = [each for _, each in self.plan.folds]
+        own = read_held_out(self.training().archive, self.data.targets)
+        if own is None or not self.plan.folds:
+            return None
         folder = self.folder / "folds"
         folder.mkdir()
+        rows = {f"{number}.csv.gz": training for number, (training, _) in enumerate(self.plan.folds)}
+        if not self.plan.thorough:  # the submission's own are then made with the same few rows
+            rows["own.csv.gz"] = self.plan.held_out
         for name, training in rows.items():
             self.data.write_rows(folder / name, training)
-        inputs = self.preprocessing()
+        inputs, held_out = self.preprocessing(), [fold for _, fold in self.plan.folds]
         requests: Files = {f"{number}.csv": b"".join(read_lines(inputs, each)) for number, each in enumerate(held_out)}
         channels: dict[str, Files] = {
             "submission": {"submission.tar.gz": self.submission.archive},
@@ -285,15 +289,16 @@ class Experiments:
             SERVER: (CONTAINER / "serving.py").read_bytes(),
             "recore_settings.json": json.dumps(settings).encode(),
         }
-        if not held_out:
-            return HeldOut([], [])
         results = self._jobs.train("hold-out", "hold_out.py", channels, files)
-        answers = [_file(results / f"{number}.csv.out") for number in range(len(held_out))]
-        return HeldOut(held_out, answers)
-
-    def own_held_out(self) -> Trained:
-        """The training whose held-out predictions, if it left any, are for the rows of `held_out`."""
-        return self.training() if self.plan.thorough else self._first_part()
+        if not self.plan.thorough:
+            claimed = _file(results / "own.csv.out")
+            own = parse_held_out(claimed.read_text("utf-8", "replace"), self.data.targets) if claimed else None
+        again = np.full((self.data.rows, len(self.data.targets)), np.nan)
+        for number, fold in enumerate(held_out):
+            predicted = _read_table(results / f"{number}.csv.out")
+            if predicted is not None and predicted.shape == (len(fold), len(self.data.targets)):
+                again[fold] = predicted
+        return HeldOut(own, again[self.plan.held_out])
 
     def printed_lines(self) -> list[str]:
         """What the submission printed on the endpoint of `serving`, without the server's own lines."""
@@ -374,6 +379,14 @@ class Experiments:
             return pack_project(self.project)
         except (OSError, ValueError) as error:
             raise ExperimentFailed(str(error), "Remove the files that do not belong to the submission") from None
+
+
+def _read_table(path: Path) -> Floats | None:
+    """Predictions that a job left; None if there are none."""
+    try:
+        return read_predictions(path)
+    except (OSError, NotPredictions):
+        return None
 
 
 def _file(path: Path) -> Path | None:

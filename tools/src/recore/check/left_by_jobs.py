@@ -61,11 +61,3 @@ class ByHand:
     log: str
     statuses: list[int]
     predictions: Path | None
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Predictions of held-out drill holes. rows: of each fold. answers: its predictions, None if there are none."""
-
-    rows: list[list[int]]
-    answers: list[Path | None]

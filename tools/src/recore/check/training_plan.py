@@ -1,11 +1,10 @@
 """Which rows the trainings after the first use, and how long they will take.
 
-They use few rows: some whole drill holes, thinned. In a hole, neighbouring rows are alike; where that helps a model to
-predict one from the other, it does so in the part, too.
+They use few rows. Held out are some whole drill holes, thinned: in a hole, neighbouring rows are alike, and where that
+helps a model to predict one from the other, it must do so here, too.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +14,8 @@ from recore.check.left_by_jobs import Trained
 from recore.check.public_data import PublicData
 from recore.spectral_data import rows_by_group
 
-PART_HOLES, PART_ROWS = 6, 150
+PART_ROWS = 200  # at least; all of smaller data are halved
+HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
 FOLDS = 5  # as in train.py, so that both predict a row with the same model
 FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-out predictions
 # Several threads for so few rows cost four times as much processor time as one when other jobs run beside them.
@@ -32,22 +32,22 @@ class TrainingPlan:
     train: str
     thorough: bool
 
-    @cached_property
-    def part(self) -> list[int]:
-        """The numbers of the rows that training is repeated with: at most half, to extrapolate time and memory."""
-        if self.thorough:
-            return list(range(0, self.data.rows, 2))
-        limit = min(PART_ROWS, max(1, self.data.rows // 2))
-        by_hole = list(rows_by_group(self.data.hole).values()) or [np.arange(self.data.rows)]
-        count = min(len(by_hole), max(PART_HOLES, math.ceil(limit * len(by_hole) / max(1, self.data.rows))))
-        chosen = [by_hole[round(place)] for place in np.linspace(0, len(by_hole) - 1, count)]
-        thinned = [rows[:: math.ceil(len(rows) * count / limit)] for rows in chosen]
-        return sorted(int(row) for rows in thinned for row in rows)
-
     @property
-    def held_out(self) -> Sequence[int]:
+    def part(self) -> list[int]:
+        """The numbers of the rows that training is repeated with, from all drill holes: at most half."""
+        step = 2 if self.thorough else max(2, self.data.rows // PART_ROWS)
+        return list(range(0, self.data.rows, step))
+
+    @cached_property
+    def held_out(self) -> list[int]:
         """The numbers of the rows whose held-out predictions are made again."""
-        return range(self.data.rows) if self.thorough else self.part
+        if self.thorough:
+            return list(range(self.data.rows))
+        by_hole = list(rows_by_group(self.data.hole).values())
+        count = min(len(by_hole), HELD_OUT_HOLES)
+        chosen = [by_hole[round(place)] for place in np.linspace(0, len(by_hole) - 1, count)]
+        thinned = [rows[:: math.ceil(len(rows) * count / HELD_OUT_ROWS)] for rows in chosen]
+        return sorted(int(row) for rows in thinned for row in rows)
 
     @cached_property
     def folds(self) -> list[tuple[list[int], list[int]]]:
@@ -57,8 +57,10 @@ class TrainingPlan:
         """
         from sklearn.model_selection import GroupKFold
 
+        if not self.data.holes:
+            return []
         rows = np.array(self.held_out)
-        hole = self.data.hole[rows] if self.data.holes else self.data.hole
+        hole = self.data.hole[rows]
         count = min(FOLDS, len(set(hole.tolist())))
         if count < 2:
             return []
@@ -67,7 +69,7 @@ class TrainingPlan:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The arguments of train.py for trainings whose own held-out predictions are not needed."""
+        """The arguments of train.py for a training without a fold, whose own held-out predictions are not needed."""
         return {FOLDS_OPTION: "0"} if f'"--{FOLDS_OPTION}"' in self.train else {}
 
     @property
@@ -84,6 +86,6 @@ class TrainingPlan:
         """About how many seconds a check needs after the training with all rows."""
         fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds a row
         alone = fit / (1 + FOLDS) if self.arguments else fit
-        parts = 2 * STARTING + (fit + alone) * len(self.part)
-        folds = sum(FORKED + alone * len(training) for training, _ in self.folds)
+        parts = 2 * (STARTING + fit * len(self.part))
+        folds = FORKED + fit * len(self.held_out) + sum(FORKED + alone * len(training) for training, _ in self.folds)
         return SERVING + parts + min(folds, self.seconds)

@@ -40,7 +40,8 @@ def judge(
     its files, the data and score.py are those of an earlier run, unless that failed for a reason outside the
     submission. To judge it again, remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
 
-    Exit status: 0 all submissions were judged, 1 one could not be read or run, 2 wrong use, 130 interrupted.
+    Exit status: 0 all submissions were judged, 1 one could not be read or must be run again, 2 wrong use,
+    130 interrupted.
 
     \b
     Example:
@@ -65,6 +66,8 @@ def judge(
     data = DataFiles(public, private, actual)
     this_round = Round(data, out, round(60 * minutes))
     entries = this_round.read(submissions)
+    for line in this_round.invalid:
+        show_line(f"judge: {line}; its submission is run again")
     for entry in entries:
         if entry.trouble:
             show_line(f"judge: {entry.result}")

@@ -80,7 +80,8 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     Writes an HTML report, and its numbers into a folder beside it. SUBMISSION is a folder with preprocess.py and
     train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code
     that you trust, and use `recore run` for any other. The first folds are those of the template's train.py: the score
-    is compared with the submission's own in `runs`, and takes its place on the board. Single rows are held out, too.
+    is compared with that of the submission's runs in `runs`, and replaces it on the board. Single rows are held out,
+    too.
 
     Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from recore.evaluation import Score
 
 MEANINGS = {  # of scores, by their names
-    "held-out": "public rows, each predicted by a model that, as the submission says, had not seen its drill hole",
+    "held-out": "public rows, predicted by models that, as the submission says, had not seen the row's drill hole",
     "public": "public rows, predicted by the model that was trained on them, so this score is optimistic",
 }
 

@@ -20,7 +20,7 @@ def next_command(run: EvaluationRun) -> str | None:
     if failed and failed.outside:
         return f"{shell_program()} doctor"
     if failed and failed.name.startswith("private"):
-        return shlex.join(["cat", str(run.folder / "logs" / failed.log)])
+        return shlex.join(["less", str(run.folder / "logs" / failed.log)])
     submission = run.submission.path
     words = [] if submission == Path() else [str(submission)]
     if run.data.public != find_data_files(submission).public:

@@ -77,6 +77,8 @@ def _read(path: Path) -> "pa.Table":
 
     try:
         names = pa.csv.open_csv(path).schema.names
+        if len(set(names)) < len(names):
+            raise NoHeldOutScoreError(f"{path.name} has a column twice")
         options = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
         read = pa.csv.ReadOptions(block_size=1 << 24)
         return pa.csv.read_csv(path, read, convert_options=options).combine_chunks()

@@ -149,5 +149,6 @@ def _activity(job: dict[str, Any]) -> str | None:
     """What a training job says about its transfers, such as the size of the model; None while it does other things."""
     if job.get("SecondaryStatus") not in TRANSFERS:
         return None
-    message = str(job["SecondaryStatusTransitions"][-1].get("StatusMessage", ""))
+    last = (job.get("SecondaryStatusTransitions") or [{}])[-1]
+    message = str(last.get("StatusMessage", ""))
     return message[:1].lower() + message[1:]

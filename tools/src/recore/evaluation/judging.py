@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.distribution import TEMPLATE
-from recore.evaluation.board import find_runs
+from recore.evaluation.board import read_runs
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
@@ -30,7 +30,7 @@ LONGEST_REASON = 300  # characters
 class Entry:
     """A submission of a round. files: None if it could not be read. record: of its run, once that is there.
 
-    trouble: why it could not be judged.
+    trouble: why it could not be judged, or must be run again.
     """
 
     path: Path
@@ -43,8 +43,11 @@ class Entry:
         """How the run ended, in words, with the reason if a step failed; or why the submission was not judged."""
         if self.record is None:
             return f"not judged: {self.trouble or 'interrupted'}"
-        reason = next((step.reason for step in self.record.steps if step.state == "Failed"), None)
-        return plain(f"{self.record.result}: {reason}" if reason else self.record.result, LONGEST_REASON)
+        failed = next((step for step in self.record.steps if step.state == "Failed"), None)
+        result = self.record.result
+        if failed and failed.reason and not failed.name.startswith("private"):  # which could quote private spectra
+            result = plain(f"{result}: {failed.reason}", LONGEST_REASON)
+        return f"{result}; {self.trouble}" if self.trouble else result
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -60,12 +63,16 @@ class Entry:
 
 @dataclass
 class Round:
-    """Data, the host's score.py, and the folder for the runs on them. seconds: the time limit of a training job."""
+    """Data, the host's score.py, and the folder for the runs on them.
+
+    seconds: the time limit of a training job. invalid: the records in the folder that could not be read, and why.
+    """
 
     data: DataFiles
     folder: Path
     seconds: int
     score_script: Path = TEMPLATE / "score.py"
+    invalid: list[str] = field(default_factory=list)
     _runs: list[EvaluationRun] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -80,15 +87,17 @@ class Round:
         data = {name: sha256_of(path) for name, path in self.data.files.items()}
         score = sha256_of(self.score_script)
         entries = [Entry(path) for path in dict.fromkeys(paths)]
+        runs, self.invalid = read_runs(self.folder) if self.folder.is_dir() else ([], [])
         for entry in entries:
             try:
                 entry.files = read_submission(entry.path)
             except (ValueError, OSError) as error:
                 entry.trouble = plain(str(error), LONGEST_REASON)
                 continue
-            for record in find_runs(self.folder, entry.files.sha256, data["public"]):
+            for record in sorted(runs, key=lambda record: record.started):
                 hashes = {name: sha256 for name, (_, sha256) in record.data.items()}
-                if hashes == data and record.score_sha256 == score and self._is_final(record):
+                same = (record.submission_sha256, hashes, record.score_sha256) == (entry.files.sha256, data, score)
+                if same and self._is_final(record):
                     entry.record = record
         return entries
 
@@ -137,7 +146,7 @@ class Round:
             for future in [each for each in futures if each.done()]:  # wait() never reports those that were cancelled
                 first, *copies = futures.pop(future)
                 if error := future.exception():
-                    first.trouble = plain(str(error) or repr(error), LONGEST_REASON)
+                    first.trouble = plain(f"{type(error).__name__}: {error}", LONGEST_REASON)
                 for entry in copies:
                     entry.record, entry.trouble = first.record, first.trouble
                 if first.record or first.trouble:
@@ -159,6 +168,8 @@ class Round:
             if run.state == "Completed" or not self._stopping.is_set():
                 keep_run(run, run_folder, context | {"arguments": context["arguments"] | {"submission": entry.path}})
                 entry.record = read_record(run.folder)
+                if not self._is_final(entry.record):
+                    entry.trouble = "not the submission's fault: the same command runs it again"
         step.seconds = run.seconds
         watch(step)
 

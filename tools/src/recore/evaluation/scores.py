@@ -20,8 +20,8 @@ SCORES = (HELD_OUT, *SIDES)  # in the order in which they are shown
 JUDGES = (HELD_OUT, "private", "public")  # lists go by the first of these that there is
 HOSTS_JUDGES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 OWN = "*"  # marks a held-out score that only the submission claims
-OWN_HELD_OUT = f"{OWN} the submission's own: `{PROGRAM} validate` makes it again"
-HOSTS_OWN_HELD_OUT = f"{OWN} the submission's own, which nobody has checked"  # validate has no sandbox
+OWN_HELD_OUT = f"{OWN} only the submission says so; `{PROGRAM} validate` computes it again"
+HOSTS_OWN_HELD_OUT = f"{OWN} only the submission says so; nobody has checked it"  # validate has no sandbox
 SHOWN = 5  # targets that help most, and that hurt most
 
 

@@ -25,6 +25,7 @@ from recore.places.place import (
     Services,
     describe_isolation,
 )
+from recore.text import plain
 from stagemaker import BUCKET, ROLE_ARN
 
 HEALTH = "/_stagemaker/health"
@@ -161,5 +162,6 @@ def _ask_isolation(endpoint: str) -> tuple[str, bool | None]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(endpoint + HEALTH, timeout=10) as answer:
             health = json.loads(answer.read(LARGEST_ANSWER))
-        return describe_isolation(str(health["isolation"]), enforced := health["isolation_enforced"] is True), enforced
+        enforced = health["isolation_enforced"] is True
+        return describe_isolation(plain(str(health["isolation"]), 40), enforced), enforced
     return "chosen by that simulator", None

@@ -115,6 +115,7 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
     assert size_of(archive) == sum(map(len, files.values()))
     assert same_models(archive, pack(tmp_path / "again.tar.gz", files))
     assert same_models(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
+    assert not same_models(archive, pack(tmp_path / "other.tar.gz", files | {"./model.pkl": pickle.dumps(max)}))
     archive.write_bytes(archive.read_bytes()[:60])
     with pytest.raises(ValueError, match="could not be read"):
         read_pickles(archive)
@@ -262,21 +263,25 @@ def test_a_forged_report_is_refused(report: str, tmp_path: Path) -> None:
         jobs.read_report(tmp_path / "results.json", read_observations)
 
 
-@pytest.mark.parametrize(("rows", "holes", "expected"), [(1200, 20, 150), (254, 8, 127), (60, 20, 30), (40, 1, 20)])
-def test_training_is_repeated_with_neighbouring_rows_of_some_drill_holes(
-    rows: int, holes: int, expected: int, tmp_path: Path
+@pytest.mark.parametrize(
+    ("rows", "holes", "part", "held_out"),
+    [(1200, 20, 200, 150), (254, 8, 127, 150), (60, 20, 30, 18), (40, 1, 20, 40), (4, 4, 2, 4)],
+)
+def test_trainings_after_the_first_use_few_rows(
+    rows: int, holes: int, part: int, held_out: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "public.csv.gz"
     lines = "".join(f"r{row},h{row * holes // rows},{row}\n" for row in range(rows))
     path.write_bytes(gzip.compress(f"id,SiteID,CuPPM\n{lines}".encode()))
     data = PublicData(path, ("CuPPM",))
     plan = TrainingPlan(data, 'parser.add_argument("--folds")', thorough=False)
-    assert 0.6 * expected <= len(plan.part) <= expected
-    by_hole = [[row for row in plan.part if data.hole[row] == hole] for hole in sorted(set(data.hole[plan.part]))]
-    assert len(by_hole) == min(holes, 10 if rows == 60 else 6)
+    assert len(plan.part) == part
+    assert len(set(data.hole[plan.part])) == holes or rows == 4
+    assert 0.6 * held_out <= len(plan.held_out) <= held_out
+    by_hole = [[row for row in plan.held_out if data.hole[row] == hole] for hole in set(data.hole[plan.held_out])]
+    assert len(by_hole) == min(holes, 6)
     assert all(len({b - a for a, b in itertools.pairwise(each)}) <= 1 for each in by_hole)  # evenly spaced
-    held_out = sorted(row for _, fold in plan.folds for row in fold)
-    assert held_out == (plan.part if holes > 1 else [])
+    assert sorted(row for _, fold in plan.folds for row in fold) == (plan.held_out if holes > 1 else [])
     assert all(not set(data.hole[training]) & set(data.hole[fold]) for training, fold in plan.folds)
     thorough = TrainingPlan(data, "", thorough=True)
     assert (len(thorough.held_out), plan.arguments, thorough.arguments) == (rows, {"folds": "0"}, {})

@@ -62,7 +62,7 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 0.9}))
     write_record(tmp_path, "checked", make_record(private=0.1, **{"held-out": 0.8}))
     write_record(tmp_path, "none-left", make_record(private=0.3))
-    line = "* the submission's own: `python -m recore validate` makes it again"
+    line = "* only the submission says so; `python -m recore validate` computes it again"
     assert recore("board", tmp_path).stdout.splitlines()[-1] == line
     write_held_out_again(tmp_path / "checked", 0.3630, "validate")
     write_held_out_again(tmp_path / "none-left", 0.25, "validate")

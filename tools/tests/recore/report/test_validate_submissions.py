@@ -49,7 +49,7 @@ def test_runs_of_the_submission_get_the_score_that_was_made_again(
     finding = validate(0.9)
     again = finding.values["again"]
     assert finding.level == "bad"
-    assert f"own held-out score is 0.9000, by drill hole it is {again:.4f}: the models of train.py" in finding.text
+    assert f"own held-out score is 0.9000, by drill hole it is {again:.4f}: the submission's models" in finding.text
     assert read_record(tmp_path / "runs/mine").held_out_again == again
     finding = validate(again)
     assert (finding.level, finding.text.partition(": ")[2]) == (

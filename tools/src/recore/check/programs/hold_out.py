@@ -2,7 +2,8 @@
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, FILES, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz, the data without
-it, and NUMBER.csv, the fold as preprocess.py writes it). Into the model folder go the answers, NUMBER.csv.out.
+it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model folder go the
+answers, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out.
 
 Each training and each prediction is a process of its own, which is forked after the libraries have been imported: with
 few rows, importing them takes longer than all else.
@@ -26,6 +27,7 @@ from pathlib import Path
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, FOLDS, TRAINING = BASE / "model", BASE / "code", BASE / "input/data/folds", BASE / "input/data/training"
+HELD_OUT = "held_out.csv"
 SECONDS = 1800  # of a training or a prediction
 PAUSE = 0.02  # seconds between two looks at a process
 FILES = ("hold_out.py", "recore_serving.py", "recore_settings.json")  # this one, the container's server, its settings
@@ -46,29 +48,42 @@ def main() -> None:
 
 
 def hold_out(folder: Path) -> None:
-    clear(CODE)
-    with tarfile.open(BASE / "input/data/submission/submission.tar.gz") as tar:
-        tar.extractall(CODE, filter="data")
     settings = json.loads((folder / "recore_settings.json").read_text())
     arguments = [word for name, value in settings["arguments"].items() for word in (f"--{name}", value)]
     TRAINING.mkdir(exist_ok=True)
     for name in (*LIBRARIES, "recore_serving"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if (FOLDS / "own.csv.gz").exists() and run_training("own", []) == 0 and (MODEL / HELD_OUT).is_file():
+        shutil.copy(MODEL / HELD_OUT, folder / "own.csv.out")
     began, longest = time.monotonic(), 0.0
-    for number in range(len([*FOLDS.glob("*.csv.gz")])):
+    for number in range(len([*FOLDS.glob("[0-9].csv.gz")])):
         started = time.monotonic()
         if number and started - began + longest > settings["seconds"]:
             break
-        clear(MODEL)
-        shutil.copy(FOLDS / f"{number}.csv.gz", TRAINING / "public.csv.gz")
-        if run(partial(train, arguments)) == 0:
-            shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
+        if run_training(str(number), arguments) == 0:
+            unpack(MODEL / "code")
             run(partial(predict, FOLDS / f"{number}.csv", folder / f"{number}.csv.out"))
         longest = max(longest, time.monotonic() - started)
     clear(MODEL)
     for answer in folder.glob("*.csv.out"):
         shutil.copy(answer, MODEL)
+
+
+def run_training(name: str, arguments: list[str]) -> int:
+    """Run train.py with the data of this name, without anything that an earlier training left; its exit status."""
+    clear(MODEL)
+    unpack(CODE)
+    shutil.copy(FOLDS / f"{name}.csv.gz", TRAINING / "public.csv.gz")
+    return run(partial(train, arguments))
+
+
+def unpack(folder: Path) -> None:
+    """Replace the content of a folder by the submission."""
+    folder.mkdir(exist_ok=True)
+    clear(folder)
+    with tarfile.open(BASE / "input/data/submission/submission.tar.gz") as tar:
+        tar.extractall(folder, filter="data")
 
 
 def clear(folder: Path) -> None:

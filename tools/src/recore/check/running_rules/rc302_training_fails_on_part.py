@@ -15,5 +15,6 @@ from recore.check.rule import Finding, rule
 
 @rule("train.py trains with fewer rows, too", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    what = "Training works with all rows of the public data, but fails with part of them"
+    plan = experiments.plan
+    what = f"Training works with all {plan.data.rows} rows of the public data, but fails with {len(plan.part)} of them"
     yield from find_failure(experiments.part_trainings, what)

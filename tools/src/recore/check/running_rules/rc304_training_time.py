@@ -17,17 +17,16 @@ from recore.evaluation import JOB_SECONDS
 
 PROCESSORS = 4  # of ml.m5.xlarge
 FASTER = 2  # how many times as fast the platform's processors may be
-NOISE = 0.1  # of the time: what trainings with the same data differ by
 FIX = "Search for hyperparameters on your own machine, or fit fewer or faster models"
 
 
 @rule("train.py ends within an hour with the real data", needs=("RC302",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    whole, (part, _) = experiments.training(), experiments.part_trainings()
-    if whole.processor_seconds is None or part.processor_seconds is None:
+    whole, parts = experiments.training(), experiments.part_trainings()
+    measured = [(part.rows, part.processor_seconds) for part in parts if part.processor_seconds is not None]
+    if whole.processor_seconds is None:
         return
-    noise = NOISE * whole.processor_seconds
-    expected = extrapolate((whole.rows, whole.processor_seconds), [(part.rows, part.processor_seconds)], noise)
+    expected = extrapolate((whole.rows, whole.processor_seconds), measured)
     # on a busy machine a training used fewer processors at a time than it could
     if expected is None or expected / max(1.0, whole.processor_seconds / whole.seconds) < JOB_SECONDS / 2:
         return

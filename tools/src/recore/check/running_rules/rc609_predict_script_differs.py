@@ -3,7 +3,7 @@ Where they differ, the score that you compute by hand is not the score that you 
 
     np.clip(model.predict(inputs), 0, None)   # in predict.py only
 
-A predict.py that fails is run again: what fails only now and then is called so.
+A predict.py that fails is run again; a failure that does not happen every time is reported as such.
 
 Fix: call the server's hooks in predict.py, and round in preprocess() what is rounded in its file.
 """

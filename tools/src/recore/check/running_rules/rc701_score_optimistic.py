@@ -8,16 +8,12 @@ With fewer than twenty holes or 1,000 rows it is a note; with fewer than ten hol
 Fix: choose models by the cross-validated score (`python -m recore validate`), and split by drill hole.
 """
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.pickles import HELD_OUT, read_members
+from recore.check.held_out_file import read_held_out, score
 from recore.check.places import place_of
-from recore.check.predictions import Floats, r2, read_predictions
+from recore.check.predictions import read_predictions
 from recore.check.rule import Finding, Level, rule
 from recore.distribution import PROGRAM
 
@@ -25,7 +21,6 @@ FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, a
 KEPT = 1 / 3  # of the public score; boosted trees keep a half on a dozen drill holes
 HOLES = 10  # drill holes from which on a cross-validated score says something
 ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # from which on it says that a model memorises
-LARGEST = 1 << 30  # bytes
 
 
 @rule("The model keeps its score on drill holes that it has not seen", needs=("RC603",))
@@ -48,29 +43,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             level = Level.NOTE
             message += f"; with only {data.rows:,} rows from {data.holes} drill holes, more data may change this"
         yield Finding(message, FIX, place_of(experiments.submission, "fit"), level)
-
-
-def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
-    """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
-    for member, content in read_members(archive):
-        if content and member.name.removeprefix("./") == HELD_OUT and member.size < LARGEST:
-            return _parse(content.read().decode("utf-8", "replace"), targets)
-    return None
-
-
-def _parse(text: str, targets: tuple[str, ...]) -> Floats | None:
-    lines = csv.reader(text.splitlines())
-    try:
-        header = next(lines)
-        places = [header.index(name) for name in targets]
-        rows = [[float(row[place] or "nan") for place in places] for row in lines]
-    except (StopIteration, ValueError, IndexError, csv.Error):
-        return None
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
-    return table if np.isfinite(table).any() else None
-
-
-def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
-    """The sum of weight x R2 over the rows that have an assay and a prediction."""
-    columns = zip(targets, predicted.T, measured.T, strict=True)
-    return sum(weights[name] * r2(estimate, assay) for name, estimate, assay in columns)

@@ -9,11 +9,11 @@ Fix: compare the order of inputs and targets where fit is called, and the model'
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
+from recore.check.held_out_file import score
 from recore.check.places import place_of
 from recore.check.predictions import read_predictions
 from recore.check.rule import Finding, Level, rule
 from recore.check.running_rules.rc604_predictions_implausible import judge
-from recore.check.running_rules.rc701_score_optimistic import score
 
 FIX = "Keep the rows of inputs and targets in one order, and give predict() what fit() got, in the assays' own units"
 LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as a median, little less

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_held_out_again
 from recore.report.page.content import Level, PageFinding
+from recore.text import plain
 from recore.validation import ValidationResult
 
 SAME = 5e-5  # scores are printed with four digits
@@ -22,7 +23,11 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
         return []
     again = result.score(result.predicted)
     for run in found:
-        write_held_out_again(run.folder, again, "validate")
+        try:
+            write_held_out_again(run.folder, again, "validate")
+        except (OSError, ValueError) as error:  # the validation itself is not lost
+            text = f"{run.folder}: the score could not be written into its record: {plain(str(error))}"
+            return [PageFinding("note", "own score", text)]
     claimed = [run for run in found if HELD_OUT in run.scores]
     return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, again)] if claimed else []
 
@@ -32,6 +37,8 @@ def _compare(run: str, own: float, again: float) -> PageFinding:
     text = f"{run}: the submission's own held-out score is the same, {own:.4f}"
     if abs(own - again) >= SAME:
         level = "bad" if own - again > HONEST_GAP else "note"
-        reason = "the models of train.py had seen the drill holes" if level == "bad" else "it was made with other folds"
+        reason = "with other folds or seeds"
+        if level == "bad":
+            reason = "the submission's models had probably seen the drill holes"
         text = f"{run}: the submission's own held-out score is {own:.4f}, by drill hole it is {again:.4f}: {reason}"
     return PageFinding(level, "own score", text, "comparison", {"run": run, "own": own, "again": again})

@@ -167,10 +167,10 @@ class LastOutput:
 
     def add(self, part: bytes) -> None:
         self.parts.append((_milliseconds(), part))
-        self._size += _size(part)
+        self._size += LINE_OVERHEAD + _size(part)  # a part takes memory even if it is a single byte
         while self._size > MAX_OUTPUT_BYTES // 2 and len(self.parts) > 1:
             _, first = self.parts.popleft()
-            self._size -= _size(first)
+            self._size -= LINE_OVERHEAD + _size(first)
             self.left_out += len(first)
 
 
