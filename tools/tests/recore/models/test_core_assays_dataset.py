@@ -135,7 +135,7 @@ def test_a_job_needs_only_the_archive(
     assert "column 'CuPTC' looks like CuPPM" in result.stdout
     files = {line for line in result.stdout.splitlines() if line.endswith((".py", ".so"))}
     in_archive = {file for file in files if file.startswith(str(tmp_path / "code"))}
-    archive_roots = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
+    archive_roots = {"recore", "stagemaker", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
     assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in in_archive} == archive_roots
     installed = {file for file in files - in_archive if file.startswith(f"{sys.prefix}{os.sep}")}
     assert len(installed) > 50
