@@ -13,10 +13,10 @@ import numpy as np
 from recore.check.left_by_jobs import Trained
 from recore.check.public_data import PublicData
 from recore.spectral_data import rows_by_group
+from recore.validation import FOLDS, make_folds
 
 PART_ROWS = 200  # at least; all of smaller data are halved
 HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
-FOLDS = 5  # as in train.py, so that both predict a row with the same model
 FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-out predictions
 # Several threads for so few rows cost four times as much processor time as one when other jobs run beside them.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -26,7 +26,10 @@ STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # seconds that a training, one in ho
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The trainings of a check. train: the text of train.py. thorough: with many rows, and without a limit of time."""
+    """The trainings of a check.
+
+    train: the text of train.py. thorough: with many rows, and for as long as a job can take, which is an hour.
+    """
 
     data: PublicData
     train: str
@@ -53,18 +56,13 @@ class TrainingPlan:
     def folds(self) -> list[tuple[list[int], list[int]]]:
         """The rows of `held_out` as (training rows, held-out rows); each drill hole is held out once.
 
-        Empty if there are fewer than two drill holes.
+        They are the folds of train.py, so that both predict a row with the same model. Empty if there are fewer than
+        two drill holes.
         """
-        from sklearn.model_selection import GroupKFold
-
         if not self.data.holes:
             return []
         rows = np.array(self.held_out)
-        hole = self.data.hole[rows]
-        count = min(FOLDS, len(set(hole.tolist())))
-        if count < 2:
-            return []
-        splits = GroupKFold(count).split(rows, groups=hole)
+        splits = make_folds(self.data.hole[rows], "holes")
         return [(rows[training].tolist(), rows[held_out].tolist()) for training, held_out in splits]
 
     @property

@@ -3,7 +3,7 @@
 from recore.validation.baselines import fills_gaps
 from recore.validation.curve import Curve
 from recore.validation.fit_queue import PROBES, Advance
-from recore.validation.plan import SPLIT_NAMES, SPLITS, Split
+from recore.validation.plan import FOLDS, SPLIT_NAMES, SPLITS, Split, make_folds
 from recore.validation.prediction_errors import (
     DEFINITIONS,
     MEASURES,
