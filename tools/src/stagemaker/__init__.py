@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
     from stagemaker.image_packages import container_packages
     from stagemaker.images.family import CONTAINER
-    from stagemaker.isolation.bubblewrap import sandbox_works
+    from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
     from stagemaker.server import Simulator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [  # noqa: RUF022 - by purpose
     # a simulator in this process
     "BUCKET",
+    "NoSandboxError",
     "REGION",
     "ROLE_ARN",
     "Simulator",
@@ -51,6 +52,7 @@ __all__ = [  # noqa: RUF022 - by purpose
 _MODULES = {
     "BUCKET": "protocol.account",
     "CONTAINER": "images.family",
+    "NoSandboxError": "isolation.bubblewrap",
     "REGION": "protocol.account",
     "ROLE_ARN": "protocol.account",
     "Simulator": "server",

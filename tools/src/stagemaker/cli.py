@@ -140,6 +140,9 @@ def run() -> int:
         command = pip_command(extra="docker") if package == "docker" else pip_command(package)
         message, status = f"stagemaker: the Python package `{package}` is not installed: `{command}` installs it", 2
     except (ValueError, OSError) as error:
-        message, status = f"stagemaker: {error}", 2
+        from stagemaker import NoSandboxError
+
+        remedy = ", or choose --isolation auto for code that you trust" if isinstance(error, NoSandboxError) else ""
+        message, status = f"stagemaker: {error}{remedy}", 2
     click.echo(message, err=True)
     return status

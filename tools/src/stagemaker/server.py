@@ -19,7 +19,7 @@ from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
 from stagemaker.isolation import network, socket_folder
-from stagemaker.isolation.bubblewrap import find_bubblewrap
+from stagemaker.isolation.bubblewrap import NoSandboxError, find_bubblewrap
 from stagemaker.isolation.sandbox import Isolation
 from stagemaker.isolation.unsandboxed import Unsandboxed
 from stagemaker.protocol.account import BUCKET, REGION, ROLE, ROLE_ARN
@@ -46,8 +46,8 @@ class Simulator:
     state: a folder that keeps S3 objects and records after the simulator ends. Without such a folder, nothing is kept.
     allow_reset: whether the request POST /moto-api/reset empties the simulator, as it empties moto's server. The S3 and
     the other services of all simulators in this process are one.
-    Entering the context raises OSError if isolation is required and bubblewrap does not work, if no Docker engine
-    responds, or if the folder or the port is in use.
+    Entering the context raises NoSandboxError if isolation is required and bubblewrap does not work, and OSError if no
+    Docker engine responds, or if the folder or the port is in use.
     """
 
     isolation: Isolation  # this attribute and the next two exist while the context is open
@@ -252,8 +252,5 @@ def _choose_isolation(engine: str, isolation: str, jobs_can_call: bool, exit_sta
         return Docker(client, pulls=not jobs_can_call)
     bubblewrap = None if isolation == "off" else find_bubblewrap()
     if isolation == "required" and bubblewrap is None:
-        raise OSError(
-            "isolation is required, but bubblewrap does not work here: install it and allow user namespaces, or choose "
-            "--isolation auto for code that you trust"
-        )
+        raise NoSandboxError
     return bubblewrap or Unsandboxed()

@@ -73,6 +73,15 @@ def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None
     assert "is in use by another simulator" in result.stderr
 
 
+def test_a_missing_sandbox_is_reported_with_what_the_command_can_choose(tmp_path: Path) -> None:
+    variables = environment() | {"PATH": str(tmp_path)}
+    command = [*COMMAND, "--isolation", "required"]
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("stagemaker: isolation is required, but bubblewrap does not work here")
+    assert result.stderr.endswith("or choose --isolation auto for code that you trust\n")
+
+
 def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Path) -> None:
     variables = environment() | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(COMMAND, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

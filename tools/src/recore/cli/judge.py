@@ -86,7 +86,8 @@ def judge(
         folder = Path.cwd()
         started = datetime.datetime.now(datetime.UTC)
         try:
-            with open_place(PlaceSettings(engine, "required"), show_line) as place:
+            settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
+            with open_place(settings, show_line) as place:
                 show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
                 arguments = {"jobs": jobs, "minutes": minutes, "engine": engine, "round": started} | data.files
                 context = make_context(place, "", arguments, folder)

@@ -13,7 +13,7 @@ from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Iterator[OpenPlace]:
     """Run a simulator within the context. Docker's default image is built from the template's files.
 
-    show: called with each line about the build.
+    show: called with each line about the build. Raises OSError if isolation is required but not possible here.
     """
     image = settings.image
     if settings.engine == "docker" and image is None:
@@ -22,11 +22,14 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with docker_client() as client:
             build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
-    from stagemaker import Simulator  # this import can be interrupted
+    from stagemaker import NoSandboxError, Simulator  # this import can be interrupted
 
     simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
-    with interrupts.deferred_at_both_ends(lambda: simulator):
-        isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
-        services = Services(*(simulator.client(name) for name in SERVICES))
-        where = ("the embedded simulator", REGION, isolation)
-        yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)
+    try:
+        with interrupts.deferred_at_both_ends(lambda: simulator):
+            isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
+            services = Services(*(simulator.client(name) for name in SERVICES))
+            where = ("the embedded simulator", REGION, isolation)
+            yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)
+    except NoSandboxError as error:
+        raise OSError(f"{error}, or choose {settings.without_sandbox}") from error

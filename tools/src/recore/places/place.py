@@ -29,6 +29,7 @@ class PlaceSettings:
 
     engine: "process", "docker" or "aws". AWS_ENDPOINT_URL replaces the embedded simulator of "process". isolation:
     "auto", "required" or "off". role, bucket and image: None stands for the default of the place, if it has one.
+    without_sandbox: what the command can choose if isolation is required and bubblewrap does not work here.
     """
 
     engine: str = "process"
@@ -36,6 +37,7 @@ class PlaceSettings:
     role: str | None = None
     bucket: str | None = None
     image: str | None = None
+    without_sandbox: str = "--isolation auto for code that you trust"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,13 @@ from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, Isolation, La
 BRIDGE = str(CONTAINER / "bridge.py")
 
 
+class NoSandboxError(OSError):
+    """Isolation is required, but bubblewrap does not work here. Callers can add what else their own users can choose."""
+
+    def __str__(self) -> str:
+        return "isolation is required, but bubblewrap does not work here: install it and allow user namespaces"
+
+
 class Bubblewrap(Isolation):
     """Runs jobs as processes on this machine that see only their own files. program: bubblewrap's absolute path."""
 

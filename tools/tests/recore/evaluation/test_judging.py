@@ -129,7 +129,9 @@ def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
         list(map(str, command)), cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60
     )
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.splitlines()[-1].startswith("recore: isolation is required")
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("recore: isolation is required")
+    assert line.endswith("or choose --engine docker")  # judge has no --isolation
     assert not (tmp_path / "judged").exists()
 
 
