@@ -185,7 +185,7 @@ def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
     """The exit status is 0, everything else is kept, and a line explains how to get the report."""
     line = (template_run / "stderr").read_text().splitlines()[-1]
     assert "no report: no plots today" in line
-    assert f"`python -m recore report {template_run / 'run'}`" in line
+    assert f"recore report {template_run / 'run'}`" in line
     names = sorted(path.name for path in (template_run / "run").iterdir())
     assert names == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 

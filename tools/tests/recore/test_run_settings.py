@@ -34,7 +34,7 @@ INVALID = {  # environment variables, and the reason that is printed for each
     "regional endpoints": ({"AWS_STS_REGIONAL_ENDPOINTS": "odd"}, "STS regional endpoints option odd is invalid"),
     "checksums": ({"AWS_REQUEST_CHECKSUM_CALCULATION": "odd"}, "request_checksum_calculation"),
     "metadata": ({"AWS_METADATA_SERVICE_TIMEOUT": "odd", "AWS_ACCESS_KEY_ID": ""}, "'odd'"),
-    "certificates": ({"AWS_CA_BUNDLE": "/nope"}, "AWS_CA_BUNDLE: there is no file /nope"),
+    "certificates": ({"AWS_CA_BUNDLE": "/nope"}, "AWS_CA_BUNDLE: the file /nope does not exist"),
     "no address": ({"AWS_ENDPOINT_URL": "foo"}, "Invalid endpoint: foo"),
     "no port": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:x"}, "http://127.0.0.1:x"),
     "no host": ({"AWS_ENDPOINT_URL": "http://[::1"}, "Invalid IPv6 URL"),

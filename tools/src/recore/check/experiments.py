@@ -18,7 +18,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import wraps
 from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -162,7 +161,7 @@ class Experiments:
     @experiment
     def training(self) -> Trained:
         """Step 1 with all of the data."""
-        trained = self._train_with("full", self.data.path, range(self.data.rows))
+        trained = self._train_with("full", self.data.path, range(self.data.rows), variables={})
         self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s to go")
         return trained
 
@@ -181,13 +180,7 @@ class Experiments:
         self._first_part()
         return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables)
 
-    def _train_with(
-        self,
-        name: str,
-        data: Path,
-        rows: Sequence[int],
-        variables: Mapping[str, str] = MappingProxyType({}),
-    ) -> Trained:
+    def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> Trained:
         settings, storage = self._jobs.place(name)
         # One at a time, as the threads of several would use up processor time by waiting for each other.
         with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:

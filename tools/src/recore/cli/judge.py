@@ -51,10 +51,10 @@ def judge(
     from rich.console import Console
 
     from recore.evaluation import (
-        HOSTS_OWN_HELD_OUT,
         DataFiles,
         Entry,
         Round,
+        explain_own_held_out,
         make_context,
         make_judged_table,
         sort_entries,
@@ -107,6 +107,6 @@ def judge(
             console.width = 200  # a file or a pipe can have long names in full
         console.print(make_judged_table(ranked, public), "")
         if any(entry.record and entry.record.held_out_is_own for entry in ranked):
-            click.echo(HOSTS_OWN_HELD_OUT)
+            click.echo(explain_own_held_out(None))
         click.echo(f"judge: {table}, and the runs in {out}")
     raise SystemExit(int(any(entry.trouble for entry in entries)))

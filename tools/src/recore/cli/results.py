@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.cli.common import FOLDER
+from recore.distribution import shell_program
 
 if TYPE_CHECKING:
     from recore.evaluation import Score
@@ -68,8 +69,8 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     """
     from rich.console import Console
 
-    from recore.evaluation import HOSTS_OWN_HELD_OUT, OWN_HELD_OUT, write_note
     from recore.evaluation import board as runs
+    from recore.evaluation import explain_own_held_out, write_note
 
     if note:
         text = write_note(*note)
@@ -92,16 +93,16 @@ def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: b
     for table in runs.make_tables(entries, private):
         console.print(table, "")
     if any(run.held_out_is_own for run in entries):
-        click.echo(HOSTS_OWN_HELD_OUT if private else OWN_HELD_OUT)
+        click.echo(explain_own_held_out(None if private else shell_program()))
     if not entries:
         click.echo(f"board: no run in {folder}")
 
 
-def show_scores(by_name: "dict[str, Score]") -> None:
-    """Print the tables of scores, and what the scores mean."""
+def show_scores(by_name: "dict[str, Score]", strangers: bool = False) -> None:
+    """Print the tables of scores, and what the scores mean. strangers: whether they are of a stranger's submission."""
     from rich.console import Console
 
-    from recore.evaluation import OWN_HELD_OUT, make_tables
+    from recore.evaluation import explain_own_held_out, make_tables
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a number that is cut off would read as another number
@@ -111,4 +112,4 @@ def show_scores(by_name: "dict[str, Score]") -> None:
         if name in by_name:
             click.echo(f"{name}: {meaning}")
     if "held-out" in by_name:
-        click.echo(OWN_HELD_OUT)
+        click.echo(explain_own_held_out(None if strangers else shell_program()))

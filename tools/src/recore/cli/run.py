@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE, ISOLATION, ascii_option, show_line
-from recore.distribution import PROGRAM, TEMPLATE
-from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
+from recore.distribution import TEMPLATE, shell_program
+from recore.places import OpenPlace, PlaceSettings, choose_isolation, is_strangers, open_place
 from recore.text import plain
 from stagemaker import interrupts
 
@@ -170,7 +170,7 @@ def _write_report(folder: Path) -> None:
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else plain(str(error) or repr(error))
-        click.echo(f"recore: no report: {reason}; `{PROGRAM} report {folder}` creates it", err=True)
+        click.echo(f"recore: no report: {reason}; `{shell_program()} report {folder}` creates it", err=True)
 
 
 def _show_results(evaluation_run: "EvaluationRun") -> None:
@@ -178,7 +178,8 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
     from recore.cli.results import show_scores
 
     if scores := evaluation_run.read_scores():
-        show_scores(scores)
+        data, submission = evaluation_run.data, evaluation_run.submission.path
+        show_scores(scores, is_strangers(submission, data.actual is not None))
     contents = sorted(path.name for path in evaluation_run.folder.iterdir())
     click.echo(f"run: {evaluation_run.folder} holds {', '.join(contents)}")
     if "report.html" in contents:

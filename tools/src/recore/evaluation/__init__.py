@@ -28,12 +28,11 @@ from recore.evaluation.record_changes import write_held_out_again, write_note
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import (
     HELD_OUT,
-    HOSTS_OWN_HELD_OUT,
     JUDGES,
-    OWN_HELD_OUT,
     SCORES,
     SIDES,
     Score,
+    explain_own_held_out,
     make_tables,
     read_scores,
 )

@@ -3,9 +3,10 @@
 import shlex
 from pathlib import Path
 
-from recore.distribution import TEMPLATE, shell_program
+from recore.distribution import shell_program
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
+from recore.places import is_strangers
 
 
 def next_command(run: EvaluationRun) -> str | None:
@@ -25,6 +26,6 @@ def next_command(run: EvaluationRun) -> str | None:
     words = [] if submission == Path() else [str(submission)]
     if run.data.public != find_data_files(submission).public:
         words += ["--public", str(run.data.public)]
-    if "actual" in run.data.files and submission.resolve() != TEMPLATE:  # a host runs somebody else's
+    if is_strangers(submission, "actual" in run.data.files):
         words.append("--for-host")
     return " ".join([shell_program(), "check", *map(shlex.quote, words)])

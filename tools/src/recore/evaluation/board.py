@@ -1,5 +1,6 @@
 """The runs in a folder, best first: by the held-out score, or for a host by the private one."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,20 @@ def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], 
 def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[Record]:
     """The runs in a folder of one submission on one public file, in the order of their start; none without a folder."""
     runs = read_runs(folder)[0] if folder.is_dir() else []
-    same = (run for run in runs if (run.submission_sha256, run.data["public"][1]) == (submission_sha256, public_sha256))
+    return runs_of(runs, submission_sha256, {"public": public_sha256})
+
+
+def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
+    """Of these runs, those of one submission on the same data, in the order of their start.
+
+    data: the SHA-256 of each data file by its name, such as "public". A run can have others besides.
+    """
+    same = (
+        run
+        for run in runs
+        if run.submission_sha256 == submission_sha256
+        and all(name in run.data and run.data[name][1] == sha256 for name, sha256 in data.items())
+    )
     return sorted(same, key=lambda run: run.started)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.distribution import TEMPLATE
-from recore.evaluation.board import read_runs
+from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
@@ -94,10 +94,8 @@ class Round:
             except (ValueError, OSError) as error:
                 entry.trouble = plain(str(error), LONGEST_REASON)
                 continue
-            for record in sorted(runs, key=lambda record: record.started):
-                hashes = {name: sha256 for name, (_, sha256) in record.data.items()}
-                same = (record.submission_sha256, hashes, record.score_sha256) == (entry.files.sha256, data, score)
-                if same and self._is_final(record):
+            for record in runs_of(runs, entry.files.sha256, data):
+                if record.score_sha256 == score and self._is_final(record):
                     entry.record = record
         return entries
 

@@ -22,7 +22,7 @@ from recore.distribution import PROGRAM
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
 from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
-from recore.places import OpenPlace
+from recore.places import OpenPlace, is_strangers
 from recore.text import plain
 from stagemaker.machine import describe_machine
 
@@ -68,6 +68,11 @@ class Record:
     training_seconds: float
 
     @property
+    def is_strangers(self) -> bool:
+        """Whether somebody ran another's submission beside private assays."""
+        return is_strangers(self.started_in / self.submission, "actual" in self.data)
+
+    @property
     def judge(self) -> str | None:
         """The name of the score by which this run's targets are sorted: held-out, or private, or public."""
         return next((name for name in JUDGES if name in self.scores), None)
@@ -100,7 +105,7 @@ class Record:
 
     @property
     def held_out_by(self) -> str:
-        """Whose held-out score it is, in words; empty if there is none."""
+        """Whose held-out score it is, in words; empty without such a score."""
         if HELD_OUT not in self.values:
             return ""
         return "the submission" if self.held_out_is_own else "recore"
@@ -117,7 +122,7 @@ class Record:
         return (private, *best_first) if private_first else best_first
 
     def show(self, name: str) -> str:
-        """A score in four digits, with a mark if it is a held-out score of the submission's own; - if there is none."""
+        """A score in four digits, marked if it is the submission's own held-out score; - if the run lacks it."""
         if name not in self.values:
             return "-"
         return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_own else ''}"

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recore.distribution import PROGRAM
-
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -20,8 +18,6 @@ SCORES = (HELD_OUT, *SIDES)  # in the order in which they are shown
 JUDGES = (HELD_OUT, "private", "public")  # lists go by the first of these that there is
 HOSTS_JUDGES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
 OWN = "*"  # marks a held-out score that only the submission claims
-OWN_HELD_OUT = f"{OWN} only the submission says so; `{PROGRAM} validate` computes it again"
-HOSTS_OWN_HELD_OUT = f"{OWN} only the submission says so; nobody has checked it"  # validate has no sandbox
 SHOWN = 5  # targets that help most, and that hurt most
 
 
@@ -68,6 +64,15 @@ def read_scores(folder: Path) -> dict[str, Score]:
     if not scores:
         raise FileNotFoundError(f"{folder}: neither public.json nor private.json exists; score.py writes them")
     return scores
+
+
+def explain_own_held_out(program: str | None) -> str:
+    """What the mark of a held-out score that only the submission claims means, and which command computes it again.
+
+    program: the words that start recore; None for a stranger's submission, because `recore validate` has no sandbox.
+    """
+    remedy = f"`{program} validate` computes it again" if program else "nobody has checked it"
+    return f"{OWN} only the submission says so; {remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:

@@ -46,7 +46,7 @@ def fence(text: str, tag: str = "text") -> Markup:
 
 
 def number(value: float | None, number_format: str = "", unit: str = "") -> str:
-    """A number, - if there is none. By default it has up to four significant digits."""
+    """A number, or - for None. By default it has up to four significant digits."""
     if value is None or math.isnan(value):
         return "-"
     if not number_format:
@@ -56,7 +56,7 @@ def number(value: float | None, number_format: str = "", unit: str = "") -> str:
 
 
 def interval(estimate: Estimate, number_format: str = "") -> str:
-    """Both ends of an interval, - if there is none."""
+    """Both ends of an interval, or - for None."""
     ends = (number(end, number_format) for end in (estimate.low, estimate.high))
     return " to ".join(ends) if estimate.has_interval else "-"
 

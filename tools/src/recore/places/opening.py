@@ -48,9 +48,14 @@ def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> Abstract
 def choose_isolation(chosen: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
     """The isolation of jobs: what the user chose, or by default "required" for a stranger's work, otherwise "auto".
 
-    It is a stranger's if a host checks it, or if it is not the template here and runs beside private assays (actual).
+    for_host: whether a host checks it, so that it is a stranger's in any case.
     """
-    return chosen or ("required" if for_host or (actual and submission.resolve() != TEMPLATE) else "auto")
+    return chosen or ("required" if for_host or is_strangers(submission, actual is not None) else "auto")
+
+
+def is_strangers(submission: Path, with_actual: bool) -> bool:
+    """Whether a submission is a stranger's: it runs beside private assays (actual) and is not the template here."""
+    return with_actual and submission.resolve() != TEMPLATE
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:
@@ -101,7 +106,7 @@ def _make_clients() -> list[Any]:
     from botocore.config import Config
 
     if (certificates := os.environ.get("AWS_CA_BUNDLE")) and not Path(certificates).exists():
-        raise ValueError(f"AWS_CA_BUNDLE: there is no file {certificates}")
+        raise ValueError(f"AWS_CA_BUNDLE: the file {certificates} does not exist")
     if boto3.DEFAULT_SESSION is None:
         boto3.setup_default_session()
     if not boto3.DEFAULT_SESSION.region_name:

@@ -24,7 +24,7 @@ BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class NoSandboxError(OSError):
-    """Isolation is required, but bubblewrap does not work here. Callers can add what else their own users can choose."""
+    """Isolation is required, but bubblewrap does not work here. A command adds what else its users can choose."""
 
     def __str__(self) -> str:
         return "isolation is required, but bubblewrap does not work here: install it and allow user namespaces"

@@ -16,6 +16,7 @@ from rich.console import Console
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, full_disk_environment
 
+from recore.cli.results import show_scores
 from recore.evaluation import find_runs, read_record, write_held_out_again
 from recore.evaluation.board import make_tables, read_runs
 
@@ -58,12 +59,32 @@ def test_the_public_score_never_decides(tmp_path: Path) -> None:
     assert show_board(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
 
 
+@pytest.mark.parametrize(
+    ("submission", "data", "strangers"),
+    [("theirs", "actual", True), ("theirs", "private", False), (str(ROOT), "actual", False)],
+)
+def test_a_submission_beside_private_assays_that_is_not_the_template_is_a_strangers(
+    submission: str, data: str, strangers: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = make_record(public=0.9, **{"held-out": 0.9})
+    record["submission"]["path"] = submission
+    record["data"][data] = record["data"]["public"]
+    write_record(tmp_path, "run", record)
+    run = read_record(tmp_path / "run")
+    assert run.is_strangers == strangers
+    show_scores(run.scores, run.is_strangers)  # `recore validate` has no sandbox
+    assert ("nobody has checked it" if strangers else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_below(tmp_path: Path) -> None:
     write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 0.9}))
     write_record(tmp_path, "checked", make_record(private=0.1, **{"held-out": 0.8}))
     write_record(tmp_path, "none-left", make_record(private=0.3))
-    line = "* only the submission says so; `python -m recore validate` computes it again"
-    assert recore("board", tmp_path).stdout.splitlines()[-1] == line
+    line = recore("board", tmp_path).stdout.splitlines()[-1]
+    assert line.startswith("* only the submission says so; `")
+    assert line.endswith("recore validate` computes it again")
+    hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
+    assert hosts == "* only the submission says so; nobody has checked it"
     write_held_out_again(tmp_path / "checked", 0.3630, "validate")
     write_held_out_again(tmp_path / "none-left", 0.25, "validate")
     rows = {words[0]: words[3:] for words in map(str.split, recore("board", tmp_path).stdout.splitlines()) if words}

@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
     """Describe the longest block of zeros in spectra whose rows of inputs have as long a block of equal cells.
 
-    Returns "" if there is none.
+    Returns "" if no row has such a block.
     """
     if len(inputs) != data.rows:
         return ""

@@ -48,5 +48,5 @@ def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[F
         if word.startswith(("/", "~")) or ".." in word.split("/"):
             yield Finding(f"{word[:80]!r} is outside the submission", "use paths within the folder", place)
         elif command == "include" and not set(word) & set("*?[") and not source.tree.is_file(word):
-            message = f"there is no file {word[:80]!r}, so nothing is included"
+            message = f"the file {word[:80]!r} does not exist, so nothing is included"
             yield Finding(message, "correct the name, or remove it", place, Level.WARNING)

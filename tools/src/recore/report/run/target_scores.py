@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
-from recore.evaluation import HELD_OUT, OWN_HELD_OUT, SCORES, Record, Score
+from recore.distribution import PROGRAM
+from recore.evaluation import HELD_OUT, SCORES, Record, Score, explain_own_held_out
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
@@ -117,7 +118,7 @@ def _findings(run: Record, side: str) -> list[PageFinding]:
     scores = ", ".join(f"{run.show(name)} {name}" for name in SCORES if name in run.values)
     text = f"score: {scores}, of {judge.weights_scored:g} possible"
     if run.held_out_is_own:
-        text += f" ({OWN_HELD_OUT})"
+        text += f" ({explain_own_held_out(None if run.is_strangers else PROGRAM)})"
     findings = [PageFinding("note", "score", text, "scores", values)]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
     findings += _loss_finding(judge, list(scored), side)
