@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from recore.evaluation import HELD_OUT_NAME
+
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 EXTENSIONS = frozenset(("dill", "cloudpickle", "joblib", "jsonpickle"))
 MOST_OPCODES = 20_000_000
 LARGEST_VALUE = 2 << 30  # bytes of an opcode's argument, which is read as a whole
-HELD_OUT = "held_out.csv"  # which train.py may leave beside the model
 REMEMBERED = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
 RECALLED = ("GET", "BINGET", "LONG_BINGET")
 IGNORED = ("FRAME", *REMEMBERED)
@@ -142,5 +143,5 @@ def _digests(archive: Path) -> dict[str, str]:
     return {
         member.name: hashlib.file_digest(content, "sha256").hexdigest() if content else ""
         for member, content in read_members(archive)
-        if member.name.removeprefix("./") != HELD_OUT
+        if member.name.removeprefix("./") != HELD_OUT_NAME
     }

@@ -18,7 +18,7 @@ from recore.text import plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAME = "held_out.csv"  # in a model.tar.gz
+HELD_OUT_NAME = "held_out.csv"  # in a model.tar.gz, if train.py has written it
 LARGEST = 1 << 30  # bytes
 # How much more than recore's a submission's own held-out score can be if whole drill holes were held out. Over 30 parts
 # of the sample data and four kinds of models, folds of other numbers, seeds or sizes scored at most 0.064 more; folds
@@ -33,11 +33,11 @@ class NoHeldOutScoreError(Exception):
 def extract_held_out(model: Path, target: Path) -> None:
     """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError if there are none."""
     try:
-        content = read_member(model, NAME, LARGEST)
+        content = read_member(model, HELD_OUT_NAME, LARGEST)
     except ValueError as error:
-        raise NoHeldOutScoreError(f"{NAME} could not be read: {plain(str(error))}") from None
+        raise NoHeldOutScoreError(f"{HELD_OUT_NAME} could not be read: {plain(str(error))}") from None
     if content is None:
-        raise NoHeldOutScoreError(f"train.py did not write {NAME} beside the model")
+        raise NoHeldOutScoreError(f"train.py did not write {HELD_OUT_NAME} beside the model")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
 
@@ -53,10 +53,10 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
     with open_data(public) as data:
         places = {name: place for name, place in data.places.items() if name in predicted.column_names[1:]}
         if not places:
-            raise NoHeldOutScoreError(f"{NAME} has no column of the public data")
+            raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has no column of the public data")
         assays = data.read(dict.fromkeys(places.values(), pa.string())).rename_columns(list(places)).combine_chunks()
     if len(predicted) != len(assays):
-        raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
+        raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
         folder = Path(name)
         _write_measured(assays, predicted, folder / "actual.csv.gz")
@@ -67,7 +67,7 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
-        raise NoHeldOutScoreError(f"{NAME}: {plain(last)}")
+        raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: {plain(last)}")
 
 
 def _read(path: Path) -> "pa.Table":

@@ -18,7 +18,6 @@ from recore.production.monitoring import (
     monitor_endpoint,
     send_alarm,
 )
-from recore.production.outputs import check_target
 from recore.production.pipeline import describe_pipeline_costs, make_steps, train
 from recore.production.predicting import describe_batch_costs, predict_file, read_served_columns
 from recore.production.project import (
@@ -34,3 +33,4 @@ from recore.production.registering import register
 from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use, retrain
 from recore.production.settings import Settings, read_settings
 from recore.production.tuning import describe_tuning_costs, find_best, train_best
+from recore.production.written_files import check_target

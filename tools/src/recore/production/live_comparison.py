@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from recore.distribution import TEMPLATE
 from recore.listing import count
-from recore.production.outputs import replace_file
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
+from recore.production.written_files import replace_file
 from recore.schema import TARGETS
 
 if TYPE_CHECKING:

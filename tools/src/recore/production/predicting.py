@@ -15,7 +15,6 @@ import pyarrow.csv
 from recore.data_file import DataFile, open_data
 from recore.evaluation import read_member
 from recore.production.endpoints import require_endpoint
-from recore.production.outputs import replace_file
 from recore.production.project import (
     NO_REASON,
     Outcome,
@@ -26,6 +25,7 @@ from recore.production.project import (
     wait_for_end,
 )
 from recore.production.versions import Version, ensure_model, find_version
+from recore.production.written_files import replace_file
 from recore.schema import IDS, TARGETS
 
 RUNNING = ("InProgress", "Stopping")

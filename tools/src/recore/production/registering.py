@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from recore.data_file import as_csv_gz, read_header
-from recore.evaluation import HELD_OUT, Record, extend_archive, find_public, read_member, read_record, sha256_of
+from recore.evaluation import (
+    HELD_OUT,
+    HELD_OUT_NAME,
+    Record,
+    extend_archive,
+    find_public,
+    read_member,
+    read_record,
+    sha256_of,
+)
 from recore.production.containers import domain, expected_error, features
 from recore.production.definition import package_arguments
 from recore.production.endpoints import suggest_next
@@ -17,7 +26,6 @@ from recore.production.versions import ensure_group, list_versions, read_version
 from recore.schema import TARGETS
 
 ARCHIVE = "model.tar.gz"
-HELD_OUT_NAME = "held_out.csv"  # in the archive
 
 
 def register(project: ProductionProject, run: Path, public: Path | None = None) -> Outcome:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files import archives, transfers
-from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.output_files import OutputFolder, ignore
 from stagemaker.compute.ineffective import ineffective_setting_lines
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
@@ -48,22 +48,13 @@ class TrainingRun(JobRun):
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
             timed_out = isinstance(stopped, JobTimedOut)
-            self._enter_status(*(self._uploading() if timed_out else ("Stopping", "Stopping the training job")))
+            if not timed_out:
+                self._enter_status("Stopping", "Stopping the training job")
             self.job.save_outputs()
             with contextlib.suppress(JobStopped):
-                self._upload(volume, log)
+                self._upload(volume, log, has_status=timed_out)
             raise
-        self._enter_status(*self._uploading())
         self._upload(volume, log)
-
-    def _uploading(self) -> tuple[str, str]:
-        """Return the status of an upload, and a message with the size of the model."""
-        is_packed = not self.record["ModelArtifacts"]["S3ModelArtifacts"].endswith("/")
-        message = f"{'Packing and uploading' if is_packed else 'Uploading'} the model"
-        with contextlib.suppress(JobFailed):  # `_upload` reports it
-            files = OutputFolder(self.job.folder / "ml", "/opt/ml/model").files(lambda: None)
-            message += f", {format_size(sum(file.size or 0 for file in files))}"
-        return "Uploading", message
 
     def _train(self, volume: Volume, log: JobLog) -> Ending:
         """Download the inputs, install the requirements, and run the command. Returns how the command ended."""
@@ -78,20 +69,31 @@ class TrainingRun(JobRun):
         self._enter_status("Training", "Training image download completed. Training in progress.")
         return self.run_command(sandbox, command, variables, log)
 
-    def _upload(self, volume: Volume, log: JobLog) -> None:
-        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs and raises JobFailed."""
+    def _upload(self, volume: Volume, log: JobLog, has_status: bool = True) -> None:
+        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs and raises JobFailed.
+
+        has_status: whether this is a secondary status of its own, whose message gets the size of the model.
+        """
         check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
+        message = f"{'Uploading' if target.endswith('/') else 'Packing and uploading'} the model"
+        if has_status:
+            self._enter_status("Uploading", message)
+
+        def announce(size: int) -> None:
+            if has_status:
+                self._change_message(f"{message}, {format_size(size)}")
+
         model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
         try:
             folders = {"output": data} if data.exists() and any(data.files(check)) else {}
             if target.endswith("/"):
-                transfers.upload_folder(s3, model, target, volume, check)
+                transfers.upload_folder(s3, model, target, volume, check, announce)
             else:
                 folders["model"] = model
             for name, folder in folders.items():
                 archive = self.job.folder / f"{name}.tar.gz"
-                archives.pack(folder, archive, volume, check)
+                archives.pack(folder, archive, volume, check, announce if folder is model else ignore)
                 transfers.upload_file(
                     s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check
                 )
@@ -107,6 +109,15 @@ class TrainingRun(JobRun):
     def _enter_status(self, status: str, message: str) -> None:
         """Record that the job enters its next secondary status."""
         self.store.change(self.kind, self.name, lambda record: _with_status(record, status, message))
+
+    def _change_message(self, message: str) -> None:
+        """Replace the message of the job's secondary status."""
+
+        def changed(record: Record) -> Record:
+            *before, last = record["SecondaryStatusTransitions"]
+            return record | {"SecondaryStatusTransitions": [*before, last | {"StatusMessage": message}]}
+
+        self.store.change(self.kind, self.name, changed)
 
 
 def _with_status(record: Record, status: str, message: str) -> Record:

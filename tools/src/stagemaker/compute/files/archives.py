@@ -11,7 +11,7 @@ from typing import IO, BinaryIO, cast
 
 from stagemaker import machine
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFolder
+from stagemaker.compute.files.output_files import Announce, Check, CheckedReader, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
 
 CHUNK_SIZE = 1 << 18  # bytes that are unpacked at a time
@@ -25,7 +25,13 @@ ARCHIVE_ERRORS = (
 )
 
 
-def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lambda: None) -> None:
+def pack(
+    folder: OutputFolder,
+    archive: Path,
+    volume: Volume,
+    check: Check = lambda: None,
+    announce: Announce = ignore,
+) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker packs a model. Absolute symbolic links are left out.
 
     check: called before each chunk; it must raise if the job must end. Raises JobFailed if the folder cannot be read or
@@ -33,7 +39,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
-    folder.check_volume(volume, check, packed=True)
+    announce(folder.check_volume(volume, check, packed=True))
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
             for file in folder.files(check):

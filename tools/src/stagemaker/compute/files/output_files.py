@@ -17,6 +17,11 @@ CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
 MAX_FILES = 100_000  # files that can be uploaded from a folder: each takes kilobytes of the simulator's memory
 
 Check = Callable[[], None]
+Announce = Callable[[int], None]  # called with the bytes of a folder before its content is packed or uploaded
+
+
+def ignore(size: int) -> None:
+    """Announce nothing."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,8 @@ class OutputFolder:
         except OSError as error:
             raise self._make_failure(error) from None
 
-    def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
-        """Raise JobFailed if the content of the folder does not fit on the volume.
+    def check_volume(self, volume: Volume, check: Check, packed: bool) -> int:
+        """Return the bytes of the folder's content. Raises JobFailed if it does not fit on the volume.
 
         packed: whether a file with several names counts only once, as in an archive. Otherwise, each name becomes an
         object.
@@ -142,6 +147,7 @@ class OutputFolder:
                 raise JobFailed(
                     f"ClientError: {self.name} contains more than {MAX_FILES:,} files, the maximum for an upload"
                 )
+        return total
 
     def _file(self, name: str) -> OutputFile | None:
         path = os.path.join(self.path, name).rstrip("/")

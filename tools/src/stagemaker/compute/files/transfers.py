@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from stagemaker import machine
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFile, OutputFolder
+from stagemaker.compute.files.output_files import Announce, Check, CheckedReader, OutputFile, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.protocol.account import REGION
 
@@ -84,7 +84,14 @@ def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> N
         _put(connection, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
-def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
+def upload_folder(
+    s3: Any,
+    folder: OutputFolder,
+    uri: str,
+    volume: Volume,
+    check: Check = lambda: None,
+    announce: Announce = ignore,
+) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder's path is a file, upload it to the key itself.
 
     Raises JobFailed if the folder cannot be read, or, before anything is uploaded, if it is larger than the volume. If
@@ -93,7 +100,7 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
     if not folder.exists():
         return
     prefix = parse(uri)[1]
-    folder.check_volume(volume, check, packed=False)
+    announce(folder.check_volume(volume, check, packed=False))
     rejections = []
     with _connection_pool(s3) as connection:
         for file in folder.files(check):
