@@ -59,7 +59,8 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
 
 def read_actual(path: str) -> pd.DataFrame:
     """Return the assays of a data file, (rows, 49), NaN where missing, read with pandas as the official score does."""
-    actual = read(path, usecols=lambda name: name in TARGETS)
+    missing = "`recore sample --out data` makes one, `unearthed new` downloads the challenge's"
+    actual = read(path, missing, usecols=lambda name: name in TARGETS)
     if actual.empty:
         raise DataError(f"{path}: no rows, or no column is named after one of the 49 targets")
     for name, cells in actual.items():
@@ -73,17 +74,19 @@ def read_actual(path: str) -> pd.DataFrame:
 
 def read_predicted(path: str, rows: int) -> pd.DataFrame:
     """Return predictions, (rows, 49)."""
-    predicted = read(path, header=None)
+    predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
         rule = "write one line per row and one column per target, without header or index"
         raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}: {rule}")
     return predicted
 
 
-def read(path: str, **options: object) -> pd.DataFrame:
-    """Return the table in a CSV file."""
+def read(path: str, missing: str, **options: object) -> pd.DataFrame:
+    """Return the table in a CSV file. missing: what to do if the file does not exist."""
     try:
         return pd.read_csv(path, **options)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file: {missing}") from error
     except Exception as error:  # whatever it is, the file cannot be read
         raise DataError(f"{path}: {str(error).strip()}") from error
 

@@ -166,7 +166,11 @@ def test_invalid_assays_are_refused(text: str, reason: str, valid_data, script_e
 
 def test_missing_files_and_unknown_arguments_are_refused(script_error_here, tmp_path: Path) -> None:
     missing = ("--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
-    assert "none.csv.gz" in script_error_here(ROOT / "score.py", *missing)
+    reason = "none.csv.gz: there is no such file: `recore sample --out data` makes one"
+    assert reason in script_error_here(ROOT / "score.py", *missing)
+    frames(0, 3)[0].to_csv(tmp_path / "actual.csv.gz")
+    missing = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "none", "--output", tmp_path / "o")
+    assert "none: there is no such file: predict.py writes it" in script_error_here(ROOT / "score.py", *missing)
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
 

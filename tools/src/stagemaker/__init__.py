@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
     from stagemaker.server import Simulator
-    from stagemaker.text import decode_requirements, format_size, parse_number, printable
+    from stagemaker.text import decode_requirements, format_size, parse_float, parse_number, printable
 
 __all__ = [  # noqa: RUF022 - by purpose
     # a simulator in this process
@@ -40,6 +40,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     # text of jobs and of other people's files
     "decode_requirements",
     "format_size",
+    "parse_float",
     "parse_number",
     "printable",
     # modules
@@ -62,6 +63,7 @@ _MODULES = {
     "docker_client": "isolation.containers",
     "format_size": "text",
     "image_exists": "isolation.containers",
+    "parse_float": "text",
     "parse_number": "text",
     "printable": "text",
     "sandbox_works": "isolation.bubblewrap",

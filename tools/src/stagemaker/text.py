@@ -15,14 +15,22 @@ def decode_requirements(content: bytes) -> str:
     return content.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")
 
 
-def parse_number(text: str) -> float | None:
-    """The finite number that a text is, or None. `1_0` and digits of other scripts are numbers for Python alone."""
+def parse_float(text: str) -> float | None:
+    """The number that a text is, NaN and infinity included, or None.
+
+    `1_0` and digits of other scripts are numbers for Python alone.
+    """
     text = text.strip()
     try:
-        value = float(text) if text.isascii() and "_" not in text else math.nan
+        return float(text) if text.isascii() and "_" not in text else None
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+
+
+def parse_number(text: str) -> float | None:
+    """The finite number that a text is, or None."""
+    value = parse_float(text)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def format_size(size: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recore.check.predictions import RELATIVE
+from stagemaker import parse_float
 
 LONGEST_LINE = 16 << 20  # characters
 LARGEST = 2 << 30  # bytes
@@ -35,8 +36,8 @@ class Inputs:
     def header_is_data(self) -> bool:
         """Whether the first line is a row: all its cells but the index are numbers with different decimals."""
         cells = [cell.strip('"') for cell in self.header[1:]]
-        numbers = [cell for cell in cells if _number(cell) is not None]
-        return bool(cells) and len(numbers) == len(cells) and _number(self.header[0].strip('"')) is not None
+        numbers = [cell for cell in cells if parse_float(cell) is not None]
+        return bool(cells) and len(numbers) == len(cells) and parse_float(self.header[0].strip('"')) is not None
 
 
 def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
@@ -70,14 +71,7 @@ def differing(expected: InputRow, row: InputRow) -> int | None:
 
 
 def _close(one: str, other: str) -> bool:
-    first, second = _number(one), _number(other)
+    first, second = parse_float(one), parse_float(other)
     if first is None or second is None:
         return False
     return math.isclose(first, second, rel_tol=RELATIVE, abs_tol=0.0) or (math.isnan(first) and math.isnan(second))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text) if text.isascii() and "_" not in text else None
-    except ValueError:
-        return None

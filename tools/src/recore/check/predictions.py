@@ -10,6 +10,7 @@ import numpy as np
 from recore.check.left_by_jobs import Answer
 from recore.listing import count
 from recore.text import plain
+from stagemaker import parse_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -56,12 +57,10 @@ def _number(cell: str, line: int) -> float:
     text = cell.strip().removeprefix('"').removesuffix('"')
     if not text:
         return np.nan
-    try:
-        if text.isascii() and "_" not in text:  # as pandas reads it, NaN and infinity included
-            return float(text)
-    except ValueError:
-        pass
-    raise NotPredictions(f"line {line}: {text[:40]!r} is not a number", line)
+    value = parse_float(text)  # as pandas reads it
+    if value is None:
+        raise NotPredictions(f"line {line}: {text[:40]!r} is not a number", line)
+    return value
 
 
 def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE) -> Difference | None:
