@@ -21,13 +21,18 @@ SHOWN = 5  # problems of one file that are printed: a table can have as many as 
 
 @click.command("import")
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--assays", type=FILE, help="The assay table: sample, SiteID, DepthFrom, DepthTo, targets.")
+@click.option("--assays", type=FILE, help="The assay table: samples, drill holes, depths, targets.")
 @click.option(
     "--column",
     "columns",
     metavar="NAME=COLUMN[:UNIT]",
     multiple=True,
     help="Which column of the assay table holds a column of the schema, such as CuPPM=Cu_pct; repeatable.",
+)
+@click.option(
+    "--content-unit",
+    type=click.Choice(["pct", "g/kg", "ppm", "ppb"]),
+    help="Unit of all assays whose column states none.",
 )
 @click.option("--depth-unit", type=click.Choice(["m", "cm", "mm", "ft"]), help="Unit of the depths.  [default: m]")
 @click.option("--out", type=FILE, required=True, help="The data file to write, .csv.gz.")
@@ -41,10 +46,13 @@ SHOWN = 5  # problems of one file that are printed: a table can have as many as 
 @click.option("--block", default="absorbance", help="Block of OPUS files to read; see above.")
 @click.option(
     "--convert",
-    type=click.Choice(["fraction", "percent"]),
-    help="The values are reflectance or transmittance on this scale: take log10(1 / value).",
+    type=click.Choice(["none", "fraction", "percent"]),
+    help="The values are reflectance or transmittance on this scale: take log10(1 / value). With none they are "
+    "absorbance, whatever a header says.",
 )
-@click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files that state none.")
+@click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files.")
+@click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark of text files.")
+@click.option("--sample", metavar="COLUMN", help="Column of a table of spectra that names the samples.")
 @click.option("--like", type=FILE, help="A data file whose channels the new file is to have.")
 @click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of refusing them.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
@@ -58,6 +66,8 @@ def import_(
     as_json: bool,
     block: str,
     unit: str | None,
+    decimal: str | None,
+    sample: str | None,
     convert: str | None,
     name: str | None,
     **options: Any,
@@ -67,8 +77,8 @@ def import_(
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
     folders of such files, and patterns. Without --assays, the table of spectra can also contain the assays.
 
-    --column converts values if the name of the table's column contains a unit (pct, g/kg, ppm, ppb, mg/kg, g/t, %) or
-    an oxide, or if a unit follows it: --column AlPPM=Al_tot:g/kg. Without a unit the values are taken as they are.
+    Columns of the assay table are recognised by their names, such as SampleID, hole, from, to, Cu_ppm or Fe2O3 (%), and
+    converted to the schema's units. --column chooses a column, and can state its unit: --column AlPPM=Al_tot:g/kg.
 
     --block is absorbance, atr, log-reflectance, reflectance or transmittance (the last two with --convert), or
     single-channel, which computes absorbance from the sample's and the reference's; absorbance:2 is the second of its
@@ -88,12 +98,12 @@ def import_(
       python -m recore import spectra/ --assays new.csv --replicates mean \\
         --like data/public/public.csv.gz --only-listed \\
         --out data/private/private.csv.gz
-      python -m recore import spectra/ --assays lab.csv --column sample=ID \\
-        --column CuPPM=Cu_pct --depth-unit cm --out data/lab.csv.gz
+      python -m recore import spectra/ --assays lab.csv --content-unit pct \\
+        --column CuPPM=Cu_ICP:ppm --depth-unit cm --out data/lab.csv.gz
     """
     from recore.dataset import ImportOptions, Reading, import_files
 
-    reading = Reading(block=block, unit=unit, convert=convert, name=name)
+    reading = Reading(block, unit, convert, decimal, sample, name)
     import_options = ImportOptions(files, out, reading=reading, overwrite=force, **options)
     with show_work("import") as advance:
         result = import_files(import_options, advance)
@@ -117,7 +127,7 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
         "findings": [
             {"level": "bad", "name": "unit", "text": unit.text, "values": unit.values} for unit in result.suspected
         ],
-        "problems": [{"source": problem.source, "reason": problem.reason} for problem in result.problems],
+        "problems": [vars(problem) for problem in result.problems],
     }
 
 
@@ -134,7 +144,7 @@ def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
         if number > SHOWN:
             lines.append(f"recore: {file}: and {count(number - SHOWN, 'more problem')}; --json lists all")
     for line in lines:
-        click.echo(plain(line, 2000), err=True)
+        click.echo(plain(line, 10_000), err=True)
     if result.grid is None:
         click.echo(f"recore: nothing was written because of {count(len(result.problems), 'problem')}", err=True)
     elif not as_json:

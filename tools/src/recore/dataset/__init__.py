@@ -1,8 +1,11 @@
 """Makes the sample data, imports instrument files, and splits public from private data."""
 
+from recore.dataset.codes import SuspectedCode, suspected_codes
+from recore.dataset.grammar.questions import QUESTIONS, Question
 from recore.dataset.grids import Grid, grid_of_names
+from recore.dataset.import_hint import explain_import, is_foreign
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
-from recore.dataset.instruments.files import Reading
+from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample

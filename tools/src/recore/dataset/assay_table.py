@@ -6,14 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import check_text, parse_axis_name, read_cells
-from recore.dataset.columns import Source, find_columns
+from recore.dataset.cells import TextTable, open_table, without_empty_end
+from recore.dataset.codes import suspected_codes
+from recore.dataset.column_options import column_option
+from recore.dataset.columns import find_columns
+from recore.dataset.grammar.axis import parse_channel
+from recore.dataset.grammar.ids import find_id_columns
+from recore.dataset.grammar.numbers import EMPTY, Marks
+from recore.dataset.grammar.questions import Question
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
+from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.targets import LARGEST
+from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS
-from stagemaker import parse_number
 
-MISSING = ("", "NA", "NaN")
+CODES = 5  # columns whose codes have a remark of their own
 SHOWN = 3  # errors of a table that a message names; it counts the others
 
 Lines = list[tuple[int, list[str]]]
@@ -25,10 +32,12 @@ class AssayTable:
     """`samples` in the order of the table; `index`, the name of each row; `identity` and `assays`, columns by name.
 
     `assays` has all 49 targets, NaN where nothing was measured, or none if the table has no column of any target.
-    `suspected` are the columns that are probably in another unit than the schema's.
+    `sample_column` is the name of the column of the samples. `suspected` are the columns that are probably in another
+    unit than the schema's.
     """
 
     path: Path
+    sample_column: str = "sample"
     samples: list[str] = field(default_factory=list)
     index: list[str] = field(default_factory=list)
     identity: dict[str, list[str] | list[float]] = field(default_factory=dict)
@@ -38,43 +47,44 @@ class AssayTable:
 
 
 def read_assays(
-    path: Path, columns: Mapping[str, str] | None = None, depth_unit: str | None = None, with_spectra: bool = False
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    depth_unit: str | None = None,
+    content_unit: str | None = None,
+    decimal: str | None = None,
+    with_spectra: bool = False,
 ) -> AssayTable:
     """Read an assay table.
 
-    Its columns are `sample`, the three IDs, any of the 49 targets, and `index` if the rows have other names than their
-    samples. `columns` says which column of the table holds a column of the schema, `depth_unit` the unit of depths. An
-    empty cell, NA or NaN is a missing assay; `<0.01`, less than the limit of detection, becomes half of the limit.
-    `with_spectra`: columns whose names are numbers are channels, and without a column `sample` the first is that.
-    Raises ValueError with the first errors if a column or a cell is invalid.
+    Its columns name the samples, hold the three IDs, any of the 49 targets, and `index` if the rows have other names
+    than their samples. `columns` says which column of the table holds a column of the schema; the others are found by
+    their names. `depth_unit` is that of depths, `content_unit` that of assays whose column states none, `decimal` the
+    decimal mark, "point" or "comma". An empty cell or NA is a missing assay; `<0.01`, less than the limit of detection,
+    becomes half of the limit. `with_spectra`: columns whose names are numbers are channels. Raises ValueError with the
+    first errors, which name the path, if a column or a cell is invalid; Question, which does not, if the table leaves
+    open what its numbers mean.
     """
     try:
         if path.exists() and not path.is_file():
             raise ValueError("this is not a regular file")
-        check_text(path, "this is not text; save the table as CSV")
-        lines = read_cells(path)
-        _, header = next(lines)
-        header = _without_empty_end(header, 0)
-        places = list(range(len(header)))
-        if with_spectra:
-            places = [place for place, name in enumerate(header) if parse_axis_name(name) is None]
-            if "sample" not in (columns or {}) and "sample" not in header:
-                header[0] = "sample"
-        sources, remarks = find_columns([header[place] for place in places], columns or {}, depth_unit)
-        rows, errors = [], []
-        for line, cells in lines:
-            cells = _without_empty_end(cells, len(header))
-            if len(cells) != len(header):
-                errors.append(f"line {line} has {len(cells)} cells, but the header has {len(header)}")
-            else:
-                rows.append((line, [cells[place] for place in places]))
-        if not rows and not errors:
-            raise ValueError("there is a header, but no sample")
-        table = AssayTable(path, remarks=[f"{path}: {remark}" for remark in remarks])
+        chosen = [*(columns or {}).values()]
+        used = {*chosen, *(column.rpartition(":")[0] for column in chosen)} - {""}
+        text = open_table(path, decimal, "this is not text; save the table as CSV", used)
+        header, rows, errors = _read_rows(text, with_spectra)
+        unit = content_unit or ("" if with_spectra else unit_in_comments(text.preamble.splitlines()))
+
+        def cells(place: int) -> list[str]:
+            return [row[place] for _, row in rows]
+
+        sources, remarks = find_columns(header, columns or {}, cells, depth_unit, unit, with_spectra)
+        remarks = [f"{path}: {remark}" for remark in (*text.remarks, *remarks)]
+        table = AssayTable(path, sources["sample"].column, remarks=remarks)
         if not errors:
-            _fill(table, sources, rows, errors)
+            _fill(table, sources, rows, text.marks, errors)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
+    except Question:
+        raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if errors:
@@ -84,25 +94,44 @@ def read_assays(
     return table
 
 
+def _read_rows(text: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
+    """The names of columns by place, and the rows, both without channels; and the lines that are wrong.
+
+    Raises ValueError if there is no row.
+    """
+    lines = text.lines()
+    _, names = next(lines)
+    names = without_empty_end(names, 0)
+    header = dict(enumerate(names))
+    if with_spectra:
+        header = {place: name for place, name in header.items() if parse_channel(name, text.name_marks) is None}
+    rows: Lines = []
+    errors: list[str] = []
+    for line, cells in lines:
+        cells = without_empty_end(cells, len(names))
+        if len(cells) != len(names):
+            errors.append(f"line {line} has {len(cells)} cells, but the header has {len(names)}")
+        else:
+            # spectra are read by themselves
+            rows.append((line, [cell if place in header else "" for place, cell in enumerate(cells)]))
+    if not rows and not errors:
+        raise ValueError("there is a header, but no sample")
+    return header, rows, errors
+
+
 def holds_assays(path: Path) -> bool:
     """Whether a file is a table with spectra and the drill holes, depths or assays of its samples."""
     try:
-        check_text(path, "")
-        _, header = next(read_cells(path))
+        text = open_table(path, "point")  # the header suffices, whatever the marks of numbers are
+        _, header = next(text.lines())
     except (ValueError, OSError):  # the reader of spectra reports it
         return False
-    axis = [name for name in header if parse_axis_name(name) is not None]
-    return len(axis) > 1 and not {*IDS, *TARGETS}.isdisjoint(header)
+    others = {place: name for place, name in enumerate(header) if parse_channel(name, text.name_marks) is None}
+    has_ids = all(find_id_columns(column, others) for column in IDS)
+    return len(header) - len(others) > 1 and (has_ids or not {*IDS, *TARGETS}.isdisjoint(header))
 
 
-def _without_empty_end(cells: list[str], width: int) -> list[str]:
-    """Cells without the empty ones beyond a width, which spreadsheets leave at the end of a line."""
-    while len(cells) > width and not cells[-1]:
-        cells = cells[:-1]
-    return cells
-
-
-def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors: list[str]) -> None:
+def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: Marks, errors: list[str]) -> None:
     """Fill the table from the rows; add what is wrong with their cells to `errors`."""
 
     def column(name: str) -> Cells:
@@ -112,7 +141,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors:
     table.index = _names(column("index"), "index", errors) if "index" in sources else table.samples
     table.identity[HOLE] = [cell for _, cell in column(HOLE)]
     errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in column(HOLE) if not cell]
-    depths = {name: _depths(column(name), name, sources[name].factor, errors) for name in DEPTHS}
+    depths = {name: _depths(column(name), name, sources[name].factor, marks, errors) for name in DEPTHS}
     table.identity |= depths
     for (line, _), start, end in zip(rows, *depths.values(), strict=True):
         if start > end:
@@ -122,12 +151,27 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors:
         for name in TARGETS:
             source = sources.get(name)
             cells = column(name) if source else [(0, "")] * len(rows)
-            table.assays[name] = [_assay(name, source, line, cell, errors, limits) for line, cell in cells]
+            table.assays[name] = [_assay(name, source, line, cell, marks, errors, limits) for line, cell in cells]
     if limits:
         examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
         table.remarks.append(
             f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
         )
+    numbers = {name: _numbers(column(name), marks) for name in sources if name in (*DEPTHS, *TARGETS)}
+    # a depth of 0 is usual
+    codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
+    for code in codes[:CODES]:
+        lines = list_names([str(rows[row][0]) for row in code.rows], SHOWN)
+        table.remarks.append(f"{table.path}: {code.text} (lines {lines})")
+    if len(codes) > CODES:
+        columns = list_names([code.column for code in codes[CODES:]], SHOWN)
+        table.remarks.append(f"{table.path}: the same holds for numbers of {columns}")
+
+
+def _numbers(cells: Cells, marks: Marks) -> list[float]:
+    """The numbers of a column as the table has them, NaN where there is none or only a limit."""
+    numbers = [marks.parse(cell) for _, cell in cells]
+    return [np.nan if number is None else number for number in numbers]
 
 
 def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
@@ -142,22 +186,24 @@ def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
     return [cell for _, cell in cells]
 
 
-def _depths(cells: Cells, column: str, factor: float, errors: list[str]) -> list[float]:
+def _depths(cells: Cells, column: str, factor: float, marks: Marks, errors: list[str]) -> list[float]:
     """Depths in metres, NaN if a cell is not a number."""
     depths = []
     for line, cell in cells:
-        depth = parse_number(cell)
+        depth = marks.parse(cell)
         if depth is None:
             errors.append(f"line {line}, {column}: {cell[:40]!r} is not a number")
         depths.append(np.nan if depth is None else _scaled(depth, factor))
     return depths
 
 
-def _assay(name: str, source: Source | None, line: int, cell: str, errors: list[str], limits: list[str]) -> float:
+def _assay(
+    name: str, source: Source | None, line: int, cell: str, marks: Marks, errors: list[str], limits: list[str]
+) -> float:
     """The assay of a cell in the unit of the target, NaN if it is missing or invalid."""
-    if cell in MISSING or not source:
+    if cell in EMPTY or not source:
         return np.nan
-    value = parse_number(cell.removeprefix("<").strip())
+    value = marks.parse(cell.removeprefix("<").strip())
     place = f"line {line}, {name}: {cell[:40]!r}"
     if cell.startswith(">"):
         errors.append(f"{place} exceeds the method's range: enter the value, or leave the cell empty")
@@ -165,13 +211,12 @@ def _assay(name: str, source: Source | None, line: int, cell: str, errors: list[
         errors.append(f"{place} is not a number; leave the cell empty if the assay is missing")
     elif value < 0:
         errors.append(
-            f"{place} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is missing"
+            f"{place} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
+            "missing or the number is a code"
         )
     elif (content := _scaled(value, source.factor)) > LARGEST[name[-3:]]:
-        errors.append(
-            f"{place} is more than the whole sample, so it is in another unit: for example, "
-            f"--column {name}={source.column}:{'ppm' if name.endswith('PCT') else 'ppb'} converts it"
-        )
+        option = column_option(name, f"{source.column}:{'ppm' if name.endswith('PCT') else 'ppb'}")
+        errors.append(f"{place} is more than the whole sample; {option}, for example, converts it from another unit")
     elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")
         return content / 2
@@ -190,7 +235,7 @@ def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[S
     suspected = []
     for content in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
         source = sources[content.column]
-        remedy = f"if so, --column {content.column}={source.column}:{content.unit} converts them"
+        remedy = f"if so, {column_option(content.column, f'{source.column}:{content.unit}')} converts them"
         if not content.unit or source.factor != 1:
             remedy = f"check the unit of the table's column {source.column!r}"
         suspected.append(replace(content, remedy=remedy))

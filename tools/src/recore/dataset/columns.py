@@ -1,184 +1,150 @@
 """Which column of a laboratory's table is which column of the schema, and in which unit it is."""
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
-from recore.dataset.targets import UNITS
-from recore.dataset.units import (
-    CONTENT_PATTERNS,
-    CONTENT_UNITS,
-    DEPTH_PATTERNS,
-    DEPTH_UNITS,
-    OUNCES,
-    SYNONYMS,
-    unit_in_name,
-)
+from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar
+from recore.dataset.grammar.contents import read_contents, targets_in
+from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
+from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
+from recore.dataset.target_columns import Source, chosen_source, find_targets
 from recore.listing import list_names
-from recore.schema import DEPTHS, IDS, TARGETS
+from recore.schema import DEPTHS, HOLE, IDS, TARGETS
 
-SCHEMA = ("sample", "index", *IDS, *TARGETS)
-OXYGEN = r"\d+O\d*|O\d+|O(?=pct|pp[mb]|[^a-z]|$)"  # after an element: Al2O3, TiO2_pct, MgO %
-NAMES_IN_SCHEMA = "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
-BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
 SHOWN = 5  # names in a sentence
 
 
-@dataclass(frozen=True)
-class Source:
-    """A column of the table that holds a column of the schema: its values times `factor`."""
-
-    place: int
-    column: str
-    unit: str = ""
-    factor: float = 1.0
-
-
-def parse_columns(options: Iterable[str]) -> dict[str, str]:
-    """Columns of the schema with the columns of the table that hold them, of options such as `CuPPM=Cu_pct`.
-
-    Raises ValueError.
-    """
-    columns: dict[str, str] = {}
-    for option in options:
-        name, _, column = (part.strip() for part in option.partition("="))
-        if not name or not column:
-            raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
-        if name not in SCHEMA:
-            likely = likely_name(name)
-            question = f"did you mean {likely}?" if likely else f"valid columns are {NAMES_IN_SCHEMA}"
-            raise ValueError(f"--column {option}: {name!r} is not a column in the schema; {question}")
-        if name in columns:
-            raise ValueError(f"--column {option}: {name} is already set to {columns[name]!r}")
-        columns[name] = column
-    return columns
-
-
-def likely_name(column: str) -> str | None:
-    """The column of the schema that a column of this name probably is."""
-    import periodictable
-
-    letters = "".join(filter(str.isalpha, column)).lower()
-    element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
-    symbols = {known.name: str(known) for known in periodictable.elements} | BRITISH_NAMES
-    symbol = symbols.get(element, element.capitalize())
-    target = next((target for target in TARGETS if target[:-3] == symbol), None)
-    if target or symbol in symbols.values():
-        return target  # None for another element: HgPPM is not a mistyped AgPPM
-    mistyped_unit = [target for target in TARGETS if _is_mistyped(letters, target.lower())]
-    return most_similar(column, ("sample", "index", *IDS, *mistyped_unit))
-
-
-def _is_mistyped(letters: str, target: str) -> bool:
-    """Whether letters can be a mistyped target: the same element, and a unit of one letter more or less."""
-    element = target[:-3]
-    return letters.startswith(element) and abs(len(letters) - len(target)) <= 1
-
-
-def column_option(name: str, column: str) -> str:
-    """The option that imports a column of the table, quoted as a shell requires."""
-    text = f"{name}={column}"
-    return f'--column "{text}"' if re.search(r"[^\w=:./%+-]", text) else f"--column {text}"
-
-
-def most_similar(name: str, names: Iterable[str]) -> str | None:
-    """The most similar of the names, None if none is similar."""
-    by_lower_case = {other.lower(): other for other in names}
-    similar = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.6)
-    return by_lower_case[similar[0]] if similar else None
-
-
 def find_columns(
-    header: list[str], columns: Mapping[str, str], depth_unit: str | None
+    header: dict[int, str],
+    columns: Mapping[str, str],
+    cells: Cells,
+    depth_unit: str | None = None,
+    content_unit: str = "",
+    with_spectra: bool = False,
 ) -> tuple[dict[str, Source], list[str]]:
-    """Where each column of the schema is in a table with this header, and remarks.
+    """Where each column of the schema is in a table, and remarks.
 
-    Without `columns`, every column must be one of the schema; with them, other columns are ignored. Raises ValueError.
+    header: the names of columns by place. columns: those that the user chose, which nothing else replaces. cells: the
+    cells of the column at a place. depth_unit: of both depths. content_unit: of assays whose column states none.
+    with_spectra: without a column named after samples, the first one names them. Raises Question if the header leaves
+    something open, ValueError if it is invalid.
     """
-    if "" in header:
-        raise ValueError(f"column {header.index('') + 1} has no name")
-    sources = {name: _source(name, column, header, depth_unit) for name, column in columns.items()}
-    used = {source.column for source in sources.values()}
-    for name in header:
-        if name in SCHEMA and name not in sources and name not in used:
-            sources[name] = _source(name, name, header, depth_unit)
-    used |= {source.column for source in sources.values()}
-    if repeated := sorted(name for name in (used if columns else set(header)) if header.count(name) > 1):
-        raise ValueError(f"there is more than one column {repeated[0]!r}")
-    ignored = [name for name in header if name not in used]
-    if ignored and not columns:
-        name = ignored[0][:40]
-        likely = likely_name(name)
-        remedy = f"did you mean {likely}? {column_option(likely or '', name)} imports it as {likely}"
-        if not likely:
-            remedy = f"valid columns are {NAMES_IN_SCHEMA}; remove it, or choose the columns to import with --column"
-        raise ValueError(f"column {name!r} is not in the schema; {remedy}")
-    if missing := [name for name in ("sample", *IDS) if name not in sources]:
-        raise ValueError(
-            f"there is no column {missing[0]!r}; sample, SiteID, DepthFrom and DepthTo are required: "
-            f"--column {missing[0]}=COLUMN names the column that contains it"
-        )
-    return sources, _remarks(sources, columns, ignored)
+    if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
+        raise ValueError(f"column {unnamed[0]} has no name")
+    sources = {name: _chosen(name, column, header, content_unit) for name, column in columns.items()}
+    chosen = {name: source for name, source in sources.items() if name in TARGETS}
+    sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
+    _check_missing(list(_unused(header, sources).values()), sources.keys())
+    _set_depth_units(sources, depth_unit)
+    # who names a target, or all IDs, has chosen the columns of the table; other options only answer a question
+    asks = not chosen and not {"sample", *IDS} <= columns.keys()
+    sources |= find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
+    ignored = [name for name in _unused(header, sources).values() if name]
+    _check_repeated([source.column for source in sources.values()], list(header.values()))
+    _check_mistyped(ignored, sources.keys())
+    return sources, _remarks(sources, chosen, ignored, asks)
 
 
-def _source(name: str, column: str, header: list[str], depth_unit: str | None) -> Source:
-    """The column of the table, with the unit that its name or the user states."""
-    option = f"--column {name}={column}"
-    stated = None
-    if column not in header and ":" in column:
+def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
+    """The columns of the table that no source is in."""
+    used = {source.place for source in sources.values()}
+    return {place: name for place, name in header.items() if place not in used}
+
+
+def _chosen(name: str, column: str, header: Mapping[int, str], content_unit: str) -> Source:
+    """The column of the table that the user chose, with the unit stated after it. Raises ValueError."""
+    option, stated, names = f"--column {name}={column}", "", list(header.values())
+    if column not in names and ":" in column:
         column, _, stated = column.rpartition(":")
-    if column not in header:
-        similar = most_similar(column, header)
+    if column not in names:
+        similar = most_similar(column, names)
         question = f"; did you mean {similar}?" if similar else ""
         raise ValueError(f"{option}: the table has no column {column!r}{question}")
-    place = header.index(column)
+    place = next(place for place, other in header.items() if other == column)
     if name in TARGETS:
-        return _content(name, column, place, stated, option)
+        return chosen_source(name, column, place, stated, content_unit)
     if stated:
         instead = "--depth-unit states the unit of depths" if name in DEPTHS else f"{name} has no unit"
         raise ValueError(f"{option}: {instead}")
-    if name not in DEPTHS:
-        return Source(place, column)
-    unit = depth_unit or unit_in_name(column, DEPTH_PATTERNS) or ""
-    return Source(place, column, unit, DEPTH_UNITS[unit or "m"])
+    return Source(place, column)
 
 
-def _content(target: str, column: str, place: int, stated: str | None, option: str) -> Source:
-    """The column of a target: its values are converted if a unit or an oxide is known."""
-    target_unit = target[-3:].lower()
-    if column == target and not stated:
-        return Source(place, column, target_unit)
-    unit = SYNONYMS.get(stated.lower(), stated.lower()) if stated else unit_in_name(column, CONTENT_PATTERNS)
-    if re.search(OUNCES, stated or column, re.IGNORECASE) and not unit:
-        unit = "oz/t"
-    if unit and re.search(OUNCES, unit):
-        raise ValueError(f"{option}: ounces per ton are ambiguous (short ton, long ton or tonne): convert them to g/t")
-    if unit and unit not in CONTENT_UNITS:
-        raise ValueError(
-            f"{option}: the unit {stated!r} is unknown; use {', '.join(CONTENT_UNITS)} or {', '.join(SYNONYMS)}"
-        )
-    element = target[:-3]
-    factor = UNITS[target[-3:]] * CONTENT_UNITS[unit or target_unit]
-    oxide = re.search(rf"(?<![a-z]){element}({OXYGEN})(?!\d)", column, re.IGNORECASE)
-    if not oxide:
-        return Source(place, column, unit or "", factor)
-    import periodictable
-
-    formula = element + oxide[1].upper()
-    share = {str(known): share for known, share in periodictable.formula(formula).mass_fraction.items()}[element]
-    return Source(place, column, f"{unit or target_unit} {formula}", factor * share)
+def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
+    """The columns of `sample`, `index` and the IDs that are not known yet. Raises Question."""
+    places: dict[str, int] = {}
+    if "index" not in known:
+        places.update(("index", place) for place, name in columns.items() if name == "index")
+    for column in (HOLE, *DEPTHS):
+        candidates = find_id_columns(column, columns) if column not in known else []
+        if len(candidates) > 1:
+            options = " or ".join(repr(columns[place][:40]) for place in candidates)
+            example = column_option(column, columns[candidates[0]])
+            raise Question("target", f"{column} can be {options}: choose one, such as {example}")
+        places.update((column, place) for place in candidates)
+    is_named = any(rank_sample_name(name) is not None for name in columns.values())
+    if "sample" not in known and columns and (with_spectra or is_named or columns.get(0) == ""):
+        others = {place: name for place, name in columns.items() if place not in places.values()}
+        others = {place: name for place, name in others.items() if not targets_in(read_contents(name).formula)}
+        places["sample"] = find_sample_column(others or columns, cells, "--column sample=COLUMN")
+    return {name: Source(place, columns[place]) for name, place in places.items()}
 
 
-def _remarks(sources: Mapping[str, Source], columns: Mapping[str, str], ignored: list[str]) -> list[str]:
-    """What was converted, what was taken as it is, and which columns were ignored."""
-    converted = [
-        f"{name} = {source.factor:.6g} x {source.column} ({source.unit})"
+def _set_depth_units(sources: dict[str, Source], depth_unit: str | None) -> None:
+    """Set the units of depths: the user's, otherwise that in the columns' names, otherwise metres.
+
+    Raises ValueError if the two columns state different units.
+    """
+    depths = {name: sources[name] for name in DEPTHS if name in sources}
+    stated = {"m" if source.column == name else depth_unit_in(source.column) for name, source in depths.items()}
+    units = stated - {""}
+    if len(units) > 1 and not depth_unit:
+        names = " and ".join(repr(source.column) for source in depths.values())
+        raise ValueError(f"{names} are in different units: --depth-unit states that of both")
+    unit = depth_unit or "".join(units)
+    for name, source in depths.items():
+        sources[name] = Source(source.place, source.column, unit, DEPTH_UNITS[unit or "m"])
+
+
+def _check_repeated(used: Sequence[str], header: Sequence[str]) -> None:
+    """Raise ValueError if a column that is used has the name of another."""
+    if repeated := sorted(name for name in used if header.count(name) > 1):
+        raise ValueError(f"there is more than one column {repeated[0]!r}")
+
+
+def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
+    """Raise ValueError if a column has the mistyped name of a target that no other column has."""
+    for name in ignored:
+        mistyped = mistyped_target(name) if not read_contents(name).formulas else None
+        if mistyped and mistyped[0] not in known:
+            target, unit = mistyped
+            remedy = f"did you mean {target}? {column_option(target, f'{name}:{unit}')} imports it from {unit}"
+            raise ValueError(f"column {name[:40]!r} is not in the schema; {remedy}")
+
+
+def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
+    """Raise ValueError if a required column is missing."""
+    for missing in ("sample", *IDS):
+        if missing not in known:
+            likely = next((name for name in unused if likely_name(name) == missing), None)
+            remedy = f"--column {missing}=COLUMN names the column that contains it"
+            if likely:
+                remedy = f"did you mean {likely!r}? {column_option(missing, likely)} imports it"
+            raise ValueError(
+                f"there is no column {missing!r}; sample, SiteID, DepthFrom and DepthTo are required: {remedy}"
+            )
+
+
+def _remarks(
+    sources: Mapping[str, Source], chosen: Mapping[str, Source], ignored: Sequence[str], asks: bool
+) -> list[str]:
+    """What was renamed and converted, what was taken as it is, and which columns were ignored."""
+    renamed = [
+        _conversion(name, source)
         for name, source in sources.items()
-        if source.factor != 1
+        if source.column and (name != source.column or source.factor != 1)
     ]
-    unknown = [f"{name}={sources[name].column}" for name in columns if name in TARGETS and not sources[name].unit]
-    remarks = [f"converted: {'; '.join(converted)}"] if converted else []
+    unknown = [f"{name}={source.column}" for name, source in chosen.items() if not source.unit]
+    remarks = [f"imported: {'; '.join(renamed)}"] if renamed else []
     if unknown:
         remarks.append(
             f"these column names state no unit, so their values were assumed to be in the target's unit: "
@@ -186,7 +152,22 @@ def _remarks(sources: Mapping[str, Source], columns: Mapping[str, str], ignored:
         )
     if ignored:
         remarks.append(f"ignored columns: {list_names(ignored, SHOWN)}")
-    likely = {column: name for column in ignored if (name := likely_name(column)) in TARGETS and name not in sources}
-    for column, name in likely.items():
-        remarks.append(f"column {column!r} looks like {name}; if so, {column_option(name, column)} imports it")
+    unclear = []
+    for column in ignored:
+        contents = read_contents(column)
+        targets = [target for formula in contents.formulas for target in targets_in(formula)]
+        # otherwise it is a text, or a coordinate called Y
+        is_unclear = bool(contents.unit or not asks) or not contents.formula
+        unclear += [(targets[0], column)] if is_unclear and len(targets) == 1 and targets[0] not in sources else []
+    if unclear:
+        names = list_names([f"{target} in {column!r}" for target, column in unclear], SHOWN)
+        remarks.append(f"these ignored columns may be targets: {names}; {column_option(*unclear[0])} imports the first")
     return remarks
+
+
+def _conversion(name: str, source: Source) -> str:
+    """What became of a column: KPPM = 8301.5 x K2O (%) (pct K2O), DepthTo = 0.3048 x to_ft (ft), SiteID = hole."""
+    if source.factor == 1:
+        return f"{name} = {source.column}"
+    formula = source.formula if source.formula != name[:-3] else ""
+    return f"{name} = {source.factor:.6g} x {source.column} ({f'{source.unit} {formula}'.strip()})"

@@ -1,24 +1,29 @@
 """From an instrument's files and a laboratory's table to one data file in the challenge's schema."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
-from recore.dataset.columns import parse_columns
+from recore.dataset.column_options import parse_columns
+from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, stated_unit
 from recore.dataset.grids import Grid
-from recore.dataset.instruments.files import Reading, find_files, read_file
-from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_reflectance
+from recore.dataset.instruments.files import find_files, read_file
+from recore.dataset.instruments.reading_options import Reading, without_text_suffix
+from recore.dataset.instruments.spectrum import Problem, Spectrum, find_reflectance
 from recore.dataset.plausible import SuspectedUnit
-from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, unit_in_name
+from recore.dataset.similar_names import similar_names
 from recore.dataset.writing import Columns, write_data_file
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.schema import IDS
 
@@ -33,10 +38,10 @@ class ImportOptions:
 
     `assays`: the assay table, which can be the file of spectra itself; that is the default if it is the only file and
     has assays or IDs. `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths,
-    metres by default. `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data
-    file whose channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a
-    problem. `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the
-    rest.
+    metres by default. `content_unit`: that of its assays whose column states none. `replicates`: "one" (several spectra
+    of a sample are a problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`:
+    spectra on other grids are interpolated instead of being a problem. `only_listed`: samples that are not in the assay
+    table are ignored. `keep_going`: problems do not stop the rest.
     """
 
     files: tuple[Path, ...]
@@ -44,6 +49,7 @@ class ImportOptions:
     assays: Path | None = None
     columns: tuple[str, ...] = ()
     depth_unit: str | None = None
+    content_unit: str | None = None
     reading: Reading = field(default_factory=Reading)
     replicates: str = "one"
     like: Path | None = None
@@ -56,7 +62,12 @@ class ImportOptions:
         if self.out.suffix != ".gz":
             raise ValueError(f"{self.out}: data files are gzipped; choose a name that ends in .csv.gz")
         self._check_words()
-        needs_table = {"--only-listed": self.only_listed, "--column": self.columns, "--depth-unit": self.depth_unit}
+        needs_table = {
+            "--only-listed": self.only_listed,
+            "--column": self.columns,
+            "--depth-unit": self.depth_unit,
+            "--content-unit": self.content_unit,
+        }
         if self.table is None and (options := [name for name, value in needs_table.items() if value]):
             raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
         if self.out.exists() and not self.overwrite:
@@ -66,7 +77,7 @@ class ImportOptions:
     def _check_words(self) -> None:
         """Raise ValueError if the file names contain a word of a column's name that the shell has split."""
         names = [column for column in self.columns if " " not in column]
-        without_unit = [name for name in names if not unit_in_name(name.partition("=")[2], CONTENT_PATTERNS)]
+        without_unit = [name for name in names if not stated_unit(name.partition("=")[2])]
         for word in self.files:
             unit = str(word).strip("()[]").lower()
             if names and unit in (*CONTENT_UNITS, *SYNONYMS, *DEPTH_UNITS) and not word.exists():
@@ -114,14 +125,16 @@ def import_files(
     """Write the data file; if there are problems, only with `keep_going`.
 
     `advance` is called with what is being done, and how many of how many files or rows are done. Raises ValueError or
-    OSError if the options, the assay table or the set of spectra as a whole are invalid; problems of single files are
-    in the result.
+    OSError if the options, the assay table or the set of spectra as a whole are invalid; problems of single files, and
+    what the assay table leaves open, are in the result.
     """
-    columns = parse_columns(options.columns)
-    table = None
-    if options.table:
-        table = read_assays(options.table, columns, options.depth_unit, options.is_one_table)
-    reading = replace(options.reading, only_spectra=not options.is_one_table)
+    reading = options.reading
+    try:
+        table = _read_table(options)
+    except Question as question:
+        return ImportResult(problems=[Problem.of(str(options.table), question)])
+    if table and options.is_one_table:
+        reading = replace(reading, only_spectra=False, sample=table.sample_column)
     grid = grids.grid_of_file(options.like) if options.like else None
     paths, remarks = find_files(options.files)
     paths = _without_table(paths, options, remarks)
@@ -137,7 +150,9 @@ def import_files(
                 result.problems.append(item)
             else:
                 spectra.append(item)
+    spectra = _without_open_replicates(spectra, paths, reading, result)
     if table:
+        measured = {spectrum.sample for spectrum in spectra}
         spectra = _listed(spectra, table, options.only_listed, result)
     spectra = _without_repeats(spectra, result)
     _add_remarks(spectra, result)
@@ -146,13 +161,26 @@ def import_files(
         spectra, problems, remarks = grids.put_on_grid(spectra, grid, options.interpolate)
         result.problems += problems
         result.remarks += remarks
+        result.remarks += _constant_runs(spectra, grid)
+    result.problems = _without_repetition(result.problems)
     rows = _rows(spectra, options.replicates, result)
     if table:
-        rows = _in_order_of_table(rows, table, result)
+        rows = _in_order_of_table(rows, table, measured - {*table.samples}, result)
     if grid and rows and (options.keep_going or not result.problems):
         _write(options.out, grid, rows, table, lambda done: advance("writing", done, len(rows)))
         result.rows, result.grid, result.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
     return result
+
+
+def _read_table(options: ImportOptions) -> AssayTable | None:
+    """The assay table, if there is one. Raises ValueError, OSError, or Question without the path of the table."""
+    columns = parse_columns(options.columns)
+    if options.table is None:
+        return None
+    if options.is_one_table and options.reading.sample:
+        columns.setdefault("sample", options.reading.sample)
+    units = options.depth_unit, options.content_unit
+    return read_assays(options.table, columns, *units, options.reading.decimal, options.is_one_table)
 
 
 def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
@@ -166,6 +194,50 @@ def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]
     return list(real.values())
 
 
+def _without_repetition(problems: list[Problem]) -> list[Problem]:
+    """The problems, with a question that several files raise in the same words only once."""
+    groups: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault((problem.reason, problem.question or problem.source), []).append(problem)
+    return [
+        replace(first, reason=f"{first.reason}; the same holds for {count(len(others), 'more file')}")
+        if others
+        else first
+        for first, *others in groups.values()
+    ]
+
+
+def _without_open_replicates(
+    spectra: list[Spectrum], paths: list[Path], reading: Reading, result: ImportResult
+) -> list[Spectrum]:
+    """The spectra without those of text files whose names end in a depth or a replicate, such as DH01_12.5.csv.
+
+    Replicates are counted from 0 or 1, without zeros before the number; after other digits, other numbers can be
+    decimals or parts of a date.
+    """
+    names = {str(path): path.name for path in paths if without_text_suffix(path.name) != path.name}
+    by_sample: dict[str, list[Spectrum]] = {}
+    for spectrum in spectra:
+        if spectrum.source in names and spectrum.replicate and spectrum.sample[-1:].isdigit() and not reading.name:
+            by_sample.setdefault(spectrum.sample, []).append(spectrum)
+    is_open = set[str]()
+    for sample, group in by_sample.items():
+        replicates = sorted(spectrum.replicate for spectrum in group)
+        counted = [sorted(str(start + place) for place in range(len(group))) for start in (0, 1)]
+        if replicates not in counted:
+            is_open |= {spectrum.source for spectrum in group}
+            first = min(group, key=lambda spectrum: spectrum.source)
+            name = names[first.source]
+            suffix = re.escape(name[len(without_text_suffix(name)) :])
+            reason = (
+                f"is it replicate {first.replicate} of the sample {sample!r}, or is {without_text_suffix(name)!r} a "
+                f"sample? --name '(?P<sample>.+){suffix}' reads a sample, "
+                f"--name '(?P<sample>.+)\\.(?P<replicate>\\d+){suffix}' a replicate"
+            )
+            result.problems.append(Problem(first.source, reason, "replicate"))
+    return [spectrum for spectrum in spectra if spectrum.source not in is_open]
+
+
 def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
     """The spectra of the samples in the table."""
     samples = set(table.samples)
@@ -177,8 +249,11 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
     if unlisted and only_listed:
         result.remarks.append(f"{len(spectra) - len(listed)} spectra of samples that are not listed were ignored")
     elif unlisted:
-        reason = f"has no row in {table.path}; --only-listed ignores such samples"
-        result.problems += [Problem(source, f"its sample {name!r} {reason}") for name, source in unlisted.items()]
+        similar = similar_names(unlisted, samples)
+        for name, source in unlisted.items():
+            remedy = f"did you mean {similar[name]!r}?" if name in similar else "--only-listed ignores such samples"
+            reason = f"its sample {name!r} has no row in {table.path}; {remedy}"
+            result.problems.append(Problem(source, reason))
     return listed
 
 
@@ -195,15 +270,19 @@ def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spec
 
 
 def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
-    """Add how many spectra were converted, and whether they look like something else than absorbance."""
+    """Add how many spectra were converted how, and a problem if they look like something else than absorbance."""
     counts = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
-    result.remarks += [f"{count} of {len(spectra)} spectra: {remark}" for remark, count in counts.items()]
-    suspects = sum(map(looks_like_reflectance, spectra))
-    if suspects > len(spectra) / 2:
-        result.remarks.append(
-            f"{suspects} of {len(spectra)} spectra are highest where rocks and soils absorb least (2700 and 2100 "
-            "cm-1); if they are reflectance, --convert turns them into absorbance"
-        )
+    result.remarks += [f"{number} of {len(spectra)} spectra: {remark}" for remark, number in counts.items()]
+    if reason := find_reflectance(spectra):
+        result.problems.append(Problem(spectra[0].source, reason, "quantity"))
+
+
+def _constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
+    """A remark about spectra on the grid that have one value in many channels; none if there are no such spectra."""
+    runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
+    counts = Counter(spectrum.sample for spectrum in spectra)
+    names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]
+    return [describe_constant_runs(runs, grid.wavenumbers, names)] if runs else []
 
 
 def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
@@ -227,19 +306,21 @@ def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> lis
         result.problems.append(Problem(first[0].source, reason))
     elif several:
         sizes = Counter(map(len, by_sample.values()))
-        counts = ", ".join(f"{count} of {size} spectra each" for size, count in sorted(sizes.items()))
+        counts = ", ".join(f"{number} of {size} spectra each" for size, number in sorted(sizes.items()))
         result.remarks.append(f"rows are means of replicates: {counts}")
     return [
         Row(sample, sample, group) for sample, group in by_sample.items() if replicates == "mean" or len(group) == 1
     ]
 
 
-def _in_order_of_table(rows: list[Row], table: AssayTable, result: ImportResult) -> list[Row]:
-    """The rows in the order and with the names of the table."""
+def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[str], result: ImportResult) -> list[Row]:
+    """The rows in the order and with the names of the table. unlisted: samples with a spectrum but no row in it."""
     samples = {row.sample for row in rows}
     if missing := [sample for sample in table.samples if sample not in samples]:
-        names = list_names(missing, SHOWN)
-        result.problems.append(Problem(str(table.path), f"these samples have no usable spectrum: {names}"))
+        similar = similar_names(missing, unlisted)
+        names = [f"{name} (is it {similar[name]!r}?)" if name in similar else name for name in missing]
+        reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}"
+        result.problems.append(Problem(str(table.path), reason))
     place_of = {sample: place for place, sample in enumerate(table.samples)}
     renamed = [replace(row, index=table.index[place_of[row.sample]] + row.index[len(row.sample) :]) for row in rows]
     return sorted(renamed, key=lambda row: place_of[row.sample])

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import read_cells
 from recore.dataset.grids import Grid, put_on_grid
 from recore.dataset.importing import DECIMALS
-from recore.dataset.instruments.files import Reading, read_file
-from recore.dataset.instruments.opus import is_opus
-from recore.dataset.instruments.spectrum import Problem, Spectrum
-from recore.schema import IDS
+from recore.dataset.instruments.files import read_file
+from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.spectrum import Problem, Spectrum, find_reflectance
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,14 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
     is_complete = next(items, None) is None
     spectra = [item for item in read if isinstance(item, Spectrum)]
     problems = [item for item in read if isinstance(item, Problem)]
-    spectra, more, remarks = put_on_grid(spectra, grid, interpolate=True)
-    if spectra and not _is_data_file(path):
-        spectra = [replace(item, absorbance=np.round(item.absorbance, DECIMALS) + 0.0) for item in spectra]
-    return FileSpectra(spectra, problems + more, remarks, is_complete)
+    remarks = list(dict.fromkeys(remark for spectrum in spectra for remark in spectrum.remarks))
+    if reason := find_reflectance(spectra):
+        return FileSpectra([], [*problems, Problem(str(path), reason, "quantity")], remarks, is_complete)
+    spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
+    spectra = [item if item.in_schema else _as_written(item) for item in spectra]
+    return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
 
 
-def _is_data_file(path: Path) -> bool:
-    """Whether a file whose spectra could be read is in the challenge's schema: an ID is in its header."""
-    return not is_opus(path) and not {*IDS}.isdisjoint(next(read_cells(path))[1])
+def _as_written(spectrum: Spectrum) -> Spectrum:
+    """The spectrum with the values that the import writes."""
+    return replace(spectrum, absorbance=np.round(spectrum.absorbance, DECIMALS) + 0.0)

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from recore.dataset import Grid, Spectrum, read_spectra
+from recore.dataset import QUESTIONS, Grid, Spectrum, read_spectra
 from recore.listing import count
 from recore.text import plain
 
@@ -13,10 +13,11 @@ GZIP = b"\x1f\x8b"
 MOST_MEMBERS = 1000  # of a gzip file: each takes time, even if it is empty
 PIECE = 1 << 16  # bytes that are unpacked at a time
 LONGEST_NAME = 120  # characters of a file's name
-LONGEST_REASON = 400  # characters
+LONGEST_REASON = 600  # characters
 SHOWN = 5  # problems of one file
 OPTION = re.compile(r"(?<!\S)--[a-z]")
 OPTIONS_HINT = " (options of `recore import`, which makes a CSV that can be sent)"
+# what answers a question about a file, by the question's id: the page has no options
 
 
 class UnusableUploadError(ValueError):
@@ -57,12 +58,17 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
     path.write_bytes(content)
     found = read_spectra(path, grid, limits.most_spectra)
 
-    def shorten(text: str) -> str:
+    def shorten(text: str, question: str = "") -> str:
         text = text.replace(f"{path}: ", "").replace(f"{path} ", "").replace(str(path), name)
-        return plain(text + (OPTIONS_HINT if OPTION.search(text) else ""), LONGEST_REASON)
+        if OPTION.search(text):
+            text += OPTIONS_HINT
+            text += f"; or in the file: {remedy}" if (remedy := QUESTIONS.get(question)) else ""
+        return plain(text, LONGEST_REASON)
 
     problems = [
-        shorten(problem.reason if problem.source == str(path) else f"{problem.source}: {problem.reason}")
+        shorten(
+            problem.reason if problem.source == str(path) else f"{problem.source}: {problem.reason}", problem.question
+        )
         for problem in found.problems
     ]
     if len(problems) > SHOWN:

@@ -13,7 +13,7 @@ import score
 from recore_support.import_runs import X, absorbance, import_command, run_import, write_opus
 from support.checkout import ROOT, environment
 
-from recore.dataset.instruments.files import Reading
+from recore.dataset.instruments.reading_options import Reading
 
 
 def test_rows_follow_the_tables_order_and_have_all_columns_in_the_schema(folder: Path) -> None:
@@ -93,15 +93,33 @@ def test_numbers_have_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
         assert file.read().splitlines()[1] == '"a",0,1,2,3,0.1,0,0.123457'
 
 
-def test_spectra_that_look_like_reflectance_are_reported(tmp_path: Path) -> None:
+def test_a_block_of_zeros_in_some_spectra_is_noted(tmp_path: Path) -> None:
+    x = np.linspace(4000, 600, 341)
+    rows = np.array([absorbance(x, 0.5 + number / 40) for number in range(40)])
+    rows[:10, 100:200] = 0
+    header = ",".join(["sample", *(f"{value:.1f}" for value in x)])
+    lines = [",".join([f"a{number}", *(f"{value:.6f}" for value in row)]) for number, row in enumerate(rows)]
+    (tmp_path / "table.csv").write_text("\n".join([header, *lines]))
+    result, data = run_import(tmp_path, "table.csv", table="")
+    place = "100 channels of exactly 0 (2010.0 to 3000.0 cm-1)"
+    assert [f"10 of 40 spectra have {place}: a0, a1, a2, a3, a4 and 5 more"] == result.remarks
+    assert len(data) == 40
+
+
+def test_spectra_that_look_like_reflectance_are_asked_about(tmp_path: Path) -> None:
     for sample in "ab":
         x = np.linspace(4000, 600, 400)
         rows = zip(x, 10 ** -absorbance(x), strict=True)
         (tmp_path / f"{sample}.csv").write_text("".join(f"{a},{b}\n" for a, b in rows))
-    result, _ = run_import(tmp_path, "a.csv", "b.csv", table="")
-    assert any("if they are reflectance" in remark for remark in result.remarks)
+    result, data = run_import(tmp_path, "a.csv", "b.csv", table="")
+    (problem,) = result.problems
+    assert "2 of 2 spectra are highest where rocks and soils absorb least" in problem.reason
+    assert problem.question == "quantity"
+    assert data is None
+    _, data = run_import(tmp_path, "a.csv", "b.csv", table="", reading=Reading(convert="none"))
+    np.testing.assert_allclose(data.loc["a"], 10 ** -absorbance(x), atol=1e-6)
     result, data = run_import(tmp_path, "a.csv", "b.csv", table="", reading=Reading(convert="fraction"))
-    assert not any("if they are reflectance" in remark for remark in result.remarks)
+    assert not result.problems
     np.testing.assert_allclose(data.loc["a"], absorbance(x), atol=1e-6)
 
 

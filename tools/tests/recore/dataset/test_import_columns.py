@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from recore_support.import_runs import X, absorbance, import_command
 
 from recore.cli import main
-from recore.dataset.columns import SCHEMA, find_columns, parse_columns
+from recore.dataset.column_options import SCHEMA, parse_columns
+from recore.dataset.columns import find_columns
 from recore.dataset.targets import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
@@ -75,15 +76,28 @@ def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assert "bad:" not in result.stderr
 
 
-def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> None:
-    result = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
-    notes = [line for line in result.stderr.splitlines() if "lab.csv" in line]
-    assert any(
-        "state no unit" in note and "FePCT=Fe_tot; for example, --column FePCT=Fe_tot:pct" in note for note in notes
-    )
-    for name in ("AlPPM=Al_pct", "UPPB=U_ppm", '"AuPPM=Au ppb"'):
-        assert any(f"--column {name} imports it" in note for note in notes), name
-    assert not any("Hg" in note for note in notes if "imports it" in note)
+def test_a_laboratorys_own_headers_are_imported_and_listed(laboratory: Path) -> None:
+    result = import_columns(laboratory, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
+    assert result.exit_code == 0, result.stderr
+    (imported,) = [line for line in result.stderr.splitlines() if "imported: " in line]
+    for conversion in (
+        *("sample = Sample ID", "SiteID = hole", "DepthTo = 0.3048 x to_ft (ft)", "AlPPM = 10000 x Al_pct (pct)"),
+        *("KPPM = 8301.51 x K2O (%) (pct K2O)", "AuPPM = 0.001 x Au ppb (ppb)", "FePCT = Fe_tot"),
+        *("UPPB = 1000 x U_ppm (ppm)", "PPCT = Hg_ppm"),
+    ):
+        assert conversion in imported.split("imported: ")[1].split("; ")
+    assert "state no unit" in result.stderr
+    assert "FePCT=Fe_tot; for example, --column FePCT=Fe_tot:pct" in result.stderr
+
+
+def test_a_question_has_an_id(laboratory: Path) -> None:
+    result = import_columns(laboratory, options=("--json",))
+    assert result.exit_code == 1
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert problem["source"] == str(laboratory / "lab.csv")
+    assert problem["reason"].startswith("these columns state no unit: Fe_tot; state it with --content-unit")
+    assert problem["question"] == "content-unit"
+    assert f"recore: {problem['source']}: {problem['reason']}" in result.stderr.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -106,8 +120,7 @@ def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> N
         ([*IDENTITY, "AlPPM=Al_pct:stone"], "the unit 'stone' is unknown; use pct, g/kg, ppm, ppb"),
         (["sample=Sample ID:pct"], "sample has no unit"),
         (["DepthFrom=from_ft:cm"], "--depth-unit states the unit of depths"),
-        (IDENTITY[:3], "there is no column 'DepthTo'"),
-        ([], "column 'Sample ID' is not in the schema; did you mean sample? --column \"sample=Sample ID\" imports it"),
+        (["FePCT=to_ft:ppm"], "there is no column 'DepthTo'"),
     ],
 )
 def test_invalid_columns_are_reported_in_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
@@ -118,38 +131,29 @@ def test_invalid_columns_are_reported_in_one_line(laboratory: Path, columns: lis
 
 
 def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
-    for option in ("--only-listed", "--depth-unit=cm"):
+    for option in ("--only-listed", "--depth-unit=cm", "--content-unit=pct"):
         result = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
         assert result.exit_code == 2
         assert "needs an assay table" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("column", "factor"), [("Au_gpt", 1), ("Au (g/t)", 1), ("Au kg/t", 1000), ("Au ppb", 0.001), ("Au %", 10_000)]
-)
-def test_units_of_gold_are_recognised(column: str, factor: float) -> None:
-    sources, _ = find_columns(["sample", "SiteID", "DepthFrom", "DepthTo", column], {"AuPPM": column}, None)
-    assert sources["AuPPM"].unit
-    assert sources["AuPPM"].factor == factor
-
-
 def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None:
     spectra = pd.read_csv(laboratory / "spectra.csv")
     combined = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
-    combined = combined.rename(columns={"hole": "SiteID", "from_ft": "DepthFrom", "to_ft": "DepthTo"})
     combined.to_csv(laboratory / "both.csv", index=False)
     for assays in ([], ["--assays", laboratory / "both.csv"]):
         arguments = [laboratory / "both.csv", *assays, "--out", laboratory / "o.csv.gz", "--force"]
-        result = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt")
+        result = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt", "--content-unit", "g/kg")
         assert result.exit_code == 0, result.stderr
         assert "not wavenumbers" not in result.stdout + result.stderr
         data = pd.read_csv(laboratory / "o.csv.gz", index_col=0)
         assert list(data.index) == list(SAMPLES)
         assert list(data["AuPPM"]) == [12, 8, 0.5, 230, 41, 5]
+        assert list(data["FePCT"]) == [3.1, 4.05, 2.8, 5.2, 1.9, 4.7]
         assert len([name for name in data if name[0].isdigit()]) == len(X)
     result = import_command(laboratory / "both.csv", "--out", laboratory / "p.csv.gz")
-    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert "did you mean AlPPM? --column AlPPM=Al_pct" in result.stderr
+    assert result.exit_code == 1
+    assert "both.csv: these columns state no unit: Fe_tot; state it with --content-unit" in result.stderr
 
 
 def test_missing_quotes_around_a_column_are_reported_in_one_line(laboratory: Path) -> None:
@@ -159,7 +163,7 @@ def test_missing_quotes_around_a_column_are_reported_in_one_line(laboratory: Pat
 
 
 def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:
-    result = import_columns(laboratory, *IDENTITY, "AlPPM=Al_pct:g/kg", options=("--depth-unit", "m"))
+    result = import_columns(laboratory, *IDENTITY, "AlPPM=Al_pct:g/kg", "FePCT=Fe_tot", options=("--depth-unit", "m"))
     assert result.exit_code == 0, result.stderr
     data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
     assert data["AlPPM"].iloc[0] == 8100
@@ -171,7 +175,8 @@ def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) ->
     with contextlib.suppress(ValueError):
         columns = parse_columns(options)
         header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]
-        sources, _ = find_columns(list(dict.fromkeys(header)), columns, None)
+        names = dict(enumerate(dict.fromkeys(header)))
+        sources, _ = find_columns(names, columns, lambda place: ["1.5", "2.5"])
         assert set(columns) <= set(sources) <= set(SCHEMA)
         assert all(source.factor > 0 for source in sources.values())
 

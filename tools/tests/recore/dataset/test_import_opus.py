@@ -12,7 +12,8 @@ from recore_support.measuring import processor_seconds
 from recore_support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 from stagemaker_support.fuzzing import examples
 
-from recore.dataset.instruments.files import Reading, read_file
+from recore.dataset.instruments.files import read_file
+from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 
 X = np.linspace(4000, 600, 86)

@@ -1,5 +1,6 @@
 """Spectra as text: two columns or a table, units, directions, decimal commas, and text without a spectrum."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from recore_support.measuring import processor_seconds
 from stagemaker_support.fuzzing import examples
 
-from recore.dataset.instruments.files import Reading, read_file
+from recore.dataset.cells import open_table
+from recore.dataset.grammar.questions import Question
+from recore.dataset.instruments.files import read_file
+from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 
 X = np.linspace(4000, 600, 50)
@@ -50,6 +54,9 @@ def test_two_columns_are_read_in_any_format(tmp_path: Path) -> None:
         "comments": "# measured today\n\n" + columns(),
         "german": german_text,
         "reversed": columns(X[::-1], Y[::-1]),
+        "unicode text of Excel": columns(separator="\t").encode("utf-16"),
+        "packed": gzip.compress(columns().encode()),
+        "decimal commas and spaces": columns(separator="  ").replace(".", ","),
     }
     for name, text in texts.items():
         spectrum = read_spectrum(tmp_path, text, f"{name}.2.csv")
@@ -72,7 +79,9 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
     header = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
     np.testing.assert_allclose(read_spectrum(tmp_path, columns(x, header=header)).wavenumbers, X)
-    assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=header), unit="cm-1")
+    other = "um" if unit == "nm" else "nm"
+    (spectrum,) = read_items(tmp_path / "soil.csv", columns(x, header=f"{other},A\n"), unit=unit)
+    assert f"the axis was read in {unit}, because of --unit, although the file states {other}" in spectrum.remarks
     assert "without a unit" in refusal(tmp_path, columns(x, header="wavelength,A\n"))
 
 
@@ -84,7 +93,13 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
         (np.append(X[:-1], X[0]), "neither rises nor falls"),
         (np.append(X[:-1], X[-2]), "neither rises nor falls"),
         (X - 700, "above 0"),
-        (np.geomspace(0.5, 5000, 50), "not those of an optical spectrum"),
+        (np.linspace(0.5, 4000, 50), "not those of an optical spectrum"),
+        (np.geomspace(600, 5000, 50), "in nm or cm-1"),
+        (1e7 / (X + 200), "in nm or cm-1"),
+        (2700 + 100.0 * np.arange(50), "in nm or cm-1"),
+        (2500 - 4.0 * np.arange(50), "in nm or cm-1"),
+        (np.arange(1.0, 51), "are numbers of channels"),
+        (np.arange(50.0, 0, -1), "are numbers of channels"),
     ],
 )
 def test_ambiguous_axes_are_refused(tmp_path: Path, x: np.ndarray, reason: str) -> None:
@@ -147,13 +162,43 @@ def test_empty_cells_and_lines_from_spreadsheets_are_ignored(tmp_path: Path) -> 
     assert problem.reason == "column '3000': 'x' is not a number"
 
 
-def test_a_comma_that_may_be_a_thousands_separator_is_refused(tmp_path: Path) -> None:
+def test_names_and_numbers_can_have_different_decimal_marks(tmp_path: Path) -> None:
     header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point but numbers with a comma
     spectra = read_items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
+    np.testing.assert_array_equal(spectra[0].wavenumbers, [3997.412, 3000])
     np.testing.assert_array_equal(spectra[0].absorbance, [0.512, 1.234])
-    spectra = read_items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
-    assert [type(item) for item in spectra] == [Spectrum, Problem]
-    assert "'1,234' on line 3 has a comma, but '0.5' on line 2 has a point" in spectra[1].reason
+
+
+@pytest.mark.parametrize(
+    ("numbers", "values"),
+    [
+        ("a;0,5;0,6\nb;1.234,5;7", [1234.5, 7]),
+        ("a;0,5;0,6\nb;1.234;7", [1234, 7]),
+        ("a;0.5;0.6\nb;1,234;7", [1234, 7]),
+        ("a;0.5;0.6\nb;1,234.5;7", [1234.5, 7]),
+        ("a;0,5;0,6\nb;1 234,5;1'234", [1234.5, 1234]),
+        ("a;1.234;0\nb;56789;7", [56789, 7]),  # a column with thousands marks would have one here
+        ("a;1.234.567;0\nb;12;7", [12, 7]),
+    ],
+)
+def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, numbers: str, values: list[float]) -> None:
+    path = tmp_path / "marks.csv"
+    path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
+    table = open_table(path)
+    assert [table.marks.parse(cell) for cell in list(table.lines())[-1][1][1:]] == values
+
+
+@pytest.mark.parametrize("numbers", ["a;1.234;2\n", "a;1,234;2\n", "a;0,5;1\nb;0.5;1\n", "a;0,5;1\nb;1234.5;1\n"])
+def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, numbers: str) -> None:
+    path = tmp_path / "marks.csv"
+    path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
+    with pytest.raises(Question, match="--decimal point or --decimal comma") as question:
+        open_table(path)
+    assert question.value.id == "decimal"
+    cells = list(open_table(path, "point").lines())[-1][1]
+    assert cells == numbers.split()[-1].split(";")
+    path.write_text("sample,CuPPM,ZnPPM\n" + numbers.replace(",", "").replace(";", ","))
+    assert open_table(path).marks.decimal == "."  # commas separate the cells
 
 
 def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
@@ -179,18 +224,17 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         (columns() + "590,abc\n", "line 51"),
         (columns() + "590,nan\n", "line 51"),
         ("3997,4\t0,12,3\n3990,1\t0,5\n", "line 1"),
-        ("##TITLE=soil\n##JCAMP-DX=4.24\n", "empty"),
+        ("##TITLE=soil\n##JCAMP-DX=4.24\n", "this is JCAMP-DX"),
         ("a,b,c\n1,2,3\n", "not the header of a table"),
         ("sample,4000,3000\n", "there is a header, but no spectrum"),
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
-        ("1,2,3\n4,5,6\n", "not the header of a table"),
+        ("1,2,3\n4,5,6\n", "there is no column of samples"),
         ("a" * (1 << 23), "longer than"),
         (b"\x89PNG\r\n\x1a\n\x00", "neither a Bruker OPUS file nor text"),
-        (b"\x1f\x8b\x08\x00\x00\x00", "gzip file; unpack it first"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "gzip file is truncated or damaged"),
         (b"PK\x03\x04\x14\x00", "save the table as CSV"),
-        (columns().encode("utf-16"), "UTF-16 text; save it as UTF-8"),
-        (columns(header="cm-1,Kubelka-Munk\n"), "Kubelka-Munk values are not absorbance"),
-        ("wavenumber,a,b\n4000,1,2\n", "transpose this table"),
+        (columns(header="cm-1,Kubelka-Munk\n"), "it contains Kubelka-Munk values, but absorbance is expected"),
+        ("wavenumber,a,b\n4000,1,2\n", "transpose the table"),
         ("sep=;\n", "the file is empty"),
     ],
 )

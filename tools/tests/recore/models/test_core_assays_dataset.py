@@ -121,7 +121,9 @@ def test_a_job_needs_only_the_archive(
     """Outside this checkout, a job produces the same data file with only the archive and the container's packages."""
     client, address = connected_client, url_of("assays")
     client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
-    client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")
+    client.put(
+        "assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),Cu_sol_ppm\na,D1,0,1,15,5\n"
+    )
     client.put("assays/sources/oxides/a.0", next(core_sources.glob("core_*.0")).read_bytes())
     write_code_archive(tmp_path / "code.tar.gz", core_code, support.core_assays().PACKAGES)
     with tarfile.open(tmp_path / "code.tar.gz") as tar:
@@ -132,7 +134,7 @@ def test_a_job_needs_only_the_archive(
     assert result.returncode == 0, result.stderr
     assert client.get(f"{address}/datasets/first/public.csv.gz") == core_data_file
     assert client.get(f"{address}/datasets/oxides/public.csv.gz")
-    assert "column 'CuPTC' looks like CuPPM" in result.stdout
+    assert "may be targets: CuPPM in 'Cu_sol_ppm'" in result.stdout
     files = {line for line in result.stdout.splitlines() if line.endswith((".py", ".so"))}
     in_archive = {file for file in files if file.startswith(str(tmp_path / "code"))}
     archive_roots = {"recore", "stagemaker", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}

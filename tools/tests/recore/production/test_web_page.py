@@ -110,6 +110,13 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
         ("bad.csv.gz", b"\x1f\x8b" + bytes(100), "damaged"),
         ("bomb.csv.gz", gzip.compress(bytes(50 << 20), mtime=0), "larger than 10 MB when it is unpacked"),
         ("few.csv", b"4000,0.1\n3000,0.2\n2000,0.3\n", "less than the grid"),
+        ("nm.csv", b"axis,absorbance\n1000,0.1\n1500,0.2\n2000,0.3\n", "or in the file: call the axis"),
+        (
+            "marks.csv",
+            b"wavenumber;absorbance\n4000;1.200\n2000;1.250\n600;1.300\n",
+            "or in the file: write all numbers",
+        ),
+        ("raw.csv", b"wavenumber,emissivity\n4000,1\n2000,2\n600,3\n", "or in the file: if the values are absorbance"),
         ("percent.csv", b"wavenumber,reflectance\n4000,10\n2000,20\n600,30\n", "options of `recore import`"),
         ("long.csv", b"1,1\n" * 2_600_000, "line 100001: a spectrum has at most 100,000 lines"),
         ("long.csv.gz", gzip.compress(b"1,1\n" * 2_600_000, mtime=0), "a spectrum has at most 100,000 lines"),

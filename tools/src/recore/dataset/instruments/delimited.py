@@ -1,58 +1,64 @@
 """Spectra as text: two columns, wavenumber and value, with one spectrum per file, or a table with one per line."""
 
 import itertools
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import parse_axis_name, read_cells
-from recore.dataset.instruments.spectrum import Measured, Problem
+from recore.dataset.cells import Lines, TextTable, open_table
+from recore.dataset.grammar.axis import (
+    ChannelName,
+    is_numeric,
+    names_axis,
+    parse_channel,
+    stated_unit,
+    stated_unit_of_comments,
+)
+from recore.dataset.grammar.ids import find_sample_column
+from recore.dataset.grammar.quantity import stated_quantity
+from recore.dataset.grammar.questions import Question
+from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
 from recore.listing import list_names
-from stagemaker import parse_number
+from recore.schema import IDS, TARGETS
 
-SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
 SHOWN = 5  # columns that a message names
+FIRST = 50  # lines that show what the columns of a table hold
 MOST_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
-
-UNITS = {
-    "cm-1": r"cm\s*\^?[-\u2212\u207b][1\u00b9]|1/cm|wavenumber",
-    "nm": r"\bnm\b|nanomet",
-    "um": r"[\u00b5\u03bc]m|\bum\b|micro",
-}
-QUANTITIES = {
-    "Kubelka-Munk": r"kubelka|munk",
-    "absorbance": r"absorb|log\s*\(?\s*1\s*/",
-    "reflectance": r"reflect|%\s*r\b",
-    "transmittance": r"transmi|%\s*t\b",
-}
+FEWEST_LINES = 7  # of a table whose first column is an axis
+NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
+TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
-def read(path: Path, sample: str, replicate: str, only_spectra: bool = True) -> Iterator[Measured | Problem]:
+def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[Measured | Problem]:
     """Yield the spectra of a text file, and the reason for each line of a table that holds none.
 
     A file of two columns, with or without a header, is the spectrum of `sample`. A file of more columns is a table with
-    a header of wavenumbers; its column `sample`, otherwise its first, names the samples, and several lines of a sample
-    are its replicates, counted from 0; a remark names its other columns if it is to hold `only_spectra`. Raises
-    ValueError if the file is neither.
+    a header of wavenumbers; several lines of a sample are its replicates, counted from 0. Raises ValueError if the file
+    is neither, Question if it leaves open what its numbers mean.
     """
-    lines = read_cells(path)
+    table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
+    lines = table.lines()
     first = next(lines)
+    if len(first[1]) == 3 and not first[1][0] and names_axis(first[1][1]):  # R and pandas number the lines
+        first, lines = (first[0], first[1][1:]), ((number, cells[1:]) for number, cells in lines)
     if len(first[1]) == 2:
-        yield _two_columns(str(path), sample, replicate, itertools.chain([first], lines))
+        yield _two_columns(table, sample, replicate, itertools.chain([first], lines), reading)
     elif len(first[1]) > 2:
-        yield from _table(str(path), first, lines, only_spectra)
+        yield from _table(table, first, lines, reading)
     else:
         raise ValueError(f"line {first[0]}: two columns (wavenumber, value) or a table of spectra are required")
 
 
-def _two_columns(source: str, sample: str, replicate: str, lines: Iterator[tuple[int, list[str]]]) -> Measured:
-    header, x, y = "", list[float](), list[float]()
+def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, reading: Reading) -> Measured:
+    header, x, y = ["", ""], list[float](), list[float]()
     for place, (line, cells) in enumerate(lines):
-        numbers = [parse_number(cell) for cell in cells]
-        if place == 0 and all(number is None for number in numbers):
-            header = " ".join(cells)
+        numbers = [table.marks.parse(cell) for cell in cells]
+        is_header = numbers[0] is None and (numbers[-1] is None or names_axis(cells[0]))  # the second can be a sample
+        if place == 0 and is_header:
+            header = cells
             continue
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
             raise ValueError(f"line {line}: {' '.join(cells)[:40]!r} is not two numbers, wavenumber and value")
@@ -60,56 +66,162 @@ def _two_columns(source: str, sample: str, replicate: str, lines: Iterator[tuple
             raise ValueError(f"line {line}: a spectrum has at most {MOST_CHANNELS:,} lines of two numbers")
         x.append(numbers[0])
         y.append(numbers[1])
-    unit, quantity = _meaning(header, UNITS), _meaning(header, QUANTITIES)
-    if not unit and re.search("wavelength", header, re.IGNORECASE):
-        raise ValueError(f"the header {header[:60]!r} mentions wavelengths without a unit: add nm or um to it")
-    return Measured(source, sample, replicate, np.array(x), np.array(y), unit, quantity)
+    if names_axis(header[1]) and not names_axis(header[0]):
+        raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis: exchange the columns")
+    unit = _stated_unit(header[0], table, reading)
+    quantity = _stated_quantity([header[1], header[0]], table, reading)
+    return Measured(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
 
 
-def _meaning(header: str, patterns: dict[str, str]) -> str:
-    """The first of the patterns' names whose pattern is in the header, "" if none is."""
-    return next((name for name, pattern in patterns.items() if re.search(pattern, header, re.IGNORECASE)), "")
+def _stated_unit(header: str, table: TextTable, reading: Reading) -> str:
+    """The unit that a header states, otherwise that of the lines above it. With an option none is asked about."""
+    try:
+        return stated_unit(header) or stated_unit_of_comments(table.preamble)
+    except Question:
+        if not reading.unit:
+            raise
+    return ""
+
+
+def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> str:
+    """The quantity that one of the headers states, otherwise the lines above. With an option none is asked about."""
+    try:
+        stated = (quantity for header in headers if (quantity := stated_quantity(header)))
+        return next(stated, "") or stated_quantity(table.preamble, is_header=False)
+    except Question:
+        if not reading.convert:
+            raise
+    return ""
+
+
+def _quantity_in_name(sample: str, reading: Reading) -> str:
+    """The quantity that a line is called after, as in a spectrum that was transposed; not one letter."""
+    try:
+        return stated_quantity(sample, is_header=False) if len(sample) > 1 else ""
+    except Question:
+        if not reading.convert:
+            raise
+    return ""
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a table of spectra: that of the samples, and the channels by place."""
+
+    names: list[str]
+    sample: int
+    axis: dict[int, ChannelName]
+    remarks: tuple[str, ...]
+
+    @property
+    def x(self) -> Numbers:
+        return np.array([channel.number for channel in self.axis.values()])
 
 
 def _table(
-    source: str, header: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]], only_spectra: bool
+    table: TextTable, header: tuple[int, list[str]], lines: Lines, reading: Reading
 ) -> Iterator[Measured | Problem]:
-    names = header[1]
-    if len(names) > MOST_CHANNELS:
-        raise ValueError(f"line {header[0]} has {len(names):,} columns; at most {MOST_CHANNELS:,} are read")
-    numbers = {place: parse_axis_name(name) for place, name in enumerate(names)}
-    axis = {place: number for place, number in numbers.items() if number is not None}
-    lower_case = [name.lower() for name in names]
-    column = lower_case.index("sample") if "sample" in lower_case else 0
-    if len(axis) < 2 or column in axis:
-        reason = "a table of spectra has a column of samples, then one column for each wavenumber"
-        if re.match("wave", names[0], re.IGNORECASE):
-            reason += "; transpose this table, which has one spectrum per column"
-        raise ValueError(f"line {header[0]} is not the header of a table of spectra: {reason}")
-    ignored = [name for place, name in enumerate(names) if place not in axis and place != column]
-    remarks = (
-        (f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}",)
-        if ignored and only_spectra
-        else ()
-    )
-    x = np.array(list(axis.values()))
+    first = list(itertools.islice(lines, FIRST))
+    columns = _find_columns(table, header, [cells for _, cells in first], reading)
+    units = sorted({channel.unit for channel in columns.axis.values()})
+    if len(units) > 1:
+        raise Question(
+            "unit", f"the names of the channels have the units {', '.join(map(repr, units))}: specify --unit"
+        )
+    in_schema = {*IDS} <= {*columns.names}
+    name = columns.names[columns.sample]
+    unit = units[0] or ("cm-1" if in_schema else _stated_unit(name, table, reading))
+    quantity = "absorbance" if in_schema else _stated_quantity([name], table, reading)
+    x, names = columns.x, columns.names
+    to_wavenumbers(x, unit, reading.unit, [])  # what is wrong with the axis is said once, not of each line
     last_replicate: dict[str, int] = {}
-    line = None
-    for line, cells in lines:
-        place_in_file = f"{source} line {line}"
+    for line, cells in itertools.chain(first, lines):
+        place_in_file = f"{table.path} line {line}"
         if len(cells) != len(names):
             yield Problem(place_in_file, f"the line has {len(cells)} cells, but the header has {len(names)}")
             continue
-        sample = cells[column]
-        values = {place: parse_number(cells[place]) for place in axis}
+        sample = cells[columns.sample]
+        values = {place: table.marks.parse(cells[place]) for place in columns.axis}
         wrong = next((place for place, value in values.items() if value is None), None)
         if not sample:
-            yield Problem(place_in_file, f"column {names[column]!r}: the cell is empty")
+            yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
         elif wrong is not None:
             yield Problem(place_in_file, f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number")
         else:
             replicate = last_replicate[sample] = last_replicate.get(sample, -1) + 1
             y = np.array(list(values.values()), dtype=float)
-            yield Measured(place_in_file, sample, str(replicate), x, y, remarks=remarks)
-    if line is None:
+            of_line = quantity or _quantity_in_name(sample, reading)
+            yield Measured(place_in_file, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema)
+    if not first:
         raise ValueError("there is a header, but no spectrum")
+
+
+def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: Reading) -> _Columns:
+    """Find the columns of a table by its header and its first rows. Raises ValueError or Question."""
+    line, names = header
+    if len(names) > MOST_CHANNELS:
+        raise ValueError(f"line {line} has {len(names):,} columns; at most {MOST_CHANNELS:,} are read")
+    rows = [cells for cells in rows if len(cells) == len(names)]
+    axis = {place: channel for place, name in enumerate(names) if (channel := parse_channel(name, table.name_marks))}
+    if reading.sample is not None:
+        if reading.sample not in names:
+            raise ValueError(f"--sample {reading.sample}: line {line} has no such column")
+        axis.pop(names.index(reading.sample), None)
+    if len(axis) == len(names):
+        raise ValueError(f"line {line}: there is no column of samples, only channels")
+    if len(axis) < 2:
+        reason = "a table of spectra has a column of samples, then one column for each wavenumber"
+        if names_axis(names[0]) or _is_axis([cells[0] for cells in rows], table):
+            raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
+        shown = list_names(names, 3)
+        raise ValueError(f"line {line} ({shown}) is not the header of a table of spectra: {reason}, such as 3998.5")
+    if not reading.unit:
+        _check_layout(table, names, axis, rows)
+    for place, name in enumerate(names):
+        if place not in axis and is_numeric(name) and name != reading.sample:
+            raise ValueError(f"line {line}: the name {name[:40]!r} is not a number, as the other names of channels are")
+    others = {place: name for place, name in enumerate(names) if place not in axis}
+    for place, name in others.items():
+        if not name and place > 0 and any(cells[place] for cells in rows):
+            raise ValueError(f"line {line}: column {place + 1} has no name")
+    remarks = list(table.remarks)
+    if reading.sample is not None:
+        sample = names.index(reading.sample)
+    else:
+        candidates = {place: name for place, name in others.items() if name not in (*IDS, *TARGETS)}
+        sample = find_sample_column(candidates or others, lambda place: [cells[place] for cells in rows])
+        if sample != min(others):
+            remarks.append(f"the column {names[sample]!r} names the samples")
+    ignored = [name or "(without a name)" for place, name in others.items() if place != sample]
+    if ignored and reading.only_spectra:
+        remarks.append(f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}")
+    return _Columns(names, sample, axis, tuple(remarks))
+
+
+def _check_layout(table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]]) -> None:
+    """Raise Question if the names of the channels are those of samples, because the table has a spectrum per column."""
+    is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
+    if is_stated or {*IDS} <= {*names}:
+        return
+    first = min(place for place in range(len(names)) if place not in axis)
+    is_axis = _is_axis([cells[first] for cells in rows], table)
+    if is_axis and names_axis(names[first]):
+        raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
+    numbers = np.array([channel.number for channel in axis.values()])
+    steps = np.diff(numbers)
+    numbered = (np.abs(steps) == 1).all() and numbers.max() < NARROW * numbers.min()
+    is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
+    if numbered or (is_axis and is_unnamed and len(rows) >= FEWEST_LINES):
+        shown = list_names([names[place] for place in axis], 3)
+        raise Question(
+            "layout", f"columns are named {shown}, as samples are: {TRANSPOSE}, or add the unit to the names"
+        )
+
+
+def _is_axis(cells: list[str], table: TextTable) -> bool:
+    """Whether cells are numbers that rise or fall like an axis, not row numbers."""
+    numbers = [table.marks.parse(cell) for cell in cells]
+    if len(numbers) < 2 or None in numbers:
+        return False
+    steps = np.diff(np.array(numbers, dtype=float))
+    return bool(((steps > 0).all() and not (steps == 1).all()) or (steps < 0).all())

@@ -1,58 +1,20 @@
-"""Which files hold spectra, which sample the name of a file denotes, and which reader its content needs."""
+"""Which files hold spectra, and which reader their content needs."""
 
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import check_text
+from recore.dataset.grammar.questions import Question
 from recore.dataset.instruments import delimited, opus
+from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, Reading, without_text_suffix
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, to_spectrum
 from recore.listing import count
-
-# SAMPLE.REPLICATE, as OPUS names its files: soil_7.0, soil_7.1; also soil_7.1.csv and soil_7.csv
-NAME = r"(?P<sample>.+?)(\.(?P<replicate>\d+))?"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How files are read.
-
-    `block` is that of an OPUS file, `unit` that of the axis of a text file, `convert` the scale of reflectance, and
-    `name` a regular expression for whole file names with the groups `sample` and `replicate`. `only_spectra`: other
-    columns of a table are remarked on. Raises ValueError if one of them is invalid.
-    """
-
-    block: str = "absorbance"
-    unit: str | None = None
-    convert: str | None = None
-    name: str | None = None
-    only_spectra: bool = True
-
-    def __post_init__(self) -> None:
-        opus.check_block(self.block)
-        if self.name is not None:
-            try:
-                groups = re.compile(self.name).groupindex
-            except re.error as error:
-                raise ValueError(f"--name {self.name!r} is not a valid regular expression: {error}") from None
-            if "sample" not in groups:
-                raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
-
-    def sample_and_replicate(self, path: Path) -> tuple[str, str]:
-        """The sample and the replicate ("" if the name has no replicate) in the name of a file. Raises ValueError."""
-        if not path.name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
-            raise ValueError("its name has characters that cannot be printed: rename it")
-        has_suffix = self.name is None and path.suffix.lower() in delimited.SUFFIXES
-        match = re.fullmatch(self.name or NAME, path.stem if has_suffix else path.name)
-        if not match or not match["sample"]:
-            raise ValueError("its name does not match --name")
-        groups = match.groupdict()
-        return groups["sample"], groups.get("replicate") or ""
 
 
 def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
@@ -82,9 +44,9 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [path for path in visible if not path.is_dir()]
     folders = len(visible) - len(files)
-    chosen = [path for path in files if path.suffix[1:].isdigit() or path.suffix.lower() in delimited.SUFFIXES]
+    chosen = [path for path in files if path.suffix[1:].isdigit() or without_text_suffix(path.name) != path.name]
     if not chosen:
-        endings = f"a number, as those of OPUS files do, or in {', '.join(delimited.SUFFIXES)}"
+        endings = f"a number, as those of OPUS files do, or in {', '.join(TEXT_SUFFIXES)}"
         subfolders = "; its subfolders are not searched: name them" if folders else ""
         raise ValueError(f"{folder}: no file name in this folder ends in {endings}{subfolders}")
     if others := len(files) - len(chosen):
@@ -109,16 +71,30 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
         sample, replicate = reading.sample_and_replicate(path)
         spectra: Iterator[Measured | Problem]
         if opus.is_opus(path):
-            spectra, unit = opus.read(path, sample, replicate, reading.block), None  # OPUS files state their unit
+            # such files state their unit and what they contain
+            reading = replace(reading, unit=None, convert=None if reading.convert == "none" else reading.convert)
+            spectra = opus.read(path, sample, replicate, reading.block)
         else:
-            check_text(path, "this is neither a Bruker OPUS file nor text")
-            spectra, unit = delimited.read(path, sample, replicate, reading.only_spectra), reading.unit
+            spectra = delimited.read(path, sample, replicate, reading)
+        asked: Counter[str] = Counter()
         for measured in spectra:
+            if isinstance(measured, Problem):
+                yield measured
+                continue
             try:
                 with np.errstate(all="ignore"):  # values that are not finite are refused
-                    item = measured if isinstance(measured, Problem) else to_spectrum(measured, unit, reading.convert)
+                    spectrum = to_spectrum(measured, reading.unit, reading.convert)
+                yield spectrum
+            except Question as question:
+                asked[question.id] += 1
+                if asked[question.id] == 1:
+                    yield Problem.of(measured.source, question)
             except ValueError as error:
-                item = Problem(measured.source, str(error))
-            yield item
+                yield Problem.of(measured.source, error)
+        for question_id, number in asked.items():
+            if number > 1:
+                yield Problem(
+                    str(path), f"the same holds for {count(number - 1, 'more spectrum', 'more spectra')}", question_id
+                )
     except (ValueError, OSError) as error:
-        yield Problem(str(path), str(getattr(error, "strerror", None) or error))
+        yield Problem.of(str(path), error)

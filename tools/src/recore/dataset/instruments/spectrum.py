@@ -5,12 +5,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.dataset.grammar.questions import Question
+
 Numbers = NDArray[np.float64]
 
 TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
+LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # of axes in these units
+HIGHEST_MICROMETRES = 100  # an axis without a unit below this is not one of wavenumbers
+LONGEST_NIR = 2600  # nm; an axis without a unit up to here can be that of a near-infrared spectrometer
+HIGHEST_MIDDLE = 4600  # cm-1: spectra of the middle infrared end below
+LASER = 15798.0  # cm-1, of helium and neon, which is divided by a power of two
+SAME_STEP = 0.003  # of a halving
+STRETCHED = 1.5  # times the median step at the other end
+FEWEST_STEPS = 8  # that show whether they grow
 HIGHEST_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
 HIGHEST = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
+MOST_NEGATIVE = 0.4  # of the values of a spectrum: absorbance is below 0 by noise and baselines alone
 HIGHEST_ABSORBANCE = 10.0  # no detector measures a share of 1e-10 of the light
+# cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
+WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
+FLAT = 0.01  # of the range of a spectrum: values that are as good as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
 
@@ -19,8 +33,9 @@ class Measured:
     """A spectrum as a file holds it.
 
     `source` names the file, and the line if a file holds many spectra. `unit` is that of x: "cm-1", "um", "nm", or ""
-    if the file does not state it; `quantity` is that of y: "absorbance", "reflectance", "transmittance",
-    "Kubelka-Munk", or "" likewise. `remarks` are notes for the user on how it was read.
+    if the file does not state it; `quantity` is that of y: "absorbance", "reflectance", "transmittance", the name of
+    another one, or "" likewise. `remarks` are notes for the user on how it was read. `in_schema`: whether the
+    file is in the challenge's schema.
     """
 
     source: str
@@ -31,11 +46,16 @@ class Measured:
     unit: str = ""
     quantity: str = ""
     remarks: tuple[str, ...] = ()
+    in_schema: bool = False
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Absorbance (channels,) of a sample at wavenumbers (channels,) in cm-1, falling."""
+    """Absorbance (channels,) of a sample at wavenumbers (channels,) in cm-1, falling.
+
+    is_stated: whether the file or the user states that the values are absorbance, or what they were. in_schema: whether
+    they are from a data file in the challenge's schema.
+    """
 
     source: str
     sample: str
@@ -43,35 +63,37 @@ class Spectrum:
     wavenumbers: Numbers
     absorbance: Numbers
     remarks: tuple[str, ...] = ()
+    is_stated: bool = False
+    in_schema: bool = False
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a file, or a spectrum in it, cannot be imported."""
+    """Why a file, or a spectrum in it, cannot be imported. question: the id of what it leaves open, "" if nothing."""
 
     source: str
     reason: str
+    question: str = ""
+
+    @classmethod
+    def of(cls, source: str, error: Exception) -> "Problem":
+        reason = str(getattr(error, "strerror", None) or error)
+        return cls(source, reason, error.id if isinstance(error, Question) else "")
 
 
 def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
     """Convert a measured spectrum to absorbance by falling wavenumber.
 
-    `unit` is that of the axis if the file does not state it. `convert`, "fraction" or "percent", is the scale of
-    reflectance or transmittance, which is converted to log10(1 / value). Raises ValueError if the spectrum is invalid
-    or is not what the user or the file says.
+    `unit` is that of the axis. `convert`, "fraction" or "percent", is the scale of reflectance or transmittance, which
+    is converted to log10(1 / value); with "none" the values are absorbance. Both override what the file states.
+    Raises ValueError if the spectrum is invalid, Question if it leaves open what its numbers mean.
     """
     if measured.x.ndim != 1 or measured.x.shape != measured.y.shape or len(measured.x) < 2:
         raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values are not a spectrum")
     if not (np.isfinite(measured.x).all() and np.isfinite(measured.y).all()):
         raise ValueError("a value is not finite")
-    steps = np.diff(measured.x)
-    if not ((steps > 0).all() or (steps < 0).all()):
-        value = measured.x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
-        raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
-    if measured.x.min() <= 0:
-        raise ValueError(f"the axis has the value {measured.x.min():g}, but wavenumbers are above 0")
     remarks = list(measured.remarks)
-    wavenumbers = _wavenumbers(measured, unit, remarks)
+    wavenumbers = to_wavenumbers(measured.x, measured.unit, unit, remarks)
     absorbance = _absorbance(measured, convert, remarks)
     if absorbance.min() == absorbance.max():
         raise ValueError(f"all values are {measured.y[0]:g}, so this is not a spectrum")
@@ -80,28 +102,34 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
         if measured.x[0] < measured.x[-1]:
             remarks.append("the axis rises, and was reversed")
     identity = (measured.source, measured.sample, measured.replicate)
-    return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks))
+    is_stated = bool(measured.quantity or convert)
+    return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema)
 
 
-def _wavenumbers(measured: Measured, unit: str | None, remarks: list[str]) -> Numbers:
-    """The axis in cm-1, still in the direction of the file."""
-    x = measured.x
-    if measured.unit and unit and measured.unit != unit:
-        raise ValueError(f"the file states {measured.unit} as the unit of its axis, which contradicts --unit {unit}")
-    axis_unit = measured.unit or unit
-    axis = f"the axis from {x[0]:g} to {x[-1]:g}"
-    if not axis_unit and x.max() > HIGHEST_WAVENUMBER:
-        raise ValueError(
-            f"{axis} has no unit; above {HIGHEST_WAVENUMBER:,} it could be nanometres or wavenumbers of visible light: "
-            "specify --unit nm or --unit cm-1"
-        )
-    if not axis_unit and x.max() < 100:
-        raise ValueError(f"{axis} looks like micrometres: if so, specify --unit um")
-    if not axis_unit and 300 <= x[0] < x[-1] <= 2600:
-        raise ValueError(f"{axis} rises and has no unit; it could be in nm or cm-1: specify --unit nm or --unit cm-1")
-    if axis_unit in TO_CM:
-        remarks.append(f"the axis was converted from {axis_unit} to cm-1")
-        x = TO_CM[axis_unit] / x
+def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str]) -> Numbers:
+    """Convert an axis to cm-1, still in the direction of the file.
+
+    stated: the unit that the file states, or "". option: that of the user. What was done is added to the remarks.
+    Raises ValueError if it is not an axis, Question if its unit is open.
+    """
+    if len(x) < 2:
+        raise ValueError(f"{len(x)} channels are not a spectrum")
+    steps = np.diff(x)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        value = x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
+        raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
+    if option and stated not in ("", option):
+        remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
+    unit = option or stated or _plain_unit(x)
+    if x.min() <= 0:
+        raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers are above 0")
+    if unit == "cm-1" and x.max() < HIGHEST_MICROMETRES and not option:
+        raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
+    if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
+        raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}: specify --unit")
+    if unit in TO_CM:
+        remarks.append(f"the axis was converted from {unit} to cm-1")
+        x = TO_CM[unit] / x
     if not 1 <= x.min() <= x.max() <= 100_000:
         raise ValueError(
             f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 are not those of an optical spectrum: see --unit"
@@ -109,18 +137,70 @@ def _wavenumbers(measured: Measured, unit: str | None, remarks: list[str]) -> Nu
     return x
 
 
+def _plain_unit(x: Numbers) -> str:
+    """The unit of an axis that states none: cm-1, if it cannot be anything else. Raises Question."""
+    axis = f"the axis from {x[0]:g} to {x[-1]:g}"
+    steps = np.diff(x)
+    if x.min() in (0, 1) and (np.abs(steps) == 1).all():
+        raise Question(
+            "channels",
+            f"{x.min():g}, {x.min() + 1:g}, ... {x.max():g} are numbers of channels: name the channels by their "
+            "wavenumbers, or specify --unit cm-1 if these are wavenumbers",
+        )
+    if x.max() > HIGHEST_WAVENUMBER:
+        raise Question(
+            "unit",
+            f"{axis} has no unit; above {HIGHEST_WAVENUMBER:,} it could be nanometres or wavenumbers of visible light: "
+            "specify --unit nm or --unit cm-1",
+        )
+    if x.max() < HIGHEST_MICROMETRES:
+        raise Question("unit", f"{axis} has no unit and looks like micrometres: if so, specify --unit um")
+    if x.max() <= LONGEST_NIR or (steps[0] > 0 and _can_rise_as_wavelengths(x)) or _is_stretched(steps):
+        raise Question("unit", f"{axis} has no unit; it could be in nm or cm-1: specify --unit nm or --unit cm-1")
+    return "cm-1"
+
+
+def _can_rise_as_wavelengths(x: Numbers) -> bool:
+    """Whether a rising axis can be one of wavelengths: it is not that of the middle infrared.
+
+    The step of a Fourier-transform spectrometer is a part of its laser's wavenumber, such as 3.857 cm-1.
+    """
+    halvings = np.log2(LASER * (len(x) - 1) / (x[-1] - x[0]))
+    is_laser = abs(halvings - round(halvings)) < SAME_STEP
+    return bool((x[0] > LONGEST_NIR or x[-1] > HIGHEST_MIDDLE) and not is_laser)
+
+
+def _is_stretched(steps: Numbers) -> bool:
+    """Whether steps grow from one end to the other, as those of wavenumbers do if the axis is wavelengths."""
+    quarter = max(1, len(steps) // 4)
+    ends = np.abs([np.median(steps[:quarter]), np.median(steps[-quarter:])])
+    return len(steps) >= FEWEST_STEPS and bool(ends.max() > STRETCHED * ends.min())
+
+
 def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> Numbers:
     """The values as absorbance."""
     y, quantity = measured.y, measured.quantity
-    if quantity == "Kubelka-Munk":
-        raise ValueError("Kubelka-Munk values are not absorbance: export absorbance or reflectance")
-    if not convert:
-        if quantity in ("reflectance", "transmittance"):
-            options = "--convert fraction or --convert percent takes log10(1 / value)"
-            raise ValueError(f"it contains {quantity}, but absorbance is expected: {options}")
+    if not convert and quantity in ("reflectance", "transmittance"):
+        options = (
+            "--convert fraction or --convert percent takes log10(1 / value), --convert none takes absorbance as it is"
+        )
+        raise Question("quantity", f"it contains {quantity}, but absorbance is expected: {options}")
+    if convert != "none" and quantity not in ("", "absorbance", "reflectance", "transmittance"):
+        remedy = "export absorbance or reflectance, or specify --convert none if the values are absorbance"
+        raise Question("quantity", f"it contains {quantity}, but absorbance is expected: {remedy}")
+    if convert in (None, "none"):
         if not -HIGHEST_ABSORBANCE <= y.min() <= y.max() <= HIGHEST_ABSORBANCE:
-            option = "--convert percent converts reflectance or transmittance in percent"
-            raise ValueError(f"values from {y.min():g} to {y.max():g} are not absorbance: {option}")
+            is_percent = 0 <= y.min() <= y.max() <= HIGHEST["percent"]
+            remedy = "--convert percent converts reflectance or transmittance in percent"
+            remedy = remedy if is_percent else "nor per cent: export absorbance or reflectance"
+            raise Question("quantity", f"values from {y.min():g} to {y.max():g} are not absorbance: {remedy}")
+        if not convert and not quantity and (y < 0).mean() > MOST_NEGATIVE:
+            remedy = "they may be treated (SNV, a derivative): specify --convert none if they are absorbance"
+            raise Question("quantity", f"{(y < 0).mean():.0%} of the values are below 0: {remedy}")
+        if convert and quantity not in ("", "absorbance"):
+            remarks.append(
+                f"the values were read as absorbance, because of --convert none, although it says {quantity}"
+            )
         return y
     if quantity == "absorbance":
         raise ValueError("it already contains absorbance; --convert is for reflectance and transmittance")
@@ -135,13 +215,42 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
 
-def looks_like_reflectance(spectrum: Spectrum) -> bool:
-    """Whether values within 0 to 1 are highest where rocks and soils absorb least, as reflectance is."""
-    values = spectrum.absorbance
-    if not 0 <= values.min() <= values.max() <= 1.05:
+def find_reflectance(spectra: list[Spectrum]) -> str:
+    """What is wrong if most spectra of which no file states the quantity look like reflectance; "" if they do not."""
+    unstated = [spectrum for spectrum in spectra if not spectrum.is_stated]
+    number = sum(map(looks_like_reflectance, unstated))
+    if number * 2 <= len(unstated) or not number:
+        return ""
+    return (
+        f"{number} of {len(spectra)} spectra are highest where rocks and soils absorb least (2700 and 2100 cm-1), or "
+        "lowest in bands of water, as reflectance is: specify --convert fraction or --convert percent if they are, "
+        "--convert none if they are not"
+    )
+
+
+def _dips(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
+    """Whether values are lower in the first range of wavenumbers than in both others, which absorbance never is."""
+    x = spectrum.wavenumbers
+    parts = [spectrum.absorbance[(low <= x) & (x <= high)] for low, high in ranges]
+    if any(not len(part) for part in parts):
         return False
+    band, *shoulders = (float(part.mean()) for part in parts)
+    return all(band < (1 - FLAT) * shoulder for shoulder in shoulders)
+
+
+def looks_like_reflectance(spectrum: Spectrum) -> bool:
+    """Whether values above 0 are lowest in bands of water, or highest where rocks and soils absorb least."""
+    values = spectrum.absorbance
+    if values.min() < 0:
+        return False
+    if any(_dips(spectrum, *band) for band in WATER):
+        return True
     in_window = np.zeros(len(values), dtype=bool)
     for low, high in WINDOWS:
         in_window |= (low <= spectrum.wavenumbers) & (spectrum.wavenumbers <= high)
     middle = (spectrum.wavenumbers > 700) & (spectrum.wavenumbers < 3800)
-    return bool(in_window.sum() >= 3 and values[in_window].mean() > np.quantile(values[middle], 0.6))
+    if in_window.sum() < 3:
+        return False
+    level, others = values[in_window].mean(), values[middle]
+    is_high = level > np.quantile(others, 0.6) - FLAT * np.ptp(others)
+    return bool(is_high and level > (others.min() + others.max()) / 2)

@@ -24,8 +24,8 @@ READING = (
     "A laboratory reports values below its detection limit as one value, often half the limit; a lowest value that "
     "occurs many times is a sign of this. Good: few assays are missing, few are at the limit, the boxes span one or "
     "two orders of magnitude and lie at the usual grades of the element. Bad: an assay that is missing or at the "
-    "limit in most rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros and "
-    "negative values, and a highest value that occurs many times (the upper limit of the method)."
+    "limit in most rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros, negative "
+    "values and codes such as 9999, and a highest value that occurs many times (the upper limit of the method)."
 )
 NOTE = (
     "At the limit: the lowest value, if at least {repeats} rows and {share:.0%} of the measured rows have it. Boxes: "
@@ -122,7 +122,9 @@ def _boxes(table: pd.DataFrame) -> Figure:
 
 
 def _findings(table: pd.DataFrame) -> list[PageFinding]:
-    measured = table["measured"]
+    measured, lowest = table["measured"], table["lowest"]
+    # several zeros and nothing below are a finding of their own, about codes
+    not_positive = (lowest < 0) | ((lowest == 0) & (table["zero or less"] == 1))
     often_at_limit, upper_share = table["at limit"] > MANY_AT_LIMIT * measured, f"more than {UPPER_SHARE:.0%}"
     at_upper_limit = (
         (table["at highest"] > UPPER_SHARE * measured)
@@ -133,7 +135,7 @@ def _findings(table: pd.DataFrame) -> list[PageFinding]:
         ("note", "assays not measured", measured == 0, "no values"),
         ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "no value in some rows"),
         ("note", "assays at the limit", often_at_limit, "the same lowest value in more than half of the rows"),
-        ("bad", "assays not positive", table["zero or less"] > 0, "values of zero or less"),
+        ("bad", "assays not positive", not_positive, "values of zero or less"),
         ("bad", "assays constant", (measured > 1) & (table["different values"] == 1), "the same value in all rows"),
         ("note", "assays at an upper limit", at_upper_limit, f"the same highest value in {upper_share} of the rows"),
     )

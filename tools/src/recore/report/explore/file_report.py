@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from recore.dataset import suspected_content_units, suspected_depth_unit
+from recore.data_file import read_header
+from recore.dataset import explain_import, is_foreign, suspected_codes, suspected_content_units, suspected_depth_unit
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import order_holes
 from recore.report.page.content import Page, PageFinding, Section, by_level
 from recore.report.statistics.binning import bin_spectra
+from recore.schema import channels_of
 from recore.spectral_data import SpectralData, read_data
 
 STEPS = 9  # calls of `advance`, at most
@@ -29,8 +31,8 @@ def explore_file(public: Path, private: Path | None = None, advance: Callable[[s
 
 def _page(public: Path, private: Path | None, advance: Callable[[str], None]) -> Page:
     advance("reading")
-    data = read_data(public)
-    private_data = read_data(private) if private else None
+    data = _read(public)
+    private_data = _read(private) if private else None
     advance("shapes")
     shapes = bin_spectra(data)
     private_shapes = None
@@ -59,10 +61,22 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     facts = {"file": str(public), **_facts(data)}
     if private_data is not None:
         facts["private file"] = f"{private}, rows: {private_data.rows:,}, holes: {len(set(private_data.hole)):,}"
-    private_units = _unit_findings(private_data, f"{private_data.path.name}: ") if private_data else []
+    of_private = _column_findings(private_data, f"{private_data.path.name}: ") if private_data else []
     of_sections = (finding for _, findings in parts for finding in findings)
-    all_findings = by_level([*of_sections, *_unit_findings(data), *private_units])
+    all_findings = by_level([*of_sections, *_column_findings(data), *of_private])
     return Page(f"Explore {public.name}", LEAD, facts, all_findings, [section for section, _ in parts])
+
+
+def _read(path: Path) -> SpectralData:
+    """Read a data file. Raises ValueError or OSError; for a file that only `recore import` understands, naming that."""
+    try:
+        names = read_header(path)[1:]
+    except ValueError:
+        names = []
+    has_channels = bool(channels_of(names))
+    if (is_foreign(names) or not has_channels) and (reason := explain_import(path, only_header=has_channels)):
+        raise ValueError(f"{path}: {reason}")
+    return read_data(path)
 
 
 def _facts(data: SpectralData) -> dict[str, str]:
@@ -74,10 +88,12 @@ def _facts(data: SpectralData) -> dict[str, str]:
     }
 
 
-def _unit_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
-    """A finding for each column that is probably in another unit than the schema's. file: begins its text."""
-    suspected = suspected_content_units({name: data.assays[name] for name in data.assays})
-    findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in suspected]
+def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
+    """A finding for each column with another unit than the schema's, or with codes. file: begins its text."""
+    content = {name: data.assays[name].to_numpy() for name in data.assays}
+    units, codes = suspected_content_units(content), suspected_codes(content)
+    findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in units]
+    findings += [PageFinding("bad", "assay codes", file + one.text, "assays", one.values) for one in codes]
     if depths := suspected_depth_unit(data.depth_from, data.depth_to):
         findings.append(PageFinding("bad", "depth unit", file + depths.text, "depth", depths.values))
     return findings

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
+from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.listing import count
 from recore.report.explore.holes import HoleSpectra
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
@@ -26,9 +27,10 @@ HIGHEST_MEDIAN = 5.0  # absorbance; a higher median means another unit
 TITLE = "Spectra"
 READING = (
     "Good: smooth bands in the shaded regions, the inner band (half of the rows) close to the median, and the lowest "
-    "and highest values of a similar shape. Bad: a step or a spike in all rows, a median of zero, extreme values far "
-    "outside the bands, a hole that differs at all wavenumbers (another instrument, another way of grinding), and "
-    "carbon dioxide that differs between holes (the background measurement was old)."
+    "and highest values of a similar shape. Bad: a step or a spike in all rows, many channels with exactly one value "
+    "(filled, clipped or cut out), a median of zero, extreme values far outside the bands, a hole that differs at all "
+    "wavenumbers (another instrument, another way of grinding), and carbon dioxide that differs between holes (the "
+    "background measurement was old)."
 )
 NOTE = "The bands are computed from all rows. Noise of the outermost {edge} channels may go beyond the axis."
 THINNED = " The figures show one in {step} channels; the CSV files contain all of them."
@@ -169,6 +171,10 @@ def _findings(data: SpectralData) -> list[PageFinding]:
     if flat and len(data.wavenumbers) > 1:
         text = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
         add("bad", "flat spectra", text, rows=flat)
+    if runs := find_constant_runs(data.spectra):
+        text = describe_constant_runs(runs, data.wavenumbers, data.index.tolist())
+        channels = max(run.channels for run in runs)
+        add("bad", "constant runs", f"{text}; no instrument measures that", rows=len(runs), channels=channels)
     repeated = data.rows - len(set(data.index.tolist()))
     if repeated:
         text = f"{count(repeated, 'row has', 'rows have')} the same index as an earlier row"

@@ -1,0 +1,67 @@
+"""`--column NAME=COLUMN`: parsing it, suggesting it, and the names that a mistyped one may mean."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from recore.dataset.grammar.contents import element_names
+from recore.dataset.grammar.ids import quote_option
+from recore.schema import IDS, TARGETS
+
+SCHEMA = ("sample", "index", *IDS, *TARGETS)
+NAMES_IN_SCHEMA = "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
+
+
+def parse_columns(options: Iterable[str]) -> dict[str, str]:
+    """Columns of the schema with the columns of the table that hold them, of options such as `CuPPM=Cu_pct`.
+
+    Raises ValueError.
+    """
+    columns: dict[str, str] = {}
+    for option in options:
+        name, _, column = (part.strip() for part in option.partition("="))
+        if not name or not column:
+            raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
+        if name not in SCHEMA:
+            likely = likely_name(name)
+            question = f"did you mean {likely}?" if likely else f"valid columns are {NAMES_IN_SCHEMA}"
+            raise ValueError(f"--column {option}: {name!r} is not a column in the schema; {question}")
+        if name in columns:
+            raise ValueError(f"--column {option}: {name} is already set to {columns[name]!r}")
+        columns[name] = column
+    return columns
+
+
+def column_option(name: str, column: str) -> str:
+    """The option that imports a column of the table, quoted as a shell requires."""
+    return quote_option(f"--column {name}={column}")
+
+
+def likely_name(column: str) -> str | None:
+    """The column of the schema that a column of this name probably is."""
+    letters = "".join(filter(str.isalpha, column)).lower()
+    element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
+    if symbol := element_names().get(element):
+        # None for another element: HgPPM is not a mistyped AgPPM
+        return next((target for target in TARGETS if target[:-3] == symbol), None)
+    if mistyped := mistyped_target(column):
+        return mistyped[0]
+    return most_similar(column, ("sample", "index", *IDS))
+
+
+def mistyped_target(column: str) -> tuple[str, str] | None:
+    """The target and the unit of a column in whose name the unit is mistyped: CuPMM, CuPTC, Cu_pp."""
+    letters = "".join(filter(str.isalpha, column)).lower()
+    for target in TARGETS:
+        unit = letters.removeprefix(target[:-3].lower())
+        likely = difflib.get_close_matches(unit, ["ppm", "pct", "ppb"], 1)
+        if unit != letters and re.fullmatch("p[a-z]{1,3}", unit) and likely:
+            return target, likely[0]
+    return None
+
+
+def most_similar(name: str, names: Iterable[str]) -> str | None:
+    """The most similar of the names, None if none is similar."""
+    by_lower_case = {other.lower(): other for other in names}
+    similar = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.6)
+    return by_lower_case[similar[0]] if similar else None

@@ -1,0 +1,105 @@
+"""What a text says about the axis of a spectrum, and the number and unit in the name of a channel."""
+
+import re
+from dataclasses import dataclass
+
+from recore.dataset.grammar.numbers import CHANNEL, SPACES, Marks
+from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.words import separate_words
+
+# a number before a unit is a setting of the instrument, such as a resolution of 4 cm-1
+NOT_A_SETTING = r"(?<!\d)(?<!\d )"
+UNITS = {
+    "cm-1": rf"{NOT_A_SETTING}(\bcm[ .^*({{\[]*-? ?1\b|\b1 ?/ ?cm\b)|\breciprocal cent",
+    "nm": rf"{NOT_A_SETTING}\bnm\b|\bnanomet",
+    "um": rf"{NOT_A_SETTING}(\b[u\u03bc]m\b|\bmicrons?\b)|\bmi[ck]romet",
+    "other": rf"{NOT_A_SETTING}\b([tgm]hz|m?ev|(d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|\u00e5)(?!\w)|\braman shift",
+}
+WAVENUMBER = r"\bwave ?numbers?\b|\bwellenzahl|\bn(ombre|umer[oi])s? d(e |i )? ?.?onda?e?|\bwn\b"
+WAVELENGTH = (
+    r"\bwave ?lengths?\b|\bwellenl\w*nge|\b(longueurs?|longitud(es)?|lunghezz[ae]) d(e |i )? ?.?onda?e?"
+    r"|\bw(v|av)?l\b|\blambda\b"
+)
+AXIS = rf"{WAVENUMBER}|{WAVELENGTH}|\b(x|axis|abscissa|units?|channels?)\b"
+# a value after a unit, or the light of the instrument
+SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcitation\b"
+
+NUMERIC = re.compile(rf"(?:X|spc\.)?\d[\d.,{SPACES}]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ChannelName:
+    """The number in the name of a channel, and its unit, "" if the name has none."""
+
+    number: float
+    unit: str
+
+
+def stated_unit(text: str) -> str:
+    """The unit of the axis that a text states, "" if it states none. Raises Question if the text leaves it open."""
+    words = separate_words(text)
+    units = [unit for unit, pattern in UNITS.items() if re.search(pattern, words)]
+    shown = repr(text.strip()[:60])
+    if "other" in units:
+        raise Question(
+            "unit", f"{shown} is not about wavenumbers in cm-1 or wavelengths: specify --unit cm-1, nm or um if it is"
+        )
+    if len(units) > 1:
+        raise Question("unit", f"{shown} mentions {' and '.join(units)}: specify one with --unit")
+    is_wavenumber = re.search(WAVENUMBER, words) is not None
+    if units:
+        if is_wavenumber and units != ["cm-1"]:
+            raise Question("unit", f"{shown} mentions wavenumbers, but also {units[0]}: specify one with --unit")
+        return units[0]
+    if is_wavenumber:
+        return "cm-1"
+    if re.search(WAVELENGTH, words):
+        raise Question("unit", f"{shown} mentions wavelengths without a unit: specify --unit nm or --unit um")
+    return ""
+
+
+def stated_unit_of_comments(comments: str) -> str:
+    """The unit of the axis that lines of comments state, "" if they state none. Raises Question.
+
+    There a unit can be anything's. It is the axis's beside a word for it, or as the first part of a list of columns;
+    unless a number follows, which is that of a setting such as the wavelength of a laser.
+    """
+    parts = [part for line in comments.splitlines() for part in _parts_about_axis(line)]
+    return stated_unit(", ".join(parts)) if parts else ""
+
+
+def _parts_about_axis(line: str) -> list[str]:
+    """The parts of a comment that are about the axis."""
+    first, *others = re.split(r"[,;\t]", separate_words(line))
+    if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
+        return []  # the name and the value of a setting
+    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNITS.values())
+    parts = [first] * is_unit + [part for part in (first, *others) if re.search(AXIS, part)]
+    return [part for part in parts if not re.search(SETTING, part)]
+
+
+def names_axis(text: str) -> bool:
+    """Whether a text is about an axis: it mentions wavenumbers, wavelengths or a unit of them."""
+    words = separate_words(text)
+    return any(re.search(pattern, words) for pattern in (*UNITS.values(), WAVENUMBER, WAVELENGTH))
+
+
+def parse_channel(name: str, marks: Marks) -> ChannelName | None:
+    """The number and the unit in the name of a column, None if it is not the name of a channel."""
+    match = CHANNEL.fullmatch(name)
+    number = marks.parse(match["number"].strip()) if match else None
+    if match is None or number is None:
+        return None
+    if not (unit := match["unit"]):
+        return ChannelName(number, "")
+    # the number before the unit is the channel here
+    words = separate_words(unit).strip(" ()[].")
+    if not words:
+        return ChannelName(number, "")
+    known = next((known for known, pattern in UNITS.items() if re.fullmatch(rf"({pattern})\D*", words)), "")
+    return ChannelName(number, known) if known not in ("", "other") else None
+
+
+def is_numeric(name: str) -> bool:
+    """Whether a name has only digits and marks, so that it is meant to be the number of a channel."""
+    return NUMERIC.fullmatch(name) is not None

@@ -1,0 +1,212 @@
+"""The header of an assay column: which element or compound it names, in which unit, and what else it says.
+
+Words that only name the method of analysis change nothing. A header with any other word, such as "soluble" or "sd", is
+not understood, and nothing is guessed from it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from recore.dataset.grammar.units import CONTENT_UNITS, GLUED_UNITS, is_depth_unit, simple_text, split_units
+from recore.dataset.targets import UNITS
+from recore.schema import TARGETS
+
+BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
+URANIUM = 92  # the number of the last natural element; No means number, not nobelium
+# Words for what is no content of an element: compounds, minerals, statistics, logarithms.
+NO_CONTENT = re.compile(
+    r"\b(\w*oxide|sul(f|ph)(ide|ate)s?|carbonates?|chlorides?|fluorides?|phosphates?|silicates?|alumina|silica|"
+    r"magnesia|lime|quartz|(?!composite)\w{3,}ite|log(10)?|ln|rsd|sd|std|stdev|error|x ?10+|kppm)\b",
+    re.IGNORECASE,
+)
+METHOD_WORDS = frozenset(
+    "tot total gesamt all assay assays result results value values conc concentration content contents gehalt grade "
+    "element method unit units by of dry weight basis dm dw icp icpms icpoes icpaes ms oes aes aas aa fa xrf "
+    "pxrf wdxrf edxrf inaa naa leco me ar aqua regia 4a 4ad 4acid oe fus fusion".split()
+)
+# A laboratory's code for a method: ICP61, MS61r, AA25, XRF26, ICP40Q12.
+METHOD_CODE = re.compile(r"(?:icp|icm|ims|ms|aas?|fa|faa|lf|p?xrf|oes|og|aq|ma|ir|gra|ar)\d{1,3}[a-z]?\d{0,2}")
+OXIDES = (
+    "Li2O BeO B2O3 CO2 Na2O MgO Al2O3 SiO2 P2O5 SO2 SO3 K2O CaO Sc2O3 TiO2 Ti2O3 V2O3 V2O5 CrO3 Cr2O3 MnO MnO2 Mn2O3 "
+    "Mn3O4 FeO Fe2O3 Fe3O4 CoO Co2O3 Co3O4 NiO CuO Cu2O ZnO Ga2O3 GeO2 As2O3 As2O5 SeO2 Rb2O SrO Y2O3 ZrO2 Nb2O5 MoO2 "
+    "MoO3 Ag2O CdO In2O3 SnO2 Sb2O3 Sb2O5 TeO2 Cs2O BaO La2O3 CeO2 Ce2O3 HfO2 Ta2O5 WO2 WO3 ReO3 Re2O7 Tl2O Tl2O3 PbO "
+    "PbO2 Bi2O3 ThO2 UO2 UO3 U3O8".split()
+)
+ANIONS = "CO3 SO4 PO4 NO3 SiO4 AsO4 VO4 CrO4 MoO4 WO4 SO3 SeO3 BO3".split()
+# Other compounds that laboratories report, of which a header may lack the capital letters.
+COMPOUNDS = (
+    "CaCO3 MgCO3 FeCO3 MnCO3 BaCO3 SrCO3 Na2CO3 Li2CO3 CaSO4 BaSO4 SrSO4 FeS2 FeS MoS2 ZnS PbS Cu2S CuS CuFeS2 FeAsS "
+    "NaCl KCl CaF2 NaF".split()
+)
+# In soils Feo and Mno are what oxalate extracts.
+WITH_CAPITALS = ("feo", "mno")
+LONGEST_NAME = 200  # characters of a header that are read
+GROUPED = r"[A-Z][A-Za-z0-9]*(?:\([A-Za-z0-9]+\)\d+[A-Za-z0-9]*)+"  # CaMg(CO3)2
+HYDRATE = r"(?:[.*]\s?\d*H2O)?(?![A-Za-z0-9])"
+WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{GROUPED}|[A-Z][A-Za-z0-9]*(?=[.*]\s?\d*H2O)){HYDRATE}|[^\W_]+")
+
+
+@dataclass(frozen=True)
+class AssayHeader:
+    """What a header says: `formulas` of elements and compounds, `units`, and the words that are not understood."""
+
+    formulas: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The unit, "" if none or several are stated."""
+        return self.units[0] if len(self.units) == 1 else ""
+
+    @property
+    def formula(self) -> str:
+        """The element or compound of a header that is fully understood, otherwise ""."""
+        is_plain = len(self.formulas) == 1 and len(self.units) < 2 and not self.unknown
+        return self.formulas[0] if is_plain else ""
+
+
+@cache
+def read_contents(header: str) -> AssayHeader:
+    """What the header of a column says of contents; anything may be in it."""
+    units, rest = split_units(simple_text(header[:LONGEST_NAME]))
+    rest = re.sub(r"\bin\s*(?=[|([])", " ", rest)  # "Cu in ppm" does not name indium
+    formulas: list[str] = []
+    unknown = []
+    rest = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", rest)  # how SGS begins its codes of methods
+    words = _without_signs_of_total_iron(rest)
+    for word in WORD.findall(words):
+        meaning = _meaning(word)
+        if meaning is None:
+            unknown.append(word)
+        else:
+            formula, unit = meaning
+            formulas += [formula] if formula and formula not in formulas else []
+            units += [unit] if unit and unit not in units else []
+    unknown += re.findall(r"[^\w\s|()\[\]{}.,;:/*'\"-]", rest)  # Zn + Pb, Cu > 1 %
+    return AssayHeader(tuple(formulas), tuple(units), tuple(unknown))
+
+
+def continues_header(cells: list[str]) -> bool:
+    """Whether cells below a header state only units and methods: `,,m,m,ppm,%`. The first one is not considered."""
+    others = [cell for cell in cells[1:] if cell and not is_depth_unit(cell)]
+    contents = [read_contents(cell) for cell in others]
+    return any(content.units for content in contents) and not any(content.unknown for content in contents)
+
+
+def factor(target: str, formula: str, unit: str) -> float:
+    """By which a content of an element or compound in this unit is multiplied to be one of the target, in its unit."""
+    return UNITS[target[-3:]] * CONTENT_UNITS[unit] * mass_share(target[:-3], formula)
+
+
+def targets_in(formula: str) -> list[str]:
+    """The targets whose element is in the formula."""
+    elements = {symbol for symbol, _ in _parts(formula)}
+    return [target for target in TARGETS if target[:-3] in elements]
+
+
+def mass_share(element: str, formula: str) -> float:
+    """The mass of an element per mass of the compound, 1 for the element itself."""
+    if element == formula:
+        return 1.0
+    import periodictable
+
+    text = re.sub(r"[.*]\s?(\d*)H2O", r"(H2O)\1", formula)
+    return {str(known): float(share) for known, share in periodictable.formula(text).mass_fraction.items()}[element]
+
+
+def is_anion(formula: str) -> bool:
+    """Whether this is an anion, which may be a part of what was measured: SO4, CO3, PO4."""
+    return formula in ANIONS and formula not in OXIDES
+
+
+def is_reagent(formula: str) -> bool:
+    """Whether a formula has only elements of water, acids and organic matter: HNO3, HCl."""
+    return {symbol for symbol, _ in _parts(formula)} <= {"H", "C", "N", "O", "F", "Cl", "B"}
+
+
+@cache
+def element_names() -> dict[str, str]:
+    """The symbol of each natural element by its symbol and its names, in lower case."""
+    import periodictable
+
+    known = [element for element in periodictable.elements if 0 < element.number <= URANIUM]
+    symbols = {element.name: str(element) for element in known} | BRITISH_NAMES
+    return symbols | {str(element).lower(): str(element) for element in known}
+
+
+def _without_signs_of_total_iron(text: str) -> str:
+    """The text without what says that an oxide of iron is the total iron: FeO(T), Fe2O3T, Fe2O3 T, TFe2O3, FeO*."""
+    after = r"[\s_.(]*(?:tot(?:al)?|t)(?![A-Za-z0-9])|\*"
+    iron = rf"(?<![A-Za-z0-9])(?:T[\s._]?)?(Fe(?:O|2O3|3O4)?)(?:{after})?(?![A-Za-z0-9])"
+    return re.sub(iron, r" \1 ", text, flags=re.IGNORECASE)
+
+
+def _meaning(word: str) -> tuple[str, str] | None:
+    """The formula and the unit that a word states, "" for what it does not state; None if it is not understood."""
+    if _is_method(word):
+        return "", ""
+    if word.lower() not in element_names():
+        for unit_word, unit in GLUED_UNITS.items():  # CuPPM, Al2O3pct, ppmCu; before formulas: ThPPB has no phosphorus
+            for stem in (word[: -len(unit_word)], word[len(unit_word) :]):
+                is_glued = word.lower() in (f"{stem}{unit_word}".lower(), f"{unit_word}{stem}".lower())
+                if is_glued and (formula := _formula(stem)):
+                    return formula, unit
+    if word != "w" and (formula := _formula(word)):  # w (%) is the content of water
+        return formula, ""
+    parts = re.split(r"(?<=[a-z0-9])(?=[A-Z])", word)  # TotalS, AuFA
+    if len(parts) == 2 and any(map(_is_method, parts)):
+        formulas = [_formula(part) for part in parts if not _is_method(part)]
+        return (formulas[0], "") if len(formulas) == 1 and formulas[0] else None
+    return None
+
+
+def _is_method(word: str) -> bool:
+    return word.lower() in METHOD_WORDS or METHOD_CODE.fullmatch(word.lower()) is not None
+
+
+def _formula(word: str) -> str:
+    """The formula that a word is, or the symbol of the element that it names; otherwise ""."""
+    if symbol := element_names().get(word.lower()):
+        return symbol
+    if not (word.isupper() or word.islower()) and _is_compound(word):
+        return word
+    is_clear = word.isupper() or any(map(str.isdigit, word)) or (word.islower() and word not in WITH_CAPITALS)
+    return _known_compounds().get(word.lower(), "") if is_clear else ""
+
+
+def _is_compound(formula: str) -> bool:
+    """Whether a formula is that of a compound whose composition it states."""
+    elements = {symbol for symbol, _ in _parts(formula)}
+    if len(elements) == 2 and "O" in elements:
+        return formula in OXIDES or formula in ANIONS
+    if formula in COMPOUNDS:
+        return True
+    # AsIII is an oxidation state, AuF a method: only what laboratories report is a compound
+    has_number = any(map(str.isdigit, formula))
+    is_salt = len(elements) == 2 and ("S" in elements or (has_number and not elements.isdisjoint({"Cl", "F"})))
+    return is_salt or (len(elements) > 2 and "O" in elements and has_number)
+
+
+def _parts(formula: str) -> Iterator[tuple[str, str]]:
+    """The symbols of a formula with their numbers; nothing if it is not one."""
+    part = r"([A-Z][a-z]?)(\d*)"
+    text = re.sub(r"[.*]\s?\d*H2O", "H2O", formula)
+    if not re.fullmatch(rf"(?:{part}|\((?:{part})+\)\d+)+", text):
+        return
+    found = re.findall(part, text)
+    if all(symbol in _symbols() and not number.startswith("0") for symbol, number in found):
+        yield from found
+
+
+@cache
+def _symbols() -> frozenset[str]:
+    return frozenset(symbol for symbol in element_names().values() if len(symbol) <= 2)
+
+
+@cache
+def _known_compounds() -> dict[str, str]:
+    """Compounds by their formulas in lower case."""
+    return {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS, *OXIDES)}

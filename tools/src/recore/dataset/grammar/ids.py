@@ -1,0 +1,102 @@
+"""Which columns of a table name the samples and the drill holes, and which hold depths."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.units import DEPTH_PATTERNS
+from recore.dataset.grammar.words import separate_words
+from recore.listing import list_names
+from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE
+
+NUMBER = r"(id|no|nr|num|number|nummer|name|code|label|tag|key|bezeichnung)"
+SAMPLE = r"(samples?|samp|specimens?|smpl?|spl|proben?|echantillon|muestra)"
+# the names of columns that name samples, the most certain first
+NAMES = (
+    rf"{SAMPLE} ?{NUMBER}?|{NUMBER} ?{SAMPLE}|(lab|core|field|client|soil|rock) ?{SAMPLE} ?{NUMBER}?",
+    rf"{NUMBER}|(spectrum|spectra|scan) ?{NUMBER}?|(lab|core|file|field|client) ?{NUMBER}|barcode|filename",
+)
+INTERVAL = r"(depth|interval|sample|int|tiefe)"
+IDS = {
+    HOLE: rf"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch) ?{NUMBER}?",
+    DEPTH_FROM: rf"(m )?{INTERVAL}? ?(from|start|top|von) ?(depth)?|(depth|tiefe) (upper|min)|(upper|min) depth",
+    DEPTH_TO: rf"(m )?{INTERVAL}? ?(to|end|bottom|base|bis) ?(depth)?|(depth|tiefe) (lower|max)|(lower|max) depth",
+}
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?")
+MOST = 5  # columns that a question names
+
+
+Cells = Callable[[int], list[str]]  # of the column at a place
+
+
+def rank_sample_name(name: str) -> int | None:
+    """How certainly a column of this name names the samples: 0 is the most certain; None if it does not."""
+    words = re.sub(r"[^\w]+", " ", separate_words(name)).strip()
+    return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
+
+
+def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:
+    """The place of the column that names the samples, of the columns that are not numbers of a spectrum.
+
+    columns: names by place. cells: the first cells of a column. option: that answers the question. A column `sample`
+    comes first, then names such as SampleID, then names such as ID, then the first column. A column of row numbers, of
+    dates or without content is not taken if another one can be meant. Raises Question.
+    """
+    ranks = {place: rank for place, name in columns.items() if (rank := rank_sample_name(name)) is not None}
+    exact = [place for place, name in columns.items() if name.lower() == "sample"]
+    first = min(columns)
+    if ranks:
+        best = min(ranks.values())
+        chosen = exact[:1] or [place for place, rank in ranks.items() if rank == best]
+        if not exact:
+            chosen = [place for place in chosen if not is_filler(cells(place))] or chosen
+        others = [place for place in ranks if place not in chosen and not is_filler(cells(place))]
+    else:
+        chosen = [first]
+        others = [place for place in columns if place != first and _can_be_names(cells(place))]
+    if len(chosen) > 1 and all(cells(place) == cells(chosen[0]) for place in chosen):
+        chosen = chosen[:1]
+    if len(chosen) == 1 and (not others or not is_filler(cells(chosen[0]))):
+        return chosen[0]
+    names = list_names([repr(columns[place][:40]) for place in sorted({*chosen, *others})], MOST)
+    example = columns[(others or chosen)[0]]
+    example = quote_option(option.replace("COLUMN", example) if example else option)
+    raise Question("sample", f"the columns {names} can name the samples: choose one, such as {example}")
+
+
+def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
+    """The places of the columns that can be SiteID, DepthFrom or DepthTo: that of this name, otherwise those alike."""
+    exact = [place for place, name in columns.items() if name == column]
+    is_depth = column != HOLE
+    return exact[:1] or [
+        place for place, name in columns.items() if re.fullmatch(IDS[column], _words_of_id(name, is_depth))
+    ]
+
+
+def _words_of_id(name: str, is_depth: bool) -> str:
+    """The words of a name, without units of depth: depth from (m) and from_ft."""
+    words = separate_words(name)
+    if is_depth:
+        words = re.sub("|".join(DEPTH_PATTERNS.values()), " ", words)
+    return re.sub(r"[^\w]+", " ", words).strip()
+
+
+def quote_option(option: str) -> str:
+    """An option and its value, quoted as a shell requires: --column "sample=Sample ID"."""
+    name, _, value = option.partition(" ")
+    return f'{name} "{value}"' if re.search(r"[^\w=:./%+-]", value) else option
+
+
+def is_filler(cells: Iterable[str]) -> bool:
+    """Whether cells are row numbers, dates or nothing."""
+    cells = list(cells)
+    numbers = [int(cell) for cell in cells if cell.isascii() and cell.isdigit() and len(cell) < 10]
+    if len(cells) > 1 and len(numbers) == len(cells) and numbers[0] in (0, 1):
+        return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return all(not cell or DATE.fullmatch(cell) for cell in cells)
+
+
+def _can_be_names(cells: list[str]) -> bool:
+    """Whether cells differ and are not numbers with decimals."""
+    is_named = all(cell and not re.fullmatch(r"[+-]?\d*[.,]\d+", cell) for cell in cells)
+    return bool(cells) and is_named and len(set(cells)) == len(cells) and not is_filler(cells)

@@ -1,0 +1,156 @@
+"""Decimal and thousands marks: 1.234,5 and 1,234.5 are the same number, and 1.234 is one of two.
+
+The cells of a file have one decimal mark, and so have the names of its channels. They decide which: 0.452 and 12.5 have
+a point, 0,5 a comma, and in 1,234.5 the last mark is the decimal one. Only if no cell decides, 1.234 is asked about.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from recore.dataset.grammar.questions import Question
+from stagemaker import parse_number
+
+OPTIONS = {"point": ".", "comma": ","}  # of --decimal
+SPACES = "' \u2019\u00a0\u202f"  # which group thousands in some countries, whatever the decimal mark is
+LONG = 4  # digits of a whole number that would have a thousands mark if the column had any
+EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
+
+# the name of a channel: 3998.5, X3998.5 as R writes it, 3998.5 cm-1, 1005nm
+CHANNEL = re.compile(
+    rf"(?:X|spc\.)?(?P<number>\d(?:\d|[.,'](?=\d)|[{SPACES}](?=\d{{3}}(?!\d)))*(?:[eE][+-]?\d+)?)(?P<unit>[^\d].*)?",
+    re.DOTALL | re.ASCII,
+)
+
+
+def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    """A number: digits, or one to three of which the first is not 0 and then groups of three, and a decimal part."""
+    grouped = rf"[1-9]\d{{0,2}}(?:(?P<group>[{thousands}{SPACES}])\d{{3}})(?:(?P=group)\d{{3}})*"
+    return re.compile(
+        rf"(?P<sign>[+-]?)(?P<whole>{grouped}|\d*)(?:[{decimal}](?P<fraction>\d*))?(?P<exponent>[eE][+-]?\d+)?",
+        re.ASCII,
+    )
+
+
+PATTERNS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The decimal mark of a file, "." or ","; the other one groups thousands."""
+
+    decimal: str = "."
+
+    def parse(self, cell: str) -> float | None:
+        """The finite number in a cell, None if there is none with these marks."""
+        if self.decimal == "." and (value := parse_number(cell)) is not None:
+            return value
+        if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:
+            return value
+        match = _match(cell.strip(), self.decimal)
+        if match is None:
+            return None
+        whole = re.sub(r"\D", "", match["whole"])
+        return parse_number(f"{match['sign']}{whole}.{match['fraction'] or ''}{match['exponent'] or ''}")
+
+
+def _match(cell: str, decimal: str) -> re.Match[str] | None:
+    """The parts of a number with this decimal mark. Thousands marks and an exponent exclude each other."""
+    match = PATTERNS[decimal].fullmatch(cell)
+    if match is None or not (match["whole"] or match["fraction"]) or (match["group"] and match["exponent"]):
+        return None
+    return match
+
+
+def possible_marks(cell: str) -> list[str]:
+    """Which marks can be the decimal mark of the number in a cell: both, one, or none if it is not a number.
+
+    Below a limit of detection (<0,5) is a number, too.
+    """
+    number = cell.lstrip("<> ")
+    return [mark for mark in PATTERNS if _match(number, mark)]
+
+
+@dataclass
+class Evidence:
+    """What numbers of a file say about their decimal mark. Columns that hold a text say nothing."""
+
+    certain: dict[str, dict[int, str]] = field(default_factory=lambda: {".": {}, ",": {}})  # cells by mark, by column
+    open: dict[int, tuple[str, str]] = field(default_factory=dict)  # mark and cell that is 1234 or 1.234, by column
+    whole: set[int] = field(default_factory=set)  # columns with a number without marks
+    long: set[int] = field(default_factory=set)  # columns with such a number that would have a thousands mark
+    text: set[int] = field(default_factory=set)
+
+    def add_line(self, line: int, cells: list[str], places: Collection[int] | None = None) -> None:
+        """Add the cells of a line, by default all.
+
+        As soon as a mark is certain, a line without the other mark adds nothing.
+        """
+        for mark, other in ((".", ","), (",", ".")):
+            if self.certain[mark] and not any(other in cell for cell in cells):
+                return
+        for column, cell in enumerate(cells):
+            if places is None or column in places:
+                self.add(line, column, cell)
+
+    def add(self, line: int, column: int, cell: str) -> None:
+        """Add a cell."""
+        if cell in EMPTY or column in self.text:
+            return
+        if cell.isascii() and cell.isdigit():
+            self.whole.add(column)
+            if len(cell) >= LONG:
+                self.long.add(column)
+            return
+        marks = possible_marks(cell)
+        mark = next((letter for letter in cell if letter in ".,"), "")
+        if not marks:
+            self.text.add(column)
+        elif len(marks) == 1:
+            self.certain[marks[0]].setdefault(column, f"{cell[:40]!r} on line {line}")
+        elif mark:
+            self.open.setdefault(column, (mark, f"{cell[:40]!r} on line {line}"))
+
+    def is_decided(self) -> bool:
+        """Whether one mark is certain."""
+        return any(self.certain.values())
+
+    def decide(self) -> Marks | None:
+        """The marks that are certain, None if none are. Raises Question."""
+        found = {
+            mark: [cell for column, cell in cells.items() if column not in self.text]
+            for mark, cells in self.certain.items()
+        }
+        for column, (mark, cell) in self.open.items():
+            if column in self.long - self.text:
+                found[mark].append(cell)
+        if found["."] and found[","]:
+            both = f"{found[','][0]} has a decimal comma, but {found['.'][0]} has a decimal point"
+            raise Question("decimal", f"{both}: write all numbers alike, or specify --decimal point or --decimal comma")
+        return Marks("," if found[","] else ".") if found["."] or found[","] else None
+
+    def check_closed(self) -> None:
+        """Raise Question if a number can be 1234 or 1.234. For numbers of which no mark is certain."""
+        if cell := next((cell for column, (_, cell) in self.open.items() if column not in self.text), ""):
+            raise Question(
+                "decimal",
+                f"{cell} has three decimals or a thousands mark, and no other number of the file decides: "
+                "specify --decimal point or --decimal comma",
+            )
+
+
+def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tuple[Marks, Marks]:
+    """The marks of the names of channels, all of one column, and of the cells below them. Raises Question.
+
+    They can differ: write.csv2 in R writes names with a point and numbers with a comma, after semicolons.
+    """
+    of_names, of_cells = names.decide(), cells.decide()
+    if of_cells is None:
+        if delimiter == ",":
+            of_cells = Marks()
+        elif of_names is None or delimiter == ";":
+            cells.check_closed()
+    if of_names is None and of_cells == Marks(",") and not names.whole:
+        names.check_closed()
+    of_cells = of_cells or of_names or Marks()
+    return of_names or of_cells, of_cells

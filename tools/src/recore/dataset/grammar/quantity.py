@@ -1,0 +1,66 @@
+"""What a text says about the values of a spectrum. Only absorbance is imported; reflectance can be converted."""
+
+import re
+
+from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.words import separate_words
+
+# a technique that is named after reflectance, though its spectra are exported as absorbance
+TECHNIQUE = (
+    r"\bdiffuse reflect(ance|ion) (infrared|ft|fourier|accessory|cell|unit)|\battenuated total reflect(ance|ion)"
+)
+OTHERS = {
+    "Kubelka-Munk values": r"\bkubelka|\bmunk|\bk ?[-/] ?m\b|\bf ?\( ?r",
+    "absorptance": r"\babsorptance|\babsorptivit|\b(absorption|extinction) coeff",
+    "emissivity": r"\bemissiv|\bemitt?ance|\bemission",
+    "radiance": r"\bradiance",
+    "a single-channel spectrum": r"\bsingle[ -]?(beam|channel)|\beinkanal|\binterferogra",
+    "a photoacoustic spectrum": r"\bphotoacoust",
+    "a refractive index": r"\brefracti",
+    "a natural logarithm": r"\bln\b|\bbase e\b",
+    "a logarithm of reflectance": r"(?<!-)(?<!- )\blog ?(10)? ?\(? ?r\b",
+    "thousandths of absorbance": r"\bm ?au\b|\bmilli ?a",
+    "a Raman spectrum": r"\braman\b",
+    "a derivative": (
+        r"\bderiv|\bableitung|\b(1st|2nd|first|second) ?(der|diff)\w*\b|\bd ?\(? ?a ?\)? ?/ ?d"
+        r"|\b(savitzky|savgol)\b"
+    ),
+    "treated values": r"\b(snv|msc|detrend\w*)\b|\bcontinuum|\bnormali[sz]ed|\bstandard normal|\bmean[ -]cent",
+}
+# words that mean this in a header alone: a comment can be about the drill hole D1, or the number of scans
+IN_HEADERS = {
+    "Kubelka-Munk values": r"\bkm\b",
+    "a derivative": r"\bd[12]\b",
+    "counts of a detector": r"\b(counts|raw dn|volts?)\b",
+    "1 - R": r"\b1 ?- ?r\b",
+    "1 / R": r"^\W*1 ?/ ?r\b",
+}
+NEGATED = r"\b(no|not|without|non|ohne|keine?)[ -](an? )?\w+"
+ABSORBANCE = (
+    r"\babsorb|\babsorption\b|\babs\b|\bextin[ck]tion\b|\blog ?(10)? ?[(\[]? ?1 ?/ ?\w*|- ?log ?(10)?\b ?\(? ?\w*"
+)
+CONVERTIBLE = {
+    "reflectance": r"\brefle[ckx]|\briflett|\b(refl|rfl|brf)\b|\bremission|\bodbici|% ?r\b|\br ?[(\[]? ?%",
+    "transmittance": r"\btransm|\btrasmi|\bdurchl|% ?trans|% ?t\b|\bt ?[(\[]? ?%",
+}
+WHOLE = {"a": "absorbance", "r": "reflectance", "t": "transmittance", "trans": "transmittance"}  # whole headers
+
+
+def stated_quantity(text: str, is_header: bool = True) -> str:
+    """The quantity that a header or a comment states: "absorbance", "reflectance", "transmittance", another, or "".
+
+    Raises Question if it states several.
+    """
+    words = re.sub(f"{TECHNIQUE}|{NEGATED}", "", separate_words(text)).strip()
+    if whole := WHOLE.get(words.strip(" .()[]")):
+        return whole
+    patterns = [*OTHERS.items(), *(IN_HEADERS.items() if is_header else ())]
+    if other := next((name for name, pattern in patterns if re.search(pattern, words)), ""):
+        return other
+    found = ["absorbance"] if re.search(ABSORBANCE, words) else []
+    rest = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
+    found += [name for name, pattern in CONVERTIBLE.items() if re.search(pattern, rest)]
+    if len(found) > 1:
+        remedy = "specify --convert none if the values are absorbance, otherwise --convert fraction or percent"
+        raise Question("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(found)}: {remedy}")
+    return found[0] if found else ""

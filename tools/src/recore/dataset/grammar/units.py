@@ -1,0 +1,109 @@
+"""Units of contents and depths: their sizes, and how headers write them."""
+
+import re
+import unicodedata
+
+# One unit in parts per million by mass, and in metres.
+CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}
+DEPTH_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
+NAMES = {
+    **{"pct": "per cent", "g/kg": "g/kg", "ppm": "ppm (mg/kg)", "ppb": "ppb (ug/kg)"},
+    **{"m": "metres", "cm": "centimetres", "mm": "millimetres", "ft": "feet"},
+}
+SYNONYMS = {
+    "%": "pct",
+    "wt%": "pct",
+    "mg/kg": "ppm",
+    "g/t": "ppm",
+    "gpt": "ppm",
+    "ug/g": "ppm",
+    "kg/t": "g/kg",
+    "ug/kg": "ppb",
+    "mg/t": "ppb",
+    "ng/g": "ppb",
+}
+OUNCES = "oz/t"  # troy ounces, of a ton that can be a short one (34.29 g/t), a long one or a tonne
+NOT_BY_MASS = "another unit"  # atoms, moles, volumes, charges, counts: no factor converts them
+
+START, END = r"(?<![a-z0-9])", r"(?![a-z0-9/]|[\s._-]t(?![a-z]))"
+BY_MASS = r"w/w|m/m|wt|weight|mass|by weight|by mass"
+
+
+def _ratio(part: str, whole: str, separator: str = r"[\s._-]?") -> str:
+    """How headers write a ratio: mg/kg, mg kg-1, mg_kg, mg.kg.1, mg per kg. `Mg` is magnesium."""
+    return rf"{START}(?-i:(?!Mg)){part}(?:\s*/\s*|{separator}(?:per\s)?){whole}(?:\s*\^?-\s*1|[._]?1)?{END}"
+
+
+TON = r"(?:t|tonne)"
+# Each is tried at each place in this order.
+CONTENT_PATTERNS = (
+    (NOT_BY_MASS, rf"{START}(?:at|atom|atomic|mol|mole|molar|vol|volume)[\s._-]*(?:%|pct|percent)"),
+    (NOT_BY_MASS, r"%\s*(?:v/v|vol|mol|at)(?![a-z])"),
+    (NOT_BY_MASS, rf"{START}(?:[cm]?mol|m?eq|ppmv|ppt|cps|counts?|lbs?)(?![a-z])"),
+    (OUNCES, rf"{START}(?:oz|ozpt|ounces?|opt|dwt)(?:[\s._/-]*(?:per\s)?(?:t|st|lt|ton|tonne|short ton))?{END}"),
+    ("pct", rf"{START}g\s*/\s*100\s*g(?![a-z0-9])"),
+    ("ppb", rf"{START}ppb{END}"),
+    ("ppb", _ratio("(?:ug|mcg)", "kg")),
+    ("ppb", _ratio("mg", TON)),
+    ("ppb", _ratio("ng", "g", r"[\s._]?")),
+    ("ppm", rf"{START}(?:ppmw?|gpt){END}"),
+    ("ppm", _ratio("mg", "kg")),
+    ("ppm", _ratio("g", TON)),
+    ("ppm", _ratio("(?:ug|mcg)", "g")),
+    ("g/kg", r"\u2030|\bper ?mill?e?\b"),
+    ("g/kg", _ratio("g", "kg")),
+    ("g/kg", _ratio("kg", TON)),
+    ("g/kg", rf"{START}mg(?:\s*/\s*g|[\s.]g\s*\^?-\s*1){END}"),
+    (
+        "pct",
+        rf"(?:{START}(?:wt|weight|mass|masse|gew|ma)[\s._-]*)?(?:%|{START}(?:pct|perc|percent|per cent)(?![a-z0-9]))"
+        rf"(?:[\s._-]*(?:{BY_MASS})(?![a-z0-9]))?",
+    ),
+    (NOT_BY_MASS, rf"{START}(?-i:(?!Mg))[munk]?g\s*/\s*[a-z0-9]+"),  # g/l, g/m3, mg/100g
+)
+GLUED_UNITS = {"pct": "pct", "percent": "pct", "ppm": "ppm", "ppb": "ppb", "gpt": "ppm", "opt": OUNCES}  # CuPPM, Au_opt
+DEPTH_PATTERNS = {
+    "m": r"(?<![a-z])(m|met(er|re)s?)(?![a-z])",
+    "cm": r"(?<![a-z])(cm|centimet(er|re)s?)(?![a-z])",
+    "mm": r"(?<![a-z])(mm|millimet(er|re)s?)(?![a-z])",
+    "ft": r"(?<![a-z])(ft|feet|foot)(?![a-z])",
+}
+_CONTENT = re.compile(
+    "|".join(f"(?P<u{place}>{pattern})" for place, (_, pattern) in enumerate(CONTENT_PATTERNS)), re.IGNORECASE
+)
+
+
+def simple_text(text: str) -> str:
+    """The text with ASCII signs for sub- and superscripts, the micro sign and the minus: Al2O3, ug kg-1."""
+    text = unicodedata.normalize("NFKC", text)
+    return text.translate({0x3BC: "u", 0x2212: "-", 0x2010: "-", 0x2013: "-", 0xB7: ".", 0x2219: ".", 0x22C5: "."})
+
+
+def split_units(text: str) -> tuple[list[str], str]:
+    """The units of contents in a simple text, each once, and the text without them."""
+    units: list[str] = []
+
+    def note(match: re.Match[str]) -> str:
+        unit, _ = CONTENT_PATTERNS[int(str(match.lastgroup)[1:])]
+        if unit not in units:
+            units.append(unit)
+        return "|"
+
+    return units, _CONTENT.sub(note, text)
+
+
+def stated_unit(text: str) -> str:
+    """The one unit of contents in a text, "" if it states none or several."""
+    units, _ = split_units(simple_text(text))
+    return units[0] if len(units) == 1 else ""
+
+
+def depth_unit_in(column: str) -> str:
+    """The unit of depths that a column's name states, "" if it states none or several."""
+    units = [unit for unit, pattern in DEPTH_PATTERNS.items() if re.search(pattern, column, re.IGNORECASE)]
+    return units[0] if len(units) == 1 else ""
+
+
+def is_depth_unit(text: str) -> bool:
+    """Whether a text is a unit of length or mass, and nothing else."""
+    return re.fullmatch("|".join(["kg|g", *DEPTH_PATTERNS.values()]), text.strip(" ()[]"), re.IGNORECASE) is not None

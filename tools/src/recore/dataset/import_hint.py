@@ -1,0 +1,58 @@
+"""Explains why `recore import` reads a file that other commands refuse."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from recore.dataset.cells import open_table
+from recore.dataset.grammar.axis import ChannelName, parse_channel
+from recore.dataset.grammar.numbers import PATTERNS, Marks
+from recore.dataset.instruments.files import read_file
+from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.spectrum import Problem
+from recore.distribution import PROGRAM
+from recore.schema import is_wavenumber
+
+NO_OPTION = ("format", "layout")  # questions that no option of the import answers
+COMMAND = f"`{PROGRAM} import FILE --out NEW.csv.gz`"
+
+
+def is_foreign(names: Iterable[str]) -> bool:
+    """Whether a header can be for `recore import` alone: a channel is called 3998 cm-1, or columns have no names."""
+    others = [name for name in names if not is_wavenumber(name)]
+    return others.count("") > 1 or any(parse_channel(name, Marks(mark)) for name in others for mark in PATTERNS)
+
+
+def explain_import(path: Path, only_header: bool = False) -> str:
+    """A sentence on why `recore import` reads a file and other commands do not; "" if it does not read it either.
+
+    A title above the header and channels such as 3998 cm-1 are named. only_header: the sentence is about these or "".
+    """
+    foreign = _describe_header(path)
+    if only_header and not foreign:
+        return ""
+    item = next(read_file(path, Reading(only_spectra=False)), None)
+    reason = "; ".join(foreign) or "this is not a data file in the challenge's schema"
+    if not isinstance(item, Problem):
+        return f"{reason}; {COMMAND} reads it" if item else ""
+    if item.question in NO_OPTION:
+        return item.reason
+    return f"{reason}; {COMMAND} has a question: {item.reason}" if item.question else ""
+
+
+def _describe_header(path: Path) -> list[str]:
+    """What only `recore import` understands: a title above the header, units and marks in the names of channels."""
+    try:
+        table = open_table(path)
+        _, names = next(table.lines())
+    except (ValueError, OSError):
+        return []
+    channels = {name: channel for name in names if (channel := parse_channel(name, table.name_marks))}
+    return [*table.remarks, *_describe_names(channels)]
+
+
+def _describe_names(channels: dict[str, ChannelName]) -> list[str]:
+    name = next((name for name, channel in channels.items() if channel.unit), "")
+    if name:
+        return [f"the names of channels state a unit: {name[:40]!r}"]
+    name = next((name for name in channels if not is_wavenumber(name)), "")
+    return [f"the names of channels are not plain numbers: {name[:40]!r}"] if name else []

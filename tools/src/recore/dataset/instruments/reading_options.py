@@ -1,0 +1,59 @@
+"""How files of spectra are read: what the user says about them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from recore.dataset.instruments.opus import check_block
+
+TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
+PACKED = ".gz"
+# SAMPLE.REPLICATE, as OPUS names its files: soil_7.0, soil_7.1; also soil_7.1.csv and soil_7.csv
+NAME = r"(?P<sample>.+?)(\.(?P<replicate>\d+))?"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    `block` is that of an OPUS file; `unit` that of the axis of a text file; `convert` the scale of reflectance, or
+    "none" if the values are absorbance; `decimal` the mark of a text file, "point" or "comma"; `sample` the column of a
+    table of spectra that names the samples; `name` a regular expression for whole file names with the groups `sample`
+    and `replicate`. `only_spectra`: other columns of a table are remarked on. Raises ValueError if one is invalid.
+    """
+
+    block: str = "absorbance"
+    unit: str | None = None
+    convert: str | None = None
+    decimal: str | None = None
+    sample: str | None = None
+    name: str | None = None
+    only_spectra: bool = True
+
+    def __post_init__(self) -> None:
+        check_block(self.block)
+        if self.name is not None:
+            try:
+                groups = re.compile(self.name).groupindex
+            except re.error as error:
+                raise ValueError(f"--name {self.name!r} is not a valid regular expression: {error}") from None
+            if "sample" not in groups:
+                raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
+
+    def sample_and_replicate(self, path: Path) -> tuple[str, str]:
+        """The sample and the replicate ("" if the name has no replicate) in the name of a file. Raises ValueError."""
+        if not path.name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
+            raise ValueError("its name has characters that cannot be printed: rename it")
+        name = path.name if self.name else without_text_suffix(path.name)
+        match = re.fullmatch(self.name or NAME, name)
+        if not match or not match["sample"]:
+            raise ValueError("its name does not match --name")
+        groups = match.groupdict()
+        return groups["sample"], groups.get("replicate") or ""
+
+
+def without_text_suffix(name: str) -> str:
+    """The name of a file without the suffix of a text file, which may be gzipped; other names as they are."""
+    stem = name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
+    suffix = Path(stem).suffix
+    return stem[: -len(suffix)] if suffix.lower() in TEXT_SUFFIXES else name

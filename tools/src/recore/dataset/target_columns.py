@@ -1,0 +1,211 @@
+"""Which columns of a laboratory's table hold targets, and the factors that convert them to the schema's units."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from recore.dataset.column_options import column_option
+from recore.dataset.grammar.contents import (
+    NO_CONTENT,
+    AssayHeader,
+    factor,
+    is_anion,
+    is_reagent,
+    read_contents,
+    targets_in,
+)
+from recore.dataset.grammar.ids import Cells, is_filler
+from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.units import CONTENT_UNITS, NOT_BY_MASS, OUNCES, SYNONYMS, simple_text, split_units
+from recore.listing import list_names
+
+# The words of a comment that states the unit of all assays: "all values in ppm", "units: wt%".
+ALL_ASSAYS = frozenset(
+    "all assay assays value values result results concentration concentrations content contents unit units element "
+    "elements oxide oxides analyses reported given are is in as of the".split()
+)
+AMBIGUOUS_TON = "ounces per ton are ambiguous (short ton, long ton or tonne): convert them to g/t"
+COORDINATE = re.compile(r"x|east(ing)?|north(ing)?|lon(gitude)?|lat(itude)?", re.IGNORECASE)
+NUMBER = re.compile(r"[<>]?\s*[+-]?\d[\d.,' ]*(?:[eE][+-]?\d+)?")
+SHOWN = 3  # choices that a question names
+
+
+@dataclass(frozen=True)
+class Source:
+    """A column of the table that holds a column of the schema: its values times `factor`.
+
+    `unit` and `formula` are what the values are converted from, "" if no unit is known.
+    """
+
+    place: int
+    column: str
+    unit: str = ""
+    factor: float = 1.0
+    formula: str = ""
+
+
+def chosen_source(target: str, column: str, place: int, stated: str, default_unit: str) -> Source:
+    """The column that the user chose for a target, with the unit `stated` after it, if any.
+
+    default_unit: that of columns that state none. Raises ValueError if the name of the column is not understood.
+    """
+    option = f"--column {target}={column}" + (f":{stated}" if stated else "")
+    element, target_unit = target[:-3], target[-3:].lower()
+    if column == target and not stated:
+        return Source(place, column, target_unit, 1.0, element)
+    contents = read_contents(column)
+    if word := NO_CONTENT.search(simple_text(column).replace("_", " ")):
+        remedy = "rename it to the formula, such as CaCO3, or to the element"
+        raise ValueError(f"{option}: {word[0]!r} says that this is not the content of an element: {remedy}")
+    formula = _chosen_formula(target, contents, option)
+    unit = _parse_unit(stated, option) if stated else contents.unit
+    if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
+        raise ValueError(
+            f"{option}: no single unit by mass is in this name; convert the values, or state the unit if they are in "
+            f"one: {option}:pct"
+        )
+    if unit == OUNCES:
+        raise ValueError(f"{option}: {AMBIGUOUS_TON}")
+    unit = unit or default_unit
+    return Source(place, column, unit, factor(target, formula, unit or target_unit), formula)
+
+
+def _parse_unit(stated: str, option: str) -> str:
+    """The unit that the user states after a column's name. Raises ValueError if it is unknown."""
+    unit = SYNONYMS.get(stated.lower(), stated.lower())
+    units, rest = split_units(simple_text(stated))
+    if unit not in CONTENT_UNITS and len(units) == 1 and not rest.strip("|() []"):
+        unit = units[0]
+    if unit not in (*CONTENT_UNITS, OUNCES):
+        known = ", ".join([*CONTENT_UNITS, *SYNONYMS])
+        raise ValueError(f"{option}: the unit {stated!r} is unknown; use {known}")
+    return unit
+
+
+def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
+    """What the values of a chosen column are: the target's element, unless its name has a compound of it."""
+    element = target[:-3]
+    formulas = [formula for formula in contents.formulas if target in targets_in(formula)]
+    others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
+    compound = rf"(?:{element}|{element.upper()})[A-Z]\w*\d\w*"
+    unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in targets_in(word)]
+    if len(formulas) > 1 or (unclear and not formulas):
+        names = " and ".join(formulas) or unclear[0]
+        raise ValueError(f"{option}: is {names} in this name {element} or a compound of it? Rename the column")
+    if others and not formulas:
+        raise ValueError(f"{option}: {others[0]} contains no {element}")
+    return formulas[0] if formulas else element
+
+
+def find_targets(
+    columns: Mapping[int, str],
+    headers: Collection[str],
+    chosen: Mapping[str, Source],
+    default_unit: str,
+    cells: Cells,
+    asks: bool = True,
+) -> dict[str, Source]:
+    """The targets that the names of columns state, besides those that the user has `chosen`.
+
+    columns: names by place. headers: all names in the table. cells: the cells of the column at a place. asks: whether
+    columns without a unit are asked about; otherwise they are left out, unless the user has chosen a compound without a
+    unit.
+
+    Raises Question if several columns hold one target, if a compound contains several targets, or if columns state no
+    unit and there is no default unit. Raises ValueError if the unit of a target is ounces per ton.
+    """
+    options: dict[str, list[Source]] = {}
+    compounds: dict[str, list[str]] = {}
+    has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
+    for place, name in columns.items():
+        contents = _named_contents(name, headers)
+        targets = [] if is_anion(contents.formula) else targets_in(contents.formula)
+        if contents.unit == NOT_BY_MASS or not targets:
+            continue
+        if not contents.unit and (
+            (contents.formula == "Y" and has_coordinates) or not _may_be_assays(cells(place), name, contents)
+        ):
+            continue
+        if len(targets) > 1:
+            compounds[name] = targets
+        elif targets[0] not in chosen:
+            source = Source(place, name, contents.unit, formula=contents.formula)
+            options.setdefault(targets[0], []).append(source)
+    needs_unit = {
+        name: source for name, source in chosen.items() if not source.unit and source.formula not in ("", name[:-3])
+    }
+    if not (asks or needs_unit or default_unit):
+        stated = {target: [source for source in sources if source.unit] for target, sources in options.items()}
+        options = {target: sources for target, sources in stated.items() if sources}
+        compounds = {name: targets for name, targets in compounds.items() if read_contents(name).unit}
+    options = {target: _without_ounces(target, sources) for target, sources in options.items()}
+    known = {*options, *chosen}
+    _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)})
+    sources = {target: sources[0] for target, sources in options.items()}
+    if not default_unit:
+        _ask_unit(needs_unit | {name: source for name, source in sources.items() if not source.unit})
+    return {target: _converted(target, source, source.unit or default_unit) for target, source in sources.items()}
+
+
+def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:
+    """Whether there is a number in cells; below a letter, or SN (serial number), they do not only count the rows."""
+    is_element = len(contents.formula) > 1 and name != "SN"
+    return any(NUMBER.fullmatch(cell) for cell in cells) and (is_element or not is_filler(cells))
+
+
+def unit_in_comments(comments: Iterable[str]) -> str:
+    """The unit that comments state for all assays, "" if they state none or several."""
+    units = set()
+    for comment in comments:
+        stated, rest = split_units(simple_text(comment))
+        words = re.findall(r"[^\W_]+", rest.lower())
+        if words and ALL_ASSAYS.issuperset(words):
+            units.update(stated)
+    return units.pop() if len(units) == 1 and units <= CONTENT_UNITS.keys() else ""
+
+
+def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
+    """What a header says; pandas adds .1 to the second of two equal headers."""
+    first = re.sub(r"\.\d$", "", header)
+    return read_contents(first if first in headers else header)
+
+
+def _converted(target: str, source: Source, unit: str) -> Source:
+    return replace(source, unit=unit, factor=factor(target, source.formula, unit))
+
+
+def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
+    """The sources in units that can be converted. Raises ValueError if there is none."""
+    usable = [source for source in sources if source.unit != OUNCES]
+    if not usable:
+        raise ValueError(f"column {sources[0].column!r}, {target}: {AMBIGUOUS_TON}")
+    return usable
+
+
+def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]]) -> None:
+    """Raise Question if a target has several columns, or a column several targets; ValueError if names are equal."""
+    several = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
+    for columns in several.values():
+        if repeated := next((column for column in columns if columns.count(column) > 1), ""):
+            raise ValueError(f"there is more than one column {repeated!r}")
+    lists = [f"{target} in {' and '.join(map(repr, columns))}" for target, columns in several.items()]
+    lists += [f"{' and '.join(targets)} in {column!r}" for column, targets in compounds.items()]
+    if not lists:
+        return
+    choices = [(target, columns[0]) for target, columns in several.items()]
+    choices += [(targets[0], column) for column, targets in compounds.items()]
+    example = column_option(*choices[0])
+    raise Question("target", f"more than one choice: {list_names(lists, SHOWN)}; choose, for example with {example}")
+
+
+def _ask_unit(sources: Mapping[str, Source]) -> None:
+    """Raise Question if there are columns without a unit."""
+    if not sources:
+        return
+    columns = ", ".join(source.column for source in sources.values())
+    target, first = next(iter(sources.items()))
+    raise Question(
+        "content-unit",
+        f"these columns state no unit: {columns}; state it with --content-unit pct, g/kg, ppm or ppb, or of one column "
+        f"with {column_option(target, first.column + ':pct')}",
+    )

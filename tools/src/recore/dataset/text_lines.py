@@ -1,0 +1,81 @@
+"""The lines of a text file, which may be gzipped, in whatever encoding spreadsheets and instruments write."""
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from recore.dataset.formats import EXPORT, name_format
+from recore.dataset.grammar.questions import Question
+from recore.file_kinds import GZIP, name_binary
+
+FIRST = 1 << 16  # bytes that decide whether a file is text
+CONTROL = bytes([*range(9), *range(14, 32)])
+LARGEST_FILE = 1 << 30  # bytes, unpacked
+LONGEST_LINE = 1 << 22  # characters
+MOST_SKIPPED = 100_000  # lines that are empty or comments
+
+
+def check_text(path: Path, reason: str) -> str:
+    """Check that a file can be text, and return its encoding.
+
+    Its beginning has no control characters but tabs and line ends. It is UTF-16 if it begins like that, otherwise
+    UTF-8, otherwise Latin-1, which can decode any bytes. reason: what the message says if the file is of an unknown
+    kind. Raises ValueError, Question if it is of a known format that is not read.
+    """
+    with _unpacked(path) as file:
+        head = file.read(FIRST)
+        is_utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if not is_utf_16 and len(head.translate(None, CONTROL)) < len(head):
+            kind = name_binary(head)
+            if not kind and (name := name_format(head)):
+                raise Question("format", f"this is {name}, which is not read: {EXPORT}")
+            raise ValueError(kind or reason)
+        decoder, size, is_utf_8 = codecs.getincrementaldecoder("utf-8")(), 0, True
+        while head:
+            size += len(head)
+            if size > LARGEST_FILE:
+                raise ValueError(f"more than {LARGEST_FILE >> 20} MB of text; at most that is read")
+            if is_utf_8:
+                try:
+                    decoder.decode(head)
+                except UnicodeDecodeError:
+                    is_utf_8 = False
+            head = file.read(1 << 20)
+        is_utf_8 = is_utf_8 and not decoder.getstate()[0]
+    return "utf-16" if is_utf_16 else "utf-8-sig" if is_utf_8 else "latin-1"
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, which may be gzipped whatever its name. Raises ValueError if it is damaged."""
+    with path.open("rb") as file:
+        is_packed = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        try:
+            with gzip.open(file, "rb") if is_packed else file as content:
+                yield cast(BinaryIO, content)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"the gzip file is truncated or damaged: {error}") from None
+
+
+def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a file that are not empty. Raises ValueError if one is too long, or too many are empty."""
+    skipped = 0
+    with _unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
+        try:
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
+                if len(line) == LONGEST_LINE:
+                    raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
+                if line.strip():
+                    yield number, line
+                    continue
+                skipped += 1
+                if skipped > MOST_SKIPPED:
+                    raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines are empty or comments")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"this is not {encoding.upper()} text: {error.reason}") from None

@@ -1,0 +1,217 @@
+"""Headers of assay columns: elements, compounds, units, and what is not understood; factors computed by hand."""
+
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from stagemaker_support.fuzzing import examples
+
+from recore.dataset.column_options import SCHEMA
+from recore.dataset.columns import find_columns
+from recore.dataset.grammar.contents import factor, read_contents, targets_in
+from recore.dataset.grammar.units import CONTENT_UNITS
+from recore.dataset.target_columns import chosen_source, unit_in_comments
+from recore.schema import TARGETS
+
+# standard atomic masses, abridged
+MASSES = {
+    "H": 1.008, "Li": 6.94, "Be": 9.0122, "C": 12.011, "O": 15.999, "F": 18.998, "Na": 22.990, "Mg": 24.305,
+    "Al": 26.982, "P": 30.974, "S": 32.06, "Cl": 35.45, "K": 39.098, "Ca": 40.078, "Sc": 44.956, "Ti": 47.867,
+    "V": 50.942, "Cr": 51.996, "Mn": 54.938, "Fe": 55.845, "Co": 58.933, "Ni": 58.693, "Cu": 63.546, "Zn": 65.38,
+    "Ga": 69.723, "Ge": 72.630, "As": 74.922, "Se": 78.971, "Rb": 85.468, "Sr": 87.62, "Y": 88.906, "Zr": 91.224,
+    "Nb": 92.906, "Mo": 95.95, "Ag": 107.87, "Cd": 112.41, "In": 114.82, "Sn": 118.71, "Sb": 121.76, "Te": 127.60,
+    "Cs": 132.91, "Ba": 137.33, "La": 138.91, "Ce": 140.12, "Hf": 178.49, "Ta": 180.95, "W": 183.84, "Re": 186.21,
+    "Tl": 204.38, "Pb": 207.2, "Bi": 208.98, "Th": 232.04, "U": 238.03,
+}  # fmt: skip
+OXIDES = (
+    "Li2O BeO Na2O MgO Al2O3 P2O5 SO3 K2O CaO Sc2O3 TiO2 V2O5 Cr2O3 MnO MnO2 FeO Fe2O3 Fe3O4 CoO NiO CuO Cu2O ZnO "
+    "Ga2O3 GeO2 As2O3 SeO2 Rb2O SrO Y2O3 ZrO2 Nb2O5 MoO3 Ag2O CdO In2O3 SnO2 Sb2O3 TeO2 Cs2O BaO La2O3 CeO2 Ce2O3 HfO2 "
+    "Ta2O5 WO3 Re2O7 Tl2O PbO Bi2O3 ThO2 U3O8".split()
+)
+OTHER_COMPOUNDS = "CaCO3 MgCO3 FeCO3 NaCl KCl CaF2 BaSO4 MoS2 FeS2 ZnS PbS CuFeS2 FeAsS".split()
+SIZES = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # of one ppm, in the unit of a target
+SPELLINGS = {
+    1e4: ["%", "pct", "PCT", "percent", "Percent", "wt%", "wt.%", "wt. %", "wt_pct", "per cent", "mass %", "% w/w"],
+    1e3: ["\u2030", "g/kg", "g kg-1", "g.kg-1", "g_kg", "kg/t", "mg/g", "g kg\u207b\u00b9"],
+    1.0: ["ppm", "PPM", "mg/kg", "MG/KG", "mg kg-1", "mg_kg", "mg.kg.1", "g/t", "gpt", "g_t", "ug/g", "\u03bcg g-1"],
+    1e-3: ["ppb", "PPB", "ug/kg", "\u00b5g/kg", "ug kg-1", "mg/t", "ng/g"],
+}  # fmt: skip
+FORMS = [
+    "{}_{}",
+    "{} {}",
+    "{} ({})",
+    "{} [{}]",
+    "{}.{}",
+    "{}..{}.",
+    "{}-{}",
+    "{}, {}",
+    "{} in {}",
+    "{}_ICP_{}",
+    "{}_tot_{}",
+]
+spellings = st.sampled_from([(size, unit) for size, units in SPELLINGS.items() for unit in units])
+
+
+def parts(formula: str) -> dict[str, int]:
+    return {symbol: int(number or 1) for symbol, number in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
+
+
+def share(element: str, formula: str) -> float:
+    masses = {symbol: MASSES[symbol] * number for symbol, number in parts(formula).items()}
+    return masses[element] / sum(masses.values())
+
+
+@examples(400)
+@given(st.sampled_from(TARGETS), spellings, st.sampled_from(FORMS), st.sampled_from([str, str.upper, str.lower]))
+def test_a_header_with_an_element_and_a_unit_is_understood(target: str, unit: tuple, form: str, case) -> None:
+    element = target[:-3]
+    assume(case(element) not in ("in", "w"))  # a word, and the content of water
+    contents = read_contents(form.format(case(element), unit[1]))
+    assert contents.formula == element
+    expected = unit[0] * SIZES[target[-3:]]
+    assert factor(target, contents.formula, contents.unit) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_names_of_the_schema_state_their_unit(target: str) -> None:
+    for name in (target, target.upper(), target.lower()):
+        contents = read_contents(name)
+        assert (contents.formula, contents.unit) == (target[:-3], target[-3:].lower())
+
+
+@pytest.mark.parametrize("compound", [*OXIDES, *OTHER_COMPOUNDS])
+def test_compounds_are_converted_by_their_masses(compound: str) -> None:
+    targets = [target for target in TARGETS if target[:-3] in parts(compound)]
+    lower_case = compound if compound in ("FeO", "MnO") else compound.lower()
+    for name in (compound, compound.upper(), lower_case):
+        for header in (f"{name} (%)", f"{name}_pct", f"{name}PCT", f"XRF_{name}_%", f"% {name}"):
+            contents = read_contents(header)
+            assert (contents.formula, contents.unit) == (compound, "pct"), header
+    assert set(targets_in(compound)) == set(targets)
+    for target in targets:
+        expected = 1e4 * SIZES[target[-3:]] * share(target[:-3], compound)
+        assert factor(target, compound, "pct") == pytest.approx(expected, rel=2e-4)
+        assert chosen_source(target, f"{compound} (%)", 0, "", "").factor == pytest.approx(expected, rel=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("header", "formula"),
+    [
+        *((f"Fe2O3{total} (%)", "Fe2O3") for total in ("T", "t", "_T", "(T)", "(t)", "tot", " total", "_tot", "*")),
+        *((f"FeO{total} (%)", "FeO") for total in ("T", "_tot", "(T)", "*")),
+        ("TFe2O3 (%)", "Fe2O3"),
+        ("T.Fe (%)", "Fe"),
+        ("Fe_T_pct", "Fe"),
+        ("Total S (%)", "S"),
+        ("TotalS_pct", "S"),
+        ("Au-AA23 (ppm)", "Au"),
+        ("Cu_ME-ICP61_ppm", "Cu"),
+        ("AuFA_ppb", "Au"),
+        ("Copper (ppm)", "Cu"),
+        ("sulphur %", "S"),
+        ("Al\u2082O\u2083 (wt%)", "Al2O3"),
+        ("Mg_g_kg", "Mg"),
+        ("mg_mg_kg", "Mg"),
+        ("V%", "V"),
+        ("W_%", "W"),
+        ("CO_PPM", "Co"),
+    ],
+)
+def test_words_of_methods_and_signs_of_total_change_nothing(header: str, formula: str) -> None:
+    assert read_contents(header).formula == formula
+
+
+@pytest.mark.parametrize(
+    "header",
+    "Cu_sol_ppm|Cu exch. (mg/kg)|P_Olsen_ppm|Cu_sd_ppm|Cu_2s|log Cu ppm|Zn+Pb (%)|Na2O+K2O %|S as SO3 %|K/Al|"
+    "Feo g/kg|feo %|Alo g/kg|AlO %|AuCN ppm|Fe_o %|P_w ppm|Cu (\u00a7)|Al_2O_3 %|CuOx %|CuT %|CO3-C %|"
+    "Cu_ppm_pct|Pb206_ppm|Fe2_pct|\u0394Cu ppm|CaCO3eq (%)|LOI (%)|Kupfer ppm|Cu x 100|Cu>1%|Base|"
+    "Site|S. No|SNo|pH|".split("|"),
+)
+def test_other_words_are_not_understood(header: str) -> None:
+    assert read_contents(header).formula == ""
+
+
+@pytest.mark.parametrize("unit", "at% at.% mol% vol% cmol/kg mmol/kg mg/L mg/100g g/m3 ppt cps lb/t".split())
+def test_units_that_are_not_by_mass_are_refused(unit: str) -> None:
+    assert read_contents(f"Ca ({unit})").unit not in CONTENT_UNITS
+    with pytest.raises(ValueError, match="no single unit by mass"):
+        chosen_source("CaPPM", f"Ca ({unit})", 0, "", "")
+
+
+@pytest.mark.parametrize("unit", ["opt", "OPT", "oz/t", "oz_t", "oz/ton", "oz per ton", "oz", "ounces"])
+def test_ounces_per_ton_are_refused(unit: str) -> None:
+    with pytest.raises(ValueError, match="ounces per ton are ambiguous"):
+        chosen_source("AuPPM", f"Au_{unit}", 0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("target", "column", "reason"),
+    [
+        ("CaPPM", "MgCO3 (%)", "MgCO3 contains no Ca"),
+        ("CaPPM", "CaCO3eq (%)", "is CaCO3eq in this name Ca or a compound of it"),
+        ("AlPPM", "AlO (%)", "is AlO in this name Al or a compound of it"),
+        ("FePCT", "Fe as Fe2O3 (%)", "is Fe and Fe2O3 in this name Fe or a compound of it"),
+        ("CuPPM", "Cu_ppm_pct", "no single unit by mass"),
+    ],
+)
+def test_a_chosen_column_that_is_not_understood_is_refused(target: str, column: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        chosen_source(target, column, 0, "", "")
+
+
+def test_a_chosen_column_may_have_other_words() -> None:
+    for column, expected in {"Cu_sol_pct": 1e4, "CuO_sol_pct": 7988.7, "Cu_HNO3_pct": 1e4, "assay_pct": 1e4}.items():
+        assert chosen_source("CuPPM", column, 0, "", "").factor == pytest.approx(expected, rel=1e-4)
+
+
+@examples(300)
+@given(st.text(alphabet="CuFeSOo2345_ -./()%+pmgkt\u00b5\u0394", max_size=14))
+def test_any_header_is_read(header: str) -> None:
+    contents = read_contents(header)
+    if contents.formula:
+        assert set(targets_in(contents.formula)) <= set(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("comment", "unit"),
+    [
+        ("all values in ppm", "ppm"),
+        ("Units: wt%", "pct"),
+        ("oxides in %, elements in ppm", ""),
+        ("results; recovery of the standard 98 %", ""),
+        ("Laboratory X, ppm", ""),
+        ("assays in oz/t", ""),
+        ("Au values in ppb", ""),
+        ("gold assays in ppb", ""),
+    ],
+)
+def test_a_comment_can_state_the_unit_of_all_assays(comment: str, unit: str) -> None:
+    assert unit_in_comments([comment]) == unit
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Iron oxide (%)", "AsIII_ppm", "CrVI_ppm", "FeII_pct", "CuII ppm", "AuF_ppm", "FCu ppm", "ZnF %", "w (%)"],
+)
+def test_states_methods_and_compounds_in_words_are_not_contents_of_elements(header: str) -> None:
+    assert read_contents(header).formula == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "column", "reason"),
+    [
+        ("CaPPM", "calcite %", "'calcite' says that this is not the content of an element"),
+        ("AlPPM", "Alumina:pct", "'Alumina'"),
+        ("CuPPM", "log Cu (ppm)", "'log'"),
+        ("CuPPM", "Cu %RSD", "'RSD'"),
+        ("PPCT", "Phosphate mg/kg", "'Phosphate'"),
+        ("AuPPM", "Au_ozpt", "ounces per ton are ambiguous"),
+        ("AuPPM", "Au_dwt", "ounces per ton are ambiguous"),
+    ],
+)
+def test_a_chosen_column_that_is_no_content_is_refused(target: str, column: str, reason: str) -> None:
+    names = dict(enumerate(["sample", "SiteID", "DepthFrom", "DepthTo", column.partition(":")[0]]))
+    with pytest.raises(ValueError, match=reason):
+        find_columns(names, {target: column}, lambda place: ["1", "2"])

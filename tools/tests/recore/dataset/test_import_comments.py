@@ -1,0 +1,188 @@
+"""What lines above a header, titles and options say of a text file, and what they do not say."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recore_support.import_runs import run_import
+
+from recore.dataset import Reading, grid_of_names, read_spectra
+from recore.dataset.cells import open_table
+from recore.dataset.instruments.files import read_file
+from recore.dataset.instruments.spectrum import Problem, Spectrum
+
+X = np.linspace(4000, 600, 35)
+Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
+
+
+def spectrum_of(x: np.ndarray = X) -> str:
+    return "".join(f"{a:.1f},{b:.6f}\n" for a, b in zip(x, Y, strict=True))
+
+
+def table_of(names: str = "sample", first: tuple[str, ...] = ("a", "b", "c"), x: np.ndarray = X) -> str:
+    rows = [f"{cells}," + ",".join(f"{value:.6f}" for value in Y) for cells in first]
+    return "\n".join([f"{names}," + ",".join(f"{value:.1f}" for value in x), *rows]) + "\n"
+
+
+def read_one(folder: Path, content: str, **options: str) -> Spectrum | Problem:
+    path = folder / "rock.csv"
+    path.write_text(content, "utf-8")
+    return next(read_file(path, Reading(**options)))
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# Spectra of drill hole D1",
+        "# Site: 12 km north of Perth",
+        "# Irradiance calibration 2020",
+        "# Lamp: 12 V, counts: 32 scans",
+        "# no derivative, not normalised",
+        "# attenuated total reflectance",
+        "# MicroLab, resolution: 4 cm-1, laser 633 nm",
+        "# scale factor: 1",
+        "# collected near Socorro, NM",
+        "[cm-1] as exported",
+        "Instrument,Alpha\nScans,32",
+        "# " + "\n# ".join(f"setting {number}" for number in range(60)),
+    ],
+)
+def test_what_is_said_of_something_else_changes_nothing(tmp_path: Path, comment: str) -> None:
+    for content in (spectrum_of(), "Wavenumber,Value\n" + spectrum_of(), table_of()):
+        spectrum = read_one(tmp_path, f"{comment}\n{content}")
+        assert isinstance(spectrum, Spectrum), spectrum
+        np.testing.assert_allclose(spectrum.wavenumbers, X, atol=0.05)
+        np.testing.assert_allclose(spectrum.absorbance, Y, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("comment", "question"),
+    [
+        ("# wavelength, measured in steps", "unit"),
+        ("# axis: nm or cm-1", "unit"),
+        ("# reflectance", "quantity"),
+        ("# Diffuse reflectance spectra of pulps", "quantity"),
+        ("# second derivative", "quantity"),
+        ("# YFACTOR: 0.25", "format"),
+        ("scale factor,1000", "format"),
+    ],
+)
+def test_what_is_said_of_the_numbers_is_asked_about(tmp_path: Path, comment: str, question: str) -> None:
+    for content in (spectrum_of(), table_of()):
+        problem = read_one(tmp_path, f"{comment}\n{content}")
+        assert isinstance(problem, Problem), problem
+        assert problem.question == question
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["# wavelength (nm), 360 points", "# x: wavelength in nm; 4 scans", "# nm", "Wavelengths in nm, laser 633 nm"],
+)
+def test_the_unit_of_a_comment_is_that_of_the_axis(tmp_path: Path, comment: str) -> None:
+    x = np.linspace(14000, 2600, 35)
+    for content in (spectrum_of(x), table_of(x=x)):
+        spectrum = read_one(tmp_path, f"{comment}\n{content}")
+        assert isinstance(spectrum, Spectrum), spectrum
+        np.testing.assert_allclose(spectrum.wavenumbers, 1e7 / x[::-1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("x", [np.arange(2400.0, 2365, -1), np.arange(4000.0, 3965, -1)])
+def test_the_unit_that_is_stated_answers_for_the_layout_too(tmp_path: Path, x: np.ndarray) -> None:
+    content = table_of(x=x)
+    assert read_one(tmp_path, content).question == "layout"
+    assert isinstance(read_one(tmp_path, content, unit="cm-1"), Spectrum)
+    assert isinstance(read_one(tmp_path, "# axis in cm-1\n" + content), Spectrum)
+
+
+def test_a_table_keeps_its_assays_whatever_option_answers_a_question(tmp_path: Path) -> None:
+    ids = ("a;H1;0;1;1,450;2,5", "b;H1;1;2;2,450;3,5", "c;H1;2;3;3,450;4,5")
+    names = "Name;SiteID;DepthFrom;DepthTo;Cu_ppm;Core"
+    header = names + ";" + ";".join(f"{value:.0f}" for value in X)
+    rows = [cells + ";" + ";".join(f"1,{value * 100:03.0f}" for value in Y) for cells in ids]
+    (tmp_path / "both.csv").write_text("\n".join([header, *rows]))
+    result, data = run_import(tmp_path, "both.csv", table="", reading=Reading(decimal="comma"))
+    assert (result.problems, list(data["SiteID"]), list(data["CuPPM"])) == ([], ["H1"] * 3, [1.45, 2.45, 3.45])
+
+
+def test_the_page_refuses_reflectance_as_the_import_does(tmp_path: Path) -> None:
+    path = tmp_path / "rocks.csv"
+    reflectance = "\n".join(
+        [
+            f"sample,SiteID,{','.join(f'{value:.1f}' for value in X)}",
+            f"a,H1,{','.join(f'{10**-value:.6f}' for value in Y)}",
+        ]
+    )
+    path.write_text(reflectance)
+    found = read_spectra(path, grid_of_names([f"{value:.1f}" for value in X]), 10)
+    assert not found.spectra
+    assert [problem.question for problem in found.problems] == ["quantity"]
+
+
+def test_units_below_the_header_are_read_in_a_table_with_spectra_too(tmp_path: Path) -> None:
+    lines = table_of("SampleID,HoleID,From,To,Cu", ("a,H1,0,1,0.5", "b,H1,1,2,0.6")).splitlines()
+    lines.insert(1, ",,m,m,%" + "," * len(X))
+    (tmp_path / "both.csv").write_text("\n".join(lines))
+    result, data = run_import(tmp_path, "both.csv", table="")
+    assert (result.problems, list(data.index), list(data["CuPPM"])) == ([], ["a", "b"], [5000, 6000])
+
+
+def test_a_long_line_of_empty_cells_and_many_comments_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text("# a\n" * 50_000 + "sample;4000;3000\n" + f"a;1;2{';' * 500_000}\n" * 3)
+    start = time.process_time()
+    assert [cells for _, cells in open_table(path).lines()][1:] == [["a", "1", "2"]] * 3
+    assert time.process_time() - start < 5  # one that is quadratic takes minutes
+
+
+@pytest.mark.parametrize("name", ["Reflectance", "T (%)", "Kubelka-Munk"])
+def test_a_line_that_is_called_after_a_quantity_is_that(tmp_path: Path, name: str) -> None:
+    assert read_one(tmp_path, table_of(first=(name,))).question == "quantity"
+
+
+def test_reflectance_of_the_near_infrared_is_asked_about_and_absorbance_is_not(tmp_path: Path) -> None:
+    x = np.arange(1000, 2501, 10.0)
+    water = 0.2 * np.exp(-(((x - 1415) / 30) ** 2)) + 0.3 * np.exp(-(((x - 1915) / 40) ** 2))
+    grid = "sample," + ",".join(f"{value:.0f} nm" for value in x)
+    for values, is_asked in ((0.3 + water, False), (10 ** -(0.3 + water), True)):
+        (tmp_path / "nir.csv").write_text("\n".join([grid, *(f"{n}," + ",".join(map(str, values)) for n in "abc")]))
+        result, _ = run_import(tmp_path, "nir.csv", table="")
+        assert [problem.question for problem in result.problems] == ["quantity"] * is_asked
+
+
+def test_values_that_are_mostly_negative_are_asked_about(tmp_path: Path) -> None:
+    content = "".join(f"{a},{b}\n" for a, b in zip(X, Y - Y.mean(), strict=True))
+    assert read_one(tmp_path, content).question == "quantity"
+    assert isinstance(read_one(tmp_path, content, convert="none"), Spectrum)
+    assert isinstance(read_one(tmp_path, "cm-1,absorbance\n" + content), Spectrum)
+
+
+@pytest.mark.parametrize(("step", "is_asked"), [(48.21, True), (25, True), (3.857, False), (7.714, False)])
+def test_a_rising_axis_is_plain_with_the_step_of_a_laser(tmp_path: Path, step: float, is_asked: bool) -> None:
+    item = read_one(tmp_path, spectrum_of(4000 + step * np.arange(35)))
+    assert isinstance(item, Problem) == is_asked
+
+
+def test_numbers_of_lines_by_pandas_and_r_are_left_out(tmp_path: Path) -> None:
+    lines = [f"{a:.1f},{b:.6f}" for a, b in zip(X, Y, strict=True)]
+    pandas = "\n".join([",wavenumber,absorbance", *(f"{n},{line}" for n, line in enumerate(lines))])
+    r = "\n".join(
+        ['"wavenumber" "absorbance"', *(f'"{n}" {line.replace(",", " ")}' for n, line in enumerate(lines, 1))]
+    )
+    for content in (pandas, r):
+        np.testing.assert_allclose(read_one(tmp_path, content).wavenumbers, X)
+
+
+def test_names_that_r_makes_of_numbers_with_units_are_read(tmp_path: Path) -> None:
+    names = ",".join(f"X{value:.1f}.cm.1" for value in X)
+    spectrum = read_one(tmp_path, f"sample,{names}\na,{','.join(map(str, Y))}\n")
+    np.testing.assert_allclose(spectrum.wavenumbers, X)
+
+
+def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"rock{number}.csv").write_text("cm-1,%R\n" + spectrum_of())
+    result, _ = run_import(tmp_path, ".", table="")
+    (problem,) = result.problems
+    assert problem.reason.startswith("it contains reflectance")
+    assert problem.reason.endswith("the same holds for 11 more files")

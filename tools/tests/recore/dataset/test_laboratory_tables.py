@@ -1,0 +1,267 @@
+"""Assay tables as laboratories, R, pandas and Excel write them, without any --column."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recore_support.import_runs import run_import
+from stagemaker_support.fuzzing import examples
+
+from recore.dataset.assay_table import AssayTable, read_assays
+from recore.dataset.grammar.questions import Question
+
+HEADER = "Sample No,HoleID,From (m),To (m)"
+
+
+def read_table(folder: Path, text: str, **options: object) -> AssayTable:
+    path = folder / "lab.csv"
+    path.write_text(text, "utf-8")
+    return read_assays(path, **options)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "sample,SiteID,DepthFrom,DepthTo",
+        "SampleID,hole,from,to",
+        "Sample No.,HoleID,From (m),To (m)",
+        "SAMPLE_ID,BHID,DEPTH_FROM,DEPTH_TO",
+        "Sample Name,Hole_ID,mFrom,mTo",
+        "sample_number,drillhole,top_depth,bottom_depth",
+        "SAMPLEID,HOLEID,FROM_M,TO_M",
+        "Lab Sample ID,Borehole,Depth from (m),Depth to (m)",
+        "ID,Hole ID,From,To",
+        "Probennummer,DHID,from_m,to_m",
+        "Probe,Bohrung,Tiefe von (m),Tiefe bis (m)",
+        "sample,site,depth_min,depth_max",
+    ],
+)
+def test_usual_names_of_ids_are_taken(tmp_path: Path, header: str) -> None:
+    table = read_table(tmp_path, f"{header},Cu_ppm\na7,D1,0,1.5,12\na8,D1,1.5,2,13\n")
+    assert table.samples == ["a7", "a8"]
+    assert table.identity == {"SiteID": ["D1", "D1"], "DepthFrom": [0, 1.5], "DepthTo": [1.5, 2]}
+    assert table.assays["CuPPM"] == [12, 13]
+
+
+def test_depths_are_converted_from_the_unit_in_either_name(tmp_path: Path) -> None:
+    table = read_table(tmp_path, "sample,hole,from_cm,to\na,D,0,150\n")
+    assert table.identity["DepthTo"] == [1.5]
+
+
+NAMES = ["sample", "SampleID", "Sample No", "SAMPLE_ID"], ["SiteID", "hole", "Hole ID", "BHID"]
+UNITS = {"pct": 1e4, "%": 1e4, "wt%": 1e4, "g/kg": 1e3, "ppm": 1, "mg/kg": 1, "g/t": 1, "ppb": 1e-3, "ug/kg": 1e-3}
+SHARES = {"Fe": {"Fe": 1, "Fe2O3": 0.69943, "FeO": 0.77731}, "K": {"K": 1, "K2O": 0.83015}, "Cu": {"Cu": 1}}
+SIZES = {"Fe": 1e-4, "K": 1, "Cu": 1}  # of one ppm, in the unit of the target
+MARKS = [(",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ",")]
+
+
+@examples(150)
+@given(st.data())
+def test_any_usual_table_has_the_right_values(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    def draw(choices: object) -> object:
+        return data.draw(st.sampled_from(list(choices)))
+
+    delimiter, mark = draw(MARKS)
+    header, factors = [draw(NAMES[0]), draw(NAMES[1]), *draw([("from", "to"), ("DepthFrom", "DepthTo")])], {}
+    for element in data.draw(st.lists(st.sampled_from(list(SHARES)), unique=True)):
+        formula, unit = draw(SHARES[element]), draw(UNITS)
+        header.append(draw(["{}_{}", "{} ({})", "{} {}", "{} [{}]"]).format(formula, unit))
+        factors[element] = SIZES[element] * UNITS[unit] * SHARES[element][formula]
+    values = data.draw(st.lists(st.integers(1, 9999), min_size=len(factors), max_size=len(factors)))
+    numbers = [f"{value / 1000:.4f}".replace(".", mark) for value in values]
+    rows = [[f"s{row}", "H1", f"{row}", f"{row}{mark}5", *numbers] for row in range(3)]
+    folder = tmp_path_factory.getbasetemp()
+    table = read_table(folder, "\n".join(delimiter.join(cells) for cells in [header, *rows]))
+    assert table.samples == ["s0", "s1", "s2"]
+    assert table.identity == {"SiteID": ["H1"] * 3, "DepthFrom": [0, 1, 2], "DepthTo": [0.5, 1.5, 2.5]}
+    for (element, factor), value in zip(factors.items(), values, strict=True):
+        target = f"{element}{'PCT' if element == 'Fe' else 'PPM'}"
+        np.testing.assert_allclose(table.assays[target], [factor * value / 1000] * 3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("first", ["1,2,3", "0,1,2", ",,", "2024-05-01,2024-05-02,2024-05-03"])
+@pytest.mark.parametrize("name", ["", "Sample No", "No"])
+def test_row_numbers_and_dates_do_not_name_samples_if_there_is_an_id(tmp_path: Path, first: str, name: str) -> None:
+    rows = [f"{cell},{7 - row},D,{row},{row + 1}" for row, cell in enumerate(first.split(","))]
+    table = read_table(tmp_path, "\n".join([f"{name},SampleID,hole,from,to", *rows]))
+    assert table.samples == ["7", "6", "5"]
+
+
+def test_two_columns_that_can_name_samples_are_asked_about(tmp_path: Path) -> None:
+    text = "Lab Sample ID,Client Sample ID,hole,from,to\na,x,D,0,1\nb,y,D,1,2\n"
+    with pytest.raises(Question, match='such as --column "sample=Lab Sample ID"') as raised:
+        read_table(tmp_path, text)
+    assert raised.value.id == "sample"
+    assert read_table(tmp_path, text, columns={"sample": "Client Sample ID"}).samples == ["x", "y"]
+
+
+def test_a_row_of_units_below_the_header_counts(tmp_path: Path) -> None:
+    rows = "a,D,0,1,12,3.5,0.2\nb,D,1,2,13,3.6,<0.1\n"
+    methods = "Unit,,,,ME-ICP61 ppm,XRF26 %,Au-AA25 ppm"
+    for units in (",,m,m,ppm,%,g/t", "Units,,(m),(m),[ppm],(%),(g/t)", methods):
+        table = read_table(tmp_path, f"{HEADER},Cu,Al2O3,Au\n{units}\n{rows}")
+        assert table.samples == ["a", "b"]
+        assert (table.assays["CuPPM"], table.assays["AuPPM"]) == ([12, 13], [0.2, 0.05])
+        np.testing.assert_allclose(table.assays["AlPPM"], [18523.9, 19053.2], rtol=1e-5)
+    with pytest.raises(ValueError, match="ounces per ton"):
+        read_table(tmp_path, f"{HEADER},Cu,Al2O3,Au\n,,m,m,ppm,%,opt\n{rows}")
+
+
+def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> None:
+    text = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
+    with pytest.raises(Question, match="state no unit: Cu, Al2O3; state it with --content-unit pct") as raised:
+        read_table(tmp_path, text)
+    assert raised.value.id == "content-unit"
+    table = read_table(tmp_path, text, content_unit="pct")
+    assert (table.assays["CuPPM"], table.assays["ZnPPM"]) == ([5000], [30])
+    np.testing.assert_allclose(table.assays["AlPPM"], 63510.9, rtol=1e-5)
+    table = read_table(tmp_path, f"# all values in g/kg\n{text}")
+    assert table.assays["CuPPM"] == [500]
+    # who chooses columns need not answer for the others
+    table = read_table(tmp_path, text, columns={"CuPPM": "Cu:ppm"})
+    assert (table.assays["CuPPM"], table.assays["ZnPPM"]) == ([0.5], [30])
+    assert np.isnan(table.assays["AlPPM"]).all()
+    assert any("these ignored columns may be targets: AlPPM in 'Al2O3'" in remark for remark in table.remarks)
+
+
+def test_a_chosen_oxide_without_a_unit_is_asked_about_and_an_element_is_not(tmp_path: Path) -> None:
+    text = f"{HEADER},x1,Al2O3_xrf\na,D,0,1,0.5,12\n"
+    with pytest.raises(Question, match="state no unit: Al2O3_xrf"):
+        read_table(tmp_path, text, columns={"AlPPM": "Al2O3_xrf", "CuPPM": "x1"})
+    table = read_table(tmp_path, text, columns={"AlPPM": "Al2O3_xrf:pct", "CuPPM": "x1"})
+    assert table.assays["CuPPM"] == [0.5]
+    assert any("CuPPM=x1; for example, --column CuPPM=x1:pct" in remark for remark in table.remarks)
+
+
+def test_columns_that_are_not_understood_are_ignored_with_a_note(tmp_path: Path) -> None:
+    rows = "1,a,D,0,1,5000,6000,P1,1,2,3,4,5\n2,b,D,1,2,5000,6000,P1,1,2,3,4,6\n"
+    text = f"SN,{HEADER},X,Y,P,Cu_sol_ppm,SO4_pct,Hg_ppm,LOI (%),Zn_ppm\n{rows}"
+    table = read_table(tmp_path, text)
+    assert table.assays["ZnPPM"] == [5, 6]
+    assert all(np.isnan(table.assays[target]).all() for target in table.assays if target != "ZnPPM")
+    remarks = "\n".join(table.remarks)
+    assert "ignored columns: SN, X, Y, P, Cu_sol_ppm and 3 more" in remarks
+    assert "may be targets: CuPPM in 'Cu_sol_ppm', SPPM in 'SO4_pct'; --column CuPPM=Cu_sol_ppm imports" in remarks
+
+
+def test_a_choice_beats_what_names_say(tmp_path: Path) -> None:
+    text = f"{HEADER},Cu_ppm,Cu_pct,FeS2 (%),Au_opt,Au_ppm\na,D,0,1,1,2,10,3,4\n"
+    with pytest.raises(Question, match="CuPPM in 'Cu_ppm' and 'Cu_pct', FePCT and SPPM in 'FeS2") as raised:
+        read_table(tmp_path, text)
+    assert raised.value.id == "target"
+    table = read_table(tmp_path, text, columns={"CuPPM": "Cu_pct", "FePCT": "FeS2 (%)"})
+    assert (table.assays["CuPPM"], table.assays["AuPPM"]) == ([20000], [4])
+    np.testing.assert_allclose(table.assays["FePCT"], 4.6550, rtol=1e-4)
+    assert np.isnan(table.assays["SPPM"]).all()
+
+
+def test_marks_of_numbers_are_those_of_the_file(tmp_path: Path) -> None:
+    german = "Probennummer;HoleID;From;To;Cu (ppm);Ag (ppm)\nS0;H0;0;1,5;1.200;0,5\nS1;H0;1,5;2;12.201;<0,6\n"
+    table = read_table(tmp_path, german)
+    assert (table.assays["CuPPM"], table.assays["AgPPM"]) == ([1200, 12201], [0.5, 0.3])
+    american = f'{HEADER},Cu (ppm)\nS0,H0,0,1.5,"1,200"\nS1,H0,1.5,2,n.a.\n'
+    np.testing.assert_array_equal(read_table(tmp_path, american).assays["CuPPM"], [1200, np.nan])
+    tabs = f"{HEADER},Cu (ppm)\nS0,H0,0,1,1.200\nS1,H0,1,2,2.201\n".replace(",", "\t")
+    with pytest.raises(Question):
+        read_table(tmp_path, tabs)
+    assert read_table(tmp_path, tabs, decimal="comma").assays["CuPPM"] == [1200, 2201]
+
+
+def test_a_packed_table_with_a_title_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "lab.csv.gz"
+    path.write_bytes(gzip.compress(f"Certificate 17\n{HEADER},Cu_ppm\n#2,D,0,1,12\n".encode()))
+    table = read_assays(path)
+    assert (table.samples, table.assays["CuPPM"]) == (["#2"], [12])
+    assert any("title" in remark for remark in table.remarks)
+
+
+def test_numbers_that_may_be_codes_are_noted(tmp_path: Path) -> None:
+    rows = [
+        f"s{row},D,{row},{row + 1},{copper},{zinc},0.{row}"
+        for row, (copper, zinc) in enumerate([(9999, 40), (12, 0), (15, 0), (14, 41), (99999, 999)])
+    ]
+    table = read_table(tmp_path, "\n".join([f"{HEADER},CuPPM,ZnPPM,AuPPM", *rows]))
+    remarks = " ".join(table.remarks)
+    assert "CuPPM: 1 of 5 value is exactly 9999" in remarks
+    assert "CuPPM: 1 of 5 value is exactly 99999, and the next lower one is 9999" in remarks
+    assert "leave the cells empty (lines 6)" in remarks
+    assert "ZnPPM: 2 of 5 values are exactly 0, which no content is" in remarks
+    assert "before importing (lines 3, 4)" in remarks
+    table = read_table(tmp_path, f"{HEADER},CuPPM\na,D,0,1,9999\nb,D,1,2,9000\n")
+    assert not any("exactly" in remark for remark in table.remarks)
+
+
+@pytest.mark.parametrize(
+    ("listed", "measured"), [("001", "1"), ("s0", "S0"), ("S 1", "S1"), ("A-7", "a7"), ("5001.0", "5001")]
+)
+def test_names_that_are_written_differently_are_named(tmp_path: Path, listed: str, measured: str) -> None:
+    header = ",".join(str(4000 - 4.5 * number) for number in range(400))
+    values = ",".join(["0.5"] * 399 + ["0.6"])
+    (tmp_path / "spectra.csv").write_text(f"sample,{header}\n{measured},{values}\nother,{values}\n")
+    table = f"{HEADER}\n{listed},D,0,1\nother,D,1,2\n"
+    for only_listed in (False, True):
+        result, _ = run_import(tmp_path, "spectra.csv", table=table, only_listed=only_listed)
+        reasons = [problem.reason for problem in result.problems]
+        assert f"these samples have no usable spectrum: {listed} (is it {measured!r}?)" in reasons
+        assert only_listed or any(f"{measured!r} has no row in" in reason for reason in reasons)
+        assert only_listed or any(f"did you mean {listed!r}?" in reason for reason in reasons)
+
+
+def test_spectra_and_assays_in_one_table_of_a_laboratory(tmp_path: Path) -> None:
+    header = ",".join(str(4000 - 4.5 * number) for number in range(400))
+    values = ",".join(["0.5"] * 399 + ["0.6"])
+    lines = [f"{row},S{9 - row},D1,{row},{row + 1},{row * 10},{values}" for row in range(1, 4)]
+    text = "\n".join([f",SampleID,hole,from,to,Cu_ppm,{header}", *lines])
+    (tmp_path / "both.csv").write_text(text)
+    result, data = run_import(tmp_path, "both.csv", table="")
+    assert data is not None, result.problems
+    assert (list(data.index), list(data["CuPPM"])) == (["S8", "S7", "S6"], [10, 20, 30])
+
+
+def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: Path) -> None:
+    """The names of its samples are numbers in a column without a name, and its channels have no unit."""
+    for part in ("public", "private"):
+        result, data = run_import(tmp_path, sample / f"{part}/{part}.csv.gz", table="")
+        assert (result.problems, result.remarks) == ([], [])
+        pd.testing.assert_frame_equal(data, pd.read_csv(sample / f"{part}/{part}.csv.gz", index_col=0))
+    header, *rows = gzip.decompress((sample / "public/public.csv.gz").read_bytes()).decode().splitlines()
+    rows = [row.replace(",", ";").replace(".", ",") for row in rows]
+    (tmp_path / "saved.csv").write_text("\n".join([header.replace(",", ";"), *rows]))
+    result, data = run_import(tmp_path, "saved.csv", table="")
+    assert (result.problems, result.remarks) == ([], [])
+    assert data is not None
+    pd.testing.assert_frame_equal(data, pd.read_csv(sample / "public/public.csv.gz", index_col=0))
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# Analysis by XRF; detection limits in ppm",
+        "# reporting limit in ppb",
+        "# assays by laboratory 4; LOD ppm",
+        "# all values except gold in ppm",
+    ],
+)
+def test_a_comment_about_something_else_states_no_unit(tmp_path: Path, comment: str) -> None:
+    with pytest.raises(Question, match="state no unit: Fe2O3"):
+        read_table(tmp_path, f"{comment}\n{HEADER},Fe2O3\na,D,0,1,1.5\nb,D,1,2,2.6\n")
+
+
+def test_an_option_that_answers_one_question_leaves_the_others(tmp_path: Path) -> None:
+    text = "Name,Code,SiteID,DepthFrom,DepthTo,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
+    with pytest.raises(Question) as asked:
+        read_table(tmp_path, text)
+    assert asked.value.id == "sample"
+    with pytest.raises(Question, match="state no unit: Cu"):
+        read_table(tmp_path, text, columns={"sample": "Name"})
+    table = read_table(tmp_path, text, columns={"sample": "Name"}, content_unit="pct")
+    assert table.assays["CuPPM"] == [15_000, 26_000]
+
+
+def test_an_element_that_is_no_target_is_not_offered(tmp_path: Path) -> None:
+    table = read_table(tmp_path, f"{HEADER},Cu_ppm,Hg_ppm\na,D,0,1,1.5,3\n")
+    assert not any("Hg" in remark and "--column" in remark for remark in table.remarks)
