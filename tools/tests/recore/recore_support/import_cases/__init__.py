@@ -1,0 +1,33 @@
+"""Made-up input files for `recore import`, each with its right answer written down beforehand.
+
+The answers say what a careful laboratory manager would: which numbers a file holds, or which question it leaves open.
+They were computed here, not by recore. `python -m recore_support.import_cases` prints how many recore answers rightly.
+"""
+
+from recore_support.import_cases import (
+    assay_headers,
+    assay_marks,
+    assay_questions,
+    axes,
+    foreign_formats,
+    joins,
+    quantities,
+    spectrum_formats,
+    spectrum_marks,
+    spectrum_traps,
+    tables,
+)
+
+CASES = [
+    *axes.CASES,
+    *quantities.CASES,
+    *spectrum_formats.CASES,
+    *spectrum_marks.CASES,
+    *spectrum_traps.CASES,
+    *tables.CASES,
+    *foreign_formats.CASES,
+    *joins.CASES,
+    *assay_headers.CASES,
+    *assay_marks.CASES,
+    *assay_questions.CASES,
+]
