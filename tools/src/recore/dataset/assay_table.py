@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import TextTable, open_table, without_empty_end
 from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
@@ -17,6 +16,7 @@ from recore.dataset.grammar.questions import Question
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.targets import LARGEST
+from recore.dataset.text_table import TextTable, open_table, without_empty_end
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from recore.dataset.cells import open_table
 from recore.dataset.grammar.axis import ChannelName, parse_channel
 from recore.dataset.grammar.numbers import PATTERNS, Marks
 from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem
+from recore.dataset.text_table import open_table
 from recore.distribution import PROGRAM
 from recore.schema import is_wavenumber
 

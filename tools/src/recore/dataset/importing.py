@@ -15,7 +15,7 @@ from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grammar.questions import Question
-from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, stated_unit
+from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading, without_text_suffix
@@ -77,7 +77,7 @@ class ImportOptions:
     def _check_words(self) -> None:
         """Raise ValueError if the file names contain a word of a column's name that the shell has split."""
         names = [column for column in self.columns if " " not in column]
-        without_unit = [name for name in names if not stated_unit(name.partition("=")[2])]
+        without_unit = [name for name in names if not content_unit_in(name.partition("=")[2])]
         for word in self.files:
             unit = str(word).strip("()[]").lower()
             if names and unit in (*CONTENT_UNITS, *SYNONYMS, *DEPTH_UNITS) and not word.exists():

@@ -8,9 +8,9 @@ import pytest
 from recore_support.import_runs import run_import
 
 from recore.dataset import Reading, grid_of_names, read_spectra
-from recore.dataset.cells import open_table
 from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum
+from recore.dataset.text_table import open_table
 
 X = np.linspace(4000, 600, 35)
 Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
@@ -173,10 +173,27 @@ def test_numbers_of_lines_by_pandas_and_r_are_left_out(tmp_path: Path) -> None:
         np.testing.assert_allclose(read_one(tmp_path, content).wavenumbers, X)
 
 
-def test_names_that_r_makes_of_numbers_with_units_are_read(tmp_path: Path) -> None:
-    names = ",".join(f"X{value:.1f}.cm.1" for value in X)
-    spectrum = read_one(tmp_path, f"sample,{names}\na,{','.join(map(str, Y))}\n")
-    np.testing.assert_allclose(spectrum.wavenumbers, X)
+@pytest.mark.parametrize(
+    ("form", "question"),
+    [
+        ("X{:.1f}.cm.1", ""),
+        ("spc.{:.1f}", ""),
+        ("spc.X{:.1f}", ""),
+        ("wn_{:.1f}", ""),
+        ("MIR_{:.1f}", ""),
+        ("abs_{:.1f}", ""),
+        ("scan_mir.{:.1f}_abs", ""),
+        ("scan_mir.{:.1f}_ref", "quantity"),
+        ("wl_{:.1f}", "unit"),
+        ("W{:.1f}", None),  # tungsten
+    ],
+)
+def test_names_of_channels_can_have_words(tmp_path: Path, form: str, question: str | None) -> None:
+    item = read_one(tmp_path, f"sample,{','.join(map(form.format, X))}\na,{','.join(map(str, Y))}\n")
+    if question == "":
+        np.testing.assert_allclose(item.wavenumbers, X)
+    else:
+        assert item.question == (question or "")
 
 
 def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:

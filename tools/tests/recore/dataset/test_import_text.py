@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from recore_support.measuring import processor_seconds
 from stagemaker_support.fuzzing import examples
 
-from recore.dataset.cells import open_table
 from recore.dataset.grammar.questions import Question
 from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem, Spectrum
+from recore.dataset.text_table import open_table
 
 X = np.linspace(4000, 600, 50)
 Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))

@@ -9,7 +9,7 @@ from recore.dataset.grammar.words import separate_words
 
 # a number before a unit is a setting of the instrument, such as a resolution of 4 cm-1
 NOT_A_SETTING = r"(?<!\d)(?<!\d )"
-UNITS = {
+UNIT_PATTERNS = {
     "cm-1": rf"{NOT_A_SETTING}(\bcm[ .^*({{\[]*-? ?1\b|\b1 ?/ ?cm\b)|\breciprocal cent",
     "nm": rf"{NOT_A_SETTING}\bnm\b|\bnanomet",
     "um": rf"{NOT_A_SETTING}(\b[u\u03bc]m\b|\bmicrons?\b)|\bmi[ck]romet",
@@ -24,21 +24,23 @@ AXIS = rf"{WAVENUMBER}|{WAVELENGTH}|\b(x|axis|abscissa|units?|channels?)\b"
 # a value after a unit, or the light of the instrument
 SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcitation\b"
 
-NUMERIC = re.compile(rf"(?:X|spc\.)?\d[\d.,{SPACES}]*", re.ASCII)
+QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance")  # words after the number of a channel
+NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class ChannelName:
-    """The number in the name of a channel, and its unit, "" if the name has none."""
+    """The number in the name of a channel, its unit, "" if the name has none, and its other words: scan mir abs."""
 
     number: float
     unit: str
+    words: str = ""
 
 
-def stated_unit(text: str) -> str:
+def axis_unit(text: str) -> str:
     """The unit of the axis that a text states, "" if it states none. Raises Question if the text leaves it open."""
     words = separate_words(text)
-    units = [unit for unit, pattern in UNITS.items() if re.search(pattern, words)]
+    units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
     shown = repr(text.strip()[:60])
     if "other" in units:
         raise Question(
@@ -58,14 +60,14 @@ def stated_unit(text: str) -> str:
     return ""
 
 
-def stated_unit_of_comments(comments: str) -> str:
+def axis_unit_of_comments(comments: str) -> str:
     """The unit of the axis that lines of comments state, "" if they state none. Raises Question.
 
     There a unit can be anything's. It is the axis's beside a word for it, or as the first part of a list of columns;
     unless a number follows, which is that of a setting such as the wavelength of a laser.
     """
     parts = [part for line in comments.splitlines() for part in _parts_about_axis(line)]
-    return stated_unit(", ".join(parts)) if parts else ""
+    return axis_unit(", ".join(parts)) if parts else ""
 
 
 def _parts_about_axis(line: str) -> list[str]:
@@ -73,7 +75,7 @@ def _parts_about_axis(line: str) -> list[str]:
     first, *others = re.split(r"[,;\t]", separate_words(line))
     if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
         return []  # the name and the value of a setting
-    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNITS.values())
+    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNIT_PATTERNS.values())
     parts = [first] * is_unit + [part for part in (first, *others) if re.search(AXIS, part)]
     return [part for part in parts if not re.search(SETTING, part)]
 
@@ -81,7 +83,7 @@ def _parts_about_axis(line: str) -> list[str]:
 def names_axis(text: str) -> bool:
     """Whether a text is about an axis: it mentions wavenumbers, wavelengths or a unit of them."""
     words = separate_words(text)
-    return any(re.search(pattern, words) for pattern in (*UNITS.values(), WAVENUMBER, WAVELENGTH))
+    return any(re.search(pattern, words) for pattern in (*UNIT_PATTERNS.values(), WAVENUMBER, WAVELENGTH))
 
 
 def parse_channel(name: str, marks: Marks) -> ChannelName | None:
@@ -90,14 +92,13 @@ def parse_channel(name: str, marks: Marks) -> ChannelName | None:
     number = marks.parse(match["number"].strip()) if match else None
     if match is None or number is None:
         return None
-    if not (unit := match["unit"]):
-        return ChannelName(number, "")
+    words = separate_words(match["words"]).replace(".", " ").strip()
     # the number before the unit is the channel here
-    words = separate_words(unit).strip(" ()[].")
-    if not words:
-        return ChannelName(number, "")
-    known = next((known for known, pattern in UNITS.items() if re.fullmatch(rf"({pattern})\D*", words)), "")
-    return ChannelName(number, known) if known not in ("", "other") else None
+    unit = separate_words(match["unit"] or "").strip(" ()[].")
+    if not unit or unit in QUANTITIES:
+        return ChannelName(number, "", re.sub(r"\bref\b", "reflectance", f"{words} {unit}".strip()))
+    known = next((known for known, pattern in UNIT_PATTERNS.items() if re.fullmatch(rf"({pattern})\D*", unit)), "")
+    return ChannelName(number, known, words) if known not in ("", "other") else None
 
 
 def is_numeric(name: str) -> bool:

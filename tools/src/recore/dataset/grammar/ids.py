@@ -9,16 +9,16 @@ from recore.dataset.grammar.words import separate_words
 from recore.listing import list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE
 
-NUMBER = r"(id|no|nr|num|number|nummer|name|code|label|tag|key|bezeichnung)"
+ID_WORD = r"(id|no|nr|num|number|nummer|name|code|label|tag|key|bezeichnung)"
 SAMPLE = r"(samples?|samp|specimens?|smpl?|spl|proben?|echantillon|muestra)"
 # the names of columns that name samples, the most certain first
 NAMES = (
-    rf"{SAMPLE} ?{NUMBER}?|{NUMBER} ?{SAMPLE}|(lab|core|field|client|soil|rock) ?{SAMPLE} ?{NUMBER}?",
-    rf"{NUMBER}|(spectrum|spectra|scan) ?{NUMBER}?|(lab|core|file|field|client) ?{NUMBER}|barcode|filename",
+    rf"{SAMPLE} ?{ID_WORD}?|{ID_WORD} ?{SAMPLE}|(lab|core|field|client|soil|rock) ?{SAMPLE} ?{ID_WORD}?",
+    rf"{ID_WORD}|(spectrum|spectra|scan) ?{ID_WORD}?|(lab|core|file|field|client) ?{ID_WORD}|barcode|filename",
 )
 INTERVAL = r"(depth|interval|sample|int|tiefe)"
-IDS = {
-    HOLE: rf"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch) ?{NUMBER}?",
+ID_PATTERNS = {
+    HOLE: rf"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch) ?{ID_WORD}?",
     DEPTH_FROM: rf"(m )?{INTERVAL}? ?(from|start|top|von) ?(depth)?|(depth|tiefe) (upper|min)|(upper|min) depth",
     DEPTH_TO: rf"(m )?{INTERVAL}? ?(to|end|bottom|base|bis) ?(depth)?|(depth|tiefe) (lower|max)|(lower|max) depth",
 }
@@ -69,7 +69,7 @@ def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
     exact = [place for place, name in columns.items() if name == column]
     is_depth = column != HOLE
     return exact[:1] or [
-        place for place, name in columns.items() if re.fullmatch(IDS[column], _words_of_id(name, is_depth))
+        place for place, name in columns.items() if re.fullmatch(ID_PATTERNS[column], _words_of_id(name, is_depth))
     ]
 
 

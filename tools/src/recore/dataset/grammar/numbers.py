@@ -16,9 +16,10 @@ SPACES = "' \u2019\u00a0\u202f"  # which group thousands in some countries, what
 LONG = 4  # digits of a whole number that would have a thousands mark if the column had any
 EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
 
-# the name of a channel: 3998.5, X3998.5 as R writes it, 3998.5 cm-1, 1005nm
+# the name of a channel: 3998.5, X3998.5 as R writes it, 3998.5 cm-1, 1005nm, spc.4000, scan_mir.4000_abs
+CHANNEL_WORD = r"(?:scan|spc|spectr(?:a|um)|mir|nir|vis|visnir|vnir|swir|wn|wl|wave(?:number|length)|abs|refl?)[._ ]"
 CHANNEL = re.compile(
-    rf"(?:X|spc\.)?(?P<number>\d(?:\d|[.,'](?=\d)|[{SPACES}](?=\d{{3}}(?!\d)))*(?:[eE][+-]?\d+)?)(?P<unit>[^\d].*)?",
+    rf"(?P<words>(?i:{CHANNEL_WORD})*)X?(?P<number>\d(?:\d|[.,'](?=\d)|[{SPACES}](?=\d{{3}}(?!\d)))*(?:[eE][+-]?\d+)?)(?P<unit>[^\d].*)?",
     re.DOTALL | re.ASCII,
 )
 
@@ -76,10 +77,12 @@ class Evidence:
     """What numbers of a file say about their decimal mark. Columns that hold a text say nothing."""
 
     certain: dict[str, dict[int, str]] = field(default_factory=lambda: {".": {}, ",": {}})  # cells by mark, by column
-    open: dict[int, tuple[str, str]] = field(default_factory=dict)  # mark and cell that is 1234 or 1.234, by column
-    whole: set[int] = field(default_factory=set)  # columns with a number without marks
-    long: set[int] = field(default_factory=set)  # columns with such a number that would have a thousands mark
-    text: set[int] = field(default_factory=set)
+    ambiguous: dict[int, tuple[str, str]] = field(
+        default_factory=dict
+    )  # mark and cell that is 1234 or 1.234, by column
+    whole_columns: set[int] = field(default_factory=set)  # columns with a number without marks
+    long_columns: set[int] = field(default_factory=set)  # columns with such a number that would have a thousands mark
+    text_columns: set[int] = field(default_factory=set)
 
     def add_line(self, line: int, cells: list[str], places: Collection[int] | None = None) -> None:
         """Add the cells of a line, by default all.
@@ -95,21 +98,21 @@ class Evidence:
 
     def add(self, line: int, column: int, cell: str) -> None:
         """Add a cell."""
-        if cell in EMPTY or column in self.text:
+        if cell in EMPTY or column in self.text_columns:
             return
         if cell.isascii() and cell.isdigit():
-            self.whole.add(column)
+            self.whole_columns.add(column)
             if len(cell) >= LONG:
-                self.long.add(column)
+                self.long_columns.add(column)
             return
         marks = possible_marks(cell)
         mark = next((letter for letter in cell if letter in ".,"), "")
         if not marks:
-            self.text.add(column)
+            self.text_columns.add(column)
         elif len(marks) == 1:
             self.certain[marks[0]].setdefault(column, f"{cell[:40]!r} on line {line}")
         elif mark:
-            self.open.setdefault(column, (mark, f"{cell[:40]!r} on line {line}"))
+            self.ambiguous.setdefault(column, (mark, f"{cell[:40]!r} on line {line}"))
 
     def is_decided(self) -> bool:
         """Whether one mark is certain."""
@@ -117,21 +120,21 @@ class Evidence:
 
     def decide(self) -> Marks | None:
         """The marks that are certain, None if none are. Raises Question."""
-        found = {
-            mark: [cell for column, cell in cells.items() if column not in self.text]
+        decided = {
+            mark: [cell for column, cell in cells.items() if column not in self.text_columns]
             for mark, cells in self.certain.items()
         }
-        for column, (mark, cell) in self.open.items():
-            if column in self.long - self.text:
-                found[mark].append(cell)
-        if found["."] and found[","]:
-            both = f"{found[','][0]} has a decimal comma, but {found['.'][0]} has a decimal point"
+        for column, (mark, cell) in self.ambiguous.items():
+            if column in self.long_columns - self.text_columns:
+                decided[mark].append(cell)
+        if decided["."] and decided[","]:
+            both = f"{decided[','][0]} has a decimal comma, but {decided['.'][0]} has a decimal point"
             raise Question("decimal", f"{both}: write all numbers alike, or specify --decimal point or --decimal comma")
-        return Marks("," if found[","] else ".") if found["."] or found[","] else None
+        return Marks("," if decided[","] else ".") if decided["."] or decided[","] else None
 
-    def check_closed(self) -> None:
+    def raise_if_ambiguous(self) -> None:
         """Raise Question if a number can be 1234 or 1.234. For numbers of which no mark is certain."""
-        if cell := next((cell for column, (_, cell) in self.open.items() if column not in self.text), ""):
+        if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.text_columns), ""):
             raise Question(
                 "decimal",
                 f"{cell} has three decimals or a thousands mark, and no other number of the file decides: "
@@ -149,8 +152,8 @@ def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tup
         if delimiter == ",":
             of_cells = Marks()
         elif of_names is None or delimiter == ";":
-            cells.check_closed()
-    if of_names is None and of_cells == Marks(",") and not names.whole:
-        names.check_closed()
+            cells.raise_if_ambiguous()
+    if of_names is None and of_cells == Marks(",") and not names.whole_columns:
+        names.raise_if_ambiguous()
     of_cells = of_cells or of_names or Marks()
     return of_names or of_cells, of_cells

@@ -92,7 +92,7 @@ def split_units(text: str) -> tuple[list[str], str]:
     return units, _CONTENT.sub(note, text)
 
 
-def stated_unit(text: str) -> str:
+def content_unit_in(text: str) -> str:
     """The one unit of contents in a text, "" if it states none or several."""
     units, _ = split_units(simple_text(text))
     return units[0] if len(units) == 1 else ""

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import Lines, TextTable, open_table
 from recore.dataset.grammar.axis import (
     ChannelName,
+    axis_unit,
+    axis_unit_of_comments,
     is_numeric,
     names_axis,
     parse_channel,
-    stated_unit,
-    stated_unit_of_comments,
 )
 from recore.dataset.grammar.ids import find_sample_column
 from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.questions import Question
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
+from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
 from recore.schema import IDS, TARGETS
 
@@ -76,7 +76,7 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
 def _stated_unit(header: str, table: TextTable, reading: Reading) -> str:
     """The unit that a header states, otherwise that of the lines above it. With an option none is asked about."""
     try:
-        return stated_unit(header) or stated_unit_of_comments(table.preamble)
+        return axis_unit(header) or axis_unit_of_comments(table.preamble)
     except Question:
         if not reading.unit:
             raise
@@ -128,10 +128,15 @@ def _table(
         raise Question(
             "unit", f"the names of the channels have the units {', '.join(map(repr, units))}: specify --unit"
         )
+    kinds = sorted({channel.words for channel in columns.axis.values()})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"the names of the channels are of several kinds, {', '.join(map(repr, kinds))}: keep one kind"
+        )
     in_schema = {*IDS} <= {*columns.names}
     name = columns.names[columns.sample]
-    unit = units[0] or ("cm-1" if in_schema else _stated_unit(name, table, reading))
-    quantity = "absorbance" if in_schema else _stated_quantity([name], table, reading)
+    unit = units[0] or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
+    quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
     x, names = columns.x, columns.names
     to_wavenumbers(x, unit, reading.unit, [])  # what is wrong with the axis is said once, not of each line
     last_replicate: dict[str, int] = {}

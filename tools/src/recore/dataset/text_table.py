@@ -34,11 +34,10 @@ Lines = Iterator[tuple[int, list[str]]]
 class TextTable:
     """A text table.
 
-    preamble: the text above its header. units: the number and the cells of a row below it that states the units of its
-    columns, or 0. marks: of its numbers. name_marks: of the names of its channels. remarks: on
-    how it is read.
-
     width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
+    preamble: the text above the header. units: the number and the cells of the row below it that states the units of
+    the columns; 0 if there is none. marks: of the numbers. name_marks: of the names of channels. remarks: on how it is
+    read.
     """
 
     path: Path
