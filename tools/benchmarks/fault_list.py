@@ -221,8 +221,8 @@ FAULTS = (
         "dataset",
         "1_000 read as a number",
         "tools/src/stagemaker/text.py",
-        'value = float(text) if text.isascii() and "_" not in text else math.nan',
-        "value = float(text) if text.isascii() else math.nan",
+        'return float(text) if text.isascii() and "_" not in text else None',
+        "return float(text) if text.isascii() else None",
     ),
     Fault(
         "stagemaker/container",
