@@ -19,7 +19,7 @@ from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, c
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading, without_text_suffix
-from recore.dataset.instruments.spectrum import Problem, Spectrum, find_reflectance
+from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Problem, Spectrum, find_reflectance
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.similar_names import similar_names
 from recore.dataset.writing import Columns, write_data_file
@@ -273,8 +273,12 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
     """Add how many spectra were converted how, and a problem if they look like something else than absorbance."""
     counts = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
     result.remarks += [f"{number} of {len(spectra)} spectra: {remark}" for remark, number in counts.items()]
-    if reason := find_reflectance(spectra):
-        result.problems.append(Problem(spectra[0].source, reason, "quantity"))
+    alike, question = find_reflectance(spectra)
+    if question:
+        result.problems.append(Problem(spectra[0].source, question, "quantity"))
+    elif alike:
+        names = list_names([spectrum.source for spectrum in alike], SHOWN)
+        result.remarks.append(f"{len(alike)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; others are not: {names}")
 
 
 def _constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:

@@ -39,8 +39,9 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
     spectra = [item for item in read if isinstance(item, Spectrum)]
     problems = [item for item in read if isinstance(item, Problem)]
     remarks = list(dict.fromkeys(remark for spectrum in spectra for remark in spectrum.remarks))
-    if reason := find_reflectance(spectra):
-        return FileSpectra([], [*problems, Problem(str(path), reason, "quantity")], remarks, is_complete)
+    _, question = find_reflectance(spectra)
+    if question:
+        return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
     spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
     spectra = [item if item.in_schema else _as_written(item) for item in spectra]
     return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)

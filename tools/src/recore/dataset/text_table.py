@@ -20,7 +20,7 @@ from recore.dataset.grammar.questions import Question
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
 from recore.schema import DEPTHS
 
-DELIMITERS = ("\t", ";", ",")
+DELIMITERS = ("\t", ";", "|", ",")
 HEAD = 200  # lines that decide how a table is laid out
 MOST_LINES = 10_000  # that decide on the decimal mark, unless they leave it open
 DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")
@@ -129,7 +129,9 @@ def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except csv.Error as error:
-        reason = "a quoted cell spans more than one line" if "unexpected end" in str(error) else error
+        reason = (
+            "a quoted cell spans more than one line: remove the line break" if "unexpected end" in str(error) else error
+        )
         raise ValueError(f"line {number}: {reason}") from None
 
 
@@ -204,7 +206,7 @@ def _above_header(rows: list[list[str]], width: int) -> str:
 
 
 def _delimiter_of(lines: list[str]) -> str | None:
-    """The first of tab, semicolon and comma that most lines have, None if white space separates their cells."""
+    """The first of tab, semicolon, bar and comma that most lines have, None if white space separates their cells."""
     for delimiter in DELIMITERS:
         if sum(delimiter in line for line in lines) * 2 > len(lines):
             if delimiter == "," and all(_has_decimal_commas(line) for line in lines if delimiter in line):

@@ -24,6 +24,10 @@ MOST_NEGATIVE = 0.4  # of the values of a spectrum: absorbance is below 0 by noi
 HIGHEST_ABSORBANCE = 10.0  # no detector measures a share of 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
+LIKE_REFLECTANCE = (
+    "are highest where rocks and soils absorb least (2700 and 2100 cm-1), or lowest in bands of water, as reflectance "
+    "is"
+)
 FLAT = 0.01  # of the range of a spectrum: values that are as good as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
@@ -215,16 +219,18 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
 
-def find_reflectance(spectra: list[Spectrum]) -> str:
-    """What is wrong if most spectra of which no file states the quantity look like reflectance; "" if they do not."""
+def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
+    """The spectra that look like reflectance, and the question about them if they are most; "" if they are not.
+
+    Only spectra count of which neither a file nor the user states what they are.
+    """
     unstated = [spectrum for spectrum in spectra if not spectrum.is_stated]
-    number = sum(map(looks_like_reflectance, unstated))
-    if number * 2 <= len(unstated) or not number:
-        return ""
-    return (
-        f"{number} of {len(spectra)} spectra are highest where rocks and soils absorb least (2700 and 2100 cm-1), or "
-        "lowest in bands of water, as reflectance is: specify --convert fraction or --convert percent if they are, "
-        "--convert none if they are not"
+    alike = [spectrum for spectrum in unstated if looks_like_reflectance(spectrum)]
+    if len(alike) * 2 <= len(unstated):
+        return alike, ""
+    return alike, (
+        f"{len(alike)} of {len(spectra)} spectra {LIKE_REFLECTANCE}: specify --convert fraction or --convert percent "
+        "if they are, --convert none if they are not"
     )
 
 
