@@ -14,7 +14,7 @@ from pathlib import Path
 from recore.dataset.formats import refuse_factor, refuse_format
 from recore.dataset.grammar.axis import names_axis
 from recore.dataset.grammar.contents import continues_header, read_contents
-from recore.dataset.grammar.ids import find_id_columns
+from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, OPTIONS, Evidence, Marks, decide_marks, possible_marks
 from recore.dataset.grammar.questions import Question
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
@@ -198,7 +198,8 @@ def _above_header(rows: list[list[str]], width: int) -> str:
     if any(numbers[:1]) or sum(numbers) > 1 or width < 2:
         return ""
     if len(filled) == 1 or len(filled) < width - 1 or (width == 2 and len(filled) > 2):
-        return "title"
+        names = sum(rank_sample_name(cell) is not None or _holds_numbers(cell) for cell in filled)
+        return "" if width > 2 and names > 1 else "title"
     if width > 2 or (names_axis(cells[0]) and not any(numbers)):
         return ""
     # names and values of settings above a spectrum of two columns, with or without a header

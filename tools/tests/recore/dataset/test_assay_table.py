@@ -146,6 +146,7 @@ def test_decimal_commas_are_read_unless_they_are_ambiguous(tmp_path: Path) -> No
             "D1;0;0,2;1,5", "D1;0.1;0.2;1,500"
         ): "'<0,5' on line 2 has a decimal comma, but '0.1' on line 2 has a decimal point",
         text.replace("CuPPM;;", "CuPPM;;AuPPM").replace("<0,5;;", "<0,5;1;2"): "column 7 has no name",
+        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells, but the header has 6",
         text.replace(";;", "") + "b;D1;0;1;1;2;;7\r\nc;D1;0;1;2;3\r\nd;D1;0;1;2;3\r\n": "8 cells, but the header has 6",
     }.items():
         with pytest.raises(ValueError, match=re.escape(reason)):
