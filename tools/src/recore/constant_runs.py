@@ -57,7 +57,7 @@ def describe_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, nam
 
 
 def _longest_run(row: int, values: Floats) -> ConstantRun | None:
-    """The longest run that rounding does not explain, None if there is none."""
+    """The longest run that rounding does not explain; None if it explains all."""
     if (values[1:] == values[:-1]).sum() < SHORTEST - 1:
         return None
     steps = np.abs(np.diff(values))

@@ -30,7 +30,7 @@ def refuse_format(beginning: str) -> None:
 
 
 def name_format(head: bytes) -> str:
-    """The known binary format of spectra that a file begins like, "" if there is none."""
+    """The known binary format of spectra that a file begins like; "" if it is unknown."""
     if len(head) > 64 and head[1] in SPC and 0 in head[2:64] and not chr(head[0]).isalnum():
         return "an SPC file"
     return next((name for beginning, name in BINARY.items() if head.startswith(beginning)), "")

@@ -175,7 +175,7 @@ def _converted(target: str, source: Source, unit: str) -> Source:
 
 
 def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
-    """The sources in units that can be converted. Raises ValueError if there is none."""
+    """The sources in units that can be converted. Raises ValueError if all are in ounces."""
     usable = [source for source in sources if source.unit != OUNCES]
     if not usable:
         raise ValueError(f"column {sources[0].column!r}, {target}: {AMBIGUOUS_TON}")

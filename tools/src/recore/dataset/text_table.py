@@ -5,7 +5,6 @@ Lines above the header (a title, comments after #) are the preamble; a header ov
 
 import csv
 import itertools
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from recore.dataset.formats import refuse_factor, refuse_format
 from recore.dataset.grammar.axis import names_axis
 from recore.dataset.grammar.contents import continues_header, read_contents
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
-from recore.dataset.grammar.numbers import CHANNEL, OPTIONS, Evidence, Marks, decide_marks, possible_marks
+from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
 from recore.dataset.grammar.questions import Question
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
 from recore.schema import DEPTHS
@@ -23,7 +22,6 @@ from recore.schema import DEPTHS
 DELIMITERS = ("\t", ";", "|", ",")
 HEAD = 200  # lines that decide how a table is laid out
 MOST_LINES = 10_000  # that decide on the decimal mark, unless they leave it open
-DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")
 SEPARATOR = "sep="  # a first line for Excel alone
 SHOWN = 60  # characters of a title
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
+from recore.dataset.grammar.numbers import DECIMALS
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_PATTERNS
 from recore.dataset.grammar.words import separate_words
@@ -98,5 +99,5 @@ def is_filler(cells: Iterable[str]) -> bool:
 
 def _can_be_names(cells: list[str]) -> bool:
     """Whether cells differ and are not numbers with decimals."""
-    is_named = all(cell and not re.fullmatch(r"[+-]?\d*[.,]\d+", cell) for cell in cells)
+    is_named = all(cell and not DECIMALS.fullmatch(cell) for cell in cells)
     return bool(cells) and is_named and len(set(cells)) == len(cells) and not is_filler(cells)

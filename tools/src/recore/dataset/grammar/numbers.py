@@ -16,10 +16,14 @@ SPACES = "' \u2019\u00a0\u202f"  # which group thousands in some countries, what
 LONG = 4  # digits of a whole number that would have a thousands mark if the column had any
 EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
 
+DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")  # a number that no name of a sample is
+
 # the name of a channel: 3998.5, X3998.5 as R writes it, 3998.5 cm-1, 1005nm, spc.4000, scan_mir.4000_abs
 CHANNEL_WORD = r"(?:scan|spc|spectr(?:a|um)|mir|nir|vis|visnir|vnir|swir|wn|wl|wave(?:number|length)|abs|refl?)[._ ]"
 CHANNEL = re.compile(
-    rf"(?P<words>(?i:{CHANNEL_WORD})*)X?(?P<number>\d(?:\d|[.,'](?=\d)|[{SPACES}](?=\d{{3}}(?!\d)))*(?:[eE][+-]?\d+)?)(?P<unit>[^\d].*)?",
+    rf"(?P<words>(?i:{CHANNEL_WORD})*)X?"
+    rf"(?P<number>\d(?:\d|[.,'](?=\d)|[{SPACES}](?=\d{{3}}(?!\d)))*(?:[eE][+-]?\d+)?)"
+    r"(?P<unit>[^\d].*)?",
     re.DOTALL | re.ASCII,
 )
 
@@ -43,7 +47,7 @@ class Marks:
     decimal: str = "."
 
     def parse(self, cell: str) -> float | None:
-        """The finite number in a cell, None if there is none with these marks."""
+        """The finite number in a cell; None if these marks make no number of it."""
         if self.decimal == "." and (value := parse_number(cell)) is not None:
             return value
         if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:

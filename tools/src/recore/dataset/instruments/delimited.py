@@ -1,7 +1,7 @@
 """Spectra as text: two columns, wavenumber and value, with one spectrum per file, or a table with one per line."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,32 +74,31 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
 
 
 def _stated_unit(header: str, table: TextTable, reading: Reading) -> str:
-    """The unit that a header states, otherwise that of the lines above it. With an option none is asked about."""
-    try:
-        return axis_unit(header) or axis_unit_of_comments(table.preamble)
-    except Question:
-        if not reading.unit:
-            raise
-    return ""
+    """The unit that a header states, otherwise that of the lines above it."""
+    return _unless(reading.unit, lambda: axis_unit(header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> str:
-    """The quantity that one of the headers states, otherwise the lines above. With an option none is asked about."""
-    try:
+    """The quantity that one of the headers states, otherwise the lines above."""
+
+    def read() -> str:
         stated = (quantity for header in headers if (quantity := stated_quantity(header)))
         return next(stated, "") or stated_quantity(table.preamble, is_header=False)
-    except Question:
-        if not reading.convert:
-            raise
-    return ""
+
+    return _unless(reading.convert, read)
 
 
 def _quantity_in_name(sample: str, reading: Reading) -> str:
     """The quantity that a line is called after, as in a spectrum that was transposed; not one letter."""
+    return _unless(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
+
+
+def _unless(option: str | None, read: Callable[[], str]) -> str:
+    """What the text states; with an option nothing is asked about it."""
     try:
-        return stated_quantity(sample, is_header=False) if len(sample) > 1 else ""
+        return read()
     except Question:
-        if not reading.convert:
+        if not option:
             raise
     return ""
 
