@@ -23,11 +23,15 @@ AT_A_TIME, BATCH = 4, 100  # requests
 
 @dataclass(frozen=True)
 class SampleAnswer:
-    """The answer to one sample. index: of its row in the file. prediction: {"index": ..., "assays": {...}}."""
+    """The answer to one sample. index: of its row in the file. prediction: {"index": ..., "assays": {...}}.
+
+    problem: why the model refused the sample; then there is no prediction.
+    """
 
     index: str
     variant: str
     prediction: dict[str, Any]
+    problem: str = ""
 
 
 def invoke_file(
@@ -38,7 +42,8 @@ def invoke_file(
     Each is a request of its own, whose inference id is the row's index. variant: which one answers; by default the
     endpoint chooses by its weights. advance: called with the number of answers so far.
 
-    Raises ValueError or OSError if the file cannot be read, WorkFailedError if the endpoint refuses a request.
+    A sample that the model refuses costs the others nothing. Raises ValueError or OSError if the file cannot be read,
+    WorkFailedError if the endpoint refuses a request.
     """
     _require_fit(project, file)
     number = 0
@@ -63,7 +68,7 @@ def count_rows(file: Path) -> int:
 
 
 def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
-    """Send one sample. Raises WorkFailedError with the model's reason if it refuses it."""
+    """Send one sample. Raises WorkFailedError with the reason if the endpoint refuses it, and not the model."""
     members = {"TargetVariant": variant} if variant else {}
     if is_header(index) and 0 < len(index) <= LONGEST_INFERENCE_ID:
         members["InferenceId"] = index
@@ -77,7 +82,10 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
         )
     except ClientError as error:
         reason = error.response.get("OriginalMessage") or error.response["Error"].get("Message") or str(error)
-        raise WorkFailedError(f"row {index}: {reason.splitlines()[0]}") from None
+        line = f"row {index}: {reason.splitlines()[0]}"
+        if error.response["Error"]["Code"] != "ModelError":
+            raise WorkFailedError(line) from None
+        return SampleAnswer(index, "", {}, line)
     [prediction] = json.loads(answer["Body"].read())["predictions"]
     return SampleAnswer(index, answer["InvokedProductionVariant"], prediction)
 

@@ -2,9 +2,9 @@
 
 import csv
 import io
-import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -14,6 +14,8 @@ import pyarrow.csv
 
 from recore.data_file import DataFile, open_data
 from recore.evaluation import read_member
+from recore.production.archives import parse_columns
+from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
 from recore.production.endpoints import require_endpoint
 from recore.production.project import (
     NO_REASON,
@@ -25,50 +27,97 @@ from recore.production.project import (
     wait_for_end,
 )
 from recore.production.versions import Version, ensure_model, find_version
-from recore.production.written_files import replace_file
 from recore.schema import IDS, TARGETS
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
 LARGEST_COLUMNS = 4 << 20  # bytes of channels.json
-PAYLOAD_MB = 6  # of one request of lines
 
 
 def predict_file(
-    project: ProductionProject, file: Path, out: Path, number: int | None, spectra: bool, watch: Watch
-) -> Outcome:
+    project: ProductionProject,
+    file: Path,
+    out: Path,
+    number: int | None,
+    watch: Watch,
+    *,
+    intervals: bool = False,
+    spectra: bool = False,
+) -> tuple[Outcome, PredictedSamples]:
     """Predict the samples of a data file with a version, by default the latest approved one.
 
-    `out` gets a header, and for each row of the file, in its order, the index, the IDs and the 49 assays; with spectra,
-    the channels, too. watch: called with the job's status.
+    `out` gets the table of `write_table`, in the file's order. watch: called with the job's status.
 
     Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
+    model = ensure_model(project, version)
+    batch = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
+    samples = batch.samples
+    predicted = samples.rows - len(samples.problems)
+    rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
+    lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
+    details = {
+        "version": version.number,
+        **samples.describe(),
+        "job": batch.job,
+        "output": batch.output,
+        "out": str(out),
+    }
+    return Outcome(lines, details), samples
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A transform job that has ended: its name, the address of its output, and the table that was made of it."""
+
+    job: str
+    output: str
+    samples: PredictedSamples
+
+
+def run_batch(
+    project: ProductionProject,
+    model: str,
+    columns: Sequence[str],
+    file: Path,
+    out: Path,
+    watch: Watch,
+    *,
+    intervals: bool = False,
+    spectra: bool = False,
+) -> Batch:
+    """Predict the samples of a data file with a model of both containers, and write the table of `write_table`.
+
+    columns: those of the model's training file. watch: called with the job's status.
+
+    Raises ValueError or OSError if the file does not fit the model, WorkFailedError if the job fails.
+    """
     used = [name for name in columns if name not in TARGETS]
     with tempfile.TemporaryDirectory(prefix="recore-predict-") as name:
         lines = Path(name, RECORD_NAME)
         rows = _write_lines(file, used, lines)
         folder = project.upload_file("transform/input", lines, RECORD_NAME)
-    model = ensure_model(project, version)
     job = f"{model}-{token_hex(4)}"
     output = project.uri("transform/output", job)
-    project.sagemaker.create_transform_job(**_request(project, model, job, folder, output))
+    settings = project.settings
+    request = transform_request(
+        job,
+        model,
+        f"{folder}/{RECORD_NAME}",
+        output,
+        settings.batch_transform_instance_type,
+        settings.batch_transform_instance_count,
+    )
+    project.sagemaker.create_transform_job(**request)
     _wait(project, job, watch)
-    joined = project.read(f"{output}/{RECORD_NAME}.out").decode()
-    written = _write_joined(joined, used, out, spectra)
-    if written != rows:
-        raise WorkFailedError(f"the job {job} answered {written} of {rows} rows")
-    line = f"{rows} rows of {file} predicted by version {version.number}: {out}"
-    details = {
-        "version": version.number,
-        "rows": rows,
-        "job": job,
-        "output": f"{output}/{RECORD_NAME}.out",
-        "out": str(out),
-    }
-    return Outcome([line], details)
+    output = f"{output}/{RECORD_NAME}.out"
+    joined = csv.reader(io.StringIO(project.read(output).decode()))
+    samples = write_table(joined, used, out, intervals, spectra)
+    if samples.rows != rows:
+        raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
+    return Batch(job, output, samples)
 
 
 def describe_batch_costs(project: ProductionProject) -> str:
@@ -85,13 +134,7 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
         packed = Path(name, "model.tar.gz")
         packed.write_bytes(project.read(archive))
         content = read_member(packed, "channels.json", LARGEST_COLUMNS)
-    try:
-        columns = json.loads(content or b"")["columns"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        columns = None
-    if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
-        raise ProductionError(f"{archive}: its channels.json does not hold the names of columns")
-    return columns
+    return parse_columns(content, archive)
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:
@@ -131,28 +174,6 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
     return rows
 
 
-def _request(project: ProductionProject, model: str, job: str, source: str, output: str) -> dict[str, Any]:
-    settings = project.settings
-    return {
-        "TransformJobName": job,
-        "ModelName": model,
-        "BatchStrategy": "MultiRecord",
-        "MaxPayloadInMB": PAYLOAD_MB,
-        "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 0},
-        "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{source}/{RECORD_NAME}"}},
-            "ContentType": "text/csv",
-            "SplitType": "Line",
-        },
-        "TransformOutput": {"S3OutputPath": output, "Accept": "text/csv", "AssembleWith": "Line"},
-        "TransformResources": {
-            "InstanceType": settings.batch_transform_instance_type,
-            "InstanceCount": settings.batch_transform_instance_count,
-        },
-        "DataProcessing": {"JoinSource": "Input"},
-    }
-
-
 def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
     """Wait for a job. Raises WorkFailedError if it fails. KeyboardInterrupt stops it."""
 
@@ -169,24 +190,3 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
         raise WorkFailedError(f"the job {job} was stopped")
     if ended["TransformJobStatus"] == "Failed":
         raise WorkFailedError(f"the job {job} failed: {ended.get('FailureReason', NO_REASON)}")
-
-
-def _write_joined(joined: str, columns: Sequence[str], target: Path, spectra: bool) -> int:
-    """Write the job's output with a header. Returns the number of rows. Raises WorkFailedError for a broken line."""
-    names = ["index", *columns[1:], *TARGETS]
-    kept = [place for place, name in enumerate(names) if spectra or not place or name in IDS or name in TARGETS]
-    rows = 0
-    with replace_file(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([names[place] for place in kept])
-        for row in _read_rows(joined, len(names)):
-            table.writerow([row[place] for place in kept])
-            rows += 1
-    return rows
-
-
-def _read_rows(joined: str, width: int) -> Iterator[list[str]]:
-    for number, row in enumerate(csv.reader(io.StringIO(joined)), 1):
-        if len(row) != width:
-            raise WorkFailedError(f"line {number} of the job's output has {len(row)} cells instead of {width}")
-        yield row

@@ -1,8 +1,8 @@
 """What the jobs of the pipeline and the two containers of a version are made of.
 
-The job *features*, and code/ of its archive: features.py, domain.py, and the submission's preprocess.py.
-The training job, and code/ of its archive: model.py, expected_error.py, domain.py, the submission's requirements.txt,
-and all files of the submission below submission/.
+The job *features*, and code/ of its archive: features.py, domain.py, row_notes.py, and the submission's preprocess.py.
+The training job, and code/ of its archive: model.py, expected_error.py, row_notes.py, the submission's
+requirements.txt, and all files of the submission below submission/.
 The job *evaluate*: evaluate.py, and the host's score.py.
 """
 
@@ -16,8 +16,9 @@ from recore.production.project import ProductionProject
 
 PROGRAMS = Path(__file__).with_name("containers")
 FEATURES = ("features.py",)
-DOMAIN = ("domain.py",)
-MODEL = ("model.py", "expected_error.py", *DOMAIN)
+NOTES = "row_notes.py"  # of both containers
+DOMAIN = ("domain.py", NOTES)
+MODEL = ("model.py", "expected_error.py", NOTES)
 EVALUATE = ("evaluate.py",)
 ARCHIVE = "sourcedir.tar.gz"  # the SDK's name for the code of a job without network
 REQUIREMENTS = "requirements.txt"

@@ -3,7 +3,6 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,9 @@ from hypothesis import strategies as st
 from recore_support.production_containers import Trained, unpack
 from stagemaker_support.fuzzing import examples
 
+from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers import domain
-from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference, take_cells, write_cell
+from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference
 from recore.report.statistics import binning, pca
 from recore.schema import HOLE
 from recore.spectral_data import SpectralData, read_data
@@ -33,7 +33,6 @@ WAVENUMBERS = np.linspace(3990, 630, 60)
 HOLES = np.repeat(np.arange(20), 10)
 SPECTRA = make_spectra(200)
 REFERENCE = fit_reference(WAVENUMBERS, SPECTRA, HOLES)
-INJECTED = "a,domain:0;0\n{}"  # as if the index contained a cell of the column
 DOMAIN = Domain(REFERENCE, WAVENUMBERS.tolist())
 
 
@@ -42,19 +41,28 @@ def data(small_sample: Path) -> SpectralData:
     return read_data(small_sample / "public/public.csv.gz")
 
 
-def test_components_and_limits_are_those_of_the_reports(data: SpectralData) -> None:
+def test_components_are_those_of_the_reports(data: SpectralData) -> None:
     shapes = binning.bin_spectra(data)
     components = pca.fit_components(shapes.values)
     reference = fit_file(data.path)
     np.testing.assert_allclose(reference["bins"], shapes.wavenumbers)
-    assert reference["t2_limit"] == pytest.approx(components.t2_limit)
-    assert reference["q_limit"] == pytest.approx(components.q_limit)
     compared = Domain(reference, data.wavenumbers.tolist())
     t2, q, _ = compared.compare(compared.shapes(data.spectra))
-    np.testing.assert_allclose(t2, components.t2(shapes.values) / components.t2_limit)
-    np.testing.assert_allclose(q, components.q(shapes.values) / components.q_limit)
+    np.testing.assert_allclose(t2 * reference["t2_limit"], components.t2(shapes.values))
+    np.testing.assert_allclose(q * reference["q_limit"], components.q(shapes.values))
     scores = compared.components.scores(compared.shapes(data.spectra))
     np.testing.assert_allclose(abs(scores), abs(components.scores(shapes.values)), atol=1e-9)
+
+
+def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_not(tmp_path: Path) -> None:
+    """Each tilt is as large as the spectrum's own contrast."""
+    make_sample(tmp_path, Plan(rows=600, holes=60, channels=171, missing=0))
+    data, private = (read_data(tmp_path / f"{side}/{side}.csv.gz") for side in ("public", "private"))
+    domain = Domain(fit_file(data.path), data.wavenumbers.tolist())
+    slope = np.linspace(-0.5, 0.5, len(data.wavenumbers)) * private.spectra.std(axis=1, keepdims=True)
+    good, tilted = (domain.describe(spectra) for spectra in (private.spectra, private.spectra + slope))
+    assert np.mean([each["inside"] for each in good if each]) > 0.9
+    assert np.mean([each["inside"] for each in tilted if each]) < 0.05
 
 
 def test_constants_are_those_of_the_reports() -> None:
@@ -176,32 +184,6 @@ def test_a_file_without_drill_holes_has_a_reference(data: SpectralData, tmp_path
     table.to_csv(tmp_path / "public.csv.gz")
     reference = fit_file(tmp_path / "public.csv.gz")
     assert len(set(reference["holes"])) == len(table)
-
-
-@examples(50)
-@given(
-    st.none()
-    | st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.lists(st.tuples(*[st.floats(-1e5, 1e5)] * 3), max_size=5)),
-    st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
-    | st.text('a,":;\n', max_size=4).map(INJECTED.format),
-)
-def test_descriptions_travel_in_the_last_column(numbers: Any, name: str) -> None:
-    description = None
-    if numbers:
-        t2, q, bands = numbers
-        description = domain.describe_row(t2, q, [dict(zip(domain.BAND, band, strict=True)) for band in bands])
-    inputs = pd.DataFrame({"bin": [0.5]}, index=pd.Index([name], name="index"))
-    text = inputs.to_csv(lineterminator="\n")
-    sent = inputs.assign(**{Domain.column: [write_cell(description)]}).to_csv(lineterminator="\n")
-    received, descriptions = take_cells(sent)
-    assert received == text
-    [found] = descriptions
-    assert (found is None) == (description is None)
-    if found:
-        assert [found["t2"], found["q"]] == pytest.approx([description["t2"], description["q"]], rel=1e-5)
-        for band, sent_band in zip(found["bands"], description["bands"], strict=True):
-            assert list(band.values()) == pytest.approx(list(sent_band.values()), rel=1e-5)
-    assert take_cells(text) == (text, [])
 
 
 def test_the_archive_has_the_reference_as_json(trained_model: Trained, tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from support.checkout import ROOT, environment
 from support.data_files import write_gz
 from support.template import template_only
 
-from recore.production.containers import features
-from recore.production.containers.features import Columns, Features, SpectraError, read_request, write_inputs
+from recore.production import sources
+from recore.production.containers import features, row_notes
+from recore.production.containers.features import Columns, Features, SpectraError, read_csv, read_request, write_inputs
 from recore.schema import IDS, TARGETS
 
 pytestmark = template_only  # the numbers and messages are those of its preprocess.py
@@ -115,6 +116,21 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
         answer(body, kind, Features(Columns(HEADER), keep))
     assert read[0].to_numpy().tolist() == [row[:-2] for row in ROWS]
     assert read[1].to_numpy().tolist() == [ROWS[0][:-2]]
+
+
+@examples(30)
+@given(bad=st.lists(st.booleans(), min_size=3, max_size=3))
+def test_bad_rows_have_a_note_instead_of_inputs(bad: list[bool]) -> None:
+    model = Features(Columns(HEADER), preprocess, notes=row_notes)
+    rows = [replaced(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
+    text, notes = row_notes.take_notes(model.answer(read_csv(as_csv(*rows)), "text/csv; bad-rows=empty"))
+    assert [bool(note) for note in notes] == bad
+    assert all("n.d." in note for note in notes if note)
+    header, *lines = csv.reader(io.StringIO(text))
+    assert [line[0] for line in lines] == [row[0] for row in ROWS]
+    if not all(bad):
+        for line, is_bad, right in zip(lines, bad, list(csv.reader(io.StringIO(expected())))[1:], strict=True):
+            assert line == ([right[0], *[""] * (len(header) - 1)] if is_bad else right)
 
 
 def test_optional_members_may_be_missing_and_rows_are_counted() -> None:
@@ -247,7 +263,7 @@ def test_a_job_packs_the_archive_that_recore_writes(client: Client, trained_mode
     inputs = {
         "data/public.csv.gz": trained_model.data_file.read_bytes(),
         "preprocess/preprocess.py": (ROOT / "preprocess.py").read_bytes(),
-        "domain/domain.py": (CONTAINERS / "domain.py").read_bytes(),
+        **{f"domain/{name}": (CONTAINERS / name).read_bytes() for name in sources.DOMAIN},
     }
     folder = "/opt/ml/processing/input"
     arguments = [
@@ -278,7 +294,7 @@ def read_members(archive: bytes) -> dict[str, bytes | None]:
 
 def test_the_archive_holds_the_columns_and_the_programs(trained_model: Trained, tmp_path: Path) -> None:
     with tarfile.open(trained_model.features) as tar:
-        programs = ["code/features.py", "code/domain.py", "code/preprocess.py"]
+        programs = ["code/features.py", "code/domain.py", "code/row_notes.py", "code/preprocess.py"]
         assert tar.getnames() == ["channels.json", "reference.json", *programs]
     unpack(trained_model.features, tmp_path)
     columns = json.loads((tmp_path / "channels.json").read_text())["columns"]

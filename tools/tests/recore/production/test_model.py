@@ -23,6 +23,7 @@ from support.scripts import modules_of
 from recore.evaluation.submission import read_submission
 from recore.production import sources
 from recore.production.containers import features
+from recore.production.containers.row_notes import COLUMN, RowProblem, write_note
 from recore.schema import TARGETS
 
 program = load_program("model")
@@ -141,14 +142,39 @@ def test_the_domain_of_each_row_is_not_an_input(load: Callable[..., Any]) -> Non
     lines = BODY.splitlines()
     hook = "def predict_fn(rows, model):\n    assert rows == {rows}\n    return rows\n"
     model = load(HOOKS + hook.format(rows=lines[1:]) + ANSWERS["text"].splitlines()[1])
-    cells = ("domain:", "domain:0.5;2;900/890/-1.5", "domain:")
+    bands = [{"from": 900, "to": 890, "deviation": -1.5}]
+    expected = {"inside": False, "distance": 2, "t2": 0.5, "q": 2, "bands": bands}
+    cells = (COLUMN, write_note(expected), write_note(None))
     body = "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True))
     text, _ = program.transform_fn(model, body, "text/csv", "text/csv")
     assert text == (",".join(ANSWER) + "\n") * 2
     text, _ = program.transform_fn(model, body, "text/csv", "application/json")
-    bands = [{"from": 900, "to": 890, "deviation": -1.5}]
-    expected = {"inside": False, "distance": 2, "t2": 0.5, "q": 2, "bands": bands}
     assert [prediction["domain"] for prediction in json.loads(text)["predictions"]] == [expected, None]
+
+
+def test_a_row_that_cannot_be_predicted_costs_the_others_nothing(load: Callable[..., Any]) -> None:
+    hook = (
+        "def predict_fn(rows, model):\n    if any('nan' in row for row in rows): raise ValueError('there is a nan')\n"
+    )
+    model = load(HOOKS + hook + "    return rows\n" + ANSWERS["text"].splitlines()[1])
+    notes = (COLUMN, write_note({"inside": True}), write_note(RowProblem("no, inputs")), write_note(None))
+    lines = ("index,bin", "a,1", "b,", "c,nan")
+    body = "".join(f"{line},{note}\n" for line, note in zip(lines, notes, strict=True))
+    text, kind = program.transform_fn(model, body, "text/csv", "text/csv; details=yes")
+    rows = list(csv.reader(text.splitlines()))
+    assert kind == "text/csv"
+    assert [(row[0], row[-1]) for row in rows] == [("inside", ""), ("", "no, inputs"), ("", "there is a nan")]
+    assert [cell and float(cell) for cell in rows[0][1:50]] == [cell and float(cell) for cell in ANSWER]
+    assert all(set(row[1:-1]) == {""} and len(row) == 149 for row in rows[1:])
+    with pytest.raises(ValueError, match="no, inputs"):
+        program.transform_fn(model, body, "text/csv", "text/csv")
+
+
+@pytest.mark.parametrize("cell", ["inf", "", "nan"])
+def test_a_prediction_without_a_number_is_no_prediction(cell: str, load: Callable[..., Any]) -> None:
+    script = f"def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return {f'{cell},' * 48 + cell!r}"
+    text, _ = program.transform_fn(load(HOOKS + script), "index,bin\na,1\n", "text/csv", "text/csv; details=yes")
+    assert text == "," * 148 + "train.py predicted no finite number\n"
 
 
 def test_without_held_out_predictions_there_are_no_expected_errors(load: Callable[..., Any]) -> None:
@@ -221,7 +247,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
     submission = read_submission(ROOT).files
     assert files == {
         *(f"code/submission/{name}" for name in submission),
-        *("code/model.py", "code/expected_error.py", "code/domain.py"),
+        *("code/model.py", "code/expected_error.py", "code/row_notes.py"),
         *("model.pkl", "held_out.csv", "expected_error.json"),
     }
     for name, content in submission.items():
@@ -272,7 +298,7 @@ def test_train_py_runs_as_if_it_were_the_entry_point(tmp_path: Path) -> None:
     files = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
     assert files == {
         *(f"code/submission/{name}" for name in ("train.py", "helper.py", "data/helper.txt")),
-        *("code/model.py", "code/expected_error.py", "code/domain.py", "code/requirements.txt"),
+        *("code/model.py", "code/expected_error.py", "code/row_notes.py", "code/requirements.txt"),
     }
 
 

@@ -35,9 +35,10 @@ def test_predictions_are_the_submissions_own(
     outcome = trained.succeed("predict", file, "--version", 1, "--out", tmp_path / "joined.csv")
     joined = pd.read_csv(tmp_path / "joined.csv")
     assert outcome["rows"] == len(private)
-    assert list(joined) == ["index", "DepthTo", "SiteID", "DepthFrom", *TARGETS]
+    assert list(joined) == ["name", *IDS, "domain", *TARGETS]
+    assert outcome["outside"] == (joined["domain"] == "outside").sum() < len(joined) / 2
     np.testing.assert_allclose(joined[list(TARGETS)], own, rtol=1e-9)
-    assert joined["index"].tolist() == private.index.tolist()
+    assert joined["name"].tolist() == private.index.tolist()
     pd.testing.assert_frame_equal(joined[IDS], private[IDS].reset_index(drop=True))
 
 
@@ -62,15 +63,36 @@ def test_a_file_that_does_not_fit_is_refused(trained: ProductionCommands, few_ro
     assert f"no column '{channel}', which the version was trained on" in trained.refuse("predict", without)
     empty = write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0])
     assert "a header but no rows" in trained.refuse("predict", empty)
-    text = rows.copy()
-    text.iloc[2, -1] = "n.d."
-    wrong = write_csv(tmp_path / "text.csv.gz", text)
-    assert "n.d." in trained.refuse("predict", wrong, "--out", tmp_path / "x.csv", status=1)
-    assert not (tmp_path / "x.csv").exists()
     (tmp_path / "pointer.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
     assert "this is a Git LFS pointer" in trained.refuse("predict", tmp_path / "pointer.csv")
     assert "there is no such file" in trained.refuse("predict", tmp_path / "missing.csv.gz")
     assert "would replace the input" in trained.refuse("predict", few_rows, "--out", few_rows)
+
+
+def test_a_row_that_cannot_be_predicted_is_named_and_a_tilted_baseline_lies_outside(
+    trained: ProductionCommands, few_rows: Path, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(few_rows, index_col=0)
+    channels = rows.columns[rows.columns.str.contains("^[0-9]")]
+    rows[channels] += np.linspace(-1, 1, len(channels))
+    rows = rows.astype({channels[9]: object})
+    rows.loc[rows.index[2], channels[9]] = "n.d."
+    file, out = write_csv(tmp_path / "tilted.csv.gz", rows), tmp_path / "assays.csv"
+    done = trained.run("predict", file, "--out", out, "--intervals")
+    assert done.returncode == 1
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("recore: ")]
+    assert line.startswith(f"recore: {file}: row 3 ({rows.index[2]}) could not be predicted: ")
+    assert "n.d." in line
+    others = len(rows) - 1
+    assert f"{others} of {len(rows)} rows of {file} predicted by version " in done.stdout
+    assert f"outside the domain: {others} of {others} samples (100.0%)" in done.stdout
+    assays = pd.read_csv(out, index_col=0)
+    assert list(assays.columns[-2:]) == ["YPPM low", "YPPM high"]
+    assert assays.iloc[2][["domain", *TARGETS]].isna().all()
+    known = assays.drop(index=rows.index[2])
+    assert (known["domain"] == "outside").all()
+    for name in TARGETS:
+        assert known[name].between(known[f"{name} low"], known[f"{name} high"]).all()
 
 
 def test_a_version_that_cannot_be_used_is_refused(trained: ProductionCommands, few_rows: Path) -> None:

@@ -12,6 +12,7 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
+from recore.production.batch_predictions import ACCEPT, CONTENT_TYPE, DETAILS
 from recore.production.containers.expected_error import expected_error
 from recore.schema import TARGETS
 
@@ -61,6 +62,28 @@ def test_a_transform_job_joins_lines_with_the_predictions_of_predict_py(
     joined, inputs = (list(csv.reader(text)) for text in (result.decode().splitlines(), lines))
     assert [row[:-49] for row in joined] == inputs
     assert_close("\n".join(",".join(row[-49:]) for row in joined), trained_model.predictions)
+
+
+def test_a_bad_row_of_a_transform_job_costs_the_others_nothing(
+    client: Client, model: str, trained_model: Trained
+) -> None:
+    _, *lines = trained_model.lines
+    spectrum = lines[7].split(",")
+    middle = len(spectrum) // 2
+    lines[7] = ",".join([*spectrum[:middle], "", *spectrum[middle + 1 :]])
+    options = JOINED | {
+        "Input": LINES | {"ContentType": CONTENT_TYPE},
+        "Output": {"AssembleWith": "Line", "Accept": ACCEPT},
+    }
+    [result] = completed(client, model, {"lines.csv": "".join(lines)}, **options)
+    answers = [row[-DETAILS:] for row in csv.reader(result.decode().splitlines())]
+    assert [place for place, row in enumerate(answers) if row[-1]] == [7]
+    assert set(answers[7][:-1]) == {""}
+    del answers[7]
+    assert {row[0] for row in answers} <= {"inside", "outside"}
+    numbers = np.array([row[1:-1] for row in answers], dtype=float).reshape(-1, 3, len(TARGETS))
+    np.testing.assert_allclose(numbers[:, 0], np.delete(trained_model.predictions, 7, axis=0), rtol=1e-9)
+    assert ((numbers[:, 1] <= numbers[:, 0]) & (numbers[:, 0] <= numbers[:, 2])).all()
 
 
 @pytest.mark.parametrize("has_assays", [False, True], ids=["without assays", "with assays"])

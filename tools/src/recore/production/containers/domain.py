@@ -26,6 +26,7 @@ FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value co
 MOST_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are kept until they explain this share
 CONFIDENCE = 0.99  # of all limits
+SMALLEST_Q = 1e-9  # limit, larger than rounding errors if the components explain everything
 FEWEST_ROWS = 10
 FEWEST_HOLES = 10  # with fewer, the folds consist of rows
 FOLDS = 5
@@ -34,8 +35,6 @@ ROWS_OF_A_HOLE = 20  # the first ones, whose statistics are kept
 MOST_ROWS = 4000  # whose statistics are kept
 DIGITS = 6  # of the statistics
 LISTED_BANDS = 5
-BAND = ("from", "to", "deviation")
-LAST_CELL = re.compile(r'("[^"]*")|,domain:([^,"\r\n]*)$', re.MULTILINE)  # or a cell in quotation marks before it
 
 
 class DomainError(ValueError):
@@ -80,8 +79,6 @@ class Domain:
     wavenumbers: (channels,) of the spectra, cm-1, in any order. Raises DomainError if one of the reference is missing.
     """
 
-    column = "domain:"
-
     def __init__(self, reference: Reference, wavenumbers: Sequence[object]) -> None:
         places = {wavenumber: place for place, wavenumber in enumerate(wavenumbers)}
         if missing := [each for each in reference["channels"] if each not in places]:
@@ -115,7 +112,15 @@ class Domain:
         shapes = np.where(known[:, None], shapes, self.components.mean)
         t2, q, deviations = self.compare(shapes)
         return [
-            describe_row(float(t2[row]), float(q[row]), self.find_bands(deviations[row])) if known[row] else None
+            {
+                "inside": bool(max(t2[row], q[row]) <= 1),
+                "distance": float(max(t2[row], q[row])),
+                "t2": float(t2[row]),
+                "q": float(q[row]),
+                "bands": self.find_bands(deviations[row]),
+            }
+            if known[row]
+            else None
             for row in range(len(shapes))
         ]
 
@@ -131,10 +136,6 @@ class Domain:
         unexplained = residuals / self._residual_limits
         return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
 
-    def write_cells(self, spectra: np.ndarray) -> list[str]:
-        """The descriptions of spectra (rows, channels) as cells of the last column between the containers."""
-        return [write_cell(description) for description in self.describe(spectra)]
-
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
         """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation of each."""
         odd = np.flatnonzero(abs(deviations) > 1)
@@ -148,12 +149,6 @@ class Domain:
             for run in runs
         ]
         return sorted(bands, key=lambda band: -abs(band["deviation"]))[:LISTED_BANDS]
-
-
-def describe_row(t2: float, q: float, bands: list[dict[str, float]]) -> Description:
-    """The description of a spectrum."""
-    distance = max(t2, q)
-    return {"inside": distance <= 1, "distance": distance, "t2": t2, "q": q, "bands": bands}
 
 
 def bin_shapes(spectra: np.ndarray) -> np.ndarray:
@@ -204,9 +199,9 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each,
     a name, or a number if it has none.
 
-    The limit of T2 is that of the F distribution, the limit of Q Box's chi-square approximation (Annals of Mathematical
-    Statistics 25, 1954), as in the reports. All other statistics of a row are those of components that were fitted
-    without its hole, as a new row's will be. Raises DomainError if there are too few rows, or all are equal.
+    The statistics of a row, and from them all limits, are those of components that were fitted without its hole, as a
+    new row's will be: the limits that theory gives for Q would call every fifth good row of a new hole strange. Raises
+    DomainError if there are too few rows, or all are equal.
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
@@ -223,6 +218,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     components = PrincipalComponents.fit(shapes)
     names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, shapes, codes, len(components.variances))
+    t2_limit, q_limit = np.exp(np.quantile(statistics[:, :2], CONFIDENCE, axis=0)).tolist()
     kept = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], shapes.shape[1])
     parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
@@ -232,8 +228,8 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "mean": components.mean.tolist(),
         "loadings": components.loadings.tolist(),
         "variances": components.variances.tolist(),
-        "t2_limit": t2_limit(len(shapes), len(components.variances)),
-        "q_limit": q_limit(components.residuals(shapes)),
+        "t2_limit": t2_limit,
+        "q_limit": max(q_limit, SMALLEST_Q),
         "shape_limits": band_limits(shapes - components.mean),
         "residual_limits": band_limits(residuals),
         "rows": len(shapes),
@@ -271,25 +267,6 @@ def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number
         statistics.append(row_statistics(components, spectra[rows], shapes[rows]))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(FOLDS)]))
     return np.concatenate(statistics)[order], residuals
-
-
-def t2_limit(rows: int, components: int) -> float:
-    from scipy.stats import f
-
-    quantile = f.ppf(CONFIDENCE, components, rows - components)
-    return float(quantile * components * (rows - 1) / (rows - components))
-
-
-def q_limit(residuals: np.ndarray) -> float:
-    """Box's limit; if the components explain everything, a Q that is larger than rounding errors."""
-    from scipy.stats import chi2
-
-    variances = np.linalg.eigvalsh(np.cov(residuals.T))
-    variances = variances[variances > 1e-12]
-    if not len(variances):
-        return 1e-9
-    mean, square = variances.sum(), np.sum(variances**2)
-    return float(square / mean * chi2.ppf(CONFIDENCE, df=mean**2 / square))
 
 
 def band_limits(deviations: np.ndarray) -> list[float]:
@@ -330,26 +307,3 @@ def read_spectra(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     spectra = np.column_stack([table[name].to_numpy() for name in channels])
     holes = table[HOLE].fill_null("").to_numpy() if HOLE in table.column_names else np.arange(len(table))
     return np.array(channels, dtype=float), np.where(np.isfinite(spectra), spectra, np.nan), holes
-
-
-# ---- Between the containers ------------------------------------------------------------------------------
-def write_cell(description: Description | None) -> str:
-    """A description as the last cell of a line of CSV, which needs no quotation marks."""
-    if description is None:
-        return Domain.column
-    bands = ["/".join(f"{band[name]:.{DIGITS}g}" for name in BAND) for band in description["bands"]]
-    return Domain.column + ";".join([f"{description['t2']:.{DIGITS}g}", f"{description['q']:.{DIGITS}g}", *bands])
-
-
-def take_cells(text: str) -> tuple[str, list[Description | None]]:
-    """Return a CSV without the domain's column, and the descriptions in it; none if it has no such column."""
-    cells = [match[2] for match in LAST_CELL.finditer(text) if match[1] is None]
-    return LAST_CELL.sub(r"\1", text), [read_cell(cell) for cell in cells[1:]]
-
-
-def read_cell(cell: str) -> Description | None:
-    if not cell:
-        return None
-    t2, q, *bands = cell.split(";")
-    numbers = [map(float, band.split("/")) for band in bands]
-    return describe_row(float(t2), float(q), [dict(zip(BAND, band, strict=True)) for band in numbers])

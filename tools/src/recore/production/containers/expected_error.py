@@ -79,7 +79,19 @@ def expected_error(
         np.where(np.isnan(predicted), np.nan, np.interp(predicted, curves["predicted"], curves[curve]))
         for curve in ("error", "low", "high")
     )
-    return error, np.maximum(predicted + low, 0), np.maximum(predicted + high, 0)
+    return error, *interval_ends(predicted, low, high)
+
+
+def interval_ends(predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both ends of the intervals of predictions (rows,) with these quantiles of the errors, (rows,) each.
+
+    An interval always contains the prediction, even if the training's predictions of such contents were all too high or
+    all too low; it has no negative assays unless the prediction is negative.
+    """
+    return (
+        np.minimum(predicted, np.maximum(predicted + low, 0)),
+        np.maximum(predicted, np.maximum(predicted + high, 0)),
+    )
 
 
 def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dict[str, list[float]]:
@@ -157,7 +169,7 @@ def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndar
         quantiles = np.array([conformal_quantiles(errors[rows], TAILS) for rows in bins])  # (bins, 2, tails)
         new, actual = predicted[left_out], measured[left_out]
         for place in range(len(TAILS)):
-            low, high = (np.maximum(new + np.interp(new, medians, quantiles[:, end, place]), 0) for end in (0, 1))
+            low, high = interval_ends(new, *(np.interp(new, medians, quantiles[:, end, place]) for end in (0, 1)))
             inside[place, left_out] = (low <= actual) & (actual <= high)
     return inside.mean(axis=1) if len(measured) else None
 

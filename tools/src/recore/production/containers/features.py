@@ -6,11 +6,14 @@ As the program of a processing job, this file packs model.tar.gz for the contain
     reference.json      what the spectra of the training file look like; missing if they cannot be compared
     code/features.py    this file
     code/domain.py      the program that compares a spectrum with the reference
+    code/row_notes.py   the notes on rows that the model's container reads
     code/preprocess.py  the submission's
 
 As the script that the container serves, it answers requests. A request is CSV, with or without a header, or one
 spectrum or several as JSON. The answer is CSV with a header, as preprocess.py writes it: the index, then the inputs. A
-last column, for the model's container, says whether the spectrum is like those of the training file.
+last column, for the model's container, says whether the spectrum is like those of the training file. A request of the
+type "text/csv; bad-rows=empty" is answered even if some of its rows are bad: their inputs are empty, and their last
+cell says why.
 """
 
 import argparse
@@ -148,12 +151,14 @@ class Columns:
 class Features:
     """Makes the model's inputs from rows of raw spectra.
 
-    columns: of the training file. preprocess: the submission's function. domain: a domain.Domain, which adds a column;
-    None adds none.
+    columns: of the training file. preprocess: the submission's function. domain: a domain.Domain, which describes each
+    row in the last column. notes: the module row_notes, which writes it; without a domain there is no such column.
     """
 
-    def __init__(self, columns: Columns, preprocess: Callable[[str], Any], domain: Any = None) -> None:
-        self._columns, self._preprocess, self._domain = columns, preprocess, domain
+    def __init__(
+        self, columns: Columns, preprocess: Callable[[str], Any], domain: Any = None, notes: Any = None
+    ) -> None:
+        self._columns, self._preprocess, self._domain, self._notes = columns, preprocess, domain, notes
 
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
         """Return the inputs (rows, columns) of rows of cells, with the cells of the index as they are.
@@ -166,18 +171,48 @@ class Features:
 
         with tempfile.TemporaryDirectory() as folder:
             data_file = Path(folder, DATA_FILE)
-            index, cells = self._write(rows, data_file, source)
+            index, descriptions = self._write(rows, data_file, source)
             nothing = pd.DataFrame(index=pd.Index([], name="index"))
             inputs = self._call_preprocess(data_file, source) if index else nothing
         if len(inputs) != len(index):
             raise PreprocessError(f"preprocess() returned {len(inputs)} rows for the {len(index)} of {source}")
         inputs = inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
-        return inputs.assign(**{self._domain.column: cells}) if cells else inputs
+        if not descriptions:
+            return inputs
+        return inputs.assign(**{self._notes.COLUMN: list(map(self._notes.write_note, descriptions))})
 
-    def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> tuple[list[str], list[str]]:
-        """Write rows as a data file without targets. Returns the cells of the index and of the domain's column."""
+    def answer(self, rows: Iterable[Row], content_type: str) -> str:
+        """Return the inputs as CSV. If the content type says so, a bad row has no inputs, and a note that says why.
+
+        Raises SpectraError as `compute` does, with bad rows only if they have more or fewer cells than the others.
+        """
+        if not (self._notes and self._notes.has_parameter(content_type, self._notes.BAD_ROWS_EMPTY)):
+            return write_inputs(self.compute(rows))
+        header: Row = ["index", self._notes.COLUMN]
+
+        def compute(part: Sequence[Row]) -> list[Row]:
+            nonlocal header
+            header, *lines = csv.reader(io.StringIO(write_inputs(self.compute(part)), newline=""))
+            if self._domain:
+                return lines
+            header.append(self._notes.COLUMN)
+            return [[*line, self._notes.write_note(None)] for line in lines]
+
+        arranged = list(self._columns.arrange(rows))
+        results = self._notes.compute_apart(arranged, compute)
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(header)
+        for row, result in zip(arranged, results, strict=True):
+            is_bad = isinstance(result, self._notes.RowProblem)
+            empty = [""] * (len(header) - 2)
+            table.writerow([row[0], *empty, self._notes.write_note(result)] if is_bad else result)
+        return text.getvalue()
+
+    def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> tuple[list[str], list[Any]]:
+        """Write rows as a data file without targets. Returns the index and, with a domain, each row's description."""
         index: list[str] = []
-        descriptions: list[str] = []
+        descriptions: list[Any] = []
         # not compressed, because it is read only once, immediately
         with gzip.open(data_file, "wt", compresslevel=0, encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
@@ -186,7 +221,7 @@ class Features:
                 table.writerows(block)
                 index += [row[0] for row in block]
                 if self._domain:
-                    descriptions += self._domain.write_cells(self._columns.read_spectra(block))
+                    descriptions += self._domain.describe(self._columns.read_spectra(block))
         return index, descriptions
 
     def _call_preprocess(self, data_file: Path, source: str) -> Any:
@@ -233,7 +268,7 @@ def model_fn(model_dir: str) -> Features:
     if reference.exists():
         wavenumbers = [column_key(name) for name in columns.channels]
         domain = importlib.import_module("domain").Domain(json.loads(reference.read_text("ascii")), wavenumbers)
-    return Features(columns, find_preprocess(), domain)
+    return Features(columns, find_preprocess(), domain, importlib.import_module("row_notes"))
 
 
 def transform_fn(features: Features, data: str | bytes, content_type: str, accept: str) -> Any:
@@ -242,7 +277,7 @@ def transform_fn(features: Features, data: str | bytes, content_type: str, accep
     Spectra that are invalid are answered with status 400 and the reason.
     """
     try:
-        return write_inputs(features.compute(read_request(data, content_type))), "text/csv"
+        return features.answer(read_request(data, content_type), content_type), "text/csv"
     except PreprocessError:
         raise
     except SpectraError as error:
@@ -410,12 +445,15 @@ def main() -> None:
     inputs = "/opt/ml/processing/input"
     parser.add_argument("--input", type=Path, default=f"{inputs}/data/{DATA_FILE}", help="data file, or its folder")
     parser.add_argument("--preprocess", type=Path, default=f"{inputs}/preprocess/preprocess.py", help="preprocess.py")
-    parser.add_argument("--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py")
+    parser.add_argument(
+        "--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py, beside row_notes.py"
+    )
     parser.add_argument("--output", type=Path, default="/opt/ml/processing/output/model", help="folder for the archive")
     arguments = parser.parse_args()
     data_file = arguments.input / DATA_FILE if arguments.input.is_dir() else arguments.input
     rows = read_first_rows(data_file)
-    code = {path.name: path.read_bytes() for path in (Path(__file__), arguments.domain, arguments.preprocess)}
+    programs = (Path(__file__), arguments.domain, arguments.domain.with_name("row_notes.py"), arguments.preprocess)
+    code = {path.name: path.read_bytes() for path in programs}
     sys.path[:0] = [str(path.parent.absolute()) for path in (arguments.preprocess, arguments.domain)]
     inputs = Features(Columns(rows[0]), find_preprocess()).compute(rows, str(data_file))
     target = arguments.output / "model.tar.gz"

@@ -8,7 +8,8 @@ As the entry point of a training job, this file runs submission/train.py beside 
 
 As the script that the container serves, it answers with the submission's own CSV or, if JSON is accepted, with the same
 values and their units, expected errors, 90 % intervals and flags, and whether the spectrum is like those of the
-training.
+training. If "text/csv; details=yes" is accepted, each line has the domain, the 49 values, the lower and the upper ends
+of their intervals, and why the row could not be predicted; such rows then do not make the request fail.
 """
 
 import contextlib
@@ -22,14 +23,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import domain
 import expected_error
 import numpy as np
+import row_notes
 
 TARGETS = tuple(  # in the order of predictions
     "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
@@ -38,11 +39,12 @@ TARGETS = tuple(  # in the order of predictions
 )
 UNITS = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the end of a target's name
 CSV, JSON = "text/csv", "application/json"
+DETAILS = "details=yes"  # parameter of the CSV that a client accepts
 ERRORS_FILE = "expected_error.json"
 FILES = (
     "model.py",
     "expected_error.py",
-    "domain.py",
+    "row_notes.py",
     "requirements.txt",
 )  # of the folder code; the last may be missing
 
@@ -83,20 +85,54 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
     """Answer a request of CSV, as the features container sends it. Raises ValueError if it is invalid."""
     if content_type.partition(";")[0].strip().lower() != CSV:
         raise ValueError(f"the request is {content_type[:80]!r}: send {CSV}")
-    text, descriptions = domain.take_cells(data if isinstance(data, str) else bytes(data).decode())
+    text, notes = row_notes.take_notes(data if isinstance(data, str) else bytes(data).decode())
+    if row_notes.has_parameter(accept, DETAILS):
+        return write_details(model, text, notes), CSV
+    if problem := next((note for note in notes if isinstance(note, row_notes.RowProblem)), None):
+        raise ValueError(problem)
     has_rows = len(next(csv.reader(io.StringIO(text)), [])) > 1  # a header without inputs is the one of no rows
     answer = model.predict(text) if has_rows else ""
     if accept.partition(",")[0].partition(";")[0].strip().lower() != JSON:
         return answer, CSV
     values = read_predictions(answer)
     index = read_index(text, len(values)) if has_rows else []
-    assays = [describe_target(model.calibration, name, column) for name, column in zip(TARGETS, values.T, strict=True)]
-    rows = zip(index, zip(*assays, strict=True), descriptions or [None] * len(index), strict=True)
+    rows = zip(index, describe_assays(model.calibration, values), notes or [None] * len(index), strict=True)
     predictions = [
         {"index": name, "assays": dict(zip(TARGETS, row, strict=True)), "domain": description}
         for name, row, description in rows
     ]
     return json.dumps({"predictions": predictions}, allow_nan=False), JSON
+
+
+def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.Note]) -> str:
+    """Return the lines of an answer with details, one for each row of a request with a header."""
+    header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    notes = notes or [None] * len(rows)
+
+    def predict(part: Sequence[list[str]]) -> list[np.ndarray]:
+        request = io.StringIO()
+        csv.writer(request, lineterminator="\n").writerows([header, *part])
+        values = read_predictions(model.predict(request.getvalue()))
+        if len(values) != len(part):
+            raise ValueError(f"train.py answered with {len(values)} rows to a request of {len(part)}")
+        if np.isinf(values).any() or np.isnan(values).all(axis=1).any():
+            raise ValueError("train.py predicted no finite number")
+        return list(values)
+
+    good = [row for row, note in zip(rows, notes, strict=True) if not isinstance(note, row_notes.RowProblem)]
+    predicted = iter(row_notes.compute_apart(good, predict))
+    results = [note if isinstance(note, row_notes.RowProblem) else next(predicted) for note in notes]
+    nothing = np.full(len(TARGETS), np.nan)
+    values = [nothing if isinstance(result, row_notes.RowProblem) else result for result in results]
+    assays = describe_assays(model.calibration, np.reshape(values, (len(rows), len(TARGETS))))
+    answer = io.StringIO()
+    table = csv.writer(answer, lineterminator="\n")
+    for note, result, row in zip(notes, results, assays, strict=True):
+        domain = ("inside" if note["inside"] else "outside") if isinstance(note, dict) else ""
+        lows, highs = zip(*(assay["interval"] or ("", "") for assay in row), strict=True)
+        problem = result if isinstance(result, row_notes.RowProblem) else ""
+        table.writerow([domain, *(assay["value"] for assay in row), *lows, *highs, problem])
+    return answer.getvalue()
 
 
 @contextlib.contextmanager
@@ -140,6 +176,12 @@ def read_index(text: str, rows: int) -> list[str]:
     if len(cells) - rows not in (0, 1):
         raise ValueError(f"train.py answered with {rows} rows to a request of {len(cells)} lines")
     return cells[len(cells) - rows :]
+
+
+def describe_assays(calibration: expected_error.Calibration | None, values: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    """Yield for each row of values (rows, 49) what answers say about its assays, in the order of TARGETS."""
+    columns = [describe_target(calibration, name, column) for name, column in zip(TARGETS, values.T, strict=True)]
+    return zip(*columns, strict=True)
 
 
 def describe_target(calibration: expected_error.Calibration | None, name: str, values: np.ndarray) -> Iterator[Any]:
