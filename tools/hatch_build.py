@@ -3,16 +3,11 @@
 An editable installation uses the files of the checkout.
 """
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-
-FILES = (
-    *(".dockerignore", ".python-version", ".unearthed_challenge.json", "Dockerfile", "MANIFEST.in", "estimators.py"),
-    *("examples/pls", "examples/xgboost", "predict.py", "preprocess.py", "requirements.txt", "score.py", "setup.py"),
-    *("submission.yml", "tests/contract", "train.py"),
-    "tools/src/stagemaker/container",  # for the Dockerfile
-)
 
 
 class TemplateFiles(BuildHookInterface):  # type: ignore[type-arg]
@@ -21,4 +16,6 @@ class TemplateFiles(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the files, unless the version is "editable"."""
         if version == "standard":
-            build_data["force_include"] |= {f"../{name}": f"recore/template_files/{name}" for name in FILES}
+            known = runpy.run_path(str(Path(self.root, "src/recore/distribution.py")))
+            copies = {f"../{name}": f"recore/{known['COPIES']}/{name}" for name in known["TEMPLATE_FILES"]}
+            build_data["force_include"] |= copies

@@ -1,6 +1,7 @@
 """How this recore was installed: where the template's files are, how the command is called, where it came from.
 
-A checkout has the template's files at its root. A wheel holds copies of those that recore uses, as hatch_build.py says.
+A checkout has the template's files at its root. A wheel holds copies of those that recore uses; hatch_build.py, which
+puts them there, reads their list from this file.
 """
 
 import contextlib
@@ -14,7 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-_COPIES = Path(__file__).with_name("template_files")
+COPIES = "template_files"  # the folder of the copies, in the package recore
+TEMPLATE_FILES = (  # files and folders of the template that recore uses
+    *(".dockerignore", ".python-version", ".unearthed_challenge.json", "Dockerfile", "MANIFEST.in", "estimators.py"),
+    *("examples/pls", "examples/xgboost", "predict.py", "preprocess.py", "requirements.txt", "score.py", "setup.py"),
+    *("submission.yml", "tests/contract", "train.py"),
+    "tools/src/stagemaker/container",  # for the Dockerfile
+)
+_COPIES = Path(__file__).with_name(COPIES)
 INSTALLED = _COPIES.is_dir()  # whether this is a copy that pip installed, not a checkout
 TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[3]  # the folder with the template's files
 PACKAGES = ("recore", "stagemaker")  # what pip installs, and no submission may import

@@ -1,6 +1,5 @@
 """The package that pip installs: its requirements, the template's files that it contains, and its origin."""
 
-import ast
 import json
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, environment
 
+from recore.distribution import TEMPLATE_FILES
 from recore.template.new_submission import EXAMPLES, FILES, TESTS, list_models
 
 REMOTES = [
@@ -42,21 +42,12 @@ DIRECT_URLS = [
 ]
 
 
-def copied_files() -> tuple[str, ...]:
-    """Return the names of what hatch_build.py copies into the wheel."""
-    module = ast.parse((ROOT / "tools/hatch_build.py").read_text())
-    [value] = [
-        node.value for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FILES"
-    ]
-    return tuple(eval(ast.unparse(value)))
-
-
 def test_the_package_contains_every_template_file_that_recore_uses() -> None:
     examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
     used_names = {*FILES, str(TESTS), *examples, "Dockerfile", ".dockerignore"}
     for path in (ROOT / "tools/src/recore").rglob("*.py"):
         used_names |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
-    copied = copied_files()
+    copied = TEMPLATE_FILES
     used_names = {name if name in copied else name.partition("/")[0] for name in used_names - {"examples"}}
     assert used_names - {*copied} == set()
     assert [name for name in copied if not (ROOT / name).exists()] == []

@@ -1,8 +1,6 @@
 """`recore import`."""
 
 import json
-import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +8,11 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import show_work
+from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
 from recore.listing import count
-from recore.text import plain
 
 if TYPE_CHECKING:
     from recore.dataset import ImportResult
-
-SHOWN = 5  # problems of one file that are printed: a table can have as many as it has lines
 
 
 @click.command("import")
@@ -36,25 +32,8 @@ SHOWN = 5  # problems of one file that are printed: a table can have as many as 
 )
 @click.option("--depth-unit", type=click.Choice(["m", "cm", "mm", "ft"]), help="Unit of the depths.  [default: m]")
 @click.option("--out", type=FILE, required=True, help="The data file to write, .csv.gz.")
-@click.option(
-    "--replicates",
-    type=click.Choice(["one", "mean", "each"]),
-    default="one",
-    help="Several spectra of a sample: refuse, average, or write a row for each.",
-)
-@click.option("--name", metavar="REGEX", help="Pattern of file names.  [default: SAMPLE.REPLICATE, as in OPUS]")
-@click.option("--block", default="absorbance", help="Block of OPUS files to read; see above.")
-@click.option(
-    "--convert",
-    type=click.Choice(["none", "fraction", "percent"]),
-    help="The values are reflectance or transmittance on this scale: take log10(1 / value). With none they are "
-    "absorbance, whatever a header says.",
-)
-@click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files.")
-@click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark of text files.")
-@click.option("--sample", metavar="COLUMN", help="Column of a table of spectra that names the samples.")
+@reading_options
 @click.option("--like", type=FILE, help="A data file whose channels the new file is to have.")
-@click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of refusing them.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
 @click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -64,12 +43,6 @@ def import_(
     out: Path,
     force: bool,
     as_json: bool,
-    block: str,
-    unit: str | None,
-    decimal: str | None,
-    sample: str | None,
-    convert: str | None,
-    name: str | None,
     **options: Any,
 ) -> None:
     """Convert spectra and assays to the challenge's schema.
@@ -101,9 +74,9 @@ def import_(
       python -m recore import spectra/ --assays lab.csv --content-unit pct \\
         --column CuPPM=Cu_ICP:ppm --depth-unit cm --out data/lab.csv.gz
     """
-    from recore.dataset import ImportOptions, Reading, import_files
+    from recore.dataset import ImportOptions, import_files
 
-    reading = Reading(block, unit, convert, decimal, sample, name)
+    reading = take_reading(options)
     import_options = ImportOptions(files, out, reading=reading, overwrite=force, **options)
     with show_work("import") as advance:
         result = import_files(import_options, advance)
@@ -133,20 +106,9 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
 
 def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
     """Print remarks, findings and problems on stderr, a line each, and the result on stdout."""
-    lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.text}" for unit in result.suspected]
-    counts: Counter[str] = Counter()
-    for problem in result.problems:
-        file = re.sub(r" line \d+$", "", problem.source)
-        counts[file] += 1
-        if counts[file] <= SHOWN:
-            lines.append(f"recore: {problem.source}: {problem.reason}")
-    for file, number in counts.items():
-        if number > SHOWN:
-            lines.append(f"recore: {file}: and {count(number - SHOWN, 'more problem')}; --json lists all")
-    for line in lines:
-        click.echo(plain(line, 10_000), err=True)
+    show_remarks(result)
     if result.grid is None:
-        click.echo(f"recore: nothing was written because of {count(len(result.problems), 'problem')}", err=True)
+        show_nothing_written(result)
     elif not as_json:
         spectra = count(result.spectra, "spectrum", "spectra")
         click.echo(f"import: {count(result.rows, 'row')} of {result.grid} from {spectra} in {out}")

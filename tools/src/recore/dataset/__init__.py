@@ -11,3 +11,4 @@ from recore.dataset.plausible import suspected_content_units, suspected_depth_un
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.dataset.single_file import FileSpectra, read_spectra
 from recore.dataset.splitting import Split, split_table
+from recore.dataset.to_predict import SampleOptions, write_samples

@@ -94,11 +94,12 @@ def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
 
 
 def put_on_grid(
-    spectra: list[Spectrum], grid: Grid, interpolate: bool
+    spectra: list[Spectrum], grid: Grid, interpolate: bool, is_given: bool = False
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
     """The spectra on a grid, problems of those that cannot be put on it, and remarks on how many were changed how.
 
-    A spectrum that has the channels of the grid keeps its values; others are interpolated with `interpolate`.
+    A spectrum that has the channels of the grid keeps its values; others are interpolated with `interpolate`. is_given:
+    whether the grid would be the same with it, so that it does not help spectra that cover less.
     """
     kept, problems, cut, moved, coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))
@@ -112,14 +113,15 @@ def put_on_grid(
             try:
                 values = interpolate_spectrum(wavenumbers, spectrum.absorbance, grid)
             except ValueError as error:
-                problems.append(Problem(spectrum.source, str(error)))
+                problems.append(Problem(spectrum.source, str(error), sample=spectrum.sample, ids=spectrum.ids))
                 continue
             moved += 1
             coarse += bool(np.median(-np.diff(wavenumbers)) > COARSE * step)
         else:
             channels = f"its {len(wavenumbers)} channels, {wavenumbers[0]:.1f} to {wavenumbers[-1]:.1f} cm-1,"
-            reason = f"{channels} differ from the grid ({grid}): --interpolate interpolates them"
-            problems.append(Problem(spectrum.source, reason))
+            differ = f"{channels} differ from the grid ({grid}): --interpolate interpolates them"
+            reason = (is_given and describe_shortfall(wavenumbers, grid)) or differ
+            problems.append(Problem(spectrum.source, reason, sample=spectrum.sample, ids=spectrum.ids))
             continue
         kept.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
     counts = {
@@ -146,6 +148,14 @@ def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
     return groups
 
 
+def describe_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
+    """Why a spectrum of these wavenumbers cannot be put on a grid: the grid reaches beyond it. "" if it does not."""
+    low, high = wavenumbers[-1], wavenumbers[0]
+    if grid.wavenumbers[-1] >= low - grid.tolerance and grid.wavenumbers[0] <= high + grid.tolerance:
+        return ""
+    return f"it covers {high:.1f} to {low:.1f} cm-1, less than the grid ({grid}), and nothing is extrapolated"
+
+
 def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
     """Absorbance at the channels of the grid, by a cubic spline through the channels of the spectrum.
 
@@ -154,11 +164,9 @@ def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) 
     """
     from scipy.interpolate import CubicSpline
 
-    low, high = wavenumbers[-1], wavenumbers[0]
-    if grid.wavenumbers[-1] < low - grid.tolerance or grid.wavenumbers[0] > high + grid.tolerance:
-        span = f"it covers {high:.1f} to {low:.1f} cm-1"
-        raise ValueError(f"{span}, less than the grid ({grid}), and nothing is extrapolated")
-    within = np.clip(grid.wavenumbers, low, high)
+    if shortfall := describe_shortfall(wavenumbers, grid):
+        raise ValueError(shortfall)
+    within = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
     steps = -np.diff(wavenumbers)
     neighbours = np.minimum(np.append(steps[1:], np.inf), np.insert(steps[:-1], 0, np.inf))
     for gap in np.flatnonzero(steps > GAP * neighbours):

@@ -9,11 +9,11 @@ from recore.dataset.instruments.files import read_file
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem
 from recore.dataset.text_table import open_table
-from recore.distribution import PROGRAM
+from recore.file_kinds import IMPORT
 from recore.schema import is_wavenumber
 
 NO_OPTION = ("format", "layout")  # questions that no option of the import answers
-COMMAND = f"`{PROGRAM} import FILE --out NEW.csv.gz`"
+UTF_16 = "this is UTF-16 text"
 
 
 def is_foreign(names: Iterable[str]) -> bool:
@@ -23,9 +23,10 @@ def is_foreign(names: Iterable[str]) -> bool:
 
 
 def explain_import(path: Path, only_header: bool = False) -> str:
-    """A sentence on why `recore import` reads a file and other commands do not; "" if it does not read it either.
+    """A sentence on why `recore import` reads a file and other commands do not; "" if its content is as they expect.
 
-    A title above the header and channels such as 3998 cm-1 are named. only_header: the sentence is about these or "".
+    UTF-16, a title above the header and channels such as 3998 cm-1 are named, and what else is wrong with such a file.
+    only_header: the sentence is about these or "".
     """
     foreign = _describe_header(path)
     if only_header and not foreign:
@@ -33,21 +34,24 @@ def explain_import(path: Path, only_header: bool = False) -> str:
     item = next(read_file(path, Reading(only_spectra=False)), None)
     reason = "; ".join(foreign) or "this is not a data file in the challenge's schema"
     if not isinstance(item, Problem):
-        return f"{reason}; {COMMAND} reads it" if item else ""
+        return f"{reason}; {IMPORT} reads it" if item else ""
     if item.question in NO_OPTION:
         return item.reason
-    return f"{reason}; {COMMAND} has a question: {item.reason}" if item.question else ""
+    if item.question:
+        return f"{reason}; {IMPORT} has a question: {item.reason}"
+    return "; ".join([*foreign, item.reason]) if foreign and not only_header else ""
 
 
 def _describe_header(path: Path) -> list[str]:
-    """What only `recore import` understands: a title above the header, units and marks in the names of channels."""
+    """What only `recore import` understands: UTF-16, a title above the header, units and marks in channels' names."""
     try:
         table = open_table(path)
         _, names = next(table.lines())
     except (ValueError, OSError):
         return []
     channels = {name: channel for name in names if (channel := parse_channel(name, table.name_marks))}
-    return [*table.remarks, *_describe_names(channels)]
+    encoding = [UTF_16] if table.encoding == "utf-16" else []
+    return [*encoding, *table.remarks, *_describe_names(channels)]
 
 
 def _describe_names(channels: dict[str, ChannelName]) -> list[str]:

@@ -150,21 +150,23 @@ def import_files(
                 result.problems.append(item)
             else:
                 spectra.append(item)
-    spectra = _without_open_replicates(spectra, paths, reading, result)
+    spectra = without_open_replicates(spectra, paths, reading, result)
     if table:
         measured = {spectrum.sample for spectrum in spectra}
         spectra = _listed(spectra, table, options.only_listed, result)
-    spectra = _without_repeats(spectra, result)
-    _add_remarks(spectra, result)
+    spectra = without_repeats(spectra, result)
+    add_remarks(spectra, result)
     if spectra:
+        is_given = grid is not None
         grid = grid or grids.most_common_grid(spectra, options.interpolate)
-        spectra, problems, remarks = grids.put_on_grid(spectra, grid, options.interpolate)
+        spectra, problems, remarks = grids.put_on_grid(spectra, grid, options.interpolate, is_given)
         result.problems += problems
         result.remarks += remarks
-        result.remarks += _constant_runs(spectra, grid)
-    result.problems = _without_repetition(result.problems)
-    rows = _rows(spectra, options.replicates, result)
-    if table:
+        result.remarks += note_constant_runs(spectra, grid)
+    result.problems = join_repeated(result.problems)
+    rows = make_rows(spectra, options.replicates, result)
+    is_unread = options.is_one_table and not spectra and result.problems  # which say why no sample has a spectrum
+    if table and not is_unread:
         rows = _in_order_of_table(rows, table, measured - {*table.samples}, result)
     if grid and rows and (options.keep_going or not result.problems):
         _write(options.out, grid, rows, table, lambda done: advance("writing", done, len(rows)))
@@ -194,7 +196,7 @@ def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]
     return list(real.values())
 
 
-def _without_repetition(problems: list[Problem]) -> list[Problem]:
+def join_repeated(problems: list[Problem]) -> list[Problem]:
     """The problems, with a question that several files raise in the same words only once."""
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
@@ -207,7 +209,7 @@ def _without_repetition(problems: list[Problem]) -> list[Problem]:
     ]
 
 
-def _without_open_replicates(
+def without_open_replicates(
     spectra: list[Spectrum], paths: list[Path], reading: Reading, result: ImportResult
 ) -> list[Spectrum]:
     """The spectra without those of text files whose names end in a depth or a replicate, such as DH01_12.5.csv.
@@ -257,7 +259,7 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
     return listed
 
 
-def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
+def without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
     """The first spectrum of each sample and replicate."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
@@ -269,7 +271,7 @@ def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spec
     return list(first.values())
 
 
-def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
+def add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
     """Add how many spectra were converted how, and a problem if they look like something else than absorbance."""
     counts = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
     result.remarks += [f"{number} of {len(spectra)} spectra: {remark}" for remark, number in counts.items()]
@@ -281,7 +283,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.remarks.append(f"{len(alike)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; others are not: {names}")
 
 
-def _constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
+def note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
     """A remark about spectra on the grid that have one value in many channels; none if there are no such spectra."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
@@ -289,7 +291,7 @@ def _constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
     return [describe_constant_runs(runs, grid.wavenumbers, names)] if runs else []
 
 
-def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
+def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
     """A row for each sample, or with "each", for each spectrum."""
     by_sample: dict[str, list[Spectrum]] = {}
     for spectrum in spectra:
@@ -307,7 +309,7 @@ def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> lis
             f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
             "for example): --replicates mean averages them, --replicates each makes a row for each"
         )
-        result.problems.append(Problem(first[0].source, reason))
+        result.problems.append(Problem(first[0].source, reason, "replicate"))
     elif several:
         sizes = Counter(map(len, by_sample.values()))
         counts = ", ".join(f"{number} of {size} spectra each" for size, number in sorted(sizes.items()))

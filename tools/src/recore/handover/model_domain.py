@@ -9,7 +9,8 @@ import numpy as np
 from recore.data_file import as_csv_gz
 from recore.evaluation import sha256_of
 from recore.handover.run_files import HandedRun
-from recore.production import domain, usual_outside
+from recore.production.client_spectra import usual_outside
+from recore.production.containers import domain
 from recore.spectral_data import rows_by_group
 
 
@@ -30,11 +31,9 @@ class ModelDomain:
 def measure_domain(run: HandedRun) -> ModelDomain:
     holes = [(str(name), len(rows)) for name, rows in rows_by_group(run.data.hole).items()]
     holes.sort(key=lambda each: -each[1])
-    try:
-        with as_csv_gz(run.public) as path:
-            reference = domain.fit_file(path)
-    except domain.DomainError as error:
-        return ModelDomain(None, str(error), math.nan, None, holes)
+    reference = run.trained.reference
+    if not reference:
+        return ModelDomain(None, run.trained.reasons["domain.json"], math.nan, None, holes)
     return ModelDomain(reference, "", 1 - usual_outside(reference), _count_private(run, reference), holes)
 
 

@@ -11,6 +11,7 @@ from recore.evaluation import Again
 from recore.handover.markdown import render
 from recore.handover.run_files import SUBMISSION, HandedRun
 from recore.handover.steps import TOLERANCE
+from recore.production.hooks import find_missing_hook
 from recore.schema import TARGETS
 from recore.validation import unit_of
 
@@ -18,8 +19,8 @@ SHOWN_TARGETS = 6  # of the worked answer
 SHOWN_INPUTS = 5  # of the worked request
 
 
-def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]) -> str:
-    """The page. files: the names of all other files of the hand-over.
+def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str], wheel: str) -> str:
+    """The page. files: the names of all other files of the hand-over. wheel: that of recore.
 
     Raises ValueError if the record has a hash that is not one: the hashes go into commands.
     """
@@ -41,6 +42,8 @@ def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]
         places=run.places,
         tolerance=TOLERANCE,
         sample_rows=sample_rows,
+        wheel=wheel,
+        missing=find_missing_hook(run.submission.script, run.submission.files.get("train.py", b"")),
         training=next((step.seconds for step in run.record.steps if step.name == "train"), None),
         seconds=[step.seconds or 0 for step in again.steps],
         targets=TARGETS,

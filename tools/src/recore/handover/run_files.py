@@ -5,12 +5,14 @@ import json
 import os
 import tarfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from recore.distribution import PROGRAM, TEMPLATE
 from recore.evaluation import HELD_OUT, LARGEST, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
 from recore.evaluation import read_record as read_valid_record
+from recore.production.archives import TrainedModel, describe_training
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
 
@@ -42,6 +44,11 @@ class HandedRun:
     @property
     def model(self) -> Path:
         return self.folder / MODEL
+
+    @cached_property
+    def trained(self) -> TrainedModel:
+        """The model, with what a version needs to know of its training file."""
+        return describe_training(self.folder, self.record, self.public)
 
     @property
     def results(self) -> list[str]:

@@ -1,7 +1,8 @@
 """The steps of the pipeline without the platform: train, preprocess, predict, compare. It needs only this folder.
 
-Each step gives the submission the folders and variables that its job has on the platform. It runs with your rights and
-without a sandbox. Part of recore: MIT licence, copyright 2026 the recore authors.
+`recore predict`, which README.md describes, is easier and says for which samples the model holds. Each step gives the
+submission the folders and variables that its job has on the platform. It runs with your rights and without a sandbox.
+Part of recore: MIT licence, copyright 2026 the recore authors.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import io
 import itertools
 import math
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -26,6 +28,9 @@ SUBMISSION = Path(__file__).resolve().parent / "submission"
 SEEDS = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 TOLERANCE = 1e-5  # relative, of two predictions that count as equal: those of single precision do, too
 CSV = "text/csv"
+AS_SERVED = ".out"  # the suffix of predictions as the platform writes them, without header
+IDS = ("SiteID", "DepthFrom", "DepthTo")
+TARGET = re.compile(r"[A-Z][a-z]?(PPM|PCT|PPB)")  # the name of an assay
 
 Cells = list[list[float | None]]
 
@@ -42,13 +47,24 @@ def main() -> None:
     predict_step = steps.add_parser("predict", help="answer a request")
     predict_step.add_argument("--model", type=Path, required=True, help="the folder of the model")
     predict_step.add_argument("--request", type=Path, required=True, help="the output of preprocess")
-    predict_step.add_argument("--output", type=Path, required=True, help="the predictions, 49 numbers a line")
+    predict_step.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        help=f"the predictions, with a header; only numbers if the name ends in {AS_SERVED}",
+    )
     compare_step = steps.add_parser("compare", help=f"are two files equal within {TOLERANCE:g}?")
     compare_step.add_argument("expected", type=Path)
     compare_step.add_argument("found", type=Path)
     arguments = vars(parser.parse_args())
     functions: dict[str, Any] = {"train": train, "preprocess": preprocess, "predict": predict, "compare": compare}
-    functions[arguments.pop("step")](**arguments)
+    step = arguments.pop("step")
+    try:
+        functions[step](**arguments)
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        sys.exit(f"steps.py {step}: {describe(error)}")
+    except KeyboardInterrupt:
+        sys.exit(f"steps.py {step}: interrupted")
 
 
 def train(data: Path, model: Path) -> None:
@@ -97,25 +113,58 @@ def predict(model: Path, request: Path, output: Path) -> None:
         words = ["predict", "--model", model, "--request", request, "--output", output]
         _run([Path(__file__).resolve(), *words], Path.cwd(), None, {})
         return
+    if not model.is_dir():
+        raise FileNotFoundError(f"{model}: there is no such folder; README.md says how to unpack model.tar.gz")
+    text = request.read_bytes().decode("utf-8", "replace")
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    if not rows:
+        raise ValueError(f"{request}: it is empty; the output of `steps.py preprocess` is needed")
     os.environ["SM_MODEL_DIR"] = str(model.resolve())
-    text, request_path, output = request.read_bytes().decode("utf-8", "replace"), request, output.resolve()
-    model = model.resolve()
+    request_path, output = request, output.resolve()
+    try:
+        answer = _ask(str(model.resolve()), text)
+    except Exception as error:
+        raise ValueError(f"{request_path}: train.py failed: {type(error).__name__}: {describe(error)}") from None
+    if output.suffix != AS_SERVED:
+        answer = _add_header(rows, answer)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(answer, "utf-8", newline="")
+    print(f"predict: {request_path} is answered in {output}")
+
+
+def _ask(model: str, text: str) -> str:
+    """The answer of the functions of train.py to the text of a request."""
     sys.path.insert(0, str(SUBMISSION))
     hooks = importlib.import_module("train")
-    loaded = hooks.model_fn(str(model))
+    loaded = hooks.model_fn(model)
     if hasattr(hooks, "transform_fn"):  # it replaces the other three
         result = hooks.transform_fn(loaded, text, CSV, CSV)
     else:
         read = getattr(hooks, "input_fn", _read_numbers)
-        answer = getattr(hooks, "predict_fn", lambda inputs, fitted: fitted.predict(inputs))
+        predict = getattr(hooks, "predict_fn", lambda inputs, fitted: fitted.predict(inputs))
         write = getattr(hooks, "output_fn", _write_numbers)
-        result = write(answer(read(text, CSV), loaded), CSV)
+        result = write(predict(read(text, CSV), loaded), CSV)
     body = result[0] if isinstance(result, tuple) else result
     if hasattr(body, "get_data"):  # a response of Flask, which a function may return
         body = body.get_data()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(body if isinstance(body, bytes) else str(body).encode())
-    print(f"predict: {request_path} is answered in {output}")
+    return body.decode() if isinstance(body, bytes) else str(body)
+
+
+def _add_header(request: list[list[str]], answer: str) -> str:
+    """The answer with a header, and with the index and the IDs of the rows of a request, with or without a header."""
+    sys.path.insert(0, str(SUBMISSION.parent))
+    targets = list(importlib.import_module("score").TARGETS)
+    predictions = [row for row in csv.reader(io.StringIO(answer)) if row]
+    if len(request) - len(predictions) not in (0, 1):
+        raise ValueError(f"train.py answered with {len(predictions)} lines to {len(request)} lines of the request")
+    has_header = len(request) > len(predictions)
+    places = {name: request[0].index(name) for name in IDS if has_header and name in request[0]}
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["index", *places, *targets])
+    for row, numbers in zip(request[has_header:], predictions, strict=True):
+        table.writerow([row[0], *(row[place] for place in places.values()), *numbers])
+    return text.getvalue()
 
 
 def compare(expected: Path, found: Path) -> None:
@@ -151,10 +200,28 @@ def largest_difference(expected: Cells, found: Cells) -> float:
 
 
 def read_cells(path: Path) -> Cells:
-    """The numbers in a CSV file; None for a cell that is empty or not a finite number."""
+    """The predictions in a CSV file with or without a header; None for a cell that is empty or not a finite number.
+
+    Raises ValueError, which names the file, if it holds something else than numbers.
+    """
     with open(path, encoding="utf-8", newline="") as file:
-        rows = [[float(cell) if cell.strip() else math.nan for cell in row] for row in csv.reader(file)]
-    return [[cell if math.isfinite(cell) else None for cell in row] for row in rows]
+        rows = list(csv.reader(file))
+    places = [place for place, name in enumerate(rows[0] if rows else []) if TARGET.fullmatch(name)]
+    try:
+        if places:
+            rows = [[row[place] for place in places] for row in rows[1:]]
+        numbers = [[float(cell) if cell.strip() else math.nan for cell in row] for row in rows]
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{path}: these are not predictions: {error}") from None
+    return [[cell if math.isfinite(cell) else None for cell in row] for row in numbers]
+
+
+def describe(error: BaseException) -> str:
+    """The last line of an error's message, with the file that it is about."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return lines[-1]
 
 
 @contextlib.contextmanager
@@ -195,14 +262,23 @@ def _leave_out_targets(request: Path) -> None:
 
 
 def _run(command: list[Any], folder: Path, base: Path | None, folders: dict[str, Path]) -> None:
-    """Run a script with the variables of its job; a failure ends this program with the script's status."""
+    """Run a script with the variables of its job. A failure ends this program with the last line of its stderr; all of
+    it is then in steps.log."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHON"))} | SEEDS
     if base:
         variables["SAGEMAKER_BASE_DIR"] = str(base)
     variables |= {name: str(path) for name, path in folders.items()}
-    done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, env=variables)
-    if done.returncode:
-        sys.exit(done.returncode)
+    words = [sys.executable, *map(str, command)]
+    done = subprocess.run(words, cwd=folder, env=variables, stderr=subprocess.PIPE, text=True, errors="replace")
+    lines = done.stderr.splitlines()
+    if done.returncode == 0:
+        sys.stderr.write(done.stderr)
+        return
+    reason = lines[-1] if lines else f"it ended with status {done.returncode}"
+    if command[0] == Path(__file__).resolve():
+        sys.exit(reason)
+    Path("steps.log").write_text(done.stderr, "utf-8")
+    sys.exit(f"steps.py: {Path(command[0]).name} failed: {reason} (steps.log has more)")
 
 
 def _read_numbers(text: str, content_type: str) -> Any:

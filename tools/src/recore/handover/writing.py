@@ -16,11 +16,11 @@ from recore.handover.packages import list_packages, write_requirements
 from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
 from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
+from recore.handover.wheel import write_wheel
 from recore.outputs import check_writable
+from recore.production.archives import CONTENTS, SUMS
 from stagemaker import interrupts, locked
 from stagemaker.machine import describe_machine
-
-CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # by these an earlier hand-over is recognised and replaced
 
 
 class NotReproducedError(Exception):
@@ -41,9 +41,9 @@ class Handover:
 
 
 def check_place(folder: Path) -> None:
-    """Check that a hand-over can be written to a folder. Raises FileExistsError if something else is there.
+    """Check that a hand-over can be written to a folder; an earlier one, with all of its files, is replaced.
 
-    Raises OSError if nothing can be written there.
+    Raises FileExistsError if something else is there, OSError if nothing can be written there.
     """
     check_writable(folder)
     if not os.path.lexists(folder):
@@ -88,12 +88,14 @@ def write_handover(
         _check_equal(new / "sample/predictions.csv", again)
         _copy_files(run, again, new)
         domain = measure_domain(run)
-        if domain.reference:
-            (new / "domain.json").write_text(json.dumps(domain.reference), "utf-8")
+        for name, text in run.trained.describe_data().items():
+            (new / name).write_text(text, "utf-8")
+        wheel = write_wheel(new, run.submission.files)
         (new / "requirements.txt").write_text(write_requirements(packages), "utf-8")
         machine = describe_machine()
         (new / "MODEL_CARD.md").write_text(write_card(run, figures, domain, packages, machine), "utf-8")
-        (new / "README.md").write_text(readme.write_readme(run, again, rows, set(_names(new))), "utf-8")
+        page = readme.write_readme(run, again, rows, set(_names(new)), wheel)
+        (new / "README.md").write_text(page, "utf-8")
         files = sorted(_names(new))
         result = Handover(folder, [*files, CONTENTS, SUMS], figures)
         contents = {**result.describe(), "folder": folder.name, "files": files, "written_on": machine}

@@ -92,3 +92,14 @@ def test_like_refuses_a_file_that_is_not_a_data_file(folder: Path, content: byte
     (folder / "like.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         run_import(folder, like=folder / "like.csv.gz")
+
+
+def test_interpolation_is_not_advised_where_it_would_be_refused(folder: Path) -> None:
+    write_opus(folder / "spectra/b.1", 0.7, np.linspace(3993, 617, 83))
+    like = folder / "like.csv.gz"
+    with gzip.open(like, "wt") as file:
+        file.write(",".join(["", *(f"{x:.1f}" for x in X)]) + "\n0" + ",0.5" * len(X) + "\n")
+    result, _ = run_import(folder, replicates="mean", like=like)
+    [problem] = [problem for problem in result.problems if "b.1" in problem.source]
+    assert "it covers 3993.0 to 617.0 cm-1, less than the grid" in problem.reason
+    assert "--interpolate" not in problem.reason

@@ -122,7 +122,7 @@ def test_the_pages_of_a_run_on_an_image_claim_no_versions_of_its_jobs(changed_ru
         record["data"]["private"]["path"] = "moved.csv.gz"
 
     readme, card = write_pages(change_record(changed_run, change), changed_run / "handover")
-    assert "The jobs ran in an image or on another machine, whose versions are not recorded" in readme
+    assert "The jobs of the run were in an image or on another machine, whose versions are not recorded" in readme
     assert "the run's packages" not in readme
     assert "--no-report" not in readme
     assert "The machine that started the run; the jobs ran on the instances below." in card
@@ -134,7 +134,7 @@ def test_the_pages_of_a_run_on_an_image_claim_no_versions_of_its_jobs(changed_ru
 
 def test_the_pages_of_a_run_in_processes(template_run: Path) -> None:
     readme, card = ((template_run / f"handover/{name}.md").read_text() for name in ("README", "MODEL_CARD"))
-    assert "Make an environment with the run's packages." in readme
+    assert "Make an environment with the run's packages (it used Python " in readme
     assert "--no-report" in readme
     assert "The machine that made the run:" in card
     assert "| processing instances | ml.m5.xlarge x 1 |" in card

@@ -11,6 +11,8 @@ import pytest
 from recore_support.handovers import run_blocks
 from support.checkout import environment
 
+from recore.schema import TARGETS
+
 
 @pytest.fixture
 def strangers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
@@ -42,7 +44,7 @@ def check_results(folder: Path, run: Path) -> None:
 def test_the_commands_as_printed_give_the_runs_predictions(strangers_copy: Path, template_run: Path) -> None:
     (strangers_copy / ".venv").symlink_to(sys.prefix)
     ran = run_blocks(strangers_copy, skipped={"environment"})
-    assert ran == ["", "", "public", "private", "public", "actual", "public"]
+    assert ran == ["predict", "", "", "public", "private", "public", "actual", "public"]
     check_results(strangers_copy, template_run)
 
 
@@ -61,6 +63,61 @@ def test_a_changed_file_and_a_changed_prediction_are_noticed(strangers_copy: Pat
     result = subprocess.run(command, cwd=strangers_copy, env=environment(), capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("compare: the predictions differ by up to ")
+
+
+def run_step(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a step of steps.py."""
+    command = [sys.executable, "steps.py", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_steps_name_the_assays_and_the_samples(strangers_copy: Path) -> None:
+    shutil.unpack_archive(strangers_copy / "model.tar.gz", strangers_copy / "work/model", filter="data")
+    rows = pd.read_csv(strangers_copy / "request.csv", dtype=str)
+    predict = ("predict", "--model", "work/model", "--request", "request.csv", "--output")
+    for output in ("work/assays.csv", "work/assays.csv.out"):
+        result = run_step(strangers_copy, *predict, output)
+        assert (result.returncode, result.stderr) == (0, "")
+    table = pd.read_csv(strangers_copy / "work/assays.csv", dtype=str)
+    assert list(table) == ["index", *TARGETS]
+    assert table["index"].tolist() == rows.iloc[:, 0].tolist()
+    numbers = table[list(TARGETS)].to_csv(header=False, index=False)
+    assert (strangers_copy / "work/assays.csv.out").read_text() == numbers
+    result = run_step(strangers_copy, "compare", "work/assays.csv", "answer.csv")
+    assert (result.returncode, result.stdout) == (0, "compare: 10 rows are equal within 1e-05\n")
+
+
+def test_steps_report_an_error_in_one_line(strangers_copy: Path) -> None:
+    (strangers_copy / "model").mkdir()
+    predict = ("predict", "--output", "x.csv", "--model")
+    for words, reason in (
+        ((*predict, "gone", "--request", "request.csv"), "gone: there is no such folder; README.md says how to unpack"),
+        ((*predict, "model", "--request", "gone.csv"), "gone.csv: No such file or directory"),
+        ((*predict, "model", "--request", "request.csv"), "train.py failed: FileNotFoundError: "),
+        (("preprocess", "--data", "README.md", "--output", "x.csv"), "preprocess.py failed: "),
+        (("train", "--data", "README.md", "--model", "model"), "train.py failed: "),
+        (("compare", "answer.csv", "README.md"), "README.md: these are not predictions: "),
+        (("compare", "answer.csv", "gone.csv"), "gone.csv: No such file or directory"),
+    ):
+        result = run_step(strangers_copy, *words)
+        assert result.returncode == 1
+        [line] = result.stderr.splitlines()
+        assert line.startswith("steps.py")
+        assert reason in line
+
+
+def test_the_command_in_the_folder_is_installed_without_a_network(template_run: Path, tmp_path: Path) -> None:
+    [wheel] = (template_run / "handover").glob("*.whl")
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", tmp_path / "site", wheel]
+    subprocess.run([sys.executable, *install], env=environment(), check=True, timeout=300)
+    code = "from pathlib import Path; from recore.handover.wheel import write_wheel; print(write_wheel(Path(), {}))"
+    variables = environment() | {"PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    again = tmp_path / result.stdout.strip()
+    assert again.read_bytes() == wheel.read_bytes()  # an installed recore hands over itself
 
 
 def test_every_file_is_listed_with_its_hash(template_run: Path) -> None:

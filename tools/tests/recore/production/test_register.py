@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from recore_support.command import recore
 from recore_support.production import ProductionCommands
 from recore_support.run_command import run_recore
 from support.checkout import ROOT
@@ -37,14 +38,30 @@ def test_a_registered_run_answers_as_it_did(
     commands.succeed("predict", small_sample / "public/public.csv.gz", "--out", tmp_path / "joined.csv")
     predictions = (finished_run / "predictions/public.csv.out").read_text().splitlines()
     joined = (tmp_path / "joined.csv").read_text().splitlines()[1:]
-    assert [line.split(",", 4)[4] for line in joined] == predictions
-    commands.succeed("delete", "--all")
-    assert commands.succeed("delete", "--all")["changed"] is False
+    assert [line.split(",", 5)[5] for line in joined] == predictions
+    commands.succeed("delete", "--all", "--yes")
+    assert commands.succeed("delete", "--all", "--yes")["changed"] is False
     assert commands.succeed("list")["versions"] == []
     s3 = commands.client.s3
     bucket = "sagemaker-us-east-1-123456789012"
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=f"{commands.name}/")
     assert commands.client.sagemaker.list_models(NameContains=commands.name)["Models"] == []
+
+
+def test_a_hand_over_is_registered_without_the_hosts_data(
+    commands: ProductionCommands, finished_run: Path, tmp_path: Path
+) -> None:
+    """It is the same version as that of its run."""
+    handed = tmp_path / "handed over"
+    result = recore("handover", finished_run, "--out", handed, "--isolation", "off")
+    assert result.returncode == 0, result.stderr
+    registered = commands.succeed("register", handed)
+    record = json.loads((finished_run / "run.json").read_text())
+    assert registered["version"]["score"] == record["scores"]["held-out"]["value"]
+    assert commands.succeed("register", finished_run)["changed"] is False
+    (handed / "model.tar.gz").write_bytes((handed / "request.csv").read_bytes())
+    line = commands.refuse("register", handed)
+    assert line.endswith("it is not the file that was handed over (SHA256SUMS has another hash): copy it again")
 
 
 def test_a_run_that_cannot_be_used_is_refused(commands: ProductionCommands, finished_run: Path, tmp_path: Path) -> None:
@@ -55,4 +72,4 @@ def test_a_run_that_cannot_be_used_is_refused(commands: ProductionCommands, fini
     assert "the run has no model.tar.gz" in commands.refuse("register", other)
     (other / "run.json").write_text("{")
     assert "not a valid run record" in commands.refuse("register", other)
-    assert "there is no such file" in commands.refuse("register", tmp_path / "missing")
+    assert "there is no such folder" in commands.refuse("register", tmp_path / "missing")

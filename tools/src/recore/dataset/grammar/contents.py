@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from recore.dataset.grammar.axis import names_axis
 from recore.dataset.grammar.units import CONTENT_UNITS, GLUED_UNITS, is_depth_unit, simple_text, split_units
 from recore.dataset.targets import UNITS
 from recore.schema import TARGETS
@@ -90,10 +91,11 @@ def read_contents(header: str) -> AssayHeader:
 
 
 def continues_header(cells: list[str]) -> bool:
-    """Whether cells below a header state only units and methods: `,,m,m,ppm,%`. The first one is not considered."""
+    """Whether cells below a header state only units and methods: `,,m,m,cm-1,ppm,%`. The first is not considered."""
     others = [cell for cell in cells[1:] if cell and not is_depth_unit(cell)]
-    contents = [read_contents(cell) for cell in others]
-    return any(content.units for content in contents) and not any(content.unknown for content in contents)
+    contents = [read_contents(cell) for cell in others if not names_axis(cell)]
+    is_unit = len(contents) < len(others) or any(content.units for content in contents)
+    return is_unit and not any(content.unknown for content in contents)
 
 
 def factor(target: str, formula: str, unit: str) -> float:

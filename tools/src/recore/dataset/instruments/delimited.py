@@ -1,7 +1,8 @@
 """Spectra as text: two columns, wavenumber and value, with one spectrum per file, or a table with one per line."""
 
 import itertools
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +16,15 @@ from recore.dataset.grammar.axis import (
     names_axis,
     parse_channel,
 )
-from recore.dataset.grammar.ids import find_sample_column
+from recore.dataset.grammar.ids import find_id_columns, find_sample_column
 from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
-from recore.schema import IDS, TARGETS
+from recore.schema import DEPTHS, IDS, TARGETS
 
 SHOWN = 5  # columns that a message names
 FIRST = 50  # lines that show what the columns of a table hold
@@ -45,7 +47,12 @@ def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[
     if len(first[1]) == 3 and not first[1][0] and names_axis(first[1][1]):  # R and pandas number the lines
         first, lines = (first[0], first[1][1:]), ((number, cells[1:]) for number, cells in lines)
     if len(first[1]) == 2:
-        yield _two_columns(table, sample, replicate, itertools.chain([first], lines), reading)
+        try:
+            yield _two_columns(table, sample, replicate, itertools.chain([first], lines), reading)
+        except Question:
+            raise
+        except ValueError as error:
+            yield Problem.of(str(path), error, sample)
     elif len(first[1]) > 2:
         yield from _table(table, first, lines, reading)
     else:
@@ -105,12 +112,13 @@ def _unless(option: str | None, read: Callable[[], str]) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns of a table of spectra: that of the samples, and the channels by place."""
+    """The columns of a table of spectra: that of the samples, and by place the channels and the names of the IDs."""
 
     names: list[str]
     sample: int
     axis: dict[int, ChannelName]
     remarks: tuple[str, ...]
+    ids: dict[int, str]
 
     @property
     def x(self) -> Numbers:
@@ -124,9 +132,9 @@ def _table(
     columns = _find_columns(table, header, [cells for _, cells in first], reading)
     units = sorted({channel.unit for channel in columns.axis.values()})
     if len(units) > 1:
-        raise Question(
-            "unit", f"the names of the channels have the units {', '.join(map(repr, units))}: specify --unit"
-        )
+        stated = " or ".join(filter(None, units))
+        others = ", others none" if "" in units else ""
+        raise Question("unit", f"some names of channels state the unit {stated}{others}: specify --unit")
     kinds = sorted({channel.words for channel in columns.axis.values()})
     if len(kinds) > 1:
         raise ValueError(
@@ -150,12 +158,14 @@ def _table(
         if not sample:
             yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
         elif wrong is not None:
-            yield Problem(place_in_file, f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number")
+            reason = f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number"
+            yield Problem(place_in_file, reason, sample=sample, ids=_read_ids(columns, cells, table))
         else:
             replicate = last_replicate[sample] = last_replicate.get(sample, -1) + 1
             y = np.array(list(values.values()), dtype=float)
             of_line = quantity or _quantity_in_name(sample, reading)
-            yield Measured(place_in_file, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema)
+            ids = _read_ids(columns, cells, table)
+            yield Measured(place_in_file, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
     if not first:
         raise ValueError("there is a header, but no spectrum")
 
@@ -174,6 +184,12 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
     if len(axis) == len(names):
         raise ValueError(f"line {line}: there is no column of samples, only channels")
     if len(axis) < 2:
+        numbered = [name for name in names if re.match(r"\d", name)]
+        if len(numbered) > len(names) / 2:
+            raise ValueError(
+                f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is not known: "
+                "write cm-1, nm or um after the numbers, or nothing for cm-1"
+            )
         reason = "a table of spectra has a column of samples, then one column for each wavenumber"
         if names_axis(names[0]) or _is_axis([cells[0] for cells in rows], table):
             raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
@@ -183,6 +199,8 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
         _check_layout(table, names, axis, rows)
     for place, name in enumerate(names):
         if place not in axis and is_numeric(name) and name != reading.sample:
+            if (original := name.rpartition(".")[0]) in names:
+                raise ValueError(f"line {line}: {name[:40]!r} is the channel {original[:40]!r} again: keep one of them")
             raise ValueError(f"line {line}: the name {name[:40]!r} is not a number, as the other names of channels are")
     others = {place: name for place, name in enumerate(names) if place not in axis}
     for place, name in others.items():
@@ -199,13 +217,39 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
     ignored = [name or "(without a name)" for place, name in others.items() if place != sample]
     if ignored and reading.only_spectra:
         remarks.append(f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}")
-    return _Columns(names, sample, axis, tuple(remarks))
+    return _Columns(names, sample, axis, tuple(remarks), _find_ids(others, reading.id_columns))
+
+
+def _find_ids(columns: dict[int, str], chosen: Mapping[str, str]) -> dict[int, str]:
+    """The IDs by the place of their column; without those that several columns can be.
+
+    chosen: columns that the user names. Raises ValueError if one is not there.
+    """
+    ids: dict[int, str] = {}
+    for name in IDS:
+        places = find_id_columns(name, columns)
+        if name in chosen:
+            places = [place for place, column in columns.items() if column == chosen[name]]
+            if not places:
+                raise ValueError(f"--column {name}={chosen[name]}: the table has no such column")
+        ids.update((place, name) for place in places if len(places) == 1)
+    return ids
+
+
+def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str, str]:
+    """The IDs of a line as the schema has them: depths in metres if the column's name has another unit."""
+    ids = {}
+    for place, name in columns.ids.items():
+        factor = DEPTH_UNITS[depth_unit_in(columns.names[place]) or "m"] if name in DEPTHS else 1.0
+        depth = table.marks.parse(cells[place]) if name in DEPTHS else None
+        ids[name] = cells[place] if depth is None else f"{depth * factor:.12g}"
+    return ids
 
 
 def _check_layout(table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]]) -> None:
     """Raise Question if the names of the channels are those of samples, because the table has a spectrum per column."""
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
-    if is_stated or {*IDS} <= {*names}:
+    if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
         return
     first = min(place for place in range(len(names)) if place not in axis)
     is_axis = _is_axis([cells[first] for cells in rows], table)

@@ -63,6 +63,7 @@ def _natural_order(path: Path) -> list[tuple[str, int]]:
 
 def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
     """Yield the spectra of a file, and a problem for each that cannot be used. Raises nothing for what a file holds."""
+    is_opus, sample = False, ""
     try:
         if not path.is_file():
             raise ValueError("this is not a regular file" if path.exists() else "there is no such file")
@@ -70,7 +71,7 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
             raise ValueError("the file is empty")
         sample, replicate = reading.sample_and_replicate(path)
         spectra: Iterator[Measured | Problem]
-        if opus.is_opus(path):
+        if is_opus := opus.is_opus(path):
             # such files state their unit and what they contain
             reading = replace(reading, unit=None, convert=None if reading.convert == "none" else reading.convert)
             spectra = opus.read(path, sample, replicate, reading.block)
@@ -88,13 +89,13 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
             except Question as question:
                 asked[question.id] += 1
                 if asked[question.id] == 1:
-                    yield Problem.of(measured.source, question)
+                    yield Problem.of(measured.source, question, measured.sample, measured.ids)
             except ValueError as error:
-                yield Problem.of(measured.source, error)
+                yield Problem.of(measured.source, error, measured.sample, measured.ids)
         for question_id, number in asked.items():
             if number > 1:
                 yield Problem(
                     str(path), f"the same holds for {count(number - 1, 'more spectrum', 'more spectra')}", question_id
                 )
     except (ValueError, OSError) as error:
-        yield Problem.of(str(path), error)
+        yield Problem.of(str(path), error, sample if is_opus else "")  # any other file may be a table

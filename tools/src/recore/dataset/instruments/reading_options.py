@@ -1,7 +1,8 @@
 """How files of spectra are read: what the user says about them."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recore.dataset.instruments.opus import check_block
@@ -19,7 +20,8 @@ class Reading:
     `block` is that of an OPUS file; `unit` that of the axis of a text file; `convert` the scale of reflectance, or
     "none" if the values are absorbance; `decimal` the mark of a text file, "point" or "comma"; `sample` the column of a
     table of spectra that names the samples; `name` a regular expression for whole file names with the groups `sample`
-    and `replicate`. `only_spectra`: other columns of a table are remarked on. Raises ValueError if one is invalid.
+    and `replicate`. `only_spectra`: other columns of a table are remarked on. `id_columns`: columns of a table of
+    spectra that hold IDs; others are found by their names. Raises ValueError if one is invalid.
     """
 
     block: str = "absorbance"
@@ -29,6 +31,7 @@ class Reading:
     sample: str | None = None
     name: str | None = None
     only_spectra: bool = True
+    id_columns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_block(self.block)

@@ -1,12 +1,15 @@
 """A spectrum in a file, and its standard form: absorbance by falling wavenumber in cm-1, or the reason why not."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recore.dataset.grammar.questions import Question
+from recore.listing import count, list_names
 
+SHOWN = 5  # channels that a message names
 Numbers = NDArray[np.float64]
 
 TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
@@ -39,7 +42,7 @@ class Measured:
     `source` names the file, and the line if a file holds many spectra. `unit` is that of x: "cm-1", "um", "nm", or ""
     if the file does not state it; `quantity` is that of y: "absorbance", "reflectance", "transmittance", the name of
     another one, or "" likewise. `remarks` are notes for the user on how it was read. `in_schema`: whether the
-    file is in the challenge's schema.
+    file is in the challenge's schema. `ids`: the cells of the IDs that the file has, by their names in the schema.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Measured:
     quantity: str = ""
     remarks: tuple[str, ...] = ()
     in_schema: bool = False
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Spectrum:
     """Absorbance (channels,) of a sample at wavenumbers (channels,) in cm-1, falling.
 
     is_stated: whether the file or the user states that the values are absorbance, or what they were. in_schema: whether
-    they are from a data file in the challenge's schema.
+    they are from a data file in the challenge's schema. ids: those that the file has, depths in metres.
     """
 
     source: str
@@ -69,20 +73,27 @@ class Spectrum:
     remarks: tuple[str, ...] = ()
     is_stated: bool = False
     in_schema: bool = False
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a file, or a spectrum in it, cannot be imported. question: the id of what it leaves open, "" if nothing."""
+    """Why a file, or a spectrum in it, cannot be imported.
+
+    question: the id of what it leaves open, "" if nothing. sample: whose spectrum it is, "" if that is not known. ids:
+    those that the file has for it.
+    """
 
     source: str
     reason: str
     question: str = ""
+    sample: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: str, error: Exception) -> "Problem":
+    def of(cls, source: str, error: Exception, sample: str = "", ids: Mapping[str, str] | None = None) -> "Problem":
         reason = str(getattr(error, "strerror", None) or error)
-        return cls(source, reason, error.id if isinstance(error, Question) else "")
+        return cls(source, reason, error.id if isinstance(error, Question) else "", sample, ids or {})
 
 
 def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
@@ -107,7 +118,7 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
             remarks.append("the axis rises, and was reversed")
     identity = (measured.source, measured.sample, measured.replicate)
     is_stated = bool(measured.quantity or convert)
-    return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema)
+    return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str]) -> Numbers:
@@ -120,6 +131,11 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         raise ValueError(f"{len(x)} channels are not a spectrum")
     steps = np.diff(x)
     if not ((steps > 0).all() or (steps < 0).all()):
+        values, numbers = np.unique(x, return_counts=True)
+        repeated = [f"{value:.10g}" for value in values[numbers > 1]]
+        if repeated and len(values) > 1:
+            channels = count(len(repeated), "channel is there more than once", "channels are there more than once")
+            raise ValueError(f"{channels}: {list_names(repeated, SHOWN)}; keep one of each")
         value = x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
         raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
     if option and stated not in ("", option):
@@ -196,8 +212,9 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
         if not -HIGHEST_ABSORBANCE <= y.min() <= y.max() <= HIGHEST_ABSORBANCE:
             is_percent = 0 <= y.min() <= y.max() <= HIGHEST["percent"]
             remedy = "--convert percent converts reflectance or transmittance in percent"
-            remedy = remedy if is_percent else "nor per cent: export absorbance or reflectance"
-            raise Question("quantity", f"values from {y.min():g} to {y.max():g} are not absorbance: {remedy}")
+            remedy = remedy if is_percent else "export absorbance or reflectance"
+            kinds = "absorbance" if is_percent else "absorbance or per cent"
+            raise Question("quantity", f"values from {y.min():g} to {y.max():g} are not {kinds}: {remedy}")
         if not convert and not quantity and (y < 0).mean() > MOST_NEGATIVE:
             remedy = "they may be treated (SNV, a derivative): specify --convert none if they are absorbance"
             raise Question("quantity", f"{(y < 0).mean():.0%} of the values are below 0: {remedy}")

@@ -1,0 +1,109 @@
+"""`recore predict`: from files of spectra to assays."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recore.cli.common import FILE, FOLDER, ISOLATION, show_line
+from recore.cli.production.group import reported_errors
+from recore.cli.progress import show_work
+from recore.cli.spectra_files import reading_options, show_nothing_written, show_remarks, take_reading
+from recore.listing import count
+from recore.places import PlaceSettings, choose_isolation, open_embedded
+from recore.text import plain
+
+
+@click.command()
+@click.argument("model", type=FOLDER)
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", type=FILE, required=True, help="The table to write, a CSV.")
+@click.option("--intervals", is_flag=True, help="Add both ends of the 90 % interval of each assay.")
+@reading_options
+@click.option(
+    "--column",
+    "columns",
+    metavar="NAME=COLUMN",
+    multiple=True,
+    help="Which column of a table of spectra holds an ID, such as SiteID=well; repeatable.",
+)
+@click.option("--public", type=FILE, help="The public data file of a run, if it has moved.")
+@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around the model.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def predict(
+    model: Path,
+    files: tuple[Path, ...],
+    out: Path,
+    intervals: bool,
+    public: Path | None,
+    isolation: str,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Predict the assays of your own spectra.
+
+    MODEL is the folder of a hand-over, or of a run of `recore run`. FILES are what `recore import` reads: Bruker OPUS
+    files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns. No assays
+    are needed, and assays in a table are ignored.
+
+    The table has a line for each sample: name, SiteID, DepthFrom, DepthTo, domain and the 49 assays. "outside" in the
+    column domain says that the spectrum is unlike those of the training, so that its assays should not be relied on.
+    With --intervals, measured assays lie between "CuPPM low" and "CuPPM high" with 90 % probability. A sample that
+    cannot be predicted has no assays, and stderr says why.
+
+    The model runs on this machine, in a sandbox if there is one.
+
+    Exit status: 0 success, 1 a sample could not be predicted or the model failed, 2 wrong use or invalid input.
+
+    \b
+    Example:
+      python -m recore predict handover spectra/ --out assays.csv
+      python -m recore predict runs/first table.csv --interpolate \\
+        --intervals --out assays.csv
+    """
+    from recore.dataset import SampleOptions, write_samples
+    from recore.production.archives import read_model
+    from recore.production.model_predictions import predict_samples
+    from recore.production.written_files import check_new_table
+
+    samples_options = SampleOptions(files, take_reading(options), **options)
+    check_new_table(out, files, force)
+    with tempfile.TemporaryDirectory(prefix="recore-predict-") as folder, show_work("predict") as advance:
+        advance("reading the model", 0, 0)
+        trained = read_model(model, public)
+        spectra = Path(folder, "spectra.csv.gz")
+        result = write_samples(samples_options, trained.columns, spectra, advance)
+        if not result.rows:
+            show_remarks(result)
+            show_nothing_written(result)
+            raise SystemExit(2)
+        settings = PlaceSettings("process", choose_isolation(isolation, model))
+        advance("starting the model", 0, 0)
+        with reported_errors(), open_embedded(settings, show_line) as place:
+            show_line(f"predict: on {place.endpoint}, isolation: {place.isolation}")
+            predicted = predict_samples(
+                place, trained, spectra, out, lambda status: advance("predicting", 0, 0), intervals=intervals
+            )
+    unusable = {problem.sample for problem in result.problems}
+    predicted.problems = [problem for problem in predicted.problems if problem.name not in unusable]
+    show_remarks(result)
+    for note in trained.notes:
+        show_line(f"note: {note}")
+    for line in predicted.describe_problems():
+        click.echo(plain(f"recore: {line}", 2000), err=True)
+    described = predicted.describe()
+    problems = [vars(problem) for problem in result.problems]
+    problems += [
+        {"source": f"row {each.row}", "reason": each.reason, "question": "", "sample": each.name}
+        for each in predicted.problems
+    ]
+    if as_json:
+        record = {"file": str(out), **described, "problems": problems, "remarks": result.remarks}
+        click.echo(json.dumps(record))
+    else:
+        click.echo(f"predict: {count(predicted.rows, 'sample')} in {out}; {predicted.describe_domain()}")
+    raise SystemExit(int(bool(problems)))

@@ -1,0 +1,82 @@
+"""What the commands that read spectra share: the options that say how files are read, and lines about what was read."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.listing import count
+from recore.text import plain
+
+if TYPE_CHECKING:
+    from recore.dataset import ImportResult, Reading
+
+SHOWN = 5  # problems of one file, or of one reason, that are printed: a table can have as many as it has lines
+
+_OPTIONS = (
+    click.option(
+        "--replicates",
+        type=click.Choice(["one", "mean", "each"]),
+        default="one",
+        help="Several spectra of a sample: refuse, average, or write a row for each.",
+    ),
+    click.option("--name", metavar="REGEX", help="Pattern of file names.  [default: SAMPLE.REPLICATE, as in OPUS]"),
+    click.option("--block", default="absorbance", help="Block of OPUS files to read, as in `recore import --help`."),
+    click.option(
+        "--convert",
+        type=click.Choice(["none", "fraction", "percent"]),
+        help="The values are reflectance or transmittance on this scale: take log10(1 / value). With none they are "
+        "absorbance, whatever a header says.",
+    ),
+    click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files."),
+    click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark of text files."),
+    click.option("--sample", metavar="COLUMN", help="Column of a table of spectra that names the samples."),
+    click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of refusing them."),
+)
+
+
+def reading_options[Command: Callable[..., Any]](command: Command) -> Command:
+    """Add the options that say how files of spectra are read."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def take_reading(options: dict[str, Any]) -> "Reading":
+    """Remove the values of these options from those of a command, except --replicates and --interpolate.
+
+    Raises ValueError if one is invalid.
+    """
+    from recore.dataset import Reading
+
+    return Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "decimal", "sample", "name")})
+
+
+def show_remarks(result: "ImportResult") -> None:
+    """Print remarks, suspected units and problems on stderr, a line each; the same problem of several files once."""
+    lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.text}" for unit in result.suspected]
+    reasons: dict[str, dict[str, list[str]]] = {}  # of the same reason, the sources of problems by their files
+    for problem in result.problems:
+        file = re.sub(r" line \d+$", "", problem.source)
+        reasons.setdefault(problem.reason, {}).setdefault(file, []).append(problem.source)
+    counts: Counter[str] = Counter()
+    for reason, files in reasons.items():
+        (file, sources), *others = files.items()
+        more = f"; the same holds for {count(len(others), 'more file')}" if others else ""
+        for source in sources:
+            counts[file] += 1
+            if counts[file] <= SHOWN:
+                lines.append(f"recore: {source}: {reason}{more}")
+                more = ""
+    for file, number in counts.items():
+        if number > SHOWN:
+            lines.append(f"recore: {file}: and {count(number - SHOWN, 'more problem')}; --json lists all")
+    for line in lines:
+        click.echo(plain(line, 10_000), err=True)
+
+
+def show_nothing_written(result: "ImportResult") -> None:
+    """Say that nothing was written."""
+    click.echo(f"recore: nothing was written because of {count(len(result.problems), 'problem')}", err=True)

@@ -1,0 +1,127 @@
+"""Spectra whose assays are to be predicted, read as the import reads them; a bad one costs the others nothing.
+
+No assay table is needed, and assays beside the spectra are ignored.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from recore.dataset.column_options import parse_columns
+from recore.dataset.grids import grid_of_names, put_on_grid
+from recore.dataset.importing import (
+    CHUNK,
+    DECIMALS,
+    ImportResult,
+    Row,
+    add_remarks,
+    join_repeated,
+    make_rows,
+    note_constant_runs,
+    without_open_replicates,
+    without_repeats,
+)
+from recore.dataset.instruments.files import find_files, read_file
+from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.spectrum import Problem, Spectrum
+from recore.dataset.writing import Columns, write_data_file
+from recore.schema import IDS, TARGETS
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What to read, and how. The options are those of the import.
+
+    columns: of a table of spectra, such as "SiteID=hole". Raises ValueError if one is not that of an ID or the sample.
+    """
+
+    files: tuple[Path, ...]
+    reading: Reading = field(default_factory=Reading)
+    columns: tuple[str, ...] = ()
+    replicates: str = "one"
+    interpolate: bool = False
+
+    def __post_init__(self) -> None:
+        parse_id_columns(self.columns)
+
+    @property
+    def reading_of_ids(self) -> Reading:
+        """How files are read: other columns than those of IDs and channels are not remarked on."""
+        chosen = parse_id_columns(self.columns)
+        sample = chosen.pop("sample", self.reading.sample)
+        return replace(self.reading, only_spectra=False, sample=sample, id_columns=chosen)
+
+
+def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
+    """Columns of a table of spectra, by the names in the schema. Raises ValueError if one is of something else."""
+    columns = parse_columns(options)
+    if other := next((name for name in columns if name in TARGETS or name == "index"), None):
+        raise ValueError(f"--column {other}={columns[other]}: only sample, SiteID, DepthFrom and DepthTo are read here")
+    return columns
+
+
+def write_samples(
+    options: SampleOptions,
+    columns: Sequence[str],
+    target: Path,
+    advance: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> ImportResult:
+    """Write a data file with a row for each sample, in the order of the files.
+
+    columns: the header of the training file, whose channels the spectra get. A sample whose spectrum cannot be used has
+    a row without channels. Nothing is written, and `rows` is 0, if there is no other sample or a question is open.
+    advance: called with what is being done, and how many of how many files or rows are done. Raises ValueError or
+    OSError if the options or the set of files as a whole are invalid.
+    """
+    grid = grid_of_names(columns[1:])
+    reading = options.reading_of_ids
+    paths, remarks = find_files(options.files)
+    result = ImportResult(remarks=remarks)
+    items: list[Spectrum | Problem] = []
+    for done, path in enumerate(paths):
+        advance("reading", done, len(paths))
+        items += read_file(path, reading)
+    samples = dict.fromkeys(item.sample for item in items if item.sample)
+    result.problems = [item for item in items if isinstance(item, Problem)]
+    spectra = [item for item in items if isinstance(item, Spectrum)]
+    spectra = without_repeats(without_open_replicates(spectra, paths, reading, result), result)
+    add_remarks(spectra, result)
+    spectra, problems, remarks = put_on_grid(spectra, grid, options.interpolate, is_given=True)
+    result.problems += problems
+    result.remarks += remarks
+    result.remarks += note_constant_runs(spectra, grid)
+    unread = {problem.sample: problem.ids for problem in result.problems}
+    result.problems = join_repeated(result.problems)
+    rows = make_rows(spectra, options.replicates, result)
+    if not rows or any(problem.question and not problem.sample for problem in result.problems):
+        return result
+    by_sample: dict[str, list[Row]] = {sample: [] for sample in samples}
+    for row in rows:
+        by_sample[row.sample].append(row)
+    complete = [row for sample, group in by_sample.items() for row in group or [Row(sample, sample, [])]]
+    result.rows, result.grid, result.spectra = len(complete), grid, len(spectra)
+    with write_data_file(target) as append:
+        for start in range(0, len(complete), CHUNK):
+            part = complete[start : start + CHUNK]
+            append(_columns(part, grid.names, unread))
+            advance("writing", start + len(part), len(complete))
+    return result
+
+
+def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, Mapping[str, str]]) -> Columns:
+    """The columns of rows: the index, the IDs, and the channels, NaN in rows without a spectrum. unread: their IDs."""
+    ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
+    columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
+    columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in IDS}
+    spectra = [_absorbance(row) if row.spectra else np.full(len(channels), np.nan) for row in rows]
+    return columns | dict(zip(channels, np.array(spectra).T, strict=True))
+
+
+def _absorbance(row: Row) -> np.ndarray:
+    """The absorbance of a row (channels,), as the import writes it; that of a data file in the schema as it is."""
+    if len(row.spectra) == 1 and row.spectra[0].in_schema:
+        return row.spectra[0].absorbance
+    # adding 0.0 turns -0.0 into 0.0
+    return np.asarray(np.round(np.mean([spectrum.absorbance for spectrum in row.spectra], axis=0), DECIMALS) + 0.0)

@@ -1,0 +1,178 @@
+"""The two archives of a version, from the model of a run or of a hand-over. Nothing of the submission is executed.
+
+A hand-over has what a version needs to know of the training file, because that file is the host's: its columns in
+channels.json, what its spectra look like in domain.json, and the errors of held-out predictions in expected_error.json.
+The last two are missing if the spectra cannot be compared or no rows were held out.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recore.data_file import as_csv_gz, read_header
+from recore.distribution import PROGRAM
+from recore.evaluation import HELD_OUT_NAME, Record, extend_archive, find_public, read_member, read_record, sha256_of
+from recore.production.containers import domain, expected_error, features
+from recore.production.hooks import find_missing_hook
+from recore.production.project import ProductionError
+from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
+from recore.schema import TARGETS
+
+ARCHIVE = "model.tar.gz"
+CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # of a hand-over
+CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model of a run or of a hand-over, and what a version needs to know of its training file.
+
+    folder: of the run or the hand-over. columns: the header of the training file. reference: what its spectra look
+    like; None if they cannot be compared. errors: what expected errors are calculated from; None without held-out
+    predictions. data_sha256: of the training file. reasons: why one of the two is missing, by the name of its file.
+    """
+
+    folder: Path
+    record: Record
+    columns: list[str]
+    reference: domain.Reference | None
+    errors: dict[str, Any] | None
+    data_sha256: str
+    reasons: Mapping[str, str]
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / ARCHIVE
+
+    @property
+    def notes(self) -> list[str]:
+        """What the version will not be able to say."""
+        lacks = {
+            REFERENCE: "answers will not say whether a spectrum is like those of the training",
+            ERRORS: "answers will have no expected errors and no intervals",
+        }
+        return [f"{lacks[name]}: {reason}" for name, reason in self.reasons.items()]
+
+    def describe_data(self) -> dict[str, str]:
+        """The files of a hand-over about the training file, as text by their names."""
+        files = {CHANNELS: {"columns": self.columns}, REFERENCE: self.reference, ERRORS: self.errors}
+        return {name: json.dumps(content) for name, content in files.items() if content}
+
+    def write_archives(self, folder: Path) -> tuple[Path, Path]:
+        """Write the archives of both containers, features and model, into a folder, and return their paths.
+
+        Raises ProductionError or ValueError if the model's archive cannot be read, or its code lacks a function.
+        """
+        preprocess, train = (self._read_script(name) for name in ("preprocess.py", "train.py"))
+        if missing := find_missing_hook(preprocess, train):
+            raise ProductionError(f"{self.folder}: {missing}, which `predict` and `production` call")
+        requirements = read_member(self.archive, f"code/{REQUIREMENTS}")
+        added = {f"code/{name}": content for name, content in model_programs(requirements).items()}
+        if self.errors:
+            added[ERRORS] = json.dumps(self.errors).encode()
+        model, packed = folder / ARCHIVE, folder / "features.tar.gz"
+        extend_archive(self.archive, model, added, moved={"code": "code/submission"})
+        code = read_programs((*FEATURES, *DOMAIN)) | {"preprocess.py": preprocess}
+        features.write_archive(self.columns, self.reference, code, packed)
+        return packed, model
+
+    def _read_script(self, name: str) -> bytes:
+        content = read_member(self.archive, f"code/{name}")
+        if content is None:
+            raise ProductionError(f"{self.archive}: there is no code/{name} in it")
+        return content
+
+
+def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
+    """Read the model of a run or of a hand-over. public: the run's public data file, if that has moved.
+
+    Raises ProductionError, ValueError or OSError if something is missing, has changed, or is of another run.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: there is no such folder: name a run or a hand-over")
+    if (folder / CONTENTS).is_file():
+        return _read_handed(folder)
+    if not (folder / "run.json").is_file():
+        raise FileNotFoundError(f"{folder}: neither a run, which has a run.json, nor a hand-over, with a {CONTENTS}")
+    record = read_record(folder)
+    if not (folder / ARCHIVE).is_file():
+        raise ProductionError(f"{folder}: the run has no {ARCHIVE}: {record.result}")
+    return describe_training(folder, record, find_public(record, public))
+
+
+def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
+    """The model of a run, with what its public data file, which is read, says about it."""
+    reference, errors, reasons = None, None, dict[str, str]()
+    with as_csv_gz(data) as packed:
+        try:
+            reference = domain.fit_file(packed)
+        except domain.DomainError as error:
+            reasons[REFERENCE] = str(error)
+        try:
+            errors = _calibrate(folder / ARCHIVE, packed)
+        except expected_error.CalibrationError as error:
+            reasons[ERRORS] = str(error)
+    sha256 = record.data["public"][1] or sha256_of(data)
+    return TrainedModel(folder, record, read_header(data), reference, errors, sha256, reasons)
+
+
+def parse_columns(content: bytes | None, source: object) -> list[str]:
+    """The names of columns in a channels.json. Raises ProductionError, which names the source, if there are none."""
+    try:
+        columns = json.loads(content or b"")["columns"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        columns = None
+    if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
+        raise ProductionError(f"{source}: its {CHANNELS} does not hold the names of columns")
+    return columns
+
+
+def _calibrate(model: Path, data: Path) -> dict[str, Any]:
+    """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
+    content = read_member(model, HELD_OUT_NAME)
+    if content is None:
+        raise expected_error.CalibrationError(f"train.py wrote no {HELD_OUT_NAME}")
+    with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
+        held_out = Path(name, HELD_OUT_NAME)
+        held_out.write_bytes(content)
+        return expected_error.calibrate_files(held_out, data, TARGETS)
+
+
+def _read_handed(folder: Path) -> TrainedModel:
+    """Read a hand-over, each file of which must be the one that was handed over."""
+    if not (folder / SUMS).is_file():
+        raise FileNotFoundError(f"{folder / SUMS}: this file of the hand-over is missing: copy the whole folder again")
+    lines = (line.partition("  ") for line in (folder / SUMS).read_text("utf-8", "replace").splitlines())
+    sums = {name: digest for digest, _, name in lines}
+    if CHANNELS not in sums:
+        raise ProductionError(
+            f"{folder}: an older recore wrote this hand-over, without {CHANNELS}: write it again with "
+            f"`{PROGRAM} handover`"
+        )
+    for name in (CONTENTS, ARCHIVE, "run.json", CHANNELS, REFERENCE, ERRORS):
+        if name in sums and not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder / name}: this file of the hand-over is missing: copy the folder again")
+        if name in sums and sha256_of(folder / name) != sums[name]:
+            raise ProductionError(
+                f"{folder / name}: it is not the file that was handed over ({SUMS} has another hash): copy it again"
+            )
+    reference, errors = (_read_json(folder / name) if name in sums else None for name in (REFERENCE, ERRORS))
+    record = read_record(folder)
+    columns = parse_columns((folder / CHANNELS).read_bytes(), folder)
+    sha256 = record.data["public"][1] or ""
+    reasons = {name: f"the hand-over has no {name}" for name in (REFERENCE, ERRORS) if name not in sums}
+    return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Raises ProductionError if the file is not an object of JSON."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ProductionError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ProductionError(f"{path}: an object of JSON is needed")
+    return content
