@@ -6,12 +6,15 @@ import shlex
 import signal
 import tempfile
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 
 from stagemaker import interrupts
 from stagemaker.machine import require_working_directory
+from stagemaker.variables_file import VariablesFile
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
@@ -47,9 +50,21 @@ def main() -> None:
     "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
 )
 @click.option("--allow-reset", is_flag=True, help="Let POST /moto-api/reset delete everything, for test suites.")
+@click.option(
+    "--variables",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the environment variables to this file instead, when they can be used.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
 def start(
-    port: int, engine: str, isolation: str, network: str, state: Path | None, allow_reset: bool, as_json: bool
+    port: int,
+    engine: str,
+    isolation: str,
+    network: str,
+    state: Path | None,
+    allow_reset: bool,
+    variables: Path | None,
+    as_json: bool,
 ) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.
 
@@ -64,25 +79,34 @@ def start(
     Example:
       stagemaker start --port 5000
       stagemaker start --state simulated --isolation required
+      stagemaker start --variables variables.sh &
     """
+    # before the simulator is imported: nobody should read variables that a killed simulator has left
+    with VariablesFile(variables) if variables else nullcontext() as file:
+        _simulate((port, isolation, state, engine, network == "simulator", allow_reset), file, as_json)
+    click.echo("stagemaker: stopped, with all its jobs", err=True)
+
+
+def _simulate(settings: tuple[Any, ...], file: VariablesFile | None, as_json: bool) -> None:
+    """Run a simulator until SIGINT. settings: of the Simulator. file: for its variables, by default stdout."""
     from stagemaker import ROLE_ARN, Simulator
 
     wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
     if wanted and Path(wanted).resolve() != Path(used).resolve():
         click.echo(f"stagemaker: TMPDIR is {wanted}, which cannot be written to: {used} is used instead", err=True)
-    can_call = network == "simulator"
+    can_call = settings[4]
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
     handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
-    with handled, Simulator(port, isolation, state, engine, can_call, allow_reset) as simulator:
+    with handled, Simulator(*settings) as simulator:
         if stopped.is_set():  # before it was ready
             raise KeyboardInterrupt
-        if as_json:
-            click.echo(json.dumps(simulator.variables()))
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
+        text = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
+        if file:
+            file.write(f"{text}\n")
         else:
-            # in one write, so that a script that reads them from a file finds all or none
-            lines = [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
-            click.echo("\n".join(lines))
+            click.echo(text)
         isolation = "nothing is enforced"
         if simulator.isolation_enforced:
             reached = "and can call this simulator" if can_call else "without network"
@@ -95,7 +119,6 @@ def start(
         )
         while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
             pass
-    click.echo("stagemaker: stopped, with all its jobs", err=True)
 
 
 @main.command()

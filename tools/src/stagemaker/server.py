@@ -3,7 +3,10 @@
 import contextlib
 import json
 import os
+import secrets
 import socket
+import string
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
@@ -27,13 +30,14 @@ from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.session import simulator_session
 from stagemaker.resources.registry import make_resources
 from stagemaker.resources.resource import Resource
-from stagemaker.services import moto_inside
 from stagemaker.services.s3_contents import contents
 from stagemaker.state.records import Store
 from stagemaker.state.s3_folder import State, Wsgi
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 SDK_SETTINGS = "sagemaker.yaml"
+TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
 CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its sitecustomize.py redirects STS clients
 
 
@@ -54,6 +58,7 @@ class Simulator:
     folder: Path
     port: int
     _open_simulators: ClassVar[set["Simulator"]] = set()  # all simulators of a process share moto's services
+    _moto_lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(
         self,
@@ -85,11 +90,13 @@ class Simulator:
         self._exit_stack.close()
 
     def _start(self, exit_stack: contextlib.ExitStack) -> None:
-        """Start everything. Requests are handled only after the state of an earlier simulator has been restored.
+        """Start everything. Requests are handled only after the records of an earlier simulator have been restored, and
+        those to other services after its S3 objects (`_prepare`).
 
         Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
         """
         port, isolation, engine = self._settings
+        self._prepared, self._credentials = False, _make_credentials()
         self.isolation = _choose_isolation(engine, isolation, self._jobs_can_call, exit_stack)
         exit_stack.callback(self._release_moto)
         if self._state:
@@ -103,8 +110,7 @@ class Simulator:
         listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
-            moto_inside.install()
-            moto_inside.reset()
+            _reset_moto()
             contents.open()
         Simulator._open_simulators.add(self)
         self._store = self._state.records if self._state else Store()
@@ -112,7 +118,7 @@ class Simulator:
         application: Wsgi = self._respond
         if self._state:
             application = self._state.write_through(application)
-            self._state.restore()
+            self._state.check()
         with self._jobs.delayed():  # resumed work sends requests, which are handled only after `http.start`
             for resource in resources:
                 resource.resume()
@@ -121,7 +127,7 @@ class Simulator:
             exit_stack.callback(http.close)
             exit_stack.callback(self._end_jobs)  # while the server still runs: jobs write to S3 and to the logs
             http.start()
-            self._create_defaults()
+            self._write_sdk_settings()
             if self._jobs_can_call:
                 folder = self._sockets / "simulator"
                 job_server = HttpServer(application, exit_stack.enter_context(network.listen(folder)))
@@ -138,11 +144,31 @@ class Simulator:
         resources = make_resources(self._platform)
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
         health = {"isolation": self.isolation.name, "isolation_enforced": self.isolation_enforced}
-        self._application = Application(resources, ports, health, self._reset if self._allow_reset else None)
+        reset = self._reset if self._allow_reset else None
+        self._application = Application(resources, ports, health, self._prepare, reset)
         return resources
 
     def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self._application(environ, start_response)
+
+    def _prepare(self) -> None:
+        """Before the first request to another service: restore its S3 objects, and create a bucket and a role.
+
+        Here and not at the start, because it takes a second to import moto. Raises OSError if a file is missing.
+        """
+        if self._prepared:
+            return
+        from stagemaker.services import moto_inside
+
+        with Simulator._moto_lock:
+            if self._prepared:
+                return
+            if self._state:
+                self._state.restore()
+            moto_inside.create_bucket(BUCKET)
+            moto_inside.create_role(ROLE, TRUST_POLICY)
+            moto_inside.create_session(ROLE_ARN, "simulate", self._credentials)
+            self._prepared = True
 
     def _end_jobs(self) -> None:
         self._jobs.close()
@@ -151,12 +177,15 @@ class Simulator:
         """End all jobs and delete everything that is stored, but for the role, whose credentials stay valid."""
         if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
             raise ServiceError("ConflictException", "Another reset is in progress", 409)
+        from stagemaker.services import moto_inside
+
         try:
+            self._prepare()
             self._jobs.close()
             moto_inside.reset(self._credentials["AccessKeyId"])
             self._store = self._store.replace()
             self._make_application()
-            self._create_role()
+            moto_inside.create_role(ROLE, TRUST_POLICY)
         finally:
             self._reset_lock.release()
 
@@ -210,12 +239,8 @@ class Simulator:
         variables = self.variables()
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
 
-    def _create_defaults(self) -> None:
-        """Create a bucket, a role with credentials, and an SDK settings file that names the bucket and the role."""
-        self.client("s3").create_bucket(Bucket=BUCKET)
-        self._create_role()
-        session = self.client("sts").assume_role(RoleArn=ROLE_ARN, RoleSessionName="simulate")
-        self._credentials = session["Credentials"]
+    def _write_sdk_settings(self) -> None:
+        """Write an SDK settings file that names the bucket and the role, which `_prepare` creates."""
         role = {"RoleArn": ROLE_ARN}
         settings = {
             "PythonSDK": {"Modules": {"Session": {"DefaultS3Bucket": BUCKET}, "TelemetryOptOut": True}},
@@ -227,12 +252,21 @@ class Simulator:
         # JSON is also YAML
         (self.folder / SDK_SETTINGS).write_text(json.dumps({"SchemaVersion": "1.0", "SageMaker": settings}))
 
-    def _create_role(self) -> None:
-        statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam = self.client("iam")
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # another simulator may have created it
-            iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
+
+def _make_credentials() -> dict[str, str]:
+    """Return credentials of a session, as AssumeRole does."""
+    characters = string.ascii_uppercase + string.digits
+    return {
+        "AccessKeyId": "ASIA" + "".join(secrets.choice(characters) for _ in range(16)),
+        "SecretAccessKey": secrets.token_urlsafe(30),
+        "SessionToken": secrets.token_urlsafe(60),
+    }
+
+
+def _reset_moto() -> None:
+    """Delete what an earlier simulator of this process has stored in moto."""
+    if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
+        moto_inside.reset()
 
 
 def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:

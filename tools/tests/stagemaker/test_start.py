@@ -1,9 +1,11 @@
 """`stagemaker start` as a command."""
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 from stagemaker_support.simulator_client import IMAGE
 from stagemaker_support.start_command import COMMAND, start
 from support.checkout import ROOT, environment
+
+from stagemaker.variables_file import VariablesFile
 
 
 def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) -> None:
@@ -94,3 +98,66 @@ def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Pa
     assert not list(tmp_path.iterdir())
     for line in lines:
         assert line.removeprefix("export ").strip() in output
+
+
+def test_the_file_with_the_variables_exists_only_while_the_simulator_runs(tmp_path: Path) -> None:
+    file = tmp_path / "variables.sh"
+    file.write_text("export AWS_ENDPOINT_URL=left-by-a-killed-simulator\n")
+    variables = environment() | {"TMPDIR": str(tmp_path)}
+    command = [*COMMAND, "--variables", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while not file.exists() or "killed" in (content := file.read_text()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert content.endswith("export SAGEMAKER_VALIDATE_ROLE=false\n")
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in content
+
+    second = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == (
+        f"stagemaker: {file}: the variables of a simulator that is running: end it, or choose another file\n"
+    )
+    assert file.read_text() == content
+
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert (process.returncode, output) == (0, b"")
+    assert not list(tmp_path.iterdir())
+
+
+def test_variables_replace_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("mine\n")
+    (tmp_path / "link").symlink_to(tmp_path / "text")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("text", "link", "pipe", "."):
+        with pytest.raises(OSError, match="could not be replaced"), VariablesFile(tmp_path / name):
+            pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "text"]
+
+
+def test_a_simulator_loads_other_services_with_their_first_request(tmp_path: Path) -> None:
+    """Importing moto takes a second, which `stagemaker start` does not wait for. Here two requests come at once."""
+    program = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from stagemaker import BUCKET, Simulator
+with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
+    print(sorted({"moto", "flask", "cryptography", "pandas", "optuna"} & {*sys.modules}))
+    simulator.client("sagemaker").list_models()
+    print("moto" in sys.modules)
+    clients = [simulator.client(name) for name in ("s3", "iam", "sts", "s3")]
+    calls = ("list_buckets", "list_roles", "get_caller_identity", "list_buckets")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda client, call: getattr(client, call)(), clients, calls))
+    print([bucket["Name"] == BUCKET for answer in answers[::3] for bucket in answer["Buckets"]])
+    print([role["RoleName"] for role in answers[1]["Roles"]])
+    if len(sys.argv) > 2:
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="kept", Body=bytes(100_000))
+    else:
+        print(simulator.client("s3").head_object(Bucket=BUCKET, Key="kept")["ContentLength"])
+"""
+    ready = ["[]", "False", "[True, True]", "['SageMakerRole']"]
+    for words, expected in ((["write"], ready), ([], [*ready, "100000"])):
+        command = [sys.executable, "-c", program, str(tmp_path / "state"), *words]
+        assert subprocess.check_output(command, text=True, env=environment()).splitlines() == expected

@@ -30,7 +30,7 @@ from recore.evaluation import (
     write_streams,
 )
 from recore.failures import is_outside, read_reason
-from recore.places import Services
+from recore.places import Services, SimulatorGoneError
 
 LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files
@@ -74,7 +74,7 @@ class ExperimentJobs:
         """Remove all objects, endpoints and models. What cannot be removed is left, as an endpoint that is starting."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
-            with contextlib.suppress(StepFailed, ClientError, BotoCoreError):
+            with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
     def place(self, name: str) -> tuple[RunSettings, Storage]:

@@ -14,6 +14,7 @@ from recore.cli.import_ import import_
 from recore.cli.judge import judge
 from recore.cli.new import new
 from recore.cli.pack import pack
+from recore.cli.predict import predict
 from recore.cli.production import production
 from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
@@ -118,7 +119,7 @@ def main(debug: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, split, new, explore, validate, check, pack),
-    *(run, report, scores, board, judge, handover, production, web, doctor),
+    *(run, report, scores, board, judge, handover, predict, production, web, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -12,7 +12,7 @@ from recore.cli.common import FOLDER, show_line
 from recore.cli.production.group import as_json, config_option, engine_option, reported_errors
 
 if TYPE_CHECKING:
-    from recore.production import ProductionProject
+    from recore.production.project import ProductionProject
 
 PACKAGES = "starlette", "uvicorn", "mangum"
 
@@ -60,7 +60,8 @@ def web(
       python -m recore web --lambda deployment
     """
     _require_packages()
-    from recore.production import open_project, read_served_columns
+    from recore.production.predicting import read_served_columns
+    from recore.production.project import open_project
     from recore.web import Limits, Predictor, make_runtime, write_deployment
 
     with reported_errors(), open_project(engine, config) as project:

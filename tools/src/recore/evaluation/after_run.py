@@ -10,12 +10,12 @@ from recore.places import is_strangers
 
 
 def next_command(run: EvaluationRun) -> str | None:
-    """The command that helps most now, by the state of the run; None if it was stopped.
+    """The command that helps most now, by the state of the run; None if it was stopped, or its simulator is gone.
 
     `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
     happened outside the jobs is a matter of this machine.
     """
-    if run.state == "Stopped":
+    if run.state == "Stopped" or run.gone:
         return None
     failed = next((step for step in run.steps.values() if step.state == "Failed"), None)
     if failed and failed.outside:

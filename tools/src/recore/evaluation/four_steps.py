@@ -21,7 +21,7 @@ from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
-from recore.places import Services
+from recore.places import Services, SimulatorGoneError
 from stagemaker import format_size
 
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
@@ -59,6 +59,11 @@ class EvaluationRun:
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
         self.began = self.seconds = 0.0
+
+    @property
+    def gone(self) -> SimulatorGoneError | None:
+        """The error of the simulator, if it has ended while the run was going on."""
+        return self._jobs.gone
 
     @property
     def state(self) -> str:

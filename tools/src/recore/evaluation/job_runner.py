@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.evaluation.observing import read_utilization, write_log
 from recore.evaluation.step import END_STATES, Step
 from recore.failures import is_outside, read_reason
-from recore.places import Services
+from recore.places import Services, SimulatorGoneError
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
@@ -30,12 +30,16 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runs steps. logs: the folder for their logs. watch: called when a step changes. stopping: set to stop all."""
+    """Runs steps. logs: the folder for their logs. watch: called when a step changes. stopping: set to stop all.
+
+    gone: the error of a simulator that has ended while steps ran.
+    """
 
     def __init__(self, services: Services, logs: Path):
         self.services, self.logs = services, logs
         self.watch: Callable[[Step], None] = lambda step: None
         self.stopping = threading.Event()
+        self.gone: SimulatorGoneError | None = None
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
@@ -60,6 +64,7 @@ class JobRunner:
         except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
             step.reason = str(error)
             step.outside = not isinstance(error, ValueError)  # a ValueError is about the output of a job
+            self.gone = error if isinstance(error, SimulatorGoneError) else self.gone
             raise StepFailed(step.reason) from error
         finally:
             step.seconds = time.monotonic() - step.began

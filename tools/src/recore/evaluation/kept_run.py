@@ -62,6 +62,9 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 
     installs: whether jobs install requirements.
     """
+    if run.gone:
+        yield f"recore: {run.gone}"
+        return
     reasons = set()
     for step in run.steps.values():
         if step.note:

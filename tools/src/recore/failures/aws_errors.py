@@ -5,12 +5,10 @@ SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS
 
 def explain_aws_error(error: Exception) -> str:
     """Why a call of boto3's failed. error: a BotoCoreError or a ClientError."""
-    from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+    from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
     if isinstance(error, NoRegionError | NoCredentialsError):
         return f"{str(error).rstrip('.')}: {SETTINGS}"
-    if isinstance(error, EndpointConnectionError):
-        return f"{error}: is the simulator still running?"
     if not isinstance(error, ClientError):
         return str(error)
     response = error.response["Error"]

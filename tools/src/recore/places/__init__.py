@@ -2,5 +2,5 @@
 
 from recore.places.embedded import open_embedded
 from recore.places.opening import choose_isolation, is_strangers, open_place
-from recore.places.place import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services
+from recore.places.place import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, SimulatorGoneError
 from stagemaker import ROLE_ARN

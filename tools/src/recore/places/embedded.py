@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from recore.distribution import TEMPLATE
-from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceSettings, Services, describe_isolation
+from recore.places.place import IMAGE, OpenPlace, PlaceSettings, Services, describe_isolation
 from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
 
@@ -28,7 +28,7 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
     try:
         with interrupts.deferred_at_both_ends(lambda: simulator):
             isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
-            services = Services(*(simulator.client(name) for name in SERVICES))
+            services = Services(simulator.client)
             where = ("the embedded simulator", REGION, isolation)
             yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)
     except NoSandboxError as error:

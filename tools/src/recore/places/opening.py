@@ -9,7 +9,6 @@ import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +17,11 @@ from recore.distribution import TEMPLATE
 from recore.places.embedded import open_embedded
 from recore.places.place import (
     IMAGE,
-    SERVICES,
     OpenPlace,
     PlaceError,
     PlaceSettings,
     Services,
+    SimulatorGoneError,
     describe_isolation,
 )
 from recore.text import plain
@@ -64,8 +63,8 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
     Raises PlaceError if the settings or the user's AWS settings are incomplete or invalid.
     """
     role, bucket, image = settings.role, settings.bucket, settings.image
-    clients = _make_clients()
-    endpoint, region = clients[0].meta.endpoint_url, clients[0].meta.region_name
+    services = Services(_make_client)
+    endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
     if ".amazonaws.com" in endpoint:
         if not (role and bucket):
             raise PlaceError(
@@ -74,8 +73,9 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
         if region != "us-east-1" and not image:
             raise PlaceError(f"AWS has a different image in each region: name that of {region} with --image")
         _check_credentials()
-        services = replace(Services(*clients), log_delay=LOG_DELAY)
-        return OpenPlace(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
+        return OpenPlace(
+            Services(_make_client, LOG_DELAY), bucket, role, image or IMAGE, "AWS", region, "network isolation"
+        )
     _check_credentials()
     _check_connection(endpoint)
     isolation, enforced = _ask_isolation(endpoint)
@@ -85,7 +85,7 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
             "required, or unset AWS_ENDPOINT_URL"
         )
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return OpenPlace(Services(*clients), *place, isolation, has_ml=enforced is not False)
+    return OpenPlace(services, *place, isolation, has_ml=enforced is not False)
 
 
 @contextmanager
@@ -100,8 +100,8 @@ def _settings_checked() -> Iterator[None]:
 
 
 @_settings_checked()
-def _make_clients() -> list[Any]:
-    """Clients with the user's AWS settings. Requests to this machine do not go through a proxy."""
+def _make_client(service: str) -> Any:
+    """A client with the user's AWS settings. Requests to this machine do not go through a proxy."""
     import boto3
     from botocore.config import Config
 
@@ -111,13 +111,21 @@ def _make_clients() -> list[Any]:
         boto3.setup_default_session()
     if not boto3.DEFAULT_SESSION.region_name:
         raise PlaceError("there is no region: export AWS_DEFAULT_REGION, or choose a profile that has one")
-    retries, clients = Config(retries={"mode": "standard", "max_attempts": 10}), []
-    for name in SERVICES:
-        client = boto3.client(name, config=retries)
-        if _is_loopback(client.meta.endpoint_url):
-            client = boto3.client(name, config=retries.merge(Config(proxies={})))
-        clients.append(client)
-    return clients
+    retries = Config(retries={"mode": "standard", "max_attempts": 10})
+    client = boto3.client(service, config=retries)
+    if _is_loopback(client.meta.endpoint_url):
+        client = boto3.client(service, config=retries.merge(Config(proxies={})))
+        client.meta.events.register_first("needs-retry", _raise_if_gone)
+    return client
+
+
+def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
+    """Raise SimulatorGoneError instead of trying for minutes to connect to a simulator that has ended."""
+    from botocore.exceptions import EndpointConnectionError
+
+    if isinstance(caught_exception, EndpointConnectionError):
+        url = urlsplit(caught_exception.kwargs["endpoint_url"])
+        raise SimulatorGoneError(f"{url.scheme}://{url.netloc}") from None
 
 
 @_settings_checked()

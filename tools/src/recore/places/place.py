@@ -1,10 +1,21 @@
 """The settings that choose a place, and what the requests and the record of a run need to know about it."""
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
-SERVICES = ("sagemaker", "s3", "logs", "cloudwatch", "sagemaker-runtime")  # the clients of Services, in order
+
+
+class SimulatorGoneError(OSError):
+    """The simulator at a URL does not accept connections any more."""
+
+    def __init__(self, url: str):
+        super().__init__(
+            f"the simulator at {url} is gone: start it again with `stagemaker start` and the same --state, read its "
+            "variables again, and repeat this command"
+        )
 
 
 class PlaceError(Exception):
@@ -13,14 +24,41 @@ class PlaceError(Exception):
 
 @dataclass(frozen=True)
 class Services:
-    """boto3 clients. A run happens wherever they lead. log_delay: seconds until a job's last lines are in its log."""
+    """boto3 clients, each made when it is first used. A run happens wherever they lead.
 
-    sagemaker: Any
-    s3: Any
-    logs: Any
-    cloudwatch: Any
-    runtime: Any = None
+    make_client: makes that of a service. log_delay: seconds until a job's last lines are in its log.
+    """
+
+    make_client: Callable[[str], Any]
     log_delay: float = 0.0
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def sagemaker(self) -> Any:
+        return self._client("sagemaker")
+
+    @property
+    def s3(self) -> Any:
+        return self._client("s3")
+
+    @property
+    def logs(self) -> Any:
+        return self._client("logs")
+
+    @property
+    def cloudwatch(self) -> Any:
+        return self._client("cloudwatch")
+
+    @property
+    def runtime(self) -> Any:
+        return self._client("sagemaker-runtime")
+
+    def _client(self, service: str) -> Any:
+        with self._lock:  # threads must not make clients of one session at once
+            if service not in self._clients:
+                self._clients[service] = self.make_client(service)
+            return self._clients[service]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class TrainedOn:
         """The share of the training's rows that are outside of a domain that was fitted without their drill holes."""
         return usual_outside(self.reference)
 
-    def reference_units(self, names: Container[str] | None = None, title: str = "the training") -> ReferenceUnits:
+    def reference_units(self, names: Container[str] | None = None, title: str = "all drill holes") -> ReferenceUnits:
         """The drill holes to compare with, all or those of these names. title: what messages call them."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
         if names is not None:

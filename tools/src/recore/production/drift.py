@@ -65,7 +65,7 @@ class ReferenceUnits:
     many samples a unit has at most, so many that at least half of the holes have them.
     """
 
-    def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "the training") -> None:
+    def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:
         self.values, self.name = values, name
         rows = [values[codes == code] for code in np.unique(codes)]
         lengths = sorted(map(len, rows), reverse=True)

@@ -11,11 +11,11 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from recore.listing import count
 from recore.production.alarming import delete_alarms
+from recore.production.next_command import AFTER_SERVING
 from recore.production.project import (
     NO_REASON,
     PAUSE,
@@ -25,7 +25,7 @@ from recore.production.project import (
     Watch,
     WorkFailedError,
 )
-from recore.production.versions import APPROVED, Version, ensure_model, find_version, model_name
+from recore.production.versions import ensure_model, find_version, model_name
 
 REPLACES = "recore:replaces"  # a tag
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
@@ -141,7 +141,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         return _unchanged(project, described, variants)
     line = f"the endpoint {name} serves {', '.join(map(str, variants))}"
     costs = (describe_costs(project, variants),)
-    return Outcome([line], _details(project, described), "invoke FILE", costs=costs)
+    return Outcome([line], _details(project, described), AFTER_SERVING, costs=costs)
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
@@ -151,14 +151,16 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
     changed, WorkFailedError if the update was rolled back.
     """
     endpoint = find_existing(project)
-    pending = find_pending(endpoint)
+    current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
     if pending and _serves(project, pending, variants):
-        return _finish(project, pending, watch)
-    require_in_service(project, endpoint)
-    current = endpoint["EndpointConfigName"]
-    if _serves(project, current, variants):
-        return _unchanged(project, endpoint, variants)
-    return _change(project, _ensure_config(project, variants, current), strategy, watch)
+        outcome = _finish(project, pending, watch)
+    else:
+        require_in_service(project, endpoint)
+        if _serves(project, current, variants):
+            return _unchanged(project, endpoint, variants)
+        outcome = _change(project, _ensure_config(project, variants, current), strategy, watch)
+    earlier = ", ".join(map(str, read_variants(project, current)))
+    return replace(outcome, lines=[f"{line}; `rollback` returns to {earlier}" for line in outcome.lines])
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
@@ -177,17 +179,6 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
     for variant in read_variants(project, earlier):
         ensure_model(project, find_version(project, variant.version, usable=True))
     return _change(project, earlier, strategy, watch)
-
-
-def suggest_next(project: ProductionProject, version: Version) -> str:
-    """The command that is sensible after a version was made or approved."""
-    if version.approval != APPROVED:
-        return f"approve {version.number}"
-    endpoint = describe_endpoint(project)
-    if endpoint is None:
-        return "deploy"
-    served = [variant["version"] for variant in endpoint["variants"]]
-    return "describe" if version.number in served else f"update {version.number}"
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
@@ -222,7 +213,7 @@ def describe_costs(project: ProductionProject, variants: Sequence[Variant]) -> s
     """A line that says which instances run, and until when."""
     number = project.settings.endpoint_instance_count * len(variants)
     instances = f"{number} x {project.settings.create_model_instance_type}"
-    return f"{instances} until `delete --endpoint`: {count(number, 'instance-hour')} an hour"
+    return f"{instances} {'runs' if number == 1 else 'run'} until you delete the endpoint (`delete --endpoint`)"
 
 
 def read_variants(project: ProductionProject, config: str) -> list[Variant]:
@@ -244,7 +235,7 @@ def version_of(model: str) -> int:
 
 def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:
     line = f"the endpoint {endpoint['EndpointName']} already serves {', '.join(map(str, variants))}; nothing changed"
-    return Outcome([line], _details(project, endpoint), "invoke FILE", changed=False)
+    return Outcome([line], _details(project, endpoint), AFTER_SERVING, changed=False)
 
 
 def _change(project: ProductionProject, config: str, strategy: Strategy, watch: Watch) -> Outcome:
@@ -263,8 +254,8 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
         raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
     variants = read_variants(project, config)
     line = f"the endpoint {name} now serves {', '.join(map(str, variants))}"
-    following = "rollback" if _replaced(project, config) else "describe"
-    return Outcome([line], _details(project, described), following, costs=(describe_costs(project, variants),))
+    costs = (describe_costs(project, variants),)
+    return Outcome([line], _details(project, described), AFTER_SERVING, costs=costs)
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
@@ -316,6 +307,19 @@ def _replaced(project: ProductionProject, config: str) -> str:
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     earlier = tags.get(REPLACES, "")
     return earlier if earlier and project.find("DescribeEndpointConfig", EndpointConfigName=earlier) else ""
+
+
+def find_left(project: ProductionProject, config: str) -> frozenset[int]:
+    """The versions that have replaced a configuration of the endpoint, one after the other, if it serves that again."""
+    replaced = {name: _replaced(project, name) for name in _configs(project)}
+    followers, waiting = set[str](), [config]
+    while waiting:
+        current = waiting.pop()
+        later = [name for name, earlier in replaced.items() if earlier == current and name not in followers]
+        followers.update(later)
+        waiting += later
+    left = {variant.version for name in followers for variant in read_variants(project, name)}
+    return frozenset(left - {variant.version for variant in read_variants(project, config)})
 
 
 def _configs(project: ProductionProject) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recore.distribution import TEMPLATE
 from recore.listing import count
+from recore.production.next_command import after_comparison
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
 from recore.production.written_files import replace_file
 from recore.schema import TARGETS
@@ -91,7 +92,8 @@ def compare_endpoint(
     # Verdicts on samples of unknown holes are too certain, and a variant that fails requests should not replace others.
     is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
     changed = settings.send_requests and any(collected.requests.values())
-    return Outcome(lines, details, f"update {endpoint.versions[winner]}" if is_certain else "", changed)
+    better = endpoint.versions[winner] if winner and is_certain else None
+    return Outcome(lines, details, after_comparison(better), changed)
 
 
 def read_weights() -> Any:

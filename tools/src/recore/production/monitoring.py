@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -20,12 +20,17 @@ from recore.production.client_spectra import ClientSpectra, SpectraReader, Train
 from recore.production.containers.domain import FEWEST_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
+from recore.production.next_command import ProjectState, after_monitoring
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
 from recore.production.versions import Version, find_version, list_versions, model_name
 from recore.schema import HOLE
 from recore.text import plain
 
 FALSE_ALARMS = 0.05
+ADVICE = (
+    "what to do: service the instrument if it has changed; otherwise have some of these samples assayed, add them to "
+    "the data, and `retrain`"
+)
 LISTED = 5  # holes and bands
 EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
 
@@ -73,7 +78,7 @@ class Monitoring:
     @property
     def usual_text(self) -> str:
         """How many samples of the training were outside of a domain that was fitted without their drill holes."""
-        return f"held-out holes of the training: {self.trained_on.usual_outside:.1%}"
+        return f"{self.trained_on.usual_outside:.1%} is usual for new drill holes"
 
     @property
     def units_text(self) -> str:
@@ -83,12 +88,19 @@ class Monitoring:
         return " and ".join(count(number, kind) for kind, number in counts.items() if number)
 
     @property
+    def evidence_text(self) -> str:
+        """The strongest evidence, in which statistic it is, and how much would be drift."""
+        drift = self.drift
+        name, verb = self.statistics[drift.statistic], "would be" if drift.alarm is None else "is"
+        return f"strongest evidence {drift.most:.3g} ({name}); {drift.threshold:.3g} {verb} drift"
+
+    @property
     def rate_text(self) -> str:
         """How probable a false alarm is, and on which condition."""
         text = f"at most {self.false_alarms:.1%}, however often you look"
         if all(unit.hole for unit in self.units):
             return text
-        return f"{text}, if the samples without {HOLE} are of other drill holes each day"
+        return f"{text}, provided that samples without {HOLE} are of different drill holes each day"
 
     @property
     def changed(self) -> NDArray[np.intp]:
@@ -226,7 +238,7 @@ def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) 
         if known & trained_on.hole_names and (names := trained_on.hole_names - known):
             added.setdefault(names, version.number)
     groups = [
-        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} that version {earlier} did not have")
+        trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} new since version {earlier}")
         for names, earlier in added.items()
     ]
     return [group for group in groups if len(group) >= FEWEST_HOLES]
@@ -246,27 +258,27 @@ def _choose_version(
     return find_version(project, number)
 
 
-def describe_monitoring(found: Monitoring) -> Outcome:
-    """What monitoring found, for people and programs."""
+def describe_monitoring(found: Monitoring, state: ProjectState) -> Outcome:
+    """What monitoring found, for people and programs. state: of the project."""
     traffic, drift = found.traffic, found.drift
     samples, outside = len(traffic.samples), int(traffic.outside.sum())
     holes = found.holes
     named = holes[holes["hole"] != ""]
     text = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
-    compared = f"compared with {found.reference.name} of version {found.version}"
+    compared = f"compared with {found.reference.name} in the training data of version {found.version}"
     lines = [
         f"{found.endpoint}: {text} since {_minute(found.since)}, {compared}",
-        f"outside the domain: {outside:,} of {samples:,} ({outside / samples:.1%}); {found.usual_text}",
+        f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {found.usual_text}",
         *_describe_drift(found),
     ]
     if found.waiting:
-        lines.append(f"not tested yet: {count(found.waiting, 'sample')} of drill holes that are not complete")
+        lines.append(f"not tested yet: {count(found.waiting, 'sample')} of drill holes of which more may arrive")
     if found.beyond:
         lines.append(
-            f"not tested: {count(found.beyond, 'sample')} after the first {found.reference.size} of a drill hole"
+            f"not tested: {count(found.beyond, 'sample')}, because {found.reference.size} of a drill hole are enough"
         )
     if traffic.repeated:
-        lines.append(f"{count(traffic.repeated, 'sample')} sent again: each spectrum counts once")
+        lines.append(f"{count(traffic.repeated, 'sample')} sent more than once: each spectrum counts once")
     lines += [f"left out {number:,}: {plain(reason, 200)}" for reason, number in traffic.left_out.most_common(LISTED)]
     details = {
         "endpoint": found.endpoint,
@@ -289,29 +301,26 @@ def describe_monitoring(found: Monitoring) -> Outcome:
         "bands": found.bands,
         "holes": holes.to_dict("records"),
     }
-    return Outcome(lines, details, "retrain --public FILE" if drift.alarm is not None else "", changed=False)
+    return Outcome(lines, details, after_monitoring(state, found.version, drift.alarm is not None), changed=False)
 
 
-def send_alarm(project: ProductionProject, found: Monitoring, outcome: Outcome) -> Outcome:
+def send_alarm(project: ProductionProject, found: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
     """Send what was found to CloudWatch, and make the alarm. Returns the outcome with a line about it."""
     outside = float(found.traffic.outside.mean())
     name = send_metrics(project, found.endpoint, found.version, found.level, outside)
     line = f"sent to CloudWatch, alarm {name}"
-    if found.drift.alarm is None:
-        line += f"; an update that uses it: `update {found.version} --alarm {name}`"
-    return replace(outcome, lines=[*outcome.lines, line], details=outcome.details | {"alarm": name}, changed=True)
+    following = after_monitoring(state, found.version, found.drift.alarm is not None, name)
+    return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
 
 
 def _describe_drift(found: Monitoring) -> list[str]:
     """Lines that say whether there is drift, since when, and in which holes and bands."""
     drift = found.drift
     if not found.units:
-        return ["nothing is tested yet: no drill hole is complete"]
-    statistic = found.statistics[drift.statistic]
-    evidence = f"evidence {drift.most:.3g} in {statistic}, drift from {drift.threshold:.3g}"
+        return ["nothing is tested yet: more samples of each drill hole may arrive"]
     rate = f"false alarms: {found.rate_text}"
     if drift.alarm is None:
-        return [f"no drift in {found.units_text}: {evidence}; {rate}"]
+        return [f"no drift in {found.units_text}: {found.evidence_text}; {rate}"]
     changed = found.changed
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
@@ -322,9 +331,10 @@ def _describe_drift(found: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(found.began)} ({count(len(changed), 'sample')}): {evidence}; {rate}",
-        f"bands that differ, with the mean deviation in units of the limit for one spectrum: {', '.join(bands)}",
+        f"drift since about {_minute(found.began)} ({count(len(changed), 'sample')}): {found.evidence_text}; {rate}",
+        f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
+        ADVICE,
     ]
 
 

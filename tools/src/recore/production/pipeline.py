@@ -11,8 +11,8 @@ from uuid import uuid4
 from recore.data_file import as_csv_gz
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.production.definition import STEPS, make_definition
-from recore.production.endpoints import suggest_next
 from recore.production.project import NO_REASON, Outcome, ProductionProject, WorkFailedError, wait_for_end
+from recore.production.project_state import suggest_next
 from recore.production.sources import upload_sources
 from recore.production.versions import read_score, read_version
 
@@ -75,7 +75,7 @@ def train(
     version = read_version(project, execution.package)
     name = f"version {version.number} of {project.settings.model_package_group_name}"
     details = {"execution": execution.arn, "cached": execution.cached, "version": version.describe()}
-    following = suggest_next(project, version)
+    following = suggest_next(project, version.number)
     if done:
         line = f"{name} was already made from this submission, data and settings, {version.score_text}; nothing changed"
         return Outcome([line], details, following, changed=False)

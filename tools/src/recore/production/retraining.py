@@ -11,7 +11,7 @@ from typing import Any
 
 from recore.evaluation import Step, SubmissionFiles
 from recore.production.approving import approve
-from recore.production.endpoints import Strategy, Variant, describe_endpoint, require_endpoint, suggest_next, update
+from recore.production.endpoints import Strategy, Variant, describe_endpoint, require_endpoint, update
 from recore.production.hyperparameters import (
     Value,
     choose_values,
@@ -19,9 +19,11 @@ from recore.production.hyperparameters import (
     read_hyperparameters,
     restore_values,
 )
+from recore.production.next_command import APPROVED, REJECTED
 from recore.production.pipeline import WatchStep, train
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
-from recore.production.versions import APPROVED, Version, find_version, list_versions
+from recore.production.project_state import suggest_next
+from recore.production.versions import Version, find_version, list_versions
 
 OF_THE_TOOLKIT = ("sagemaker_", "_tuning_")  # the beginnings of a job's hyperparameters that are not those of fit()
 
@@ -82,7 +84,7 @@ def retrain(
     compared = {"number": old.number, "score": old.score} if old else None
     lines = [*chosen.lines, *trained.lines, *([_compare(new, old)] if old else [])]
     details = {"hyperparameters": chosen.values, "compared_with": compared, **trained.details}
-    return Outcome(lines, details, suggest_next(project, new), trained.changed)
+    return Outcome(lines, details, suggest_next(project, new.number), trained.changed)
 
 
 def put_to_use(
@@ -99,14 +101,14 @@ def put_to_use(
     updated.
     """
     new = find_version(project, trained.details["version"]["number"])
-    if new.approval == "Rejected":
+    if new.approval == REJECTED:
         raise ProductionError(f"version {new.number} was rejected: `approve {new.number}` approves it")
     served, old = _served(project), find_in_use(project, new.number)
     is_alone = [variant["version"] for variant in served] == [new.number]
     if old and not is_alone and (fault := _find_fault(new, old, tolerance)):
         raise WorkFailedError(
             f"version {new.number} is registered, but not put to use, because {fault}; {_compare(new, old)}; to use it "
-            f"all the same: `{suggest_next(project, new)}`"
+            f"anyway: `{_command_to_use(new, bool(served))}`"
         )
     outcomes = [trained, approve(project, new.number)]
     if strategy:
@@ -116,7 +118,7 @@ def put_to_use(
     return Outcome(
         [line for outcome in outcomes for line in outcome.lines],
         {**trained.details, "version": new.describe(), "endpoint": describe_endpoint(project)},
-        outcomes[-1].next_command if strategy else suggest_next(project, new),
+        outcomes[-1].next_command if strategy else suggest_next(project, new.number),
         any(outcome.changed for outcome in outcomes),
         outcomes[-1].costs,
     )
@@ -146,6 +148,13 @@ def _served(project: ProductionProject) -> list[dict[str, Any]]:
     """The variants of the endpoint; empty if it does not exist."""
     endpoint = describe_endpoint(project)
     return endpoint["variants"] if endpoint else []
+
+
+def _command_to_use(version: Version, has_endpoint: bool) -> str:
+    """The command towards the use of a version whose score does not speak for it."""
+    if version.approval != APPROVED:
+        return f"approve {version.number}"
+    return f"update {version.number}" if has_endpoint else f"deploy --variant A={version.number}"
 
 
 def _find_fault(new: Version, old: Version, tolerance: float) -> str:

@@ -16,7 +16,8 @@ def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     order = sorted(range(len(TARGETS)), key=lambda number: -weights[number])
     better, first, second = comparison.better, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
-    lines = [f"{second} compared with {first} on {count(int(comparison.units.max()), unit)}; changes of RMSE in %:"]
+    units = count(int(comparison.units.max()), unit)
+    lines = [f"{second} compared with {first} on {units}; change: of the RMSE, in %, from {first} to {second}:"]
     table = comparison.table().drop(columns=["first", "second", *([] if comparison.by_hole else ["units"])])
     table.insert(1, "weight", weights)
     table["more samples"] = ["" if math.isnan(more) else f"{_round(more):,}" for more in table["more samples"]]
@@ -85,10 +86,10 @@ def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -
         holes = (
             f" from {count(_round(comparison.more_units[needy[0]]), 'more drill hole')}" if comparison.by_hole else ""
         )
-        line += f"; needs about {_round(more[needy[0]]):,} more samples{holes} to decide on {TARGETS[needy[0]]}"
-        line += f", if the RMSE differs by {difference}"
+        line += f"; {TARGETS[needy[0]]} needs about {_round(more[needy[0]]):,} more samples{holes}"
+        line += f" to be decided if the RMSE differs by {difference}"
     if enough := [TARGETS[number] for number in numbers if more[number] == 0]:
-        line += f"; has enough samples to find a difference of {difference}, but found none, on "
+        line += f"; there are enough samples to find a difference of {difference}, but there is none, on "
         line += list_names(enough, NAMES)
     return [line]
 

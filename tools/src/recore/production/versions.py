@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from recore.production.next_command import APPROVED, REJECTED
 from recore.production.project import ProductionError, ProductionProject
-
-APPROVED = "Approved"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,11 @@ def read_version(project: ProductionProject, arn: str) -> Version:
     )
 
 
+def list_approvals(project: ProductionProject) -> dict[int, str]:
+    """The approval of each version, by number, the latest first."""
+    return _approvals(_list_packages(project))
+
+
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
     """Return the version of a number, by default the latest approved one.
 
@@ -67,7 +71,7 @@ def find_version(project: ProductionProject, number: int | None, usable: bool = 
     group = project.settings.model_package_group_name
     if not packages:
         raise ProductionError(f"{group} has no version: `train` or `register` makes the first")
-    states = {package["ModelPackageVersion"]: package["ModelApprovalStatus"] for package in packages}
+    states = _approvals(packages)
     if number is None:
         number = next((each for each, state in states.items() if state == APPROVED), None)
         if number is None:
@@ -75,11 +79,15 @@ def find_version(project: ProductionProject, number: int | None, usable: bool = 
     if number not in states:
         raise ProductionError(f"{group} has no version {number}; its versions: {', '.join(map(str, reversed(states)))}")
     if usable and states[number] != APPROVED:
-        state = "was rejected" if states[number] == "Rejected" else "is not approved"
+        state = "was rejected" if states[number] == REJECTED else "is not approved"
         raise ProductionError(f"version {number} of {group} {state}: `approve {number}` approves it")
     return read_version(
         project, next(each["ModelPackageArn"] for each in packages if each["ModelPackageVersion"] == number)
     )
+
+
+def _approvals(packages: list[dict[str, Any]]) -> dict[int, str]:
+    return {package["ModelPackageVersion"]: package["ModelApprovalStatus"] for package in packages}
 
 
 def _list_packages(project: ProductionProject) -> list[dict[str, Any]]:

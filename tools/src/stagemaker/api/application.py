@@ -27,7 +27,8 @@ class Application:
 
     Such a request has an Origin header or a Sec-Fetch-Site header that says so or, if the page's own host name resolves
     to this machine, that name as its Host. ports: of the Host of accepted requests. health: the answer to a request for
-    HEALTH. reset: empties the simulator; None refuses to.
+    HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None
+    refuses to.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class Application:
         resources: Sequence[Resource],
         ports: Collection[int],
         health: dict[str, Any],
+        prepare: Callable[[], None],
         reset: Callable[[], None] | None = None,
     ) -> None:
         self._control, self._runtime = ControlPlane(resources), Runtime(resources)
-        self._other_services, self._health, self._reset = OtherServices(), health, reset
+        self._other_services, self._health, self._reset = OtherServices(prepare), health, reset
         self._ports = [str(port) for port in ports]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -26,9 +26,8 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from stagemaker.api.responses import FULL_DISK, error_response, json_error_response, signed_service
+from stagemaker.api.responses import FULL_DISK, HEADER_NAMES, error_response, json_error_response, signed_service
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.services.moto_inside import UNDERSCORED_NAMES
 
 MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
@@ -234,7 +233,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["RAW_URI"] = self.request.request_uri
-        environ[UNDERSCORED_NAMES] = self.request.underscored_names
+        environ[HEADER_NAMES] = self.request.underscored_names
         return environ
 
     def build_response_header(self) -> bytes:

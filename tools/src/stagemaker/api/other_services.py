@@ -11,9 +11,8 @@ from xml.sax.saxutils import escape
 
 from werkzeug import Request
 
-from stagemaker.api.responses import FORM, XML, disk_error, error_response, make_response, signed_service
+from stagemaker.api.responses import FORM, HEADER_NAMES, XML, disk_error, error_response, make_response, signed_service
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.services.moto_inside import SERVICES, application
 
 logger = logging.getLogger(__name__)
 UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # of STS
@@ -25,12 +24,22 @@ S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 
 
 class OtherServices:
-    """A WSGI application that handles requests to all services except SageMaker."""
+    """A WSGI application that handles requests to all services except SageMaker.
+
+    prepare: called before each request, to restore what the services have stored. moto is imported by the first one.
+    """
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        self._prepare = prepare
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
         service = _service(request)
         try:
+            from stagemaker.services.moto_inside import SERVICES, UNDERSCORED_NAMES, application
+
+            self._prepare()
+            environ[UNDERSCORED_NAMES] = environ.get(HEADER_NAMES, {})
             if service not in SERVICES:
                 supported = ", ".join(sorted(SERVICES))
                 message = f"The simulator does not support {service[:80]}; besides SageMaker, it has {supported}"

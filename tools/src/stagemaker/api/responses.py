@@ -16,6 +16,7 @@ from stagemaker.protocol.errors import ServiceError
 logger = logging.getLogger(__name__)
 
 SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
+HEADER_NAMES = "stagemaker.header_names"  # in the WSGI environment: the names of headers with an underscore
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
 FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
 S3_CODES = {"InternalFailure": "InternalError"}  # by the code that other services have for the same error

@@ -35,11 +35,12 @@ class Changes:
 
     @contextlib.contextmanager
     def collect_for_request(self) -> Iterator[list[Change]]:
-        """Collect the changes that this thread makes within the context.
+        """Collect the changes that this thread makes within the context, but for those of a context within it.
 
         If the context ends with an exception, `take_other_changes` returns these changes.
         """
         changes: list[Change] = []
+        outer = getattr(self._thread_local, "changes", self._uncollected_changes)
         self._thread_local.changes = changes
         try:
             yield changes
@@ -47,7 +48,7 @@ class Changes:
             self._uncollected_changes += changes
             raise
         finally:
-            del self._thread_local.changes
+            self._thread_local.changes = outer
 
     def note(self, change: Change) -> None:
         getattr(self._thread_local, "changes", self._uncollected_changes).append(change)

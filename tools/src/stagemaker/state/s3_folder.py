@@ -30,6 +30,7 @@ class State:
         self.folder = folder
         self._exit_stack = contextlib.ExitStack()
         self._changes = Changes()
+        self._is_restored = False  # until then nothing can have changed
         self._failed_changes: list[Change] = []  # changes that could not be written; their requests failed
 
     def __enter__(self) -> "State":
@@ -62,6 +63,7 @@ class State:
             sync_folder(self.folder)
             self._objects = StoredObjects(opened_database, contents)
             self.records = Store(opened_database)
+            self._is_restored = False
             self._changes.watch()
             exit_stack.callback(self._changes.unwatch)
             exit_stack.callback(
@@ -69,10 +71,15 @@ class State:
             )
             self._exit_stack = exit_stack.pop_all()
 
+    def check(self) -> None:
+        """Raise OSError if a file of an S3 object is missing, so that `restore` would fail."""
+        self._objects.check()
+
     def restore(self) -> None:
-        """Copy the S3 objects to moto, before the first request. Raises OSError if a file is missing."""
+        """Copy the S3 objects to moto, before the first request to it. Raises OSError if a file is missing."""
         with self._changes.collect_for_request():  # these changes are already on disk
             self._objects.restore()
+        self._is_restored = True
 
     def write_through(self, application: Wsgi) -> Wsgi:
         """Wrap an application so that it responds to a request only after the request's changes to S3 are on disk."""
@@ -85,7 +92,7 @@ class State:
             # them: reads, and requests with the header X-Amz-Target, which are for services other than S3.
             keeps_buckets = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
             try:
-                if changes or not keeps_buckets:
+                if self._is_restored and (changes or not keeps_buckets):
                     self._store(changes)
             except OSError as error:
                 getattr(body, "close", lambda: None)()

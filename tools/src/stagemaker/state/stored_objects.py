@@ -6,9 +6,8 @@ import threading
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from stagemaker.services.moto_inside.s3 import make_s3_bucket, put_s3_object, read_s3_object, s3_buckets
 from stagemaker.services.s3_changes import Change
 from stagemaker.state.database import REMEDIES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json
@@ -31,8 +30,18 @@ class StoredObjects:
         # Only one request at a time stores a key. Keys share locks, which are acquired in the order of this list.
         self._key_locks = [threading.Lock() for _ in range(64)]
 
+    def check(self) -> None:
+        """Raise OSError if a file of an object is missing, or has the wrong size."""
+        with self._database.transaction() as connection:
+            rows = "SELECT bucket, key, size, file FROM objects WHERE file IS NOT NULL"
+            for bucket, key, size, file in connection.execute(rows):
+                with self._open(bucket, key, size, file):
+                    pass
+
     def restore(self) -> None:
         """Copy the stored buckets and objects to moto. Raises OSError if a file is missing or has the wrong size."""
+        from stagemaker.services.moto_inside.s3 import make_s3_bucket, put_s3_object
+
         files = set()
         with self._database.transaction() as connection:
             for name, account, partition, region in connection.execute("SELECT * FROM buckets"):
@@ -47,6 +56,8 @@ class StoredObjects:
 
     def store_buckets(self) -> None:
         """Store new buckets, and delete those that moto no longer has. Returns when the changes are on disk."""
+        from stagemaker.services.moto_inside.s3 import s3_buckets
+
         if s3_buckets() == self._buckets:
             return
         with contextlib.ExitStack() as locks:
@@ -71,6 +82,8 @@ class StoredObjects:
 
         Raises OSError if the disk is full.
         """
+        from stagemaker.services.moto_inside.s3 import s3_buckets
+
         buckets = s3_buckets()
         names = {id(bucket.keys): name for name, bucket in buckets.items()}
         keys = {(names[id(watched_keys)], key) for watched_keys, key in changes if id(watched_keys) in names}
@@ -103,6 +116,8 @@ class StoredObjects:
 
         A large object is written to a new file, whose name is added to `written_files`. Raises OSError if that fails.
         """
+        from stagemaker.services.moto_inside.s3 import read_s3_object
+
         result = read_s3_object(bucket, key)
         if result is None:
             return None
@@ -122,13 +137,19 @@ class StoredObjects:
         return *row, None, path.name
 
     def _content(self, bucket: str, key: str, size: int, file: str) -> bytes:
+        with self._open(bucket, key, size, file) as content:
+            return content.read()
+
+    def _open(self, bucket: str, key: str, size: int, file: str) -> IO[bytes]:
+        """Open the file of an object. Raises OSError if it is missing, or has the wrong size."""
         path, remedy = self._folder / file, "restore the folder from a backup, or use another folder"
         try:
-            content = path.read_bytes()
+            content = open(path, "rb")  # noqa: SIM115 - the caller closes it
         except OSError as error:
             raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}): {remedy}") from error
-        if len(content) != size:
-            raise OSError(f"{path}: s3://{bucket}/{key} has {len(content)} instead of {size} bytes: {remedy}")
+        if (found := os.fstat(content.fileno()).st_size) != size:
+            content.close()
+            raise OSError(f"{path}: s3://{bucket}/{key} has {found} instead of {size} bytes: {remedy}")
         return content
 
     def _unlink(self, files: Iterable[str | None]) -> None:

@@ -62,6 +62,8 @@ KINDS = {
     pack(tarfile.open, "public.csv"): "this is a tar archive",
     PUBLIC.encode("utf-16"): "this is UTF-16 text; save it as UTF-8",
     PUBLIC.encode("utf-16-le"): "this is UTF-16 text; save it as UTF-8",
+    PUBLIC.encode("utf-16-be"): "this is UTF-16 text; save it as UTF-8",
+    b",4000.0 cm-1,3996.1 cm-1\n": "must have plain numbers as names, in cm-1, not '4000.0 cm-1'; .* converts",
     b"\r\n<!DOCTYPE html><html>": "this is a web page",
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",

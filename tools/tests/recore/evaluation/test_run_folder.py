@@ -152,7 +152,7 @@ def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path,
     submission = read_submission(tiny(tmp_path / "mine"))
     data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
     settings = RunSettings("recore-1", "bucket", "arn:role")
-    services = Services(*[None] * 4)  # no job is started
+    services = Services(lambda service: None)  # no job is started
     (tmp_path / "run").mkdir()
     run = EvaluationRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     context = {"arguments": {"submission": "mine"}, "endpoint": "there"}
@@ -183,7 +183,9 @@ def test_the_next_command_follows_from_the_state(tmp_path: Path, sample: Path, m
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
     def next_after(files: DataFiles, **states: str) -> str | None:
-        run = EvaluationRun(Services(*[None] * 4), settings, submission, files, ROOT / "score.py", tmp_path / "run")
+        run = EvaluationRun(
+            Services(lambda service: None), settings, submission, files, ROOT / "score.py", tmp_path / "run"
+        )
         for name, step in run.steps.items():
             step.state = states.get(name.replace(" ", "_"), "Completed")
             step.outside = states.get("outside") == name

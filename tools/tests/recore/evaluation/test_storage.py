@@ -46,7 +46,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
     """Return new clients, so that event handlers registered on them affect no other test."""
-    return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
+    return Services(simulator.client)
 
 
 @pytest.fixture

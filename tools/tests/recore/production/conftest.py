@@ -18,6 +18,7 @@ from support.once import make_once
 
 from recore.data_file import read_header
 from recore.dataset.sample_files import Plan, make_sample
+from recore.production import sources
 from recore.production.containers.domain import fit_file
 from recore.production.containers.features import write_archive
 from stagemaker.server import Simulator
@@ -80,7 +81,7 @@ def trained_model(client: Client, small_sample: Path, tmp_path_factory: pytest.T
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
         result.archive.write_bytes(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
         support.unpack(result.archive, result.model)
-        code = {name: (support.CONTAINERS / name).read_bytes() for name in ("features.py", "domain.py")}
+        code = {name: (support.CONTAINERS / name).read_bytes() for name in (*sources.FEATURES, *sources.DOMAIN)}
         code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
         write_archive(read_header(result.data_file), fit_file(result.data_file), code, result.features)
         support.predict_by_script(result, folder / "scripts")

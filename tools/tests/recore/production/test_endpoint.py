@@ -11,7 +11,13 @@ import pytest
 from recore_support.production import ProductionCommands
 from support.data_files import write_csv
 
+from recore.places.place import Services
+from recore.production import project_state
+from recore.production import settings as project_settings
+from recore.production.next_command import ProjectState
+from recore.production.project import ProductionProject
 from recore.schema import TARGETS
+from stagemaker import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.slow
 
@@ -39,15 +45,25 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert copper["unit"] == "ppm"
     assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
     assert copper["expected_error"] > 0
+    *lines, legend, last = serving.run("invoke", few_rows).stdout.splitlines()
+    outside = [not answer["domain"]["inside"] for answer in first]
+    assert [", outside the domain: CuPPM " in line for line in lines] == outside
+    assert f" +- {copper['expected_error']:.3g} ppm" in lines[0]
+    assert legend.startswith("+- is the expected error")
+    assert last.startswith(f"outside the domain: {sum(outside)} of {len(first)} samples (")
 
     updated = serving.succeed("update", 2)
     assert [variant["version"] for variant in updated["variants"]] == [2]
+    assert read_state(serving).served == (2,)
     assert serving.succeed("update", 2)["changed"] is False
     second = answers(serving, few_rows)
     assert second[0]["assays"]["CuPPM"]["value"] != copper["value"]
 
     returned = serving.succeed("rollback")
     assert [variant["version"] for variant in returned["variants"]] == [1]
+    assert returned["next"] == "production invoke FILE"
+    assert read_state(serving).left == {2}
+    assert serving.succeed("describe", 2)["next"] is None
     assert answers(serving, few_rows) == first
     assert serving.refuse("rollback").endswith("the endpoint has served A=1:1 from the beginning")
 
@@ -57,6 +73,14 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert sagemaker.list_endpoints(NameContains=name)["Endpoints"] == []
     assert sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"] == []
     assert serving.succeed("delete", "--endpoint")["changed"] is False
+
+
+def read_state(commands: ProductionCommands) -> ProjectState:
+    """Return the state from which the next command follows."""
+    simulator = commands.client.simulator
+    services = Services(simulator.client)
+    settings = project_settings.read_settings(commands.folder / "config.json")
+    return project_state.read_state(ProductionProject(services, settings, BUCKET, ROLE_ARN))
 
 
 def read_rows(file: Path) -> list[str]:
@@ -147,8 +171,8 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     assert "is being changed (Updating)" in serving.refuse("deploy", "--variant", "A=1")
     updated = serving.succeed("update", 2)
     assert [variant["version"] for variant in updated["variants"]] == [2]
-    assert updated["next"] == "production rollback"
-    assert updated["instances"] == ["1 x ml.m5.large until `delete --endpoint`: 1 instance-hour an hour"]
+    assert updated["next"] == "production invoke FILE"
+    assert updated["instances"] == ["1 x ml.m5.large runs until you delete the endpoint (`delete --endpoint`)"]
 
 
 def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
@@ -180,6 +204,12 @@ def test_a_file_that_does_not_fit_is_not_sent(serving: ProductionCommands, few_r
     assert f"no column '{rows.columns[-1]}', which the version was trained on" in serving.refuse("invoke", without)
     assert "a header but no rows" in serving.refuse("invoke", write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0]))
     rows.iloc[0, -1] = "n.d."
-    line = serving.refuse("invoke", write_csv(tmp_path / "text.csv.gz", rows), status=1)
+    done = serving.run("invoke", write_csv(tmp_path / "text.csv.gz", rows), "--json")
+    assert done.returncode == 1
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("recore: ")]
+    assert line.startswith(f"recore: row {rows.index[0]}: ")
     assert "Traceback" not in line
     assert "n.d." in line
+    assert [json.loads(answer)["index"] for answer in done.stdout.splitlines()] == [
+        str(name) for name in rows.index[1:]
+    ]

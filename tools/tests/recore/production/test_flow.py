@@ -1,6 +1,7 @@
 """The shortest way from a submission to answers and back to nothing, as a user types it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def test_a_version_is_trained_used_and_deleted(
     copper = [json.loads(answer)["assays"]["CuPPM"]["value"] for answer in answers]
     _, *lines = (tmp_path / "assays.csv").read_text().splitlines()
     assert copper == pytest.approx([float(line.split(",")[11]) for line in lines], rel=1e-9)
-    assert len(commands.succeed("delete", "--all")["deleted"]) >= 7
+    line = commands.refuse("delete", "--all")  # nobody can answer
+    contents = f"the endpoint {commands.name}, 1 version, the pipeline {commands.name}, [0-9]+ objects below s3://[^ ]+"
+    assert re.fullmatch(f"recore: delete --all would delete {contents}: add --yes .*", line)
+    assert re.search(f"delete {contents}\\? \\[y/N\\] nothing was deleted\n$", commands.answer("n", "delete", "--all"))
+    assert len(commands.succeed("list")["versions"]) == 1
+    assert "deleted: version 1\n" in commands.answer("y", "delete", "--all")
+    assert commands.succeed("delete", "--all")["changed"] is False  # without a question
     listed = commands.succeed("list")
     assert (listed["versions"], listed["endpoint"], listed["next"]) == ([], None, "production train")

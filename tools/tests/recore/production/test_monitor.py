@@ -147,9 +147,10 @@ def test_spectra_like_those_of_the_training_are_no_drift(monitored: Monitored, s
     assert {hole["hole"] for hole in found["holes"]} == set(samples["SiteID"])
     lines = monitored.commands.run("monitor", "monitored", "--complete", "--out", "same.html").stdout.splitlines()
     assert lines[0].startswith(f"monitored: {len(samples)} samples of 13 drill holes since ")
-    text = "no drift in 13 drill holes: evidence .* false alarms: at most 5.0%, however often you look$"
+    rate = "false alarms: at most 5.0%, however often you look"
+    text = f"no drift in 13 drill holes: strongest evidence .* would be drift; {rate}$"
     assert re.match(text, lines[2])
-    assert re.match(f"not tested: {found['beyond']} samples after the first [0-9]+ of a drill hole$", lines[3])
+    assert re.match(f"not tested: {found['beyond']} samples, because [0-9]+ of a drill hole are enough$", lines[3])
 
 
 def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, samples: pd.DataFrame) -> None:
@@ -160,7 +161,7 @@ def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, sam
     lines = monitored.commands.run("monitor", "--complete", "--out", "days.html").stdout.splitlines()
     assert lines[0].startswith(f"monitored: {len(samples)} samples of unknown drill holes since ")
     assert f"no drift in {found['units']} days: " in lines[2]
-    assert lines[2].endswith("if the samples without SiteID are of other drill holes each day")
+    assert lines[2].endswith("provided that samples without SiteID are of different drill holes each day")
 
 
 def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
@@ -171,7 +172,7 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     monitored.capture(changed, hours=42, every=1)
     found = monitored.monitor("--out", "changed.html", status=1)
     assert found["drift"]
-    assert found["next"] == "production retrain --public FILE"
+    assert found["next"] == "production monitor --version 3"  # does the latest version know these spectra?
     since = (datetime.fromisoformat(found["since"]) - monitored.begin) / timedelta(hours=1)
     assert 32 <= since < 48  # the change came at 42, or up to five drill holes (two hours each) earlier by chance
     assert found["outside"] > 20
@@ -184,7 +185,8 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     lines = monitored.commands.run("monitor", "--out", "changed.html").stdout.splitlines()
     assert lines[2].startswith("drift since about ")
     assert "bands that differ" in lines[3]
-    assert lines[-1].endswith("production retrain --public FILE")
+    assert "service the instrument if it has changed; otherwise have some of these samples assayed" in lines[-4]
+    assert lines[-1] == "next: python -m recore production monitor --version 3"
     begin = monitored.begin + timedelta(hours=len(samples) - 2)
     later = monitored.monitor("--since", f"{begin:%Y-%m-%dT%H:%M}", "--complete", "--out", "changed.html")
     assert (later["drift"], later["samples"]) == (False, 2)  # one hole is too few to find a drift
@@ -216,7 +218,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     changed = with_curve(samples, 0.15)
     monitored = Monitored(commands)
     monitored.capture(in_new_holes(changed[40:]), every=0.1)
-    assert monitored.monitor("--complete", status=1)["next"] == "production retrain --public FILE"
+    assert monitored.monitor("--complete", status=1)["next"] is None
 
     table = pd.read_csv(public, index_col=0)
     new = in_new_holes(with_curve(table.loc[changed.index], 0.15)[:40], "assayed")
@@ -224,7 +226,8 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
     found = monitored.monitor("--version", 2, "--alarm", "--complete")
     assert (found["drift"], found["version"]) == (False, 2)
-    assert found["compared_with"] == "the 20 drill holes that version 1 did not have"
+    assert found["compared_with"] == "the 20 drill holes new since version 1"
+    assert found["next"] == f"production update 2 --strategy canary --alarm {found['alarm']}"
     commands.succeed("update", 2, "--strategy", "canary", "--seconds", 0, "--alarm", found["alarm"])
 
     monitored = Monitored(commands)

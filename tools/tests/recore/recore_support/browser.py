@@ -6,6 +6,8 @@ The system's Chromium or Chrome is used. If neither is installed, the tests are 
 import contextlib
 import re
 import shutil
+import subprocess
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,12 +80,36 @@ class OpenReport:
         )
 
 
-@pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
-def chromium() -> Iterator[Any]:
-    """Return a running headless browser."""
+def find_chromium() -> str:
+    """Return the path of the browser; skip the test if none is installed."""
     executable = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if not executable:
         pytest.skip(f"none of {', '.join(PROGRAMS)} is installed, so no page can be opened")
+    return executable
+
+
+def print_from_shell(page: Path, *options: str) -> bytes:
+    """Print a page as one does in a shell: Chromium prints it as soon as it has loaded. Return the PDF."""
+    printed = page.with_suffix(".pdf")
+    command = [find_chromium(), "--headless", "--no-sandbox", *options, f"--print-to-pdf={printed}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return printed.read_bytes()
+
+
+def printed_colours(pdf: bytes) -> set[str]:
+    """Return the colours, as #rrggbb, of the lines, areas and letters of a PDF that Chromium has written."""
+    colours = set()
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        with contextlib.suppress(zlib.error):
+            for numbers in re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) rg\b", zlib.decompress(stream), re.IGNORECASE):
+                colours.add("#" + "".join(f"{round(255 * float(number)):02x}" for number in numbers))
+    return colours
+
+
+@pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
+def chromium() -> Iterator[Any]:
+    """Return a running headless browser."""
+    executable = find_chromium()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

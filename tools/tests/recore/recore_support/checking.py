@@ -15,7 +15,7 @@ from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Level, Rule
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.submission import read_submission
-from recore.places.place import SERVICES, Services
+from recore.places.place import Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 SUBMISSIONS = ROOT / "tools/tests/recore/submissions"
@@ -29,7 +29,7 @@ def running_rules() -> dict[str, Rule]:
 
 def open_experiments(simulator: Simulator, submission: Path, public: Path, folder: Path) -> Experiments:
     host: dict[str, Any] = runpy.run_path(str(ROOT / "score.py"))
-    services = Services(*(simulator.client(name) for name in SERVICES))
+    services = Services(simulator.client)
     settings = RunSettings(f"check-{next(numbers)}", BUCKET, ROLE_ARN, pass_paths=not simulator.isolation_enforced)
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
     data = PublicData(public, tuple(host["TARGETS"]))

@@ -36,7 +36,7 @@ def write_pages(folder: Path, worked: Path, public: Path | None = None) -> tuple
     card = write_card(run, measure_targets(run, cut_offs), measure_domain(run), packages, describe_machine())
     steps = Step("public preprocess", "ProcessingJob"), Step("public predict", "TransformJob")
     again = Again(worked / "request.csv", worked / "answer.csv", steps)
-    return write_readme(run, again, 10, set()), card
+    return write_readme(run, again, 10, set(), "recore.whl"), card
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """The commands of a model in production, run in this process against one simulator, with names of their own."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,19 @@ class ProductionCommands:
         variables = environment() | self.client.simulator.variables()
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=self.folder, env=variables, text=True, **pipes)
+
+    def answer(self, answer: str, *arguments: object) -> str:
+        """Run a command on a terminal, give this answer to its question, and return what it prints."""
+        main, terminal = pty.openpty()
+        command = [sys.executable, "-m", "recore", "production", *map(str, arguments)]
+        variables = environment() | self.client.simulator.variables()
+        with open(main, "w") as keyboard:
+            keyboard.write(f"{answer}\n")
+            keyboard.flush()
+            pipes = {"stdin": terminal, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            process = subprocess.run(command, cwd=self.folder, env=variables, text=True, timeout=120, **pipes)
+        os.close(terminal)
+        return process.stdout
 
     def succeed(self, *arguments: object) -> dict[str, Any]:
         """Run a command that must succeed, and return what it prints as JSON."""

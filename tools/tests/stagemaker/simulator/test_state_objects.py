@@ -22,7 +22,6 @@ from stagemaker_support.fuzzing import examples
 from stagemaker_support.state import SimulatorProcess, objects_of, running, stored_objects
 
 from stagemaker.server import BUCKET
-from stagemaker.services import moto_inside
 from stagemaker.state.s3_folder import State
 
 LARGE_BODY = b"large " * 20_000  # large enough for a separate file
@@ -202,7 +201,6 @@ def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_folder_matches_s3_after_threads_interrupt_each_other(tmp_path: Path) -> None:
     """Requests bypass HTTP, which would take most of the time, and threads switch often."""
-    moto_inside.install()
     backend = s3_backends["123456789012"]["aws"]
     names = ("interrupted-1", "interrupted-2")
 
@@ -237,6 +235,7 @@ def test_the_folder_matches_s3_after_threads_interrupt_each_other(tmp_path: Path
 
     switch_interval = sys.getswitchinterval()
     with State(tmp_path) as state, ThreadPoolExecutor(8) as pool:
+        state.restore()
         stored_application = state.write_through(application)
         try:
             sys.setswitchinterval(1e-6)

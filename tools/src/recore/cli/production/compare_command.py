@@ -52,7 +52,8 @@ def compare(
     Example:
       python -m recore production compare --assays assays.csv
     """
-    from recore.production import ComparisonSettings, check_target, compare_endpoint
+    from recore.production.live_comparison import ComparisonSettings, compare_endpoint
+    from recore.production.written_files import check_target
 
     if out:
         check_target(out, assays, "the table would replace the assays")

@@ -1,6 +1,7 @@
 """The commands for the endpoint: deploy, invoke, update, rollback, delete."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from recore.cli.progress import show_work
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production import SampleAnswer, Strategy
+    from recore.production.endpoints import Strategy
+    from recore.production.invoking import SampleAnswer
 
 SHOWN = ("CuPPM", "AuPPM", "FePCT")  # assays of each sample, without --json
 variant_option = click.option(
@@ -68,8 +70,8 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
       python -m recore production deploy
       python -m recore production deploy --variant A=1:9 --variant B=2:1
     """
-    from recore.production import choose_variants
-    from recore.production import deploy as make_endpoint
+    from recore.production.endpoints import choose_variants
+    from recore.production.endpoints import deploy as make_endpoint
 
     with open_here() as project, show_work("deploy") as advance, goes_on("the endpoint is still being made"):
         chosen = choose_variants(project, variants)
@@ -94,8 +96,8 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **valu
       python -m recore production update 2 --strategy canary --step 25
       python -m recore production update --variant A=1:5 --variant B=2:5
     """
-    from recore.production import choose_variants
-    from recore.production import update as update_endpoint
+    from recore.production.endpoints import choose_variants
+    from recore.production.endpoints import update as update_endpoint
 
     if version and variants:
         raise click.UsageError("VERSION and --variant exclude each other")
@@ -115,7 +117,7 @@ def rollback(as_json: bool, **values: Any) -> None:
     Example:
       python -m recore production rollback
     """
-    from recore.production import rollback as roll_back
+    from recore.production.endpoints import rollback as roll_back
 
     with open_here() as project, show_work("rollback") as advance, goes_on("the roll back goes on"):
         outcome = roll_back(project, make_strategy(values), lambda status: advance(status, 0, 0))
@@ -131,64 +133,106 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
     """Send samples of a data file to the endpoint, one request each.
 
     FILE holds raw spectra in the challenge's schema. The answers have all 49 assays with unit, expected error and
-    flags: --json prints them, a line for each sample. The inference id of a request is the row's index.
+    flags: --json prints them, a line for each sample. The inference id of a request is the row's index. stderr names
+    the samples that the model refuses.
+
+    Exit status: 0 success, 1 the endpoint or the model refused a sample, 2 wrong use or invalid input.
 
     \b
     Example:
       python -m recore production invoke data/private/private.csv.gz --rows 3
     """
-    from recore.production import count_rows, invoke_file
+    from recore.production.batch_predictions import PredictedSamples
+    from recore.production.invoking import count_rows, invoke_file
 
     total = count_rows(file)
     if not total:
         raise ValueError(f"{file}: a header but no rows")
     total = min(total, rows or total)
+    samples, refused, has_errors = PredictedSamples(), 0, False
     with open_here() as project, show_work("invoke") as advance:
         for answer in invoke_file(project, file, rows, variant, lambda number: advance("sending", number, total)):
+            if answer.problem:
+                refused += 1
+                click.echo(plain(f"recore: {answer.problem}", 2000), err=True)
+                continue
+            domain = answer.prediction["domain"]
+            samples.rows += 1
+            samples.unknown += domain is None
+            samples.outside += domain is not None and not domain["inside"]
+            has_errors |= any(answer.prediction["assays"][name]["expected_error"] is not None for name in SHOWN)
             line = json.dumps({"variant": answer.variant, **answer.prediction}) if as_json else plain(_line(answer))
             click.echo(line)
+    if has_errors and not as_json:
+        click.echo("+- is the expected error: the root mean square error of held-out predictions of that content")
+    if samples.rows and not as_json:
+        click.echo(samples.describe_domain())
+    if refused:
+        raise SystemExit(1)
 
 
 @production.command()
 @click.option("--endpoint", is_flag=True, help="The endpoint and its configurations.")
 @click.option("--version", type=click.IntRange(1), help="A version that is not served.")
 @click.option("--all", "everything", is_flag=True, help="Everything, with the pipeline and the objects on S3.")
+@click.option("--yes", is_flag=True, help="Delete everything without a question.")
 @as_json
-def delete(endpoint: bool, version: int | None, everything: bool, as_json: bool) -> None:
+def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_json: bool) -> None:
     """Delete the endpoint, a version, or everything.
+
+    --all shows what there is, and asks whether to delete it.
 
     \b
     Example:
       python -m recore production delete --endpoint
       python -m recore production delete --all
+      python -m recore production delete --all --yes
     """
-    from recore.production import Outcome, delete_all, delete_endpoint, delete_version
+    from recore.production.deleting import delete_all, delete_version, describe_all
+    from recore.production.endpoints import delete_endpoint
+    from recore.production.project import Outcome
 
     if sum((endpoint, bool(version), everything)) != 1:
         raise click.UsageError("choose one of --endpoint, --version and --all")
-    with open_here() as project, show_work("delete") as advance:
-        if version:
-            outcome = delete_version(project, version)
-        elif everything:
-            outcome = delete_all(project, lambda status: advance(status, 0, 0))
-        else:
-            deleted = delete_endpoint(project, lambda status: advance(status, 0, 0))
-            lines = [f"deleted: {name}" for name in deleted] or ["there is no endpoint; nothing changed"]
-            outcome = Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+    with open_here() as project:
+        if everything and not yes and (contents := describe_all(project)):
+            _confirm(contents)
+        with show_work("delete") as advance:
+            if version:
+                outcome = delete_version(project, version)
+            elif everything:
+                outcome = delete_all(project, lambda status: advance(status, 0, 0))
+            else:
+                deleted = delete_endpoint(project, lambda status: advance(status, 0, 0))
+                lines = [f"deleted: {name}" for name in deleted] or ["there is no endpoint; nothing changed"]
+                outcome = Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
     show_outcome(outcome, as_json)
+
+
+def _confirm(contents: list[str]) -> None:
+    """Ask whether to delete these. Raises SystemExit(1) unless the answer is yes, ValueError if nobody can answer."""
+    shown = plain(", ".join(contents), 2000)
+    if not sys.stdin.isatty():
+        raise ValueError(f"delete --all would delete {shown}: add --yes to delete this without a question")
+    click.echo(f"delete {shown}? [y/N] ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        show_line("nothing was deleted")
+        raise SystemExit(1)
 
 
 def make_strategy(values: dict[str, Any]) -> "Strategy":
     """The strategy in the values of `strategy_options`."""
-    from recore.production import Strategy
+    from recore.production.endpoints import Strategy
 
     return Strategy(values["strategy"], values["step"], values["seconds"], tuple(values["alarms"]))
 
 
 def _line(answer: "SampleAnswer") -> str:
-    """Some assays of a sample with their expected errors."""
+    """Whether a sample is in the domain, and some of its assays with their expected errors."""
+    domain = answer.prediction["domain"]
+    place = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
     shown = [f"{name} {_with_error(answer.prediction['assays'][name])}" for name in SHOWN]
-    return f"{answer.index}, variant {answer.variant}: {', '.join(shown)}"
+    return f"{answer.index}, variant {answer.variant}, {place}: {', '.join(shown)}"
 
 
 def _with_error(assay: dict[str, Any]) -> str:

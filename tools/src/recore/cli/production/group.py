@@ -10,10 +10,11 @@ import click
 
 from recore.cli.common import FILE, show_line
 from recore.distribution import PROGRAM
+from recore.places import SimulatorGoneError
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production import Outcome, ProductionProject
+    from recore.production.project import Outcome, ProductionProject
 
 submission_argument = click.argument("submission", type=click.Path(path_type=Path), default=Path())
 public_option = click.option(
@@ -31,15 +32,17 @@ def reported_errors() -> Iterator[None]:
     """Report a request that AWS refused in one line, and work that failed with exit status 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from recore.failures import explain_aws_error
-    from recore.production import WorkFailedError
+    from recore.production.project import WorkFailedError
 
     try:
         yield
-    except WorkFailedError as error:
-        click.echo(f"recore: {plain(str(error), 2000)}", err=True)
+    except (WorkFailedError, SimulatorGoneError) as error:
+        goes_on = "; a training, a tuning or an update goes on" if isinstance(error, SimulatorGoneError) else ""
+        click.echo(f"recore: {plain(str(error), 2000)}{goes_on}", err=True)
         raise SystemExit(1) from None
     except (BotoCoreError, ClientError) as error:
+        from recore.failures import explain_aws_error
+
         raise ValueError(explain_aws_error(error)) from error
 
 
@@ -75,7 +78,7 @@ def production(ctx: click.Context, engine: str | None, config: Path | None) -> N
 
 def open_here() -> "AbstractContextManager[ProductionProject]":
     """Open the project of this command. Raises PlaceError or ValueError if it cannot be opened."""
-    from recore.production import open_project
+    from recore.production.project import open_project
 
     return open_project(*click.get_current_context().obj)
 

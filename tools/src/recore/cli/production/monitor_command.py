@@ -56,7 +56,8 @@ def monitor(
       python -m recore production monitor core-assays --alarm --out monitor.html
       python -m recore production monitor --since 2026-11-02T14:30
     """
-    from recore.production import MonitorSettings, describe_monitoring, monitor_endpoint, send_alarm
+    from recore.production.monitoring import MonitorSettings, describe_monitoring, monitor_endpoint, send_alarm
+    from recore.production.project_state import read_state
     from recore.report import check_place, drift_page, write_page
 
     check_place(out)
@@ -65,9 +66,14 @@ def monitor(
         if endpoint:
             project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
         found = monitor_endpoint(project, settings, advance)
-        outcome = describe_monitoring(found)
+        state = read_state(project)
+        outcome = describe_monitoring(found, state)
         if alarm:
-            outcome = send_alarm(project, found, outcome)
+            outcome = send_alarm(project, found, state, outcome)
+        if endpoint:  # which other commands do not know
+            words = outcome.next_command.partition(" ")
+            following = f"monitor {endpoint} {words[2]}" if words[0] == "monitor" else ""
+            outcome = replace(outcome, next_command=following)
         write_page(drift_page(found), out)
     outcome.lines.append(f"report: {out}, its numbers in {out.with_suffix('')}")
     show_outcome(outcome, as_json)

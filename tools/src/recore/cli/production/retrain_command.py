@@ -55,14 +55,9 @@ def retrain(
         --tolerance 0.02 --update --strategy canary
     """
     from recore.evaluation import read_submission
-    from recore.production import (
-        check_replaceable,
-        choose_hyperparameters,
-        describe_pipeline_costs,
-        make_steps,
-        put_to_use,
-    )
-    from recore.production import retrain as train_again
+    from recore.production.pipeline import describe_pipeline_costs, make_steps
+    from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use
+    from recore.production.retraining import retrain as train_again
 
     if updating and not approving:
         raise click.UsageError("--update needs --approve: an endpoint serves only approved versions")

@@ -51,14 +51,9 @@ def tune(
         --range alpha_max=1e3..1e6:log --range n_components=100..500
     """
     from recore.evaluation import read_submission
-    from recore.production import (
-        describe_pipeline_costs,
-        describe_tuning_costs,
-        find_best,
-        make_steps,
-        read_plan,
-        train_best,
-    )
+    from recore.production.pipeline import describe_pipeline_costs, make_steps
+    from recore.production.ranges import read_plan
+    from recore.production.tuning import describe_tuning_costs, find_best, train_best
 
     files, steps = read_submission(submission), make_steps()
     plan = read_plan(files, ranges, jobs, parallel)

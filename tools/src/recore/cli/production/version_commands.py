@@ -9,22 +9,24 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 
 
 @production.command()
-@click.argument("run", type=FOLDER)
-@click.option("--public", type=FILE, help="The run's public data file, if it has moved.")
+@click.argument("model", type=FOLDER)
+@click.option("--public", type=FILE, help="The public data file of a run, if it has moved.")
 @as_json
-def register(run: Path, public: Path | None, as_json: bool) -> None:
-    """Make the model of a run a version.
+def register(model: Path, public: Path | None, as_json: bool) -> None:
+    """Make the model of a run or of a hand-over a version.
 
-    RUN is the folder of a run of `recore run`. Its model is used as it is; `train` trains one through the pipeline.
+    MODEL is the folder of a run of `recore run`, or a hand-over, which needs no data. Its model is used as it is;
+    `train` trains one through the pipeline.
 
     \b
     Example:
       python -m recore production register runs/first
+      python -m recore production register handover
     """
-    from recore.production import register as register_run
+    from recore.production.registering import register as register_model
 
     with open_here() as project:
-        show_outcome(register_run(project, run, public), as_json)
+        show_outcome(register_model(project, model, public), as_json)
 
 
 @production.command()
@@ -38,7 +40,7 @@ def approve(version: int, reject: bool, as_json: bool) -> None:
     Example:
       python -m recore production approve 1
     """
-    from recore.production import approve as approve_version
+    from recore.production.approving import approve as approve_version
 
     with open_here() as project:
         show_outcome(approve_version(project, version, reject), as_json)
@@ -53,7 +55,7 @@ def list_(as_json: bool) -> None:
     Example:
       python -m recore production list
     """
-    from recore.production import list_all
+    from recore.production.inventory import list_all
 
     with open_here() as project:
         show_outcome(list_all(project), as_json)
@@ -70,7 +72,7 @@ def describe(version: int | None, as_json: bool) -> None:
       python -m recore production describe 1
       python -m recore production describe
     """
-    from recore.production import describe as describe_version
+    from recore.production.inventory import describe as describe_version
 
     with open_here() as project:
         show_outcome(describe_version(project, version), as_json)

@@ -8,7 +8,6 @@ from fractions import Fraction
 from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.services.alarm_states import unsimulated_feature
-from stagemaker.services.moto_inside.cloudwatch import alarm_definition
 from stagemaker.state.records import Record
 
 # the request member that contains the size, by type of traffic routing
@@ -87,6 +86,10 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
 
     Raises ServiceError if an alarm does not exist or uses a feature that is not simulated.
     """
+    if not names:
+        return []
+    from stagemaker.services.moto_inside.cloudwatch import alarm_definition
+
     definitions = []
     for name in names:
         definition = alarm_definition(name)

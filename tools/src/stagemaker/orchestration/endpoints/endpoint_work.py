@@ -20,7 +20,6 @@ from stagemaker.orchestration.endpoints.hosting import (
     start_fleets,
 )
 from stagemaker.orchestration.runner import Work, reason_of
-from stagemaker.services.moto_inside.cloudwatch import restore_alarms
 from stagemaker.state.records import Record, Store, StoredRecord, now
 
 
@@ -117,8 +116,11 @@ def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None
     name, pending, reason = record["EndpointName"], record.internal["Pending"], None
     if record["EndpointStatus"] == "RollingBack":
         pending, reason = None, record["FailureReason"]
-    if pending and not record.internal["Rescaling"]:
-        restore_alarms(record.internal.get("Alarms", []))
+    alarms = record.internal.get("Alarms", [])
+    if alarms and pending and not record.internal["Rescaling"]:
+        from stagemaker.services.moto_inside.cloudwatch import restore_alarms
+
+        restore_alarms(alarms)
     hosting.traffic[name] = hosting.make_traffic(name, record.internal["Deployment"])
     hosting.to_restore.add(name)
     status = "Updating" if pending else "SystemUpdating"

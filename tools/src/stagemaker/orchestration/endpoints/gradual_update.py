@@ -8,7 +8,6 @@ from stagemaker.orchestration.endpoints.deployment import Stage, instance_count
 from stagemaker.orchestration.endpoints.deployment_config import read_deployment_config
 from stagemaker.orchestration.endpoints.hosting import Hosting, change_record, end_fleets, start_fleets
 from stagemaker.orchestration.runner import Work, reason_of
-from stagemaker.services.moto_inside.cloudwatch import alarm_state
 from stagemaker.state.records import StoredRecord
 
 POLL_INTERVAL = 0.25  # seconds between two evaluations of the alarms
@@ -72,6 +71,10 @@ class GradualUpdate:
         if time.monotonic() > self.deadline:
             limit = self._policy.time_limit
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {limit:g}")
+        if not self._policy.alarms:
+            return
+        from stagemaker.services.moto_inside.cloudwatch import alarm_state
+
         for name in self._policy.alarms:
             state, reason = alarm_state(name) or (None, "")
             if state is None:  # nothing monitors the update any more

@@ -3,8 +3,9 @@
 Only the services in SERVICES answer. Others of moto run containers (Batch, Lambda), connect to addresses that a caller
 chooses (SNS, Firehose) or create resources of any service (CloudFormation).
 
-`install` changes moto when the simulator starts. CloudWatch, EventBridge, Logs and S3 are subclasses of moto's
-backends, put into its registries. For the rest moto has no hook, so `install` replaces names in its modules: the
+This package takes a second to import, and is imported by the first request to one of these services. That changes
+moto, for the rest of the process. CloudWatch, EventBridge, Logs and S3 are subclasses of moto's
+backends, put into its registries. For the rest moto has no hook, so `_install` replaces names in its modules: the
 sessions that look up regions and services, the class of the mapping from a bucket's keys to its objects, the times of
 objects in listings, and the files with objects' contents.
 
@@ -21,18 +22,19 @@ import moto.s3.models
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.events.models import events_backends
+from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 from moto.sts.models import sts_backends
 
-from stagemaker.protocol.account import ACCOUNT
+from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.protocol.session import simulator_botocore_session, simulator_session
 from stagemaker.services.moto_inside.cloudwatch import CloudWatch
 from stagemaker.services.moto_inside.events import Events
 from stagemaker.services.moto_inside.logs import Logs
-from stagemaker.services.moto_inside.s3 import S3, WatchedKeys
+from stagemaker.services.moto_inside.s3 import S3, WatchedKeys, make_s3_bucket
 from stagemaker.services.s3_contents import Content
 
 SERVICES = {  # that answer: moto's names, by the names for which clients sign requests
@@ -44,13 +46,15 @@ SERVICES = {  # that answer: moto's names, by the names for which clients sign r
     "s3": "s3",
     "sts": "sts",
 }
+PARTITION = "aws"
+SESSION_SECONDS = 3600
 # the key of the WSGI environment under which moto expects the original names of headers with an underscore
 UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
 LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  # moto would format and parse it
 
 
-def install() -> None:
-    """Change moto, for the rest of this process. Calling this again changes nothing."""
+def _install() -> None:
+    """Change moto, for the rest of this process."""
     # moto's sessions would fail if the user's configuration were invalid
     moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
     moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
@@ -64,12 +68,35 @@ def install() -> None:
     s3_backends.backend = S3
 
 
+_install()
+
+
+def create_role(name: str, policy: str) -> None:
+    """Create an IAM role with a trust policy, unless it exists."""
+    backend = iam_backends[ACCOUNT][PARTITION]
+    if all(role.name != name for role in backend.roles.values()):
+        backend.create_role(name, policy, "/", None, "", [], None)
+
+
+def create_session(role_arn: str, name: str, credentials: dict[str, str]) -> None:
+    """Create a session of a role with these credentials, named as in the response of AssumeRole."""
+    session = sts_backends[ACCOUNT][PARTITION].assume_role(REGION, name, role_arn, "", SESSION_SECONDS, "")
+    session.access_key.access_key_id = session.access_key_id = credentials["AccessKeyId"]
+    session.access_key.secret_access_key = session.secret_access_key = credentials["SecretAccessKey"]
+    session.session_token = credentials["SessionToken"]
+
+
+def create_bucket(name: str) -> None:
+    """Create a bucket, unless it exists."""
+    make_s3_bucket(name, ACCOUNT, PARTITION, REGION)
+
+
 def reset(access_key: str = "") -> None:
     """Delete everything that the services have stored, except for the session of a role that has this access key."""
-    sessions = sts_backends[ACCOUNT]["aws"].assumed_roles
+    sessions = sts_backends[ACCOUNT][PARTITION].assumed_roles
     kept_sessions = [session for session in sessions if session.access_key_id == access_key]
     moto_api_backend.reset()
-    sts_backends[ACCOUNT]["aws"].assumed_roles += kept_sessions
+    sts_backends[ACCOUNT][PARTITION].assumed_roles += kept_sessions
 
 
 @cache

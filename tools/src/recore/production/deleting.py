@@ -1,0 +1,130 @@
+"""Deletes a version, or everything that there is of a project."""
+
+from collections.abc import Iterable, Iterator
+
+from recore.listing import count
+from recore.production.endpoints import delete_endpoint, describe_endpoint
+from recore.production.pipeline import RUNNING as RUNNING_EXECUTIONS
+from recore.production.pipeline import read_steps
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
+from recore.production.project_state import suggest_next
+from recore.production.tuning import RUNNING, delete_tuning_job, list_tuning_jobs
+from recore.production.versions import Version, find_version, list_approvals, list_versions, model_name
+
+
+def delete_version(project: ProductionProject, number: int) -> Outcome:
+    """Delete a version and its model. Raises ProductionError if it does not exist, or the endpoint serves it."""
+    version, endpoint = find_version(project, number), describe_endpoint(project)
+    used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
+    if endpoint and number in used:
+        raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}: `update` it first")
+    _delete_version(project, version)
+    return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, suggest_next(project))
+
+
+def describe_all(project: ProductionProject) -> list[str]:
+    """What `delete_all` would delete, with numbers, such as "3 versions"; empty if there is nothing.
+
+    Raises ProductionError if a job of theirs is running.
+    """
+    settings, tuning_jobs = project.settings, list_tuning_jobs(project)
+    _require_idle(_list_executions(project), tuning_jobs)
+    versions, objects = len(list_approvals(project)), sum(map(len, _list_keys(project)))
+    parts = {
+        f"the endpoint {settings.endpoint_name}": describe_endpoint(project) is not None,
+        count(versions, "version"): versions,
+        f"the pipeline {settings.pipeline_name}": _has_pipeline(project),
+        count(len(tuning_jobs), "tuning job"): tuning_jobs,
+        f"{count(objects, 'object')} below {project.uri()}": objects,
+    }
+    return [name for name, is_there in parts.items() if is_there]
+
+
+def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
+    """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix.
+
+    Nothing is deleted if a job of theirs is running: ProductionError. Records of jobs that have ended remain, because
+    SageMaker cannot delete them, and objects below INPUT_DATA.
+    """
+    settings = project.settings
+    executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)
+    _require_idle(executions, tuning_jobs)
+    for name in tuning_jobs:
+        delete_tuning_job(project, name)
+    deleted = [f"the tuning job {name}" for name in tuning_jobs] + delete_endpoint(project, watch)
+    for version in list_versions(project):
+        _delete_version(project, version)
+        deleted.append(f"version {version.number}")
+    group = settings.model_package_group_name
+    if project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
+        project.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+        deleted.append(f"the group {group}")
+    if _has_pipeline(project):
+        deleted += _delete_pipeline(project, executions)
+    if number := _delete_objects(project):
+        deleted.append(f"{count(number, 'object')} below {project.uri()}")
+    lines = [f"deleted: {name}" for name in deleted] or ["there is nothing to delete; nothing changed"]
+    return Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+
+
+def _delete_version(project: ProductionProject, version: Version) -> None:
+    name = model_name(project, version.number)
+    if project.find("DescribeModel", ModelName=name):
+        project.sagemaker.delete_model(ModelName=name)
+    project.sagemaker.delete_model_package(ModelPackageName=version.arn)
+
+
+def _has_pipeline(project: ProductionProject) -> bool:
+    return project.find("DescribePipeline", PipelineName=project.settings.pipeline_name) is not None
+
+
+def _list_executions(project: ProductionProject) -> dict[str, str]:
+    """The statuses of the pipeline's executions, by ARN."""
+    name = project.settings.pipeline_name
+    if not _has_pipeline(project):
+        return {}
+    pages = project.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
+    items = (item for page in pages for item in page["PipelineExecutionSummaries"])
+    return {item["PipelineExecutionArn"]: item["PipelineExecutionStatus"] for item in items}
+
+
+def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> None:
+    """Raise ProductionError if anything is running that makes more."""
+    running = [f"the execution {arn}" for arn, status in executions.items() if status in RUNNING_EXECUTIONS]
+    running += [f"the tuning job {name}" for name, status in tuning_jobs.items() if status in RUNNING]
+    if running:
+        raise ProductionError(f"{running[0]} is running, and nothing is deleted: wait for its end")
+
+
+def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:
+    """Delete the pipeline with the models that its executions created."""
+    name, deleted = project.settings.pipeline_name, []
+    for arn in executions:
+        for step in read_steps(project, arn).values():
+            model = step.get("Metadata", {}).get("Model", {}).get("Arn", "").rpartition("/")[2]
+            if model and project.find("DescribeModel", ModelName=model):
+                project.sagemaker.delete_model(ModelName=model)
+                deleted.append(f"the model {model}")
+    project.sagemaker.delete_pipeline(PipelineName=name)
+    return [*deleted, f"the pipeline {name}"]
+
+
+def _delete_objects(project: ProductionProject) -> int:
+    """Delete the project's objects, but no input data. Returns their number. Raises ProductionError if one remains."""
+    deleted = 0
+    for keys in _list_keys(project):
+        objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        if errors := project.s3.delete_objects(Bucket=project.bucket, Delete=objects).get("Errors"):
+            raise ProductionError(f"{errors[0]['Key']} could not be deleted: {errors[0].get('Message')}")
+        deleted += len(keys)
+    return deleted
+
+
+def _list_keys(project: ProductionProject) -> Iterator[list[str]]:
+    """Yield the keys of the project's objects, but for input data, in pages that are not empty."""
+    kept = f"{project.settings.input_data.rstrip('/')}/"
+    pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
+    for page in pages:
+        keys = [item["Key"] for item in page.get("Contents", [])]
+        if keys := [key for key in keys if not f"s3://{project.bucket}/{key}".startswith(kept)]:
+            yield keys

@@ -1,0 +1,129 @@
+"""Which command is sensible next: one table of states, which follows docs/production.md.
+
+The first row that applies counts. A row without a command says that nothing has to be done.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
+MISSING, CHANGING, SERVING, FAILED, BROKEN = "missing", "changing", "serving", "failed", "broken"
+AFTER_SERVING = "invoke FILE"  # after the endpoint was made or changed: see what it answers
+
+
+@dataclass(frozen=True)
+class ProjectState:
+    """The versions of a model and its endpoint.
+
+    versions: the approval of each version, by number. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in
+    service; BROKEN, if it must be deleted. served: the version of each of its variants. left: the versions that it
+    served, or began to serve, until it was returned to these. subject: the version that the command was about; by
+    default the latest one that was not rejected.
+    """
+
+    versions: Mapping[int, str]
+    endpoint: str = MISSING
+    served: tuple[int, ...] = ()
+    left: frozenset[int] = frozenset()
+    subject: int | None = None
+
+    @property
+    def latest_approved(self) -> int | None:
+        return max((number for number, approval in self.versions.items() if approval == APPROVED), default=None)
+
+    @property
+    def candidate(self) -> int | None:
+        """The version that could be served next: newer than all that are served, and not one that was left."""
+        usable = [number for number, approval in self.versions.items() if approval != REJECTED]
+        number = max(usable, default=None) if self.subject is None else self.subject
+        if number not in usable or number in self.left or number <= max(self.served, default=0):
+            return None
+        return number
+
+    def has_candidate(self, approval: str) -> bool:
+        """Whether there is a candidate with this approval."""
+        return self.candidate is not None and self.versions[self.candidate] == approval
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A row of the table: a state in words, whether a state is this one, and the command."""
+
+    name: str
+    applies: Callable[[ProjectState], bool]
+    command: Callable[[ProjectState], str]
+
+
+TABLE = (
+    Advice("no version", lambda state: not state.versions, lambda state: "train"),
+    Advice("the endpoint is being changed", lambda state: state.endpoint == CHANGING, lambda state: "describe"),
+    Advice(
+        "a newer version waits for its approval",
+        lambda state: state.has_candidate(PENDING),
+        lambda state: f"approve {state.candidate}",
+    ),
+    Advice("the endpoint must be deleted", lambda state: state.endpoint == BROKEN, lambda state: "delete --endpoint"),
+    Advice(
+        "an approved version that is not the latest one, and no endpoint",
+        lambda state: (
+            state.endpoint in (MISSING, FAILED)
+            and state.has_candidate(APPROVED)
+            and state.candidate != state.latest_approved
+        ),
+        lambda state: f"deploy --variant A={state.candidate}",
+    ),
+    Advice(
+        "an approved version, and no endpoint",
+        lambda state: state.endpoint in (MISSING, FAILED) and state.latest_approved is not None,
+        lambda state: "deploy",
+    ),
+    Advice(
+        "the endpoint serves a rejected version, and another one is approved",
+        lambda state: (
+            any(state.versions.get(number) == REJECTED for number in state.served) and state.latest_approved is not None
+        ),
+        lambda state: f"update {state.latest_approved}",
+    ),
+    Advice(
+        "the endpoint serves several variants",
+        lambda state: len(state.served) > 1,
+        lambda state: "compare --assays FILE",
+    ),
+    Advice(
+        "the endpoint serves an older version than an approved one",
+        lambda state: state.endpoint == SERVING and state.has_candidate(APPROVED),
+        lambda state: f"update {state.candidate}",
+    ),
+    Advice("nothing to decide", lambda state: True, lambda state: ""),
+)
+
+
+def find_advice(state: ProjectState) -> Advice:
+    """Return the first row that applies to a state."""
+    return next(row for row in TABLE if row.applies(state))
+
+
+def next_command(state: ProjectState) -> str:
+    """The command that is sensible in a state, without PROGRAM; "" if there is nothing to decide."""
+    return find_advice(state).command(state)
+
+
+def after_comparison(better: int | None) -> str:
+    """The command after variants were compared. better: the version that is better for certain, if one is."""
+    return f"update {better}" if better else ""
+
+
+def after_monitoring(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
+    """The command after spectra were compared with the training of a version. alarm: its name, if one was made.
+
+    After a drift a person decides: to service the instrument, or to have samples assayed. Does a newer version know
+    these spectra? Without a drift, a version that is not served yet can be.
+    """
+    newer = [number for number, approval in state.versions.items() if number > version and approval != REJECTED]
+    if is_drift:
+        return f"monitor --version {max(newer)}" if newer else ""
+    if version in state.served:
+        return ""
+    command = next_command(replace(state, subject=version))
+    guarded = alarm and command == f"update {version}"
+    return f"{command} --strategy canary --alarm {alarm}" if guarded else command

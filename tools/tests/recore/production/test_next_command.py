@@ -1,0 +1,92 @@
+"""The table of states from which the next command follows."""
+
+import pytest
+
+from recore.production.next_command import (
+    BROKEN,
+    CHANGING,
+    FAILED,
+    SERVING,
+    TABLE,
+    ProjectState,
+    after_comparison,
+    after_monitoring,
+    find_advice,
+    next_command,
+)
+
+YES, WAITS, NO = "Approved", "PendingManualApproval", "Rejected"
+NEWER, NOTHING = "a newer version waits for its approval", "nothing to decide"
+CASES = [
+    ("no version", ProjectState({}), "train"),
+    (NEWER, ProjectState({1: WAITS}), "approve 1"),
+    (NEWER, ProjectState({1: YES, 2: WAITS}), "approve 2"),
+    (NEWER, ProjectState({3: YES, 4: WAITS, 5: NO}, SERVING, (3,)), "approve 4"),
+    (NEWER, ProjectState({1: YES, 2: YES, 3: WAITS}, SERVING, (1,), frozenset({2})), "approve 3"),
+    (NOTHING, ProjectState({1: NO}), ""),
+    (NOTHING, ProjectState({1: WAITS, 2: NO}, subject=2), ""),
+    ("an approved version, and no endpoint", ProjectState({1: YES}), "deploy"),
+    ("an approved version, and no endpoint", ProjectState({1: YES, 2: WAITS}, subject=1), "deploy"),
+    ("an approved version, and no endpoint", ProjectState({1: YES}, FAILED, (1,)), "deploy"),
+    (
+        "an approved version that is not the latest one, and no endpoint",
+        ProjectState({1: YES, 2: YES}, subject=1),
+        "deploy --variant A=1",
+    ),
+    ("the endpoint is being changed", ProjectState({1: YES, 2: WAITS}, CHANGING, (1,)), "describe"),
+    ("the endpoint must be deleted", ProjectState({1: YES}, BROKEN, (1,)), "delete --endpoint"),
+    (
+        "the endpoint serves a rejected version, and another one is approved",
+        ProjectState({1: YES, 2: NO}, SERVING, (2,)),
+        "update 1",
+    ),
+    ("the endpoint serves several variants", ProjectState({1: YES, 2: YES}, SERVING, (1, 2)), "compare --assays FILE"),
+    (
+        "the endpoint serves several variants",
+        ProjectState({1: YES, 2: YES, 3: YES}, SERVING, (1, 2)),
+        "compare --assays FILE",
+    ),
+    (
+        "the endpoint serves an older version than an approved one",
+        ProjectState({1: YES, 2: YES}, SERVING, (1,)),
+        "update 2",
+    ),
+    # the latest version is served, and older ones wait
+    (NOTHING, ProjectState({2: WAITS, 3: WAITS, 4: YES}, SERVING, (4,)), ""),
+    (NOTHING, ProjectState({3: WAITS, 4: YES}, SERVING, (4,), subject=3), ""),
+    # version 2 was served until a roll back
+    (NOTHING, ProjectState({1: YES, 2: YES}, SERVING, (1,), frozenset({2})), ""),
+    (NOTHING, ProjectState({1: NO}, SERVING, (1,)), ""),
+]
+
+
+@pytest.mark.parametrize(("row", "state", "command"), CASES, ids=[f"{row}: {command}" for row, _, command in CASES])
+def test_the_next_command_follows_from_the_state(row: str, state: ProjectState, command: str) -> None:
+    assert (find_advice(state).name, next_command(state)) == (row, command)
+
+
+def test_every_row_of_the_table_has_a_case() -> None:
+    assert {row for row, _, _ in CASES} == {row.name for row in TABLE}
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "is_drift", "alarm", "command"),
+    [
+        ({1: YES}, 1, True, "", ""),  # a person decides
+        ({1: YES, 2: NO}, 1, True, "an-alarm", ""),
+        ({1: YES, 2: WAITS}, 1, True, "", "monitor --version 2"),  # does it know these spectra?
+        ({1: YES, 2: YES}, 2, True, "", ""),
+        ({1: YES, 2: YES}, 1, False, "an-alarm", ""),
+        ({1: YES, 2: WAITS}, 2, False, "", "approve 2"),
+        ({1: YES, 2: YES}, 2, False, "", "update 2"),
+        ({1: YES, 2: YES}, 2, False, "an-alarm", "update 2 --strategy canary --alarm an-alarm"),
+    ],
+)
+def test_the_next_command_after_monitoring(
+    versions: dict[int, str], version: int, is_drift: bool, alarm: str, command: str
+) -> None:
+    assert after_monitoring(ProjectState(versions, SERVING, (1,)), version, is_drift, alarm) == command
+
+
+def test_the_next_command_after_a_comparison() -> None:
+    assert (after_comparison(2), after_comparison(None)) == ("update 2", "")
