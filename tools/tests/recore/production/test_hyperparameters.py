@@ -10,7 +10,8 @@ from recore_support.tiny_submission import tiny
 from support.checkout import ROOT
 
 from recore.evaluation import SubmissionFiles, read_submission, write_archive
-from recore.production import choose_values, read_hyperparameters, read_plan
+from recore.production.hyperparameters import choose_values, read_hyperparameters
+from recore.production.ranges import read_plan
 from recore.validation.program import hyperparameters
 
 KNOWN = {"alphas": 11, "alpha_max": 1e5, "kind": "a", "scaled": True, "early": None, "x": 1.0}

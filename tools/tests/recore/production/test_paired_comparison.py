@@ -236,12 +236,12 @@ def test_the_verdicts_are_plain_sentences() -> None:
 
 def test_undecided_targets_say_what_they_need() -> None:
     line = describe_comparison(compare(2, holes=8, ratio=0.95), WEIGHTS)[-1]
-    assert line.startswith("undecided on 49 targets; needs about ")
-    assert "more drill holes to decide on CuPPM, if the RMSE differs by 10 %" in line
+    assert line.startswith("undecided on 49 targets; CuPPM needs about ")
+    assert "more drill holes to be decided if the RMSE differs by 10 %" in line
     text = "\n".join(describe_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
     assert "the drill holes are unknown" in text
     assert "more drill hole" not in text
     assert (
-        "has enough samples to find a difference of 10 %, but found none"
+        "there are enough samples to find a difference of 10 %, but there is none"
         in describe_comparison(compare(2, holes=300), WEIGHTS)[-1]
     )

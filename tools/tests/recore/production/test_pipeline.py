@@ -71,7 +71,7 @@ def test_everything_is_deleted_but_what_another_model_has(
     (tmp_path / "other.json").write_text(json.dumps(commands.config | other))
     options = ("--config", tmp_path / "other.json")
     assert commands.run(*options, "train", tmp_path / "mine", "--public", public).returncode == 0
-    assert commands.run(*options, "delete", "--all").returncode == 0
+    assert commands.run(*options, "delete", "--all", "--yes").returncode == 0
     assert commands.succeed("describe", 1) == kept
     assert kept["score"] is not None
 
@@ -79,7 +79,7 @@ def test_everything_is_deleted_but_what_another_model_has(
     for name in ("input", "input2"):
         s3.put_object(Bucket=bucket, Key=f"{folder}/{name}/public.csv.gz", Body=b"")
     commands.configure(INPUT_DATA=f"s3://{bucket}/{folder}/input")
-    commands.succeed("delete", "--all")
+    commands.succeed("delete", "--all", "--yes")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/")["Contents"]
     assert [item["Key"] for item in listed] == [f"{folder}/input/public.csv.gz"]
 
@@ -94,12 +94,12 @@ def test_nothing_is_deleted_while_an_execution_runs(
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
         assert process.poll() is None, process.communicate()
-    assert "is running, and nothing is deleted: wait for its end" in commands.refuse("delete", "--all")
+    assert "is running, and nothing is deleted: wait for its end" in commands.refuse("delete", "--all", "--yes")
     assert len(commands.succeed("list")["versions"]) == 1
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert process.returncode == 130
-    commands.succeed("delete", "--all")
+    commands.succeed("delete", "--all", "--yes")
 
 
 def test_data_without_assays_are_refused_before_anything_starts(

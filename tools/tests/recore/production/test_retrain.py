@@ -53,7 +53,7 @@ def test_a_new_version_replaces_the_one_in_use(
     line = commands.refuse(*worse, status=1)
     assert line == (
         "recore: version 3 is registered, but not put to use, because its score is lower; held-out scores: 0.6464 for "
-        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it all the same: `approve 3`"
+        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway: `approve 3`"
     )
     assert "is lower by more than 0.1; " in commands.refuse(*worse, "--tolerance", 0.1, status=1)
     assert [version["approval"] for version in commands.succeed("list")["versions"]].count("Approved") == 1
@@ -76,7 +76,7 @@ def test_a_new_version_replaces_the_one_in_use(
     # only a single variant is replaced
     commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--seconds", 0)
     assert "serves A=1, B=4: only a single variant can be replaced" in commands.refuse(*better, "--update")
-    commands.succeed("delete", "--all")
+    commands.succeed("delete", "--all", "--yes")
 
 
 @pytest.mark.slow

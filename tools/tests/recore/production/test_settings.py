@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recore_support.command import recore
 
-from recore.production import Settings, read_settings
+from recore.production.settings import Settings, read_settings
 
 
 def write(folder: Path, content: object) -> Path:

@@ -72,7 +72,7 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
     assert other["HyperParameterTuningJobName"] == job["HyperParameterTuningJobName"]
     assert other["CreationTime"] > job["CreationTime"]
 
-    deleted = commands.succeed("delete", "--all")["deleted"]
+    deleted = commands.succeed("delete", "--all", "--yes")["deleted"]
     assert deleted[0] == f"the tuning job {job['HyperParameterTuningJobName']}"
     assert tuning_jobs(commands) == []
 
@@ -148,7 +148,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     [job] = tuning_jobs(commands)
     name = job["HyperParameterTuningJobName"]
     assert (
-        commands.refuse("delete", "--all")
+        commands.refuse("delete", "--all", "--yes")
         == f"recore: the tuning job {name} is running, and nothing is deleted: wait for its end"
     )
     with start(commands, *arguments, "--again") as process:
@@ -191,6 +191,8 @@ def test_only_the_projects_own_tuning_jobs_are_deleted(
         each.refuse("tune", submission, "--public", public, "--range", "share=0.1..0.9", "--jobs", 1, status=1)
     assert len(tuning_jobs(commands)) == 2
     commands.configure()
-    [deleted] = [name for name in commands.succeed("delete", "--all")["deleted"] if name.startswith("the tuning job")]
+    [deleted] = [
+        name for name in commands.succeed("delete", "--all", "--yes")["deleted"] if name.startswith("the tuning job")
+    ]
     [left] = tuning_jobs(commands)
     assert left["HyperParameterTuningJobName"] not in deleted

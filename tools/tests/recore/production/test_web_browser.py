@@ -86,7 +86,7 @@ def test_the_spectrum_is_drawn_with_its_bands_named(tab: Tab, files: dict[str, b
     assert path.count("L") == 119
     names = tab.page.locator("#spectrum .name").all_text_contents()
     assert {"water", "Si-O", "carbonate", "Al-OH"} <= {*names}
-    assert "The highest absorbance, the ends left out, is" in tab.page.text_content("#spectrum-summary")
+    assert "Without both ends, the highest absorbance is" in tab.page.text_content("#spectrum-summary")
     before = tab.page.text_content("#cursor-value")
     tab.page.locator("#spectrum").scroll_into_view_if_needed()
     box = tab.page.locator("#spectrum").bounding_box()
@@ -182,17 +182,17 @@ def test_ten_files_at_once_are_shown_in_their_order(tab: Tab, few_rows: Path) ->
 def test_samples_are_sorted_and_filtered_by_a_cut_off(tab: Tab, files: dict[str, bytes]) -> None:
     tab.add_files(files)
     tab.page.select_option("#assay", "FePCT")
-    header = tab.page.locator("#samples-table thead th").nth(1)
+    header = tab.page.locator("#samples-table thead th").nth(2)
     assert header.text_content() == "FePCT, %"
     header.locator("button").click()
-    values = [float(row[1]) for row in tab.rows()]
+    values = [float(row[2]) for row in tab.rows()]
     assert values == sorted(values)
-    assert tab.page.locator("#samples-table thead th").nth(1).get_attribute("aria-sort") == "ascending"
-    tab.page.locator("#samples-table thead th").nth(1).locator("button").click()
-    assert [float(row[1]) for row in tab.rows()] == sorted(values, reverse=True)
+    assert tab.page.locator("#samples-table thead th").nth(2).get_attribute("aria-sort") == "ascending"
+    tab.page.locator("#samples-table thead th").nth(2).locator("button").click()
+    assert [float(row[2]) for row in tab.rows()] == sorted(values, reverse=True)
     limit = sorted(values)[3]
     tab.page.fill("#cut-off", str(limit))
-    shown = [float(row[1]) for row in tab.rows()]
+    shown = [float(row[2]) for row in tab.rows()]
     assert 0 < len(shown) < 7
     assert min(shown) >= limit * 0.999
     assert f"{len(shown)} of 7 samples have FePCT of at least" in tab.page.text_content("#shown")
@@ -217,6 +217,17 @@ def test_the_history_is_of_this_browser_session_only(
     assert tab.page.is_visible("#spectrum .curve")
     with open_tab(chromium, web_page.address) as other:
         assert other.page.is_hidden("#samples")
+    tab.page.click("#clear")
+    assert tab.page.text_content("#status") == "7 samples removed from this tab."
+    assert find_barriers(tab.page) == []
+    tab.page.click("#undo")
+    assert tab.page.text_content("#status") == "7 samples restored."
+    tab.page.reload()
+    tab.page.wait_for_selector("html[data-ready]")
+    assert tab.rows() == rows
+    tab.page.click("#clear")
+    tab.add_files({"S1.0": files["DD001_53.0"]})
+    assert tab.page.is_hidden("#undo")  # which would remove the new sample
     tab.page.click("#clear")
     tab.page.reload()
     tab.page.wait_for_selector("html[data-ready]")
@@ -268,9 +279,14 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
             break
         press("Shift+Tab")
     assert tab.download(lambda: press("Enter"))
+    rows = tab.rows()
     press("Tab", "Enter")
     assert tab.page.is_hidden("#samples")
     assert focused() == "files"
+    press("Tab", "Enter")
+    assert tab.rows() == rows
+    assert tab.page.text_content("#sample-title") == f"Sample {last}"
+    assert focused() == "samples-title"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -288,6 +304,9 @@ def test_axe_finds_no_serious_barrier_and_nothing_is_wider_than_the_screen(
         tab.add_files({**files, "photo.png": PNG})
         assert find_barriers(tab.page) == []
         assert tab.page.evaluate("() => document.documentElement.scrollWidth") <= width
+        domain = tab.page.locator("#samples-table tbody tr").first.locator("td").first
+        assert domain.text_content() in ("inside", "outside")
+        assert domain.evaluate("cell => cell.getBoundingClientRect().right") < width
         tab.page.click("text=A form for one line")
         assert find_barriers(tab.page) == []
         tab.page.fill("#line", ",".join(["0.1", "0.2"] * 60))
@@ -305,5 +324,8 @@ def test_the_theme_can_be_changed(tab: Tab) -> None:
     light = background()
     tab.page.click("text=Dark colours")
     assert background() != light
+    tab.page.emulate_media(media="print")
+    assert background() == light
+    tab.page.emulate_media(media="screen")
     tab.page.click("text=Light colours")
     assert background() == light

@@ -17,8 +17,16 @@ SPECTRUM = [0.4 + 0.01 * (place % 7) for place in range(len(HEADER) - 1)]
     ("header", "cells", "name", "text"),
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
-        ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
+        ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "channels with the same wavenumber: '1000' and '1000.0'"),
         ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 repeated column,"),
+        (
+            "i,SiteID,1000.0,1000.0.1,900.0",
+            "1,a,1,2,3",
+            "file",
+            "only the first is read: '1000.0.1'",
+        ),  # as pandas writes
+        ("i,SiteID,1000.0,900.0,CuPPM (ppm)", "1,a,1,2,3", "file", "its name states a unit: 'CuPPM (ppm)'"),
+        ("i,SiteID,1000.0,900.0", ",,cm-1,cm-1", "file", "columns '1000.0', '900.0': 1 cell is not a number"),
         ("i,SiteID,1000,1e3,nan,-5", "1,a,1,2,3,4", "file", "3 unknown columns, neither an ID"),
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
@@ -65,6 +73,11 @@ def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
         ([["Survey", "2024", *[""] * 33], HEADER], ("line 1 is a title above the header", "reads it")),
         ([[HEADER[0], *(f"{name} cm-1" for name in HEADER[1:])]], ("state a unit: '4000 cm-1'", "reads it")),
         (
+            [[HEADER[0], *(f"{name} cm-1" for name in [*HEADER[1:-1], "800"])]],
+            ("state a unit: '4000 cm-1'", "1 channel is there more than once: 800; keep one of each"),
+        ),
+        ([[HEADER[0], *(f"{name} THz" for name in HEADER[1:])]], ("'4000 THz'", "converts cm-1, nm and um")),
+        (
             [[HEADER[0], *(f'"{int(name):,}.5"' for name in HEADER[1:])]],
             ("not plain numbers: '4,000.5'", "reads it"),
         ),
@@ -84,5 +97,13 @@ def test_a_file_that_is_to_be_imported_first_is_named_in_one_line(
     (line,) = (line for line in result.stderr.splitlines() if line.startswith("recore: "))
     assert result.returncode == 2
     assert all(part in line for part in parts)
-    assert ("`python -m recore import FILE --out NEW.csv.gz`" in line) == (len(parts) > 1)
+    assert ("`python -m recore import FILE --out NEW.csv.gz`" in line) == parts[-1].startswith(
+        ("reads it", "conv", "--")
+    )
     assert not (tmp_path / "r.html").exists()
+
+
+def test_utf_16_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("\n".join([",".join(HEADER), ",".join(["a", *map(str, SPECTRUM)])]), "utf-16")
+    result = recore("explore", tmp_path / "f.csv", "--out", tmp_path / "r.html")
+    assert "this is UTF-16 text; `python -m recore import FILE --out NEW.csv.gz` reads it" in result.stderr

@@ -1,5 +1,6 @@
 """Report pages: written completely or not at all, safe with any text, and usable in a browser."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.browser import assert_sound, open_report
+from recore_support.browser import assert_sound, open_report, print_from_shell, printed_colours
 
 from recore.report.page.content import Figure, Page, PageFinding, Section, Table
 from recore.report.page.figures import clip_to_axis, count_outside, edge_symbols, new_figure, short_name, thin_out
 from recore.report.page.looks import COLOURS
 from recore.report.page.page_files import write_page
 
+LIGHT_INK, DARK_INK = "#1b1f24", "#e6e9ed"  # of letters on the light and the dark page
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
 
@@ -184,6 +186,26 @@ def test_a_page_works_by_keyboard_and_in_print(chromium: Any, tmp_path: Path) ->
         tab.emulate_media(media="print")
         assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert_sound(report, tmp_path / "r.html")
+
+
+@pytest.mark.machine
+def test_a_shell_prints_the_figures_in_light_colours(tmp_path: Path) -> None:
+    write_page(make_page(), tmp_path / "r.html")
+    colours = printed_colours(print_from_shell(tmp_path / "r.html", "--blink-settings=preferredColorScheme=0"))
+    assert set(COLOURS[:2]) <= colours  # of the two lines
+    assert LIGHT_INK in colours
+    assert DARK_INK not in colours
+
+
+@pytest.mark.machine
+def test_without_javascript_no_figure_is_empty_without_a_word(tmp_path: Path, chromium: Any) -> None:
+    write_page(make_page(), tmp_path / "r.html")
+    with contextlib.closing(chromium.new_context(java_script_enabled=False)) as context:
+        tab = context.new_page()
+        tab.goto((tmp_path / "r.html").as_uri())
+        for name in ("lines", "heat"):
+            assert f"{name}.csv has its numbers" in tab.inner_text(f"#{name} .plot")
+        assert tab.locator("#table tbody tr").count() == 50
 
 
 @pytest.mark.machine

@@ -10,17 +10,17 @@ from recore.report.page.looks import BLUE, GREY, VERMILION
 from recore.report.page.regions import add_spectrum, table_of_regions, wavenumber_figure
 
 if TYPE_CHECKING:
-    from recore.production import Monitoring
+    from recore.production.monitoring import Monitoring
 
 TITLE = "Bands"
 READING = (
     "Good: all lines stay near 0, well within 1. Bad: the mean is away from 0 over a wide range, which is a change "
-    "of the baseline, or in one band, which is a mineral that the training did not have, moisture, or carbon dioxide "
+    "of the baseline, or in one band, which is a mineral that the training data lack, moisture, or carbon dioxide "
     "in the air."
 )
 SUMMARY = (
     "The deviation of each bin of the shape (SNV) from the mean of the training, or from what its principal components "
-    "explain, in units of the limit that 99 % of the training spectra keep in all bins."
+    "explain, divided by its limit. 99 % of the training spectra are within the limits in all bins."
 )
 BANDS = "Runs of bins in which the mean deviation is at least half of its largest value."
 

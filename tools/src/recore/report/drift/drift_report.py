@@ -8,7 +8,7 @@ from recore.report.page.content import Level, Page, PageFinding, by_level
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production import Monitoring
+    from recore.production.monitoring import Monitoring
 
 MANY_OUTSIDE = 0.05  # the least share of samples outside the domain that is noted
 LEAD = "Do the spectra that clients send still look like those that the model was trained on?"
@@ -27,7 +27,7 @@ def _facts(found: "Monitoring") -> dict[str, str]:
     facts = {
         "endpoint": plain(found.endpoint),
         "version": f"{found.version}, trained on {found.trained_on.reference['rows']:,} spectra",
-        "compared with": found.reference.name,
+        "compared with": f"{found.reference.name} in its training data",
         "samples": f"{len(times):,}, from {times.iloc[0]:%Y-%m-%d %H:%M} to {times.iloc[-1]:%Y-%m-%d %H:%M} UTC",
         "false alarms": found.rate_text,
     }
@@ -41,10 +41,10 @@ def _findings(found: "Monitoring") -> list[PageFinding]:
     level: Level = "note" if share > max(MANY_OUTSIDE, 2 * found.trained_on.usual_outside) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
     domain = PageFinding(level, "domain", text + found.usual_text, "samples", values)
-    level, text = "good", f"no drift: {evidence.describe(found)}"
+    level, text = "good", f"no drift: {found.evidence_text}"
     if not found.units:
         level, text = "note", evidence.NOTHING
     elif found.began:
-        level, text = "bad", f"drift since about {found.began:%Y-%m-%d %H:%M} UTC: {evidence.describe(found)}"
+        level, text = "bad", f"drift since about {found.began:%Y-%m-%d %H:%M} UTC: {found.evidence_text}"
     values_of_test = {"evidence": drift.most, "threshold": drift.threshold}
     return [PageFinding(level, "drift", text, "evidence", values_of_test), domain]

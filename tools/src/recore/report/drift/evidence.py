@@ -10,7 +10,7 @@ from recore.report.page.figures import new_figure
 from recore.report.page.looks import COLOURS, GREY, numbered_line
 
 if TYPE_CHECKING:
-    from recore.production import Monitoring
+    from recore.production.monitoring import Monitoring
 
 SHOWN_LINES = 4
 LEAST = 1e-3  # evidence, at which the axis ends
@@ -19,23 +19,17 @@ MOST = 1e12
 TITLE = "Evidence of drift"
 READING = (
     "Good: no line reaches the dashed one. Bad: a line crosses it, and continues to rise. Each line is the evidence "
-    "that one statistic has changed. It rises if new drill holes have unusual ranks among those of the training and "
-    "earlier new ones, and falls slowly if they do not. T2, Q and the parts of the spectrum are about its shape: Q "
-    "and the parts rise if there is something that no training spectrum has. The mean absorbance and the contrast "
-    "are those of the raw spectrum."
+    "that one statistic has changed. It rises while new drill holes have unusual ranks among those of the training and "
+    "earlier new ones, and falls slowly while they do not. T2, Q and the parts of the spectrum are about its shape: Q "
+    "and the parts rise if the spectra contain something that no training spectrum does. The mean absorbance and the "
+    "contrast are those of the raw spectrum."
 )
 NOTE = (
     "Conformal test martingales (Vovk et al., COPA 2021), one for each of {statistics} statistics; the threshold is "
     "their number divided by the rate of false alarms. The rate holds for drill holes that are exchangeable with those "
-    "of the training: a mine where no new hole resembles the known ones raises an alarm, too. {units} so far."
+    "of the training: a mine whose new holes do not resemble the known ones raises an alarm, too. {units} so far."
 )
-NOTHING = "nothing is tested yet, because no drill hole is complete"
-
-
-def describe(found: "Monitoring") -> str:
-    """The statistic with most evidence, and how much there is."""
-    drift = found.drift
-    return f"evidence {drift.most:.3g} in {found.statistics[drift.statistic]}, drift from {drift.threshold:.3g}"
+NOTHING = "nothing is tested yet, because more samples of each drill hole may arrive"
 
 
 def section(found: "Monitoring") -> Section:
@@ -69,7 +63,7 @@ def _figure(found: "Monitoring") -> Figure:
         look = {"mode": "lines", "line": line, "visible": visible, "hovertemplate": hover}
         plot.add_scatter(x=places, y=drawn, name=found.statistics[statistic], **look)
     plot.add_hline(found.drift.threshold, line={"color": GREY, "dash": "dash"})
-    summary = f"Dashed: {found.drift.threshold:.3g}, from which it is drift. Click a name to show or hide its line."
+    summary = f"Dashed: {found.drift.threshold:.3g}; more evidence is drift. Click a name to show or hide its line."
     return Figure("evidence", "Evidence by statistic", summary, plot, numbers)
 
 
@@ -84,5 +78,5 @@ def _table(found: "Monitoring") -> Table:
             "mean of the samples": found.traffic.statistics[found.changed].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
-    summary = "T2, Q and the contrast as natural logarithms; with drift, the samples are those since it began."
+    summary = "T2, Q and the contrast as natural logarithms; if there is drift, the samples are those since it began."
     return Table("statistics", "The statistics", summary, numbers)

@@ -19,7 +19,7 @@ from recore.report.page.figures import (
 from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
 
 if TYPE_CHECKING:
-    from recore.production import Monitoring
+    from recore.production.monitoring import Monitoring
 
 LARGEST = 100.0  # times the limit, at which the axis ends
 

@@ -14,7 +14,7 @@ function followTheme() {
 
 const NARROW = 560; /* pixels: on a narrower figure the legend lies below the plot and axis titles are wrapped */
 const LABELS = 140; /* pixels that the labels of the vertical axis may take on a narrow figure */
-const PAPER = 680; /* CSS pixels between the margins of an A4 or letter page */
+const PAPER = { width: 680, height: 860 }; /* CSS pixels for a figure on an A4 or letter page, beside margins, title and caption */
 const LEAST = 240; /* pixels: axes and labels need so much, and a browser may report a window of one pixel for a moment */
 
 /* The layout of a figure for a width. The style sheet sets the colours of text and lines. */
@@ -190,7 +190,9 @@ async function draw() {
   /* Each time as a new plot: Plotly.react would mix the ranges of axes that depend on each other with the previous ones. */
   const fit = async (plot, space, onPaper, drawn) => {
     const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure), width = Math.max(space, LEAST);
-    await Plotly.newPlot(plot, fitSeries(data, width, onPaper, drawn), fitLayout(chosenLayout(plot, figure), data, width), settings);
+    const layout = fitLayout(chosenLayout(plot, figure), data, width);
+    if (onPaper) layout.height = Math.min(layout.height, PAPER.height);
+    await Plotly.newPlot(plot, fitSeries(data, width, onPaper, drawn), layout, settings);
     plot.on("plotly_afterplot", () => declutter(plot));
     declutter(plot);
   };
@@ -205,12 +207,21 @@ async function draw() {
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; fitAll(); } });
   const open = (state) => details.forEach((one) => { one.open = state; });
-  addEventListener("beforeprint", () => { open(true); plots.forEach((plot) => fit(plot, PAPER, true, plot.data)); });
+  addEventListener("beforeprint", () => { open(true); plots.forEach((plot) => fit(plot, PAPER.width, true, plot.data)); });
   addEventListener("afterprint", () => { open(false); fitAll(); });
 }
 
+/* The page counts as loading until `work` ends, because a browser without a screen prints a page when it has loaded. */
+function delayLoadEvent(work) {
+  const frame = document.createElement("iframe");
+  frame.hidden = true;
+  document.body.append(frame);
+  frame.contentDocument.open(); /* until it is closed, this document is loading, and so is the page around it */
+  return work.finally(() => frame.remove());
+}
+
 followTheme();
-draw().then(
+delayLoadEvent(draw()).then(
   () => { root.dataset.ready = "yes"; },
   (error) => {
     const trouble = document.getElementById("trouble");

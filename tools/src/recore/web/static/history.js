@@ -27,9 +27,16 @@ export class History {
     this.#store();
   }
 
+  /* Remove all samples. Returns a function that brings them back. */
   clear() {
-    this.samples = [];
-    this.#grids = [];
+    const { samples } = this, grids = this.#grids;
+    this.#replace([], []);
+    return () => this.#replace(samples, grids);
+  }
+
+  #replace(samples, grids) {
+    this.samples = samples;
+    this.#grids = grids;
     this.#store();
   }
 

@@ -10,7 +10,7 @@ const history = new History();
 const samplesTable = new SortedTable(at("samples-table"), "The samples with the chosen assay", (sample) => sample.id);
 const assaysTable = new SortedTable(at("assays-table"), "The assays of the sample", ([name]) => name);
 const figure = new SpectrumFigure(at("spectrum"), at("cursor"), at("cursor-value"), at("spectrum-summary"));
-let settings, current, running = 0;
+let settings, current, undo, running = 0;
 
 function followTheme() {
   const button = at("theme"), system = matchMedia("(prefers-color-scheme: dark)");
@@ -31,6 +31,7 @@ async function read(list) {
   const files = [...list].slice(0, settings.most_files), batch = Date.now();
   if (!files.length) return;
   if (!running) at("messages").replaceChildren();
+  offerUndo();
   if (list.length > files.length) say(`${list.length - files.length} files`, `at most ${settings.most_files} are sent at once`, "problem");
   running += 1;
   showBusy();
@@ -63,6 +64,7 @@ async function sendAll(files, batch) {
       for (const problem of answer.problems) say(file.name, problem, "problem");
       for (const remark of answer.remarks) say(file.name, remark, "remark");
       history.add(file.name, [batch, number], answer);
+      offerUndo(); /* which would remove the new samples */
       samples += answer.samples.length;
       fillSamples();
     }
@@ -121,10 +123,10 @@ function fillSamples() {
   at("cut-off-unit").textContent = unit;
   const columns = [
     { label: "Sample", value: label, cell: sampleButton },
+    { label: "Domain", value: (sample) => describeDomain(sample.domain), cell: domainCell },
     { label: `${name}, ${unit}`, value: (sample) => assay(sample).value, cell: (sample) => show(assay(sample).value), className: "number" },
     { label: `90 % interval, ${unit}`, value: (sample) => assay(sample).interval?.[0] ?? null, cell: (sample) => interval(assay(sample)), className: "number" },
     { label: "Flags", value: (sample) => assay(sample).flags.join(", "), className: "flagged" },
-    { label: "Domain", value: (sample) => describeDomain(sample.domain), cell: domainCell },
     { label: "File", value: (sample) => sample.file },
     { label: "Time", value: (sample) => sample.time, cell: (sample) => new Date(sample.time).toLocaleTimeString("en-GB"), className: "time" },
   ];
@@ -178,12 +180,26 @@ function select(sample) {
 }
 
 function clear() {
-  history.clear();
+  const removed = history.samples.find((sample) => sample.id === current) ?? history.samples[0];
+  at("status").textContent = `${count(history.samples.length, "sample")} removed from this tab.`;
+  const restore = history.clear();
   current = undefined;
   at("samples").hidden = at("sample").hidden = true;
   at("messages").replaceChildren();
-  at("status").textContent = "The history is empty.";
+  offerUndo(() => { restore(); select(removed); at("samples-title").focus(); });
   at("files").focus();
+}
+
+/* Show the button Undo. Without a function, hide it. */
+function offerUndo(restore) {
+  undo = restore;
+  at("undo").hidden = !undo;
+}
+
+function undoClear() {
+  undo();
+  offerUndo();
+  at("status").textContent = `${count(history.samples.length, "sample")} restored.`;
 }
 
 async function start() {
@@ -200,6 +216,7 @@ async function start() {
   at("cut-off").addEventListener("input", fillSamples);
   at("download").addEventListener("click", download);
   at("clear").addEventListener("click", clear);
+  at("undo").addEventListener("click", undoClear);
   fillSamples();
   if (history.samples.length) select(history.samples.at(-1));
   root.dataset.ready = "yes";
