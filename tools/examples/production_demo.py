@@ -154,7 +154,7 @@ def main() -> None:
         retrain = ("retrain", ROOT, "--public", join_assays(folder), "--approve")
         demo.step("Retrain with the assays that arrived", "production", *retrain)
         demo.step("List what there is", "production", "list")
-        demo.step("Delete everything", "production", "delete", "--all")
+        demo.step("Delete everything", "production", "delete", "--all", "--yes")
     print("\n== Summary")
     for title, seconds in demo.seconds.items():
         print(f"{seconds:7.1f} s  {title}")

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.distribution import PROGRAM
-from recore.file_kinds import GZIP, name_kind
+from recore.file_kinds import GZIP, IMPORT, name_kind
+from recore.schema import channels_of
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -58,6 +60,10 @@ class DataFile:
             raise ValueError(f"{self.path}: the first line is not a valid header: {error}") from None
         if len(names) < 2 or len(line) == LARGEST_HEADER:
             raise ValueError(f"{self.path}: a header of an index and columns, separated by commas, is needed")
+        numbered = [name for name in names[1:] if re.match(r"X?\d", name)]
+        if len(numbered) > len(names) / 2 and not channels_of(numbered):
+            reason = f"channels must have plain numbers as names, in cm-1, not {plain(numbered[0], 40)!r}"
+            raise ValueError(f"{self.path}: {reason}; {IMPORT} converts cm-1, nm and um")
         return names
 
     @property

@@ -4,14 +4,17 @@ from recore.distribution import PROGRAM
 
 GZIP = b"\x1f\x8b"
 SAVE = "save the table as CSV"
+IMPORT = f"`{PROGRAM} import FILE --out NEW.csv.gz`"
+CONVERT = f"{IMPORT} converts it"
+UTF_16 = "this is UTF-16 text; save it as UTF-8"
 WORKBOOK = f"this is an Excel workbook; {SAVE}"
 BEGINNINGS = {
     b"version https://git-lfs.github.com/": "this is a Git LFS pointer, not the data; run `git lfs pull`",
     GZIP: "this is a gzip file; unpack it first",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": WORKBOOK,
     b"PAR1": f"this is a Parquet file; {SAVE}",
-    b"\xff\xfe": "this is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "this is UTF-16 text; save it as UTF-8",
+    b"\xff\xfe": f"{UTF_16}, or {CONVERT}",
+    b"\xfe\xff": f"{UTF_16}, or {CONVERT}",
     b"BZh": "this is a bzip2 file; unpack it first",
     b"\xfd7zXZ": "this is an xz file; unpack it first",
     b"\x28\xb5\x2f\xfd": "this is a Zstandard file; unpack it first",
@@ -35,7 +38,7 @@ def name_kind(head: bytes) -> str | None:
     commas = header.count(b",")
     for mark, name in ((b";", "semicolons"), (b"\t", "tabs")):
         if header.count(mark) > commas:
-            return f"its columns are separated by {name}; `{PROGRAM} import FILE --out NEW.csv.gz` converts it"
+            return f"its columns are separated by {name}; {CONVERT}"
     return None
 
 
@@ -46,6 +49,7 @@ def name_binary(head: bytes) -> str | None:
         return WORKBOOK if is_workbook else f"this is a zip archive; unpack it first, or {SAVE}"
     if head[257:262] == b"ustar":
         return "this is a tar archive; unpack it first"
-    if head[1:400:2].count(0) > len(head[1:400:2]) // 2 and 0 not in head[:400:2]:
-        return "this is UTF-16 text; save it as UTF-8"
+    halves = head[:400:2], head[1:400:2]
+    if any(one.count(0) > len(one) // 2 and min(other) >= ord("\t") for one, other in (halves, halves[::-1])):
+        return UTF_16
     return next((kind for beginning, kind in BEGINNINGS.items() if head.startswith(beginning)), None)

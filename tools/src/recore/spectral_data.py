@@ -1,6 +1,9 @@
 """The content of a data file as arrays. An invalid file is read as far as possible, and its problems are described."""
 
+import itertools
+import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recore.data_file import DataFile, open_data
+from recore.file_kinds import CONVERT
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
 from recore.text import plain
@@ -18,7 +22,7 @@ from recore.text import plain
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # numbers of rows
 
-LISTED_COLUMNS = 20  # with invalid cells
+LISTED_COLUMNS = 20  # sentences about invalid cells
 LISTED_NAMES = 5
 FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 
@@ -102,17 +106,11 @@ def read_data(path: Path) -> SpectralData:
 def _read_data(path: Path, file: DataFile) -> SpectralData:
     names, places = file.header, file.places
     problems = []
-    repeated = sorted(name for name, number in Counter(names[1:]).items() if number > 1)
-    if repeated:
-        repeated_count = count(len(repeated), "repeated column")
-        problems.append(f"{repeated_count}, of which only the first is read: {_list(repeated)}")
     channels = channels_of(places)
-    if len({float(name) for name in channels}) < len(channels):
-        problems.append("two channels have the same wavenumber, written differently")
+    if alike := [f"{one!r} and {other!r}" for one, other in itertools.pairwise(channels) if float(one) == float(other)]:
+        problems.append(f"channels with the same wavenumber: {list_names(alike, LISTED_NAMES)}")
     targets = [name for name in TARGETS if name in places]
-    if unknown := sorted(unknown_columns(places)):
-        unknown_count = count(len(unknown), "unknown column")
-        problems.append(f"{unknown_count}, neither an ID, a wavenumber nor a target: {_list(unknown)}")
+    problems += _describe_repeated(names, places) + _describe_unknown(places)
     if names[0] in {*IDS, *TARGETS} or is_wavenumber(names[0]):
         name = plain(names[0], 40)
         problems.append(f"the first column must be the index, but its name is {name!r}; it is read as the index")
@@ -128,10 +126,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
         raise ValueError(f"{path}: the file has a header but no rows")
     arrays = {name: table[str(places[name])].to_numpy() for name in numbers}
     invalid += [(order, text) for order, name in enumerate(numbers) if (text := _describe_infinite(arrays[name]))]
-    problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]
-    if len(invalid) > LISTED_COLUMNS:
-        more = count(len(invalid) - LISTED_COLUMNS, "more column contains", "more columns contain")
-        problems.append(f"{more} cells that are not finite numbers")
+    problems += _describe_cells([(numbers[order], text) for order, text in invalid])
     columns = {name: np.where(np.isfinite(values), values, np.nan) for name, values in arrays.items()}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
@@ -146,6 +141,40 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
         assays=pd.DataFrame({name: columns[name] for name in targets}, index=range(len(table))),
         problems=tuple(problems),
     )
+
+
+def _describe_repeated(names: list[str], places: Collection[str]) -> list[str]:
+    """Columns that are there again, under the same name or, as pandas writes it, followed by .1."""
+    repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
+    repeated |= {name for name in unknown_columns(places) if _is_repeated(name, places)}
+    columns = count(len(repeated), "repeated column")
+    return [f"{columns}, of which only the first is read: {_list(sorted(repeated))}"] if repeated else []
+
+
+def _is_repeated(name: str, places: Collection[str]) -> bool:
+    original, _, number = name.rpartition(".")
+    return number.isdigit() and original in places
+
+
+def _describe_unknown(places: Collection[str]) -> list[str]:
+    """Columns that are not of the schema; those of a known name and a unit are named apart."""
+    unknown = sorted(name for name in unknown_columns(places) if not _is_repeated(name, places))
+    known = {*IDS, *TARGETS}
+    with_unit = [name for name in unknown if re.split(r"[ _(\[]", name)[0] in known]
+    others = [name for name in unknown if name not in with_unit]
+    problems = []
+    if with_unit:
+        columns = count(
+            len(with_unit),
+            "column is not read, because its name states",
+            "columns are not read, because their names state",
+        )
+        problems.append(f"{columns} a unit: {_list(with_unit)}; {CONVERT}")
+    if others:
+        problems.append(
+            f"{count(len(others), 'unknown column')}, neither an ID, a wavenumber nor a target: {_list(others)}"
+        )
+    return problems
 
 
 def _read_table(file: DataFile, text: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
@@ -163,6 +192,18 @@ def _describe_infinite(values: Floats) -> str:
     """How many values are infinite; "" if none is."""
     number = int(np.isinf(values).sum())
     return f"{count(number, 'cell is infinite', 'cells are infinite')} and counts as missing" if number else ""
+
+
+def _describe_cells(invalid: list[tuple[str, str]]) -> list[str]:
+    """A sentence for all columns whose cells are invalid in the same way. invalid: names of columns, what is wrong."""
+    alike: dict[str, list[str]] = {}
+    for name, text in invalid:
+        alike.setdefault(text, []).append(name)
+    described = [f"column{'s' * (len(names) > 1)} {_list(names)}: {text}" for text, names in alike.items()]
+    if unlisted := sum(map(len, [*alike.values()][LISTED_COLUMNS:])):
+        more = count(unlisted, "more column contains", "more columns contain")
+        described[LISTED_COLUMNS:] = [f"{more} cells that are not finite numbers"]
+    return described
 
 
 def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:

@@ -17,6 +17,7 @@ NAMESPACES = {
     "check -> recore.evaluation.job_requests",
     "cli -> recore.web.server",
 }
+OPEN = {"production"}  # packages whose modules others import one by one, so that a command loads only what it needs
 
 
 def packages_in(root: str) -> set[str]:
@@ -71,7 +72,7 @@ def test_packages_use_of_each_other_only_what_their_init_offers() -> None:
         for name in imported_modules(path):
             root, package, *rest = name.split(".")
             is_module = len(rest) > 1 or (rest and (SOURCE / root / package / f"{rest[0]}.py").exists())
-            if root == "recore" and package in packages - {importer} and is_module:
+            if root == "recore" and package in packages - OPEN - {importer} and is_module:
                 used.add(f"{importer} -> {'.'.join([root, package, rest[0]])}")
     assert used == NAMESPACES
 

@@ -67,6 +67,7 @@ def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> No
         ("import", "public.csv", "--out", "OUT.csv.gz"),
         ("sample", "--out", "OUT"),
         ("new", "OUT"),
+        ("predict", "mine", "public.csv", "--out", "OUT.csv"),
         ("production", "predict", "public.csv", "--out", "OUT.csv"),
         ("production", "compare", "--assays", "public.csv", "--out", "OUT.csv"),
         ("production", "monitor", "--out", "OUT.html"),

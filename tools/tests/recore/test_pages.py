@@ -5,12 +5,16 @@ are their output, in which `...` stands for any text. There are more tags: `self
 `login` and `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need
 bubblewrap. A block tagged `diff` is applied.
 
+The blocks of a page run in order, in a checkout in which the README's first two commands have been run: `make run`, and
+the activation of the environment.
+
 Output is checked only if the submission is the template's, because the pages show its figures.
 """
 
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +26,7 @@ import pytest
 from stagemaker_support.docker_engine import engine
 from stagemaker_support.sandbox import SANDBOX
 from support.checkout import ROOT, copy_checkout, environment
+from support.once import make_once
 from support.template import IS_TEMPLATE, template_only
 
 FOLDERS = (".", "data", "docs", "tools", "tools/docs", "tools/docs/recore", "tools/docs/stagemaker")
@@ -46,9 +51,25 @@ def test_every_block_is_tagged(page: Path) -> None:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Return a copy of this checkout's files, with the same times so that the environment counts as up to date."""
-    return copy_checkout(tmp_path / "checkout")
+def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of this checkout after `make run`. Its files have the same times: nothing is out of date."""
+
+    def copy_or_link(source: str, target: str) -> None:
+        (os.link if source.endswith(".gz") else shutil.copy2)(source, target)  # data are replaced, but never changed
+
+    made = make_once(tmp_path_factory, "checkout after make run", make_run)
+    return shutil.copytree(made, tmp_path / "checkout", symlinks=True, copy_function=copy_or_link)
+
+
+def make_run(folder: Path) -> None:
+    """Run the README's first command in a copy of this checkout."""
+    copy_checkout(folder)
+    ((_, text), *_) = blocks(ROOT / "README.md")
+    command, *_ = text.splitlines()
+    assert command == "$ make run"
+    with contextlib.ExitStack() as background:
+        status, output, errors = run_script(command[2:], folder, page_environment(folder), background)
+    assert status == 0, output + errors
 
 
 def page_marks(page: Path) -> list[pytest.MarkDecorator]:
@@ -101,13 +122,19 @@ def end_group(number: int) -> None:
         os.killpg(number, signal.SIGTERM)
 
 
-def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], bool]) -> None:
-    """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
+def page_environment(checkout: Path) -> dict[str, str]:
+    """Return the variables of a shell in which the environment is active: that of these tests."""
     assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
     variables["PYTHONPATH"] = str(checkout / "tools/src")  # the environment is set up for another folder
+    return environment() | variables
+
+
+def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], bool]) -> None:
+    """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
+    variables = page_environment(checkout)
     with contextlib.ExitStack() as background:  # a later block may use what an earlier one has started
         for tags, text in blocks(page):
             if not is_selected(set(tags)):
@@ -116,7 +143,7 @@ def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], boo
             script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
             if tags == ["diff"]:
                 script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
-            status, output, errors = run_script(script, checkout, environment() | variables, background)
+            status, output, errors = run_script(script, checkout, variables, background)
             assert status == 0, output + errors
             output_lines = [line.rstrip() for line in output.splitlines()]
             for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
