@@ -24,7 +24,7 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.submission import read_submission
-from recore.places.place import SERVICES, Services
+from recore.places.place import Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 ROOT = Path(__file__).parents[3]
@@ -141,7 +141,7 @@ def find_codes(submission: Path, public: Path, simulator: Simulator) -> tuple[st
 
 
 def _services(simulator: Simulator) -> Services:
-    return Services(*(simulator.client(name) for name in SERVICES))
+    return Services(simulator.client)
 
 
 def _settings(kind: str) -> RunSettings:

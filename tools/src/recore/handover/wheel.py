@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import os
+import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from importlib import metadata, resources
@@ -41,7 +42,8 @@ def write_wheel(folder: Path, submission: Mapping[str, bytes]) -> str:
         for path, content in files.items():
             member = zipfile.ZipInfo(path)  # of 1980, the earliest time that a zip can hold
             is_program = path in sources and os.access(sources[path], os.X_OK)
-            member.external_attr = (0o755 if is_program else 0o644) << 16
+            # without the kind of file, pip would not make a program executable
+            member.external_attr = (stat.S_IFREG | (0o755 if is_program else 0o644)) << 16
             wheel.writestr(member, content, zipfile.ZIP_DEFLATED)
     return name
 

@@ -1,5 +1,6 @@
 """The shortest way from a submission to answers and back to nothing, as a user types it."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -24,8 +25,8 @@ def test_a_version_is_trained_used_and_deleted(
     assert commands.succeed("deploy")["status"] == "InService"
     answers = commands.run("invoke", few_rows, "--json").stdout.splitlines()
     copper = [json.loads(answer)["assays"]["CuPPM"]["value"] for answer in answers]
-    _, *lines = (tmp_path / "assays.csv").read_text().splitlines()
-    assert copper == pytest.approx([float(line.split(",")[11]) for line in lines], rel=1e-9)
+    with open(tmp_path / "assays.csv", newline="") as file:
+        assert copper == pytest.approx([float(row["CuPPM"]) for row in csv.DictReader(file)], rel=1e-9)
     line = commands.refuse("delete", "--all")  # nobody can answer
     contents = f"the endpoint {commands.name}, 1 version, the pipeline {commands.name}, [0-9]+ objects below s3://[^ ]+"
     assert re.fullmatch(f"recore: delete --all would delete {contents}: add --yes .*", line)
