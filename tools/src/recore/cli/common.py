@@ -1,6 +1,7 @@
 """What several commands share: types of arguments, lines about their work, examples in their help."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,19 @@ import click
 
 from recore.distribution import PROGRAM
 from stagemaker import parse_number
+
+
+def add_options[Command: Callable[..., Any]](
+    *options: Callable[[Command], Command],
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds options, which several commands share, to a command, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class RegularFile(click.Path):

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.cli.common import add_options
 from recore.listing import count
 from recore.text import plain
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # problems of one file, or of one reason, that are printed: a table can have as many as it has lines
 
-_OPTIONS = (
+# those that say how files of spectra are read
+reading_options = add_options(
     click.option(
         "--replicates",
         type=click.Choice(["one", "mean", "each"]),
@@ -35,13 +36,6 @@ _OPTIONS = (
     click.option("--sample", metavar="COLUMN", help="Column of a table of spectra that names the samples."),
     click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of refusing them."),
 )
-
-
-def reading_options[Command: Callable[..., Any]](command: Command) -> Command:
-    """Add the options that say how files of spectra are read."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def take_reading(options: dict[str, Any]) -> "Reading":

@@ -84,9 +84,10 @@ class PredictedSamples:
             reasons.setdefault(problem.reason, []).append(problem)
         lines = []
         for first, *others in list(reasons.values())[:SHOWN_PROBLEMS]:
-            lines.append(f"{first}{f'; the same holds for {count(len(others), "more row")}' if others else ''}")
-        if more := len(reasons) - SHOWN_PROBLEMS:
-            lines += [f"and {count(more, 'more reason')}; --json lists all"] * (more > 0)
+            more = f"; the same holds for {count(len(others), 'more row')}" if others else ""
+            lines.append(f"{first}{more}")
+        if len(reasons) > SHOWN_PROBLEMS:
+            lines.append(f"and {count(len(reasons) - SHOWN_PROBLEMS, 'more reason')}; --json lists all")
         return lines
 
     def describe(self) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def write_table(
     """
     places = {name: place for place, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in IDS] if spectra else []
-    ends = [f"{target} {end}" for target in TARGETS for end in ENDS] if intervals else []
+    ends = [f"{name} {end}" for name in TARGETS for end in ENDS] if intervals else []
     samples = PredictedSamples()
     with replace_file(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, show_line
+from recore.cli.common import FILE, add_options, show_line
 from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
 from recore.text import plain
@@ -28,22 +28,18 @@ variant_option = click.option(
 )
 
 
-def strategy_options(function: Callable[..., None]) -> Callable[..., None]:
-    """The options of the commands that move traffic."""
-    options = (
-        click.option(
-            "--strategy",
-            type=click.Choice(["all-at-once", "canary", "linear"]),
-            default="all-at-once",
-            help="How the requests are moved to the new instances.",
-        ),
-        click.option("--step", type=click.IntRange(1, 50), default=10, help="Percent moved first, or at a time."),
-        click.option("--seconds", type=click.IntRange(0, 3600), default=60, help="Between two steps."),
-        click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that rolls back."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+# those of the commands that move traffic
+strategy_options = add_options(
+    click.option(
+        "--strategy",
+        type=click.Choice(["all-at-once", "canary", "linear"]),
+        default="all-at-once",
+        help="How the requests are moved to the new instances.",
+    ),
+    click.option("--step", type=click.IntRange(1, 50), default=10, help="Percent moved first, or at a time."),
+    click.option("--seconds", type=click.IntRange(0, 3600), default=60, help="Between two steps."),
+    click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that rolls back."),
+)
 
 
 @contextmanager
