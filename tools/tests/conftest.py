@@ -16,6 +16,16 @@ from pathlib import Path
 import pytest
 from stagemaker_support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
 
+LONGEST_ID = 100  # characters of a parameter in the name of its test
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten a long parameter in the name of its test: xdist sends all names to and from each of its processes."""
+    if not isinstance(val, str | bytes) or len(val) <= LONGEST_ID:
+        return None
+    begin = val[:LONGEST_ID]
+    return f"{begin if isinstance(begin, str) else begin.decode('ascii', 'backslashreplace')}..."
+
 
 @pytest.fixture(scope="session")
 def socket_folder() -> Iterator[Path]:

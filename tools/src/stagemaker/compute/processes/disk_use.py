@@ -11,6 +11,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from stagemaker.compute.processes.volume import Volume
 
 MIN_INTERVAL = 1.0  # minimum seconds between counts
+MAX_INTERVAL = 10.0  # seconds between quick counts of a job that has run for long
+AGE_FACTOR = 0.2  # until then, the interval is this share of the time that the job has run
 # the next count starts after this many times the duration of the last one, or earlier if the disk is filling up
 PAUSE_FACTOR = 20
 # du works at any depth, and follows no symbolic links, even if the job changes folders during a count
@@ -30,7 +32,7 @@ class DiskUse:
     def __init__(self, folders: Sequence[str], volume: int):
         self._folders, self._volume = folders, Volume(volume)
         self._count_process: subprocess.Popen[bytes] | None = None
-        self._start_time = time.monotonic()
+        self._job_start = self._start_time = time.monotonic()
         self._earliest_count, self._next_count = self._start_time, self._start_time + MIN_INTERVAL
         self._free_threshold = self._free_bytes() - volume
         self._unnamed_bytes = 0
@@ -65,7 +67,8 @@ class DiskUse:
         lines = [line.split() for line in self._count_process.communicate()[0].splitlines()]
         self._count_process = None
         duration = now - self._start_time
-        self._earliest_count, self._next_count = now + 5 * duration, now + max(MIN_INTERVAL, PAUSE_FACTOR * duration)
+        usual_interval = min(max(MIN_INTERVAL, AGE_FACTOR * (now - self._job_start)), MAX_INTERVAL)
+        self._earliest_count, self._next_count = now + 5 * duration, now + max(usual_interval, PAUSE_FACTOR * duration)
         kilobytes, files = (sum(int(line[column]) for line in lines if len(line) > column) for column in (0, 2))
         size = (kilobytes << 10) + self._unnamed_bytes
         self._free_threshold = self._free_bytes() - (self._volume.size - size)

@@ -29,11 +29,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 sys.path.append(str(Path(__file__).parents[3]))
 from stagemaker.compute.processes.disk_use import DiskUse
 from stagemaker.compute.processes.memory_use import MemoryUse
+from stagemaker.compute.processes.process_tree import descendants, memory_of
 
 PR_SET_CHILD_SUBREAPER = 36
 CHECK_SECONDS = 0.1  # seconds between checks
@@ -161,11 +160,11 @@ class Processes:
 
         Shared memory counts once for each process. Only if this total exceeds the limit is memory measured exactly.
         """
-        processes = psutil.Process().children(recursive=True)
-        total = sum(memory_of(process, False) for process in processes)
+        pids = descendants()
+        total = sum(memory_of(pid, False) for pid in pids)
         if limit is not None and total > limit:
-            total = sum(memory_of(process, True) for process in processes)
-        return total, [process.pid for process in processes]
+            total = sum(memory_of(pid, True) for pid in pids)
+        return total, pids
 
     def terminate(self) -> bool:
         """Send SIGTERM to the job's first process, as Docker does. Returns False if that process does not exist yet.
@@ -173,6 +172,8 @@ class Processes:
         Bubblewrap itself gets no signal, because SIGTERM would end both it and the job. The job's first process is
         the first child of bubblewrap's child.
         """
+        import psutil  # only here and in kill(): its import would double the time of a supervisor's start
+
         try:
             process = psutil.Process(self._process.pid)
             for _ in range(2 if self._is_sandboxed else 0):
@@ -184,6 +185,10 @@ class Processes:
 
     def kill(self) -> bool:
         """Send SIGKILL to each of the job's processes. Returns whether there were any."""
+        if not descendants():
+            return False
+        import psutil
+
         any_killed = False
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):  # the process has ended, or runs as another user
@@ -199,6 +204,7 @@ class Processes:
     def close(self) -> None:
         """End the processes that the command left running."""
         deadline = time.monotonic() + CLEANUP_SECONDS
+        reap()
         while self.kill() and time.monotonic() < deadline:
             time.sleep(0.01)
             reap()
@@ -217,17 +223,6 @@ def arguments_file(arguments: list[str]) -> int:
         stream.write("\0".join(arguments).encode(errors="surrogateescape"))
     os.lseek(file, 0, os.SEEK_SET)
     return file
-
-
-def memory_of(process: psutil.Process, proportional: bool) -> int:
-    """Return a process's memory in bytes. proportional: divide shared memory by the number of processes sharing it."""
-    try:
-        if proportional:
-            with contextlib.suppress(psutil.AccessDenied, AttributeError):
-                return int(process.memory_full_info().pss)
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
 
 
 def reap() -> None:
