@@ -18,16 +18,17 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from stagemaker.doctor import OK, check_compiler
-
 UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
 INTERRUPTED = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
-# Large packages that jobs import, which in a sandbox cannot store bytecode; that of others is written when they are
-# first imported.
-COMPILED = "boto3 botocore flask gunicorn joblib narwhals numpy pandas pip sagemaker_inference sagemaker_training scipy"
-COMPILED += " sklearn urllib3 werkzeug"
+# Packages that jobs import, which in a sandbox cannot store bytecode; that of others is written when they are first
+# imported.
+COMPILED = "bcrypt boto3 botocore certifi charset_normalizer click cloudpickle cryptography dateutil flask google"
+COMPILED += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals numpy"
+COMPILED += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
+COMPILED += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
+COMPILED += " werkzeug xgboost yaml"
 COMPILED += " brukeropus chemotools"  # their first import would print warnings about their source
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
@@ -151,9 +152,9 @@ class Environment:
     def compile(self) -> None:
         """Write the bytecode of COMPILED, which uv does not."""
         packages = self.folder / Path(sysconfig.get_path("purelib")).relative_to(sysconfig.get_path("data"))
-        folders = [str(folder) for name in COMPILED.split() if (folder := packages / name).is_dir()]
+        paths = [str(path) for name in COMPILED.split() if (path := packages / name).exists()]
         # like pip, ignore a file with the syntax of another Python
-        command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *folders]
+        command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
         # its processes use a socket in the temporary folder, whose path must be short
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 
@@ -193,6 +194,16 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
     return variables
 
 
+def require_compiler() -> None:
+    """Raise SetUpError if there is no C compiler."""
+    # PyTorch's environment is made by Python 3.11 if its packages are for that one, which cannot read this package
+    from stagemaker.doctor import OK, check_compiler
+
+    compiler = check_compiler()
+    if compiler.level != OK:
+        raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
+
+
 def say(line: str) -> None:
     """Print a line about the progress of the set-up."""
     print(f"set-up: {line}", file=sys.stderr, flush=True)
@@ -219,8 +230,8 @@ def main() -> int:
     parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(parent, os.O_RDONLY)  # not a file of the checkout: several share the environments for the SDK
     try:
-        if arguments.needs_compiler and (compiler := check_compiler()).level != OK:
-            raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
+        if arguments.needs_compiler:
+            require_compiler()
         fcntl.flock(lock, fcntl.LOCK_EX)
         set_up(arguments.folder, arguments.sources, arguments.imports)
     except SetUpError as error:
