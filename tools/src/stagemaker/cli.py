@@ -107,7 +107,7 @@ def _simulate(settings: tuple[Any, ...], file: VariablesFile | None, as_json: bo
             file.write(f"{text}\n")
         else:
             click.echo(text)
-        isolation = "nothing is enforced"
+        isolation = "nothing is enforced, and scripts do not find their files at /opt/ml"
         if simulator.isolation_enforced:
             reached = "and can call this simulator" if can_call else "without network"
             isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"

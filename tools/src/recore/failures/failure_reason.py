@@ -16,6 +16,8 @@ FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMe
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
 # causes that are not an exception: an exception in the log is then not the reason
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
+# what a simulator without a sandbox adds to the reason
+NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
 
 
@@ -39,12 +41,13 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     text = EXIT.sub("", text).rstrip()
     if framed := FRAMED.search(text):
         code, text = int(framed["code"]), framed["text"].strip()
+    remark = NO_SANDBOX.search(text)
     lines = script_lines(read_end(log))
     exception = find_exception("\n".join(lines))
     if exception and code in (None, 1) and not OTHER.search(text):
         named = exception.innermost.message[:60] in text and exception.innermost.type in text
         if named or exception.following_lines <= FOLLOWING_LINES:
-            return str(exception), exception
+            return f"{exception}. {remark[1]}" if remark else str(exception), exception
     if lines and (not text or LOG_ONLY.search(text)):
         text = f"{text or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
     by_a_limit = code == 137 and OTHER.search(text)

@@ -146,6 +146,8 @@ class JobRun:
         if ending.code == 0:
             return
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        reason = with_container_paths(read_text(failure), job.folder)[:900]
-        reason = reason or with_container_paths(last_message(list(log.tail)), job.folder)[-900:]
+        written, printed = read_text(failure), last_message(list(log.tail))
+        reason = with_container_paths(written, job.folder)[:900] or with_container_paths(printed, job.folder)[-900:]
+        if explanation := self.platform.isolation.explain(written or printed):
+            reason = f"{reason[:600]}\n{explanation}"
         raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

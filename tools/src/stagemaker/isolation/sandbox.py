@@ -123,6 +123,13 @@ class Isolation:
         family = catalogue.family_of(sandbox.image)
         return {"PATH": family.python().search_path, **family.environment_variables(sandbox.image)}
 
+    def explain(self, message: str) -> str:
+        """Return a sentence for the failure reason if a job failed because of this method, or an empty string.
+
+        message: the job's error message.
+        """
+        return ""
+
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         """Return how to start a job's command."""
         raise NotImplementedError

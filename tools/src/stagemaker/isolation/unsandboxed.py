@@ -1,11 +1,18 @@
 """Runs jobs as processes in separate folders, without enforcing isolation. Their paths are translated."""
 
+import re
 from pathlib import Path
 
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
 from stagemaker.isolation.translation import translate_paths, translate_paths_in_shell
 
 SHELLS = ("sh", "bash", "dash")
+REAL_ML = re.compile(rf"(?<![\w./-]){ML}(?![\w.-])")
+NOT_FOUND = re.compile("No such file or directory|Permission denied|Read-only file system|FileNotFoundError")
+NO_SANDBOX = (
+    f"Jobs run without a sandbox here, so their files are not at {ML}: install the package bubblewrap (`stagemaker "
+    "doctor` says how), or let the script take its folders from arguments or environment variables"
+)
 
 
 class Unsandboxed(Isolation):
@@ -14,6 +21,10 @@ class Unsandboxed(Isolation):
     name = "none"
     enforced = False
     keeps_paths = False
+
+    def explain(self, message: str) -> str:
+        lines = message.splitlines()
+        return NO_SANDBOX if any(NOT_FOUND.search(line) and REAL_ML.search(line) for line in lines) else ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         tmp = sandbox.folder / "tmp"

@@ -19,6 +19,7 @@ from recore.failures.explanation import explain_failure, look_at
 from recore.failures.failure_reason import read_reason
 from recore.failures.hints import hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines
+from stagemaker.isolation.unsandboxed import NO_SANDBOX
 
 TOOLKIT_BEGINNING = """\
 2026-11-20 19:48:46,574 sagemaker-training-toolkit INFO     Invoking user script
@@ -60,6 +61,11 @@ REASONS = {
         TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1),
         TRACEBACK,
         NAN_REASON,
+    ),
+    "no sandbox": (
+        f"AlgorithmError: ValueError: Input y contains NaN.\n{NO_SANDBOX}, exit code: 1",
+        TRACEBACK,
+        f"{NAN_REASON}. {NO_SANDBOX}",
     ),
     "no message": ("ClientError: See job logs for more information", TRACEBACK, NAN_REASON),
     "a message from the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
@@ -133,7 +139,7 @@ def test_the_reason_combines_the_failure_reason_and_the_log(name: str, tmp_path:
     log = write_log(tmp_path, TOOLKIT_BEGINNING + text + TOOLKIT_END)
     failure, exception = read_reason(failure_reason, log)
     assert failure == reason
-    assert (exception is not None) == (reason == NAN_REASON)
+    assert (exception is not None) == (reason.startswith(NAN_REASON))
 
 
 def test_a_reason_is_read_without_a_log(tmp_path: Path) -> None:

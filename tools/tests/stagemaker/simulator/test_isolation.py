@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.job_traces import Mark, assert_no_trace, output
 from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.transform_jobs import create_model, transform
 
 from stagemaker.images.family import CONTAINER
 from stagemaker.isolation.translation import translate_paths
@@ -37,10 +38,24 @@ def test_the_sandbox_has_sagemakers_paths(client):
     assert job["TrainingJobStatus"] == "Completed", job
 
 
+def test_a_reason_says_that_a_path_in_a_script_needs_a_sandbox(unsandboxed_client):
+    explanation = "install the package bubblewrap (`stagemaker doctor` says how)"
+    job = unsandboxed_client.train("open('/opt/ml/input/data/training/rocks.csv')")
+    assert "'/opt/ml/input/data/training/rocks.csv'" in job["FailureReason"]
+    assert explanation in job["FailureReason"]
+    model = create_model(unsandboxed_client, "def model_fn(folder): return open('/opt/ml/model/rocks.pkl')")
+    job, _ = transform(unsandboxed_client, model, {"a": "1"})
+    assert explanation in job["FailureReason"]
+    script = "import os\ntry:\n    open('/opt/ml/no')\nexcept OSError as error:\n    print(error)\n"
+    job = unsandboxed_client.train(f"{script}open(os.environ['SM_MODEL_DIR'] + '/rocks.pkl')")
+    assert "'/opt/ml/model/rocks.pkl'" in job["FailureReason"]
+    assert explanation not in job["FailureReason"]  # a sandbox would not help
+
+
 def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any_client):
     app_specification = {
         "ImageUri": IMAGE,
-        "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
+        "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],
         "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
     }
     s3_output = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stagemaker.compute.deadline import Deadline
-from stagemaker.compute.failure import JobFailed, JobStopped
+from stagemaker.compute.failure import JobFailed, JobStopped, last_message
 from stagemaker.compute.files import archives, transfers
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
@@ -183,6 +183,8 @@ class ContainerServer:
 
     def _failure_message(self, reason: str) -> str:
         event = "failed" if self.is_ready else "ended before it was ready"
+        if explanation := self.platform.isolation.explain(last_message(list(self.log.tail))):
+            reason = f"{reason[:600]}\n{explanation}"
         return f"{server_of(self.name)} {event}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
