@@ -234,12 +234,12 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "an unknown condition": ([compare("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
     "no condition": ([condition("C", [], [], [])], "Conditions must not be empty"),
     "an empty Or": ([compare("Or", Conditions=[])], "Or: Conditions must not be empty"),
-    "a comparison of a string with a number": (
-        [compare("GreaterThan", LeftValue="a", RightValue=1)],
-        "cannot be compared with a number",
+    "a comparison of a boolean with a number": (
+        [compare("GreaterThan", LeftValue=True, RightValue=1)],
+        "a boolean cannot be compared with a number",
     ),
     "an ordering of booleans": (
-        [compare("LessThan", LeftValue=True, RightValue=False)],
+        [compare("LessThan", LeftValue="a", RightValue=False)],
         "booleans can only be compared",
     ),
     "a comparison with a list": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),

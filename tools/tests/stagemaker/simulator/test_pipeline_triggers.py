@@ -46,7 +46,7 @@ def test_only_steps_with_a_matching_trigger_run_after_a_failed_step(pipelines: P
     execution = pipelines.run(*following_steps, *other_steps, pipelines.processing("F", FAILING_SCRIPT))
     description = pipelines.describe(execution)
     assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert description["FailureReason"].startswith("Step failure: 1 step failed: F (AlgorithmError: ")
+    assert description["FailureReason"] == "Step failure: One or multiple steps failed."
     statuses = pipelines.statuses(execution)
     assert statuses == {"F": "Failed"} | dict.fromkeys(("Failed", "Any", "AfterFailed"), "Succeeded")
     [summary] = pipelines.sagemaker.list_pipeline_executions(PipelineName=description["PipelineArn"])[
@@ -69,7 +69,8 @@ def test_only_steps_with_a_matching_trigger_run_after_a_stopped_job(pipelines: P
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
     description = pipelines.wait(execution)
     assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert f"S (ClientError: The ProcessingJob '{job}' was stopped" in description["FailureReason"]
+    reason = pipelines.steps(execution)["S"]["FailureReason"]
+    assert reason.startswith(f"ClientError: The ProcessingJob '{job}' was stopped")
     assert pipelines.statuses(execution) == {"S": "Stopped", "Stopped": "Succeeded", "Any": "Succeeded"}
 
 
@@ -94,9 +95,8 @@ def test_an_unhandled_failure_fails_the_execution(pipelines: Pipelines, unhandle
     steps = [pipelines.processing("F", FAILING_SCRIPT), following_step | depends_on("Failed", "F")]
     steps += [pipelines.processing("Alone", FAILING_SCRIPT)] if unhandled_failure == "an independent step" else []
     execution = pipelines.run(*steps)
-    description = pipelines.describe(execution)
-    assert description["PipelineExecutionStatus"] == "Failed"
-    assert "2 steps failed: " in description["FailureReason"]
+    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
+    assert list(pipelines.statuses(execution).values()).count("Failed") == 2
 
 
 def test_a_failure_trigger_on_two_steps_requires_both_to_fail(pipelines: Pipelines) -> None:

@@ -1,5 +1,9 @@
-"""The conditions of a Condition step."""
+"""The conditions of a Condition step.
 
+A text, such as a hyperparameter, can be compared with a number or a boolean: it is read as one.
+"""
+
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +18,7 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     parse,
     steps_of,
 )
-from stagemaker.orchestration.pipelines.definitions.parameters import as_text
+from stagemaker.orchestration.pipelines.definitions.parameters import as_text, read_value
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -65,18 +69,33 @@ def _check_types(kind: str, types: list[str]) -> None:
             raise DefinitionError(f"{kind}: a {name} cannot be compared")
     first, *others = ["number" if name in ("integer", "float") else name for name in types]
     for other in others:
-        if "any" not in (first, other) and first != other:
+        if {first, other} == {"number", "boolean"}:
             raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
-    if kind not in ("Equals", "In") and first == "boolean":
+    if kind not in ("Equals", "In") and "boolean" in types:
         raise DefinitionError(f"{kind}: booleans can only be compared for equality")
 
 
 def _holds(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
-    types = {_type_name(left), _type_name(right)}
+    first, second = _read_like(left, right), _read_like(right, left)
+    types = {_type_name(first), _type_name(second)}
+    if kind == "In" and len(types) > 1:
+        return False  # another value may be equal
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
         operands = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
         raise StepFailure(f"ClientError: {kind}: {operands} cannot be compared because of their types")
-    return compare(left, right)
+    return compare(first, second)
+
+
+def _read_like(value: Any, other: Any) -> Any:
+    """Return a text as a value of the other operand's type, if it denotes one; otherwise return the value itself."""
+    if not isinstance(value, str) or isinstance(other, str):
+        return value
+    for kind in ("Boolean",) if isinstance(other, bool) else ("Integer", "Float"):  # a large integer is no exact float
+        read = read_value(value, kind)
+        is_finite = not isinstance(read, float) or math.isfinite(read)
+        if read is not None and is_finite:
+            return read
+    return value
 
 
 def _read(document: Any) -> tuple[str, dict[str, Any]]:

@@ -28,7 +28,7 @@ class Parameter:
 
     def read(self, text: str) -> Value:
         """Convert text from a request to a value. Raises DefinitionError if the parameter cannot have this value."""
-        return self._validate(self._convert(text), f"'{text[:80]}'")
+        return self._validate(read_value(text, self.type), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
         """Return a value from the definition as the parameter's type. Raises DefinitionError if it is invalid."""
@@ -49,17 +49,19 @@ class Parameter:
             raise DefinitionError(f"Parameter {self.name}: {as_text(checked)[:80]} is not one of {names[:400]}")
         return checked
 
-    def _convert(self, text: str) -> Value | None:
-        if self.type == "String":
-            return text
-        if self.type == "Boolean":
-            return {"true": True, "false": False}.get(text.lower())
-        if not text.isascii() or "_" in text:
-            return None
-        try:
-            return int(text) if self.type == "Integer" else float(text)
-        except ValueError:
-            return None
+
+def read_value(text: str, kind: str) -> Value | None:
+    """Return the value that a text denotes, or None if it denotes none. kind: one of TYPES."""
+    if kind == "String":
+        return text
+    if kind == "Boolean":
+        return {"true": True, "false": False}.get(text.lower())
+    if not text.isascii() or "_" in text:
+        return None
+    try:
+        return int(text) if kind == "Integer" else float(text)
+    except ValueError:
+        return None
 
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:

@@ -216,7 +216,7 @@ class ConditionStepType(StepType):
     name = metadata = "Condition"
 
     def properties(self) -> Mapping[str, Shape]:
-        builder = DenormalizedStructureBuilder().with_members({"Outcome": {"type": "string"}})
+        builder = DenormalizedStructureBuilder().with_members({"Outcome": {"type": "boolean"}})
         return dict(builder.build_model().members)
 
     def check(self, arguments: Document, scope: Scope) -> None:

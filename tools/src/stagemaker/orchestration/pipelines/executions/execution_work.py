@@ -1,6 +1,6 @@
 """The work of one pipeline execution: which steps run when, and how the execution ends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from stagemaker.compute.failure import JobStopped
 from stagemaker.orchestration.pipelines.definitions.definition import read_definition
@@ -19,7 +19,7 @@ from stagemaker.state.records import Record, StoredRecord, now
 POLL_INTERVAL = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
 POLLED_JOBS = 10
 MAX_PARALLEL_STEPS = 50  # the default limit on steps that run at a time
-MAX_REASON_LENGTH = 1300  # characters
+STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's sentence: the steps have the reasons
 
 
 class ExecutionWork(Work):
@@ -123,7 +123,8 @@ class ExecutionWork(Work):
         if step.branch is None:
             return True
         condition, outcome = step.branch
-        return bool(records[condition].internal["Properties"]["Outcome"] == str(outcome))
+        # a text in executions that an earlier stagemaker began
+        return str(records[condition].internal["Properties"]["Outcome"]) == str(outcome)
 
     def _stop_running(self) -> None:
         for step, record in list(self._running()):
@@ -160,7 +161,7 @@ class ExecutionWork(Work):
 
         def end(execution: Record) -> Record:
             stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_run_fail_step()
-            reason = _failure_reason(failed) if failed and not stopped else None
+            reason = STEP_FAILURE if failed and not stopped else None
             members = {"PipelineExecutionStatus": "Stopped" if stopped else status, "FailureReason": reason}
             return execution | members | {"LastModifiedTime": now()}
 
@@ -175,10 +176,3 @@ class ExecutionWork(Work):
 def _has_failed(record: Record) -> bool:
     """Return whether a step failed, or was stopped for a reason other than the end of the execution."""
     return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
-
-
-def _failure_reason(failed: Sequence[Record]) -> str:
-    """Return an execution's FailureReason: the steps that failed, each with its reason."""
-    steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
-    count = "1 step" if len(failed) == 1 else f"{len(failed)} steps"
-    return f"Step failure: {count} failed: {steps}"[:MAX_REASON_LENGTH]

@@ -33,11 +33,11 @@ class StepResource:
     """The resource that one attempt at a step creates.
 
     name: the name of the resource. A model package has no name, so its request contains a ClientToken that is derived
-    from this name.
+    from this name. execution: the ARN of the pipeline execution.
     """
 
-    def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
-        self._platform, self._type, self.name = platform, step_type, name
+    def __init__(self, platform: Platform, step_type: RequestStepType, name: str, execution: str):
+        self._platform, self._type, self.name, self._execution = platform, step_type, name, execution
         self._is_package = isinstance(step_type, RegisterModelStepType)
 
     def create(self, request: Record) -> str:
@@ -48,7 +48,9 @@ class StepResource:
         try:
             if self._is_package:
                 self._create_group(request)
-                request = request | {"ClientToken": str(uuid.uuid5(uuid.NAMESPACE_OID, self.name))}
+                origin = {"GeneratedBy": self._execution} | request.get("MetadataProperties", {})
+                token = str(uuid.uuid5(uuid.NAMESPACE_OID, self.name))
+                request = request | {"ClientToken": token, "MetadataProperties": origin}
             else:
                 request = request | {self._type.name_member: self.name}
             response = send(self._platform, operation, request)

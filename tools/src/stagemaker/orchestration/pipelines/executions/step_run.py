@@ -161,7 +161,8 @@ class StepRunner:
         return name
 
     def _resource(self, step: PipelineStep) -> StepResource:
-        return StepResource(self._platform, step.request_type, self._job_name(step) or "")
+        execution = self._execution["PipelineExecutionArn"]
+        return StepResource(self._platform, step.request_type, self._job_name(step) or "", execution)
 
     def _context(self, step: PipelineStep) -> StepContext:
         return StepContext(self._execution, self._platform.s3, self._records.by_name, step.name, self._check)
@@ -170,8 +171,8 @@ class StepRunner:
         scope, context = self._definition.scope(step), self._context(step)
         conditions = step.arguments["Conditions"]
         outcome = all(parse_condition(condition, scope).evaluate(context) for condition in conditions)
-        properties = {"Outcome": str(outcome)}
-        members = {"Metadata": {step.type.metadata: properties}, "Properties": properties}
+        # the API describes the outcome as True or False, expressions get a boolean, which they write as true or false
+        members = {"Metadata": {step.type.metadata: {"Outcome": str(outcome)}}, "Properties": {"Outcome": outcome}}
         self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), **members)
 
     def _fail_execution(self, step: PipelineStep) -> None:
@@ -181,7 +182,7 @@ class StepRunner:
         except StepFailure as failure:  # the execution ends even if the message cannot be evaluated
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
-        reason = message[:MAX_REASON_LENGTH]
+        reason = message[:MAX_REASON_LENGTH] or None
         self._records.put(step.name, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
