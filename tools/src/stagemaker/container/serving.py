@@ -45,6 +45,7 @@ from sagemaker_inference.transformer import Transformer
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 MAX_PAYLOAD_BYTES = 100 * 2**20  # Batch Transform's limit
+DEFAULT_SCRIPT = "inference.py"
 ABRUPT_END = "the model did not load: the process that was loading it ended abruptly; see the log"
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
@@ -57,13 +58,14 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """Defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the other defaults.
 
-    needs_module: whether a user's module is required. transform, execution_parameters: functions like a module's
-    transform_fn and execution_parameters_fn, used if there is no module. content_type: the default content type of a
-    request. context: an object that a user's hook may take as its last parameter; classes with a context also have a
-    method `respond`, which runs the hooks on a request.
+    needs_module: whether a user's module is required. runs_script: whether there can be one. transform,
+    execution_parameters: functions like a module's transform_fn and execution_parameters_fn, used if there is no
+    module. content_type: the default content type of a request. context: an object that a user's hook may take as its
+    last parameter; classes with a context also have a method `respond`, which runs the hooks on a request.
     """
 
     needs_module = True
+    runs_script = True
     content_type = content_types.JSON
     context: Any = None
     transform: Callable[..., Any] | None = None
@@ -126,15 +128,22 @@ class LoadedModel:
         self._accept = Environment().default_accept
         self.content_type: str = getattr(hooks, "content_type", DefaultHooks.content_type)
         self.parameters: Callable[[], Any] | None = None
-        self.reason = ""
+        self.reason, self._has_script = "", True
         try:
             self._load()
         except (Exception, SystemExit) as error:  # a script without a main guard may exit on import
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
+            hint = describe_top_folder(*list_missing_files(error))
+            if hint:
+                self.reason += f"; {hint}"
+                error.add_note(hint)  # it is shown below the traceback
             trace = traceback.format_exc()
             write_error(trace)
             # before the text is shortened, because a truncated path would not be replaced
             reason, trace = with_container_paths(self.reason), with_container_paths(trace)
+            if not self._has_script:  # the traceback has no line of the user's
+                write_failure(reason)
+                return
             tail = trace[401 - REASON_SIZE :]
             if len(tail) < len(trace):  # begin with a whole line, unless the text is one long line
                 tail = tail.partition("\n")[2] or tail
@@ -142,13 +151,15 @@ class LoadedModel:
 
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
+        if os.environ.get("SAGEMAKER_PROGRAM") and not self._hooks.runs_script:
+            raise ValueError("SAGEMAKER_PROGRAM is set, but this image runs no script: remove it from the Environment")
         sys.path.insert(0, folder)
-        is_missing = importlib.util.find_spec(module) is None
+        is_missing = not self._hooks.runs_script or importlib.util.find_spec(module) is None
+        self._has_script = not is_missing
         if is_missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would continue without the module and fail later
-            raise ModuleNotFoundError(
-                f"there is no module {module!r} in {folder}: set SAGEMAKER_PROGRAM to the script's name"
-            )
+            remedy = describe_top_folder(f"code/{module}.py") or "set SAGEMAKER_PROGRAM to the script's name"
+            raise ModuleNotFoundError(f"there is no module {module!r} in {folder}: {remedy}")
         if not is_missing:
             __import__(module)  # like an import statement, because -X importtime does not report imports by importlib
         context = {"context": self._context} if self._context else {}
@@ -169,6 +180,43 @@ class LoadedModel:
         # the toolkit's own transform() rejects text that is not UTF-8, and responds to its own errors with 4xx
         model, transform = self._transformer._model, self._transformer._transform_fn
         return call_hook(lambda: transform(model, data, content_type, accept))
+
+
+def list_missing_files(error: BaseException) -> list[str]:
+    """Return the files, relative to the model's folder, any of which would have prevented the error."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        module = error.name.replace(".", "/")
+        return [f"code/{module}.py", f"code/{module}/__init__.py"]
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str | os.PathLike):
+        path, model = Path(error.filename), os.environ["SM_MODEL_DIR"]
+        return [str(path.relative_to(model))] if path.is_relative_to(model) else []
+    return []
+
+
+def describe_top_folder(*files: str) -> str:
+    """Return the end of an error message if a folder around all of the model's files contains one of these, else ''."""
+    model = Path(os.environ["SM_MODEL_DIR"])
+    entries = [path for path in sorted(model.glob("*")) if not path.name.startswith(".")]  # macOS adds hidden files
+    if len(entries) != 1 or entries[0].name == "code":
+        return ""
+    top = entries[0].name
+    misplaced = next((file for file in files if os.path.exists(entries[0] / file)), None)
+    if misplaced is None:
+        return ""
+    return (
+        f"the model's archive has {top}/{misplaced} instead of {misplaced}: "
+        f"pack its files without a folder around them: tar -C {top} -czf model.tar.gz ."
+    )
+
+
+def warn_without_program() -> None:
+    """Write a line to the log if a script is served here that is not served on AWS, which needs its name."""
+    script = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], DEFAULT_SCRIPT)
+    if not os.environ.get("SAGEMAKER_PROGRAM") and script.is_file():
+        write_error(
+            f"Warning: SAGEMAKER_PROGRAM is not set. {DEFAULT_SCRIPT} is served, but AWS's image fails without it: "
+            f"add SAGEMAKER_PROGRAM={DEFAULT_SCRIPT} to the model's Environment.\n"
+        )
 
 
 def call_hook(function: Callable[[], Any]) -> Response:
@@ -334,6 +382,8 @@ def main() -> None:
     folders = (f"{model}/code", f"{base_dir()}/code")
     if not os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY"):  # it is empty if the SDK creates a model without a script
         os.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = next(filter(os.path.isdir, folders), folders[0])
+    if arguments.hooks is None:  # the other images have their own defaults, as on AWS
+        warn_without_program()
     ModelServer(arguments.bind, arguments.hooks).run_and_explain()
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,12 @@ from sagemaker_xgboost_container.data_utils import get_content_type
 from sagemaker_xgboost_container.encoder import decode, media_type
 from sagemaker_xgboost_container.exceptions import UserError, message_of
 from sagemaker_xgboost_container.image_version import is_before
+from sagemaker_xgboost_container.old_models import read_old_models
+
+read_old_models()
 
 ACCEPTED_TYPES = ("text/csv", "application/json")
+PICKLES = re.compile(rb"\x80[\x02-\x05]|ccopy_reg\n")  # how pickles begin; the second form is that of Python 2
 VOTING_OBJECTIVES = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
 MAX_REQUEST_MEGABYTES = 6  # the largest request that AWS's container accepts by default
 
@@ -30,6 +35,7 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """Defaults for hooks that a script may omit. As in AWS's image, there is no default model_fn."""
 
     needs_module = True
+    runs_script = True
 
     def default_model_fn(self, model_dir: str) -> Any:
         raise NotImplementedError("the script has no model_fn: XGBoost images have no default model_fn")
@@ -51,6 +57,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """
 
     needs_module = False
+    runs_script = True
     content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
@@ -113,13 +120,13 @@ def encode(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """Load a model that XGBoost saved or an older image pickled. Raises ValueError if this fails."""
+    """Load a model that any version of XGBoost saved or an older image pickled. Raises ValueError if this fails."""
     content = path.read_bytes()
     if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")
     booster = xgb.Booster()
     try:
-        if content.startswith(b"\x80"):
+        if PICKLES.match(content):
             booster = pickle.loads(content)
         else:
             booster.load_model(bytearray(content))

@@ -58,30 +58,48 @@ def test_a_request_that_ends_early_is_refused(server) -> None:
 
 
 UNLOADABLE = {
-    "raises": ("def model_fn(model_dir): raise OSError('model.pkl is torn')", "OSError: model.pkl is torn"),
     "both": (
         MODEL + "def transform_fn(*_): ...\ndef predict_fn(*_): ...",
         "Cannot use transform_fn implementation in conjunction with",
     ),
     "no model_fn": ("def predict_fn(data, model): ...", "Please provide a model_fn implementation"),
     "exits": ("import sys; sys.exit('not to be imported')", "SystemExit: not to be imported"),
-    "no module": ("", "no module 'inference' in "),
     "half a character": ("def model_fn(model_dir): raise OSError('\\ud800')", "OSError: \\ud800"),
-    "failed import": ("import no_such_rock", "No module named 'no_such_rock'"),
     "class in __main__": (
         "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
         "AttributeError: Can't get attribute 'Model' on <module '__main__'",
     ),
+    "code in a top folder": (
+        MODEL,
+        "the model's archive has my/code/inference.py instead of code/inference.py: "
+        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "model/my/code",
+    ),
+    "model in a top folder": (
+        "def model_fn(model_dir): return open(model_dir + '/model.pkl')",
+        "the model's archive has my/model.pkl instead of model.pkl: "
+        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "code",
+    ),
+    "no module, although the model has a folder": ("", "no module 'inference' in ", "code"),
+    "failed import, although the model has a folder": ("import no_such_rock", "No module named 'no_such_rock'", "code"),
 }
 
 
 @pytest.mark.parametrize("name", UNLOADABLE)
-def test_a_model_that_does_not_load_is_reported(serve, name: str) -> None:
-    module, reason = UNLOADABLE[name]
-    server = serve(module, {"other.py": ""})
+def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str) -> None:
+    module, reason, *code = UNLOADABLE[name]
+    settings = {"code": code[0]} if code else {}
+    if code == ["code"]:  # outside the model
+        (tmp_path / "my").mkdir()
+        (tmp_path / "my/model.pkl").touch()
+        settings["SM_MODEL_DIR"] = str(tmp_path)
+    server = serve(module, {"other.py": ""}, **settings)
     for response in (server.request("GET", "/ping"), server.post("1")):
         assert response.status == 503
         assert reason in response.text
+        assert ("set SAGEMAKER_PROGRAM to the script's name" in response.text) == ("no module," in name)
+        assert ("pack its files" in response.text) == ("in a top folder" in name)
     log = server.log.read_text()
     assert "Traceback" in log
     assert log.count(reason) == 1  # the model was loaded once, not repeatedly
@@ -220,6 +238,13 @@ def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
     }
     server = serve(files=files, code=code, SAGEMAKER_PROGRAM="serving.py")
     assert server.post("1").text == "mine too"
+    assert "Warning" not in server.log.read_text()
+
+
+def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
+    """AWS's image has no default for SAGEMAKER_PROGRAM."""
+    log = server.log.read_text()
+    assert "AWS's image fails without it: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
 
 
 def test_environment_variables_select_the_folders(serve, tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_endpoint(client: Client, endpoi
     endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(name)), wait=False))
     assert endpoint["EndpointStatus"] == "Failed"
     assert ("cannot load the model xgboost-model" if model else "xgboost-model is empty") in endpoint["FailureReason"]
+    assert ('and save it with save_model("xgboost-model.json")' in endpoint["FailureReason"]) == bool(model)
     assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
 
 

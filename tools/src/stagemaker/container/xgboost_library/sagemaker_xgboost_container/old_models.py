@@ -1,0 +1,296 @@
+"""Models in the binary format that XGBoost wrote before version 3.1, and Boosters pickled before version 1.6.
+
+The installed XGBoost reads neither. The binary format never changes again: all numbers are little-endian, and a text or
+a list begins with its length in 64 bits. Its parts are the learner's parameters, the names of the objective and of the
+booster, the booster (trees or linear weights), and attributes. It is converted to XGBoost's JSON.
+"""
+
+import json
+import math
+import os
+import re
+import struct
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+
+SIGNATURE = b"binf"  # some versions write it before the model
+CONFIG_HEADER = b"CONFIG-offset:"  # before the model in Boosters pickled by versions 1.0 to 1.2; then 8 bytes
+OLD_JSON = b'{"'  # Boosters pickled by versions 1.3 to 1.5 are JSON; later ones are UBJSON
+# How JSON and UBJSON begin. The binary format begins with any four bytes, the base score, if it has no signature.
+CURRENT_FORMATS = re.compile(rb'\{["\sL]')
+JSON_VERSION = [1, 7, 6]  # a version of XGBoost that writes the JSON that is made here
+LOW_BITS = (1 << 31) - 1  # of a parent and of a split; the highest bit has another meaning. The root's parent is this
+DELETED = (1 << 32) - 1  # the split of a node that was pruned
+MAX_OUTPUTS = 100_000
+NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("split", "<u4"), ("value", "<f4")])
+STATISTICS = np.dtype([("gain", "<f4"), ("hessian", "<f4"), ("weight", "<f4"), ("leaf_children", "<i4")])
+# The inverse link functions of the objectives that have one. Versions before 1.0 save the base score as a margin.
+INVERSE_LINKS = dict.fromkeys(
+    ("reg:logistic", "binary:logistic"), lambda margin: 1 / (1 + math.exp(-margin))
+) | dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox"), math.exp)
+RENAMED_OBJECTIVES = {"reg:linear": "reg:squarederror"}
+
+
+def read_old_models() -> None:
+    """Make xgboost.Booster load and unpickle models of older versions in this process, as well as its own."""
+    load_model, set_state = xgb.Booster.load_model, xgb.Booster.__setstate__
+
+    def load_any_model(self: xgb.Booster, fname: Any) -> None:
+        is_file = isinstance(fname, str | os.PathLike) and os.path.isfile(fname)
+        beginning = fname
+        if is_file:
+            with open(fname, "rb") as file:
+                beginning = file.read(2)
+        if isinstance(beginning, bytes | bytearray) and beginning and not CURRENT_FORMATS.match(beginning):
+            fname = bytearray(to_json(Path(fname).read_bytes() if is_file else fname))
+        load_model(self, fname)
+
+    def set_any_state(self: xgb.Booster, state: dict[str, Any]) -> None:
+        content, names = bytes(state["handle"] or b""), state.get("feature_names")
+        if content.startswith(OLD_JSON) or (content and not CURRENT_FORMATS.match(content)):
+            booster = xgb.Booster()
+            load_model(booster, bytearray(to_json(content, state)))
+            if names and names != [f"f{number}" for number in range(len(names))]:  # once the names of unnamed features
+                booster.feature_names = names
+            state = booster.__getstate__()
+        set_state(self, state)
+
+    xgb.Booster.load_model = load_any_model  # type: ignore[method-assign]
+    xgb.Booster.__setstate__ = set_any_state  # type: ignore[method-assign]
+
+
+def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) -> bytes:
+    """Return an old model in XGBoost's JSON. Raises ValueError if it is damaged or something else.
+
+    content: a saved model, or a pickled Booster's handle. state: the other members of a pickled Booster.
+    """
+    try:
+        is_json = content.startswith(OLD_JSON)
+        model = json.loads(content)["Model"] if is_json else read_model(Reader(content))
+        add_rounds(model["learner"], state or {}, read_version(content))
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(
+            f"it is damaged or not in a known format of XGBoost ({error}): load it with "
+            f'{describe_version(read_version(content))}, and save it with save_model("xgboost-model.json")'
+        ) from None
+    return json.dumps(model).encode()
+
+
+def read_version(content: bytes | bytearray) -> tuple[int, int] | None:
+    """Return the version of XGBoost that wrote a model, (0, 0) for all before 1.0, or None if it is unknown."""
+    if content.startswith(OLD_JSON):
+        match = re.search(rb'"version":\[(\d{1,3}),(\d{1,3}),', content)
+        return (int(match[1]), int(match[2])) if match else None
+    try:
+        (*_, major, minor, _), *_ = read_header(Reader(content))
+    except ValueError:
+        return None
+    return major, minor
+
+
+def describe_version(version: tuple[int, int] | None) -> str:
+    """Return which version of XGBoost a user should install to save a model of this version anew."""
+    if version is None:
+        return "the version of XGBoost that wrote it"
+    if version == (0, 0):  # these versions themselves do not save JSON
+        return "XGBoost 1.7.6 (pip install xgboost==1.7.6; a version before 1.0 wrote it, as in images 0.72 and 0.90-1)"
+    number = "{}.{}".format(*version)
+    return f"XGBoost {number}, which wrote it, as in image {number}-1 (pip install 'xgboost=={number}.*')"
+
+
+class Reader:
+    """Reads a binary model from its beginning to its end. Raises ValueError if it ends too early.
+
+    is_followed: whether something else may follow the model.
+    """
+
+    def __init__(self, content: bytes | bytearray) -> None:
+        self.is_followed = content.startswith(CONFIG_HEADER)
+        self._content, self.position = content, len(CONFIG_HEADER) + 8 if self.is_followed else 0
+        if content.startswith(SIGNATURE, self.position):
+            self.position += len(SIGNATURE)
+
+    @property
+    def is_at_end(self) -> bool:
+        return self.position == len(self._content)
+
+    def bytes(self, size: int) -> bytes | bytearray:
+        content = self._content[self.position : self.position + size]
+        if len(content) < size:
+            raise ValueError("it ends too early")
+        self.position += size
+        return content
+
+    def numbers(self, kinds: str) -> tuple[Any, ...]:
+        """Return numbers of these kinds, in the notation of the module struct."""
+        return struct.unpack(f"<{kinds}", self.bytes(struct.calcsize(f"<{kinds}")))
+
+    def array(self, kind: str | np.dtype[Any], count: int) -> Any:
+        return np.frombuffer(self.bytes(np.dtype(kind).itemsize * max(count, 0)), kind)
+
+    def floats(self) -> list[float]:
+        return list(map(float, self.array("<f4", self.numbers("Q")[0])))
+
+    def text(self) -> str:
+        return self.bytes(self.numbers("Q")[0]).decode()
+
+
+def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple[int, int] | None) -> None:
+    """Add to a model how its rounds are counted, which versions before 1.6 do not save.
+
+    Writes a warning if this is unknown and could change the predictions.
+    """
+    booster = learner["gradient_booster"]
+    if booster["name"] == "gblinear":
+        booster["model"].setdefault("boosted_rounds", 1)  # with 0, the installed version predicts something else
+        return
+    known = {**learner["attributes"], **state}
+    rounds, trees = int(known.get("best_iteration", -1)) + 1, int(known.get("best_ntree_limit", 0))
+    model = booster.get("gbtree", booster)["model"]
+    if rounds and trees > rounds:  # each round has trained a random forest
+        model["gbtree_model_param"]["num_parallel_tree"] = str(trees // rounds)
+    # the rounds of a forest up to the best one have at least two trees per output
+    may_be_forest = len(model["trees"]) >= 2 * rounds * len(set(model["tree_info"]))
+    if rounds and not trees and may_be_forest and version and version < (1, 5):
+        sys.stderr.write(
+            "Warning: this model stopped training early, and does not contain the number of trees in each round. If it "
+            "was trained with num_parallel_tree, its predictions are wrong. To correct them, load it with its version "
+            "of XGBoost, set its attribute best_ntree_limit to (best_iteration + 1) * num_parallel_tree, and save it.\n"
+        )
+
+
+def read_header(reader: Reader) -> tuple[tuple[Any, ...], str, str]:
+    """Return the learner's parameters, and the names of the objective and of the booster."""
+    parameters = reader.numbers("fI3i2II")
+    reader.bytes(26 * 4)
+    objective, booster = reader.text(), reader.text()
+    if booster not in ("gbtree", "dart", "gblinear"):
+        raise ValueError(f"its booster is {booster!r:.40}")
+    return parameters, objective, booster
+
+
+def read_model(reader: Reader) -> dict[str, Any]:
+    """Return a binary model as an object of XGBoost's JSON."""
+    parameters, objective, booster = read_header(reader)
+    base_score, features, classes, has_attributes, has_metrics, major, minor, targets = parameters
+    outputs = max(classes, targets, 1)
+    if not (0 < features <= LOW_BITS and classes >= 0 and outputs <= MAX_OUTPUTS and math.isfinite(base_score)):
+        raise ValueError(f"it has {features} features, {outputs} outputs and the base score {base_score}")
+    is_linear = booster == "gblinear"
+    model = read_linear(reader, features, outputs) if is_linear else read_trees(reader, booster, features, outputs)
+    attributes = {reader.text(): reader.text() for _ in range(reader.numbers("Q")[0])} if has_attributes else {}
+    if objective == "count:poisson" and major == 0:
+        reader.text()  # max_delta_step
+    if has_metrics and major == 0:  # later versions save the metrics as an attribute
+        for _ in range(reader.numbers("Q")[0]):
+            reader.text()
+    if not (reader.is_followed or reader.is_at_end):
+        raise ValueError("it continues after its end")
+    saved_objective = attributes.pop("objective", None)
+    attributes.pop("metrics", None)
+    if major == 0:
+        base_score = INVERSE_LINKS.get(objective.removeprefix("gpu:"), float)(base_score)
+    elif objective == "binary:logitraw" and (major, minor) < (1, 3):  # since then, its base score is a margin
+        base_score = math.log(base_score / (1 - base_score))
+    return {
+        "version": JSON_VERSION,
+        "learner": {
+            "attributes": attributes,
+            "feature_names": [],
+            "feature_types": [],
+            "gradient_booster": model,
+            "learner_model_param": {
+                "base_score": repr(base_score),
+                "num_class": str(classes),
+                "num_feature": str(features),
+                "num_target": str(max(targets, 1)),
+            },
+            "objective": json.loads(saved_objective) if saved_objective else describe_objective(objective, classes),
+        },
+    }
+
+
+def describe_objective(name: str, classes: int) -> dict[str, Any]:
+    """Return the JSON of an objective that a version before 1.0 saved. Predictions need no other parameters."""
+    name = name.removeprefix("gpu:")
+    return {
+        "name": RENAMED_OBJECTIVES.get(name, name),
+        "softmax_multiclass_param": {"num_class": str(classes)},
+        "poisson_regression_param": {},
+        "tweedie_regression_param": {},
+    }
+
+
+def read_linear(reader: Reader, features: int, outputs: int) -> dict[str, Any]:
+    reader.bytes(34 * 4)
+    weights = reader.floats()
+    if len(weights) != (features + 1) * outputs:
+        raise ValueError(f"it has {len(weights)} weights")
+    return {"name": "gblinear", "model": {"weights": weights}}
+
+
+def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
+    """Return the booster `gbtree` or `dart` as an object of XGBoost's JSON."""
+    count, trees_per_round = reader.numbers("2i")
+    reader.bytes(38 * 4)
+    trees = [read_tree(reader, number, features) for number in range(count)]
+    output_of_trees = reader.array("<i4", count)
+    if ((output_of_trees < 0) | (output_of_trees >= outputs)).any():
+        raise ValueError("a tree belongs to no output")
+    model = {
+        "gbtree_model_param": {"num_trees": str(count), "num_parallel_tree": str(max(trees_per_round, 1))},
+        "tree_info": output_of_trees.tolist(),
+        "trees": trees,
+    }
+    gbtree = {"name": "gbtree", "model": model}
+    if booster == "gbtree":
+        return gbtree
+    weights = reader.floats() if trees else []
+    if len(weights) != len(trees):
+        raise ValueError(f"it has {len(weights)} weights of {len(trees)} trees")
+    return {"name": "dart", "gbtree": gbtree, "weight_drop": weights}
+
+
+def read_tree(reader: Reader, number: int, features: int) -> dict[str, Any]:
+    _, count, deleted, _, tree_features, leaf_size = reader.numbers("6i")
+    if leaf_size > 1 or count < 1:
+        raise ValueError(f"tree {number} has {count} nodes and leaves of {leaf_size} numbers")
+    reader.bytes(31 * 4)
+    nodes, statistics = reader.array(NODE, count), reader.array(STATISTICS, count)
+    if not is_tree(nodes, features):
+        raise ValueError(f"the nodes of tree {number} are not a tree of {features} features")
+    return {
+        "id": number,
+        "tree_param": {
+            "num_nodes": str(count),
+            "num_deleted": str(deleted),
+            "num_feature": str(tree_features),
+            "size_leaf_vector": "1",
+        },
+        "parents": (nodes["parent"] & LOW_BITS).tolist(),
+        "left_children": nodes["left"].tolist(),
+        "right_children": nodes["right"].tolist(),
+        "split_indices": (nodes["split"] & LOW_BITS).tolist(),
+        "split_conditions": nodes["value"].tolist(),
+        "default_left": (nodes["split"] >> 31).tolist(),
+        "loss_changes": statistics["gain"].tolist(),
+        "sum_hessian": statistics["hessian"].tolist(),
+        "base_weights": statistics["weight"].tolist(),
+    }
+
+
+def is_tree(nodes: Any, features: int) -> bool:
+    """Return whether all links of nodes (NODE) lead where they must: XGBoost follows them without a check."""
+    parents, numbers = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
+    inner = (nodes["left"] != -1) & (nodes["split"] != DELETED)
+    for side in ("left", "right"):
+        children = nodes[side][inner]
+        if ((children <= 0) | (children >= len(nodes))).any() or (parents[children] != numbers[inner]).any():
+            return False
+    is_distinct = nodes["left"][inner] != nodes["right"][inner]
+    return bool(parents[0] == LOW_BITS and is_distinct.all() and ((nodes["split"][inner] & LOW_BITS) < features).all())

@@ -1,0 +1,150 @@
+"""Models of the versions of XGBoost in AWS's older images, made by old_models/write.py, predict as they did there."""
+
+import base64
+import json
+import pickle
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+
+from stagemaker.container.xgboost_hooks import load_booster, predict
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.old_models import to_json
+
+DATA = Path(__file__).parent / "old_models"
+VERSIONS = sorted(path.stem for path in DATA.glob("*.json"))
+
+
+@pytest.fixture(autouse=True)
+def without_warnings() -> Iterator[None]:
+    """gblinear is deprecated."""
+    with xgb.config_context(verbosity=0):
+        yield
+
+
+def read(version: str) -> tuple[xgb.DMatrix, dict[str, dict[str, Any]]]:
+    """Return the rows of the predictions, and for each model its predictions and its contents by their form."""
+    content = json.loads((DATA / f"{version}.json").read_text())
+    for model in content["models"].values():
+        for form in {"file", "pickle"} & model.keys():
+            model[form] = zlib.decompress(base64.b64decode(model[form]))
+    return xgb.DMatrix(np.array(content["rows"], np.float32)), content["models"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_models_of_older_versions_predict_the_same(tmp_path: Path, version: str) -> None:
+    matrix, models = read(version)
+    path = tmp_path / "xgboost-model"
+    for name, model in models.items():
+        for form in {"file", "pickle"} & model.keys():
+            if (name, form) == ("forest", "file") and version < "1.5":
+                continue  # the file does not say how many trees each round has
+            path.write_bytes(model[form])
+            predictions = predict(load_booster(path), matrix, "csv")
+            np.testing.assert_allclose(predictions, model["predictions"], 2e-6, 2e-6, err_msg=f"{name}, {form}")
+    assert len(models) == 8
+
+
+@pytest.mark.parametrize("version", ["0.72", "0.90"])
+@pytest.mark.parametrize("first", [b"{", b"\x80"])
+def test_any_base_score_is_read(tmp_path: Path, version: str, first: bytes) -> None:
+    """Files without a signature begin with the base score, whose last bits make no difference here."""
+    matrix, models = read(version)
+    path = tmp_path / "xgboost-model"
+    path.write_bytes(first + models["linear"]["file"][1:])
+    for booster in (load_booster(path), xgb.Booster(model_file=path)):
+        np.testing.assert_allclose(predict(booster, matrix, "csv"), models["linear"]["predictions"], 1e-3)
+
+
+def test_current_formats_are_read(tmp_path: Path) -> None:
+    """JSON may be indented."""
+    matrix, models = read("3.0")
+    path = tmp_path / "model"
+    path.write_bytes(models["linear"]["file"])
+    booster = load_booster(path)
+    text = json.dumps(json.loads(booster.save_raw("json")), indent=1)
+    for content in (text.encode(), booster.save_raw("json"), booster.save_raw("ubj")):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(xgb.Booster(model_file=path).predict(matrix), booster.predict(matrix))
+
+
+@pytest.mark.parametrize(("version", "has_warning"), [("0.72", True), ("0.90", True), ("1.2", True), ("1.5", False)])
+def test_a_forest_with_an_unknown_number_of_trees_has_a_warning(
+    version: str, has_warning: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, model in read(version)[1].items():
+        to_json(model["file"])
+        assert ("trained with num_parallel_tree" in capsys.readouterr().err) == (has_warning and name == "forest")
+
+
+def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
+    """It unpickles them, or loads them from a path or a bytearray; names of features are kept."""
+    matrix, models = read("1.2")
+    model = models["logistic"]
+    (tmp_path / "model").write_bytes(model["file"])
+    state = pickle.loads(model["pickle"].replace(b"X\x02\x00\x00\x00f0", b"X\x02\x00\x00\x00Si"))
+    assert state.feature_names == ["Si", "f1", "f2"]
+    state.feature_names = None
+    for booster in (
+        state,
+        xgb.Booster(model_file=tmp_path / "model"),
+        xgb.Booster(model_file=bytearray(model["file"])),
+    ):
+        np.testing.assert_allclose(booster.predict(matrix), model["predictions"], 2e-6)
+        copy = pickle.loads(pickle.dumps(booster))
+        np.testing.assert_array_equal(copy.predict(matrix), booster.predict(matrix))
+
+
+@pytest.mark.parametrize(
+    ("version", "writer"),
+    [
+        (
+            "0.90",
+            "XGBoost 1.7.6 (pip install xgboost==1.7.6; a version before 1.0 wrote it, as in images 0.72 and 0.90",
+        ),
+        ("1.2", "XGBoost 1.2, which wrote it, as in image 1.2-1 (pip install 'xgboost==1.2.*')"),
+    ],
+)
+def test_a_damaged_model_is_refused(version: str, writer: str) -> None:
+    """Whatever is missing or too much, the reason says how to save the model in a format that is read."""
+    content = read(version)[1]["logistic"]["file"]
+    for damaged in (
+        *(content[:size] for size in range(1, len(content), 7)),
+        content + b"0",
+        content.replace(b"gb", b"GB"),
+    ):
+        with pytest.raises(ValueError, match=r", and save it with save_model\(\"xgboost-model.json\"\)$") as failure:
+            to_json(damaged)
+        has_names = b"gbtree" in damaged  # which is necessary to recognise a binary model
+        assert f" with {writer if has_names else 'the version of XGBoost that wrote it,'}" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"Model":' * 100_000, b'{"Model":{"version":[1,3,3],"learner":[]}}'], ids=["nested", "no learner"]
+)
+def test_damaged_json_is_refused(content: bytes) -> None:
+    writer = "XGBoost 1.3, which wrote it" if b"version" in content else "the version of XGBoost that wrote it"
+    with pytest.raises(ValueError, match=f"load it with {writer}"):
+        to_json(content)
+
+
+def test_an_impossible_base_score_is_refused() -> None:
+    """A probability of 1 has no margin."""
+    content = read("1.2")[1]["logitraw"]["file"]
+    with pytest.raises(ValueError, match="division by zero"):
+        to_json(content.replace(np.float32(0.4).tobytes(), np.float32(1).tobytes(), 1))
+
+
+@pytest.mark.parametrize("links", [(-1, 10**6, 2), (-1, -5, 2), (-1, 0, 2), (-1, 2, 2), (-1, 1, 2**31 - 1), (1, 1, 2)])
+def test_a_link_that_leads_elsewhere_is_refused(links: tuple[int, int, int]) -> None:
+    """XGBoost would follow it and crash. links: the root's parent and children."""
+    content = read("0.90")[1]["logistic"]["file"]
+    root = struct.pack("<3i", -1, 1, 2)
+    assert root in content
+    with pytest.raises(ValueError, match=r"the nodes of tree [0-9]+ are not a tree of 3 features"):
+        to_json(content.replace(root, struct.pack("<3i", *links)))
