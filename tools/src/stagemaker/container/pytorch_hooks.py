@@ -61,6 +61,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The default hooks. They load TorchScript, and read and write JSON, CSV and NPY."""
 
     needs_module = False
+    runs_script = True
     transform = None
     execution_parameters = None
 

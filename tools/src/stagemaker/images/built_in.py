@@ -3,7 +3,7 @@
 ALGORITHMS = frozenset(
     """
     blazingtext factorization-machines forecasting-deepar image-classification image-classification-neo ipinsights
-    kmeans knn lda linear-learner ntm object-detection object2vec pca randomcutforest semantic-segmentation seq2seq
+    kmeans knn lda ntm object-detection object2vec pca randomcutforest semantic-segmentation seq2seq
     xgboost-neo
     """.split()
 )
@@ -21,7 +21,9 @@ FRAMEWORKS = tuple(
 def refusal(name: str) -> str | None:
     """Return why an image is not simulated, or None if it is not in these lists. name: without registry and tag."""
     if name in ALGORITHMS:
-        return f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost is simulated"
+        return (
+            f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
+        )
     if name.startswith(FRAMEWORKS):
         return f"{name} is a SageMaker image that is not simulated"
     return None

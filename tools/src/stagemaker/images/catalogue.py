@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from stagemaker.images import built_in, pytorch, scikit_learn, xgboost
+from stagemaker.images import built_in, linear_learner, pytorch, scikit_learn, xgboost
 from stagemaker.images.family import ImageFamily, image_name
 
 # The first family is also used for images that belong to no family.
-FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)
+FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.FAMILY)
 
 
 def find_family(image: str) -> ImageFamily | None:

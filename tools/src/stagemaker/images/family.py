@@ -24,7 +24,7 @@ class ImageFamily:
     default hooks for `serve`, or None for the server's own hooks. python: a function that returns the jobs' Python
     environment. metrics: the regular expressions, by metric name, with which SageMaker searches every log.
     builds_to_serve: a pattern for the names of images whose `serve` builds a package from the script, for which pip
-    needs a network.
+    needs a network. runs_scripts: whether jobs can have a script, instead of the image's own algorithm.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ImageFamily:
     python: Callable[[], PythonEnvironment] = this_python
     metrics: Mapping[str, str] = field(default_factory=dict)
     builds_to_serve: re.Pattern[str] | None = None
+    runs_scripts: bool = True
 
     def refusal(self, image: str) -> str | None:
         """Return why jobs with this image of the family cannot run, or None if they can."""

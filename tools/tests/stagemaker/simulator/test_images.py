@@ -38,7 +38,8 @@ XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
         (f"{REGISTRY}/sagemaker-xgboost:1.5-1-arm64", "XGBoost"),
         (f"{REGISTRY}/sagemaker-xgboost-mine:1.7-1", None),
         ("pytorch-inference-eia:1.3.1-cpu-py3", None),
-        ("xgboost/linear-learner:1", None),
+        ("382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1", "linear-learner"),
+        ("xgboost/kmeans:1", None),
     ],
 )
 def test_the_family_of_an_image_is_found(image: str, family: str | None) -> None:
@@ -61,11 +62,12 @@ def refusal_of(client: Client, image: str, **members: Any) -> str:
     return caught.value.response["Error"]["Message"]
 
 
-@pytest.mark.parametrize("name", ["linear-learner", "kmeans", "forecasting-deepar", "blazingtext"])
+@pytest.mark.parametrize("name", ["kmeans", "forecasting-deepar", "blazingtext"])
 def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
     message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
     assert message.startswith(
-        f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost is simulated. Only images"
+        f"{name} is one of SageMaker's built-in algorithms, "
+        "of which only XGBoost and Linear Learner are simulated. Only images"
     )
 
 
@@ -219,17 +221,23 @@ def test_settings_without_effect_are_logged(client: Client) -> None:
 
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
-    """Checkpoints are not kept, but a script that writes them must not fail. Each job has its own folder."""
-    script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
-    outside = f"{tmp_path}/outside"
-    for path in ("checkpoints", "mine/of/all", outside):  # with the last one, /opt/ml is followed by two slashes
-        checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
-        job = client.train(script.format(path), CheckpointConfig=checkpoints)
+    """Checkpoints are not kept, but a program that writes them must not fail. Each job has its own folder."""
+
+    def run(command: str, **config: str) -> None:
+        algorithm = ALGORITHM | {"ContainerEntrypoint": ["sh", "-c", command]}
+        checkpoints = {"S3Uri": "s3://bucket/c"} | config
+        job = train(client, AlgorithmSpecification=algorithm, CheckpointConfig=checkpoints)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+    outside = f"{tmp_path}/outside"
+    script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/checkpoints/1', 'w').close()"
+    job = client.train(script, CheckpointConfig={"S3Uri": "s3://bucket/c"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    for path in ("mine/of/all", outside):  # with the last one, /opt/ml is followed by two slashes
+        run(f"echo 1 > /opt/ml/{path}/1", LocalPath=f"/opt/ml/{path}")
     assert not Path(outside).exists()
     for path in ("/tmp/own", "/opt/ml/input/config/hyperparameters.json", f"/opt/ml/{'x' * 300}", "/opt/ml/../../x"):
-        job = client.train("", CheckpointConfig={"S3Uri": "s3://bucket/c", "LocalPath": path})
-        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        run("true", LocalPath=path)
 
 
 @pytest.mark.slow

@@ -1,0 +1,61 @@
+"""The hooks that serving.py uses in linear-learner images, which run no script."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+from werkzeug import Response
+
+sys.path.append(str(Path(__file__).parent / "linear_learner_library"))
+
+from linear_learner.data import CSV, JSON, JSON_LINES, RECORDIO, media_type, read_request
+from linear_learner.errors import CustomerError
+from linear_learner.model import LinearModel, load_model
+
+MAX_REQUEST_MEGABYTES = 6  # the largest request that SageMaker's built-in algorithms accept
+
+
+class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
+    """Responds with JSON, or with a line of JSON per row if the request accepts JSON lines."""
+
+    needs_module = False
+    runs_script = False
+    content_type = ""  # a request must have one
+
+    def default_model_fn(self, model_dir: str) -> LinearModel:
+        return load_model(Path(model_dir))
+
+    def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
+        """Return the response to a request.
+
+        Errors: 415 for another content type, 400 for data that is invalid or does not match the model, and 406 for an
+        Accept type that AWS's image responds with, and this one does not.
+        """
+        kind, accept_type = media_type(content_type), media_type(accept)
+        if kind not in (CSV, JSON, JSON_LINES):
+            return Response(
+                f"the content type {kind or '(none)'} is not simulated: use {CSV}, {JSON} or {JSON_LINES}", 415
+            )
+        if accept_type == RECORDIO:
+            return Response(f"Accept {accept_type} is not simulated: use {JSON} or {JSON_LINES}", 406)
+        try:
+            predictions = model.predictions(read_request(data, content_type, model.weights.shape[1]))
+        except CustomerError as error:  # the first part is AWS's message
+            return Response(f"unable to evaluate payload provided: {error}", 400)
+        if accept_type == JSON_LINES:
+            return Response("".join(f"{json.dumps(prediction)}\n" for prediction in predictions), mimetype=JSON_LINES)
+        # whatever else a request accepts, also CSV, as AWS's image does
+        return Response(json.dumps({"predictions": predictions}), mimetype=JSON)
+
+    def execution_parameters(self) -> dict[str, Any]:
+        """Return the settings that Batch Transform uses unless the job sets them."""
+        max_concurrent = os.cpu_count() or 1
+        limit = {"MaxPayloadInMB": MAX_REQUEST_MEGABYTES}
+        return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD"} | limit
+
+
+def make_hooks() -> LinearLearnerHooks:
+    return LinearLearnerHooks()

@@ -1,0 +1,1 @@
+"""SageMaker's built-in algorithm Linear Learner, imitated with scikit-learn."""

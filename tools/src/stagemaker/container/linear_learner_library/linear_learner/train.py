@@ -1,0 +1,211 @@
+"""Trains with Linear Learner: reads channels and hyperparameters, and saves the model."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import SGDClassifier, SGDRegressor
+from sklearn.preprocessing import StandardScaler
+
+from . import hyperparameters
+from .data import read_channel
+from .errors import CustomerError
+from .hyperparameters import BINARY, MULTICLASS, REGRESSOR
+from .metrics import evaluate, objective, objective_name
+from .model import LinearModel
+from .threshold import best_threshold
+
+CHANNELS = ("train", "validation", "test")
+# by loss: the loss of scikit-learn's estimator
+SCIKIT_LEARN_LOSSES = {
+    "squared_loss": "squared_error",
+    "absolute_loss": "epsilon_insensitive",
+    "huber_loss": "huber",
+    "eps_insensitive_squared_loss": "squared_epsilon_insensitive",
+    "eps_insensitive_absolute_loss": "epsilon_insensitive",
+    "logistic": "log_loss",
+    "softmax_loss": "log_loss",
+    "hinge_loss": "hinge",
+}
+LEARNING_RATES = {REGRESSOR: 0.3, BINARY: 1.0, MULTICLASS: 1.0}  # the values of `auto`
+log = logging.getLogger("linear-learner")
+
+Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and labels (rows)
+
+
+def train(base: Path) -> None:
+    """Train on the channels below `base` (such as /opt/ml) and save the model. Raises CustomerError if this fails."""
+    config = base / "input/config"
+    texts = json.loads((config / "hyperparameters.json").read_text())
+    settings = hyperparameters.validate(texts)
+    log.info("Linear Learner is imitated with scikit-learn: its numbers differ from AWS's.")
+    if unused := sorted(texts.keys() & {*hyperparameters.UNUSED}):
+        log.info("Hyperparameters without effect here: %s.", ", ".join(unused))
+    data = _read_data(base / "input/data", json.loads((config / "inputdataconfig.json").read_text()), settings)
+    model = fit(data, settings)
+    selection = data.get("validation", data["train"])
+    if model.predictor_type == BINARY:
+        model = _with_threshold(model, *selection, settings)
+    for channel, (features, labels) in data.items():
+        for name, kind, value in evaluate(model, features, labels, settings):
+            log.info("#quality_metric: host=algo-1, %s %s <%s>=%r", channel, name, kind, value)
+    model.save(base / "model")
+
+
+def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str, Any]) -> Data:
+    """Read all channels. Raises CustomerError if one is invalid, or does not fit the hyperparameters."""
+    if unknown_channels := sorted(channels.keys() - {*CHANNELS}):
+        raise CustomerError(f"unknown channel {unknown_channels[0]}: valid channels are {', '.join(CHANNELS)}")
+    if "train" not in channels:
+        raise CustomerError("the train channel is required")
+    data = {
+        name: read_channel(folder / name, channels[name].get("ContentType")) for name in CHANNELS if name in channels
+    }
+    for name, (features, labels) in data.items():
+        expected, classes = settings["feature_dim"], settings["num_classes"]
+        if expected not in ("auto", features.shape[1]):
+            raise CustomerError(f"feature_dim is {expected}, but the {name} channel has {features.shape[1]} features")
+        trained = data["train"][0].shape[1]
+        if features.shape[1] != trained:
+            raise CustomerError(
+                f"the {name} channel has {features.shape[1]} features, but the train channel has {trained}"
+            )
+        if classes and (invalid := np.flatnonzero(~np.isin(labels, np.arange(classes)))).size:
+            raise CustomerError(
+                f"the labels of a {settings['predictor_type']} must be whole numbers from 0 to {classes - 1}, "
+                f"but row {invalid[0] + 1} of the {name} channel has {labels[invalid[0]]:g}"
+            )
+    return data
+
+
+def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
+    """Return the model of the best epoch. Raises CustomerError if training diverges in the first epoch."""
+    features, labels = data["train"]
+    feature_scaler, label_scaler = _make_scalers(features, labels, settings)
+    scaled_features = feature_scaler.transform(features)
+    scaled_labels = label_scaler.transform(labels[:, None])[:, 0] if label_scaler else labels
+    estimator, weights = _make_estimator(scaled_features, label_scaler, settings), _row_weights(labels, settings)
+    classes = {} if label_scaler else {"classes": np.arange(settings["num_classes"])}
+    selection = "validation" if "validation" in data else "train"
+    best_model, best_loss, epochs_without_improvement = None, np.inf, 0
+    start = time.monotonic()
+    for epoch in range(settings["epochs"]):
+        try:
+            estimator.partial_fit(scaled_features, scaled_labels, sample_weight=weights, **classes)
+            model = _to_model(estimator, feature_scaler, label_scaler, settings)
+            with np.errstate(over="ignore", invalid="ignore"):  # objective() checks its result
+                losses = {name: objective(model, *data[name], settings) for name in data if name != "test"}
+        except (ValueError, FloatingPointError) as error:
+            reason = str(error)
+            log.info("Early stopping: training diverged in epoch %d: %s.", epoch, reason)
+            break
+        name = objective_name(settings["loss"])
+        for channel, loss in losses.items():
+            log.info("#quality_metric: host=algo-1, epoch=%d, %s %s <loss>=%r", epoch, channel, name, loss)
+        log.info("#progress_metric: host=algo-1, completed %d %% of epochs", 100 * (epoch + 1) // settings["epochs"])
+        is_improved = losses[selection] < best_loss * (1 - settings["early_stopping_tolerance"])
+        epochs_without_improvement = 0 if is_improved else epochs_without_improvement + 1
+        if losses[selection] < best_loss:
+            best_model, best_loss = model, losses[selection]
+        if epochs_without_improvement >= settings["early_stopping_patience"]:
+            log.info(
+                "Early stopping: the %s loss has not improved in %d epochs.", selection, epochs_without_improvement
+            )
+            break
+    speed = len(labels) * (epoch + 1) / max(time.monotonic() - start, 1e-9)
+    log.info("#throughput_metric: host=algo-1, train throughput=%r records/second", speed)
+    if best_model is None:
+        off = [name for name in ("normalize_data", "normalize_label") if settings[name] is False]
+        remedy = f", or set {' and '.join(off)} to true" if off else ""
+        raise CustomerError(f"training diverged in epoch 0: lower learning_rate{remedy} ({reason})")
+    return best_model
+
+
+def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the scalers of the features and of a regressor's labels; None for a classifier's labels."""
+
+    def setting(name: str, auto: bool) -> bool:
+        return auto if settings[name] == "auto" else settings[name]
+
+    use_bias = settings["use_bias"]
+    is_shifted, is_scaled = use_bias and setting("unbias_data", True), setting("normalize_data", True)
+    feature_scaler = StandardScaler(with_mean=is_shifted, with_std=is_scaled).fit(features)
+    if settings["predictor_type"] != REGRESSOR:
+        return feature_scaler, None
+    is_shifted, is_scaled = use_bias and setting("unbias_label", True), setting("normalize_label", True)
+    return feature_scaler, StandardScaler(with_mean=is_shifted, with_std=is_scaled).fit(labels[:, None])
+
+
+def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any]) -> Any:
+    """Return scikit-learn's estimator for scaled features (rows, features) and labels."""
+    l1, wd = (0.0 if settings[name] == "auto" else settings[name] for name in ("l1", "wd"))
+    rate = settings["learning_rate"]
+    rate = LEARNING_RATES[settings["predictor_type"]] if rate == "auto" else rate
+    # a step follows the gradient of one row: relative to the rows' lengths, learning rates up to 1 do not diverge
+    step = rate / (1 + np.mean(np.sum(features**2, axis=1)))
+    penalty, epsilon = l1 + wd, 0.0
+    if settings["loss"] == "huber_loss":
+        epsilon = settings["huber_delta"] / _label_scale(label_scaler)
+        # the loss is divided by its largest slope: labels of any size are learned in the same number of epochs
+        slope = min(1, epsilon)
+        step, penalty = step / slope, penalty * slope
+    elif settings["loss"].startswith("eps_"):
+        epsilon = settings["loss_insensitivity"] / _label_scale(label_scaler)
+    kind = SGDRegressor if settings["predictor_type"] == REGRESSOR else SGDClassifier
+    return kind(
+        loss=SCIKIT_LEARN_LOSSES[settings["loss"]],
+        penalty="elasticnet" if penalty else None,
+        alpha=penalty,
+        l1_ratio=l1 / (l1 + wd) if l1 + wd else 0.0,
+        fit_intercept=settings["use_bias"],
+        epsilon=epsilon,
+        learning_rate="invscaling",
+        eta0=step,
+        power_t=0.25,
+        random_state=0,
+    )
+
+
+def _label_scale(scaler: Any) -> float:
+    """Return the number by which a scaler divides labels."""
+    return 1.0 if scaler.scale_ is None else float(scaler.scale_[0])
+
+
+def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
+    """Return the weight of each row (rows), or None if all are equal. Balanced classes have the same total weight."""
+    multiplier, is_multiclass = settings["positive_example_weight_mult"], settings["predictor_type"] == MULTICLASS
+    if settings["predictor_type"] == REGRESSOR or (is_multiclass and not settings["balance_multiclass_weights"]):
+        return None
+    if is_multiclass:
+        counts = np.bincount(labels.astype(int))
+        return len(labels) / (np.count_nonzero(counts) * counts[labels.astype(int)])
+    if isinstance(multiplier, str):
+        positives = labels.sum()
+        multiplier = (len(labels) - positives) / positives if 0 < positives < len(labels) else 1.0
+    return np.where(labels == 1, multiplier, 1.0)
+
+
+def _to_model(estimator: Any, feature_scaler: Any, label_scaler: Any, settings: Mapping[str, Any]) -> LinearModel:
+    """Return the estimator as a model of features and labels that are not scaled."""
+    weights, bias = np.atleast_2d(estimator.coef_).astype(float), np.atleast_1d(estimator.intercept_).astype(float)
+    if feature_scaler.scale_ is not None:
+        weights = weights / feature_scaler.scale_
+    if feature_scaler.with_mean:
+        bias = bias - weights @ feature_scaler.mean_
+    if label_scaler is not None:
+        scale = _label_scale(label_scaler)
+        weights, bias = weights * scale, bias * scale + (label_scaler.mean_[0] if label_scaler.with_mean else 0.0)
+    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise FloatingPointError("a weight is not a finite number")
+    return LinearModel(settings["predictor_type"], settings["loss"], weights, bias)
+
+
+def _with_threshold(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> LinearModel:
+    """Return a binary classifier with the threshold that the hyperparameters ask for."""
+    default = 0.0 if model.loss == "hinge_loss" else 0.5
+    threshold = best_threshold(model.scores(features), labels, default, settings)
+    return LinearModel(model.predictor_type, model.loss, model.weights, model.bias, threshold)

@@ -1,0 +1,133 @@
+"""linear-learner images through low-level requests: training, an endpoint, a transform job, tuning, and refusals."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from stagemaker_support.archives import archive_of, content
+from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.linear_data import IMAGE, csv_of, hyperparameters, table
+from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.training_jobs import channel, submit, train
+from stagemaker_support.transform_jobs import completed
+from stagemaker_support.tuning_jobs import Tuning, tuning_request
+
+from stagemaker.server import ROLE_ARN
+
+ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+OBJECTIVE = {"Type": "Minimize", "MetricName": "validation:objective_loss"}
+TEST = table("regressor", 20, 3)
+
+
+@pytest.fixture(scope="module")
+def channels(client: Client) -> list[dict[str, Any]]:
+    data = {"train": table("regressor", 200, 1), "validation": table("regressor", 50, 2)}
+    return [
+        channel(name, client.put(f"linear/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
+        for name, values in data.items()
+    ]
+
+
+@pytest.fixture(scope="module")
+def job(client: Client, channels: list[dict[str, Any]]) -> dict[str, Any]:
+    settings = hyperparameters("regressor", feature_dim=4)
+    return train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=channels)
+
+
+def create_model(client: Client, model_data: str, **variables: str) -> str:
+    name = f"linear-{next(numbers)}"
+    variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
+    container = {"Image": IMAGE, "ModelDataUrl": model_data, "Environment": variables}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    return name
+
+
+def scores(text: str) -> list[float]:
+    return [item["score"] for item in json.loads(text)["predictions"]]
+
+
+def test_a_training_job_has_metrics_without_definitions(client: Client, job: dict[str, Any]) -> None:
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert [*content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))] == ["linear-learner.json"]
+    values = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    assert {"train:objective_loss", "validation:objective_loss", "validation:mse"} <= values.keys()
+    assert values["validation:mse"] == pytest.approx(0.25, abs=0.15)  # the noise
+    names = [item["Name"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]]
+    assert {"validation:binary_classification_accuracy", "test:multiclass_accuracy"} <= {*names}
+
+
+def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, job: dict[str, Any]) -> None:
+    """Without an Accept header, the response is JSON."""
+    model = create_model(client, job["ModelArtifacts"]["S3ModelArtifacts"])
+    endpoint = endpoints.create(endpoints.config(variant(model)))
+    response = endpoints.invoke(endpoint, csv_of(TEST[:, 1:]), ContentType="text/csv")
+    assert response["ContentType"] == "application/json"
+    found = np.array(scores(response["Body"].read().decode()))
+    assert np.sqrt(np.mean((found - TEST[:, 0]) ** 2)) < 0.8
+    with pytest.raises(ClientError, match="x-recordio-protobuf is not simulated: use text/csv"):
+        endpoints.invoke(endpoint, b"\n#\xd7\xce", ContentType="application/x-recordio-protobuf")
+
+
+def test_a_models_script_is_refused(client: Client, endpoints: Endpoints) -> None:
+    archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
+    model = create_model(client, archive, SAGEMAKER_PROGRAM="inference.py")
+    endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoint["FailureReason"]
+
+
+def test_a_training_script_is_refused(client: Client) -> None:
+    settings = {"sagemaker_program": "train.py"}
+    expected = "HyperParameters: sagemaker_program: linear-learner images run no script"
+    with pytest.raises(ClientError, match=expected):
+        submit(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings)
+    request = tuning_request("", HyperParameterTuningJobObjective=OBJECTIVE)
+    request["TrainingJobDefinition"] |= {"AlgorithmSpecification": ALGORITHM, "StaticHyperParameters": settings}
+    with pytest.raises(ClientError, match=expected):
+        client.sagemaker.create_hyper_parameter_tuning_job(**request)
+
+
+@pytest.mark.slow
+def test_a_failed_job_names_the_unknown_hyperparameter(client: Client, channels: list[dict[str, Any]]) -> None:
+    settings = hyperparameters("regressor", max_depth=3)
+    job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=channels)
+    reason = "AlgorithmError: Additional hyperparameters are not allowed ('max_depth' was unexpected): valid "
+    assert job["FailureReason"].startswith(reason)
+
+
+@pytest.mark.slow
+def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> None:
+    """JSON lines, which AWS recommends, are a line for each row."""
+    model = create_model(client, job["ModelArtifacts"]["S3ModelArtifacts"])
+    for accept, output in (({}, {}), ({"Accept": "application/jsonlines"}, {"AssembleWith": "Line"})):
+        [result] = completed(
+            client,
+            model,
+            {"test.csv": csv_of(TEST[:, 1:])},
+            Input={"ContentType": "text/csv", "SplitType": "Line"},
+            Output=accept | output,
+        )
+        text = result.decode()
+        found = [json.loads(line)["score"] for line in text.splitlines()] if accept else scores(text)
+        assert np.corrcoef(found, TEST[:, 0])[0, 1] > 0.95
+
+
+@pytest.mark.slow
+def test_tuning_can_use_a_metric_that_the_image_defines(client: Client, channels: list[dict[str, Any]]) -> None:
+    tuning = Tuning(client.sagemaker)
+    ranges = {"ContinuousParameterRanges": [{"Name": "wd", "MinValue": "1e-7", "MaxValue": "10"}]}
+    request = tuning_request(
+        "",
+        jobs=3,
+        HyperParameterTuningJobObjective=OBJECTIVE,
+        ParameterRanges=ranges,
+    )
+    members = {"StaticHyperParameters": hyperparameters("regressor"), "InputDataConfig": channels}
+    request["TrainingJobDefinition"] |= {"AlgorithmSpecification": ALGORITHM} | members
+    job = tuning.run(request)
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    found = [float(item["TunedHyperParameters"]["wd"]) for item in tuning.jobs(job["HyperParameterTuningJobName"])]
+    assert len(found) == 3
+    assert float(job["BestTrainingJob"]["TunedHyperParameters"]["wd"]) == min(found)
