@@ -25,7 +25,9 @@ SHA256 = $(if $(shell command -v sha256sum 2>/dev/null),sha256sum,shasum -a 256)
 DIGEST = $(or $(shell cat $(1) | $(SHA256) | cut -c-12),$(error sha256sum or shasum is needed))
 SDK = $(CACHE)/sdk-$(call DIGEST,tools/requirements/sdk.txt)
 SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,tools/requirements/sdk-v2.txt)
+SDK_V1 = $(CACHE)/sdk-v1-$(call DIGEST,tools/requirements/sdk-v1.txt)
 ML2P = $(CACHE)/ml2p-$(call DIGEST,tools/requirements/ml2p.txt)
+AIRFLOW = $(CACHE)/airflow-$(call DIGEST,tools/requirements/airflow.txt)
 # that of PyTorch images: stagemaker/images/pytorch.py finds it by the same name
 PYTORCH_REQUIREMENTS := tools/src/stagemaker/images/pytorch.txt
 PYTORCH = $(CACHE)/pytorch-$(call DIGEST,$(PYTORCH_REQUIREMENTS))
@@ -117,14 +119,16 @@ test-machine: ## tests that need a sandbox, Docker, a browser or other environme
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
-test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3 and 2, ML2P, and PyTorch images (2.5 GB)
+test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3, 2 and 1, ML2P, Airflow, and PyTorch images (3.7 GB)
 	-@$(MAKE) setup-pytorch
 	$(PYTHON) -m pytest $(PYTORCH_TESTS) tools/tests/stagemaker/simulator/test_serial_inference.py
 	"$(SDK)/bin/python" -m pytest tools/tests/stagemaker/sdk
 	"$(SDK)/bin/python" -m pytest tools/tests/recore/sdk
 	"$(SDK_V2)/bin/python" -m pytest tools/tests/stagemaker/sdk_v2
 	"$(SDK_V2)/bin/python" -m pytest tools/tests/recore/sdk_v2
+	"$(SDK_V1)/bin/python" -m pytest tools/tests/stagemaker/sdk_v1
 	"$(ML2P)/bin/python" -m pytest tools/tests/recore/ml2p_client
+	"$(AIRFLOW)/bin/python" -m pytest tools/tests/stagemaker/airflow_client
 
 lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check
@@ -227,7 +231,9 @@ setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore
 	$(CHECK_PYTHON)
 	@$(call MAKE_SHARED,$(SDK),tools/requirements/sdk.txt)
 	@$(call MAKE_SHARED,$(SDK_V2),tools/requirements/sdk-v2.txt)
+	@$(call MAKE_SHARED,$(SDK_V1),tools/requirements/sdk-v1.txt)
 	@$(call MAKE_SHARED,$(ML2P),tools/requirements/ml2p.txt)
+	@$(call MAKE_SHARED,$(AIRFLOW),tools/requirements/airflow.txt)
 
 # make an environment outside of the checkout, if it is missing; the path may contain spaces
 MAKE_SHARED = test -e "$(1)/ready" || { \

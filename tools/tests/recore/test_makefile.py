@@ -353,14 +353,15 @@ def test_pip_is_used_and_reported_if_uv_fails(project: Project) -> None:
 def test_the_sdks_environments_are_created_once_per_version_of_their_requirements(project_with_uv: Project) -> None:
     project = project_with_uv
     cache = project.home / ".cache/recore"
-    for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0", "ml2p": "gamma==1.0"}.items():
-        (project.folder / f"tools/requirements/{name}.txt").write_text(f"{line}\n")
+    modules = {"sdk": "alpha", "sdk-v2": "beta", "sdk-v1": "beta", "ml2p": "gamma"}
+    texts = {name: f"# {name}\n{module}==1.0\n" for name, module in modules.items()}
+    for name, text in texts.items():
+        (project.folder / f"tools/requirements/{name}.txt").write_text(text)
     status, output = project.make("setup-sdk")
     assert status == 0, output
-    digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0", "gamma==1.0")]
-    folders = [cache / f"{name}-{digest}" for name, digest in zip(("sdk", "sdk-v2", "ml2p"), digests, strict=True)]
+    folders = [cache / f"{name}-{sha256(text.encode()).hexdigest()[:12]}" for name, text in texts.items()]
     assert sorted(cache.iterdir()) == sorted(folders)
-    for folder, module in zip(folders, ("alpha", "beta", "gamma"), strict=True):
+    for folder, module in zip(folders, modules.values(), strict=True):
         assert (folder / "ready").exists()
         assert subprocess.run([folder / "bin/python", "-c", f"import {module}"]).returncode == 0
     assert "making" not in project.make("setup-sdk")[1]
@@ -368,9 +369,9 @@ def test_the_sdks_environments_are_created_once_per_version_of_their_requirement
     assert project.make("setup-sdk")[0] == 0
     (project.folder / "tools/requirements/sdk.txt").write_text("alpha==2.0\n")
     assert project.make("setup-sdk")[0] == 0
-    assert len(list(cache.glob("*/ready"))) == 4
+    assert len(list(cache.glob("*/ready"))) == 5
     assert project.make("clean")[0] == 0
-    assert len(list(cache.glob("*/ready"))) == 4
+    assert len(list(cache.glob("*/ready"))) == 5
 
 
 @pytest.mark.machine

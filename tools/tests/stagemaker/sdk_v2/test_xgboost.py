@@ -161,7 +161,7 @@ def test_tuning_uses_one_of_the_images_metrics(
 def test_an_endpoint_serves_an_ab_test_and_is_updated(
     estimator: Estimator, channels: dict[str, TrainingInput], folder: Path, session: Session
 ) -> None:
-    """SageMaker's Linear Learner is not simulated, so the linear model is an XGBoost model, too."""
+    """Both models are XGBoost's, one of them linear, so that a client can read both kinds of responses as CSV."""
     linear = make_estimator(session, booster="gblinear")
     linear.fit(channels, logs=False)
     client, variants = session.sagemaker_client, []

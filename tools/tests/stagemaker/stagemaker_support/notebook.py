@@ -11,11 +11,18 @@ from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 
 
+class Shell(InteractiveShell):
+    """IPython without a graphical interface."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Accept `%matplotlib inline`."""
+
+
 def main(path: str, *replacements: str) -> int | str:
     new_texts = dict(replacement.split("=", 1) for replacement in replacements)
     cells = json.loads(Path(path).read_text("utf-8"))["cells"]
     sys.path[0] = ""  # so that modules beside the notebook can be imported, as in Jupyter
-    shell = InteractiveShell.instance()
+    shell = Shell.instance()
     for number, cell in enumerate(cells):
         if cell["cell_type"] == "code":
             print(f"cell {number}", flush=True)
