@@ -139,7 +139,8 @@ class Simulator:
     def _make_application(self) -> list[Resource]:
         """Make the application with its resources and their job queue, and return the resources."""
         self._jobs = JobQueue(self.folder)
-        self._platform = Platform(self._store, self._jobs, self.client, self.isolation, self.folder, self._sockets)
+        folders = self.folder, self._sockets
+        self._platform = Platform(self._store, self._jobs, self.client, self.isolation, *folders, self.has_objects)
         self._platform.network = self._network
         resources = make_resources(self._platform)
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
@@ -169,6 +170,16 @@ class Simulator:
             moto_inside.create_role(ROLE, TRUST_POLICY)
             moto_inside.create_session(ROLE_ARN, "simulate", self._credentials)
             self._prepared = True
+
+    def has_objects(self, bucket: str, key: str, is_prefix: bool) -> bool:
+        """See Platform. A request through HTTP would occupy a second thread, and a crowd of clients all of them.
+
+        Not to be called within a transaction of the store: restoring S3 needs one, too, and may be under way.
+        """
+        self._prepare()
+        from stagemaker.services.moto_inside.s3 import has_s3_objects
+
+        return has_s3_objects(bucket, key, is_prefix)
 
     def _end_jobs(self) -> None:
         self._jobs.close()

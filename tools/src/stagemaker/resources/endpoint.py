@@ -19,6 +19,7 @@ from stagemaker.orchestration.endpoints.deployment import (
 from stagemaker.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
 from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
 from stagemaker.orchestration.endpoints.hosting import Hosting
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.resource import Resource, refuse_members
 from stagemaker.state.records import Record, StoredRecord, now
@@ -37,6 +38,7 @@ class Endpoints(Resource):
 
     kind = "Endpoint"
     arn_type = "endpoint"
+    missing_text = error_texts.COULD_NOT_FIND
     verbs = ("Describe", "List")
     newest_first = True
     runs = True

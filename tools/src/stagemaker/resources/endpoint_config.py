@@ -1,6 +1,8 @@
 """Endpoint configurations: the models that an endpoint serves, with their instances and shares of the traffic."""
 
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
+from stagemaker.resources.model import Models
 from stagemaker.resources.resource import Resource, refuse_members, refuse_other_members
 from stagemaker.state.records import Record
 
@@ -21,6 +23,8 @@ VARIANT_MEMBERS = {
 class EndpointConfigs(Resource):
     kind = "EndpointConfig"
     arn_type = "endpoint-config"
+    title = "endpoint configuration"
+    missing_text = error_texts.COULD_NOT_FIND
     verbs = ("Describe", "List", "Delete")
     newest_first = True
 
@@ -48,5 +52,5 @@ class EndpointConfigs(Resource):
         for name in ("ModelName", "InstanceType", "InitialInstanceCount"):
             if name not in variant:
                 raise ValidationException(f"{place}: {name} is missing")
-        if self.store.get("Model", variant["ModelName"]) is None:
-            raise ValidationException(f"Could not find model '{variant['ModelName']}'")
+        if self.store.get(Models.kind, variant["ModelName"]) is None:
+            raise ValidationException(Models.message(Models.missing_text, variant["ModelName"]))

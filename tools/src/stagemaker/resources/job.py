@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from stagemaker.compute.failure import INTERRUPTED
 from stagemaker.compute.job_run import JobRun
+from stagemaker.protocol import error_texts
 from stagemaker.resources.resource import Resource
 from stagemaker.state.records import Record
 
@@ -13,6 +14,9 @@ class JobResource(Resource):
 
     verbs = ("Describe", "List", "Stop")
     runs = True
+    missing_code = "ValidationException"  # although the model has ResourceNotFound
+    missing_text = error_texts.JOB_MISSING
+    exists_text = error_texts.JOB_EXISTS
     job_run: ClassVar[type[JobRun]]
 
     def resume(self) -> None:

@@ -1,9 +1,11 @@
 """Models: the container, or the chain of containers, that transform jobs and endpoints serve."""
 
 from stagemaker.compute.servers.container_server import model_data
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model_package import SHARED_MEMBERS, ModelPackages
 from stagemaker.resources.resource import Resource, refuse_members
+from stagemaker.resources.s3_data import check_model_data
 from stagemaker.state.records import Record, Store
 
 # members of a container that are not simulated
@@ -18,6 +20,7 @@ MAX_CONTAINERS = 15
 class Models(Resource):
     kind = "Model"
     arn_type = "model"
+    missing_text = error_texts.COULD_NOT_FIND
     verbs = ("Describe", "List", "Delete")
     newest_first = True
 
@@ -30,6 +33,10 @@ class Models(Resource):
         requested_containers = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested_containers:
             refuse_members(container, UNSIMULATED_MEMBERS, "Container")
+            if "ModelPackageName" not in container:  # the data of a package may have been deleted since
+                _check_container(container)
+                # not in the transaction: it may wait for a thread that restores S3, which waits to change the database
+                check_model_data(self.platform, container)
         with self.store.transaction():  # the package must not change during this; later changes do not affect the model
             served_containers = [
                 container for member in requested_containers for container in _resolve_containers(self.store, member)
@@ -95,7 +102,7 @@ def _find_approved_package(store: Store, name: str) -> Record:
     key = ModelPackages.key({"ModelPackageName": name})
     package = store.get(ModelPackages.kind, key)
     if package is None:
-        raise ValidationException(ModelPackages.not_found_message(key))
+        raise ValidationException(ModelPackages.message(ModelPackages.missing_text, key))
     status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have no status
     if status != "Approved":
         message = f"Cannot create a model from the model package '{package['ModelPackageArn']}' in status {status}"

@@ -1,5 +1,6 @@
 """Model packages: the versions in a group, with their approval status, and named packages without a group."""
 
+import hashlib
 import json
 import operator
 import re
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.state_changes import StateChanges
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.client_token import run_once
@@ -67,6 +69,8 @@ class ModelPackages(Resource):
 
     kind = "ModelPackage"
     arn_type = "model-package"
+    missing_text = error_texts.PACKAGE_MISSING
+    exists_text = error_texts.PACKAGE_EXISTS
     verbs = ("List", "Delete")
     newest_first = True  # unlike in the API reference, because AWS's samples expect the latest package first
     filters: ClassVar[dict[str, Filter]] = {
@@ -150,6 +154,7 @@ class ModelPackages(Resource):
         _check_model_card(request)
         request = _add_source(self.store, request, request)
         key, members = self._next_version(request) if "ModelPackageGroupName" in request else _make_unversioned(request)
+        members = _add_digests({"CertifyForMarketplace": False} | members)
         members["ModelPackageStatusDetails"] = {"ValidationStatuses": [], "ImageScanStatuses": []}
         arn = self.add(members, key, ModelPackageStatus="Completed", CreatedBy={})
         return self.find("DescribeModelPackage", {"ModelPackageArn": arn}), True
@@ -170,7 +175,7 @@ class ModelPackages(Resource):
         _check_model_card(request)
         package = self.find("UpdateModelPackage", request)
         _check_versioned(package)
-        updated_package = _add_source(self.store, _apply_update(package, request), request)
+        updated_package = _add_digests(_add_source(self.store, _apply_update(package, request), request))
         record = self.store.change(self.kind, self.key(request), lambda _: updated_package)
         return record, any(record.get(name) != package.get(name) for name in APPROVAL_MEMBERS)
 
@@ -246,6 +251,29 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
         return record.get("InferenceSpecification")
     containers = [container for _, container in named_containers(record | record.internal)]
     return {"Containers": [{name: item[name] for name in SHARED_MEMBERS if name in item} for item in containers]}
+
+
+def _add_digests(package: Record) -> Record:
+    """Add an ImageDigest to the containers of a package that have none: the SHA-256 of the image's name.
+
+    SageMaker looks up the image's own digest, but the simulator has no images.
+    """
+
+    def add(specification: Record) -> Record:
+        containers = [
+            {"ImageDigest": f"sha256:{hashlib.sha256(item['Image'].encode()).hexdigest()}"} | item
+            if "Image" in item
+            else item
+            for item in specification["Containers"]
+        ]
+        return specification | {"Containers": containers}
+
+    package = dict(package)
+    if "InferenceSpecification" in package:
+        package["InferenceSpecification"] = add(package["InferenceSpecification"])
+    if specifications := package.get("AdditionalInferenceSpecifications"):
+        package["AdditionalInferenceSpecifications"] = list(map(add, specifications))
+    return package
 
 
 def _check_model_card(request: Record) -> None:

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.protocol import error_texts
+from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members
 from stagemaker.state.records import Record
 
@@ -15,6 +16,9 @@ class ModelPackageGroups(Resource):
 
     kind = "ModelPackageGroup"
     arn_type = "model-package-group"
+    missing_text = error_texts.GROUP_MISSING
+    missing_texts: ClassVar[dict[str, str]] = {"GetModelPackageGroupPolicy": error_texts.GROUP_OF_POLICY_MISSING}
+    exists_text = error_texts.GROUP_EXISTS
     verbs = ("Describe", "List")
     # there is one account, which owns all groups
     filters: ClassVar[dict[str, Filter]] = {
@@ -35,11 +39,6 @@ class ModelPackageGroups(Resource):
                 raise self.error("DeleteModelPackageGroup", "ConflictException", message)
             return self.delete("DeleteModelPackageGroup", request)
 
-    def already_exists(self, key: str) -> ServiceError:
-        """Return the error in AWS's wording, because programs search for this wording."""
-        message = f"Model Package Group already exists: {self.arn(key)}"
-        return self.error("CreateModelPackageGroup", "ResourceInUse", message)
-
     def PutModelPackageGroupPolicy(self, request: Record) -> Record:
         parse_json_object(request["ResourcePolicy"], "ResourcePolicy")
         return self._set_policy("PutModelPackageGroupPolicy", request, request["ResourcePolicy"])
@@ -47,7 +46,7 @@ class ModelPackageGroups(Resource):
     def GetModelPackageGroupPolicy(self, request: Record) -> Record:
         group = self.find("GetModelPackageGroupPolicy", request)
         if group.get("ResourcePolicy") is None:
-            raise ValidationException(f"Could not find a resource policy for '{group['ModelPackageGroupArn']}'")
+            raise ValidationException(self.message(error_texts.POLICY_MISSING, group["ModelPackageGroupName"]))
         return {"ResourcePolicy": group["ResourcePolicy"]}
 
     def DeleteModelPackageGroupPolicy(self, request: Record) -> Record:

@@ -16,8 +16,10 @@ from stagemaker.orchestration.pipelines.executions.execution_records import (
     StepRecords,
 )
 from stagemaker.orchestration.pipelines.executions.step_cache import cache_kind
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.client_token import run_once
+from stagemaker.resources.paging import make_page
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
 from stagemaker.state.records import Record, now
 
@@ -32,6 +34,7 @@ class Pipelines(Resource):
 
     kind = "Pipeline"
     arn_type = "pipeline"
+    exists_text = error_texts.PIPELINE_EXISTS
     verbs = ("List",)
     newest_first = True
     runs = True
@@ -52,6 +55,7 @@ class Pipelines(Resource):
         def create(request: Record) -> Record:
             with self.store.transaction():
                 members = {name: value for name, value in request.items() if name not in (DEFINITION, LOCATION)}
+                members.setdefault("PipelineDisplayName", request["PipelineName"])
                 arn = self.add(members, PipelineStatus="Active", CreatedBy={}, LastModifiedBy={})
                 self.store.add(DEFINITION, request["PipelineName"], {DEFINITION: text})
             return {"PipelineArn": arn}
@@ -79,6 +83,11 @@ class Pipelines(Resource):
 
     def DeletePipeline(self, request: Record) -> Record:
         return run_once(self, "DeletePipeline", request, self._delete)
+
+    def ListPipelineVersions(self, request: Record) -> Record:
+        """Return an empty list, because versions are not simulated."""
+        self.find("ListPipelineVersions", request)
+        return make_page(request, "PipelineVersionSummaries", [], descending=True)
 
     def _delete(self, request: Record) -> Record:
         """Delete a pipeline with its executions. Raises ServiceError if one of them is running."""

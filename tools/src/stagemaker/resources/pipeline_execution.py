@@ -141,6 +141,7 @@ class PipelineExecutions(Resource):
         for member in ("RoleArn", "ParallelismConfiguration"):
             if member in pipeline:
                 members.setdefault(member, pipeline[member])
+        members.setdefault("PipelineExecutionDisplayName", f"execution-{now().timestamp() * 1000:.0f}")
         members |= {"PipelineArn": pipeline["PipelineArn"], "CreatedBy": {}, "LastModifiedBy": {}}
         arn = self.add(members, key, {"Parameters": values}, PipelineExecutionStatus="Executing")
         if definition.experiment:

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 from stagemaker.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.resource import unsimulated_value
 from stagemaker.state.records import Record
 
+DEFAULT_LIMIT = {"MaxRuntimeInSeconds": 86400}
 INPUT_VALUES = {"S3DataType": ("S3Prefix",), "S3InputMode": ("File",), "S3CompressionType": ("None",)}
 
 
@@ -31,7 +33,23 @@ class ProcessingJobs(JobResource):
                 raise ValidationException(f"Input {item['InputName']}: {problem}")
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
             raise ValidationException("ProcessingResources: only one instance is simulated")
-        return {"ProcessingJobArn": self.submit(request)}
+        _check_names(request)
+        return {"ProcessingJobArn": self.submit({"StoppingCondition": DEFAULT_LIMIT} | request)}
+
+
+def _check_names(request: Record) -> None:
+    """Raise ServiceError if a name occurs twice among the inputs and outputs, or a folder among the inputs."""
+    inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    names = [item["InputName"] for item in inputs] + [item["OutputName"] for item in outputs]
+    if repeated_names := sorted({name for name in names if names.count(name) > 1}):
+        raise ValidationException(error_texts.NAMES_NOT_UNIQUE.format(names=", ".join(repeated_names)))
+    name_by_folder: dict[Path, str] = {}
+    for item in inputs:
+        folder, name = Path(item["S3Input"]["LocalPath"]), item["InputName"]
+        if folder in name_by_folder:
+            message = f"the inputs {name_by_folder[folder]} and {name} have the same LocalPath, {folder}"
+            raise ValidationException(f"ProcessingInputs: {message}: give each input a folder of its own")
+        name_by_folder[folder] = name
 
 
 def _is_valid_folder(path: str) -> bool:

@@ -15,6 +15,7 @@ from stagemaker.resources.tags import Tags
 from stagemaker.resources.training import TrainingJobs
 from stagemaker.resources.transform import TransformJobs
 from stagemaker.resources.tuning import TuningJobs
+from stagemaker.resources.unsimulated import MonitoringSchedules, TrialComponents
 
 KINDS: tuple[type[Resource], ...] = (
     TrainingJobs,
@@ -29,9 +30,10 @@ KINDS: tuple[type[Resource], ...] = (
     Pipelines,
     PipelineExecutions,
 )
+UNSIMULATED_KINDS: tuple[type[Resource], ...] = (MonitoringSchedules, TrialComponents)
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    """Make the resources of each kind, and the two that apply to all kinds: tags and searches."""
-    resources = [kind(platform) for kind in KINDS]
-    return [*resources, Tags(platform, resources), Searches(platform, resources)]
+    """Make the resources of each kind, and those that apply to all simulated kinds: tags and searches."""
+    resources, unsimulated = ([kind(platform) for kind in kinds] for kinds in (KINDS, UNSIMULATED_KINDS))
+    return [*resources, Tags(platform, resources), Searches(platform, resources), *unsimulated]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.runner import Work, begin
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
@@ -23,6 +24,8 @@ from stagemaker.state.records import Record, StoredRecord, now
 MAX_TAGS = 50
 
 Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and how it is compared with the request's value
+# for kinds whose message in SageMaker is unknown: it has all phrases that programs search for in such messages
+UNKNOWN = "Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
@@ -35,11 +38,18 @@ class Resource:
     whether List returns the newest records first by default. runs: whether the simulator runs such a resource, instead
     of only recording it. work: makes the background work of resources that wait for others. running_statuses: the
     statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from arn_type.
+    missing_text, exists_text: the messages for a resource that does not exist, or exists already, with the placeholders
+    of `error_texts`. missing_texts: those of single operations, if they differ. missing_code: the error's code, where
+    the operation's model lists it.
     """
 
     kind: ClassVar[str]
     arn_type: ClassVar[str]
     title: ClassVar[str] = ""
+    missing_code: ClassVar[str] = "ResourceNotFound"
+    missing_text: ClassVar[str] = UNKNOWN
+    missing_texts: ClassVar[dict[str, str]] = {}
+    exists_text: ClassVar[str] = error_texts.ALREADY_EXISTS
     verbs: ClassVar[tuple[str, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
     sort_members: ClassVar[dict[str, str]] = {}
@@ -92,9 +102,10 @@ class Resource:
         return name_or_arn.removeprefix(cls.arn(""))
 
     @classmethod
-    def not_found_message(cls, key: str) -> str:
-        """Return the message for a key that has no record. The key can also be an ARN of another kind of resource."""
-        return unknown_arn_message(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
+    def message(cls, text: str, key: str, **values: str) -> str:
+        """Return a message about a key: a text with its placeholders filled. The key can also be an ARN of any kind."""
+        title = cls.title or cls.arn_type.replace("-", " ")
+        return text.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
 
     def check_image(self, image: str) -> None:
         """Raise ServiceError if the simulator has no replacement for an image."""
@@ -129,7 +140,8 @@ class Resource:
         key = self.key(request)
         record = self.store.get(self.kind, key)
         if record is None:
-            raise self.error(operation, "ResourceNotFound", self.not_found_message(key))
+            text = self.missing_texts.get(operation, self.missing_text)
+            raise self.error(operation, self.missing_code, self.message(text, key))
         return record
 
     def describe_record(self, record: StoredRecord) -> Record:
@@ -147,8 +159,8 @@ class Resource:
         with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:
-                title = self.title or self.arn_type.replace("-", " ")
-                raise ValidationException(f"The {title} is in status {status} and cannot be stopped")
+                text = error_texts.NOT_STOPPABLE
+                raise ValidationException(self.message(text, self.key(request), status=status))
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
@@ -163,11 +175,7 @@ class Resource:
 
     def already_exists(self, key: str) -> ServiceError:
         """Return the error for a Create request whose key already has a record."""
-        title = self.arn_type.replace("-", " ")
-        message = f"Cannot create already existing {title} '{self.arn(key)}'"
-        return self.error(
-            f"Create{self.kind}", "ResourceInUse", f"{message}: another {title} with this name already exists"
-        )
+        return self.error(f"Create{self.kind}", "ResourceInUse", self.message(self.exists_text, key))
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
         """Return an error with this code if the operation's model lists it, otherwise a ValidationException."""
@@ -217,14 +225,6 @@ class Resource:
             values = [(self.listed_value(record, member), record) for record in records]
             records = [record for value, record in values if value is not None and test(value, request[name])]
         return records
-
-
-def unknown_arn_message(title: str, arn: str) -> str:
-    """Return the message for an unknown ARN. It contains all phrases that programs search for in such messages.
-
-    title: the name of the kind of resource, for the message.
-    """
-    return f"Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 
 
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:

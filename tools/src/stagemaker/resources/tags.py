@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from stagemaker.compute.platform import Platform
 from stagemaker.protocol.errors import ValidationException
-from stagemaker.resources.resource import Resource, merge_tags, unknown_arn_message
+from stagemaker.resources.resource import UNKNOWN, Resource, merge_tags
 from stagemaker.state.records import Record
 
 
@@ -38,5 +38,5 @@ class Tags(Resource):
         """Return the tags of the resource that a request names. Raises ServiceError if there is no such resource."""
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._resources):
-            raise ValidationException(unknown_arn_message("resource", arn))
+            raise ValidationException(UNKNOWN.format(title="resource", arn=arn))
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])

@@ -6,9 +6,11 @@ import regex
 
 from stagemaker.compute.training import TrainingRun
 from stagemaker.images.catalogue import family_of
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
 from stagemaker.resources.resource import unsimulated_value
+from stagemaker.resources.s3_data import check_input
 from stagemaker.state.records import Record, StoredRecord, now
 
 # The values of a channel's members that are simulated. FastFile is File here: a job sees no difference.
@@ -23,6 +25,8 @@ DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
 class TrainingJobs(JobResource):
     kind = "TrainingJob"
     arn_type = "training-job"
+    missing_text = error_texts.TRAINING_JOB_MISSING
+    exists_text = error_texts.TRAINING_JOB_EXISTS
     job_run = TrainingRun
 
     def CreateTrainingJob(self, request: Record) -> Record:
@@ -30,9 +34,11 @@ class TrainingJobs(JobResource):
         self.check_image(algorithm.get("TrainingImage", ""))
         problem = request_problem(request)
         if self.platform.isolation.uses_local_python:
-            problem = problem or distribution_problem(request.get("HyperParameters", {}))
+            problem = problem or settings_problem(request.get("HyperParameters", {}), algorithm["TrainingImage"])
         if problem:
             raise ValidationException(problem)
+        for channel in request.get("InputDataConfig", []):
+            check_input(self.platform, channel["DataSource"]["S3DataSource"]["S3Uri"], request["RoleArn"])
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
         file = "model/" if output.get("CompressionType") == "NONE" else "model.tar.gz"
         artifacts = {"S3ModelArtifacts": f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"}
@@ -55,11 +61,18 @@ def add_own_metrics(algorithm: Record) -> Record:
     return algorithm | {"MetricDefinitions": own_metrics[:MAX_METRICS]} if own_metrics else algorithm
 
 
-def distribution_problem(settings: Record) -> str | None:
-    """Return why a job with these hyperparameters cannot run, or None if they do not request distributed training."""
+def settings_problem(settings: Record, image: str) -> str | None:
+    """Return why a job with these hyperparameters and this image cannot run, or None if it can.
+
+    They may not request distributed training, or a script if the image only has an algorithm.
+    """
     for name, value in settings.items():
         if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":
             return f"HyperParameters: {name}: distributed training is not simulated; remove the `distribution` argument"
+    if "sagemaker_program" in settings and not (family := family_of(image)).runs_scripts:
+        return (
+            f"HyperParameters: sagemaker_program: {family.name} images run no script; remove the `entry_point` argument"
+        )
     return None
 
 

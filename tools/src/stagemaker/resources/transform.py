@@ -1,12 +1,17 @@
 """Transform jobs: request validation."""
 
+from typing import ClassVar
+
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.feeding import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
 from stagemaker.compute.transform import TransformRun
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.job import JobResource
+from stagemaker.resources.model import Models
 from stagemaker.resources.resource import refuse_members, unsimulated_value
+from stagemaker.resources.s3_data import check_input
 from stagemaker.state.records import Record
 
 INPUT_VALUES = {"SplitType": ("None", "Line"), "S3DataType": ("S3Prefix", "ManifestFile")}
@@ -16,28 +21,32 @@ MAX_INSTANCES = 20  # for one job
 class TransformJobs(JobResource):
     kind = "TransformJob"
     arn_type = "transform-job"
+    missing_texts: ClassVar[dict[str, str]] = {"StopTransformJob": error_texts.JOB_TO_STOP_MISSING}
     newest_first = True
     job_run = TransformRun
 
     def CreateTransformJob(self, request: Record) -> Record:
         refuse_members(request, ["DataCaptureConfig"], "CreateTransformJob")
         refuse_members(request["TransformResources"], ["TransformAmiVersion"], "TransformResources")
-        model = self.store.get("Model", request["ModelName"])
+        model = self.store.get(Models.kind, request["ModelName"])
         if model is None:
-            raise ValidationException(f"Could not find model '{request['ModelName']}'")
+            raise ValidationException(Models.message(Models.missing_text, request["ModelName"]))
         for _, container in named_containers(model | model.internal):
             self.check_image(container.get("Image", ""))
-        _check_input(request)
+        _check_request(request)
         payload, concurrency = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
         if payload * concurrency > MAX_MEGABYTES:
             raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB must not exceed {MAX_MEGABYTES} MB")
         if (count := request["TransformResources"]["InstanceCount"]) > MAX_INSTANCES:
             message = f"TransformResources: at most {MAX_INSTANCES} instances are simulated, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)
+        source = request["TransformInput"]["DataSource"]["S3DataSource"]
+        if source["S3DataType"] == "S3Prefix":
+            check_input(self.platform, source["S3Uri"], model.get("ExecutionRoleArn"))
         return {"TransformJobArn": self.submit(request)}
 
 
-def _check_input(request: Record) -> None:
+def _check_request(request: Record) -> None:
     """Raise ServiceError if a job's input or its data processing is not simulated."""
     source = request["TransformInput"]
     if problem := unsimulated_value(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):

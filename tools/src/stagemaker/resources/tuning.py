@@ -20,10 +20,11 @@ from stagemaker.orchestration.tuning.trials import (
 )
 from stagemaker.orchestration.tuning.tuning_work import TuningWork
 from stagemaker.orchestration.tuning.warm_start import check_warm_start, comparable_trials
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.paging import Position, make_page, sort_key
 from stagemaker.resources.resource import Resource
-from stagemaker.resources.training import add_own_metrics, distribution_problem, request_problem
+from stagemaker.resources.training import add_own_metrics, request_problem, settings_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
@@ -37,6 +38,8 @@ class TuningJobs(Resource):
 
     kind = "HyperParameterTuningJob"
     arn_type = "hyper-parameter-tuning-job"
+    missing_text = error_texts.TUNING_JOB_MISSING
+    exists_text = error_texts.TUNING_JOB_EXISTS
     verbs = ("Describe", "List", "Stop", "Delete")
     runs = True
     work = TuningWork
@@ -44,8 +47,9 @@ class TuningJobs(Resource):
     def CreateHyperParameterTuningJob(self, request: Record) -> Record:
         _check_request(request)
         for definition in read_definitions(request):
-            self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
-            if self.platform.isolation.uses_local_python and (problem := distribution_problem(definition.settings)):
+            image = definition.request["AlgorithmSpecification"].get("TrainingImage", "")
+            self.check_image(image)
+            if self.platform.isolation.uses_local_python and (problem := settings_problem(definition.settings, image)):
                 raise ValidationException(problem)
         check_warm_start(self.store, request)
         seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31))

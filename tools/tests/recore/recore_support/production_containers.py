@@ -82,17 +82,19 @@ def process(
     """
     name = f"production-{next(numbers)}"
     files = {f"code/{program}": (CONTAINERS / program).read_bytes()} | inputs
+    for path, content in files.items():
+        client.put(f"{name}/{path}", content)
     sources = [
         {
-            "InputName": path.partition("/")[0],
+            "InputName": folder,
             "S3Input": {
-                "S3Uri": client.put(f"{name}/{path}", content),
-                "LocalPath": f"{PROCESSING}/input/{path.partition('/')[0]}",
+                "S3Uri": f"s3://{BUCKET}/{name}/{folder}",
+                "LocalPath": f"{PROCESSING}/input/{folder}",
                 "S3DataType": "S3Prefix",
                 "S3InputMode": "File",
             },
         }
-        for path, content in files.items()
+        for folder in sorted({path.partition("/")[0] for path in files})
     ]
     uri = f"s3://{BUCKET}/{name}/output"
     target = {"S3Uri": uri, "LocalPath": f"{PROCESSING}/output/{output}", "S3UploadMode": "EndOfJob"}

@@ -147,7 +147,8 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     """Return a function that makes a chain of containers, one for each script, outside the simulator's jobs."""
     simulator = client.simulator
     queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
+    folders = tmp_path, sockets
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
     def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
@@ -351,7 +352,10 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
             "either all containers or none must have a ContainerHostname",
         ),
         ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel is not simulated"),
-        ({"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]}, "Could not find model package"),
+        (
+            {"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]},
+            "Could not find model package",
+        ),
         ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
         ({"Containers": [{}, {"Image": None}]}, "must have an Image"),
         ({"PrimaryContainer": {"ImageConfig": {"RepositoryAccessMode": "Vpc"}}}, "ImageConfig is not simulated"),

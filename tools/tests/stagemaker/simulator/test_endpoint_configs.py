@@ -49,7 +49,7 @@ def test_a_name_can_be_used_only_once(endpoints: Endpoints, model: str) -> None:
 @pytest.mark.parametrize(
     ("variants", "reason"),
     [
-        ([{"ModelName": "nowhere"}], "Could not find model 'nowhere'"),
+        ([{"ModelName": "nowhere"}], 'Could not find model "arn:aws:sagemaker:us-east-1:123456789012:model/nowhere"'),
         ([{}, {}], "more than one variant is named one"),
         ([{"InitialVariantWeight": 0.0}], "at least one weight must be greater than 0"),
         ([{"InitialVariantWeight": 0.0}, {"InitialVariantWeight": 0.0, "VariantName": "two"}], "at least one weight"),

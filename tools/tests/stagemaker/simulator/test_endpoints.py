@@ -10,7 +10,7 @@ from stagemaker_support.endpoints import NAMED, Endpoints, variant
 from stagemaker_support.simulator_client import IMAGE, Client
 
 from stagemaker.resources import endpoint
-from stagemaker.server import Simulator
+from stagemaker.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.everywhere
 
@@ -123,8 +123,9 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
 @pytest.mark.parametrize("is_broken", [True, False], ids=["broken", "missing"])
 def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoints, is_broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
-    url = url if is_broken else url.replace("broken", "missing")
     model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
+    if not is_broken:
+        endpoints.client.s3.delete_object(Bucket=BUCKET, Key="models/broken/model.tar.gz")
     name = endpoints.create(endpoints.config(variant(model)), wait=False)
     described = endpoints.settle(name)
     assert described["EndpointStatus"] == "Failed"
@@ -196,7 +197,7 @@ def test_a_configuration_whose_model_was_deleted_is_refused(endpoints: Endpoints
 def test_images_that_are_not_simulated_are_refused(endpoints: Endpoints) -> None:
     model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7")
     message = refusal(endpoints.create, endpoints.config(variant(model)))
-    assert "Only images of the scikit-learn, XGBoost and PyTorch families" in message
+    assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
 
 
 def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
@@ -245,10 +246,8 @@ def test_names_that_differ_only_in_case_are_the_same(
 ) -> None:
     create = endpoints.sagemaker.create_endpoint
     message = refusal(create, EndpointName=endpoint_in_service.upper(), EndpointConfigName=config)
-    assert (
-        f"already existing endpoint 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint_in_service}'"
-        in message
-    )
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint_in_service}"
+    assert f'Cannot create already existing endpoint "{arn}".' in message
 
 
 def test_an_endpoint_fails_if_its_servers_folder_cannot_be_created(endpoints: Endpoints) -> None:

@@ -8,6 +8,7 @@ from stagemaker_support.simulator_client import Client, numbers
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
+from stagemaker.compute.files.transfers import parse
 from stagemaker.server import BUCKET
 
 # The endings of invalid keys, and the reasons why they are invalid.
@@ -17,6 +18,12 @@ INVALID_KEYS = {
     "a null character": ("a\0b", "could not be stored as a file: embedded null"),
 }
 LONG_PATH = f"/opt/ml/{'x' * 300}"
+
+
+@pytest.mark.parametrize("host", ["s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "s3-us-east-1.amazonaws.com"])
+def test_objects_have_addresses_on_the_web(host: str) -> None:
+    for address in ("s3://rocks.s3/a/b", f"https://rocks.s3.{host}/a/b", f"https://{host}/rocks.s3/a/b"):
+        assert parse(address) == ("rocks.s3", "a/b")
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +80,8 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
     )
     assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read().startswith(b'[["m"]')
     endpoints.delete(name)
-    missing_model = endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
-    assert "No S3 object found at" in failure_of(endpoints, missing_model)
+    with pytest.raises(ClientError, match=f"Could not find model data at s3://{BUCKET}/{folder}/m.o."):
+        endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
 
 
 @pytest.mark.parametrize("path", [LONG_PATH, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])

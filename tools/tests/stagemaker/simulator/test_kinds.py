@@ -17,7 +17,7 @@ from stagemaker.protocol.service_model import sagemaker_model
 from stagemaker.resources import registry
 from stagemaker.resources.model import UNSIMULATED_MEMBERS
 from stagemaker.resources.pipeline_execution import PipelineExecutions
-from stagemaker.resources.registry import KINDS
+from stagemaker.resources.registry import KINDS, UNSIMULATED_KINDS
 from stagemaker.resources.resource import Filter, Resource
 from stagemaker.resources.search import Searches
 from stagemaker.resources.tags import Tags
@@ -87,7 +87,7 @@ def test_a_new_kind_works_over_http(sagemaker: Any) -> None:
     tags = [{"Key": "a", "Value": "b"}]
     arn = sagemaker.create_experiment(ExperimentName="one", DisplayName="shown", Tags=tags)["ExperimentArn"]
     assert arn == f"{ARN}experiment/one"
-    assert "already exists" in refusal(sagemaker.create_experiment, ExperimentName="one")
+    assert "already existing experiment" in refusal(sagemaker.create_experiment, ExperimentName="one")
     described = sagemaker.describe_experiment(ExperimentName="one")
     assert (described["ExperimentArn"], described["DisplayName"]) == (arn, "shown")
     sagemaker.create_experiment(ExperimentName="two")
@@ -115,7 +115,7 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
     resource = kind(SimpleNamespace(store=Store()))
     resource.add({}, "one", **{f"{kind.kind}Status": "Stopped"})
     noun_phrase = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
-    with pytest.raises(ServiceError, match=f"The {noun_phrase} is in status Stopped and cannot be stopped"):
+    with pytest.raises(ServiceError, match=f"rejected because the {noun_phrase} is in status Stopped"):
         resource.handle(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
 
 
@@ -152,7 +152,7 @@ def test_every_operation_is_in_the_service_model_and_belongs_to_one_kind() -> No
 def operations_table() -> str:
     """Return the table in tools/docs/stagemaker/operations.md: one row per kind, and one for everything else."""
     rows = ["| resource | simulated | recorded only | not supported |", "|---|---|---|---|"]
-    kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
+    kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches, *UNSIMULATED_KINDS)
     other_operations = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
         supported_operations = kind.operations()

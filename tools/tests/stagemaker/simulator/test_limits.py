@@ -128,7 +128,7 @@ def test_a_job_can_be_stopped_while_it_runs(any_client, script):
     wait_until(lambda: "sleepingnow" in output(any_client, "ProcessingJob", name))
     stop(any_client, "ProcessingJob", name)
     assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    with pytest.raises(any_client.sagemaker.exceptions.ClientError, match="cannot be stopped"):
+    with pytest.raises(any_client.sagemaker.exceptions.ClientError, match="request was rejected"):
         stop(any_client, "ProcessingJob", name)
     assert_no_trace(any_client, mark)
 

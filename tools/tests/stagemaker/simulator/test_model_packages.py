@@ -6,7 +6,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages, packaged
 from stagemaker_support.simulator_client import Client, numbers
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
@@ -17,7 +17,7 @@ OPTIONAL_MEMBERS = {
     "MetadataProperties": {"CommitId": "abc", "Repository": "https://host/path", "GeneratedBy": "me"},
     "ModelMetrics": {"ModelQuality": QUALITY},
     "CustomerMetadataProperties": {"team": "core", "score": "0.7"},
-    "AdditionalInferenceSpecifications": [{"Name": "other", "Containers": [{"Image": "other-image"}]}],
+    "AdditionalInferenceSpecifications": [{"Name": "other", "Containers": [packaged("other-image")]}],
     "ModelLifeCycle": {"Stage": "Development", "StageStatus": "InProgress", "StageDescription": "new"},
     "ModelCard": {"ModelCardContent": '{"intended_uses": {"risk_rating": "Low"}}', "ModelCardStatus": "Draft"},
     "DriftCheckBaselines": {"ModelQuality": QUALITY},
@@ -69,8 +69,7 @@ def test_a_group_is_created_described_and_deleted(packages: Packages) -> None:
     for operation in ("describe", "delete"):
         call = getattr(sagemaker, f"{operation}_model_package_group")
         message = refusal(call, ModelPackageGroupName=name)
-        for phrase in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
-            assert phrase in message  # clients look for these phrases
+        assert f"ModelPackageGroup {arn} does not exist." in message
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
@@ -102,9 +101,10 @@ def test_a_group_policy_is_stored_and_deleted(packages: Packages) -> None:
     assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid_members)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
     refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
-    for operation in ("get", "delete"):
+    for operation, text in (("get", "Cannot find Model Package Group: {}"), ("delete", "{} does not exist")):
         call = getattr(sagemaker, f"{operation}_model_package_group_policy")
-        assert "Could not find" in refusal(call, ModelPackageGroupName="nowhere")
+        arn = f"{ARN}model-package-group/nowhere"
+        assert text.format(arn) in refusal(call, ModelPackageGroupName="nowhere")
     refusal(sagemaker.create_model_package_group, ModelPackageGroupName="x", ManagedConfiguration={})
 
 
@@ -167,7 +167,7 @@ def test_refused_versions_use_no_number_and_deleted_numbers_are_not_reused(packa
     duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
     refusal(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
-    assert "Could not find" in refusal(packages.describe, package=second)
+    assert f"Could not find model package {second}" in refusal(packages.describe, package=second)
     assert packages.version(group).endswith("/3")
     assert packages.listed(ModelPackageGroupName=group) == [f"{ARN}model-package/{group}/3", first]
 
@@ -180,7 +180,7 @@ def test_repeated_requests_with_one_client_token_register_one_version(packages: 
     other_request = {"group": group, "ClientToken": token, "Task": "OTHER"}
     assert token in refusal(packages.version, "ConflictException", **other_request)
     assert packages.version(group, ClientToken=f"{token}-2").endswith("/2")
-    added_specifications = [{"Name": "a", "Containers": [{"Image": "i"}]}]
+    added_specifications = [{"Name": "a", "Containers": [packaged("i")]}]
     for _ in range(2):
         packages.sagemaker.update_model_package(
             ModelPackageArn=f"{ARN}model-package/{group}/1",
@@ -219,8 +219,8 @@ def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packa
     [
         ({}, "either a ModelPackageName or a ModelPackageGroupName"),
         ({"ModelPackageName": "a", "ModelPackageGroupName": "g"}, "either a ModelPackageName"),
-        ({"ModelPackageGroupName": "nowhere"}, "Could not find model package group"),
-        ({"ModelPackageGroupName": f"{ARN}model/m"}, "Could not find model package group"),
+        ({"ModelPackageGroupName": "nowhere"}, "does not exist"),
+        ({"ModelPackageGroupName": f"{ARN}model/m"}, "does not exist"),
         ({"ModelPackageName": "a"}, "must have an InferenceSpecification"),
         ({"ModelPackageName": "a", "InferenceSpecification": SPECIFICATION}, "SupportedTransformInstanceTypes"),
         ({"ModelPackageName": "a", "CertifyForMarketplace": True}, "CertifyForMarketplace is not simulated"),
@@ -246,19 +246,21 @@ def test_a_version_cannot_have_tags(packages: Packages) -> None:
 
 def test_a_version_takes_its_specification_from_its_source(packages: Packages) -> None:
     sagemaker, group, model = packages.sagemaker, packages.group(), f"source-{next(numbers)}"
-    containers = [{"Image": "first", "Environment": {"A": "b"}}, {"Image": "second", "ModelDataUrl": "s3://b/m.tar.gz"}]
+    data = packages.client.put("model.tar.gz", "")
+    containers = [{"Image": "first", "Environment": {"A": "b"}}, {"Image": "second", "ModelDataUrl": data}]
+    described_containers = [packaged("first", Environment={"A": "b"}), packaged("second", ModelDataUrl=data)]
     model_arn = sagemaker.create_model(ModelName=model, Containers=containers)["ModelArn"]
     from_model, from_version = [
         sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=uri)["ModelPackageArn"]
         for uri in (model_arn, packages.version(group))
     ]
-    assert packages.describe(from_model)["InferenceSpecification"] == {"Containers": containers}
+    assert packages.describe(from_model)["InferenceSpecification"] == {"Containers": described_containers}
     assert packages.describe(from_model)["SourceUri"] == model_arn
     assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
     from_s3 = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri="s3://bucket/x")["ModelPackageArn"]
     assert "InferenceSpecification" not in packages.describe(from_s3)
     sagemaker.update_model_package(ModelPackageArn=from_s3, SourceUri=model_arn)
-    assert packages.describe(from_s3)["InferenceSpecification"] == {"Containers": containers}
+    assert packages.describe(from_s3)["InferenceSpecification"] == {"Containers": described_containers}
     sagemaker.update_model_package(ModelPackageArn=from_version, SourceUri=model_arn)
     assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
     assert "either a SourceUri" in refusal(packages.version, group=group, SourceUri=model_arn)
@@ -288,8 +290,8 @@ def test_an_update_changes_only_the_members_that_it_names(packages: Packages) ->
     package = packages.version(packages.group(), **OPTIONAL_MEMBERS)
     update = packages.sagemaker.update_model_package
     before = packages.describe(package)
-    added_specification = {"Name": "third", "Containers": [{"Image": "third-image"}]}
-    other_specification = SPECIFICATION | {"Containers": [{"Image": "another"}]}
+    added_specification = {"Name": "third", "Containers": [packaged("third-image")]}
+    other_specification = SPECIFICATION | {"Containers": [packaged("another")]}
     update(
         ModelPackageArn=package,
         CustomerMetadataProperties={"score": "0.8", "reviewer": "you"},
@@ -346,7 +348,7 @@ def test_refused_updates_change_nothing(packages: Packages) -> None:
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
     missing_arn = package.replace("/1", "/2")
-    assert f"Could not find model package '{missing_arn}'" in refusal(update, ModelPackageArn=missing_arn)
+    assert f"Could not find model package {missing_arn}" in refusal(update, ModelPackageArn=missing_arn)
 
 
 def test_no_concurrent_update_is_lost(packages: Packages) -> None:

@@ -37,6 +37,7 @@ FAILING_REQUESTS: dict[str, tuple[dict[str, Any], str]] = {
     "ListPipelineExecutionSteps": (EXECUTION, MISSING),
     "ListPipelineExecutions": (PIPELINE, MISSING),
     "ListPipelineParametersForExecution": (EXECUTION, MISSING),
+    "ListPipelineVersions": (PIPELINE, MISSING),
     "ListPipelines": ({"NextToken": "x"}, INVALID),
     "PutModelPackageGroupPolicy": (GROUP | {"ResourcePolicy": "{}"}, INVALID),
     "RetryPipelineExecution": (EXECUTION, MISSING),

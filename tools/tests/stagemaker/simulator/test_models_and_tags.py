@@ -52,7 +52,6 @@ def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     duplicate = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
     message = refusal(client.sagemaker.create_model, **duplicate)
     assert "Cannot create already existing model" in message
-    assert "already exists" in message
     assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"
     assert list(tags_of(client, f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}")) == ["old"]
 

@@ -63,6 +63,7 @@ def trap() -> Iterator[Trap]:
         ("cloudwatch", "list_metrics", "Metrics"),
         ("events", "list_rules", "Rules"),
         ("ecr", "describe_repositories", "repositories"),
+        ("kms", "create_key", "KeyMetadata"),
     ],
 )
 def test_services_that_programs_need_answer(service: str, operation: str, member: str, client: Client) -> None:

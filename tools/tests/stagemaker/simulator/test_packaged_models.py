@@ -166,7 +166,7 @@ def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None
         ({"ModelPackageName": "nowhere"}, "Could not find model package"),
         (
             {"ModelPackageName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/g/1"},
-            "Could not find model package 'arn:aws:sagemaker:eu-west-1:",
+            "Could not find model package arn:aws:sagemaker:eu-west-1:",
         ),
     ],
     ids=lambda value: str(value)[:50],

@@ -16,7 +16,6 @@ from stagemaker_support.simulator_client import Client
 
 from stagemaker.protocol.service_model import operation_model, sagemaker_model
 from stagemaker.resources.model import Models
-from stagemaker.server import ROLE_ARN
 
 OPERATIONS = sagemaker_model().operation_names
 OTHER_OPERATIONS = [
@@ -32,6 +31,7 @@ OTHER_OPERATIONS = [
     *(f"{verb}ModelPackage{suffix}" for verb in ("Create", "Describe", "Delete") for suffix in ("", "Group")),
     *(f"{verb}ModelPackageGroupPolicy" for verb in ("Put", "Get", "Delete")),
     *("ListModelPackages", "ListModelPackageGroups", "UpdateModelPackage", "BatchDescribeModelPackage", "Search"),
+    *("ListMonitoringSchedules", "ListPipelineVersions", "ListTrialComponents"),
 ]
 TUNING_OPERATIONS = [f"{verb}HyperParameterTuningJob" for verb in ("Create", "Describe", "Stop", "Delete")]
 TUNING_OPERATIONS += ["ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob"]
@@ -150,39 +150,6 @@ def test_a_silent_client_does_not_block_others(client: Client) -> None:
 def test_an_unexpected_exception_returns_an_internal_failure(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Models, "page", lambda *_: 1 / 0)
     assert ask(client)[1]["__type"] == "InternalFailure"
-
-
-@pytest.mark.parametrize(
-    ("operation", "code"),
-    [
-        ("DescribeTrainingJob", "ResourceNotFound"),
-        ("StopTrainingJob", "ResourceNotFound"),
-        ("DescribeProcessingJob", "ResourceNotFound"),
-        ("StopProcessingJob", "ResourceNotFound"),
-        ("DescribeTransformJob", "ResourceNotFound"),
-        ("StopTransformJob", "ResourceNotFound"),
-        ("DescribeModel", "ValidationException"),  # the service model declares no errors for these operations
-        ("DeleteModel", "ValidationException"),
-    ],
-)
-def test_the_error_names_a_missing_resource(client: Client, operation: str, code: str) -> None:
-    name = operation.removeprefix("Describe").removeprefix("Stop").removeprefix("Delete")
-    status, document = ask(client, f"SageMaker.{operation}", json.dumps({f"{name}Name": "nobody"}).encode())
-    assert (status, document["__type"]) == (400, code)
-    assert "not found" in document["message"]
-    assert "/nobody'" in document["message"]
-    modelled_errors = {shape.name for shape in operation_model(operation).error_shapes}
-    assert code in modelled_errors or not modelled_errors
-
-
-def test_a_duplicate_job_name_is_refused(client: Client) -> None:
-    job = client.train("print('hello')", wait=False)
-    request = {name: job[name] for name in ("TrainingJobName", "AlgorithmSpecification", "OutputDataConfig")}
-    request |= {name: job[name] for name in ("ResourceConfig", "StoppingCondition")}
-    request["AlgorithmSpecification"].pop("MetricDefinitions", None)
-    with pytest.raises(client.sagemaker.exceptions.ResourceInUse, match="already exists"):
-        client.sagemaker.create_training_job(**request, RoleArn=ROLE_ARN)
-    client.wait("TrainingJob", job["TrainingJobName"])
 
 
 def test_every_operation_is_supported_or_returns_not_implemented(client: Client) -> None:

@@ -218,5 +218,5 @@ def test_a_processing_job_that_sets_its_own_python_path_imports_the_package(clie
     script = (
         "from sagemaker_containers.beta.framework import encoders\nassert encoders.encode([1], 'text/csv') == '1\\n'"
     )
-    job = client.process(script, Environment={"PYTHONPATH": "/opt/ml/processing/input/code"})
+    job = client.process(script, Environment={"PYTHONPATH": "/opt/ml/processing/input/script"})
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")

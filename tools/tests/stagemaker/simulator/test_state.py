@@ -7,9 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from stagemaker_support.sandbox import needs_sandbox
 from stagemaker_support.simulator_client import IMAGE
 from stagemaker_support.state import running, stored_objects
@@ -41,6 +44,19 @@ def test_models_and_tags_survive_a_kill(tmp_path: Path) -> None:
         assert {**after, "ResponseMetadata": 0} == {**before, "ResponseMetadata": 0}
         assert simulator.end() == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "s3", "state.sqlite"]
+
+
+def test_first_requests_can_arrive_at_once(tmp_path: Path) -> None:
+    """All but one wait until that one has restored S3. CreateModel looks up an object, and changes the records."""
+    config = Config(read_timeout=60, retries={"total_max_attempts": 1})
+    container = MODEL["PrimaryContainer"] | {"ModelDataUrl": f"s3://{BUCKET}/absent"}
+    with running("--state", tmp_path) as simulator, ThreadPoolExecutor() as threads:
+        sagemaker, s3 = (simulator.client(service, config=config) for service in ("sagemaker", "s3"))
+        model = threads.submit(sagemaker.create_model, **MODEL | {"ModelName": "m", "PrimaryContainer": container})
+        lists = [threads.submit(s3.list_buckets) for _ in range(4)]
+        with pytest.raises(ClientError, match="Could not find model data"):
+            model.result()
+        assert all(BUCKET in str(buckets.result()["Buckets"]) for buckets in lists)
 
 
 def test_a_job_interrupted_by_a_kill_is_reported_as_failed(tmp_path: Path) -> None:

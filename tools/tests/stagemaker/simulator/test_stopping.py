@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from stagemaker_support.job_traces import wait_until
@@ -15,9 +16,14 @@ from stagemaker.protocol.errors import ServiceError
 from stagemaker.resources.processing import ProcessingJobs
 from stagemaker.resources.training import TrainingJobs
 from stagemaker.resources.transform import TransformJobs
+from stagemaker.server import Simulator
 from stagemaker.state.records import Store
 
 pytestmark = pytest.mark.slow
+
+
+def platform_of(simulator: Simulator, jobs: JobQueue, folder: Path) -> Platform:
+    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder, simulator.has_objects)
 
 
 def fail():
@@ -44,8 +50,7 @@ def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path,
         job_run = Run
 
     jobs = JobQueue(tmp_path)
-    platform = Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
-    resource, name = Jobs(platform), f"{kind.kind}Name"
+    resource, name = Jobs(platform_of(client.simulator, jobs, tmp_path)), f"{kind.kind}Name"
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     assert done.wait(30)
     resource.stop(f"Stop{kind.kind}", {name: "j"})
@@ -56,7 +61,7 @@ def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path,
     assert "FailureReason" not in job
     if kind is TrainingJobs:
         assert job["SecondaryStatus"] == job["SecondaryStatusTransitions"][-1]["Status"] == "Stopped"
-    with pytest.raises(ServiceError, match="cannot be stopped"):
+    with pytest.raises(ServiceError, match="request was rejected"):
         resource.stop(f"Stop{kind.kind}", {name: "j"})
     jobs.close()
 
@@ -79,7 +84,7 @@ def test_a_job_that_is_stopped_before_it_is_queued_never_runs(client, tmp_path, 
             return super().submit(arn, work, computes)
 
     jobs = StoppingQueue(tmp_path)
-    resource = Jobs(Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path))
+    resource = Jobs(platform_of(client.simulator, jobs, tmp_path))
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
     jobs.close()

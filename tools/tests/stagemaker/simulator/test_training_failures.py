@@ -46,10 +46,6 @@ def test_the_failure_reason_names_what_is_missing(client) -> None:
             "HyperParameters": {"sagemaker_program": "job.py", "sagemaker_submit_directory": data}
         },
         "alone.py": {"HyperParameters": {"sagemaker_program": "alone.py"}},
-        f"s3://{BUCKET}/no/data": {
-            "HyperParameters": {"sagemaker_program": "other.py", "sagemaker_submit_directory": source},
-            "InputDataConfig": [channel("training", f"s3://{BUCKET}/no/data")],
-        },
     }
     names = {message: submit(client, **members) for message, members in cases.items()}
     for message, name in names.items():

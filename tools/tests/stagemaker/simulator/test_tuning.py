@@ -304,7 +304,7 @@ def test_deleting_a_tuning_job_keeps_its_training_jobs(
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
-    with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):
+    with pytest.raises(botocore.exceptions.ClientError, match="can't find a tuning job"):
         tuning.describe(grid_search[NAME])
     job = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
     assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]

@@ -233,7 +233,7 @@ def test_unknown_and_invalid_names_are_refused(client: Client) -> None:
     for operation in ("Describe", "Stop", "Delete"):
         request = {NAME: "absent"}
         message = refusal(client, request, f"{operation}HyperParameterTuningJob")
-        assert "Could not find hyper parameter tuning job" in message
+        assert "can't find a tuning job called absent" in message
     message = refusal(client, {NAME: "absent"}, "ListTrainingJobsForHyperParameterTuningJob")
     assert message.startswith("ResourceNotFound: ")
     assert "satisfy" in refusal(client, tuning_request(SOURCE) | {NAME: "x" * 33})
@@ -242,7 +242,7 @@ def test_unknown_and_invalid_names_are_refused(client: Client) -> None:
 def test_refused_requests_create_nothing(client: Client) -> None:
     request = tuning_request(SOURCE, ParameterRanges={})
     refusal(client, request)
-    assert "Could not find" in refusal(client, {NAME: request[NAME]}, "DescribeHyperParameterTuningJob")
+    assert "can't find" in refusal(client, {NAME: request[NAME]}, "DescribeHyperParameterTuningJob")
     assert not client.sagemaker.list_training_jobs(NameContains=request[NAME])["TrainingJobSummaries"]
 
 

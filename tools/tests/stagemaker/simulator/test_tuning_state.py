@@ -46,7 +46,7 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
     assert job[STATUS] == "Stopped"
     assert statuses(tuning, name) == ["Stopped"] * 5
     assert job["TrainingJobStatusCounters"]["Stopped"] == 5
-    with pytest.raises(botocore.exceptions.ClientError, match="in status Stopped and cannot be stopped"):
+    with pytest.raises(botocore.exceptions.ClientError, match="is in status Stopped"):
         tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
 
 

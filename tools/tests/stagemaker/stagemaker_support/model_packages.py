@@ -1,12 +1,19 @@
 """Model package groups and their versions in a simulator."""
 
+import hashlib
 from typing import Any
 
 from stagemaker_support.endpoints import NAMED
 from stagemaker_support.simulator_client import IMAGE, Client, numbers
 
+
+def packaged(image: str, **members: Any) -> dict[str, Any]:
+    """Return a container as a model package describes it: with a digest, here that of the image's name."""
+    return {"Image": image, "ImageDigest": f"sha256:{hashlib.sha256(image.encode()).hexdigest()}", **members}
+
+
 SPECIFICATION = {
-    "Containers": [{"Image": IMAGE}],
+    "Containers": [packaged(IMAGE)],
     "SupportedContentTypes": ["text/csv"],
     "SupportedResponseMIMETypes": ["text/csv"],
 }

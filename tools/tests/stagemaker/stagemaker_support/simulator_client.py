@@ -55,17 +55,17 @@ class Client:
         return self.wait("TrainingJob", name) if wait else self.describe("TrainingJob", name)
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
-        """Run a script as a processing job, with the script at /opt/ml/processing/input/code/job.py."""
+        """Run a script as a processing job, with the script at /opt/ml/processing/input/script/job.py."""
         name = f"process-{next(numbers)}"
         code = self.put(f"code/{name}/job.py", script)
-        s3_input = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
-        code_input = [{"InputName": "code", "S3Input": s3_input | {"S3InputMode": "File"}}]
+        s3_input = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/script", "S3DataType": "S3Prefix"}
+        code_input = [{"InputName": "script", "S3Input": s3_input | {"S3InputMode": "File"}}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
             "AppSpecification": {
                 "ImageUri": self.image,
-                "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
+                "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],
             },
             "ProcessingInputs": code_input + members.pop("ProcessingInputs", []),
             "ProcessingResources": {

@@ -27,13 +27,17 @@ MAX_OBJECT_BYTES = 5 << 30  # maximum size that S3 accepts in one request
 OBJECT_SECONDS = 600.0  # maximum time that the simulator may take for one object
 # tells the simulator that a request is for S3; the signature is not checked
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
+# https://bucket.s3.REGION.amazonaws.com/key, or with the bucket in the path; the region can be missing
+WEB_ADDRESS = re.compile(r"https://(?:([^/]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)", re.S)
 # characters that a listing of objects, which is XML 1.0, cannot contain or does not preserve
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse(uri: str) -> tuple[str, str]:
-    """Return the bucket and the key in s3://bucket/key."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    """Return the bucket and the key in s3://bucket/key, or in an object's address on the web."""
+    match = WEB_ADDRESS.fullmatch(uri)
+    path = "/".join(filter(None, match.groups())) if match else uri.removeprefix("s3://")
+    bucket, _, key = path.partition("/")
     return bucket, key
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from stagemaker.compute.endpoints.traffic import Parts
 from stagemaker.compute.servers.chain import named_containers
+from stagemaker.protocol import error_texts
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.state.records import Record, Store, StoredRecord, now
@@ -52,7 +53,7 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
     """Return a record. title: the kind's name for error messages. resource: the last part of the record's ARN."""
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
-        raise ValidationException(f"Could not find {title} '{arn(resource)}'")
+        raise ValidationException(error_texts.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
     return record
 
 

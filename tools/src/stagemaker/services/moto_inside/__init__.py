@@ -41,6 +41,7 @@ SERVICES = {  # that answer: moto's names, by the names for which clients sign r
     "ecr": "ecr",
     "events": "events",
     "iam": "iam",
+    "kms": "kms",
     "logs": "logs",
     "monitoring": "cloudwatch",
     "s3": "s3",
