@@ -5,8 +5,8 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score production-demo
 .PHONY: test test-tools test-template test-stagemaker test-recore
-.PHONY: first-stagemaker later-stagemaker first-recore later-recore
-.PHONY: test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
+.PHONY: first-stagemaker later-stagemaker first-recore later-recore later-journeys
+.PHONY: test-all test-journeys test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
 .PHONY: lint bench clean setup setup-dev setup-docker setup-web setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
 
@@ -70,11 +70,11 @@ private-score:
 production-demo: $(READY) ## a model in production on a simulator of its own, from sample data to the last deletion
 	@$(PYTHON) tools/examples/production_demo.py
 
-test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
+test-journeys test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
 test: lint test-template first-stagemaker first-recore ## lint, the template's tests, and the quick ones of tools/
 
-test-tools: later-stagemaker later-recore ## the rest of the gate: the tests of tools/ that take longer
+test-tools: later-stagemaker later-recore later-journeys ## the rest of the gate: the tests of tools/ that take longer
 
 GATE = $(PYTHON) tools/tests/gate.py
 # three at a time on two processors, here and below: they often wait
@@ -95,7 +95,13 @@ first-stagemaker later-stagemaker: $(READY_DEV)
 first-recore later-recore: $(READY_DEV)
 	$(GATE) --$(@:-recore=) tools/tests/recore $(WORKERS)
 
-test-all: test test-tools test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
+later-journeys: $(READY_DEV)
+	$(GATE) tools/tests/journeys $(WORKERS)
+
+test-all: test test-tools test-journeys test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
+
+test-journeys: ## whole days of a participant, a host, a partner and a SageMaker user, command by command
+	$(PYTHON) -m pytest tools/tests/journeys -n 2 -m journey
 
 test-slow: ## tests that take long
 	$(PYTHON) -m pytest tools/tests -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"

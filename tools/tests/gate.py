@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-MARKERS = "not (slow or timing or fuzz or machine)"
+MARKERS = "not (slow or timing or fuzz or machine or journey)"
 LATER = Path("tools/tests/later.txt")
 ROOT = Path(__file__).parents[2]
 # Pytest's exit status if tests ran and some failed. Any other positive status means that the run itself failed.

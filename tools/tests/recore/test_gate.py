@@ -34,7 +34,7 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
     tests.mkdir(parents=True)
     for name, content in contents.items():
         (tests / f"test_{name}.py").write_text(content.format(name=name))
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n timing\n fuzz\n machine\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n timing\n fuzz\n machine\n journey\n")
     command = [sys.executable, ROOT / "tools/tests/gate.py", "tests", "-q", "-n", str(workers), "--dist", "worksteal"]
     command += ["-p", "no:hypothesispytest"]  # its import takes as long as the rest
     variables = environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
@@ -42,10 +42,10 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
 
 
 def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
-    deselected = dict.fromkeys(("slow", "timing", "fuzz", "machine"), DESELECTED)
+    deselected = dict.fromkeys(("slow", "timing", "fuzz", "machine", "journey"), DESELECTED)
     result = gate(tmp_path, a=PASSING, **deselected)
     assert result.returncode == 0, result.stdout
-    assert "1 passed, 4 deselected" in result.stdout
+    assert "1 passed, 5 deselected" in result.stdout
     assert "running again" not in result.stdout
 
 

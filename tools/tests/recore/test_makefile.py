@@ -34,6 +34,7 @@ TARGETS = (
     "test-stagemaker",
     "test-recore",
     "test-all",
+    "test-journeys",
     "test-slow",
     "test-timing",
     "test-fuzz",
