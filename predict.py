@@ -19,7 +19,7 @@ def main() -> None:
     model_dir = os.environ.get("SM_MODEL_DIR") or default_folder("/opt/ml/model", "model")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
     output_dir = os.environ.get("SM_OUTPUT_DIR") or default_folder("/opt/ml/output", "data/predictions")
-    parser.add_argument("--model_dir", default=model_dir, help="folder of model.pkl (%(default)s)")
+    parser.add_argument("--model_dir", default=model_dir, help="folder of the model (%(default)s)")
     parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
     parser.add_argument("--output_dir", default=output_dir, help="folder for public.csv.out (%(default)s)")
     parser.add_argument("--input", help="a data file, with or without assays, instead of the one in data_dir")
@@ -27,10 +27,10 @@ def main() -> None:
     arguments, unknown = parser.parse_known_args()
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
-    if not os.path.exists(os.path.join(arguments.model_dir, "model.pkl")):
-        sys.exit(f"predict.py: there is no model.pkl in {arguments.model_dir}: run train.py first")
-    model = model_fn(arguments.model_dir)
+    if not os.path.isdir(arguments.model_dir) or not os.listdir(arguments.model_dir):
+        sys.exit(f"predict.py: there is no model in {arguments.model_dir}: run train.py first")
     try:
+        model = model_fn(arguments.model_dir)
         inputs, _ = preprocess(data_file)
         predictions = output_fn(predict_fn(inputs, model), "text/csv")
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,15 @@ def output(process: subprocess.Popen[str]) -> str:
     """Return what a command has printed so far."""
     assert process.stdout is not None
     return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
+
+
+def wait_for(process: subprocess.Popen[str], words: str, timeout: float = TIMEOUT) -> None:
+    """Wait until a command that is still running has printed some words."""
+    end = time.monotonic() + timeout
+    while words not in output(process):
+        waiting = process.poll() is None and time.monotonic() < end
+        assert waiting, f"{words!r} is not printed:\n{output(process)}"
+        time.sleep(0.1)
 
 
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:

@@ -1,0 +1,70 @@
+"""A host's evening: data are split, submissions are judged in one call, and the board says who won."""
+
+import csv
+import signal
+from pathlib import Path
+
+import pytest
+from journeys.commands import interrupt, run, started, wait_for
+from journeys.submissions import MODELS, Model, add_to_main, write
+
+DATA = "--public data/public/public.csv.gz --private data/private/private.csv.gz --actual data/private/actual.csv.gz"
+CHEAT = """pd.read_csv(os.path.join(arguments.data_dir, "public.csv.gz"), index_col=0)[TARGETS].to_csv(held_out)"""
+FAILING = "    raise RuntimeError(f'no model for {len(inputs)} rows')\n"
+SLOW = "    time.sleep(3600)\n"
+
+
+def split(folder: Path) -> None:
+    """Write a table of samples, and split it into public and private data in the folder data."""
+    run("recore sample --out sample --rows 100 --holes 10 --channels 300", folder)
+    run("recore split sample/public/public.csv.gz --holes 30% --out data", folder)
+
+
+def judged(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the lines of judged.csv by submission."""
+    with (folder / "judged/judged.csv").open(newline="") as file:
+        return {line["submission"]: line for line in csv.DictReader(file)}
+
+
+def test_two_submissions(tmp_path: Path) -> None:
+    """One submission is ranked and one that fails is listed with its reason; a second call has nothing to do."""
+    split(tmp_path)
+    write(tmp_path / "good", MODELS["joblib"])
+    write(tmp_path / "failing", Model(FAILING))
+    first = run(f"recore judge good failing {DATA}", tmp_path)
+    assert "no model for" in first
+    lines = judged(tmp_path)
+    assert lines["good"]["private"]
+    assert not lines["failing"]["private"]
+    run(f"recore judge good failing {DATA}", tmp_path)
+    assert judged(tmp_path) == lines
+    board = run("recore board judged --private", tmp_path)
+    assert board.index("good") < board.index("failing")
+
+
+@pytest.mark.journey
+def test_evening(tmp_path: Path) -> None:
+    """Twelve submissions; the command is killed in the middle, and its second call judges the rest."""
+    split(tmp_path)
+    models = MODELS | {
+        "copies": Model(),
+        "failing": Model(FAILING),
+        "invalid": Model("    return (\n"),
+        "slow": Model(SLOW),
+        "stronger": Model(MODELS["pickle"].fit.replace("alpha)", "100 * alpha)")),
+    }
+    for name, model in models.items():
+        write(tmp_path / name, model)
+    add_to_main(tmp_path / "copies", CHEAT)
+    command = f"recore judge {' '.join(models)} {DATA} --jobs 2 --minutes 2"
+    with started(f"exec {command}", tmp_path) as process:
+        wait_for(process, "joblib: completed")
+        interrupt(process, signal.SIGKILL)
+    run(command, tmp_path)
+    lines = judged(tmp_path)
+    assert set(lines) == set(models)
+    good = set(models) - {"failing", "invalid", "slow"}
+    assert {name for name, line in lines.items() if line["private"]} == good
+    assert all(line["result"] for line in lines.values())
+    board = run("recore board judged --private", tmp_path)
+    assert max(board.index(name) for name in good) < min(board.index(name) for name in ("failing", "invalid", "slow"))

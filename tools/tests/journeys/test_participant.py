@@ -1,0 +1,72 @@
+"""A participant's day: a new folder, a model, the check, runs, validation, the board and the archive to upload."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+from journeys.commands import finish, interrupt, run, started, wait_for
+from journeys.submissions import MODELS, write
+
+SAMPLE = "recore sample --out data --rows 80 --holes 8 --channels 300"
+PUBLIC = "data/public/public.csv.gz"
+
+
+def test_first_hour(tmp_path: Path) -> None:
+    """A model saved with joblib is run by hand and as jobs, with a wrong file and a second run on top of the first."""
+    mine = write(tmp_path / "mine", MODELS["joblib"])
+    run(SAMPLE, mine)
+    for script in ("train.py --folds 0", "predict.py"):
+        run(f"python {script}", mine)
+    assert "check: no findings" in run("recore check --source-only", mine)
+    assert "no-such.csv" in run("recore run --public no-such.csv", mine, status=2)
+    assert "held-out" in run("recore run --out runs/first --no-report", mine)
+    assert "runs/first" in run("recore run --out runs/first", mine, status=2)
+    assert "first" in run("recore board", mine)
+    assert {"train.py", "preprocess.py", "estimators.py", "requirements.txt"} <= packed(mine)
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize("name", MODELS)
+def test_day(name: str, tmp_path: Path) -> None:
+    """Each usual way to save a model passes the check and runs, and its report and its validation can be written."""
+    mine = write(tmp_path / "mine", MODELS[name])
+    run(SAMPLE, mine)
+    checked = run("recore check --ignore RC604", mine)  # linear models predict negative assays of so few rows
+    assert "check: no findings" in checked, checked
+    run("recore run --out runs/first --note first", mine)
+    run("recore run --out runs/second --note second", mine)
+    assert (mine / "runs/first/report.html").is_file()
+    assert "held-out" in run(f"recore validate --public {PUBLIC}", mine)
+    assert {"first", "second"} <= set(run("recore board", mine).split())
+    packed(mine)
+    run("recore check --source-only src.tar.gz", mine)
+
+
+@pytest.mark.journey
+def test_afternoon_of_mistakes(tmp_path: Path) -> None:
+    """A file of another kind, a missing column and Ctrl-C end in one line, and the earlier run stays as it was."""
+    mine = write(tmp_path / "mine", MODELS["pickle"])
+    run(SAMPLE, mine)
+    run("recore run --out runs/first --no-report", mine)
+    record = (mine / "runs/first/run.json").read_bytes()
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    (mine / "pointer.csv.gz").write_text(pointer)
+    for command in ("run --public", "explore", "validate --public", "check --public", "split --holes 30% --out s"):
+        assert "git lfs pull" in run(f"recore {command} pointer.csv.gz", mine, status=2)
+    frame = f"pandas.read_csv('{PUBLIC}', index_col=0).drop(columns='SiteID')"
+    run(f"python -c \"import pandas; {frame}.to_csv('no-holes.csv')\"", mine)
+    for command in ("run --public", "explore", "validate --public", "check --public"):
+        assert "SiteID" in run(f"recore {command} no-holes.csv", mine, status=2)
+    with started("exec recore run --out runs/stopped", mine) as process:
+        wait_for(process, "train: started")
+        interrupt(process)
+        assert "runs/stopped" in finish(process, status=130)
+    assert (mine / "runs/first/run.json").read_bytes() == record
+    assert "first" in run("recore board", mine)
+
+
+def packed(folder: Path) -> set[str]:
+    """Return the names of the files in the archive that `recore pack` writes."""
+    run("recore pack", folder)
+    with tarfile.open(folder / "src.tar.gz") as archive:
+        return {member.name for member in archive}
