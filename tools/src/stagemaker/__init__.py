@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
+    from stagemaker.archive_members import ARCHIVE_ERRORS, read_members
     from stagemaker.image_packages import container_packages
     from stagemaker.images.family import CONTAINER
     from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
@@ -37,12 +38,14 @@ __all__ = [  # noqa: RUF022 - by purpose
     # what a container holds
     "CONTAINER",
     "container_packages",
-    # text of jobs and of other people's files
+    # text of jobs and of other people's files, and members of their archives
+    "ARCHIVE_ERRORS",
     "decode_requirements",
     "format_size",
     "parse_float",
     "parse_number",
     "printable",
+    "read_members",
     # modules
     "doctor",
     "installation",
@@ -51,6 +54,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "machine",
 ]
 _MODULES = {
+    "ARCHIVE_ERRORS": "archive_members",
     "BUCKET": "protocol.account",
     "CONTAINER": "images.family",
     "NoSandboxError": "isolation.bubblewrap",
@@ -66,6 +70,7 @@ _MODULES = {
     "parse_float": "text",
     "parse_number": "text",
     "printable": "text",
+    "read_members": "archive_members",
     "sandbox_works": "isolation.bubblewrap",
 }
 

@@ -4,8 +4,6 @@ import contextlib
 import json
 import re
 import shutil
-import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -31,6 +29,7 @@ from recore.evaluation import (
 )
 from recore.failures import is_outside, read_reason
 from recore.places import Services, SimulatorGoneError
+from recore.untrusted_archives import open_archive
 
 LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files
@@ -248,13 +247,12 @@ def _unpack_files(archive: Path, folder: Path) -> None:
     folder.mkdir()
     remaining = LARGEST_RESULT
     try:
-        with tarfile.open(archive) as tar:
-            for member in islice(tar, MOST_RESULTS):
+        with open_archive(archive) as members:
+            for member, content in islice(members, MOST_RESULTS):
                 name = member.name.removeprefix("./")
-                content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-                if content and PLAIN_NAME.fullmatch(name) and 0 <= member.size <= remaining:
+                if content and PLAIN_NAME.fullmatch(name) and member.size <= remaining:
                     remaining -= member.size
                     with open(folder / name, "wb") as file:
                         shutil.copyfileobj(content, file)
-    except (tarfile.TarError, OSError, ValueError, EOFError, zlib.error) as error:
+    except (OSError, ValueError) as error:
         raise StepFailed(f"the job's output could not be read: {error}") from error

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.check.pickles import read_members
 from recore.check.predictions import Floats, r2
 from recore.evaluation import HELD_OUT_NAME
+from recore.untrusted_archives import read_files
 
 LARGEST = 1 << 30  # bytes
 
@@ -26,10 +26,11 @@ class HeldOut:
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
-    for member, content in read_members(archive):
-        if content and member.name.removeprefix("./") == HELD_OUT_NAME and member.size < LARGEST:
-            return parse_held_out(content.read().decode("utf-8", "replace"), targets)
-    return None
+    try:
+        content = read_files(archive, [HELD_OUT_NAME], LARGEST).get(HELD_OUT_NAME)
+    except ValueError:
+        return None
+    return None if content is None else parse_held_out(content.decode("utf-8", "replace"), targets)
 
 
 def parse_held_out(text: str, targets: tuple[str, ...]) -> Floats | None:

@@ -7,7 +7,6 @@ reported as unknown.
 
 import hashlib
 import pickletools
-import tarfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from recore.evaluation import HELD_OUT_NAME
+from recore.untrusted_archives import open_archive
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 EXTENSIONS = frozenset(("dill", "cloudpickle", "joblib", "jsonpickle"))
@@ -46,24 +46,12 @@ class Pickle:
 
 def read_pickles(archive: Path) -> list[Pickle]:
     """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
-    return [
-        scan(member.name.removeprefix("./"), member.size, content)
-        for member, content in read_members(archive)
-        if content and member.name.endswith(SUFFIXES)
-    ]
-
-
-def read_members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, Any]]:
-    """The members of a model.tar.gz, each with its content, an open file; None if it is not a regular file.
-
-    Raises ValueError if the archive cannot be read.
-    """
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                yield member, tar.extractfile(member) if member.isreg() and not member.issparse() else None
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ValueError(f"the model's archive could not be read: {error}") from None
+    with open_archive(archive) as members:
+        return [
+            scan(member.name.removeprefix("./"), member.size, content)
+            for member, content in members
+            if content and member.name.endswith(SUFFIXES)
+        ]
 
 
 def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
@@ -136,12 +124,14 @@ def same_models(first: Path, second: Path) -> bool:
 
 def size_of(archive: Path) -> int:
     """The bytes of all files in a model.tar.gz, unpacked. Raises ValueError if it cannot be read."""
-    return sum(member.size for member, _ in read_members(archive) if member.isreg())
+    with open_archive(archive) as members:
+        return sum(member.size for member, content in members if content)
 
 
 def _digests(archive: Path) -> dict[str, str]:
-    return {
-        member.name: hashlib.file_digest(content, "sha256").hexdigest() if content else ""
-        for member, content in read_members(archive)
-        if member.name.removeprefix("./") != HELD_OUT_NAME
-    }
+    with open_archive(archive) as members:
+        return {
+            member.name: hashlib.file_digest(content, "sha256").hexdigest() if content else ""
+            for member, content in members
+            if member.name.removeprefix("./") != HELD_OUT_NAME
+        }

@@ -50,7 +50,6 @@ from recore.evaluation.submission import (
     loses_first_line,
     pack_files,
     read_archive,
-    read_member,
     read_submission,
     write_archive,
 )

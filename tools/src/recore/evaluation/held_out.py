@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recore.data_file import open_data
-from recore.evaluation.submission import read_member
 from recore.text import plain
+from recore.untrusted_archives import read_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ class NoHeldOutScoreError(Exception):
 def extract_held_out(model: Path, target: Path) -> None:
     """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError if there are none."""
     try:
-        content = read_member(model, HELD_OUT_NAME, LARGEST)
+        content = read_files(model, [HELD_OUT_NAME], LARGEST).get(HELD_OUT_NAME)
     except ValueError as error:
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} could not be read: {plain(str(error))}") from None
     if content is None:

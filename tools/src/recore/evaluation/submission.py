@@ -16,14 +16,15 @@ import os
 import tarfile
 import tempfile
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recore.evaluation.package_search import find_packages
+from recore.file_kinds import GZIP
 from recore.outputs import check_writable
+from recore.untrusted_archives import open_archive
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
@@ -38,7 +39,6 @@ README = ("README", "README.rst", "README.txt", "README.md")
 LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
 NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
-UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, MemoryError)
 MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern of these
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
@@ -75,49 +75,49 @@ class SubmissionFiles:
 
         Raises ValueError if the training job's archive is invalid or contains no file.
         """
-        extend_archive(model, target, {f"code/{name}": content for name, content in self.files.items()})
+        files = {f"code/{name}": content for name, content in self.files.items()}
+        extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
 
 
 def extend_archive(
-    model: Path, target: Path, files: Mapping[str, bytes], moved: Mapping[str, str] | None = None
+    model: Path,
+    target: Path,
+    files: Mapping[str, bytes],
+    moved: Mapping[str, str] | None = None,
+    problem: str = "",
 ) -> None:
     """Write a model.tar.gz with more files, and with the same bytes for the same content.
 
     Members are copied from archive to archive, never unpacked. moved: the new names of folders at the top. A file of
-    `files`, or the folder at the top that it is in, replaces what else the archive has of that name.
+    `files`, or the folder at the top that it is in, replaces what else the archive has of that name. problem: begins
+    the message about an archive that cannot be read.
 
     Raises ValueError if the archive is invalid or contains no file.
     """
     moved = moved or {}
     replaced = {name.split("/")[0] for name in files} - moved.keys()
-    try:
-        with (
-            tarfile.open(model) as trained,
-            open(target, "wb") as file,
-            gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w") as joined,
-        ):
-            empty = True
-            for member in trained:
-                if os.path.normpath(member.name).split("/")[0] in replaced:
+    is_empty = True
+    with (
+        open_archive(model, problem=problem) as members,
+        open(target, "wb") as file,
+        gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as joined,
+    ):
+        for member, content in members:
+            if os.path.normpath(member.name).split("/")[0] in replaced:
+                continue
+            if content:
+                is_empty = False
+            elif member.islnk():
+                if os.path.normpath(member.linkname).split("/")[0] in replaced:
                     continue
-                content = trained.extractfile(member) if member.isfile() else None
-                if member.isfile():
-                    empty = False
-                elif member.islnk():
-                    if os.path.normpath(member.linkname).split("/")[0] in replaced:
-                        continue
-                    member.linkname = _move(member.linkname, moved)
-                elif not (member.isdir() or (member.issym() and not os.path.isabs(member.linkname))):
-                    continue
-                member.name = _move(member.name, moved)
-                joined.addfile(member, content)
-            _add(joined, files)
-            while trained.fileobj and trained.fileobj.read(1 << 20):  # the checksum is at the end
-                pass
-    except UNREADABLE as error:
-        raise ValueError(f"the training job's model.tar.gz could not be read: {error}") from None
-    if empty:
+                member.linkname = _move(member.linkname, moved)
+            elif not (member.isdir() or (member.issym() and not os.path.isabs(member.linkname))):
+                continue
+            member.name = _move(member.name, moved)
+            joined.addfile(member, content)
+        _add(joined, files)
+    if is_empty:
         raise ValueError("the training job wrote no file to SM_MODEL_DIR, /opt/ml/model")
 
 
@@ -125,26 +125,6 @@ def _move(name: str, moved: Mapping[str, str]) -> str:
     """The name of a member after the folder at its top was moved."""
     top, slash, rest = os.path.normpath(name).partition("/")
     return moved[top] + slash + rest if top in moved else name
-
-
-def read_member(archive: Path, name: str, largest: int = LARGEST) -> bytes | None:
-    """Return the content of a regular file in a tar.gz; None if it holds none of that name.
-
-    Raises ValueError if the archive is invalid or the file has more than `largest` bytes.
-    """
-    try:
-        with tarfile.open(archive) as tar:
-            members = (member for member in tar if os.path.normpath(member.name) == name and member.isreg())
-            member = next(members, None)
-            if member is None:
-                return None
-            if member.size > largest:
-                raise ValueError(f"it is larger than {largest >> 20} MB")
-            content = tar.extractfile(member)
-            assert content is not None  # noqa: S101 - it is a regular file
-            return content.read()
-    except UNREADABLE as error:
-        raise ValueError(f"{archive}: {name}: {error}") from None
 
 
 def pack_files(files: Mapping[str, bytes]) -> bytes:
@@ -179,40 +159,23 @@ def read_submission(path: Path) -> SubmissionFiles:
     return SubmissionFiles(path, files)
 
 
-class _DenseMember(tarfile.TarInfo):
-    """A member that is not sparse: the map of a sparse one can be longer than its content."""
-
-    def _proc_gnusparse_10(self, *_: Any) -> Any:
-        raise tarfile.ReadError("it has sparse members")
-
-
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the names and contents of the files in an archive, without those that the client's build drops.
 
     Raises ValueError if it is not the archive of a submission, or unpacks to more than 256 MB.
     """
-    try:
-        with gzip.open(path) as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ValueError(f"more than {LARGEST >> 20} MB when unpacked")
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=_DenseMember) as tar:
-            for member in tar:
-                name = os.path.normpath(member.name)
-                if member.size < 0 or member.issparse():  # tarfile would read the first for ever and expand the second
-                    raise ValueError(f"{member.name!r} has an impossible size")
-                if member.isdir():
-                    continue
-                if not member.isreg() or name.startswith(("/", "..")):
-                    raise ValueError(f"{member.name!r} is not a regular file within the archive")
-                if _is_dropped(name):
-                    continue
-                packed = tar.extractfile(member)
-                assert packed is not None  # noqa: S101 - it is a regular file
-                yield name, packed.read()
-    except UNREADABLE as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: neither a folder nor the archive of a submission: {reason}") from None
+    with open_archive(path, LARGEST, f"{path}: neither a folder nor the archive of a submission") as members:
+        with open(path, "rb") as file:
+            if file.read(len(GZIP)) != GZIP:
+                raise ValueError("it is not gzipped")
+        for member, content in members:
+            name = os.path.normpath(member.name)
+            if member.isdir():
+                continue
+            if content is None or name.startswith(("/", "..")):
+                raise ValueError(f"{member.name!r} is not a regular file within the archive")
+            if not _is_dropped(name):
+                yield name, content.read()
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -4,17 +4,18 @@ The challenge's first template listed these versions, and published submissions 
 Python 3.12, so that a job that installs them fails.
 """
 
-import os
-import tarfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from recore.untrusted_archives import read_files
 from stagemaker import container_packages, decode_requirements
 
+MAX_BYTES = 1 << 20  # of requirements.txt
 FORMER_IMAGE = "the platform's former image (scikit-learn 0.23, Python 3.7)"
 FORMER_VERSIONS = {  # of its packages, as the template listed them; scikit-learn 0.24.0 was installed over 0.23.2
     "boto3": "1.16.4",
@@ -73,12 +74,6 @@ def _read(submission: Path) -> str:
     file = submission / "requirements.txt"
     if submission.is_dir():
         return decode_requirements(file.read_bytes()) if file.is_file() else ""
-    try:
-        with tarfile.open(submission) as tar:
-            for member in tar:
-                content = tar.extractfile(member) if member.isreg() else None
-                if content and os.path.normpath(member.name) == file.name:
-                    return decode_requirements(content.read())
-    except (tarfile.TarError, OSError):
-        pass
+    with suppress(ValueError, OSError):
+        return decode_requirements(read_files(submission, [file.name], MAX_BYTES).get(file.name, b""))
     return ""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tarfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from recore.evaluation import read_record as read_valid_record
 from recore.production.archives import TrainedModel, describe_training
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
+from recore.untrusted_archives import open_archive
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
 SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the second is the reader's own
@@ -150,19 +150,15 @@ def _check_record(raw: dict[str, Any], path: Path) -> None:
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:
     """The submission's files in the model's archive, which must be those that the run trained."""
     files, size = {}, 0
-    try:
-        with tarfile.open(model) as archive:
-            for member in archive:
-                top, _, name = os.path.normpath(member.name).partition("/")
-                if top != "code" or not member.isreg():
-                    continue
-                size += member.size
-                if size > LARGEST:
-                    raise ValueError(f"its code has more than {LARGEST >> 20} MB")
-                content = archive.extractfile(member)
-                files[name] = content.read() if content else b""
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{model}: the archive could not be read: {plain(str(error))}") from None
+    with open_archive(model) as members:
+        for member, content in members:
+            top, _, name = os.path.normpath(member.name).partition("/")
+            if top != "code" or not content:
+                continue
+            size += member.size
+            if size > LARGEST:
+                raise ValueError(f"its code has more than {LARGEST >> 20} MB")
+            files[name] = content.read()
     submission = SubmissionFiles(model, files)
     if submission.sha256 != record.submission_sha256:
         raise ValueError(f"{model}: its code is not the submission that run.json names: {AGAIN}")

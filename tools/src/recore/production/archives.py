@@ -14,15 +14,17 @@ from typing import Any
 
 from recore.data_file import as_csv_gz, read_header
 from recore.distribution import PROGRAM
-from recore.evaluation import HELD_OUT_NAME, Record, extend_archive, find_public, read_member, read_record, sha256_of
+from recore.evaluation import HELD_OUT_NAME, Record, extend_archive, find_public, read_record, sha256_of
 from recore.production.containers import domain, expected_error, features
 from recore.production.hooks import find_missing_hook
 from recore.production.project import ProductionError
 from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
 from recore.schema import TARGETS
+from recore.untrusted_archives import read_files
 
 ARCHIVE = "model.tar.gz"
 CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # of a hand-over
+MAX_SCRIPT_BYTES, MAX_HELD_OUT_BYTES = 4 << 20, 256 << 20
 CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
 
 
@@ -66,10 +68,15 @@ class TrainedModel:
 
         Raises ProductionError or ValueError if the model's archive cannot be read, or its code lacks a function.
         """
-        preprocess, train = (self._read_script(name) for name in ("preprocess.py", "train.py"))
+        scripts = ("code/preprocess.py", "code/train.py")
+        files = read_files(self.archive, (*scripts, f"code/{REQUIREMENTS}"), MAX_SCRIPT_BYTES)
+        for name in scripts:
+            if name not in files:
+                raise ProductionError(f"{self.archive}: there is no {name} in it")
+        preprocess, train = (files[name] for name in scripts)
         if missing := find_missing_hook(preprocess, train):
             raise ProductionError(f"{self.folder}: {missing}, which `predict` and `production` call")
-        requirements = read_member(self.archive, f"code/{REQUIREMENTS}")
+        requirements = files.get(f"code/{REQUIREMENTS}")
         added = {f"code/{name}": content for name, content in model_programs(requirements).items()}
         if self.errors:
             added[ERRORS] = json.dumps(self.errors).encode()
@@ -78,12 +85,6 @@ class TrainedModel:
         code = read_programs((*FEATURES, *DOMAIN)) | {"preprocess.py": preprocess}
         features.write_archive(self.columns, self.reference, code, packed)
         return packed, model
-
-    def _read_script(self, name: str) -> bytes:
-        content = read_member(self.archive, f"code/{name}")
-        if content is None:
-            raise ProductionError(f"{self.archive}: there is no code/{name} in it")
-        return content
 
 
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
@@ -132,7 +133,7 @@ def parse_columns(content: bytes | None, source: object) -> list[str]:
 
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
-    content = read_member(model, HELD_OUT_NAME)
+    content = read_files(model, [HELD_OUT_NAME], MAX_HELD_OUT_BYTES).get(HELD_OUT_NAME)
     if content is None:
         raise expected_error.CalibrationError(f"train.py wrote no {HELD_OUT_NAME}")
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recore.evaluation import read_member
+from recore.production.archives import CHANNELS
 from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
 from recore.production.containers.features import (
@@ -30,8 +30,10 @@ from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.schema import HOLE
 from recore.text import plain
+from recore.untrusted_archives import read_files
 
 Floats = NDArray[np.float64]
+MAX_BYTES = 256 << 20  # of a file about the training
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,10 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
         archive = Path(folder, "model.tar.gz")
         archive.write_bytes(project.read(version.archives[0]))
         try:
-            header, content = (read_member(archive, name) for name in ("channels.json", REFERENCE))
+            files = read_files(archive, (CHANNELS, REFERENCE), MAX_BYTES)
         except ValueError as error:
             raise ProductionError(f"version {version.number}, {version.archives[0]}: {error}") from None
+    header, content = files.get(CHANNELS), files.get(REFERENCE)
     if not header or not content:
         raise ProductionError(
             f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "

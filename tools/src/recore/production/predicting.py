@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from recore.data_file import DataFile, open_data
-from recore.evaluation import read_member
-from recore.production.archives import parse_columns
+from recore.production.archives import CHANNELS, parse_columns
 from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
 from recore.production.endpoints import require_endpoint
 from recore.production.project import (
@@ -28,6 +27,7 @@ from recore.production.project import (
 )
 from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
+from recore.untrusted_archives import read_files
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
@@ -133,7 +133,7 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="recore-columns-") as name:
         packed = Path(name, "model.tar.gz")
         packed.write_bytes(project.read(archive))
-        content = read_member(packed, "channels.json", LARGEST_COLUMNS)
+        content = read_files(packed, [CHANNELS], LARGEST_COLUMNS).get(CHANNELS)
     return parse_columns(content, archive)
 
 

@@ -52,7 +52,7 @@ def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
 def test_a_sparse_file_in_an_archive_is_refused_before_it_is_unpacked(archive: bytes, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(archive)
     reason = read_within(10, tmp_path / "src.tar.gz").splitlines()[-1]
-    assert reason.endswith(("'x.npy' has an impossible size", "it has sparse members"))
+    assert reason.endswith(("'x.npy' is a sparse file, or its size is wrong", "larger than 1024 KiB"))
 
 
 @pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])

@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from stagemaker.archive_members import open_gzip
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.record_formats import Ticker
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.archives import open_gzip
 from stagemaker.compute.files.output_files import Check
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.compute.servers.container_server import server_of

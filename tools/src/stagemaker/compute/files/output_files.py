@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.sandbox import ML
@@ -171,22 +172,6 @@ class OutputFolder:
         }
         reason = reasons.get(error.errno or 0, error.strerror)
         return JobFailed(f"AlgorithmError: {self.name} could not be read: {reason}")
-
-
-class CheckedReader:
-    """Reads a file of a known size. Calls `check` before each chunk; it must raise if the work must end."""
-
-    def __init__(self, file: BinaryIO, size: int, check: Check):
-        self._file, self._bytes_left, self._check = file, size, check
-
-    def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, and any exception that `check` raises."""
-        self._check()
-        chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
-        if not chunk and self._bytes_left and size:
-            raise OSError(errno.EIO, "a file became shorter while it was being read")
-        self._bytes_left -= len(chunk)
-        return chunk
 
 
 def _list_names(folder: str) -> list[str]:

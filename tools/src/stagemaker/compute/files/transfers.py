@@ -16,8 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from stagemaker import machine
+from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, CheckedReader, OutputFile, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.protocol.account import REGION
 

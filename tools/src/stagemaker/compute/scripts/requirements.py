@@ -15,8 +15,9 @@ from weakref import WeakValueDictionary
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
+from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check, CheckedReader, OutputFolder
+from stagemaker.compute.files.output_files import Check, OutputFolder
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog

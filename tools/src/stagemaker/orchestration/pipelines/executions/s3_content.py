@@ -7,8 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stagemaker.archive_members import ARCHIVE_ERRORS, read_members
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files import archives, transfers
+from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import Check
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
@@ -54,18 +55,18 @@ def _archive_digest(s3: Any, bucket: str, key: str, check: Check) -> str | None:
                 return None
             transfers.download_file(s3, bucket, key, path, check)
             return _members_digest(path, check)
-        except (JobFailed, ClientError, BotoCoreError, *archives.ARCHIVE_ERRORS):
+        except (JobFailed, ClientError, BotoCoreError, *ARCHIVE_ERRORS):
             return None
 
 
 def _members_digest(path: Path, check: Check) -> str | None:
     """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
 
-    Raises one of archives.ARCHIVE_ERRORS if the archive cannot be read.
+    Raises one of ARCHIVE_ERRORS if the archive cannot be read.
     """
     members: dict[str, str] = {}
     size = 0
-    for number, (tar, member) in enumerate(archives.members(path, check)):
+    for number, (tar, member) in enumerate(read_members(path, check)):
         size += member.size
         if size > MAX_CONTENT_SIZE or number >= MAX_FILES:
             return None

@@ -1,0 +1,69 @@
+"""The one reader of tar archives that others made: bounded in bytes and in members, without sparse files."""
+
+import io
+import os
+import tarfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from recore.text import plain
+from stagemaker import ARCHIVE_ERRORS, read_members
+
+MAX_MEMBERS = 100_000  # as many files as a job can write
+MAX_BYTES = 30 << 30  # unpacked; what the volume of a model's instance holds
+SMALL = 1 << 30  # bytes to which any archive may unpack
+MAX_RATIO = 100  # of the bytes that a larger one unpacks to and the bytes that it has
+BLOCK = 512  # bytes
+
+Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
+
+
+@contextmanager
+def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> Iterator[Members]:
+    """Yield the members of an archive, each with its content, an open file; None if it is not a regular file.
+
+    A content can be read until the next member is requested. max_bytes: of the unpacked archive. problem: begins the
+    message, by default with the path. Raises ValueError, also instead of what reading a content raises, if the archive
+    is damaged, hostile or too large, and FileNotFoundError if it is missing.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is a folder, a pipe or a device, not a regular file")
+        limit = min(max_bytes, max(SMALL, MAX_RATIO * path.stat().st_size))
+        yield _read_bounded(path, limit)
+    except ARCHIVE_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the machine, such as a full disk
+            raise
+        message = plain(" ".join(str(error).split()) or type(error).__name__)
+        raise ValueError(f"{problem or f'{path}: the archive could not be read'}: {message}") from None
+
+
+def read_files(path: Path, names: Collection[str], max_bytes: int) -> dict[str, bytes]:
+    """Return the contents of those regular files in an archive that have one of these names, the last of each name.
+
+    Raises ValueError if the archive is invalid or one of these files has more than `max_bytes` bytes.
+    """
+    files = {}
+    with open_archive(path) as members:
+        for member, content in members:
+            name = os.path.normpath(member.name)
+            if content is None or name not in names:
+                continue
+            if member.size > max_bytes:
+                raise ValueError(f"{name} has more than {max_bytes >> 20} MB")
+            files[name] = content.read()
+    return files
+
+
+def _read_bounded(path: Path, limit: int) -> Members:
+    for number, (tar, member) in enumerate(read_members(path, to_end=True), 1):
+        if number > MAX_MEMBERS:
+            raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
+        blocks = tar.offset - member.offset_data  # to the next member
+        if member.issparse() or (member.isreg() and not 0 <= blocks - member.size < BLOCK):
+            raise ValueError(f"{member.name[:200]!r} is a sparse file, or its size is wrong")
+        if tar.offset > limit:
+            raise ValueError(f"it unpacks to more than {limit >> 20} MB")
+        yield member, cast(io.BufferedReader, tar.extractfile(member)) if member.isreg() else None

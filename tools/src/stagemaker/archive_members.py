@@ -1,0 +1,112 @@
+"""Reads the members of tar archives that others made. No header, size or map of a sparse file exhausts memory."""
+
+import contextlib
+import errno
+import gzip
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+CHUNK_SIZE = 1 << 18  # bytes that are read at a time
+MAX_HEADER_BYTES = 1 << 20  # maximum size of all headers before a file's content
+MAX_PATH_LENGTH = 4096  # characters, as on Linux
+MAX_GLOBAL_HEADERS = 100  # header values that apply to all following files
+# the exceptions that tarfile and gzip raise when they read an invalid or hostile archive
+ARCHIVE_ERRORS = (
+    *(tarfile.TarError, zlib.error, OSError, EOFError),
+    *(ValueError, LookupError, OverflowError, RecursionError),
+)
+
+
+def read_members(
+    archive: Path, check: Callable[[], None] = lambda: None, to_end: bool = False
+) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the members of a tar archive, with or without gzip compression.
+
+    check: called before each part. to_end: after the last member, read the rest, which has the checksum. The caller
+    must read each member before it requests the next. Raises one of ARCHIVE_ERRORS if the archive is invalid or
+    hostile.
+    """
+    with open(archive, "rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+    with open_gzip(archive, check) if is_compressed else open(archive, "rb") as stream:
+        content = _Content(stream, check)
+        with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=CHUNK_SIZE) as tar:
+            while True:
+                content.bytes_left = MAX_HEADER_BYTES
+                member = tar.next()
+                if member is None:
+                    while to_end and content.read(CHUNK_SIZE):
+                        pass
+                    return
+                pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
+                if member.size < 0 or any(offset + size > member.size for offset, size in pieces):
+                    raise tarfile.ReadError(f"the size of {member.name[:200]!r} is wrong")
+                if max(len(member.name), len(member.linkname)) > MAX_PATH_LENGTH:
+                    raise tarfile.ReadError(f"the name or the link target of {member.name[:200]!r} is too long")
+                if len(tar.pax_headers) > MAX_GLOBAL_HEADERS:
+                    raise tarfile.ReadError("it has too many global headers")
+                content.bytes_left = max(tar.offset - member.offset_data, 0)
+                yield tar, member
+                tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
+
+
+@contextlib.contextmanager
+def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
+    """Open a gzip file for reading. check: called for each part that is read, even if it contains no data.
+
+    A file of 17 MB can consist of a million empty gzip members.
+    """
+    with open(path, "rb") as file:
+        reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
+        with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
+            yield cast(BinaryIO, content)
+
+
+class _Content:
+    """The content of an archive, read in order.
+
+    bytes_left: how many more bytes may be read. Without this limit, tarfile would read a header of any size at once.
+    """
+
+    def __init__(self, file: BinaryIO, check: Callable[[], None]):
+        self._file, self._check = file, check
+        self.bytes_left = MAX_HEADER_BYTES
+
+    def read(self, size: int) -> bytes:
+        self._check()
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            raise tarfile.ReadError(f"the headers of a file are larger than {MAX_HEADER_BYTES >> 10} KiB")
+        return self._file.read(size)
+
+    def seek(self, position: int) -> None:
+        """Skip forward to a position."""
+        if position < self._file.tell():
+            raise tarfile.ReadError("its files are out of order")
+        while (skipped_bytes := position - self._file.tell()) > 0:
+            self._check()
+            if not self._file.read(min(skipped_bytes, CHUNK_SIZE)):
+                break
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+class CheckedReader:
+    """Reads a file of a known size. Calls `check` before each chunk; it must raise if the work must end."""
+
+    def __init__(self, file: BinaryIO, size: int, check: Callable[[], None]):
+        self._file, self._bytes_left, self._check = file, size, check
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes. Raises OSError if the file became shorter, and any exception that `check` raises."""
+        self._check()
+        chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
+        if not chunk and self._bytes_left and size:
+            raise OSError(errno.EIO, "a file became shorter while it was being read")
+        self._bytes_left -= len(chunk)
+        return chunk

@@ -1,0 +1,111 @@
+"""Archives that others made, by each function that reads one: a hostile one is one quick error that names it."""
+
+import gzip
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stagemaker_support.archives import member, packed, with_header
+
+from recore import untrusted_archives
+from recore.check.pickles import read_pickles, same_models, size_of
+from recore.evaluation import extend_archive, read_submission
+from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out
+from recore.failures.old_pins import old_pins_hint
+from recore.untrusted_archives import open_archive, read_files
+
+FILES = {"train": b"", "preprocess": b"", "code/train": b"", "code/preprocess": b""}
+EXABYTE = 1 << 60
+ZEROS = gzip.compress(bytes(16 << 20), 9, mtime=0)  # 16 KiB; a gzip file may have many members
+
+
+def after(head: bytes, *more: bytes) -> bytes:
+    """Return an archive with a header and more gzipped blocks before the usual files."""
+    return gzip.compress(head, mtime=0) + b"".join(more) + packed(**FILES)
+
+
+def sparse(**headers: str) -> bytes:
+    """Return the header of a sparse file of the format PAX 1.0, whose map claims an exabyte."""
+    info = member("code/preprocess.py", size=512)
+    info.pax_headers = headers
+    return info.tobuf(tarfile.PAX_FORMAT) + b"1\n%d\n0\n".ljust(512, b"\0") % EXABYTE
+
+
+OLD_SPARSE = with_header(
+    gzip.compress(member("code/preprocess.py", tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT)),
+    483,
+    b"\x80" + EXABYTE.to_bytes(11),
+)
+HOSTILE = {
+    "sparse, GNU": (after(OLD_SPARSE), "is a sparse file, or its size is wrong"),
+    "sparse, PAX": (
+        after(sparse(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(EXABYTE)})),
+        "'code/preprocess.py' ",
+    ),
+    "only a size of PAX": (after(sparse(**{"GNU.sparse.realsize": str(EXABYTE)})), "or its size is wrong"),
+    "an exabyte": (after(member("zeros", size=EXABYTE).tobuf(tarfile.GNU_FORMAT)), "unpacks to more than"),
+    "a bomb": (after(member("zeros", size=8 << 30).tobuf(tarfile.GNU_FORMAT), *[ZEROS] * 512), "unpacks to more than"),
+    "a header of 8 GB": (after(member("x", tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT), ZEROS), "headers"),
+    "a negative size": (after(member("back", size=-512).tobuf(tarfile.GNU_FORMAT)), "size of 'back' is wrong"),
+    "empty members": (after(b"".join(member(f"f{number}").tobuf() for number in range(60))), "more than 50 members"),
+    "cut off": (packed(**FILES)[:-9], "end-of-stream marker"),
+    "another checksum": (packed(**FILES)[:-8] + bytes(8), "CRC check failed"),
+    "not an archive": (b"not an archive", "model"),
+    "empty": (b"", "model"),
+}
+READERS: dict[str, Callable[[Path], object]] = {
+    "run, judge, pack and check of an archive": read_submission,
+    "predict and register": lambda path: read_files(path, ["code/train.py"], 1 << 20),
+    "predict and register, packing": lambda path: extend_archive(path, path.with_name("new"), {"code/x": b""}),
+    "check, pickles": read_pickles,
+    "check, size": size_of,
+    "check, repeated training": lambda path: same_models(path, path),
+    "run, the held-out score": lambda path: extract_held_out(path, path.with_name("held_out.csv")),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_archive_is_an_error_in_one_line(
+    case: str, reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(untrusted_archives, "MAX_MEMBERS", 50)
+    archive, reason = HOSTILE[case]
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(archive)
+    with pytest.raises((ValueError, NoHeldOutScoreError), match=reason) as caught:
+        READERS[reader](path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_not_a_regular_file_is_not_waited_for(
+    make: Callable[[Path], object], reader: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.tar.gz"
+    make(path)
+    with pytest.raises((ValueError, NoHeldOutScoreError), match=r"model\.tar\.gz"):
+        READERS[reader](path)
+
+
+def test_old_pins_of_a_hostile_archive_are_not_read(tmp_path: Path) -> None:
+    for archive, _ in HOSTILE.values():
+        (tmp_path / "src.tar.gz").write_bytes(archive)
+        assert old_pins_hint(tmp_path / "src.tar.gz") is None
+
+
+def test_of_equal_names_the_last_is_read_as_it_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(packed(member("./train.py"), train=b"last"))
+    assert read_files(tmp_path / "model.tar.gz", ["train.py"], 10) == {"train.py": b"last"}
+    with pytest.raises(ValueError, match=r"train\.py has more than 0 MB"):
+        read_files(tmp_path / "model.tar.gz", ["train.py"], 3)
+
+
+def test_an_error_of_the_machine_is_not_the_archives(tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(packed(**FILES))
+    with pytest.raises(OSError, match="No space left"), open_archive(tmp_path / "model.tar.gz"):
+        Path("/dev/full").write_bytes(b"x")
