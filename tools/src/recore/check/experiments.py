@@ -14,7 +14,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from functools import wraps
 from itertools import islice
 from pathlib import Path
@@ -42,6 +42,7 @@ from recore.evaluation import (
     remove_targets,
 )
 from recore.places import Services
+from recore.thread_pool import ThreadPool
 from stagemaker import CONTAINER
 
 SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
@@ -98,7 +99,7 @@ class Experiments:
         self.targets_written: list[str] = []  # by preprocess.py, once `preprocessing` has ended
         self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="experiment")
+        self._pool = ThreadPool(THREADS, "experiment")
         self._futures: dict[str, Future[Any]] = {}
         self._lock, self._training = threading.Lock(), threading.Lock()
 

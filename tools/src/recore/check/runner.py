@@ -4,7 +4,7 @@ What the source shows is corrected first: rules that run the submission wait unt
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Rule
 from recore.check.source import SubmissionSource
 from recore.schema import TARGETS
+from recore.thread_pool import ThreadPool
 
 # Every rule that runs the submission needs these: they find that there is nothing that could be run.
 BEFORE_RUNNING = ("RC202", "RC209")
@@ -70,7 +71,7 @@ def run_rules(
     experiments: Any = None
     running: dict[Future[list[Finding]], Rule] = {}
     with ExitStack() as opened:
-        threads = opened.enter_context(ThreadPoolExecutor(max(1, len(waiting)), thread_name_prefix="rule"))
+        threads = opened.enter_context(ThreadPool(max(1, len(waiting)), "rule"))
         while waiting or running:
             done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # a signal is handled only between two waits
             ended = [running.pop(future) for future in done]

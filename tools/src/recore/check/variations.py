@@ -2,15 +2,16 @@
 
 from recore.check.inputs import InputRow, Inputs, differing, read_inputs
 from recore.check.left_by_jobs import Variation
-from recore.failures import last_error, read_end
+from recore.failures import describe_exit, last_error, read_end
 
 
 def read_variation(variation: Variation) -> Inputs:
     """What preprocess.py made of a variation. Its problem says why it failed, or why its output is not a CSV."""
     if variation.output is not None:
         return read_inputs(variation.output)
-    ended = f"it ends with status {variation.status}"
-    reason = last_error(read_end(variation.log)) or ended if variation.status else "it writes no public.csv"
+    reason = "it writes no public.csv"
+    if variation.status:
+        reason = last_error(read_end(variation.log)) or describe_exit(variation.status)
     return Inputs([], [], reason)
 
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
 from recore.places import Services, SimulatorGoneError
+from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
@@ -81,7 +82,7 @@ class EvaluationRun:
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
-            with ThreadPoolExecutor(len(self.sides) + 1) as pool:
+            with ThreadPool(len(self.sides) + 1) as pool:
                 try:
                     if self._run_all(pool, self._train):
                         sides = (partial(self._process, side) for side in self.sides)
@@ -103,7 +104,7 @@ class EvaluationRun:
         scored = [name for name, step in steps.items() if step and step.completed and not step.reason]
         return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
 
-    def _run_all(self, pool: ThreadPoolExecutor, *tasks: Callable[[], None]) -> bool:
+    def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
         """Run tasks side by side until all have ended. Returns whether all succeeded."""
         futures = [pool.submit(task) for task in tasks]
         while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between two waits

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recore.data_file import open_data
+from recore.failures import describe_exit
 from recore.text import plain
 from recore.untrusted_archives import read_files
 
@@ -67,6 +68,8 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
+        if done.returncode < 0:
+            last = f"score.py was {describe_exit(done.returncode)}"
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: {plain(last)}")
 
 

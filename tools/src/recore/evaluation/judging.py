@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission
 from recore.places import OpenPlace
 from recore.text import plain
+from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
 
 LONGEST_REASON = 300  # characters
@@ -118,7 +119,7 @@ class Round:
         for entry in entries:
             if entry.files and not entry.record:
                 same.setdefault(entry.files.sha256, []).append(entry)
-        pool = ThreadPoolExecutor(jobs)
+        pool = ThreadPool(jobs)
         futures: dict[Future[None], list[Entry]] = {}
         try:
             with interrupts.deferred():

@@ -52,13 +52,13 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
         text = f"{text or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
     by_a_limit = code == 137 and OTHER.search(text)
     if code is not None and code > 1 and "exit code" not in text and not by_a_limit:
-        text = f"{text or 'it printed nothing'}, {_ending(code)}"
+        text = f"{text or 'it printed nothing'}, {describe_exit(code)}"
     return text or "the platform reported no reason", None
 
 
-def _ending(code: int) -> str:
-    """The exit code, or the name of the signal: 128 + N stands for signal N."""
+def describe_exit(code: int) -> str:
+    """The exit code, or the name of the signal: N is 128 + N for a shell and -N for Python."""
     try:
-        return f"ended by {signal.Signals(code - 128).name}"
+        return f"ended by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:
         return f"exit code {code}"

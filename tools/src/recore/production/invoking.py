@@ -5,7 +5,6 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from recore.production.captured import is_header
 from recore.production.predicting import read_served_columns, require_columns
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionProject, WorkFailedError
 from recore.schema import TARGETS
+from recore.thread_pool import ThreadPool
 
 AT_A_TIME, BATCH = 4, 100  # requests
 
@@ -47,7 +47,7 @@ def invoke_file(
     """
     _require_fit(project, file)
     number = 0
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
+    with ThreadPool(AT_A_TIME) as pool:
         for samples in itertools.batched(_read_samples(file, rows), BATCH):  # map() would read the whole file at once
             for answer in pool.map(lambda sample: _send(project, variant, *sample), samples):
                 number += 1

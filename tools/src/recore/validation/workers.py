@@ -9,7 +9,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from numpy.typing import NDArray
 
 from recore.data_file import as_csv_gz
 from recore.distribution import TEMPLATE
-from recore.failures import find_exception, hint_for
+from recore.failures import describe_exit, find_exception, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
+from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
 from stagemaker.machine import count_cores
 
@@ -83,7 +83,8 @@ class Worker:
                 f"(request: {request}) and was stopped; --fit-minutes sets this limit"
             )
         if not line:
-            raise SubmissionError(f"the submission's process ended with status {self.process.wait()}: out of memory?")
+            message = f"the submission's process stopped: {describe_exit(self.process.wait())}"
+            raise SubmissionError(message, memory_hint(message))
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ValueError(answer["error"]) if answer["data"] else self._submission_error(answer)
@@ -129,7 +130,7 @@ class Workers:
                 raise ValueError(f"{submission}: there is no {name} in this folder; name the folder of a submission")
         self.submission, self.minutes = submission, minutes
         self.count = min(MAX_WORKERS, count_cores())
-        self.threads = ThreadPoolExecutor(self.count)
+        self.threads = ThreadPool(self.count)
         self._workers: list[Worker] = []
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._starting, self._stopped = threading.Lock(), False

@@ -90,6 +90,16 @@ def test_predictions_that_cannot_be_scored_are_refused(
     assert not (tmp_path / "scores.txt").exists()
 
 
+def test_a_score_script_that_is_killed_is_reported_with_the_signal(
+    public: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    path, assays = public
+    assays.to_csv(tmp_path / "held-out.csv")
+    script = b"import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
+    with pytest.raises(NoHeldOutScoreError, match=r"score\.py was ended by SIGSEGV"):
+        score_held_out(tmp_path / "held-out.csv", path, script, tmp_path / "scores.txt")
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index\n", b'"', b"a,b\n1\n"])
 def test_a_file_that_is_not_a_table_is_refused(
     content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path

@@ -90,7 +90,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     assert findings["failed values"].values["values"] == [3, 4]
     note = next(section.note for section in page.sections if section.name == "curve")
     assert "three" in note
-    assert "ended with status 9" in note
+    assert "exit code 9" in note
 
 
 @pytest.mark.slow

@@ -53,7 +53,11 @@ def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp
         (lambda text: text.replace(".fillna(0))", ".fillna(0)), 1"), "it returned tuple"),
         (lambda text: text.replace("Ridge(", "Infinite(") + INFINITE, "the model predicts NaN or infinity"),
         (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
-        (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "ended with status 3"),
+        (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "stopped: exit code 3"),
+        (
+            lambda text: text.replace("return Ridge", "import os; os.kill(os.getpid(), 11)\n    return Ridge"),
+            "stopped: ended by SIGSEGV",
+        ),
         (lambda text: text.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),
         (lambda text: f"{text}\n)", "SyntaxError"),
     ],

@@ -1,0 +1,15 @@
+"""The pool of threads that everything in recore uses whose threads may call pyarrow."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+
+class ThreadPool(ThreadPoolExecutor):
+    """A ThreadPoolExecutor for the main thread, which imports pyarrow before any of the pool's threads does.
+
+    pyarrow 25 crashes a process if the thread that imported it first has ended (apache/arrow#50471).
+    """
+
+    def __init__(self, threads: int, name: str = "") -> None:
+        import pyarrow  # noqa: F401
+
+        super().__init__(threads, name)
