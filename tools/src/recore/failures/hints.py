@@ -91,16 +91,16 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
             f"{distribution} is not in the image, and these jobs have no network to install it: choose an image that "
             "contains it with --image."
         )
-    file = submission / "requirements.txt"
-    pip = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
-    install = setup_command() if submission.resolve() == TEMPLATE else pip
+    file, pip = submission / "requirements.txt", f"{shlex.quote(sys.executable)} -m pip"
+    is_template = submission.resolve() == TEMPLATE
+    install = setup_command() if is_template else f"{pip} install -r {shlex.quote(str(file))}"
     if _requires(file, distribution):
         return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:
         requirement, note = f"{distribution}=={version(distribution)}", ""
     except PackageNotFoundError:
         requirement = f"{distribution}==<version>"
-        note = f" (`python -m pip index versions {distribution}` lists the versions)"
+        note = f" (`{pip} index versions {distribution}` lists the versions)"
     line = f"add `{requirement}` to requirements.txt, below the container's packages{note}"
     return f"{line}; `{install}` then installs it here, too."
 
