@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
+    from stagemaker.requirements_file import RequirementLine, read_requirements
     from stagemaker.server import Simulator
-    from stagemaker.text import decode_requirements, format_size, parse_float, parse_number, printable
+    from stagemaker.text import format_size, parse_float, parse_number, printable
 
 __all__ = [  # noqa: RUF022 - by purpose
     # a simulator in this process
@@ -40,12 +41,14 @@ __all__ = [  # noqa: RUF022 - by purpose
     "container_packages",
     # text of jobs and of other people's files, and members of their archives
     "ARCHIVE_ERRORS",
-    "decode_requirements",
     "format_size",
     "parse_float",
     "parse_number",
     "printable",
     "read_members",
+    # a requirements.txt, as jobs read it
+    "RequirementLine",
+    "read_requirements",
     # modules
     "doctor",
     "installation",
@@ -60,10 +63,10 @@ _MODULES = {
     "NoSandboxError": "isolation.bubblewrap",
     "REGION": "protocol.account",
     "ROLE_ARN": "protocol.account",
+    "RequirementLine": "requirements_file",
     "Simulator": "server",
     "build": "isolation.containers",
     "container_packages": "image_packages",
-    "decode_requirements": "text",
     "docker_client": "isolation.containers",
     "format_size": "text",
     "image_exists": "isolation.containers",
@@ -71,6 +74,7 @@ _MODULES = {
     "parse_number": "text",
     "printable": "text",
     "read_members": "archive_members",
+    "read_requirements": "requirements_file",
     "sandbox_works": "isolation.bubblewrap",
 }
 

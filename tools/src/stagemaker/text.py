@@ -1,18 +1,11 @@
 """Text: what of other programs' text a terminal can show, which of it is a number, and how sizes are written."""
 
-import codecs
 import math
 
 
 def printable(text: str) -> str:
     """The text with a question mark for each character that is neither printable, nor a tab or a line feed."""
     return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))
-
-
-def decode_requirements(content: bytes) -> str:
-    """The text of a requirements.txt, decoded as pip does: a byte-order mark decides between UTF-8 and UTF-16."""
-    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")
 
 
 def parse_float(text: str) -> float | None:

@@ -84,9 +84,12 @@ class ExperimentJobs:
         return settings, storage
 
     @contextlib.contextmanager
-    def step(self, name: str, kind: str) -> Iterator[Step]:
-        """A step, whose failure becomes an ExperimentFailed. name: its last word is that of the step in a run."""
-        step = Step(name, kind)
+    def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
+        """A step, whose failure becomes an ExperimentFailed.
+
+        name: its last word is that of the step in a run. data: as in Step.
+        """
+        step = Step(name, kind, data=data)
         try:
             with self._runner.step(step):
                 yield step

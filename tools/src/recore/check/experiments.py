@@ -73,7 +73,8 @@ class Experiments:
     jobs begin with it. submission: its files. data: the caller's public data. weights: of the targets in the score.
     folder: an existing empty folder for results and logs, which the caller removes. watch: called when a step changes.
     builder: clients and settings of the job that runs setup.py, if it does not run where the others do. thorough:
-    whether trainings are repeated with many rows. show: called with a line about the time that is needed.
+    whether trainings are repeated with many rows. show: called with a line about the time that is needed. by_hand: the
+    path of the data, if the caller can start the scripts with them, without a sandbox.
 
     Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. They may
     be called from several threads.
@@ -91,9 +92,10 @@ class Experiments:
         builder: tuple[Services, RunSettings] | None = None,
         thorough: bool = False,
         show: Callable[[str], None] = lambda line: None,
+        by_hand: Path | None = None,
     ):
         self.submission, self.data, self.weights, self.folder = submission, data, weights, folder
-        self.settings, self._show = settings, show
+        self.settings, self._show, self._by_hand = settings, show, by_hand
         train = submission.files["train.py"].decode("utf-8", "replace")
         self.plan = TrainingPlan(data, train, thorough)
         self.targets_written: list[str] = []  # by preprocess.py, once `preprocessing` has ended
@@ -184,7 +186,8 @@ class Experiments:
     def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> Trained:
         settings, storage = self._jobs.place(name)
         # One at a time, as the threads of several would use up processor time by waiting for each other.
-        with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:
+        by_hand = self._by_hand if name == "full" else None
+        with self._training, self._jobs.step(f"{name} train", "TrainingJob", by_hand) as step:
             started = datetime.datetime.now(datetime.UTC)
             storage.put(self.submission.archive, job_requests.SOURCE)
             storage.upload_data("public", data, job_requests.TRAINING)
@@ -206,7 +209,7 @@ class Experiments:
     def preprocessing(self) -> Path:
         """Step 2 with all of the data: its CSV, without targets, as it goes to the model."""
         settings, storage = self._jobs.place("inputs")
-        with self._jobs.step("full preprocess", "ProcessingJob") as step:
+        with self._jobs.step("full preprocess", "ProcessingJob", self._by_hand) as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
             storage.upload_data("public", self.data.path, job_requests.data_place("public"))
             self._jobs.run(step, job_requests.preprocessing_request(settings, "public"))

@@ -56,7 +56,8 @@ def open_experiments(
         settings = RunSettings.at(place, "recore-check")
         watch = stack.enter_context(watching)
         builder = _open_builder(stack, show) if builds else None
-        options = (watch, builder, thorough, show)
+        by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is gone afterwards
+        options = (watch, builder, thorough, show, by_hand)
         with Experiments(place.services, settings, files, data, weights, results, *options) as experiments:
             if everything:
                 experiments.start_all(for_host)

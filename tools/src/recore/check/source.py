@@ -4,12 +4,13 @@ from functools import cached_property
 from pathlib import Path
 
 from recore.check.container import is_in_container
-from recore.check.requirements_file import RequirementLine, provided_modules, read_requirements
+from recore.check.provided_modules import provided_modules
 from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, parse_script
 from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_uploads
+from stagemaker import RequirementLine, read_requirements
 
 MANY = 500  # scripts that are read at most
 

@@ -21,7 +21,7 @@ from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
-from recore.places import Services, SimulatorGoneError
+from recore.places import Services, SimulatorGoneError, is_strangers
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
@@ -49,9 +49,11 @@ class EvaluationRun:
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script = score_script.read_bytes()
         self.sides = [side for side in SIDES if side in data.files]
-        steps = [Step("upload"), Step("train", "TrainingJob")]
+        by_hand = {} if is_strangers(submission.path, data.actual is not None) else data.files
+        steps = [Step("upload"), Step("train", "TrainingJob", data=by_hand.get("public"))]
         for side in self.sides:
-            steps += [Step(f"{side} preprocess", "ProcessingJob"), Step(f"{side} predict", "TransformJob")]
+            steps.append(Step(f"{side} preprocess", "ProcessingJob", data=by_hand.get(side)))
+            steps.append(Step(f"{side} predict", "TransformJob"))
             if self._is_scored(side):
                 steps.append(Step(f"{side} score", "ProcessingJob"))
         steps += [Step(f"{HELD_OUT} score"), Step("clean up")]

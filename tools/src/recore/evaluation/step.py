@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from recore.failures import LoggedException
 
@@ -17,7 +18,8 @@ class Step:
     seconds: the step's duration, once it has ended. memory: the highest share of the instance's memory that CloudWatch
     reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, if
     that is the reason. outside: the cause lies outside the job. note: what the participant should know although the
-    step worked. activity: what the step does now, if the platform or the run says more than the state.
+    step worked. activity: what the step does now, if the platform or the run says more than the state. data: the file
+    that it reads, if the user can start its script with that file, without a sandbox.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Step:
     outside: bool = False
     note: str | None = None
     activity: str | None = None
+    data: Path | None = None
 
     @property
     def completed(self) -> bool:

@@ -5,17 +5,17 @@ from typing import Protocol
 
 from recore.failures.exceptions import LoggedException
 from recore.failures.hints import hint_for, memory_hint
+from recore.failures.installation import INSTALLING, installation_hint
 from recore.failures.job_log import last_lines
-from recore.failures.old_pins import old_pins_hint
+from recore.failures.terminal_command import find_command
 from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
 OUTSIDE = "this machine's disk, the bucket, the region and this user's permissions, not the submission"
 LOOK_AT = {  # by the last words of a step's name
     "upload": "the bucket, the region and the credentials",
-    "train": "train.py. To see the error alone: python train.py",
-    "preprocess": "preprocess.py, which runs without the other files, and on private data without assays. To see the "
-    "error alone: python preprocess.py --input FILE --output FILE",
+    "train": "train.py",
+    "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
     "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process than fit, and "
     "get what preprocess.py writes, whole or in batches of lines",
     "score": "the predictions: a line of 49 numbers for each row of the data, in the same order, no header or index",
@@ -26,13 +26,15 @@ LOOK_AT = {  # by the last words of a step's name
 class FailedStep(Protocol):
     """A step that failed. name: its last words are those of LOOK_AT. exception: the submission's, if it is the reason.
 
-    outside: the cause lies outside the job. log: the name of the log's file.
+    outside: the cause lies outside the job. data: the file that it read, if the user can start its script with it.
+    log: the name of the log's file.
     """
 
     name: str
     reason: str | None
     exception: LoggedException | None
     outside: bool
+    data: Path | None
 
     @property
     def log(self) -> str: ...
@@ -49,6 +51,8 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
         f"recore: {step.name} failed: {plain(step.reason or UNKNOWN_REASON)}",
         f"  what to do: {plain(hint)}" if hint else f"  look at: {look_at(step)}",
     ]
+    if command := command_by_hand(step, submission):
+        lines.append(f"  to see the error alone: {command}")
     if log.is_file():
         last = [f"    {line}" for line in last_lines(log)]
         lines += ["  its last lines:", *last] if last else ["  it printed nothing"]
@@ -62,7 +66,7 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
         return hint_for(step.exception, step.name, submission, installs)
     if step.outside:
         return None
-    if "requirements.txt" in (step.reason or "") and (hint := old_pins_hint(submission)):
+    if INSTALLING in (step.reason or "") and (hint := installation_hint(step.reason or "", submission)):
         return hint
     # if a worker of the server was killed, only the log says so
     return memory_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]))
@@ -70,4 +74,13 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
 
 def look_at(step: FailedStep) -> str:
     """Where to look for the cause of a step's failure."""
+    if INSTALLING in (step.reason or ""):
+        return "requirements.txt"
     return OUTSIDE if step.outside else next(text for end, text in LOOK_AT.items() if step.name.endswith(end))
+
+
+def command_by_hand(step: FailedStep, submission: Path) -> str | None:
+    """The command that shows the error alone; None if it cannot be seen by hand."""
+    if step.outside:
+        return None
+    return find_command(step.name, step.reason or "", step.exception, submission, step.data)

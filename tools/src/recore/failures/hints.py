@@ -6,9 +6,12 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
-from stagemaker import decode_requirements
+from recore.failures.package_names import DISTRIBUTIONS
+from stagemaker import read_requirements
 
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
@@ -17,13 +20,6 @@ MEMORY = re.compile(r"more memory than|ended by SIGKILL|sent SIGKILL")
 MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'$")
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
-DISTRIBUTIONS = {  # by module, where the names differ; a package that is installed here needs no entry
-    "cv2": "opencv-python-headless",
-    "PIL": "pillow",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-}
 
 
 def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
@@ -95,30 +91,24 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
             f"{distribution} is not in the image, and these jobs have no network to install it: choose an image that "
             "contains it with --image."
         )
-    file = submission / "requirements.txt"
-    pip = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
-    install = setup_command() if submission.resolve() == TEMPLATE else pip
+    file, pip = submission / "requirements.txt", f"{shlex.quote(sys.executable)} -m pip"
+    is_template = submission.resolve() == TEMPLATE
+    install = setup_command() if is_template else f"{pip} install -r {shlex.quote(str(file))}"
     if _requires(file, distribution):
         return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:
         requirement, note = f"{distribution}=={version(distribution)}", ""
     except PackageNotFoundError:
         requirement = f"{distribution}==<version>"
-        note = f" (`python -m pip index versions {distribution}` lists the versions)"
+        note = f" (`{pip} index versions {distribution}` lists the versions)"
     line = f"add `{requirement}` to requirements.txt, below the container's packages{note}"
     return f"{line}; `{install}` then installs it here, too."
 
 
 def _requires(file: Path, distribution: str) -> bool:
     """Whether a requirements.txt has a line for a package."""
-    lines = decode_requirements(file.read_bytes()).splitlines() if file.is_file() else []
-    names = [re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0] for line in lines]
-    return _normalised(distribution) in map(_normalised, names)
-
-
-def _normalised(distribution: str) -> str:
-    """Return the name of a package as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+    lines = read_requirements(file.read_bytes()) if file.is_file() else []
+    return canonicalize_name(distribution) in (line.name for line in lines)
 
 
 def _find_local(name: str, submission: Path) -> str | None:

@@ -4,16 +4,15 @@ The challenge's first template listed these versions, and published submissions 
 Python 3.12, so that a job that installs them fails.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from recore.untrusted_archives import read_files
-from stagemaker import container_packages, decode_requirements
+from stagemaker import RequirementLine, container_packages, read_requirements
 
 MAX_BYTES = 1 << 20  # of requirements.txt
 FORMER_IMAGE = "the platform's former image (scikit-learn 0.23, Python 3.7)"
@@ -47,7 +46,8 @@ def is_old_pin(requirement: Requirement) -> bool:
 
 def old_pins_hint(submission: Path) -> str | None:
     """What to do about old pins in a submission's requirements.txt; None if there are none."""
-    pins = [each for each in _parse(_read(submission).splitlines()) if is_old_pin(each)]
+    requirements = (line.requirement for line in requirements_of(submission))
+    pins = [each for each in requirements if each and is_old_pin(each)]
     if not pins:
         return None
     versions = {name.lower(): version for name, version in container_packages().items()}
@@ -59,21 +59,14 @@ def old_pins_hint(submission: Path) -> str | None:
     )
 
 
-def _parse(lines: Iterable[str]) -> list[Requirement]:
-    requirements = []
-    for line in lines:
-        try:
-            requirements.append(Requirement(line.partition("#")[0]))
-        except (InvalidRequirement, RecursionError):
-            continue
-    return requirements
+def requirements_of(submission: Path) -> list[RequirementLine]:
+    """The lines of a submission's requirements.txt; none if it has none.
 
-
-def _read(submission: Path) -> str:
-    """The requirements.txt of a submission, a folder or an archive that has been read before; empty if it has none."""
+    submission: a folder, or an archive that has been read before.
+    """
     file = submission / "requirements.txt"
     if submission.is_dir():
-        return decode_requirements(file.read_bytes()) if file.is_file() else ""
+        return read_requirements(file.read_bytes()) if file.is_file() else []
     with suppress(ValueError, OSError):
-        return decode_requirements(read_files(submission, [file.name], MAX_BYTES).get(file.name, b""))
-    return ""
+        return read_requirements(read_files(submission, [file.name], MAX_BYTES).get(file.name, b""))
+    return []

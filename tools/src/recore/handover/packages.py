@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from recore.distribution import TEMPLATE
 from recore.evaluation import SubmissionFiles
 from recore.text import plain
-from stagemaker import decode_requirements
+from stagemaker import read_requirements
 
 REQUIREMENTS = "requirements.txt"
 LONGEST_LICENCE = 60  # characters; what is longer is the text of a licence, not its name
@@ -45,7 +45,7 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
     texts = [(TEMPLATE / REQUIREMENTS).read_bytes(), submission.files.get(REQUIREMENTS, b"")]
     found: dict[str, Package] = {}
     followed: set[tuple[str, str]] = set()  # packages and their extras, "" for none
-    waiting = [each for text in texts for each in _required(decode_requirements(text).splitlines())]
+    waiting = [each for text in texts for each in _required(line.text for line in read_requirements(text))]
     waiting += map(Requirement, _imported(submission))
     while waiting:
         requirement = waiting.pop(0)

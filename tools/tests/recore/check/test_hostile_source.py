@@ -18,13 +18,13 @@ from stagemaker_support.fuzzing import examples
 from recore.check.catalogue import load_catalogue
 from recore.check.file_uses import find_file_uses
 from recore.check.output import to_github, to_json, to_text
-from recore.check.requirements_file import read_requirements
 from recore.check.runner import RuleResult, run_rules
 from recore.check.script import parse_script
 from recore.check.setup_file import read_setup_file
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import LARGEST
 from recore.schema import TARGETS
+from stagemaker import read_requirements
 
 RULES = [rule for rule in load_catalogue() if not rule.runs]
 CODES = {rule.code for rule in RULES}
@@ -220,5 +220,5 @@ def test_parsers_accept_anything(content: bytes) -> None:
     setup = read_setup_file(script, Path(__file__).parent)
     assert all(isinstance(name, str) for name in (*setup.modules, *setup.packages))
     for line in read_requirements(content):
-        assert line.line > 0
+        assert line.number > 0
         assert isinstance(line.applies, bool)

@@ -4,6 +4,7 @@ recore_support/flaws makes both by changes to submissions/good. Each is named af
 has several.
 """
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,12 @@ def test_a_backslash_at_the_end_of_a_manifest_line_counts_as_a_space(tmp_path: P
     write_submission(tmp_path / "mine", "pls")
     (tmp_path / "mine/MANIFEST.in").write_text("include\\\nrequirements.txt\n")
     assert collect_findings(tmp_path / "mine") == []
+
+
+def test_the_command_that_shows_a_syntax_error_shows_it(tmp_path: Path) -> None:
+    [finding] = [each for result in check(make_flawed("valid-python", tmp_path / "mine")) for each in result.findings]
+    done = subprocess.run(finding.fix.split("`")[1], shell=True, capture_output=True, text=True)
+    assert "SyntaxError: expected ':'" in done.stderr
 
 
 def test_a_comment_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Submissions that fail in each step: what their authors see, and which files are kept."""
 
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from recore_support.submission_runs import FinishedRun, other_entries, run_submi
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if nothing specific is known about the exception
-    "train": "look at: train.py. To see the error alone: python train.py",
+    "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
     "score": "look at: the predictions: a line of 49 numbers for each row of the data",
@@ -115,6 +116,7 @@ FAILURES = {
         "requirements.txt could not be installed: ERROR: No matching distribution found for no-such-package==1.0",
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
         logged="ERROR: No matching distribution found for no-such-package==1.0",
+        advice="requirements.txt, line 1, asks for `no-such-package==1.0`",
     ),
     "invalid Python": Failure(
         "train",
@@ -185,8 +187,24 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
         assert (failure.logged or failure.reason) in result.log(step).read_text()
     check_remaining_results(result, failure.failed_steps)
     is_private = failure.failed_steps[0].startswith("private")
-    command = f"cat {result.log(failure.failed_steps[0])}" if is_private else f"recore check {submission} "
+    command = f"less {result.log(failure.failed_steps[0])}" if is_private else f"recore check {submission} "
     assert command in result.stdout.splitlines()[-1].removeprefix("next: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["train", "public preprocess"])
+def test_the_command_that_is_suggested_shows_the_error(step: str, tmp_path: Path, sample: Path) -> None:
+    """With private assays, the submission is a stranger's, which nobody should start without a sandbox."""
+    script = f"{step.rpartition(' ')[2]}.py"
+    paths = "--input --output" if script == "preprocess.py" else ""
+    fails = f"def main():  # {paths}\n    raise ValueError('no copper')"
+    submission = variant(tmp_path / "submission", {script: ("def main():", fails)})
+    private = run_submission(submission, tmp_path / "runs/private", *file_options(sample))
+    assert "error alone" not in private.stderr
+    result = run_submission(submission, tmp_path / "runs/run", "--public", sample / "public/public.csv.gz")
+    [line] = [line for line in explanation_of(result, step) if line.startswith("  to see the error alone: ")]
+    done = subprocess.run(line.partition(": ")[2], shell=True, capture_output=True, text=True)
+    assert "ValueError: no copper" in done.stderr
 
 
 def explanation_of(result: FinishedRun, step: str) -> list[str]:

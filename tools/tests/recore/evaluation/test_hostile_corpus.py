@@ -97,8 +97,10 @@ OUTCOMES = {
     "serve_not_finite": Outcome(r"recore: public score failed: .*inf.*"),
     "serve_escape_sequences": Outcome(r"recore: public predict failed: .*owned.*"),
     "serve_environment": COMPLETED,
-    "requirements_option": Outcome(rf"{NOT_INSTALLED} '--index-url .*' is neither the name of a package .*"),
-    "requirements_address": Outcome(rf"{NOT_INSTALLED} 'something @ https.*' is neither the name of a package .*"),
+    "requirements_option": Outcome(rf"{NOT_INSTALLED} line 1: jobs do not support the option '--index-url .*'"),
+    "requirements_address": Outcome(
+        rf"{NOT_INSTALLED} line 1: 'something @ https.*' is neither the name of a package .*"
+    ),
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
     "setup_runs_code": COMPLETED,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' is outside the submission", 2),

@@ -1,6 +1,8 @@
 """Why a job failed and how to fix it, from the platform's failure reason and the log."""
 
+import os
 import resource
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -294,7 +296,7 @@ def test_a_fit_that_returns_no_model_has_a_hint(tmp_path: Path) -> None:
 def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
     text = missing_module_hint("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(text)
-    assert "`python -m pip index versions no_such_package`" in str(text)
+    assert "-m pip index versions no_such_package`" in str(text)
     assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
     assert "do not import recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
@@ -344,3 +346,35 @@ def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path:
     assert "remove numpy==1.19.2, scikit-learn==0.24.0, retrying==1.3.3 from requirements.txt" in hint
     assert "scikit-learn 0.23, Python 3.7" in hint
     assert "The container has these packages: numpy 2.5.1, scikit-learn 1.9.0, retrying." in hint
+
+
+@pytest.mark.parametrize(
+    ("requirements", "missing", "advice"),
+    [
+        (
+            "numpy\nlightgmb==4.6.0  # trees\n",
+            "lightgmb==4.6.0",
+            "line 2, asks for `lightgmb==4.6.0`: correct the name",
+        ),
+        ("Sklearn\n", "sklearn", "line 1, asks for `Sklearn`: the package is called scikit-learn"),
+        ("lightgbm\n", "a-dependency", ""),
+    ],
+)
+def test_a_requirement_that_does_not_exist_is_named(
+    requirements: str, missing: str, advice: str, tmp_path: Path
+) -> None:
+    submission = tiny(tmp_path / "mine", {"requirements.txt": requirements})
+    reason = f"requirements.txt could not be installed: ERROR: No matching distribution found for {missing}"
+    lines = explain_failure(Step("train", reason=reason), tmp_path, submission)
+    assert advice in lines[1] if advice else lines[1] == "  look at: requirements.txt"
+    assert "train.py" not in lines[1]
+
+
+def test_the_suggested_installation_works(tmp_path: Path) -> None:
+    """The package is installed here, so that pip needs no network."""
+    (tmp_path / "requirements.txt").write_text("numpy\nno-such-package ; python_version < '3'\n")
+    text = str(missing_module_hint("no_such_package", tmp_path))
+    command = text.split("`")[1]
+    assert "pip install" in command
+    environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1"}
+    subprocess.run(command, shell=True, check=True, capture_output=True, env=environment)

@@ -1,5 +1,6 @@
 """Processing jobs: inputs, outputs and exit messages, and the packages that a job's requirements.txt lists."""
 
+import hashlib
 import io
 import json
 import sys
@@ -9,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from stagemaker_support.archives import make_wheel
 from stagemaker_support.job_traces import output
 from stagemaker_support.sandbox import needs_sandbox
 
@@ -222,7 +224,7 @@ def test_an_installation_is_reused_only_for_the_same_content(client):
         ("./not-there", "not-there"),
         ("what is this", "'what is this' is neither"),
         ("evil @ https://example.com/evil.tar.gz", "is neither"),
-        ("--extra-index-url https://example.com", "is neither"),
+        ("# more\n--extra-index-url https://example.com", "line 2: jobs do not support the option '--extra-index-url"),
     ],
 )
 def test_lines_that_cannot_be_installed_fail_the_job(any_client, line, reason):
@@ -230,6 +232,24 @@ def test_lines_that_cannot_be_installed_fail_the_job(any_client, line, reason):
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: requirements.txt could not be installed: ")
     assert reason in job["FailureReason"]
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_the_hash_of_a_package_is_checked(client, is_right, tmp_path, monkeypatch):
+    """The package comes from a folder of wheels, so that pip needs no index."""
+    [(name, content)] = make_wheel().items()
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    digest = hashlib.sha256(content if is_right else b"another wheel").hexdigest()
+    requirements = f"drilling==1.0 \\\n    --hash=sha256:{digest}\n    # via -r more.in\n"
+    job = train(client, requirements, "import drilling\nprint('depth', drilling.depth)")
+    if is_right:
+        assert job["TrainingJobStatus"] == "Completed", job
+        assert "depth 77" in output(client, "TrainingJob", job["TrainingJobName"])
+    else:
+        assert "DO NOT MATCH THE HASHES" in output(client, "TrainingJob", job["TrainingJobName"])
+        assert "requirements.txt could not be installed" in job["FailureReason"]
 
 
 @needs_sandbox

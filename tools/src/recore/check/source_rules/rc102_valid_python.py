@@ -11,6 +11,8 @@ pyflakes finds outside annotations.
 
 import ast
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 
 from pyflakes.checker import Checker  # type: ignore[import-untyped]
@@ -52,7 +54,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         elif script.problem:
             yield Finding(
                 f"Python 3.12 cannot compile it: {script.problem}",
-                "correct this line; `python -m py_compile` shows the error, too",
+                _fix_syntax(source, script),
                 Place(script.file, script.problem_line),
             )
         elif not script.makes_names:
@@ -62,6 +64,12 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                     fix = "delete this line: only notebooks have this function"
                 message = f"the name {name!r} is not defined: this line raises NameError"
                 yield Finding(message, fix, Place(script.file, line))
+
+
+def _fix_syntax(source: SubmissionSource, script: Script) -> str:
+    path = source.tree.path / script.file
+    command = f"; `{shlex.quote(sys.executable)} -m py_compile {shlex.quote(str(path))}` shows the error, too"
+    return "correct this line" + (command if source.tree.is_folder else "")
 
 
 def _notebook_command(script: Script) -> str:

@@ -10,7 +10,6 @@ folder.
 
 from collections.abc import Iterator
 
-from recore.check.requirements_file import join_lines
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
@@ -32,9 +31,21 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if loses_first_line(text):
         message = "the build ignores this line, because it begins with a byte-order mark"
         yield Finding(message, "save the file as UTF-8 without a byte-order mark", Place(NAME, 1))
-    for number, line in join_lines(text.removeprefix(BYTE_ORDER_MARK), " "):
+    for number, line in _join_lines(text.removeprefix(BYTE_ORDER_MARK)):
         if content := line.partition("#")[0].strip():
             yield from _check_line(content, Place(NAME, number), source)
+
+
+def _join_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each line with its number. One that ends with a backslash, which becomes a space, continues in the next."""
+    joined, start = "", 0
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        joined, start = joined + line, start or number
+        if joined.endswith("\\"):
+            joined = joined[:-1] + " "
+            continue
+        yield start, joined
+        joined, start = "", 0
 
 
 def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[Finding]:

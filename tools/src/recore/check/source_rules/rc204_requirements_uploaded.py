@@ -16,11 +16,11 @@ NAME = "requirements.txt"
 
 @rule("MANIFEST.in includes requirements.txt", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
-    further = [line for line in source.requirements if line.name not in VERSIONS and line.applies]
+    further = [line for line in source.requirements if line.text and line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
-        named = further[0].name or further[0].text
+        named = further[0].name or str(further[0])
         yield Finding(
             f"{NAME} is not uploaded, so {named} is not installed in any job",
             f"write the line `include {NAME}` into MANIFEST.in",
-            Place(NAME, further[0].line),
+            Place(NAME, further[0].number),
         )

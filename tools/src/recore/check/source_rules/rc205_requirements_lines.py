@@ -1,21 +1,33 @@
 """Jobs install `requirements.txt` before they start. A line that pip cannot read, a package that is named twice, an
-option, or a package given by an address ends them.
+option, or a package given by an address or by a path of your machine ends them.
 
     numpy=1.26                           # pip compares with ==
-    -r more.txt                          # the other file may not be uploaded
+    sklearn==1.9.0                       # the package of this module is scikit-learn
+    -r more.txt                          # jobs read only requirements.txt
+    -e .                                 # setup.py is not uploaded
     git+https://github.com/ada/mdl       # jobs have no network to clone from
 
-Fix: name each package once, with its version. Packages in the submission itself, such as `./mdl`, are accepted.
+Fix: name each package once, with its version. Hashes (`--hash=sha256:...`) are accepted if every line has one, and so
+are packages in the submission itself, such as `./mdl`, if `MANIFEST.in` includes them.
 """
 
+import posixpath
+import re
 from collections.abc import Iterator
 
+from recore.check.container import VERSIONS
 from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
+from recore.failures import right_name
+from stagemaker import RequirementLine
 
 NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
+MODULES = "the submission's modules can be imported without it: remove the line, and name them in setup.py"
+ACCEPTED = ("--require-hashes", "--pre", "--prefer-binary")  # options on a line of their own
+PROJECT = ("setup.py", "pyproject.toml")  # a folder with one of these is a package that pip can build
+Problem = tuple[str, str] | None  # what is wrong, and the fix
 
 
 @rule("Every line of requirements.txt can be installed")
@@ -28,16 +40,73 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         yield Finding(f"{error}, so no job can install it", "write it as a regular file", Place(NAME))
         return
     first: dict[str, int] = {}
+    hashed = next((line for line in source.requirements if _has_hash(line)), None)
     for line in source.requirements:
-        place = Place(NAME, line.line)
-        if line.requirement is None:
-            if not line.is_local:
-                kind = "an option" if line.text.startswith("-") else "not a valid requirement"
-                yield Finding(f"{line.text[:80]!r} is {kind}: jobs cannot install it", FIX, place)
-        elif line.requirement.url and not line.requirement.url.startswith("file:"):
-            yield Finding(f"{line.name} comes from an address that jobs cannot reach", FIX, place)
-        elif line.applies and line.name in first:
+        problem = _problem(line, source)
+        if not problem and line.applies and line.name in first:
             message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip refuses the file"
-            yield Finding(message, "remove one of the two lines", place)
-        elif line.applies:
-            first[line.name] = line.line
+            problem = message, "remove one of the two lines"
+        elif not problem and hashed and line.text and line.applies and not _has_hash(line):
+            message = f"{line} has no hash, but line {hashed.number} has one: pip then requires one for each package"
+            problem = message, "add a hash to this line, or remove all hashes"
+        if problem:
+            yield Finding(*problem, Place(NAME, line.number))
+        elif line.name and line.applies:
+            first[line.name] = line.number
+
+
+def _has_hash(line: RequirementLine) -> bool:
+    return any(map(_is_hash, line.options))
+
+
+def _is_hash(option: str) -> bool:
+    return option.startswith("--hash=")
+
+
+def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
+    text = str(line)[:80]
+    if line.kind == "option":
+        return _option_problem(line, text)
+    if line.kind == "address":
+        return f"{text!r} is an address, and jobs have no network to fetch it from there", FIX
+    if line.kind == "path":
+        return _path_problem(line, source)
+    if line.kind == "invalid":
+        return f"{text!r} is not a valid requirement: jobs cannot install it", FIX
+    if not all(map(_is_hash, line.options)):
+        return f"{text!r} has an option that jobs do not support", FIX
+    package = right_name(line.name) if line.applies else None
+    if package is None:
+        return None
+    version = VERSIONS.get(package.lower())
+    fix = f"remove the line: the container has {package} {version}" if version else f"write {package}==VERSION"
+    return f"{text!r}: the package is called {package}; pip cannot install {line.name}", fix
+
+
+def _option_problem(line: RequirementLine, text: str) -> Problem:
+    option = re.split("[= ]", line.options[0])[0]
+    if option in ACCEPTED:
+        return None
+    if option in ("-r", "--requirement"):
+        return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
+    if option in ("-e", "--editable"):
+        return f"{text!r} needs a setup.py, and that of the submission is not uploaded", MODULES
+    return f"{text!r} is an option: jobs cannot install it", "remove it, and name the packages with their versions"
+
+
+def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
+    """The problem of a path, or of the address of one: only what is uploaded is in a job."""
+    address = line.requirement.url if line.requirement and line.requirement.url else line.text
+    path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
+    name = posixpath.normpath(path)
+    if name.startswith(("/", "..")):
+        return f"{str(line)[:80]!r} is a path of your machine, which no job has", FIX
+    if name == ".":
+        return f"{str(line)[:80]!r} needs a setup.py, and that of the submission is not uploaded", MODULES
+    files = source.known_uploads
+    if name in files or any(f"{name}/{project}" in files for project in PROJECT):
+        return None
+    if not source.tree.exists(name):
+        return f"there is no {name!r} in the submission", FIX
+    include = f"`include {name}`" if source.tree.is_file(name) else f"`graft {name}`, which needs a {PROJECT[0]}"
+    return f"{name!r} is not uploaded, so jobs cannot install it", f"add a line {include} to MANIFEST.in"

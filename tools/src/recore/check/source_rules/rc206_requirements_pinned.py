@@ -9,19 +9,19 @@ Fix: pin the version that you tested, such as `cubist==1.2.2`. Packages that the
 from collections.abc import Iterator
 
 from recore.check.container import VERSIONS
-from recore.check.requirements_file import RequirementLine
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
+from stagemaker import RequirementLine
 
 
 @rule("requirements.txt pins the version of every package that it adds", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
-        if line.requirement and not line.requirement.url and line.name not in VERSIONS and not _is_pinned(line):
+        if line.kind == "package" and line.name not in VERSIONS and not _is_pinned(line):
             yield Finding(
                 f"{line.name} has no exact version: jobs on different days may install different ones",
                 f"pin it: {line.name}==VERSION",
-                Place("requirements.txt", line.line),
+                Place("requirements.txt", line.number),
                 Level.WARNING,
             )
 

@@ -19,7 +19,7 @@ from recore.failures import FORMER_IMAGE, is_old_pin
 @rule("requirements.txt does not ask for other versions of the container's packages", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
-        held, place = VERSIONS.get(line.name), Place("requirements.txt", line.line)
+        held, place = VERSIONS.get(line.name), Place("requirements.txt", line.number)
         if not line.requirement or not line.applies:
             continue
         if is_old_pin(line.requirement):

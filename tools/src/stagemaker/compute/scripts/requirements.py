@@ -5,15 +5,16 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
@@ -26,10 +27,13 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
-from stagemaker.text import decode_requirements
+from stagemaker.requirements_file import RequirementLine, read_requirements
 
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
+HASH = "--hash="
+# on a line of their own; jobs install only wheels from the configured index
+ALLOWED_OPTIONS = ("--require-hashes", "--pre", "--prefer-binary")
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
@@ -67,10 +71,10 @@ class PackageInstaller:
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
             raise JobFailed(f"AlgorithmError: requirements.txt is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
-        package_requirements, local_paths = _parse_requirements(decode_requirements(text))
+        index_lines, local_paths = _divide(read_requirements(text))
         if self._isolation.uses_local_python and not local_paths:
             python = family_of(image).python()
-            if all(_is_satisfied(requirement, python) for requirement in package_requirements):
+            if all(_is_satisfied(line.requirement, python) for line in index_lines if line.requirement):
                 return None
         source = OutputFolder(requirements.source, ML)
         digest = digest_of(image, text, source if local_paths else None, job.raise_if_stopping)
@@ -83,8 +87,8 @@ class PackageInstaller:
             sandbox = Sandbox(install_folder, self._isolation, image)
             run_pip = partial(_run_pip, job, log, instance)
             with log.replacing_path(sandbox.ml, ML):  # with a network, pip runs outside the sandbox
-                if package_requirements:
-                    _install_from_index(package_requirements, sandbox, run_pip)
+                if index_lines:
+                    _install_from_index(index_lines, sandbox, run_pip)
                 if local_paths:
                     # pip finds the source at /opt/ml/code, as with the toolkit
                     source.copy(sandbox.ml / "code", job.raise_if_stopping)
@@ -111,43 +115,47 @@ class PackageInstaller:
             lock.release()
 
 
-def _install_from_index(
-    package_requirements: list[Requirement], sandbox: Sandbox, run_pip: Callable[[Launch], None]
-) -> None:
-    """Install exactly the packages that pip reports as missing from the container."""
+def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
+    """Install exactly the packages that pip reports as missing from the container, with the hashes that it checked."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
-    command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, package_requirements)]
-    run_pip(sandbox.isolation.make_launch_with_network(sandbox, command))
-    plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
-    pinned_packages = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in plan]
-    if pinned_packages:
-        command = [*pip, "--no-deps", "--target", f"{ML}/packages", *pinned_packages]
+
+    def run(lines: Iterable[str], *options: str) -> None:
+        (sandbox.ml / "requirements.txt").write_text("\n".join(lines))
+        command = [*pip, *options, "--requirement", f"{ML}/requirements.txt"]
         run_pip(sandbox.isolation.make_launch_with_network(sandbox, command))
 
+    run(map(str, lines), "--dry-run", "--report", f"{ML}/report.json")
+    plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
+    with_hashes = any(option.startswith(HASH) for line in lines for option in line.options)
+    if plan:
+        run((_pin(item, with_hashes) for item in plan), "--no-deps", "--target", f"{ML}/packages")
 
-def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]]:
-    """Return the requirements that name packages, and those that are paths. Raises JobFailed for any other."""
-    package_requirements, local_paths = [], []
-    for line in requirements.splitlines():
-        text = line.partition(" #")[0].strip()
-        if not text or text.startswith("#"):
-            continue
-        if text.startswith((".", "/", "file:")):
-            local_paths.append(text)
-            continue
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            requirement = None
-        if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
-            raise _make_failure(
-                f"'{text[:200]}' is neither the name of a package on the index nor a path in the source"
-            )
-        if requirement.url:
-            local_paths.append(text)
+
+def _pin(item: dict[str, Any], with_hash: bool) -> str:
+    """Return the requirement of exactly the package in pip's report."""
+    pin = f"{item['metadata']['name']}=={item['metadata']['version']}"
+    hashes = item.get("download_info", {}).get("archive_info", {}).get("hashes", {}) if with_hash else {}
+    return " ".join([pin, *(f"{HASH}{name}:{value}" for name, value in hashes.items())])
+
+
+def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], list[str]]:
+    """Return the lines that name packages on the index, with harmless options, and the paths in the source.
+
+    Raises JobFailed for any other line.
+    """
+    index_lines, local_paths = [], []
+    for line in lines:
+        allowed = (HASH,) if line.kind == "package" else ALLOWED_OPTIONS
+        if any(not option.startswith(allowed) for option in line.options):
+            raise _make_failure(f"line {line.number}: jobs do not support the option '{' '.join(line.options)[:200]}'")
+        if line.kind in ("address", "invalid"):
+            reason = f"'{line.text[:200]}' is neither the name of a package on the index nor a path in the source"
+            raise _make_failure(f"line {line.number}: {reason}")
+        if line.kind == "path":
+            local_paths.append(line.text)
         else:
-            package_requirements.append(requirement)
-    return package_requirements, local_paths
+            index_lines.append(line)
+    return index_lines, local_paths
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:

@@ -170,6 +170,13 @@ setuptools.setup(
     ),
 )
 """
+HASHED = """\
+--require-hashes
+cubist==1.2.2 \\
+    --hash=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef \\
+    --hash=sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210
+    # via -r requirements.in
+"""
 REQUIREMENTS = """\
 # mine
 cubist==1.2.2  # rules
@@ -228,6 +235,12 @@ VARIANTS: dict[str, Change] = {
         write("MANIFEST.in", "include limits.json\n"),
     ),
     "requirements-lines": require(REQUIREMENTS),
+    "requirements-lines-hashes": require(HASHED),
+    "requirements-lines-folder": both(
+        require("./mdl\n"),
+        write("mdl/setup.py", "from setuptools import setup\n\nsetup()\n"),
+        write("MANIFEST.in", "include requirements.txt\ngraft mdl\n"),
+    ),
     "requirements-lines-windows": both(
         require("\ufeffnumpy\r\ncubist \\\r\n  ==1.2.2\r\n"),
         write("MANIFEST.in", "\ufeff# uploaded\r\ninclude \\\r\n  requirements.txt\r\n"),

@@ -1,0 +1,85 @@
+"""The command that shows the error of a failed step alone, in the user's terminal."""
+
+import builtins
+import re
+import shlex
+import sys
+from importlib import metadata, util
+from pathlib import Path
+
+from recore.failures.exceptions import LoggedException
+from recore.failures.installation import INSTALLING
+from recore.failures.old_pins import requirements_of
+from recore.text import plain
+
+# as in a new environment, without making one: nothing is installed; jobs, too, install only wheels
+INSTALL = "-m pip install --dry-run --ignore-installed --only-binary=:all: -r requirements.txt"
+TRAIN = "SM_CHANNEL_TRAINING={folder} SM_MODEL_DIR=$(mktemp -d) {python} train.py"
+TRAINING_FILE = "public.csv.gz"  # the name of the data in the channel
+PREPROCESS = "{python} preprocess.py --input {data} --output $(mktemp)"
+VARIABLE = re.compile(r"\bSM_[A-Z_]+")
+# A job differs from a terminal in its files, network, packages and memory. An exception because of these is not seen.
+OF_THE_JOB = (OSError, ImportError, MemoryError)
+OF_THE_NETWORK = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gaierror|Timeout)$")
+
+
+def find_command(
+    step: str, reason: str, exception: LoggedException | None, submission: Path, data: Path | None
+) -> str | None:
+    """The command that shows by hand why a step failed; None if it would not show the error.
+
+    step: its name, such as "public preprocess". exception: the submission's, if that is the reason. submission: its
+    folder or archive. data: the file that the step read; None if the user does not have that file, or must not run the
+    submission without a sandbox.
+    """
+    if not submission.is_dir() or not sys.executable:
+        return None
+    command = _install(submission) if f"{INSTALLING}ERROR: " in reason else None  # an error of pip's own
+    if data and exception and not command and _shows_by_hand(exception) and _has_packages(submission):
+        command = _start_script(step.rpartition(" ")[2], submission, data.absolute())
+    if command and submission.resolve() != Path.cwd():
+        command = f"cd {shlex.quote(str(submission))} && {command}"
+    return command if command and command == plain(command) else None
+
+
+def _install(submission: Path) -> str | None:
+    if not (submission / "requirements.txt").is_file() or not util.find_spec("pip"):
+        return None
+    return f"{shlex.quote(sys.executable)} {INSTALL}"
+
+
+def _start_script(step: str, submission: Path, data: Path) -> str | None:
+    """The command that starts a step's script with the data, if the script itself says how it takes them."""
+    try:
+        text = (submission / f"{step}.py").read_text("utf-8", "replace")
+    except OSError:  # there is no script of a step such as predict
+        return None
+    python, file, folder = map(shlex.quote, (sys.executable, str(data), str(data.parent)))
+    if step == "train" and data.name == TRAINING_FILE:
+        takes_data = set(VARIABLE.findall(text)) == {"SM_CHANNEL_TRAINING", "SM_MODEL_DIR"}
+        return TRAIN.format(folder=folder, python=python) if takes_data else None
+    if step == "preprocess" and data.name.endswith(".csv.gz") and "--input" in text and "--output" in text:
+        return PREPROCESS.format(data=file, python=python)
+    return None
+
+
+def _shows_by_hand(exception: LoggedException) -> bool:
+    """Whether an exception does not depend on what distinguishes a job from a terminal."""
+    name = exception.innermost.type.rpartition(".")[2]
+    kind = getattr(builtins, name, None)
+    of_the_job = isinstance(kind, type) and issubclass(kind, OF_THE_JOB)
+    return not of_the_job and not OF_THE_NETWORK.search(name)
+
+
+def _has_packages(submission: Path) -> bool:
+    """Whether the packages that the submission requires are installed here."""
+    for line in requirements_of(submission):
+        if not line.text or not line.applies:
+            continue
+        try:
+            version = metadata.version(line.name) if line.kind == "package" else None
+        except metadata.PackageNotFoundError:
+            return False
+        if not version or not line.requirement or not line.requirement.specifier.contains(version, True):
+            return False
+    return True

@@ -1,0 +1,110 @@
+"""Reads a requirements.txt, line by line, as pip does."""
+
+import codecs
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+COMMENT = re.compile(r"(^|\s+)#.*$")
+ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+
+
+@dataclass(frozen=True)
+class RequirementLine:
+    """A line that is neither empty nor a comment.
+
+    number: of its first line in the file, if a backslash continues it. text: a requirement, a path or an address; empty
+    if the line has options only. options: the words after it, such as `--hash=sha256:...`.
+    """
+
+    number: int
+    text: str
+    options: tuple[str, ...] = ()
+
+    @cached_property
+    def requirement(self) -> Requirement | None:
+        """The parsed text; None if it is a path, an address without a name, an option, or invalid."""
+        try:
+            return Requirement(self.text)
+        except (InvalidRequirement, RecursionError):
+            return None
+
+    @property
+    def name(self) -> str:
+        """The normalised name of the package, or an empty string."""
+        return canonicalize_name(self.requirement.name) if self.requirement else ""
+
+    @property
+    def applies(self) -> bool:
+        """Whether it is for this platform. Markers are evaluated here: jobs run on the same Python."""
+        if self.requirement is None or self.requirement.marker is None:
+            return True
+        try:
+            return self.requirement.marker.evaluate()
+        except (UndefinedComparison, UndefinedEnvironmentName):
+            return True
+
+    @cached_property
+    def kind(self) -> str:
+        """package (a name on the index), path, address (of an index's file or a repository), option or invalid."""
+        if not self.text:
+            return "option"
+        address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.text)
+        if address:
+            return "path" if address["scheme"].lower() == "file" else "address"
+        if self.text.endswith(ARCHIVES) or (self.requirement and self.requirement.url):
+            return "path"
+        if self.requirement:
+            return "package"
+        return "path" if self.text.startswith(".") or "/" in self.text else "invalid"
+
+    def __str__(self) -> str:
+        return " ".join([self.text, *self.options]).strip()
+
+
+def read_requirements(content: bytes) -> list[RequirementLine]:
+    """The lines that ask for something. Variables such as ${NAME} are not replaced, because jobs do not define any."""
+    lines = []
+    for number, line in _join_lines(_decode(content).splitlines()):
+        words = COMMENT.sub("", line).strip().split(" ")
+        first_option = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+        text, options = " ".join(words[:first_option]).strip(), " ".join(words[first_option:])
+        if text or options:
+            lines.append(RequirementLine(number, text, _split(options)))
+    return lines
+
+
+def _join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield each line with its number. A line that ends with a backslash is joined with the next one."""
+    joined, start = "", 0
+    for number, line in enumerate(lines, 1):
+        is_comment = COMMENT.match(line) is not None
+        start = start or number
+        if line.endswith("\\") and not is_comment:
+            joined += line.strip("\\")
+            continue
+        yield start, joined + (" " if is_comment else "") + line
+        joined, start = "", 0
+    if joined:
+        yield start, joined
+
+
+def _split(options: str) -> tuple[str, ...]:
+    options = re.sub(r"(^| )--hash +", r"\1--hash=", options)
+    try:
+        return tuple(shlex.split(options))
+    except ValueError:  # a quotation mark is not closed
+        return tuple(options.split())
+
+
+def _decode(content: bytes) -> str:
+    """The text: a byte-order mark decides between UTF-8 and UTF-16."""
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")
