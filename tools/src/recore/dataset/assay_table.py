@@ -13,6 +13,7 @@ from recore.dataset.grammar.axis import parse_channel
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.signs import read_sign
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.targets import LARGEST
@@ -134,14 +135,12 @@ def holds_assays(path: Path) -> bool:
 def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: Marks, errors: list[str]) -> None:
     """Fill the table from the rows; add what is wrong with their cells to `errors`."""
 
-    def column(name: str) -> Cells:
-        return [(line, cells[sources[name].place]) for line, cells in rows]
-
-    table.samples = _names(column("sample"), "sample", errors)
-    table.index = _names(column("index"), "index", errors) if "index" in sources else table.samples
-    table.identity[HOLE] = [cell for _, cell in column(HOLE)]
-    errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in column(HOLE) if not cell]
-    depths = {name: _depths(column(name), name, sources[name].factor, marks, errors) for name in DEPTHS}
+    cells_of = {name: _cells(source, rows, errors) for name, source in sources.items()}
+    table.samples = _names(cells_of["sample"], "sample", errors)
+    table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
+    table.identity[HOLE] = [cell for _, cell in cells_of[HOLE]]
+    errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in cells_of[HOLE] if not cell]
+    depths = {name: _depths(cells_of[name], name, sources[name].factor, marks, errors) for name in DEPTHS}
     table.identity |= depths
     for (line, _), start, end in zip(rows, *depths.values(), strict=True):
         if start > end:
@@ -150,14 +149,14 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if not sources.keys().isdisjoint(TARGETS):
         for name in TARGETS:
             source = sources.get(name)
-            cells = column(name) if source else [(0, "")] * len(rows)
+            cells = cells_of[name] if source else [(0, "")] * len(rows)
             table.assays[name] = [_assay(name, source, line, cell, marks, errors, limits) for line, cell in cells]
     if limits:
         examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
         table.remarks.append(
             f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
         )
-    numbers = {name: _numbers(column(name), marks) for name in sources if name in (*DEPTHS, *TARGETS)}
+    numbers = {name: _numbers(cells_of[name], marks) for name in sources if name in (*DEPTHS, *TARGETS)}
     # a depth of 0 is usual
     codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
     for code in codes[:CODES]:
@@ -166,6 +165,23 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if len(codes) > CODES:
         columns = list_names([code.column for code in codes[CODES:]], SHOWN)
         table.remarks.append(f"{table.path}: the same holds for numbers of {columns}")
+
+
+def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
+    """The cells of a column, each with the sign that another column holds for it: <5."""
+    if source.signs is None:
+        return [(line, cells[source.place]) for line, cells in rows]
+    place, name = source.signs
+    signed: Cells = []
+    for line, cells in rows:
+        sign, cell = read_sign(cells[place], name), cells[source.place]
+        if sign is None:
+            errors.append(
+                f"line {line}, {name[:40]}: {cells[place][:40]!r} is no known sign of {source.column[:40]!r}; "
+                "write < or > for a value below the detection limit or over the range, or nothing for a measured one"
+            )
+        signed.append((line, cell if not sign or cell in EMPTY or cell.startswith(sign) else sign + cell))
+    return signed
 
 
 def _numbers(cells: Cells, marks: Marks) -> list[float]:

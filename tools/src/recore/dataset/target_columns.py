@@ -34,7 +34,8 @@ SHOWN = 3  # choices that a question names
 class Source:
     """A column of the table that holds a column of the schema: its values times `factor`.
 
-    `unit` and `formula` are what the values are converted from, "" if no unit is known.
+    `unit` and `formula` are what the values are converted from, "" if no unit is known. `signs` is the place and the
+    name of the column that holds the signs of the values, if there is one.
     """
 
     place: int
@@ -42,6 +43,7 @@ class Source:
     unit: str = ""
     factor: float = 1.0
     formula: str = ""
+    signs: tuple[int, str] | None = None
 
 
 def chosen_source(target: str, column: str, place: int, stated: str, default_unit: str) -> Source:
