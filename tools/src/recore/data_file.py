@@ -1,5 +1,6 @@
 """Opens a data file, CSV or gzipped CSV whatever its name says. Any other file is named for what it is."""
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -29,6 +30,8 @@ LARGEST_HEADER = 4 << 20  # bytes
 LARGEST_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
+REPEATED_HEADER = "is the header again, as between two files that were joined: remove this line"
+WITHOUT_REPEATED_HEADER = set[tuple[int, ...]]()  # the device, the inode, the size and the time of files
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
@@ -65,6 +68,23 @@ class DataFile:
             reason = f"channels must have plain numbers as names, in cm-1, not {plain(numbered[0], 40)!r}"
             raise ValueError(f"{self.path}: {reason}; {IMPORT} converts cm-1, nm and um")
         return names
+
+    def refuse_repeated_header(self) -> None:
+        """Raise ValueError if a later line is the header again, as after `cat day1.csv day2.csv`.
+
+        Such a line would be a row whose spectrum is the wavenumbers. A file is read for it once.
+        """
+        status = os.fstat(self.file.fileno())
+        version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        if version in WITHOUT_REPEATED_HEADER:
+            return
+        with self._text() as text:
+            header, number = _bare(text.readline(LARGEST_HEADER)), 1
+            while line := text.readline(LARGEST_ROW):
+                number += 1
+                if _bare(line) == header != b"":
+                    raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
+        WITHOUT_REPEATED_HEADER.add(version)
 
     @property
     def places(self) -> dict[str, int]:
@@ -206,6 +226,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
             kind = name_kind(text.read(BEGINNING))
         if kind:
             raise ValueError(f"{path}: {kind}")
+        data.refuse_repeated_header()
         yield data
 
 
@@ -227,6 +248,11 @@ def read_header(path: Path) -> list[str]:
     """The column names of a data file, the index first. Raises ValueError or OSError if they cannot be read."""
     with open_data(path) as data:
         return data.header
+
+
+def _bare(line: bytes) -> bytes:
+    """A line without what programs may write differently: the mark of UTF-8, quotation marks, spaces, the line end."""
+    return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n')
 
 
 def _explain(error: Exception) -> str:

@@ -10,9 +10,12 @@ from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar.axis import parse_channel
+from recore.dataset.grammar.contents import factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.signs import read_sign
+from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.targets import LARGEST
@@ -134,14 +137,12 @@ def holds_assays(path: Path) -> bool:
 def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: Marks, errors: list[str]) -> None:
     """Fill the table from the rows; add what is wrong with their cells to `errors`."""
 
-    def column(name: str) -> Cells:
-        return [(line, cells[sources[name].place]) for line, cells in rows]
-
-    table.samples = _names(column("sample"), "sample", errors)
-    table.index = _names(column("index"), "index", errors) if "index" in sources else table.samples
-    table.identity[HOLE] = [cell for _, cell in column(HOLE)]
-    errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in column(HOLE) if not cell]
-    depths = {name: _depths(column(name), name, sources[name].factor, marks, errors) for name in DEPTHS}
+    cells_of = {name: _cells(source, rows, errors) for name, source in sources.items()}
+    table.samples = _names(cells_of["sample"], "sample", errors)
+    table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
+    table.identity[HOLE] = [cell for _, cell in cells_of[HOLE]]
+    errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in cells_of[HOLE] if not cell]
+    depths = {name: _depths(cells_of[name], name, sources[name].factor, marks, errors) for name in DEPTHS}
     table.identity |= depths
     for (line, _), start, end in zip(rows, *depths.values(), strict=True):
         if start > end:
@@ -150,14 +151,18 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if not sources.keys().isdisjoint(TARGETS):
         for name in TARGETS:
             source = sources.get(name)
-            cells = column(name) if source else [(0, "")] * len(rows)
-            table.assays[name] = [_assay(name, source, line, cell, marks, errors, limits) for line, cell in cells]
+            cells = cells_of[name] if source else [(0, "")] * len(rows)
+            by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
+            table.assays[name] = [
+                _assay(name, of_line, line, cell, marks, errors, limits)
+                for of_line, (line, cell) in zip(by_line, cells, strict=True)
+            ]
     if limits:
         examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
         table.remarks.append(
             f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
         )
-    numbers = {name: _numbers(column(name), marks) for name in sources if name in (*DEPTHS, *TARGETS)}
+    numbers = {name: _numbers(cells_of[name], marks) for name in sources if name in (*DEPTHS, *TARGETS)}
     # a depth of 0 is usual
     codes = [code for code in suspected_codes(numbers) if code.value or code.column not in DEPTHS]
     for code in codes[:CODES]:
@@ -166,6 +171,43 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if len(codes) > CODES:
         columns = list_names([code.column for code in codes[CODES:]], SHOWN)
         table.remarks.append(f"{table.path}: the same holds for numbers of {columns}")
+
+
+def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
+    """The cells of a column, each with the sign that another column holds for it: <5."""
+    if source.signs is None:
+        return [(line, cells[source.place]) for line, cells in rows]
+    place, name = source.signs
+    signed: Cells = []
+    for line, cells in rows:
+        sign, cell = read_sign(cells[place], name), cells[source.place]
+        if sign is None:
+            errors.append(
+                f"line {line}, {name[:40]}: {cells[place][:40]!r} is no known sign of {source.column[:40]!r}; "
+                "write < or > for a value below the detection limit or over the range, or nothing for a measured one"
+            )
+        signed.append((line, cell if not sign or cell in EMPTY or cell.startswith(sign) else sign + cell))
+    return signed
+
+
+def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]) -> list[Source | None]:
+    """The source of each line, whose unit another column can hold; None if there is no value, or no valid unit."""
+    if source.units is None:
+        return [source] * len(rows)
+    place, name = source.units
+    sources: list[Source | None] = []
+    for line, cells in rows:
+        unit = unit_of_cell(cells[place])
+        is_valid = unit in CONTENT_UNITS and source.unit in ("", unit)
+        if is_valid:
+            formula = source.formula or target[:-3]
+            sources.append(replace(source, unit=unit, factor=factor(target, formula, unit)))
+            continue
+        sources.append(None)
+        if cells[source.place] not in EMPTY:
+            reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "which is no unit by mass"
+            errors.append(f"line {line}, {name[:40]}: the unit is {cells[place][:40]!r}, {reason}; write ppm or %, say")
+    return sources
 
 
 def _numbers(cells: Cells, marks: Marks) -> list[float]:
@@ -216,7 +258,12 @@ def _assay(
         )
     elif (content := _scaled(value, source.factor)) > LARGEST[name[-3:]]:
         option = column_option(name, f"{source.column}:{'ppm' if name.endswith('PCT') else 'ppb'}")
-        errors.append(f"{place} is more than the whole sample; {option}, for example, converts it from another unit")
+        remedy = (
+            f"check the unit in {source.units[1]!r}"
+            if source.units
+            else f"{option}, for example, converts it from another unit"
+        )
+        errors.append(f"{place} is more than the whole sample; {remedy}")
     elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")
         return content / 2
@@ -236,7 +283,7 @@ def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[S
     for content in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
         source = sources[content.column]
         remedy = f"if so, {column_option(content.column, f'{source.column}:{content.unit}')} converts them"
-        if not content.unit or source.factor != 1:
+        if not content.unit or source.factor != 1 or source.units:
             remedy = f"check the unit of the table's column {source.column!r}"
         suspected.append(replace(content, remedy=remedy))
     if depths := suspected_depth_unit(*(table.identity[name] for name in DEPTHS)):

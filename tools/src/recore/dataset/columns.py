@@ -1,17 +1,23 @@
 """Which column of a laboratory's table is which column of the schema, and in which unit it is."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar
+from recore.dataset.companions import depth_unit_column, with_companions
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.target_columns import Source, chosen_source, find_targets
+from recore.dataset.grammar.words import separate_words
+from recore.dataset.target_columns import Source, chosen_source, converted, find_targets
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS
 
 SHOWN = 5  # names in a sentence
+# of the columns of a table with one line for each result
+ELEMENT = re.compile(r"\b(elements?|analytes?|parameters?|variables?|oxides?|constituents?|determinands?)\b")
+RESULT = re.compile(r"\b(values?|results?|assays?|conc|concentrations?|contents?|grades?)\b")
 
 
 def find_columns(
@@ -31,23 +37,43 @@ def find_columns(
     """
     if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
         raise ValueError(f"column {unnamed[0]} has no name")
+    _check_one_line_per_sample(header, columns, cells)
     sources = {name: _chosen(name, column, header, content_unit) for name, column in columns.items()}
     chosen = {name: source for name, source in sources.items() if name in TARGETS}
     sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
     _check_missing(list(_unused(header, sources).values()), sources.keys())
-    _set_depth_units(sources, depth_unit)
+    _set_depth_units(sources, depth_unit, _unused(header, sources), cells)
     # who names a target, or all IDs, has chosen the columns of the table; other options only answer a question
     asks = not chosen and not {"sample", *IDS} <= columns.keys()
-    sources |= find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
+    found = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
+    targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells)
+    chosen, found = ({target: targets[target] for target in part} for part in (chosen, found))
+    sources |= converted(found, chosen, content_unit)
     ignored = [name for name in _unused(header, sources).values() if name]
     _check_repeated([source.column for source in sources.values()], list(header.values()))
     _check_mistyped(ignored, sources.keys())
     return sources, _remarks(sources, chosen, ignored, asks)
 
 
+def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str], cells: Cells) -> None:
+    """Raise ValueError if the lines of the table name elements: several, or one that the user has not chosen."""
+    words = {place: separate_words(name) for place, name in header.items()}
+    if not any(RESULT.search(name) for name in words.values()):
+        return
+    for place in (place for place, name in words.items() if ELEMENT.search(name)):
+        named = [cell for cell in cells(place) if cell]
+        is_chosen = len({*named}) == 1 and not {*TARGETS}.isdisjoint(chosen)
+        if named and not is_chosen and all(read_contents(cell).formula for cell in named):
+            raise ValueError(
+                f"column {header[place][:40]!r} names elements, such as {named[0][:40]!r}, so a line holds one result: "
+                "arrange the table so that each sample has one line, and each element a column, such as Cu_ppm"
+            )
+
+
 def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
     """The columns of the table that no source is in."""
     used = {source.place for source in sources.values()}
+    used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
     return {place: name for place, name in header.items() if place not in used}
 
 
@@ -89,20 +115,25 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
     return {name: Source(place, columns[place]) for name, place in places.items()}
 
 
-def _set_depth_units(sources: dict[str, Source], depth_unit: str | None) -> None:
-    """Set the units of depths: the user's, otherwise that in the columns' names, otherwise metres.
+def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused: dict[int, str], cells: Cells) -> None:
+    """Set the units of depths: the user's, otherwise that in the columns' names or in a column of units, or metres.
 
-    Raises ValueError if the two columns state different units.
+    Raises ValueError if different units are stated.
     """
     depths = {name: sources[name] for name in DEPTHS if name in sources}
+    column = depth_unit_column(unused, cells)
+    names = [source.column for source in depths.values()] + ([column[1]] if column else [])
     stated = {"m" if source.column == name else depth_unit_in(source.column) for name, source in depths.items()}
+    stated |= {depth_unit_in(cell) for cell in cells(column[0])} if column else set()
     units = stated - {""}
     if len(units) > 1 and not depth_unit:
-        names = " and ".join(repr(source.column) for source in depths.values())
-        raise ValueError(f"{names} are in different units: --depth-unit states that of both")
+        raise ValueError(
+            f"{' and '.join(map(repr, names))} are in different units: --depth-unit states that of both depths, "
+            "if it is one; otherwise convert them"
+        )
     unit = depth_unit or "".join(units)
     for name, source in depths.items():
-        sources[name] = Source(source.place, source.column, unit, DEPTH_UNITS[unit or "m"])
+        sources[name] = Source(source.place, source.column, unit, DEPTH_UNITS[unit or "m"], units=column)
 
 
 def _check_repeated(used: Sequence[str], header: Sequence[str]) -> None:
@@ -143,8 +174,13 @@ def _remarks(
         for name, source in sources.items()
         if source.column and (name != source.column or source.factor != 1)
     ]
-    unknown = [f"{name}={source.column}" for name, source in chosen.items() if not source.unit]
+    unknown = [f"{name}={source.column}" for name, source in chosen.items() if not (source.unit or source.units)]
     remarks = [f"imported: {'; '.join(renamed)}"] if renamed else []
+    for kind in ("signs", "units"):
+        columns = [(column[1], source.column) for source in sources.values() if (column := getattr(source, kind))]
+        if columns:
+            names = list_names([f"{name} of {column}" for name, column in columns], SHOWN)
+            remarks.append(f"{kind} in columns of their own: {names}")
     if unknown:
         remarks.append(
             f"these column names state no unit, so their values were assumed to be in the target's unit: "

@@ -16,7 +16,15 @@ from recore.dataset.grammar.contents import (
 )
 from recore.dataset.grammar.ids import Cells, is_filler
 from recore.dataset.grammar.questions import Question
-from recore.dataset.grammar.units import CONTENT_UNITS, NOT_BY_MASS, OUNCES, SYNONYMS, simple_text, split_units
+from recore.dataset.grammar.units import (
+    CONTENT_UNITS,
+    NOT_BY_MASS,
+    OUNCES,
+    SYNONYMS,
+    simple_text,
+    split_units,
+    unit_of_cell,
+)
 from recore.listing import list_names
 
 # The words of a comment that states the unit of all assays: "all values in ppm", "units: wt%".
@@ -34,7 +42,8 @@ SHOWN = 3  # choices that a question names
 class Source:
     """A column of the table that holds a column of the schema: its values times `factor`.
 
-    `unit` and `formula` are what the values are converted from, "" if no unit is known.
+    `unit` and `formula` are what the values are converted from, "" if no unit is known. `signs` and `units`
+    are the place and the name of the column that holds the sign, or the unit, of each value, if there is one.
     """
 
     place: int
@@ -42,6 +51,8 @@ class Source:
     unit: str = ""
     factor: float = 1.0
     formula: str = ""
+    signs: tuple[int, str] | None = None
+    units: tuple[int, str] | None = None
 
 
 def chosen_source(target: str, column: str, place: int, stated: str, default_unit: str) -> Source:
@@ -73,9 +84,8 @@ def chosen_source(target: str, column: str, place: int, stated: str, default_uni
 def _parse_unit(stated: str, option: str) -> str:
     """The unit that the user states after a column's name. Raises ValueError if it is unknown."""
     unit = SYNONYMS.get(stated.lower(), stated.lower())
-    units, rest = split_units(simple_text(stated))
-    if unit not in CONTENT_UNITS and len(units) == 1 and not rest.strip("|() []"):
-        unit = units[0]
+    if unit not in CONTENT_UNITS:
+        unit = unit_of_cell(stated) or unit
     if unit not in (*CONTENT_UNITS, OUNCES):
         known = ", ".join([*CONTENT_UNITS, *SYNONYMS])
         raise ValueError(f"{option}: the unit {stated!r} is unknown; use {known}")
@@ -111,8 +121,8 @@ def find_targets(
     columns without a unit are asked about; otherwise they are left out, unless the user has chosen a compound without a
     unit.
 
-    Raises Question if several columns hold one target, if a compound contains several targets, or if columns state no
-    unit and there is no default unit. Raises ValueError if the unit of a target is ounces per ton.
+    A source whose column states no unit has none yet. Raises Question if several columns hold one target, or if a
+    compound contains several targets. Raises ValueError if the unit of a target is ounces per ton.
     """
     options: dict[str, list[Source]] = {}
     compounds: dict[str, list[str]] = {}
@@ -131,20 +141,34 @@ def find_targets(
         elif targets[0] not in chosen:
             source = Source(place, name, contents.unit, formula=contents.formula)
             options.setdefault(targets[0], []).append(source)
-    needs_unit = {
-        name: source for name, source in chosen.items() if not source.unit and source.formula not in ("", name[:-3])
-    }
-    if not (asks or needs_unit or default_unit):
+    if not (asks or default_unit or any(_is_open(target, source) for target, source in chosen.items())):
         stated = {target: [source for source in sources if source.unit] for target, sources in options.items()}
         options = {target: sources for target, sources in stated.items() if sources}
         compounds = {name: targets for name, targets in compounds.items() if read_contents(name).unit}
     options = {target: _without_ounces(target, sources) for target, sources in options.items()}
     known = {*options, *chosen}
     _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)})
-    sources = {target: sources[0] for target, sources in options.items()}
+    return {target: sources[0] for target, sources in options.items()}
+
+
+def converted(found: Mapping[str, Source], chosen: Mapping[str, Source], default_unit: str) -> dict[str, Source]:
+    """The sources with their factors. Raises Question if columns state no unit and there is no default unit."""
     if not default_unit:
-        _ask_unit(needs_unit | {name: source for name, source in sources.items() if not source.unit})
-    return {target: _converted(target, source, source.unit or default_unit) for target, source in sources.items()}
+        open_units = {target: source for target, source in chosen.items() if _is_open(target, source)}
+        open_units |= {target: source for target, source in found.items() if not source.unit}
+        _ask_unit({target: source for target, source in open_units.items() if not source.units})
+    return {
+        **chosen,
+        **{
+            target: source if source.units else _converted(target, source, source.unit or default_unit)
+            for target, source in found.items()
+        },
+    }
+
+
+def _is_open(target: str, source: Source) -> bool:
+    """Whether a column that the user has chosen is a compound of the target's element, in an unknown unit."""
+    return not source.unit and source.formula not in ("", target[:-3])
 
 
 def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:

@@ -71,6 +71,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
                 if len(line) == LONGEST_LINE:
                     raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
+                line = line.removeprefix("\ufeff")  # which begins the second of two files that were joined
                 if line.strip():
                     yield number, line
                     continue

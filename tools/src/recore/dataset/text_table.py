@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from recore.data_file import REPEATED_HEADER
 from recore.dataset.formats import refuse_factor, refuse_format
 from recore.dataset.grammar.axis import names_axis
 from recore.dataset.grammar.contents import continues_header, read_contents
@@ -55,7 +56,7 @@ class TextTable:
 
         Raises ValueError if a line cannot be read, or if the file holds too much.
         """
-        is_header, empty = True, 0
+        header, empty = list[str](), 0
         for number, line in numbered_lines(self.path, self.encoding):
             if number < self.first:
                 continue
@@ -67,9 +68,11 @@ class TextTable:
                 continue
             if number == self.units[0]:
                 continue
-            if is_header:
+            if not header:
+                header = cells
                 cells = self._full_header(cells)
-            is_header = False
+            elif cells[0] in header and _repeats(header, cells):
+                raise ValueError(f"line {number} {REPEATED_HEADER}")
             yield number, without_empty_end(cells, self.width)
 
     def _full_header(self, names: list[str]) -> list[str]:
@@ -131,6 +134,12 @@ def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
             "a quoted cell spans more than one line: remove the line break" if "unexpected end" in str(error) else error
         )
         raise ValueError(f"line {number}: {reason}") from None
+
+
+def _repeats(header: list[str], cells: list[str]) -> bool:
+    """Whether a line has nothing but the names of the header, which are not all numbers, in any order."""
+    names = {name for name in header if name}
+    return names.issuperset(filter(None, cells)) and not all(map(possible_marks, names))
 
 
 def without_empty_end(cells: list[str], width: int) -> list[str]:

@@ -100,6 +100,21 @@ def test_a_broken_gzip_file_is_refused(content: bytes, reason: str, tmp_path: Pa
         DataFiles(path).check()
 
 
+@pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
+@pytest.mark.parametrize("again", [PUBLIC, "\ufeff" + PUBLIC.replace("\n", "\r\n"), '"","DepthTo"' + PUBLIC[8:]])
+def test_a_repeated_header_is_refused_with_its_line(again: str, is_packed: bool, tmp_path: Path) -> None:
+    """It is that of the second of two files that were joined, perhaps with other marks."""
+    path = tmp_path / "public.csv"
+    for content in (PUBLIC, PUBLIC + again):  # the same file, before and after
+        path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())
+        if content == PUBLIC:
+            DataFiles(path).check()
+    with pytest.raises(ValueError, match=f"{path}: line 3 is the header again, .* remove this line"):
+        DataFiles(path).check()
+    with pytest.raises(ValueError, match="line 3"), as_csv_gz(path):
+        pass
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order mark"])
 @pytest.mark.parametrize("name", ["public.csv", "public.csv.gz"])
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])

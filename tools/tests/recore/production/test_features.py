@@ -171,6 +171,8 @@ def replaced(row: list[str], place: int, cell: str) -> list[str]:
         (as_csv(ROWS[0][:10]), "its first line has 10 cells; a line without header has 18, or 20 with the assays"),
         (as_csv(ROWS[0], ROWS[1][:7]), "row 2 has 7 cells instead of 20; is the line truncated?"),
         (as_csv(HEADER, ROWS[0], ROWS[1][:-3]), "row 2 has 17 cells instead of 20"),
+        (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 is the header again; remove it"),
+        (as_csv(ROWS[0], HEADER), "row 2 is the header again; remove it"),
         (as_csv(ROWS[0]).rstrip() + '"x"y', "the request: line 1: "),
         (as_csv(HEADER, replaced(ROWS[0], 6, "high")), "'high' is not a finite number"),
         (as_csv(replaced(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),

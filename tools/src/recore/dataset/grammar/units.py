@@ -98,6 +98,12 @@ def content_unit_in(text: str) -> str:
     return units[0] if len(units) == 1 else ""
 
 
+def unit_of_cell(text: str) -> str:
+    """The unit of contents that a text is, "" if it is not one, or not that alone."""
+    units, rest = split_units(simple_text(text))
+    return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
+
+
 def depth_unit_in(column: str) -> str:
     """The unit of depths that a column's name states, "" if it states none or several."""
     units = [unit for unit, pattern in DEPTH_PATTERNS.items() if re.search(pattern, column, re.IGNORECASE)]

@@ -5,6 +5,7 @@ They were computed here, not by recore. `python -m recore_support.import_cases` 
 """
 
 from recore_support.import_cases import (
+    assay_companions,
     assay_headers,
     assay_marks,
     assay_questions,
@@ -27,6 +28,7 @@ CASES = [
     *tables.CASES,
     *foreign_formats.CASES,
     *joins.CASES,
+    *assay_companions.CASES,
     *assay_headers.CASES,
     *assay_marks.CASES,
     *assay_questions.CASES,

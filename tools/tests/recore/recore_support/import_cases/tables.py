@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from recore_support.import_cases.assays import ID_VALUES
 from recore_support.import_cases.case import ANY, Case
-from recore_support.import_cases.rocks import MIR, MIR_NM, NIR, OPUS, axis
-from recore_support.import_cases.spectra import table, transposed
-from recore_support.import_cases.text import GERMAN, GERMAN_TAB, US_TAB, WINDOWS, TextFormat
+from recore_support.import_cases.rocks import MIR, MIR_NM, MIR_UM, NIR, OPUS, axis
+from recore_support.import_cases.spectra import table, transposed, two_columns
+from recore_support.import_cases.text import GERMAN, GERMAN_TAB, US, US_TAB, WINDOWS, TextFormat
 
 NUMBERS = tuple(str(number) for number in range(5001, 5009))
 
@@ -41,9 +41,21 @@ def without_header(form: TextFormat) -> Case:
     return Case(f"a table without a header, {form.separator!r}", {"spectra.csv": content}, None, frozenset({ANY}))
 
 
+def joined(case: Case, mark: bytes = b"") -> Case:
+    """The table of a case and a second one of other samples with the same header."""
+    [(file, content)] = case.files.items()
+    return replace(case, files={file: content + mark + content.replace(b"R", b"T")}).asks("")
+
+
 HOLES, FROMS, TOS = ("H1", "H1", "H2"), ("0", "1", "5"), ("1", "2", "6")
 
 CASES: list[Case] = [
+    # a header in the middle
+    *(joined(table(f"two tables, {form.separator!r}", MIR, form)) for form in (US, GERMAN, US_TAB)),
+    joined(table("two tables in micrometres", MIR_UM).with_options(unit="um"), b"\xef\xbb\xbf"),
+    joined(table("two tables, R's header", MIR, channel="X{}")),
+    joined(own_schema("two tables in the challenge's schema")),
+    joined(two_columns("two files of a spectrum")),
     transposed("samples 5001 to 5008 in columns", NUMBERS, "X [1/cm]").asks("layout"),
     transposed("samples in columns", ("B12", "B13", "B14")).asks("layout"),
     transposed("samples in columns, German", ("P1", "P2", "P3"), "Wellenzahl", OPUS, GERMAN).asks("layout"),
