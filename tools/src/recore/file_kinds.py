@@ -1,5 +1,8 @@
 """What a file is that is taken for a table of text, by its first bytes, and what to do about it."""
 
+import codecs
+import re
+
 from recore.distribution import PROGRAM
 
 GZIP = b"\x1f\x8b"
@@ -7,32 +10,71 @@ SAVE = "save the table as CSV"
 IMPORT = f"`{PROGRAM} import FILE --out NEW.csv.gz`"
 CONVERT = f"{IMPORT} converts it"
 UTF_16 = "this is UTF-16 text; save it as UTF-8"
+UTF_32 = "this is UTF-32 text; save it as UTF-8"
 WORKBOOK = f"this is an Excel workbook; {SAVE}"
+EMPTY = "this file is empty; download or copy it again"
 BEGINNINGS = {
-    b"version https://git-lfs.github.com/": "this is a Git LFS pointer, not the data; run `git lfs pull`",
-    GZIP: "this is a gzip file; unpack it first",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": WORKBOOK,
     b"PAR1": f"this is a Parquet file; {SAVE}",
-    b"\xff\xfe": f"{UTF_16}, or {CONVERT}",
-    b"\xfe\xff": f"{UTF_16}, or {CONVERT}",
+    b"ARROW1": f"this is an Arrow file; {SAVE}",
+    b"\x89HDF\r\n": f"this is an HDF5 file; {SAVE}",
+    **dict.fromkeys((b"RDX2\n", b"RDX3\n", b"X\n\0\0\0"), f"this is a file of R; {SAVE}"),
+    b"\x93NUMPY": f"this is a NumPy file; {SAVE}",
+    b"%PDF-": f"this is a PDF document; {SAVE}",
+    GZIP: "this is a gzip file; unpack it first",
     b"BZh": "this is a bzip2 file; unpack it first",
     b"\xfd7zXZ": "this is an xz file; unpack it first",
     b"\x28\xb5\x2f\xfd": "this is a Zstandard file; unpack it first",
     b"7z\xbc\xaf": "this is a 7z archive; unpack it first",
+    codecs.BOM_UTF32_LE: UTF_32,
+    codecs.BOM_UTF32_BE: UTF_32,
+}
+TEXT_BEGINNINGS = {
+    r"version https://git-lfs\.": "this is a Git LFS pointer, not the data; run `git lfs pull`",
+    r"/annex/objects/": "this is a git-annex pointer, not the data; run `git annex get FILE`",
+    r"<!doctype html|<html|<head": "this is a web page, not the data; download the file itself",
+    r"<[?!a-z]": f"this is HTML or XML, not the data; download the file itself, or {SAVE}",
+    r"\{\s*\"|\[\s*[\[{\"\d-]": f"this is JSON; {SAVE}",
+    r"\{\\rtf": f"this is an RTF document; {SAVE}",
 }
 IN_WORKBOOKS = (b"[Content_Types].xml", b"xl/", b"docProps/")
-MARKUP = (b"<!doctype html", b"<html", b"<?xml")
+CONTROL = bytes([*range(9), *range(14, 32)])  # characters that text does not have
+MAX_CONTROL = 0.1  # of a CSV, whose cells may hold some; random bytes have more
+
+
+def is_utf_16(head: bytes) -> bool:
+    """Whether a file begins with the mark of UTF-16, which `recore import` alone reads."""
+    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
+def name_foreign(head: bytes) -> str | None:
+    """What a file is that no command reads, by its first bytes, and what to do; None if it can be a table of text."""
+    if not head:
+        return EMPTY
+    if head.startswith(b"PK\3\4"):
+        is_workbook = any(name in head for name in IN_WORKBOOKS)
+        return WORKBOOK if is_workbook else f"this is a zip archive; unpack it first, or {SAVE}"
+    if head[257:262] == b"ustar":
+        return "this is a tar archive; unpack it first"
+    if kind := next((kind for beginning, kind in BEGINNINGS.items() if head.startswith(beginning)), None):
+        return kind
+    if is_utf_16(head):
+        text = head[:1000].decode("utf-16", "replace").lstrip()
+    else:
+        halves = head[:400:2], head[1:400:2]
+        if any(one.count(0) > len(one) // 2 and min(other) >= ord("\t") for one, other in (halves, halves[::-1])):
+            return UTF_16
+        text = head[:1000].decode("utf-8-sig", "replace").lstrip()
+    return next((kind for pattern, kind in TEXT_BEGINNINGS.items() if re.match(pattern, text, re.IGNORECASE)), None)
 
 
 def name_kind(head: bytes) -> str | None:
     """What a file is unless it is CSV, by its first bytes, and what to do; None if it can be CSV."""
-    if not head:
-        return "this file is empty; download or copy it again"
-    if binary := name_binary(head):
-        return binary
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower().startswith(MARKUP):
-        return "this is a web page, not the data; download the file itself"
-    if head.count(0) * 10 > len(head):
+    if foreign := name_foreign(head):
+        return foreign
+    if is_utf_16(head):
+        return f"{UTF_16}, or {CONVERT}"
+    if len(head) - len(head.translate(None, CONTROL)) > MAX_CONTROL * len(head):
         return "this is not text; a CSV file is needed"
     header = head.partition(b"\n")[0]
     commas = header.count(b",")
@@ -40,16 +82,3 @@ def name_kind(head: bytes) -> str | None:
         if header.count(mark) > commas:
             return f"its columns are separated by {name}; {CONVERT}"
     return None
-
-
-def name_binary(head: bytes) -> str | None:
-    """What a file is whose first bytes belong to a known kind that is not a table of text."""
-    if head.startswith(b"PK\3\4"):
-        is_workbook = any(name in head for name in IN_WORKBOOKS)
-        return WORKBOOK if is_workbook else f"this is a zip archive; unpack it first, or {SAVE}"
-    if head[257:262] == b"ustar":
-        return "this is a tar archive; unpack it first"
-    halves = head[:400:2], head[1:400:2]
-    if any(one.count(0) > len(one) // 2 and min(other) >= ord("\t") for one, other in (halves, halves[::-1])):
-        return UTF_16
-    return next((kind for beginning, kind in BEGINNINGS.items() if head.startswith(beginning)), None)

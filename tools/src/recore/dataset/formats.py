@@ -13,8 +13,6 @@ MARKS = {
     "the text format of a field spectrometer by SVC": r"\A/\*\*\* Spectra Vista",
     "the text format of JASCO": r"^(XYDATA|NPOINTS|DELTAX|XUNITS|YUNITS)\b",
     "ENVI": r"\AENVI\b",
-    "JSON": r"\A\s*(\{\s*\"|\[\s*[\[{\"\d-])",
-    "HTML or XML": r"\A\s*<[?!a-z]",
 }
 BINARY = {b"Spectral Data File": "a file of OMNIC (SPA)", b"PEPE": "a file of PerkinElmer (SP)"}
 SPC = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC file: its version

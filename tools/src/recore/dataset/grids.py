@@ -166,6 +166,10 @@ def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) 
 
     if shortfall := describe_shortfall(wavenumbers, grid):
         raise ValueError(shortfall)
+    if len(wavenumbers) < FEWEST:
+        raise ValueError(
+            f"its {len(wavenumbers)} channels are too few for interpolation: {FEWEST} or more are required"
+        )
     within = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
     steps = -np.diff(wavenumbers)
     neighbours = np.minimum(np.append(steps[1:], np.inf), np.insert(steps[:-1], 0, np.inf))

@@ -11,10 +11,9 @@ from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, name_format
 from recore.dataset.grammar.questions import Question
-from recore.file_kinds import GZIP, name_binary
+from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 
 FIRST = 1 << 16  # bytes that decide whether a file is text
-CONTROL = bytes([*range(9), *range(14, 32)])
 LARGEST_FILE = 1 << 30  # bytes, unpacked
 LONGEST_LINE = 1 << 22  # characters
 MOST_SKIPPED = 100_000  # lines that are empty or comments
@@ -23,18 +22,19 @@ MOST_SKIPPED = 100_000  # lines that are empty or comments
 def check_text(path: Path, reason: str) -> str:
     """Check that a file can be text, and return its encoding.
 
-    Its beginning has no control characters but tabs and line ends. It is UTF-16 if it begins like that, otherwise
-    UTF-8, otherwise Latin-1, which can decode any bytes. reason: what the message says if the file is of an unknown
-    kind. Raises ValueError, Question if it is of a known format that is not read.
+    Its beginning is of no foreign kind, and has no control characters but tabs and line ends. It is UTF-16 if it begins
+    like that, otherwise UTF-8, otherwise Latin-1, which can decode any bytes. reason: what the message says if the file
+    is of an unknown kind. Raises ValueError, Question if it is of a known format that is not read.
     """
     with _unpacked(path) as file:
         head = file.read(FIRST)
-        is_utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        if not is_utf_16 and len(head.translate(None, CONTROL)) < len(head):
-            kind = name_binary(head)
-            if not kind and (name := name_format(head)):
+        if kind := name_foreign(head):
+            raise ValueError(kind)
+        if not is_utf_16(head) and len(head.translate(None, CONTROL)) < len(head):
+            if name := name_format(head):
                 raise Question("format", f"this is {name}, which is not read: {EXPORT}")
-            raise ValueError(kind or reason)
+            raise ValueError(reason)
+        encoding = "utf-16" if is_utf_16(head) else "utf-8-sig"
         decoder, size, is_utf_8 = codecs.getincrementaldecoder("utf-8")(), 0, True
         while head:
             size += len(head)
@@ -47,7 +47,7 @@ def check_text(path: Path, reason: str) -> str:
                     is_utf_8 = False
             head = file.read(1 << 20)
         is_utf_8 = is_utf_8 and not decoder.getstate()[0]
-    return "utf-16" if is_utf_16 else "utf-8-sig" if is_utf_8 else "latin-1"
+    return encoding if encoding == "utf-16" or is_utf_8 else "latin-1"
 
 
 @contextmanager

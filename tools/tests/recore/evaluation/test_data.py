@@ -2,11 +2,7 @@
 
 import gzip
 import hashlib
-import io
-import tarfile
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -41,33 +37,11 @@ def test_the_sample_is_valid(sample: Path) -> None:
     assert read_header(data.public)[:5] == ["", "DepthTo", "SiteID", "DepthFrom", "4000.0"]
 
 
-def pack(module: Any, name: str) -> bytes:
-    """Return a zip or a tar archive with one file."""
-    packed = io.BytesIO()
-    with module(packed, mode="w") if module is zipfile.ZipFile else module(fileobj=packed, mode="w") as archive:
-        if module is zipfile.ZipFile:
-            archive.writestr(name, PUBLIC)
-        else:
-            archive.addfile(tarfile.TarInfo(name))
-    return packed.getvalue()
-
-
-KINDS = {
-    b"": "this file is empty; download or copy it again",
-    b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n": "this is a Git LFS pointer, .*run `git lfs pull`",
-    pack(zipfile.ZipFile, "public.csv"): "this is a zip archive; unpack it first",
-    pack(zipfile.ZipFile, "xl/workbook.xml"): "this is an Excel workbook; save the table as CSV",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512): "this is an Excel workbook",
-    b"PAR1\x15\x04": "this is a Parquet file",
-    pack(tarfile.open, "public.csv"): "this is a tar archive",
-    PUBLIC.encode("utf-16"): "this is UTF-16 text; save it as UTF-8",
-    PUBLIC.encode("utf-16-le"): "this is UTF-16 text; save it as UTF-8",
-    PUBLIC.encode("utf-16-be"): "this is UTF-16 text; save it as UTF-8",
+KINDS = {  # tools/tests/recore/dataset/test_file_kinds.py has the kinds that no command reads
+    PUBLIC.encode("utf-16"): "this is UTF-16 text; save it as UTF-8, or `.*recore import FILE .* converts it",
     b",4000.0 cm-1,3996.1 cm-1\n": "must have plain numbers as names, in cm-1, not '4000.0 cm-1'; .* converts",
-    b"\r\n<!DOCTYPE html><html>": "this is a web page",
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
-    bytes(1000): "this is not text",
     b"\n\n": "a header of an index and columns",
     b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process
     b"a,b\rc,d\r": "the first line is not a valid header",

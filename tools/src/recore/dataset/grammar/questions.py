@@ -10,6 +10,7 @@ QUESTIONS = {
     "content-unit": "add the unit to the names of the columns",
     "target": "give each target one column, called as in the schema",
     "channels": "name the channels by their wavenumbers",
+    "peaks": "",
     "format": "",
     "layout": "",
 }

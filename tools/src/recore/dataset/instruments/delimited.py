@@ -145,7 +145,7 @@ def _table(
     unit = units[0] or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
     quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
     x, names = columns.x, columns.names
-    to_wavenumbers(x, unit, reading.unit, [])  # what is wrong with the axis is said once, not of each line
+    to_wavenumbers(x, unit, reading.unit, [], in_schema)  # what is wrong with the axis is said once, not of each line
     last_replicate: dict[str, int] = {}
     for line, cells in itertools.chain(first, lines):
         place_in_file = f"{table.path} line {line}"

@@ -67,8 +67,6 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
     try:
         if not path.is_file():
             raise ValueError("this is not a regular file" if path.exists() else "there is no such file")
-        if path.stat().st_size == 0:
-            raise ValueError("the file is empty")
         sample, replicate = reading.sample_and_replicate(path)
         spectra: Iterator[Measured | Problem]
         if is_opus := opus.is_opus(path):

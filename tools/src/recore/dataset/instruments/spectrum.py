@@ -21,6 +21,8 @@ LASER = 15798.0  # cm-1, of helium and neon, which is divided by a power of two
 SAME_STEP = 0.003  # of a halving
 STRETCHED = 1.5  # times the median step at the other end
 FEWEST_STEPS = 8  # that show whether they grow
+IRREGULAR = 2.05  # times a step: the next one differs by more than rounding, which can double a step
+MAX_IRREGULAR = 0.25  # of the steps of a spectrum: ranges of several detectors and gaps are a few
 HIGHEST_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
 HIGHEST = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
 MOST_NEGATIVE = 0.4  # of the values of a spectrum: absorbance is below 0 by noise and baselines alone
@@ -108,7 +110,7 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     if not (np.isfinite(measured.x).all() and np.isfinite(measured.y).all()):
         raise ValueError("a value is not finite")
     remarks = list(measured.remarks)
-    wavenumbers = to_wavenumbers(measured.x, measured.unit, unit, remarks)
+    wavenumbers = to_wavenumbers(measured.x, measured.unit, unit, remarks, measured.in_schema)
     absorbance = _absorbance(measured, convert, remarks)
     if absorbance.min() == absorbance.max():
         raise ValueError(f"all values are {measured.y[0]:g}, so this is not a spectrum")
@@ -121,11 +123,12 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
-def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str]) -> Numbers:
+def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, still in the direction of the file.
 
     stated: the unit that the file states, or "". option: that of the user. What was done is added to the remarks.
-    Raises ValueError if it is not an axis, Question if its unit is open.
+    in_schema: whether the file is in the challenge's schema, whose channels may be any. Raises ValueError if it is not
+    an axis, Question if its unit is open.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -140,9 +143,14 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
     if option and stated not in ("", option):
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
+    if x.min() < 0:
+        raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers and wavelengths are above 0")
+    if not in_schema and _is_irregular(x):
+        peaks = f"the steps between its {len(x)} channels differ by factors, as in a list of peaks"
+        if not option:
+            raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")
+        remarks.append(peaks)
     unit = option or stated or _plain_unit(x)
-    if x.min() <= 0:
-        raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers are above 0")
     if unit == "cm-1" and x.max() < HIGHEST_MICROMETRES and not option:
         raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
     if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
@@ -195,6 +203,13 @@ def _is_stretched(steps: Numbers) -> bool:
     quarter = max(1, len(steps) // 4)
     ends = np.abs([np.median(steps[:quarter]), np.median(steps[-quarter:])])
     return len(steps) >= FEWEST_STEPS and bool(ends.max() > STRETCHED * ends.min())
+
+
+def _is_irregular(x: Numbers) -> bool:
+    """Whether many steps differ by factors from the next one, as those between peaks or chosen bands do."""
+    steps = np.abs(np.diff(x))
+    smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
+    return bool((larger > IRREGULAR * smaller).sum() > MAX_IRREGULAR * len(smaller))
 
 
 def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> Numbers:

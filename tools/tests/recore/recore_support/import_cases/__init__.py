@@ -15,6 +15,7 @@ from recore_support.import_cases import (
     quantities,
     spectrum_formats,
     spectrum_marks,
+    spectrum_reports,
     spectrum_traps,
     tables,
 )
@@ -24,6 +25,7 @@ CASES = [
     *quantities.CASES,
     *spectrum_formats.CASES,
     *spectrum_marks.CASES,
+    *spectrum_reports.CASES,
     *spectrum_traps.CASES,
     *tables.CASES,
     *foreign_formats.CASES,
