@@ -1,10 +1,9 @@
-"""Parts of the rules that run a submission: reading pickles, predictions and inputs, and judging numbers."""
+"""Parts of the rules that run a submission: reading archives, predictions and inputs, and judging numbers."""
 
 import contextlib
 import gzip
 import io
 import itertools
-import os
 import pickle
 import random
 import tarfile
@@ -18,16 +17,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
 from stagemaker_support.fuzzing import examples
 
-from recore.check import pickles
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import InputRow, differing, read_inputs
 from recore.check.observed import read_observations
-from recore.check.pickles import read_pickles, same_models, scan, size_of
+from recore.check.pickles import read_pickles, same_models, size_of
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.public_data import PublicData
 from recore.check.rule import Level
@@ -42,11 +39,6 @@ from recore.dataset.sample_files import Plan, make_sample
 from recore.spectral_data import SpectralData, read_data
 
 
-class RunsACommand:
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.system, ("true",)
-
-
 def pack(target: Path, files: dict[str, bytes]) -> Path:
     with tarfile.open(target, "w:gz") as tar:
         for name, content in files.items():
@@ -54,58 +46,6 @@ def pack(target: Path, files: dict[str, bytes]) -> Path:
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return target
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_scanning_a_pickle_finds_everything_that_loading_it_imports(protocol: int) -> None:
-    model = [Ridge().fit(np.eye(3), np.ones(3)), RunsACommand(), {"a": (1, "two", b"three")}, len]
-    content = pickle.dumps(model, protocol)
-    loaded = set()
-
-    class RecordingUnpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> object:
-            loaded.add((module, name))
-            return super().find_class(module, name)
-
-    RecordingUnpickler(io.BytesIO(content)).load()
-    findings = scan("model.pkl", len(content), io.BytesIO(content))
-    assert not findings.problem
-    names = {(module.replace("posix", "os"), name) for module, name in findings.imports}
-    renamed = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-    assert names >= {(renamed.get(module, module).replace("posix", "os"), name) for module, name in loaded}
-    assert ("os", "system") in names
-
-
-def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
-    # the module's name is the result of a function call
-    content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
-    assert pickle.loads(content) is os.system
-    assert ("", "") in scan("model.pkl", len(content), io.BytesIO(content)).imports
-
-
-@examples(300)
-@given(st.binary(max_size=300))
-def test_any_bytes_can_be_scanned(content: bytes) -> None:
-    findings = scan("model.pkl", len(content), io.BytesIO(content))
-    assert all(isinstance(module, str) and isinstance(name, str) for module, name in findings.imports)
-
-
-def test_a_damaged_pickle_is_reported() -> None:
-    content = bytearray(pickle.dumps(Ridge().fit(np.eye(3), np.ones(3))))
-    del content[len(content) // 2 :]
-    assert "not a plain pickle" in scan("model.pkl", len(content), io.BytesIO(bytes(content))).problem
-
-
-@pytest.mark.parametrize("prefix", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
-def test_values_that_are_too_large_to_read_are_reported(prefix: bytes, tmp_path: Path) -> None:
-    with open(tmp_path / "model.pkl", "w+b") as file:
-        file.write(prefix)
-        file.truncate(5 << 30)
-        file.seek(0)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # reading a line stops where it exceeds the limit
-            findings = scan("model.pkl", 5 << 30, file)
-    assert "of more than 1 MiB" in findings.problem
 
 
 def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
-"""The model was written with dill, cloudpickle or joblib. It loads only where a compatible version of that extension is
-installed. dill and cloudpickle store bytecode, which another version of Python cannot run; joblib can store arrays in
-further files.
+"""The model was written with dill or cloudpickle. It loads only where a compatible version of that extension is
+installed. Both store bytecode, which another version of Python cannot run.
 
     cloudpickle.dump(model, file)
 
-Fix: use pickle, and define functions and classes at the top level of a module that setup.py names.
+Fix: use pickle or joblib, and define functions and classes at the top level of a module that setup.py names.
 """
 
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ from recore.check.places import place_of
 from recore.check.rule import Finding, Level, rule
 from recore.text import plain
 
-FIX = "Use pickle, and define functions and classes at the top level of a module that setup.py names"
+FIX = "Use pickle or joblib, and define functions and classes at the top level of a module that setup.py names"
 
 
-@rule("The model is a plain pickle, without extensions", needs=("RC301", "RC501"))
+@rule("The model is a pickle without extensions", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     place = place_of(experiments.submission, "save_model")
     for pickle in read_pickles(experiments.training().archive):
@@ -30,8 +29,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             if not there:
                 message = f"{pickle.name} needs {extension}, which is not installed where the model is served"
             yield Finding(plain(message), FIX, place, Level.WARNING if there else Level.ERROR)
-        if pickle.problem and not used:
-            message = f"{pickle.name} is not a plain pickle, so what it needs is unknown: {pickle.problem}"
+        if pickle.foreign:
+            message = f"{pickle.name} is not a pickle, in spite of its name, so its requirements are unknown"
             yield Finding(plain(message), FIX, place, Level.WARNING)
 
 

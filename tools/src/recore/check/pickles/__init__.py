@@ -1,0 +1,6 @@
+"""The pickles in a model: which files hold one, and what would be imported if it were loaded. Nothing is unpickled."""
+
+from recore.check.pickles.archive import read_pickles, same_models, size_of
+from recore.check.pickles.scanner import EXTENSIONS, Pickle, scan, short
+
+__all__ = ["EXTENSIONS", "Pickle", "read_pickles", "same_models", "scan", "short", "size_of"]

@@ -1,0 +1,81 @@
+"""Compressed files as joblib writes them: one stream, which its first bytes announce."""
+
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import IO, Any
+
+from recore.check.pickles.values import Unreadable
+
+MAX_UNPACKED = 4 << 30  # bytes: a larger model cannot be served
+CHUNK = 1 << 20
+FORMATS: dict[bytes, Callable[[], Any]] = {
+    b"\x78": zlib.decompressobj,
+    b"\x1f\x8b": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ": lzma.LZMADecompressor,
+    b"\x5d\x00": lzma.LZMADecompressor,
+}
+UNREADABLE = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib before version 0.10 wrote it"}
+
+
+def decompressed(file: IO[bytes]) -> "io.BufferedReader[Any]":
+    """A file's content, to be read forwards. Raises Unreadable if its compression is not supported."""
+    content: io.BufferedReader[Any] = io.BufferedReader(_Unclosed(file), CHUNK)
+    start = content.peek(8)
+    for prefix, reason in UNREADABLE.items():
+        if start.startswith(prefix):
+            raise Unreadable(reason)
+    for prefix, decompressor in FORMATS.items():
+        if start.startswith(prefix):
+            return io.BufferedReader(_Stream(content, decompressor()), CHUNK)
+    return content
+
+
+class _Unclosed(io.RawIOBase):
+    """A file that stays open when its reader is gone."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Stream(io.RawIOBase):
+    """The content of a compressed file, of at most MAX_UNPACKED bytes, without anything behind it."""
+
+    def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any):
+        self._file, self._decompressor = file, decompressor
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = b""
+        while not data and not self._decompressor.eof:
+            data = self._decompressor.decompress(self._next(), len(buffer))
+        if not data and (self._decompressor.unused_data or self._file.read(1)):
+            raise Unreadable("something stands behind its compressed content")
+        self._size += len(data)
+        if self._size > MAX_UNPACKED:
+            raise Unreadable(f"it holds more than {MAX_UNPACKED >> 30} GiB when it is decompressed")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next(self) -> bytes:
+        """The next compressed bytes; none while the decompressor still has some."""
+        if not getattr(self._decompressor, "needs_input", True):
+            return b""
+        data = getattr(self._decompressor, "unconsumed_tail", b"") or self._file.read1(CHUNK)
+        if not data:
+            raise Unreadable("its compressed content ends early")
+        return data

@@ -1,0 +1,105 @@
+"""Arrays in files of joblib. Known: the formats of joblib 0.10 to 1.6, which differ in the padding.
+
+joblib.load puts an array in the position of each NumpyArrayWrapper as soon as the opcode BUILD gives it its state. It
+reads the array from the file, behind that opcode: its bytes, or another pickle if it consists of Python objects.
+"""
+
+import re
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from recore.check.pickles.values import Dictionary, Dtype, Named, Unreadable
+
+MODULE, CLASS = "joblib.numpy_pickle", "NumpyArrayWrapper"
+ATTRIBUTES = {"subclass", "shape", "order", "dtype", "allow_mmap"}
+ALIGNMENT = "numpy_array_alignment_bytes"  # an attribute since joblib 1.2
+MAX_PADDING = 16
+MAX_DEPTH = 10  # of data types within each other
+
+
+def is_wrapper(module: str, name: str) -> bool:
+    """Whether a name is that of the wrapper. Raises Unreadable if it is another way to the inside of this module."""
+    if (module, name) == (MODULE, CLASS):
+        return True
+    if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
+        raise Unreadable(f"it uses {module}.{name}, which is not part of the files of joblib 1")
+    return False
+
+
+def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
+    """The data type of a wrapper's array, its number of bytes, and whether padding stands before them.
+
+    Raises Unreadable unless the state is one that joblib writes.
+    """
+    if not isinstance(state, Dictionary) or not state.known or state.items.keys() - {ALIGNMENT} != ATTRIBUTES:
+        raise Unreadable("the attributes of an array are not those that joblib writes")
+    values = state.items
+    shape, subclass, mapped = values["shape"], values["subclass"], values["allow_mmap"]
+    alignment = values.get(ALIGNMENT)
+    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise Unreadable("the shape of an array is unknown")
+    named = isinstance(subclass, Named) and subclass.module.split(".")[0] == "numpy"
+    if not named or subclass.name not in ("ndarray", "matrix", "memmap"):
+        raise Unreadable("the class of an array is unknown")
+    if values["order"] not in ("C", "F") or not isinstance(mapped, bool) or alignment not in (None, MAX_PADDING):
+        raise Unreadable("the layout of an array is unknown")
+    dtype = read_dtype(values["dtype"])
+    size = prod(shape) * dtype.itemsize
+    if not dtype.itemsize or size >= 1 << 63 or max(shape, default=0) >= 1 << 63 or (mapped and dtype.hasobject):
+        raise Unreadable(f"joblib cannot load an array of shape {shape} and type {dtype}")
+    return dtype, size, alignment is not None
+
+
+def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
+    """A data type, which numpy makes from its description. Raises Unreadable unless numpy writes it exactly so."""
+    if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
+        raise Unreadable("the data type of an array is unknown")
+    try:
+        state = _resolve(value.state, depth)
+        made = _make(value.arguments[0], state)
+        written: Any = made.__reduce__()
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
+        raise Unreadable(f"the data type of an array is unknown: {error}") from None
+    if _plain(written[1:]) != _plain((value.arguments, state)):
+        raise Unreadable(f"the data type of an array is not written as numpy does ({made})")
+    return made
+
+
+def _resolve(state: Any, depth: int) -> Any:
+    """A data type's state with the data types of its fields."""
+    if isinstance(state, tuple):
+        return tuple(_resolve(each, depth) for each in state)
+    if isinstance(state, Dictionary):
+        if not state.known:
+            raise ValueError("its fields are computed")
+        return {key: _resolve(each, depth) for key, each in state.items.items()}
+    return read_dtype(state, depth + 1) if isinstance(state, Dtype) else state
+
+
+def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
+    if not re.fullmatch(r"[biufcSUVOMm]\d{1,10}", code):
+        raise ValueError("it has no plain code")
+    _, order, base, names, fields, *_ = state
+    if names is not None:
+        formats, offsets = zip(*(fields[name] for name in names), strict=True)
+        layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": int(code[1:])}
+        made: np.dtype[Any] = np.dtype(layout, align=bool(state[7] & 128))
+    elif base is not None:
+        made = np.dtype(base)
+    else:
+        if len(state) == 9:  # a date or a difference of dates, with its unit
+            unit, number, *_ = state[8][1]
+            code += f"[{number}{unit.decode()}]"
+        made = np.dtype(code).newbyteorder(order)
+    return made
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be compared: booleans are numbers in pickles of old versions, and {} stands for None."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, dict) and value:
+        return {key: _plain(each) for key, each in value.items()}
+    return value or None

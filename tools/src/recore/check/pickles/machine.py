@@ -1,0 +1,347 @@
+"""A pickle's opcodes, followed as far as the names that it imports and joblib's arrays are concerned.
+
+Every opcode is one of these methods, or a constant. What is not known raises Unreadable.
+"""
+
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from recore.check.pickles.joblib_arrays import is_wrapper
+from recore.check.pickles.values import (
+    MAX_ITEMS,
+    Dictionary,
+    Dtype,
+    Named,
+    Special,
+    Unreadable,
+    Value,
+    Wrapper,
+    WrapperArguments,
+    WrapperClass,
+)
+
+EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
+# What their functions and classes make is no string. So far as a pickle is concerned, functions of others may make one.
+NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
+READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
+MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
+MAX_GIVEN = 20_000_000  # arguments of all calls
+STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
+NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+OTHERS = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
+
+
+class Machine:
+    """The stack and the memo of one pickle.
+
+    imports: see Pickle. arrays: the states of joblib's arrays, in their order.
+    """
+
+    def __init__(self, imports: list[tuple[str, str]]):
+        self.imports = imports
+        self.arrays: list[Any] = []
+        self.protocol = 0
+        self._stack: list[Any] = []
+        self._marked: list[list[Any]] = []  # the stacks below each mark
+        self._memo: dict[int, Any] = {}
+        self._given = 0
+
+    def step(self, opcode: str, argument: Any) -> None:
+        """Follow one opcode. Raises Unreadable, or IndexError or KeyError if the stack or the memo holds too little."""
+        if opcode in CONSTANTS:
+            self._stack.append(CONSTANTS[opcode])
+        elif opcode in STRINGS:
+            self._stack.append(argument if len(argument) <= MAX_TEXT else Value.CALLED)
+        elif opcode in NUMBERS:
+            self._stack.append(argument)
+        elif opcode in OTHERS:
+            self._stack.append(Value.OTHER)
+        elif opcode.endswith("BYTES") or opcode in ("BINBYTES8", "BYTEARRAY8"):
+            kept = len(argument) <= MAX_TEXT and opcode != "BYTEARRAY8"
+            self._stack.append(argument if kept else Value.OTHER)
+        else:
+            follow = FOLLOWED.get(opcode)
+            if not follow:
+                raise Unreadable(f"the opcode {opcode}")
+            follow(self, argument)
+
+    def _pop(self) -> Any:
+        value = self._stack.pop()
+        if isinstance(value, Special):
+            raise Unreadable("an array of joblib is used in an unknown way")
+        return value
+
+    def _pop_many(self, count: int) -> tuple[Any, ...]:
+        return tuple([self._pop() for _ in range(count)][::-1])
+
+    def _pop_to_mark(self) -> list[Any]:
+        values, self._stack = self._stack, self._marked.pop()
+        return values
+
+    def _plain_to_mark(self) -> list[Any]:
+        values = self._pop_to_mark()
+        if any(isinstance(value, Special) for value in values):
+            raise Unreadable("an array of joblib is used in an unknown way")
+        return values
+
+    # The stack and the memo
+
+    def proto(self, protocol: int) -> None:
+        self.protocol = protocol
+
+    def frame(self, _: int) -> None:
+        pass  # scan checks the lengths
+
+    def mark(self, _: None) -> None:
+        self._marked.append(self._stack)
+        self._stack = []
+
+    def pop(self, _: None) -> None:
+        if self._stack:
+            self._pop()
+        else:
+            self._plain_to_mark()
+
+    def pop_mark(self, _: None) -> None:
+        self._plain_to_mark()
+
+    def duplicate(self, _: None) -> None:
+        self._stack.extend([self._pop()] * 2)
+
+    def put(self, number: Any) -> None:
+        self._memo[int(number)] = self._stack[-1]
+
+    def memoize(self, _: None) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def get(self, number: Any) -> None:
+        value = self._memo[int(number)]
+        if isinstance(value, Wrapper):
+            raise Unreadable("an array of joblib is used in an unknown way")
+        self._stack.append(value)
+
+    # Containers
+
+    def tuple_of(self, values: Iterable[Any]) -> None:
+        values = tuple(values)
+        if any(isinstance(value, Special) for value in values):
+            if not isinstance(values[0], WrapperClass) or values[1:] != (Named("builtins", "object"), None):
+                raise Unreadable("an array of joblib is used in an unknown way")
+            self._stack.append(WrapperArguments())
+        else:
+            self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
+
+    def tuple_to_mark(self, _: None) -> None:
+        self.tuple_of(self._pop_to_mark())
+
+    def tuple1(self, _: None) -> None:
+        self.tuple_of(self._pop_many(1))
+
+    def tuple2(self, _: None) -> None:
+        self.tuple_of(self._pop_many(2))
+
+    def tuple3(self, _: None) -> None:
+        self.tuple_of([self._stack.pop() for _ in range(3)][::-1])
+
+    def collection(self, _: None) -> None:
+        self._plain_to_mark()
+        self._stack.append(Value.OTHER)
+
+    def append(self, _: None) -> None:
+        self._pop()
+        self._target()
+
+    def append_many(self, _: None) -> None:
+        self._plain_to_mark()
+        self._target()
+
+    def empty_dictionary(self, _: None) -> None:
+        self._stack.append(Dictionary())
+
+    def dictionary(self, _: None) -> None:
+        pairs = self._plain_to_mark()
+        self._stack.append(Dictionary())
+        self._stack[-1].add(pairs)
+
+    def set_item(self, _: None) -> None:
+        self._add(list(self._pop_many(2)))
+
+    def set_items(self, _: None) -> None:
+        self._add(self._plain_to_mark())
+
+    def _add(self, pairs: list[Any]) -> None:
+        target = self._target()
+        if isinstance(target, Dictionary):
+            target.add(pairs)
+
+    def _target(self) -> Any:
+        """What the opcode changes, and keeps on the stack."""
+        if isinstance(self._stack[-1], Named | Special):
+            raise Unreadable("it changes a class or a function")
+        return self._stack[-1]
+
+    # Names
+
+    def named(self, argument: str) -> None:
+        module, _, name = argument.partition(" ")
+        self._import(module, name)
+
+    def named_by_stack(self, _: None) -> None:
+        module, name = self._pop_many(2)
+        if isinstance(module, str) and isinstance(name, str):
+            self._import(module, name)
+        elif all(isinstance(value, str) or value in (Value.CALLED, Value.COMPUTED) for value in (module, name)):
+            self._computed(None)
+        else:
+            raise Unreadable("the name of a class is not a string")
+
+    def _import(self, module: str, name: str) -> None:
+        if self.protocol < 3:  # names of Python 2
+            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        self.imports.append((module, name))
+        self._stack.append(WrapperClass() if is_wrapper(module, name) else Named(module, name))
+
+    def _computed(self, _: Any) -> None:
+        self.imports.append(("", ""))
+        self._stack.append(Value.COMPUTED)
+
+    # Objects
+
+    def reduce(self, _: None) -> None:
+        arguments = self._stack.pop()
+        function = self._pop()
+        if isinstance(arguments, WrapperArguments):
+            if function != Named("copyreg", "_reconstructor"):
+                raise Unreadable("an array of joblib is used in an unknown way")
+            self._stack.append(Wrapper())
+        else:
+            self._call(function, arguments)
+
+    def new_object(self, _: None) -> None:
+        arguments = self._pop()
+        cls = self._stack.pop()
+        if isinstance(cls, WrapperClass) and arguments == ():
+            self._stack.append(Wrapper())
+        else:
+            self._call(cls, arguments, is_class=True)
+
+    def new_object_by_keywords(self, _: None) -> None:
+        cls, arguments, keywords = self._pop_many(3)
+        self._call(cls, (arguments, keywords), is_class=True)
+
+    def instance(self, argument: str) -> None:
+        self.named(argument)
+        self._call(self._pop(), tuple(self._plain_to_mark()))
+
+    def instance_by_stack(self, _: None) -> None:
+        cls, *arguments = self._plain_to_mark()
+        self._call(cls, tuple(arguments))
+
+    def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
+        if isinstance(function, Special):
+            raise Unreadable("an array of joblib is made in an unknown way")
+        if function == Named("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
+            self._stack.append(Dtype(arguments))
+        elif function == Named("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
+            text = arguments[0]  # bytes, as protocols before 3 write them
+            self._stack.append(text.encode("latin1") if isinstance(text, str) else Value.OTHER)
+        else:
+            self._give_away(function, arguments)
+            self._stack.append(_made_by(function, is_class))
+
+    def _give_away(self, function: Any, arguments: Any) -> None:
+        """Note that a function might change the data types and dictionaries among its arguments."""
+        known = isinstance(function, Named) and function.name in READERS_OF_DTYPES
+        if known and function.module.split(".")[0] in NUMERIC:
+            return
+        seen: set[int] = set()
+        waiting = [arguments]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Dtype | Dictionary):
+                value.known = False
+            elif isinstance(value, tuple) and id(value) not in seen:
+                seen.add(id(value))
+                waiting.extend(value)
+                self._given += len(value)
+                if self._given > MAX_GIVEN:
+                    raise Unreadable("functions have too many arguments")
+
+    def persistent(self, argument: str | None) -> None:
+        if argument is None:  # BINPERSID
+            self._pop()
+        self._stack.append(Value.COMPUTED)
+
+    def build(self, _: None) -> None:
+        state = self._pop()
+        target = self._stack[-1]
+        if isinstance(target, Wrapper):
+            self._stack[-1] = Value.OTHER
+            self.arrays.append(state)
+        elif target is Value.COMPUTED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
+            raise Unreadable("it gives a state to an object of a computed class")
+        elif isinstance(self._target(), Dtype):
+            target.known &= target.state is None
+            target.state = state
+        elif isinstance(target, Dictionary):
+            target.known = False
+
+    def read_only(self, _: None) -> None:
+        self._stack[-1] = Value.OTHER
+
+    def stop(self, _: None) -> None:
+        self._pop()
+
+
+def _made_by(function: Any, is_class: bool) -> Value:
+    if not isinstance(function, Named):
+        return Value.COMPUTED
+    module = function.module.split(".")[0]
+    return Value.OBJECT if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
+
+
+FOLLOWED: dict[str, Callable[[Machine, Any], None]] = {
+    "PROTO": Machine.proto,
+    "FRAME": Machine.frame,
+    "MARK": Machine.mark,
+    "POP": Machine.pop,
+    "POP_MARK": Machine.pop_mark,
+    "DUP": Machine.duplicate,
+    "PUT": Machine.put,
+    "BINPUT": Machine.put,
+    "LONG_BINPUT": Machine.put,
+    "MEMOIZE": Machine.memoize,
+    "GET": Machine.get,
+    "BINGET": Machine.get,
+    "LONG_BINGET": Machine.get,
+    "TUPLE": Machine.tuple_to_mark,
+    "TUPLE1": Machine.tuple1,
+    "TUPLE2": Machine.tuple2,
+    "TUPLE3": Machine.tuple3,
+    "LIST": Machine.collection,
+    "FROZENSET": Machine.collection,
+    "APPEND": Machine.append,
+    "APPENDS": Machine.append_many,
+    "ADDITEMS": Machine.append_many,
+    "EMPTY_DICT": Machine.empty_dictionary,
+    "DICT": Machine.dictionary,
+    "SETITEM": Machine.set_item,
+    "SETITEMS": Machine.set_items,
+    "GLOBAL": Machine.named,
+    "STACK_GLOBAL": Machine.named_by_stack,
+    "EXT1": Machine._computed,
+    "EXT2": Machine._computed,
+    "EXT4": Machine._computed,
+    "REDUCE": Machine.reduce,
+    "NEWOBJ": Machine.new_object,
+    "NEWOBJ_EX": Machine.new_object_by_keywords,
+    "INST": Machine.instance,
+    "OBJ": Machine.instance_by_stack,
+    "PERSID": Machine.persistent,
+    "BINPERSID": Machine.persistent,
+    "BUILD": Machine.build,
+    "READONLY_BUFFER": Machine.read_only,
+    "STOP": Machine.stop,
+}

@@ -1,0 +1,176 @@
+"""What a pickle would import when it is loaded, read from its opcodes. Nothing is unpickled.
+
+By pickletools of the standard library: it names opcodes and their arguments for every protocol, and needs no further
+package. A name that the pickle computes is reported as unknown.
+"""
+
+import contextlib
+import io
+import pickletools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, cast
+
+from recore.check.pickles.compression import decompressed
+from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
+from recore.check.pickles.machine import EXTENSIONS, Machine
+from recore.check.pickles.values import Unreadable
+
+__all__ = ["EXTENSIONS", "Pickle", "scan", "short"]
+
+MAX_OPCODES = 20_000_000
+MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read as a whole
+CHUNK = 1 << 20
+NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
+
+
+@dataclass
+class Pickle:
+    """A pickle in a model. name: of the file. size: its bytes.
+
+    imports: pairs of module and name, in their order; ("", "") stands for one that is computed. problem: why it could
+    not be read to its end, empty if it could. foreign: whether not even its beginning is that of a pickle.
+    """
+
+    name: str
+    size: int
+    imports: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
+    foreign: bool = False
+
+    @property
+    def modules(self) -> list[str]:
+        return sorted({module for module, _ in self.imports if module})
+
+
+def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
+    """Read the opcodes of all pickles in a file, as pickle.load and joblib.load would."""
+    pickle = Pickle(name, size)
+    reading = _Reading(pickle.imports)
+    try:
+        reading.read_all(_Opcodes(decompressed(file)), joblib=True)
+        if reading.ambiguous:  # pickle.load takes arrays of joblib for opcodes
+            _read_plainly(pickle.imports, file)
+    except Exception as error:  # pickletools raises whatever a malformed argument leads to
+        pickle.problem = str(error)[:200] or type(error).__name__
+        pickle.foreign = not (reading.opcodes or isinstance(error, Unreadable))
+    pickle.imports = list(dict.fromkeys(pickle.imports))
+    return pickle
+
+
+def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes]) -> None:
+    """Add what pickle.load would import, up to where it fails, as it does at the bytes of an array.
+
+    It takes the memo of the outer pickle for that of an array of objects, so numpy's own names get other modules there.
+    They do not exist, which is where it fails.
+    """
+    found: list[tuple[str, str]] = []
+    file.seek(0)
+    with contextlib.suppress(Exception):
+        _Reading(found).read_all(_Opcodes(decompressed(file)), joblib=False)
+    imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)
+
+
+class _Reading:
+    """The reading of a file. ambiguous: whether pickle.load could continue where joblib.load reads an array."""
+
+    def __init__(self, imports: list[tuple[str, str]]):
+        self._imports = imports
+        self.opcodes = 0
+        self.ambiguous = False
+
+    def read_all(self, content: "_Opcodes", joblib: bool) -> None:
+        """Read one pickle after the other, as joblib or as pickle does. Raises what is wrong with one."""
+        self.read_pickle(content, joblib)
+        while not content.ended():
+            before = self.opcodes
+            try:
+                self.read_pickle(content, joblib)
+            except Exception:
+                if self.opcodes == before:
+                    raise Unreadable("something that is not a pickle stands behind its end") from None
+                raise
+
+    def read_pickle(self, content: "_Opcodes", joblib: bool) -> None:
+        machine = Machine(self._imports)
+        frame_end = 0
+        for opcode, argument, position in pickletools.genops(cast(IO[bytes], content)):
+            if self.opcodes == MAX_OPCODES:
+                raise Unreadable(f"more than {MAX_OPCODES:,} opcodes")
+            try:
+                machine.step(opcode.name, argument)
+            except LookupError:
+                raise ValueError(f"the opcode {opcode.name} finds too little on the stack or in the memo") from None
+            self.opcodes += 1
+            at_end = frame_end <= cast(int, position)
+            if opcode.name == "FRAME":
+                if not at_end:
+                    raise Unreadable("a frame within a frame")
+                frame_end = content.tell() + int(argument or 0)
+            elif not at_end and content.tell() > frame_end:
+                raise Unreadable("an opcode reaches beyond its frame")
+            if machine.arrays and joblib:
+                _must_end(frame_end, content)
+                self._read_array(machine.arrays.pop(), content)
+        _must_end(frame_end, content)
+
+    def _read_array(self, state: Any, content: "_Opcodes") -> None:
+        dtype, size, padded = read_wrapper(state)
+        if dtype.hasobject:
+            self.ambiguous = True
+            self.read_pickle(content, joblib=False)
+        elif padded:
+            length = int.from_bytes(content.read(1))
+            if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # these are no opcodes
+                raise Unreadable("the padding of an array is not what joblib writes")
+            content.skip(size)
+        else:
+            self.ambiguous = True
+            content.skip(size)
+
+
+def _must_end(frame_end: int, content: "_Opcodes") -> None:
+    """Raise Unreadable if a frame has not ended: some unpicklers read it as a whole, others do not."""
+    if content.tell() < frame_end:
+        raise Unreadable("a frame goes on behind its last opcode")
+
+
+class _Opcodes:
+    """A file of opcodes, for pickletools, of which no value that is too large is read: archives of zeros are small."""
+
+    def __init__(self, file: io.BufferedReader):
+        self._file = file
+        self._position = 0
+
+    def tell(self) -> int:
+        return self._position
+
+    def ended(self) -> bool:
+        return not self._file.peek(1)
+
+    def read(self, size: int) -> bytes:
+        if size > MAX_VALUE:
+            raise Unreadable(f"a value of more than {MAX_VALUE >> 20} MiB")
+        return self._advance(self._file.read(size))
+
+    def readline(self) -> bytes:
+        line = self._advance(self._file.readline(MAX_VALUE + 1))
+        if len(line) > MAX_VALUE:
+            raise Unreadable(f"a line of more than {MAX_VALUE >> 20} MiB")
+        return line
+
+    def skip(self, size: int) -> None:
+        while size:
+            data = self.read(min(size, CHUNK))
+            if not data:
+                raise Unreadable("an array ends early")
+            size -= len(data)
+
+    def _advance(self, data: bytes) -> bytes:
+        self._position += len(data)
+        return data
+
+
+def short(imports: list[tuple[str, str]]) -> Iterator[str]:
+    """Imports as they are written in Python."""
+    return (f"{module}.{name}" if module else "a computed name" for module, name in imports)

@@ -1,0 +1,69 @@
+"""The values on the stack of a pickle, as far as they can be known without loading it.
+
+Constants and tuples stand for themselves; everything else is one of these.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
+
+
+class Unreadable(ValueError):
+    """A pickle does something that cannot be followed without loading it."""
+
+
+class Value(Enum):
+    OTHER = "a value that is not a string, such as a list or an array"
+    OBJECT = "an object whose class or function is named, and which is not a string"
+    CALLED = "what a named function returned, possibly a string"
+    COMPUTED = "what came from something without a name"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A class or function that is imported by its name."""
+
+    module: str
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Dictionary:
+    """known: whether nothing else than these items can be in it when it is used."""
+
+    items: dict[Any, Any] = field(default_factory=dict)
+    known: bool = True
+
+    def add(self, pairs: list[Any]) -> None:
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            if len(self.items) == MAX_ITEMS or not (key is None or isinstance(key, str | int)):
+                self.known = False
+            else:
+                self.items[key] = value
+
+
+@dataclass(slots=True, eq=False)
+class Dtype:
+    """A data type of numpy: the arguments of its constructor, and the state that it was given. known: see above."""
+
+    arguments: tuple[Any, ...]
+    state: Any = None
+    known: bool = True
+
+
+class Special:
+    """A part of an array of joblib. It may be used in one way only."""
+
+
+class WrapperClass(Special):
+    """joblib's class NumpyArrayWrapper."""
+
+
+class WrapperArguments(Special):
+    """The arguments with which protocols 0 and 1 make such an object."""
+
+
+class Wrapper(Special):
+    """Such an object before its state is known. When it is, joblib puts the array that it reads in its position."""

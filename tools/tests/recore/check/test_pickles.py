@@ -1,0 +1,356 @@
+"""Pickles are read without loading them: what honest models need, and every command that a hostile one would run.
+
+Each attack is also loaded, and makes a folder then, so that the table contains only real ones.
+"""
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import os
+import pickle
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from stagemaker_support.fuzzing import examples
+from xgboost import XGBRegressor
+
+from recore.check.pickles import Pickle, compression, scan, scanner
+from recore.check.running_rules.rc404_pickle_command import judge
+
+TABLE = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [0.0, 1, 0, 1], "c": ["x", "y", "x", "y"]})
+X, Y = TABLE[["a", "b"]], TABLE["a"]
+COMPRESSIONS: list[Any] = [0, 3, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)]
+
+
+def scanned(content: bytes) -> Pickle:
+    return scan("model.joblib", len(content), io.BytesIO(content))
+
+
+def dumped(value: Any, **options: Any) -> bytes:
+    file = io.BytesIO()
+    joblib.dump(value, file, **options)
+    return file.getvalue()
+
+
+HONEST: dict[str, Callable[[], Any]] = {
+    "Ridge with names of features": lambda: Ridge().fit(X, Y),
+    "forest": lambda: RandomForestRegressor(2).fit(X, Y),
+    "boosted trees": lambda: HistGradientBoostingRegressor(max_iter=2).fit(X, Y),
+    "search over pipelines": lambda: GridSearchCV(
+        make_pipeline(
+            make_column_transformer((OneHotEncoder(), ["c"]), (StandardScaler(), ["a", "b"])),
+            Ridge(),
+        ),
+        {"ridge__alpha": [1.0, 2.0]},
+        cv=2,
+    ).fit(TABLE, Y),
+    "XGBoost": lambda: XGBRegressor(n_estimators=2).fit(X, Y),
+    "table": lambda: TABLE.assign(when=pd.date_range("2020", periods=4), kind=pd.Categorical(list("abab"))),
+    "index": lambda: pd.MultiIndex.from_product([["a", "b"], [1, 2]]),
+    "arrays in arrays": lambda: np.array([np.array([1, "a"], dtype=object), {"x": np.arange(3)}], dtype=object),
+    "the same arrays again": lambda: {"signal": [np.arange(3)] * 2, "code": (np.array(["a", None]), len)},
+    "types of numpy": lambda: [
+        np.zeros(3, [("a", "i8"), ("b", "f8", (2,)), ("c", "U3")]),
+        np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+        np.zeros(2, [("a", "i8"), ("b", "O")]),
+        np.array(["2020"], "M8[ns]"),
+        np.arange(3, dtype=">f8"),
+        np.array(["abc", "de"]),
+        np.ones((1, 2)).view(np.matrix),
+        np.asfortranarray(np.ones((3, 4))),
+        np.array(3.0),
+        np.zeros((0, 3), bool),
+        np.float64(1),
+        np.ma.array([1, 2.0], mask=[0, 1]),
+    ],
+}
+
+
+@pytest.mark.parametrize("make", HONEST.values(), ids=HONEST)
+def test_honest_models_give_no_finding(make: Callable[[], Any]) -> None:
+    value = make()
+    contents = [dumped(value, compress=compress) for compress in COMPRESSIONS]
+    contents += [dumped(value, protocol=protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for content in [*contents, pickle.dumps(value), contents[0] * 2]:
+        found = scanned(content)
+        assert not found.problem
+        assert judge(found) is None
+        assert ("", "") not in found.imports
+
+
+def test_arrays_of_joblib_1_0_have_no_padding() -> None:
+    content = assembled(array(alignment=b"") + np.ones(2).tobytes())
+    assert list(joblib.load(io.BytesIO(content))) == [1, 1]
+    assert judge(scanned(content)) is None
+
+
+# Parts of pickles
+
+
+def text(value: str) -> bytes:
+    return b"X" + len(value).to_bytes(4, "little") + value.encode()
+
+
+def command(folder: Path) -> bytes:
+    return b"cos\nmkdir\n" + text(str(folder)) + b"\x85R"
+
+
+class Command:
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+TUPLE_2 = b"K\x02\x85"
+FLOATS = b"cnumpy\ndtype\n(" + text("f8") + b"\x89\x88tR"
+FLOATS_STATE = b"(K\x03" + text("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK%ctb"
+WRAPPER = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n"
+PADDING = b"\x01\xff"
+
+
+def floats(flags: int = 0) -> bytes:
+    return FLOATS + FLOATS_STATE % flags
+
+
+def array(
+    shape: bytes = TUPLE_2,
+    dtype: bytes = floats(),
+    alignment: bytes = text("numpy_array_alignment_bytes") + b"K\x10",
+    more: bytes = b"",
+    wrapper: bytes = WRAPPER + b")\x81",
+) -> bytes:
+    return (
+        wrapper
+        + b"}("
+        + (text("subclass") + b"cnumpy\nndarray\n" + text("shape") + shape + text("order") + text("C"))
+        + (text("dtype") + dtype + text("allow_mmap") + b"\x89" + alignment + more)
+        + b"ub"
+    )
+
+
+def assembled(opcodes: bytes) -> bytes:
+    return b"\x80\x04" + opcodes + b"."
+
+
+def framed(first: bytes, behind: bytes, rest: bytes) -> bytes:
+    """A pickle whose frame contains the first part and the rest, with bytes of an array behind it."""
+    return b"\x80\x04\x95" + (len(first + rest)).to_bytes(8, "little") + first + rest + behind + b"."
+
+
+def hidden(opcodes: bytes, length: int = 64) -> bytes:
+    """Opcodes in what looks like the bytes of an array."""
+    return opcodes + b"N" * (length - len(opcodes))
+
+
+ZEROS = bytes(16)
+ATTACKS: dict[str, Callable[[Path], bytes]] = {
+    "in an array": lambda folder: dumped(np.array([Command(folder)], dtype=object)),
+    "in an array in an array": lambda folder: dumped([np.array([np.array([Command(folder)], dtype=object)], object)]),
+    "in a field": lambda folder: dumped(np.array([(1, Command(folder))], [("a", "i8"), ("b", "O")])),
+    "behind an array": lambda folder: dumped([np.arange(3), np.array(["a"], object), Command(folder)]),
+    "in the class of an array": lambda folder: assembled(array(more=text("order") + command(folder))),
+    "second pickle": lambda folder: dumped(1) + assembled(command(folder)),
+    "another opcode for a constructor": lambda folder: assembled(b"(cos\nmkdir\n" + text(str(folder)) + b"o"),
+    "function of a dispatch table": lambda folder: assembled(
+        b"cbuiltins\ngetattr\ncos\nmkdir\n" + text("__call__") + b"\x86R" + text(str(folder)) + b"\x85R"
+    ),
+}
+# joblib reads another number of bytes for an array than they seem to say.
+TRICKS: dict[str, Callable[[Path], bytes]] = {
+    "shape that is computed": lambda folder: assembled(
+        array(b"cbuiltins\nint\n" + text("0") + b"\x85R\x85") + PADDING + command(folder)
+    ),
+    "shape set again": lambda folder: assembled(
+        array(more=b"cbuiltins\nstr\n" + text("shape") + b"\x85RK\x00\x85") + PADDING + command(folder)
+    ),
+    "floats that claim to be objects": lambda folder: assembled(array(dtype=floats(63)) + assembled(command(folder))),
+    "type given a second state": lambda folder: assembled(
+        array(dtype=floats() + FLOATS_STATE % 63) + assembled(command(folder))
+    ),
+    "type given a state by a method": lambda folder: assembled(
+        floats()
+        + b"q\x000cbuiltins\ngetattr\nh\x00"
+        + (text("__setstate__") + b"\x86R" + FLOATS_STATE[:-2] % 63 + b"t\x85R0")
+        + array(dtype=b"h\x00")
+        + assembled(command(folder))
+    ),
+    "attributes changed by a method": lambda folder: assembled(
+        b"}q\x000cbuiltins\ngetattr\nh\x00"
+        + text("update")
+        + (b"\x86Rq\x010" + WRAPPER + b")\x81h\x00(")
+        + array()[len(WRAPPER) + 4 : -1]
+        + b"h\x01}("
+        + text("shape")
+        + b"K\x00\x85u\x85R0b"
+        + PADDING
+        + command(folder)
+    ),
+    "wrapper by another name": lambda folder: assembled(
+        array(b"K\x00\x85", wrapper=text("joblib") + text("numpy_pickle.NumpyArrayWrapper") + b"\x93)\x81")
+        + PADDING
+        + command(folder)
+    ),
+    "wrapper by a computed name": lambda folder: assembled(
+        array(
+            wrapper=b"cbuiltins\ngetattr\ncsklearn.utils.parallel\njoblib\n"
+            + (text("numpy_pickle") + b"\x86Rq\x000cbuiltins\ngetattr\nh\x00" + text("NumpyArray" + "Wrapper"))
+            + b"\x86R)\x81"
+        )
+        + PADDING
+        + b"C\x10"  # joblib takes this for a number
+        + bytes(14)
+        + command(folder)
+    ),
+    "wrapper copied": lambda folder: assembled(
+        array(b"K\x00\x85", wrapper=b"ccopy\ncopy\n" + WRAPPER + b")\x81\x85R") + PADDING + command(folder)
+    ),
+    "wrapper made by its constructor": lambda folder: assembled(
+        WRAPPER + (b"(cnumpy\nndarray\nK\x00\x85" + text("C") + floats() + b"tR}b") + PADDING + command(folder)
+    ),
+    "wrapper used again": lambda folder: assembled(
+        array(wrapper=WRAPPER + b")\x81q\x00") + PADDING + ZEROS + b"0h\x00}b" + PADDING + ZEROS + command(folder)
+    ),
+    "opcodes between the end of an array and that of its frame": lambda folder: framed(
+        array(), PADDING + ZEROS, b"0" + command(folder)
+    ),
+}
+PLAIN_ATTACKS: dict[str, Callable[[Path], bytes]] = {
+    "padding of opcodes": lambda folder: assembled(
+        array(TUPLE_2) + b"\x94" + hidden(command(folder) + b".", 0x94)
+    ),
+    "numbers that are opcodes": lambda folder: assembled(
+        array(b"K\x20\x85", alignment=b"") + hidden(command(folder) + b".", 256)
+    ),
+    "memo of the outer pickle": lambda folder: assembled(
+        text("os") + b"\x94" + text("mkdir") + b"\x94"
+        + array(dtype=b"cnumpy\ndtype\n(" + text("O8") + b"\x89\x88tR" + (FLOATS_STATE % 63).replace(b"<", b"|"))
+        + assembled(text("numpy") + b"\x94" + text("array") + b"\x94h\x00h\x01\x93" + text(str(folder)) + b"\x85R")
+    ),
+}  # fmt: skip
+
+
+def load(content: bytes, by: Callable[[Any], Any]) -> None:
+    """Load all pickles in a file, as far as that is possible."""
+    file = io.BufferedReader(io.BytesIO(content))  # joblib rewinds what cannot peek
+    with contextlib.suppress(Exception):
+        while True:
+            by(file)
+
+
+@pytest.mark.parametrize("attack", [*ATTACKS.values(), *TRICKS.values()], ids=[*ATTACKS, *TRICKS])
+def test_an_attack_is_found(attack: Callable[[Path], bytes], tmp_path: Path) -> None:
+    content = attack(tmp_path / "made")
+    load(content, joblib.load)
+    assert (tmp_path / "made").is_dir()
+    for compress in (bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress):
+        found = scanned(compress(content))
+        assert judge(found)
+        assert found.problem or attack in ATTACKS.values()
+
+
+@pytest.mark.parametrize("attack", PLAIN_ATTACKS.values(), ids=PLAIN_ATTACKS)
+def test_an_attack_by_a_file_of_joblib_on_pickle_is_found(attack: Callable[[Path], bytes], tmp_path: Path) -> None:
+    content = attack(tmp_path / "made")
+    load(content, pickle.load)
+    assert (tmp_path / "made").is_dir()
+    assert judge(scanned(content))
+
+
+GOOD = dumped(np.arange(3), compress=3)
+UNREADABLE = {
+    "behind its end": dumped(1) + b"x",
+    "behind its compressed content": GOOD + b"x",
+    "content ends early": GOOD[:-5],
+    "lz4": b"\x04\x22\x4d\x18" + bytes(100),
+    "before version 0.10": b"ZF0x3" + bytes(100),
+    "an array ends early": dumped(np.arange(300))[:-50],
+    "frame": b"\x80\x04\x95\x03" + bytes(7) + b"K\x01K\x01.",
+    "NEXT_BUFFER": b"\x80\x05\x97.",
+    "cannot load": assembled(array(b"J\xff\xff\xff\x7f" * 2 + b"J\xff\xff\xff\x7f\x87")),
+    "the shape of an array": assembled(array(b"J\xff\xff\xff\xff\x85")),
+    "unknown": b"\x80\x04\xff.",
+    "changes a class": assembled(b"cpickle\n_Unpickler.dispatch\nK\x01K\x02s"),
+}
+
+
+@pytest.mark.parametrize(("reason", "content"), UNREADABLE.items(), ids=UNREADABLE)
+def test_what_cannot_be_followed_is_an_error(reason: str, content: bytes) -> None:
+    found = scanned(content)
+    assert reason in found.problem
+    assert judge(found)
+
+
+def test_a_file_that_grows_without_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compression, "MAX_UNPACKED", 1 << 20)
+    content = dumped(np.zeros(1 << 20), compress=3)
+    assert len(content) < 1 << 16
+    assert "when it is decompressed" in scanned(content).problem
+
+
+def test_a_file_that_is_no_pickle_is_not_an_attack() -> None:
+    for content in (b"", b'{"learner": {}}', b"tree\nversion=v4\n", bytes(100)):
+        found = scanned(content)
+        assert found.foreign
+        assert judge(found) is None
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_scanning_a_pickle_finds_everything_that_loading_it_imports(protocol: int) -> None:
+    model = [Ridge().fit(np.eye(3), np.ones(3)), Command(Path("/nowhere")), {"a": (1, "two", b"three")}, len]
+    content = pickle.dumps(model, protocol)
+    loaded = set()
+
+    class RecordingUnpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> object:
+            loaded.add((module, name))
+            return (lambda _: None) if name == "mkdir" else super().find_class(module, name)
+
+    RecordingUnpickler(io.BytesIO(content)).load()
+    findings = scanned(content)
+    assert not findings.problem
+    renamed = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+    assert set(findings.imports) >= {(renamed.get(module, module), name) for module, name in loaded}
+    assert ("posix", "mkdir") in findings.imports
+
+
+def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
+    # the module's name is the result of a function call
+    content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
+    assert pickle.loads(content) is os.system
+    assert ("", "") in scanned(content).imports
+
+
+@examples(300)
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_scanned(content: bytes) -> None:
+    assert all(isinstance(module, str) and isinstance(name, str) for module, name in scanned(content).imports)
+
+
+@pytest.mark.parametrize("prefix", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
+def test_values_that_are_too_large_to_read_are_reported(
+    prefix: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner, "MAX_VALUE", 1 << 20)  # reading a line stops where it exceeds the limit
+    with open(tmp_path / "model.pkl", "w+b") as file:
+        file.write(prefix)
+        file.truncate(5 << 30)
+        file.seek(0)
+        assert "of more than 1 MiB" in scan("model.pkl", 5 << 30, file).problem
