@@ -1,6 +1,8 @@
 """The files of a model.tar.gz: its pickles, its size, and whether two of them are the same."""
 
 import hashlib
+import shutil
+import tempfile
 from pathlib import Path
 
 from recore.check.pickles.scanner import Pickle, scan
@@ -12,12 +14,15 @@ SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 
 def read_pickles(archive: Path) -> list[Pickle]:
     """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
+    pickles = []
     with open_archive(archive) as members:
-        return [
-            scan(member.name.removeprefix("./"), member.size, content)
-            for member, content in members
-            if content and member.name.endswith(SUFFIXES)
-        ]
+        for member, content in members:
+            if content and member.name.endswith(SUFFIXES):
+                with tempfile.TemporaryFile() as file:  # the scan may read it twice, an archive is read once
+                    shutil.copyfileobj(content, file)
+                    file.seek(0)
+                    pickles.append(scan(member.name.removeprefix("./"), member.size, file))
+    return pickles
 
 
 def same_models(first: Path, second: Path) -> bool:
