@@ -40,15 +40,14 @@ def open_experiments(
     data and the simulator. watching: entered while experiments run; provides a function to call with each step that
     changes. thorough: as for Experiments.
     """
-    host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
-    weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
+    weights = host_weights()
     files = read_submission(submission)
     with contextlib.ExitStack() as stack:
         make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-check-")
         folder = Path(stack.enter_context(interrupts.deferred_at_both_ends(make_folder)))
         results = folder / "results"
         results.mkdir()
-        data = PublicData(_find_data(submission, public, folder), tuple(host["TARGETS"]))
+        data = PublicData(_find_data(submission, public, folder), tuple(weights))
         show(f"check: data: {data.path}, rows: {data.rows:,}")
         isolation = choose_isolation(isolation, submission, for_host=for_host)
         place = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
@@ -62,6 +61,12 @@ def open_experiments(
             if everything:
                 experiments.start_all(for_host)
             yield experiments
+
+
+def host_weights() -> dict[str, float]:
+    """The weight of each target in the host's score, in the order of predictions."""
+    host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
+    return dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
 
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:

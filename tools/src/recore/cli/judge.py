@@ -40,6 +40,9 @@ def judge(
     its files, the data and score.py are those of an earlier run, unless that failed for a reason outside the
     submission. To judge it again, remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
 
+    If private scores are equal, the held-out score decides. It is made again for these submissions, by trainings
+    without the drill holes that are predicted, because their own cannot be trusted.
+
     Exit status: 0 all submissions were judged, 1 one could not be read or must be run again, 2 wrong use,
     130 interrupted.
 
@@ -59,6 +62,7 @@ def judge(
         make_judged_table,
         sort_entries,
         summarise_entry,
+        tied_by_private_score,
         write_table,
     )
     from recore.listing import count
@@ -82,7 +86,7 @@ def judge(
         private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
         show_line(f"judge: {done} of {to_run}, {entry.path}: {entry.result}{private}")
 
-    if to_run:
+    if to_run or tied_by_private_score(entries):
         folder = Path.cwd()
         started = datetime.datetime.now(datetime.UTC)
         try:
@@ -93,6 +97,11 @@ def judge(
                 context = make_context(place, "", arguments, folder)
                 with show_running("judge", every_step=False) as watch:
                     this_round.judge(place, entries, jobs, context, watch, show_end)
+                    if tied := tied_by_private_score(entries):
+                        from recore.check import host_weights, make_held_out_again
+
+                        show_line(f"judge: {count(len(tied), 'submission')} with equal private scores: held out again")
+                        make_held_out_again(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {done} of {to_run} judged"
             click.echo(f"{line}: the same command judges the others", err=True)

@@ -59,6 +59,7 @@ def summarise(run: Record) -> dict[str, Any]:
         "folder": run.folder.name,
         "state": run.state,
         "failed": run.failed,
+        "reason": next((step.reason for step in run.steps if step.name == run.failed), None),
         "started": run.started.isoformat(),
         "seconds": run.seconds,
         "scores": {name: score.value for name, score in run.scores.items()},
@@ -71,7 +72,7 @@ def summarise(run: Record) -> dict[str, Any]:
 
 
 def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"]:
-    """A table for each set of data files. Notes have a column if there are any."""
+    """A table for each set of data files, which the title names. Notes have a column if there are any."""
     from rich.table import Table
     from rich.text import Text
 
@@ -79,8 +80,11 @@ def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"
     for run in runs:
         groups.setdefault(run.data_hashes, []).append(run)
     tables = []
-    for group in groups.values():
-        title = Text(plain(f"Runs on {group[0].data['public'][0]}"))
+    paths = [group[0].data["public"][0] for group in groups.values()]
+    for (hashes, group), path in zip(groups.items(), paths, strict=True):
+        others = ", ".join(name for name in group[0].data if name != "public") or "no private data"
+        is_unique = paths.count(path) == 1
+        title = Text(plain(f"Runs on {path}" if is_unique else f"Runs on {path} and {others} (data {hashes})"))
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in ("run", "state", "submission"):
             table.add_column(column, overflow="fold")
@@ -92,7 +96,9 @@ def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"
         if noted:
             table.add_column("note", overflow="fold")
         for run in group:
-            words = [Text(plain(word)) for word in (run.folder.name, run.result, run.submission_sha256[:8])]
+            words = [
+                Text(plain(word)) for word in (run.folder.name, run.explain_result(True), run.submission_sha256[:8])
+            ]
             note = [Text(run.note)] if noted else []
             table.add_row(*words, *map(run.show, names), f"{run.seconds:.1f}", *note)
         tables.append(table)

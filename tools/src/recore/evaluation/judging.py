@@ -10,21 +10,19 @@ from typing import Any
 
 from recore.distribution import TEMPLATE
 from recore.evaluation.board import read_runs, runs_of
-from recore.evaluation.data import DataFiles
+from recore.evaluation.data import DataFiles, sha256_of
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.kept_run import keep_run
-from recore.evaluation.public_file import sha256_of
-from recore.evaluation.record import Record, read_record
+from recore.evaluation.record import MAX_REASON, Record, read_record
 from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.scores import HELD_OUT
 from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles, read_submission
 from recore.places import OpenPlace
 from recore.text import plain
 from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
-
-LONGEST_REASON = 300  # characters
 
 
 @dataclass
@@ -44,10 +42,10 @@ class Entry:
         """How the run ended, in words, with the reason if a step failed; or why the submission was not judged."""
         if self.record is None:
             return f"not judged: {self.trouble or 'interrupted'}"
-        failed = next((step for step in self.record.steps if step.state == "Failed"), None)
-        result = self.record.result
-        if failed and failed.reason and not failed.name.startswith("private"):  # which could quote private spectra
-            result = plain(f"{result}: {failed.reason}", LONGEST_REASON)
+        result, record = self.record.explain_result(), self.record
+        if record.held_out_again is not None and HELD_OUT in record.scores:
+            made, own = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
+            result += f"; held-out score {made} made again, {own} by the submission" if made != own else ""
         return f"{result}; {self.trouble}" if self.trouble else result
 
     @property
@@ -60,6 +58,24 @@ class Entry:
         """The name of its runs' folders: that of the submission, with the beginning of the hash of its files."""
         name = re.sub(r"[^\w-]+", "-", self.path.resolve().name.removesuffix(".tar.gz")).strip("-") or "submission"
         return f"{name}-{self.files.sha256[:8]}" if self.files else name
+
+
+def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with a held-out score of the submission's own, and the same private score as another submission.
+
+    The held-out score decides which of them is ahead, if it is made again.
+    """
+    complete = [entry.record for entry in entries if entry.record and entry.record.has_all_results]
+    submissions: dict[float, set[str]] = {}
+    for record in complete:
+        submissions.setdefault(record.values["private"], set()).add(record.submission_sha256)
+    return [
+        entry
+        for entry in entries
+        if entry.record in complete
+        and entry.record.held_out_is_own
+        and len(submissions[entry.record.values["private"]]) > 1
+    ]
 
 
 @dataclass
@@ -93,7 +109,7 @@ class Round:
             try:
                 entry.files = read_submission(entry.path)
             except (ValueError, OSError) as error:
-                entry.trouble = plain(str(error), LONGEST_REASON)
+                entry.trouble = plain(str(error), MAX_REASON)
                 continue
             for record in runs_of(runs, entry.files.sha256, data):
                 if record.score_sha256 == score and self._is_final(record):
@@ -145,7 +161,7 @@ class Round:
             for future in [each for each in futures if each.done()]:  # wait() never reports those that were cancelled
                 first, *copies = futures.pop(future)
                 if error := future.exception():
-                    first.trouble = plain(f"{type(error).__name__}: {error}", LONGEST_REASON)
+                    first.trouble = plain(f"{type(error).__name__}: {error}", MAX_REASON)
                 for entry in copies:
                     entry.record, entry.trouble = first.record, first.trouble
                 if first.record or first.trouble:
@@ -181,7 +197,9 @@ class Round:
         return path
 
     def _is_final(self, record: Record) -> bool:
-        """Whether the submission would do no better now: it completed, or failed by itself with as much time."""
+        """Whether the submission would do no better now: it completed, or failed by itself and not for lack of time."""
         failed = [step for step in record.steps if step.state == "Failed"]
         by_itself = bool(failed) and not any(step.outside for step in failed)
-        return record.state == "Completed" or (by_itself and record.training_seconds >= self.seconds)
+        return record.state == "Completed" or (
+            by_itself and (record.failed != "train" or record.training_seconds >= self.seconds)
+        )

@@ -1,8 +1,8 @@
 """The public data file of a run that has ended: where it is, and whether it is still the one that the run used."""
 
-import hashlib
 from pathlib import Path
 
+from recore.evaluation.data import sha256_of
 from recore.evaluation.record import Record
 
 
@@ -18,9 +18,3 @@ def find_public(record: Record, public: Path | None = None) -> Path:
     if sha256 and sha256_of(path) != sha256:
         raise ValueError(f"{path}: this is not the file that the run was trained on: name that with --public")
     return path
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

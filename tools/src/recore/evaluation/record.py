@@ -3,6 +3,7 @@
 A record may come from anyone: every value that is used is checked, and an invalid record is refused as a whole.
 """
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -19,6 +20,7 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.distribution import PROGRAM
+from recore.evaluation.data import sha256_of
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
 from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
@@ -36,13 +38,14 @@ STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
 }
 DATA = (*SIDES, "actual")
 LARGEST_RECORD = 16 << 20  # bytes
+MAX_REASON = 300  # characters
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run. data: path and SHA-256 of each file, None if not read. started_in: the folder of relative paths.
+    """One run. data: path and SHA-256 of each file, None if unreadable. started_in: the folder of relative paths.
 
     held_out_again: the held-out score, if recore has made it again from the submission's `fit`; `scores` has the one of
     the submission's own held-out predictions. training_seconds: the time limit of the training job.
@@ -88,6 +91,21 @@ class Record:
         return f"{self.failed} failed" if self.failed else self.state.lower()
 
     @property
+    def has_all_results(self) -> bool:
+        """Whether the run was not stopped, and no step failed that has a result."""
+        return self.state != "Stopped" and self.failed in (None, "clean up")
+
+    def explain_result(self, with_private: bool = False) -> str:
+        """The result, with the reason of the step that failed.
+
+        with_private: also if that step read private data. The submission could then have put them into the reason.
+        """
+        reason = next((step.reason for step in self.steps if step.name == self.failed), None)
+        if not reason or ((self.failed or "").startswith("private") and not with_private):
+            return self.result
+        return plain(f"{self.result}: {reason}", MAX_REASON)
+
+    @property
     def data_hashes(self) -> str:
         """The beginnings of the data files' hashes: the scores of runs with the same can be compared."""
         return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
@@ -111,15 +129,18 @@ class Record:
         return "the submission" if self.held_out_is_own else "recore"
 
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
-        """The key by which runs on the same data are sorted, the best last.
+        """The key by which runs on the same data are sorted, the best last. Runs that lack a result come first.
 
         The held-out score decides: first those that were made again, then those that only the submission claims. Then
-        the private score does, which comes first for a host (private_first). The public score is that of the rows that
-        the model was trained on, and says nothing about other rows: it only counts that there is any score.
+        the private score does. For a host (private_first) it comes first, and a claim does not count. The public score
+        is that of the rows that the model was trained on, and says nothing about other rows: it only counts that there
+        is any score.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
-        best_first = (self.held_out_again is not None, held_out, private, bool(self.scores))
-        return (private, *best_first) if private_first else best_first
+        is_again = self.held_out_again is not None
+        if private_first:
+            return (self.has_all_results, private, held_out if is_again else -math.inf)
+        return (self.has_all_results, is_again, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
         """A score in four digits, marked if it is the submission's own held-out score; - if the run lacks it."""
@@ -153,6 +174,10 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
         }
         for step in run.steps.values()
     ]
+    hashes = dict(run.storage.hashes)
+    for name, path in run.data.files.items():
+        with contextlib.suppress(OSError):  # a file that no step has read, because an earlier one failed
+            hashes[name] = hashes.get(name) or sha256_of(path)
     return {
         "name": run.settings.name,
         "state": run.state,
@@ -161,9 +186,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
         **context,
         "submission": {"path": str(run.submission.path), "sha256": run.submission.sha256, "files": files},
         "score_script": {"sha256": hashlib.sha256(run.score_script).hexdigest()},
-        "data": {
-            name: {"path": str(path), "sha256": run.storage.hashes.get(name)} for name, path in run.data.files.items()
-        },
+        "data": {name: {"path": str(path), "sha256": hashes.get(name)} for name, path in run.data.files.items()},
         "settings": asdict(run.settings),
         "seeds": ENVIRONMENT,
         "versions": _versions(),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from recore_support.command import recore
-from recore_support.records import FAILED, make_record, write_record
+from recore_support.records import FAILED, STEPS, make_record, write_record
 from rich.console import Console
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, full_disk_environment
@@ -120,8 +120,36 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
     later["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
     write_record(tmp_path, "with-private", later)
     assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
-    titles = [line for line in show_board(tmp_path).splitlines() if "Runs on" in line]
-    assert [title.strip() for title in titles] == [f"Runs on {data}/public.csv.gz" for data in "bba"]
+    board = " ".join(show_board(tmp_path).split())
+    titles = [
+        "Runs on b/public.csv.gz and no private data (data bbbbbbbb) run",
+        "Runs on b/public.csv.gz and private (data cccccccc-bbbbbbbb) run",
+        "Runs on a/public.csv.gz run",
+    ]
+    assert all(title in board for title in titles), board
+
+
+def test_a_run_that_lacks_a_result_stands_last_with_its_reason(tmp_path: Path) -> None:
+    failed = STEPS[0] | {"name": "private predict", "state": "Failed", "reason": "not the columns of the model"}
+    left = STEPS[0] | {"name": "clean up", "state": "Failed", "reason": "no network"}
+    good = make_record(private=0.1, **{"held-out": 0.2})
+    write_record(tmp_path, "no-private", make_record(**{"held-out": 0.9}) | {"state": "Failed", "steps": [failed]})
+    write_record(tmp_path, "stopped", make_record(**{"held-out": 0.8}) | {"state": "Stopped"})
+    write_record(tmp_path, "good", good)
+    write_record(tmp_path, "not-cleaned-up", good | {"state": "Failed", "steps": [left], "started": "2025-01-01"})
+    for private in (False, True):
+        order = [entry.folder.name for entry in read_runs(tmp_path, private)[0]]
+        assert order[:2] == ["good", "not-cleaned-up"]
+        assert set(order[2:]) == {"no-private", "stopped"}
+    assert "private predict failed: not the columns" in " ".join(show_board(tmp_path).split())
+
+
+def test_a_claim_breaks_no_tie_on_the_private_score(tmp_path: Path) -> None:
+    write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 1.01}))
+    write_record(tmp_path, "later", make_record(private=0.2, started="2026-02-01", **{"held-out": 0.1}))
+    write_record(tmp_path, "checked", make_record(private=0.2, started="2025-01-01"))
+    write_held_out_again(tmp_path / "checked", -0.5, "judge")
+    assert [each.folder.name for each in read_runs(tmp_path, True)[0]] == ["checked", "later", "claims"]
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,36 @@ from pathlib import Path
 
 import pytest
 from recore_support.command import recore
+from recore_support.records import make_record, write_record
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.evaluation import DataFiles, Entry, Round, Step, make_context, sort_entries
+from recore.check import host_weights, make_held_out_again
+from recore.evaluation import (
+    DataFiles,
+    Entry,
+    Round,
+    Step,
+    make_context,
+    read_record,
+    read_submission,
+    sort_entries,
+    tied_by_private_score,
+)
 from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"
 FAIL = "raise ValueError('no copper here')\n"
+COPY_ASSAYS = """
+    with open(os.environ["SM_MODEL_DIR"] + "/held_out.csv", "w") as file:
+        writer = csv.DictWriter(file, ["index", *TARGETS], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(row | {"index": row[""]} for row in rows)
+"""
 BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 
 
@@ -59,7 +77,17 @@ def test_each_submission_is_judged_once_and_ranked(
     better = tiny(tmp_path / "b/mine", {"train.py": BETTER})
     copy = shutil.copytree(good, tmp_path / "copy")
     fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
-    paths = [fails, good, copy, tmp_path / "nowhere", better, tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})]
+    needs_assays = PREPROCESS.replace("csv.DictReader(source):", "csv.DictReader(source):\n            row['CuPPM']")
+    partly = tiny(tmp_path / "partly", {"preprocess.py": needs_assays})
+    paths = [
+        partly,
+        fails,
+        good,
+        copy,
+        tmp_path / "nowhere",
+        better,
+        tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN}),
+    ]
     new = judge(*paths, seconds=20)
     assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
     ranked = sort_entries(judge.entries)
@@ -68,11 +96,12 @@ def test_each_submission_is_judged_once_and_ranked(
     assert "there is no such submission" in ranked[-1].result
     results = {entry.path.name: entry.result for entry in ranked}
     assert results["copy"] == "completed"
+    assert results["partly"] == "private preprocess failed"  # without its reason, which could quote private spectra
     assert results["fails"].startswith("train failed: ValueError: no copper here (train.py, line 1")
     assert results["slow"].startswith("train failed: the job was stopped: it exceeded its time limit of 0.333 min")
     folders = {entry.path.relative_to(tmp_path).parts[0]: entry.record.folder for entry in ranked[:-1]}
     assert folders["copy"] == folders["a"] != folders["b"]
-    assert len(set(folders.values())) == 4 == len(list((tmp_path / "judged").iterdir()))
+    assert len(set(folders.values())) == 5 == len(list((tmp_path / "judged").iterdir()))
     assert judge(*paths, seconds=20) == []
     assert {entry.path.name: entry.result for entry in judge.entries} == results
     (fails / "train.py").write_text(TRAIN + "# corrected\n")
@@ -99,6 +128,27 @@ def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_dec
         assert (entry.record is None) == bool(change)
     (again,) = judge(good)
     assert again.record.folder.name == f"{path.parent.name}-2"
+
+
+def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_place(
+    place: OpenPlace, data: DataFiles, tmp_path: Path
+) -> None:
+    def entry(name: str, private: float, change: str = "", **scores: float) -> Entry:
+        files = read_submission(tiny(tmp_path / name, {"train.py": TRAIN + change}))
+        record = make_record(private=private, **scores) | {"submission": {"path": name, "sha256": files.sha256}}
+        write_record(tmp_path / "judged", name, record)
+        return Entry(tmp_path / name, files, read_record(tmp_path / "judged" / name))
+
+    claims = entry("claims", 0.25, COPY_ASSAYS, **{"held-out": 1.01})
+    without = entry("without", 0.25, "# writes no held_out.csv")
+    entries = [without, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
+    assert tied_by_private_score(entries) == [claims]
+    weights, lines = host_weights(), []
+    make_held_out_again(place, [claims], data.public, weights, 600, lambda step: None, lines.append)
+    again = claims.record.held_out_again
+    assert again < 0.5, lines
+    assert f"held-out score {again:.4f} made again, 1.0100 by the submission" in claims.result
+    assert tied_by_private_score(entries) == []
 
 
 def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(

@@ -71,26 +71,41 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     """Both an exception and the end of the process are reported, and the other values are drawn."""
     shutil.copytree(linear_submission, tmp_path / "s")
     failing_code = (
-        "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n    return Ridge"
+        "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n"
+        "    strengths = [8] if strength == 5 else strengths\n    return Ridge"
     )
     text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace(
         "return Ridge", failing_code
     )
     text = text.replace("strengths = np.geomspace(alpha_min, alpha_max, alphas)\n", "strengths = [strength]\n")
     (tmp_path / "s/train.py").write_text(text)
-    settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,10000")
+    settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,5,10000")
     page = validate_submission(tmp_path / "s", small_file, settings)
     table = item(page, "curve-score")
-    assert set(table["strength"]) == {1, 8, 10000}
+    assert set(table["strength"]) == {1, 5, 8, 10000}
     scores = table[table["held out"] == "held-out drill holes"].set_index("strength")["score"]
     comparison = item(page, "comparison-scores").set_index(["method", "held out"])["score"]
     assert scores[8] == comparison["this submission", "held-out drill holes"]
     findings = {finding.name: finding for finding in page.findings}
     assert findings["curve"].values["value"] == scores.idxmax()
+    assert findings["no effect"].values["values"] == [5]
     assert findings["failed values"].values["values"] == [3, 4]
     note = next(section.note for section in page.sections if section.name == "curve")
     assert "three" in note
     assert "exit code 9" in note
+
+
+def test_a_hyperparameter_that_fit_ignores_has_no_effect(
+    tmp_path: Path, linear_submission: Path, small_file: Path
+) -> None:
+    shutil.copytree(linear_submission, tmp_path / "s")
+    text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "components=8")
+    text = text.replace("np.geomspace(alpha_min, alpha_max, alphas)", "[1.0]")
+    (tmp_path / "s/train.py").write_text(text)
+    settings = ValidationSettings(repeats=1, minutes=10, curve="components=4,16")
+    findings = {each.name: each for each in validate_submission(tmp_path / "s", small_file, settings).findings}
+    assert "curve" not in findings
+    assert findings["no effect"].text.startswith("components = 4, 16 has no effect")
 
 
 @pytest.mark.slow

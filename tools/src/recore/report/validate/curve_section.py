@@ -53,7 +53,14 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
         return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE)), findings
     items = (_scores(table, result, curve), _by_target(table, result, curve))
-    return Section("curve", title, READING, items, note), [_finding(judged, result, curve), *findings]
+    unchanged = _values_without_effect(result, curve)
+    if len(unchanged) < len(judged) - (curve.default is not None):
+        findings.insert(0, _finding(judged, result, curve))
+    if unchanged:
+        values = ", ".join(f"{value:.4g}" for value in unchanged)
+        text = f"{curve.name} = {values} has no effect: fit()'s default gives the same predictions; does fit() use it?"
+        findings.insert(0, PageFinding("note", "no effect", text, "curve", {"values": unchanged}))
+    return Section("curve", title, READING, items, note), findings
 
 
 def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:
@@ -68,6 +75,16 @@ def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:
 def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[float, np.ndarray]:
     predictions = {each.setting: result.predictions[each] for each in result.completed(split, "curve")}
     return predictions if curve.default is None else predictions | {curve.default: result.first(split)}
+
+
+def _values_without_effect(result: ValidationResult, curve: Curve) -> list[float]:
+    """The values, not the default, with which every prediction is the same as with fit()'s defaults."""
+    predictions = _predictions(result, curve, result.decisive_split)
+    return sorted(
+        value
+        for value, predicted in predictions.items()
+        if value != curve.default and np.array_equal(predicted, result.predicted, equal_nan=True)
+    )
 
 
 def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:

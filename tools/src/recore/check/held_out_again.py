@@ -1,0 +1,72 @@
+"""Makes the held-out predictions of judged submissions again, as RC703 does, but with all rows."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.held_out_file import score
+from recore.check.public_data import PublicData
+from recore.evaluation import Entry, RunSettings, Step, SubmissionFiles, read_record, write_held_out_again
+from recore.places import OpenPlace
+from recore.text import plain
+from stagemaker import interrupts
+
+ENOUGH = 0.5  # of the rows
+
+
+def make_held_out_again(
+    place: OpenPlace,
+    entries: Sequence[Entry],
+    public: Path,
+    weights: dict[str, float],
+    seconds: int,
+    watch: Callable[[Step], None],
+    show: Callable[[str], None],
+) -> None:
+    """Make the held-out scores of entries again, and write them into the records of their runs.
+
+    weights: of the targets, in the order of predictions. seconds: the time limit of each job. show: called with a line
+    about each entry.
+    """
+    data = PublicData(public, tuple(weights))
+    settings = RunSettings.at(place, "recore-judge", training_seconds=seconds)
+    scores: dict[Path, str] = {}
+    for entry in entries:
+        assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
+        if (folder := entry.record.folder) not in scores:  # not that of a copy
+            try:
+                again = _score(place, settings, entry.files, data, weights, watch)
+                write_held_out_again(folder, again, "judge")
+                scores[folder] = f"its held-out score, made again: {again:.4f}"
+            except ExperimentFailed as failed:
+                scores[folder] = f"its held-out score could not be made again: {failed}"
+        show(f"judge: {entry.path}: {plain(scores[folder])}")
+        entry.record = read_record(folder)
+
+
+def _score(
+    place: OpenPlace,
+    settings: RunSettings,
+    files: SubmissionFiles,
+    data: PublicData,
+    weights: dict[str, float],
+    watch: Callable[[Step], None],
+) -> float:
+    """The score of held-out predictions that are made again. Raises ExperimentFailed."""
+    make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-judge-")
+    with (
+        interrupts.deferred_at_both_ends(make_folder) as folder,
+        Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
+    ):
+        held_out = experiments.held_out()
+    if held_out is None:
+        raise ExperimentFailed("train.py wrote none in another training, or the data have fewer than two holes", "")
+    made = np.isfinite(held_out.again).any(axis=1).mean()
+    if made < ENOUGH:
+        raise ExperimentFailed(f"trainings without a drill hole failed: predictions for {made:.0%} of the rows", "")
+    return score(held_out.again, data.measured, weights, data.targets)
