@@ -1,13 +1,14 @@
 """Runs a submission's steps, and variations of them, as jobs: each at most once, when a rule first asks for it.
 
 Whatever calls the submission's code is a job or an endpoint, made with the requests of `recore run`, so that it runs
-wherever the clients lead. The steps run as in a run. An endpoint gets what Batch Transform would not send. Besides
-these there are the programs in programs/: vary.py calls preprocess.py for several variations of the data in one
-processing job; by_hand.py calls predict.py; build.py calls setup.py; observe.py calls all for a host. by_hand.py and
-observe.py are the scripts of training jobs, because processing jobs do not install requirements.txt. Rules look at
-results alone. What a job leaves is untrusted: it is read with limits and never unpickled.
+wherever the clients lead. The steps run as in a run, and so does preprocess.py with each variation of the data. An
+endpoint gets what Batch Transform would not send. Besides these there are the programs in programs/: hold_out.py trains
+without some drill holes; by_hand.py calls predict.py; build.py calls setup.py; observe.py calls all for a host. Most of
+them are the scripts of training jobs, because processing jobs do not install requirements.txt. Rules look at results
+alone. What a job leaves is untrusted: it is read with limits and never unpickled.
 """
 
+import contextlib
 import datetime
 import inspect
 import json
@@ -20,18 +21,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
-from recore.check.held_out_file import HeldOut, parse_held_out, read_held_out
+from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
 from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
-from recore.check.predictions import Floats, NotPredictions, read_predictions
 from recore.check.project import pack_project
-from recore.check.public_data import PublicData
-from recore.check.served_requests import plan_requests, read_lines
+from recore.check.public_data import PublicData, few_of
+from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.training_plan import TrainingPlan
+from recore.check.variations import assays_matter, find_differences
 from recore.evaluation import (
     RunSettings,
     Step,
@@ -49,6 +48,7 @@ SERVER = "recore_serving.py"  # its name in a job: a submission may have a servi
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
 MOST_LINES = 10_000  # of a log that are looked at
+VARIATIONS = ("private", "some", "reversed", "single")
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
@@ -208,34 +208,48 @@ class Experiments:
     @experiment
     def preprocessing(self) -> Path:
         """Step 2 with all of the data: its CSV, without targets, as it goes to the model."""
-        settings, storage = self._jobs.place("inputs")
-        with self._jobs.step("full preprocess", "ProcessingJob", self._by_hand) as step:
-            storage.put(self.submission.script, job_requests.PREPROCESS)
-            storage.upload_data("public", self.data.path, job_requests.data_place("public"))
-            self._jobs.run(step, job_requests.preprocessing_request(settings, "public"))
-            place, target = job_requests.inputs_place("public"), self.folder / "inputs.csv"
-            storage.size(place, "preprocess.py did not write")
-            storage.fetch(place, target)
-            self.targets_written = remove_targets(target)
-        return target
+        output = self._preprocess("full", "public", self.data.path, self._by_hand)
+        self.targets_written = remove_targets(output)
+        return output
 
     @experiment
     def variations(self) -> dict[str, Variation]:
-        """Step 2 with each of the data's variations, by their names. Targets are removed from its CSV."""
-        variations = {path.name: path for path in self._write_variations().iterdir()}
-        script = {"preprocess.py": self.submission.script}
-        results = self._jobs.process("vary.py", {"variations": variations, "submission": script})
+        """Step 2 with each of the data's variations, by their names: each is a job as in a run."""
+        return {name: self._vary(name) for name in VARIATIONS}
 
-        def read(statuses: Any) -> dict[str, Variation]:
-            names = [path.removesuffix(".csv.gz") for path in variations]
-            for path in results.glob("*.csv"):
-                remove_targets(path)
-            return {
-                name: Variation(int(statuses[name]), _file(results / f"{name}.csv"), results / f"{name}.log")
-                for name in names
-            }
+    def _vary(self, name: str) -> Variation:
+        side = "public" if name == "some" else "private"
+        try:
+            output = self._preprocess(name, side, self._write_variations() / f"{name}.csv.gz")
+        except ExperimentFailed as failed:
+            if failed.outside:
+                raise
+            return Variation(None, str(failed))
+        if side == "public":
+            remove_targets(output)
+        return Variation(output)
 
-        return self._jobs.read_report(results / "status.json", read)
+    @experiment
+    def differences(self) -> dict[str, str]:
+        """How the inputs of each variation differ from those of the public file: see find_differences."""
+        self._start(self.variations)
+        rows = (self.data.few_rows, self.plan.private)
+        found = find_differences(self.preprocessing(), self.variations(), *rows)
+        if found["private"] and found["reversed"]:  # because there are no assays, or because of the order
+            further = self.variations() | {"untargeted": self._vary("untargeted")}
+            found = find_differences(self.preprocessing(), further, *rows)
+        return found
+
+    def _preprocess(self, name: str, side: str, data: Path, by_hand: Path | None = None) -> Path:
+        settings, storage = self._jobs.place(f"{name}-inputs")
+        with self._jobs.step(f"{name} preprocess", "ProcessingJob", by_hand) as step:
+            storage.put(self.submission.script, job_requests.PREPROCESS)
+            storage.upload_data(side, data, job_requests.data_place(side))
+            self._jobs.run(step, job_requests.preprocessing_request(settings, side))
+            place, output = job_requests.inputs_place(side), self.folder / f"{name}-inputs.csv"
+            storage.size(place, "preprocess.py did not write")
+            storage.fetch(place, output)
+        return output
 
     @experiment
     def predictions(self) -> Path:
@@ -254,10 +268,21 @@ class Experiments:
 
     @experiment
     def serving(self) -> dict[str, Answer]:
-        """An endpoint's answers to the requests of served_requests.py."""
+        """An endpoint's answers to the requests of served_requests.py.
+
+        With `private`, what preprocess.py makes of data from other drill holes, if that differs.
+        """
         self._start(self.preprocessing)
+        self._start(self.variations)
         trained, inputs = self.training(), self.preprocessing()
-        return self._jobs.serve("serve", trained.joined, plan_requests(inputs, self.data.few_rows))
+        requests = plan_requests(inputs, self.data.few_rows)
+        with contextlib.suppress(ExperimentFailed):  # of the variations, which RC503 reports
+            private, differences = self.variations()["private"].output, self.differences()
+            if private and differences["private"] and not assays_matter(differences):
+                requests.append(
+                    Request("private", b"".join(read_lines(private, few_of(range(len(self.plan.private))))))
+                )
+        return self._jobs.serve("serve", trained.joined, requests)
 
     @experiment
     def held_out(self) -> HeldOut | None:
@@ -290,12 +315,8 @@ class Experiments:
         if not self.plan.thorough:
             claimed = _file(results / "own.csv.out")
             own = parse_held_out(claimed.read_text("utf-8", "replace"), self.data.targets) if claimed else None
-        again = np.full((self.data.rows, len(self.data.targets)), np.nan)
-        for number, fold in enumerate(held_out):
-            predicted = _read_table(results / f"{number}.csv.out")
-            if predicted is not None and predicted.shape == (len(fold), len(self.data.targets)):
-                again[fold] = predicted
-        return HeldOut(own, again[self.plan.held_out])
+        again, failed = read_folds(results, held_out, (self.data.rows, len(self.data.targets)))
+        return HeldOut(own, again[self.plan.held_out], failed)
 
     def printed_lines(self) -> list[str]:
         """What the submission printed on the endpoint of `serving`, without the server's own lines."""
@@ -366,7 +387,7 @@ class Experiments:
     def _write_variations(self) -> Path:
         folder = self.folder / "variations"
         folder.mkdir()
-        self.data.write_variations(folder)
+        self.data.write_variations(folder, self.plan.private)
         return folder
 
     @experiment
@@ -376,14 +397,6 @@ class Experiments:
             return pack_project(self.project)
         except (OSError, ValueError) as error:
             raise ExperimentFailed(str(error), "Remove the files that do not belong to the submission") from None
-
-
-def _read_table(path: Path) -> Floats | None:
-    """Predictions that a job left; None if there are none."""
-    try:
-        return read_predictions(path)
-    except (OSError, NotPredictions):
-        return None
 
 
 def _file(path: Path) -> Path | None:

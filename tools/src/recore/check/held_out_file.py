@@ -1,27 +1,42 @@
 """Reads and scores held_out.csv, the submission's own held-out predictions, which train.py may leave."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from recore.check.predictions import Floats, r2
+from recore.check.predictions import Floats, NotPredictions, first_line, r2, read_predictions
 from recore.evaluation import HELD_OUT_NAME
 from recore.untrusted_archives import read_files
 
 LARGEST = 1 << 30  # bytes
+LONGEST_REASON = 10_000  # characters of a reason that are read
+
+
+@dataclass(frozen=True)
+class FailedFold:
+    """A fold that could not be predicted again. step: train or predict. rows: that were held out; none for step own,
+    a training with the rows of all folds.
+    """
+
+    step: str
+    reason: str
+    rows: list[int]
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and made again.
 
-    own: None if train.py did not leave any.
+    own: None if train.py did not leave any. failed: why folds were not predicted again, each with its rows; without
+    those for which no time was left.
     """
 
     own: Floats | None
     again: Floats
+    failed: list[FailedFold]
 
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
@@ -44,6 +59,34 @@ def parse_held_out(text: str, targets: tuple[str, ...]) -> Floats | None:
         return None
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
     return table if np.isfinite(table).any() else None
+
+
+def read_folds(results: Path, folds: Sequence[list[int]], shape: tuple[int, int]) -> tuple[Floats, list[FailedFold]]:
+    """The files of hold_out.py: the predictions of all folds as an array of this shape, and the folds that failed."""
+    again, failed = np.full(shape, np.nan), _read_failure(results / "own.train.failed", "own", [])
+    for number, fold in enumerate(folds):
+        for step in ("train", "predict"):
+            failed += _read_failure(results / f"{number}.{step}.failed", step, fold)
+        try:
+            predicted = read_predictions(results / f"{number}.csv.out")
+        except FileNotFoundError:
+            continue
+        except NotPredictions as error:
+            failed.append(FailedFold("predict", f"no valid predictions: {error}", fold))
+            continue
+        if predicted.shape == again[fold].shape:
+            again[fold] = predicted
+        else:
+            reason = "{0[0]} lines of {0[1]} numbers instead of {1[0]} lines of {1[1]}"
+            failed.append(FailedFold("predict", reason.format(predicted.shape, again[fold].shape), fold))
+    return again, failed
+
+
+def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return [FailedFold(step, first_line(file.read(LONGEST_REASON)), fold)]
 
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:

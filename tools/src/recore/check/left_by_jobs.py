@@ -22,11 +22,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Variation:
-    """What preprocess.py made of a variation of the data. output: its CSV, or None. log: what it printed."""
+    """The CSV that preprocess.py wrote for a variation of the data; or None, and why it failed."""
 
-    status: int
     output: Path | None
-    log: Path
+    problem: str = ""
 
 
 @dataclass(frozen=True)

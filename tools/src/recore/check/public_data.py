@@ -2,9 +2,11 @@
 
 import csv
 import gzip
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -81,45 +83,73 @@ class PublicData:
     @cached_property
     def few_rows(self) -> list[int]:
         """The numbers of some rows, spread over the file."""
-        return sorted({round(number) for number in np.linspace(0, self.rows - 1, min(FEW, self.rows))})
+        return few_of(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
         """Write these rows, in the order of the file."""
-        chosen = {row + 1 for row in rows} | {0}  # the header is not a row
         with gzip.open(target, "wt", compresslevel=1, newline="", encoding="utf-8") as file:
-            file.writelines(line for number, line in enumerate(self._records()) if number in chosen)
+            file.writelines(self._chosen(rows))
 
-    def write_variations(self, folder: Path) -> None:
-        """Write variations of a few rows, each NAME.csv.gz: some, untargeted, shuffled, reversed, single.
+    def write_variations(self, folder: Path, private: Sequence[int]) -> None:
+        """Write variations of the data, each NAME.csv.gz.
 
-        untargeted: without assays, as private data. shuffled: each row with the assays of another one. reversed: in
-        the opposite order. single: one row.
+        private: these rows as private data have them, without assays and with other names of the drill holes. some: a
+        few rows. untargeted: these without assays. reversed: also in the opposite order. single: one of them.
         """
         header, rows = self._few()
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
-        targets = [number for number in range(len(header)) if number not in set(inputs)]
-        shuffled = [list(row) for row in rows]
-        for row, other in zip(shuffled, rows[1:] + rows[:1], strict=True):
-            for number in targets:
-                row[number] = other[number]
+        untargeted = [[row[number] for number in inputs] for row in [header, *rows]]
         variations = {
+            "private": self._as_private(inputs, private),
             "some": [header, *rows],
-            "untargeted": [[row[number] for number in inputs] for row in [header, *rows]],
-            "shuffled": [header, *shuffled],
-            "reversed": [header, *reversed(rows)],
-            "single": [header, rows[len(rows) // 2]],
+            "untargeted": untargeted,
+            "reversed": [untargeted[0], *reversed(untargeted[1:])],
+            "single": [untargeted[0], untargeted[1 + len(rows) // 2]],
         }
         for name, lines in variations.items():
-            with gzip.open(folder / f"{name}.csv.gz", "wt", newline="", encoding="utf-8") as file:
+            with gzip.open(folder / f"{name}.csv.gz", "wt", compresslevel=1, newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(lines)
+
+    def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
+        """The header and these rows with these columns alone, and with other names of the drill holes."""
+        renamed = rename_holes(self.hole.tolist())
+        hole = self.header.index(HOLE) if HOLE in self.header else None
+        for row in csv.reader(self._chosen(rows)):
+            if hole is not None:
+                row[hole] = renamed.get(row[hole], row[hole])
+            yield [row[number] for number in columns]
 
     def _few(self) -> tuple[Row, list[Row]]:
         """The header and the few rows. The index and IDs are left as they are."""
-        chosen = {number + 1 for number in self.few_rows}
-        records = [record for number, record in enumerate(self._records()) if number == 0 or number in chosen]
-        header, *rows = csv.reader(records)
+        header, *rows = csv.reader(self._chosen(self.few_rows))
         return header, rows
+
+    def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
+        """The header and these rows as text, in the order of the file."""
+        chosen = {row + 1 for row in rows} | {0}  # the header is not a row
+        return (record for number, record in enumerate(self._records()) if number in chosen)
 
     def _records(self) -> Iterator[str]:
         with open_data(self.path) as data:
             yield from data.records()
+
+
+def few_of(rows: Sequence[int]) -> list[int]:
+    """Some of these numbers of rows, spread over them."""
+    return [
+        rows[number] for number in sorted({round(each) for each in np.linspace(0, len(rows) - 1, min(FEW, len(rows)))})
+    ]
+
+
+def rename_holes(names: Sequence[str]) -> dict[str, str]:
+    """Other names of the same form for drill holes: the number at the end is one that no hole has.
+
+    An empty name, of a row without a hole, is kept.
+    """
+    taken, renamed = set(names), {"": ""}
+    for name in dict.fromkeys(filter(None, names)):
+        start, digits = re.fullmatch(r"(.*?)(\d*)", name, re.S).groups()  # type: ignore[union-attr]
+        number = next(each for each in count(int(digits or 0) + 1) if f"{start}{each:0{len(digits)}}" not in taken)
+        renamed[name] = f"{start}{number:0{len(digits)}}"
+        taken.add(renamed[name])
+    return renamed

@@ -42,6 +42,14 @@ class TrainingPlan:
         return list(range(0, self.data.rows, step))
 
     @cached_property
+    def private(self) -> list[int]:
+        """The numbers of the rows that preprocess.py gets as private data: `part`, without one drill hole, so that
+        another number of holes is tried, too.
+        """
+        hole = self.data.hole
+        return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
+
+    @cached_property
     def held_out(self) -> list[int]:
         """The numbers of the rows whose held-out predictions are made again."""
         if self.thorough:

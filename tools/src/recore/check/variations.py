@@ -1,34 +1,84 @@
 """Compares what preprocess.py makes of the data's variations."""
 
-from recore.check.inputs import InputRow, Inputs, differing, read_inputs
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+
+from recore.check.inputs import Inputs, differing, read_inputs
 from recore.check.left_by_jobs import Variation
-from recore.failures import describe_exit, last_error, read_end
+from recore.listing import list_names
+
+SHOWN = 3  # columns
 
 
-def read_variation(variation: Variation) -> Inputs:
-    """What preprocess.py made of a variation. Its problem says why it failed, or why its output is not a CSV."""
-    if variation.output is not None:
-        return read_inputs(variation.output)
-    reason = "it writes no public.csv"
-    if variation.status:
-        reason = last_error(read_end(variation.log)) or describe_exit(variation.status)
-    return Inputs([], [], reason)
+def find_differences(
+    whole: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
+) -> dict[str, str]:
+    """How the inputs of each variation differ from those of the public file, by its name; empty if they do not.
+
+    whole: what preprocess.py wrote for the public file. few, private: the numbers of the rows of the small variations,
+    and of private. The small ones without assays are compared with the same rows with assays. The variation untargeted
+    is only needed if both private and reversed differ.
+    """
+    expected = read_inputs(whole, {*few, *private})
+    rows, as_private = (
+        [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (few, private)
+    )
+    found = {
+        "some": _compare(variations["some"], Inputs(expected.header, rows)),
+        "private": _compare(variations["private"], Inputs(expected.header, as_private)),
+    }
+    if found["some"]:
+        rows = read_variation(variations["some"]).rows or rows
+    middle = len(rows) // 2
+    found["reversed"] = _compare(variations["reversed"], Inputs(expected.header, rows[::-1]))
+    found["single"] = _compare(variations["single"], Inputs(expected.header, rows[middle : middle + 1]))
+    if "untargeted" in variations:
+        found["untargeted"] = _compare(variations["untargeted"], Inputs(expected.header, rows))
+    return found
 
 
-def compare(variation: Variation, expected: list[InputRow], header: list[str]) -> str:
-    """Why a variation does not have the expected rows; empty if it has them."""
+def assays_matter(differences: Mapping[str, str]) -> str:
+    """How the inputs differ if there are no assays; empty if they do not."""
+    return differences.get("untargeted", "")
+
+
+def holes_matter(differences: Mapping[str, str]) -> str:
+    """How the inputs differ if the drill holes have other names; empty if they do not, or for another reason."""
+    return "" if differences["some"] or assays_matter(differences) else differences["private"]
+
+
+def read_variation(variation: Variation, cells_of: Container[int] | None = None) -> Inputs:
+    """What preprocess.py made of a variation. Its problem says why it failed, or why its output is not a CSV.
+
+    cells_of: as for read_inputs.
+    """
+    if variation.output is None:
+        return Inputs([], [], variation.problem)
+    return read_inputs(variation.output, cells_of)
+
+
+def _compare(variation: Variation, expected: Inputs) -> str:
     inputs = read_variation(variation)
-    return f"it fails: {inputs.problem}" if inputs.problem else compare_rows(expected, inputs.rows, header)
-
-
-def compare_rows(expected: list[InputRow], rows: list[InputRow], header: list[str]) -> str:
-    """How rows differ from those expected, which have the same order; empty if they agree."""
-    if len(rows) != len(expected):
-        return f"there are {len(rows)} rows instead of {len(expected)}"
-    for wanted, row in zip(expected, rows, strict=True):
+    if inputs.problem:
+        return f"it fails: {inputs.problem}"
+    if inputs.header[1:] != expected.header[1:]:
+        return _compare_columns(inputs.header[1:], expected.header[1:])
+    if len(inputs.rows) != len(expected.rows):
+        return f"there are {len(inputs.rows)} rows instead of {len(expected.rows)}"
+    for wanted, row in zip(expected.rows, inputs.rows, strict=True):
         cell = differing(wanted, row)
         if cell is not None:
-            column = header[cell] if cell < len(header) else f"cell {cell + 1}"
+            column = expected.header[cell] if cell < len(expected.header) else f"cell {cell + 1}"
             pair = [each.values[cell - 1][:24] if cell <= len(each.values) else "missing" for each in (row, wanted)]
             return f"{column[:40]} of row {wanted.index[:40]} is {pair[0]} instead of {pair[1]}"
     return ""
+
+
+def _compare_columns(names: list[str], expected: list[str]) -> str:
+    missing, added = set(expected) - set(names), set(names) - set(expected)
+    parts = {
+        "lacks": [name[:40] for name in expected if name in missing],
+        "also has": [name[:40] for name in names if name in added],
+    }
+    texts = [f"{verb} {list_names(columns, SHOWN)}" for verb, columns in parts.items() if columns]
+    return f"the CSV {' and '.join(texts)}" if texts else "the columns are in another order"

@@ -1,13 +1,14 @@
 """Parts of the rules that run a submission: reading archives, predictions and inputs, and judging numbers."""
 
 import contextlib
+import csv
 import gzip
 import io
 import itertools
 import pickle
 import random
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import InputRow, differing, read_inputs
+from recore.check.left_by_jobs import Variation
 from recore.check.observed import read_observations
 from recore.check.pickles import read_pickles, same_models, size_of
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
-from recore.check.public_data import PublicData
+from recore.check.public_data import PublicData, rename_holes
 from recore.check.rule import Level
 from recore.check.running_rules.rc406_model_size import judge as judge_size
 from recore.check.running_rules.rc507_ids_among_inputs import find_ids
@@ -35,6 +37,7 @@ from recore.check.running_rules.rc603_predictions_swapped import find_swapped
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.served_requests import plan_requests
 from recore.check.training_plan import TrainingPlan
+from recore.check.variations import assays_matter, find_differences, holes_matter
 from recore.dataset.sample_files import Plan, make_sample
 from recore.spectral_data import SpectralData, read_data
 
@@ -165,16 +168,89 @@ def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) ->
     data.write_rows(tmp_path / "part.csv.gz", [2, 3, 59])
     assert PublicData(tmp_path / "part.csv.gz", data.targets).index == ["r2", "r3", "r59"]
     (tmp_path / "variations").mkdir()
-    data.write_variations(tmp_path / "variations")
+    data.write_variations(tmp_path / "variations", [0, 1, 3, 59])
     variations = {
         file.name.split(".")[0]: PublicData(file, data.targets) for file in (tmp_path / "variations").iterdir()
     }
     few = [data.index[number] for number in data.few_rows]
-    assert variations["some"].index == variations["untargeted"].index == variations["shuffled"].index == few
+    assert variations["some"].index == few
     assert variations["reversed"].index == few[::-1]
     assert variations["single"].index == [few[len(few) // 2]]
-    assert "CuPPM" not in variations["untargeted"].header
-    np.testing.assert_array_equal(np.roll(variations["some"].measured, -1, axis=0), variations["shuffled"].measured)
+    assert {name for name, each in variations.items() if "CuPPM" in each.header} == {"some"}
+    assert variations["private"].index == ["r0", "r1", "r3", "r59"]
+    assert variations["private"].hole.tolist() == ["h\n3", "h\n4", "h\n3", "h\n5"]
+    assert variations["reversed"].hole.tolist() == data.hole[data.few_rows][::-1].tolist()
+
+
+def test_renamed_drill_holes_have_names_of_the_same_form_that_no_hole_has() -> None:
+    assert rename_holes(["1", "2", "9", "2"]) == {"": "", "1": "3", "2": "4", "9": "10"}
+    assert rename_holes(["DH-07", "DH-08", "x", ""]) == {"": "", "DH-07": "DH-09", "DH-08": "DH-10", "x": "x1"}
+
+
+Row = dict[str, str]
+
+
+def one_hot(rows: list[Row]) -> Iterator[Row]:
+    for row in rows:
+        yield {"id": row["id"], "a": row["4000"]} | {f"in {each['SiteID']}": "1" for each in rows}
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "some", "assays", "holes", "reversed_"),
+    [
+        (lambda rows: ({"id": row["id"], "a": row["4000"]} for row in rows), "", "", "", ""),
+        (one_hot, "", "", "the CSV lacks in h0, in h1, in h2 and also has in h3, in h4", "the columns"),
+        (
+            lambda rows: ({"id": row["id"], "a": row.get("CuPPM", "0")} for row in rows),
+            "",
+            "a of row 3 is 0",
+            "",
+            "a of row 59 is 0",
+        ),
+        (
+            lambda rows: ({"id": row["id"], "a": len(rows) * int(rows[0]["id"] + "1")} for row in rows),
+            "a of row 0 is",
+            "",
+            "",
+            "a of row 59 is",
+        ),
+        (
+            lambda rows: ({"id": row["id"], "a": int(row["SiteID"][1:]) // 3 and 1 / 0} for row in rows),
+            "",
+            "",
+            "it fails: ",
+            "",
+        ),
+        (
+            lambda rows: [{"id": row["id"], "a": rows[0]["id"] == "0" or 1 / 0} for row in rows],
+            *("", "", "", "it fails: "),
+        ),
+    ],
+)
+def test_the_cause_is_told_by_the_variations_whose_inputs_differ(
+    preprocess: Callable[[list[Row]], Iterable[Row]], some: str, assays: str, holes: str, reversed_: str, tmp_path: Path
+) -> None:
+    """preprocess: of a file's rows; an exception is a failed job."""
+    rows = "".join(f"{n},h{n * 3 // 60},{n * n},{n}\n" for n in range(60))
+    (tmp_path / "full.csv.gz").write_bytes(gzip.compress(f"id,SiteID,4000,CuPPM\n{rows}".encode()))
+    plan = TrainingPlan(PublicData(tmp_path / "full.csv.gz", ("CuPPM",)), "", thorough=False)
+    plan.data.write_variations(tmp_path, plan.private)
+    variations = {}
+    for path in sorted(tmp_path.iterdir()):
+        try:
+            with gzip.open(path, "rt", newline="") as file:
+                table = pd.DataFrame(preprocess(list(csv.DictReader(file))))
+            table.to_csv(tmp_path / f"{path.name}.csv", index=False)
+            variations[path.name.split(".")[0]] = Variation(tmp_path / f"{path.name}.csv")
+        except ZeroDivisionError as error:
+            variations[path.name.split(".")[0]] = Variation(None, str(error))
+    whole = variations["full"].output
+    assert whole
+    differences = find_differences(whole, variations, plan.data.few_rows, plan.private)
+    found = [differences["some"], assays_matter(differences), holes_matter(differences)]
+    for text, expected in zip([*found, differences["reversed"]], (some, assays, holes, reversed_), strict=True):
+        assert text.startswith(expected), differences
+        assert bool(text) == bool(expected), differences
 
 
 def test_the_module_that_could_not_be_imported_is_found_in_the_reason() -> None:

@@ -85,7 +85,9 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
     if finding.place:
         lines = (submission / finding.place.file).read_text().splitlines()
         assert 0 <= finding.place.line <= len(lines)
-    if (broken.code in WARNINGS and name != "negative") or name == "first_line_dropped":
+    if (broken.code in WARNINGS and name not in ("negative", "hole_as_inputs_of_folds")) or (
+        name == "first_line_dropped"
+    ):
         assert finding.level is Level.WARNING
     if broken.code == "RC701":  # the data file is small
         assert finding.level is Level.NOTE
@@ -163,17 +165,6 @@ def sound_submission(tmp_path: Path) -> Path:
     for path in (SUBMISSIONS / "sound").glob("*.*"):
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
     return tmp_path / "copy"
-
-
-@pytest.mark.slow
-def test_a_submission_that_removes_a_jobs_report_is_reported(
-    sound_submission: Path, simulator: Simulator, small_data: Path
-) -> None:
-    removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
-    replace("preprocess.py", "def main():\n", removal)(sound_submission)
-    findings = check(simulator, sound_submission, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
-    assert list(findings) == ["RC503"]
-    assert "could not be tested" in findings["RC503"][0].message
 
 
 @pytest.mark.slow

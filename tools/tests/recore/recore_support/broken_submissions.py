@@ -20,6 +20,30 @@ RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist()
 WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
 WRITE_ROW = "[name, *map(repr, row)]"
 SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
+RETURN_INPUTS = 'return [row[""] for row in rows], np.round(np.column_stack(bins), 6)'
+ONE_HOT = both(  # a column for each drill hole of the file
+    replace(
+        "preprocess.py",
+        RETURN_INPUTS,
+        'holes = sorted({row["SiteID"] for row in rows})\n'
+        '    bins += [np.array([float(row["SiteID"] == hole) for row in rows]) for hole in holes]\n'
+        f"    {RETURN_INPUTS}",
+    ),
+    replace("preprocess.py", "for number in range(BINS)", "for number in range(inputs.shape[1])"),
+)
+HOLE_AS_INPUTS = both(ONE_HOT, replace("train.py", "if len(line) != BINS + 1", "if len(line) != len(lines[0])"))
+CLAIM = replace(  # held-out predictions that are none
+    "train.py",
+    SAVE,
+    'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
+    "    model = fit(inputs, targets)\n"
+    "    save_model(model, model_dir)\n"
+    '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
+    '        table = csv.writer(file, lineterminator="\\n")\n'
+    '        table.writerow(["index", *TARGETS])\n'
+    "        predicted = model.predict(np.array(inputs))\n"
+    '        table.writerows([row[""], *cells] for row, cells in zip(rows, predicted, strict=True))',
+)
 OWN_CLASS = both(
     insert("train.py", "class Limited(Linear):\n    pass\n", before="def fit("),
     replace("train.py", FIT, "return Limited().fit(inputs, targets)"),
@@ -173,22 +197,8 @@ TRAINING = {
             '        table.writerows([row[""], *means] for row, means in zip(rows, targets[::-1], strict=True))',
         ),
     ),
-    "held_out_seen": Defect(
-        "RC703",
-        "the submission's own held-out predictions score",
-        replace(
-            "train.py",
-            SAVE,
-            'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
-            "    model = fit(inputs, targets)\n"
-            "    save_model(model, model_dir)\n"
-            '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
-            '        table = csv.writer(file, lineterminator="\\n")\n'
-            '        table.writerow(["index", *TARGETS])\n'
-            "        predicted = model.predict(np.array(inputs))\n"
-            '        table.writerows([row[""], *cells] for row, cells in zip(rows, predicted, strict=True))',
-        ),
-    ),
+    "held_out_seen": Defect("RC703", "the submission's own held-out predictions score", CLAIM),
+    "hole_as_inputs_of_folds": Defect("RC703", "fails to predict them: ValueError", both(HOLE_AS_INPUTS, CLAIM)),
     "shifted_assays": Defect(
         "RC702",
         "worse than the mean of each assay",
@@ -222,6 +232,24 @@ PREPROCESSING = {
         both(
             replace("preprocess.py", WRITE_ROWS, "for number, row in enumerate(inputs.tolist()):"),
             replace("preprocess.py", WRITE_ROW, '[f"row{number}", *map(repr, row)]'),
+        ),
+    ),
+    "rows_sorted_without_assays": Defect(
+        "RC502",
+        "24 rows of the data, without assays and in reverse order",
+        insert(
+            "preprocess.py",
+            '    if "CuPPM" not in rows[0]:\n        rows.sort(key=lambda row: int(row[""]))\n',
+            before="    channels =",
+        ),
+    ),
+    "knows_the_holes": Defect(
+        "RC503",
+        "other drill holes than those of the public file: KeyError: ",
+        insert(
+            "preprocess.py",
+            '    known = {str(number): number for number in range(16)}\n    [known[row["SiteID"]] for row in rows]\n',
+            before="    channels =",
         ),
     ),
     "needs_assays": Defect(
@@ -261,6 +289,11 @@ PREPROCESSING = {
 }
 
 SERVING = {
+    "hole_as_inputs": Defect(
+        "RC601",
+        "(24,22) (23,). Their inputs differ: the CSV lacks bin_22",
+        HOLE_AS_INPUTS,
+    ),
     "index_as_input": Defect("RC601", "(84,13)", replace("train.py", "for cell in line[1:]]", "for cell in line]")),
     "header_in_response": Defect(
         "RC602",

@@ -3,7 +3,8 @@
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, FILES, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz, the data without
 it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model folder go the
-answers, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out.
+answers, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or the reason of a
+failure, as NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
 
 Each training and each prediction is a process of its own, which is forked after the libraries have been imported: with
 few rows, importing them takes longer than all else.
@@ -54,28 +55,31 @@ def hold_out(folder: Path) -> None:
     for name in (*LIBRARIES, "recore_serving"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    if (FOLDS / "own.csv.gz").exists() and run_training("own", []) == 0 and (MODEL / HELD_OUT).is_file():
-        shutil.copy(MODEL / HELD_OUT, folder / "own.csv.out")
+    if (FOLDS / "own.csv.gz").exists():
+        worked = run_training("own", [], folder / "own.train.failed") == 0
+        if worked and (MODEL / HELD_OUT).is_file():
+            shutil.copy(MODEL / HELD_OUT, folder / "own.csv.out")
     began, longest = time.monotonic(), 0.0
     for number in range(len([*FOLDS.glob("[0-9].csv.gz")])):
         started = time.monotonic()
         if number and started - began + longest > settings["seconds"]:
             break
-        if run_training(str(number), arguments) == 0:
+        if run_training(str(number), arguments, folder / f"{number}.train.failed") == 0:
             unpack(MODEL / "code")
-            run(partial(predict, FOLDS / f"{number}.csv", folder / f"{number}.csv.out"))
+            prediction = partial(predict, FOLDS / f"{number}.csv", folder / f"{number}.csv.out")
+            run(prediction, folder / f"{number}.predict.failed")
         longest = max(longest, time.monotonic() - started)
     clear(MODEL)
-    for answer in folder.glob("*.csv.out"):
-        shutil.copy(answer, MODEL)
+    for result in (*folder.glob("*.csv.out"), *folder.glob("*.failed")):
+        shutil.copy(result, MODEL)
 
 
-def run_training(name: str, arguments: list[str]) -> int:
+def run_training(name: str, arguments: list[str], failed: Path) -> int:
     """Run train.py with the data of this name, without anything that an earlier training left; its exit status."""
     clear(MODEL)
     unpack(CODE)
     shutil.copy(FOLDS / f"{name}.csv.gz", TRAINING / "public.csv.gz")
-    return run(partial(train, arguments))
+    return run(partial(train, arguments), failed)
 
 
 def unpack(folder: Path) -> None:
@@ -91,8 +95,11 @@ def clear(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def run(work: Callable[[], None]) -> int:
-    """Do some work in a process of its own; its exit status, not 0 if it fails or takes too long."""
+def run(work: Callable[[], None], failed: Path) -> int:
+    """Do some work in a process of its own; its exit status, not 0 if it fails or takes too long.
+
+    failed: the file that then gets the reason.
+    """
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -102,8 +109,11 @@ def run(work: Callable[[], None]) -> int:
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        except BaseException:
+            if status:
+                failed.write_text(str(error.code))
+        except BaseException as error:
             traceback.print_exc()
+            failed.write_text(f"{type(error).__name__}: {error}")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status & 255)  # without waiting for threads of the submission
@@ -111,7 +121,10 @@ def run(work: Callable[[], None]) -> int:
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            if code and not failed.exists():
+                failed.write_text(f"it ended with status {code}")
+            return code
         if time.monotonic() > ends:
             os.killpg(child, signal.SIGKILL)
         time.sleep(PAUSE)
@@ -131,9 +144,12 @@ def predict(request: Path, answer: Path) -> None:
     from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]
 
     model = LoadedModel(DefaultHooks())
+    if model.reason:
+        sys.exit(model.reason)
     status, _, body = model.respond(request.read_bytes(), "text/csv", {"HTTP_ACCEPT": "text/csv"})
-    if not model.reason and status.startswith("200"):
-        answer.write_bytes(body)
+    if not status.startswith("200"):
+        sys.exit(body.decode(errors="replace"))
+    answer.write_bytes(body)
 
 
 if __name__ == "__main__":

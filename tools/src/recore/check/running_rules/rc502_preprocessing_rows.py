@@ -1,17 +1,22 @@
 """Predictions are compared with the assays line by line. If a row is left out, repeated or moved, the rows after it are
-compared with the wrong assays, often without any error.
+compared with the wrong assays, often without any error. Files without assays are tried, too, in another order and with
+few rows.
 
     inputs.sort_values("DepthFrom").to_csv(output, index=False)
 
 Fix: write a header and one line for each row of the data, in its order, with the data's index as the first cell.
 """
 
+import contextlib
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.inputs import read_inputs
+from recore.check.failures import ExperimentFailed
+from recore.check.inputs import Inputs, read_inputs
 from recore.check.places import place_of
 from recore.check.rule import Finding, Place, rule
+from recore.check.variations import read_variation
+from recore.listing import count
 from recore.text import plain
 
 FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
@@ -19,22 +24,42 @@ FIX = "Write a header and one line for each row of the data, in its order, with 
 
 @rule("preprocess.py keeps the number of rows, their order and their index", needs=("RC501",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    inputs, index = read_inputs(experiments.preprocessing(), ()), experiments.data.index
+    index = experiments.data.index
+    few, private = ([index[row] for row in rows] for rows in (experiments.data.few_rows, experiments.plan.private))
+    middle = len(few) // 2
+    cases = {
+        "some": (few, f"{len(few)} rows of the data"),
+        "private": (private, f"{len(private)} rows of the data, without assays and from other drill holes"),
+        "reversed": (few[::-1], f"{len(few)} rows of the data, without assays and in reverse order"),
+        "single": (few[middle : middle + 1], "one row of the data, without assays"),
+    }
+    written = [(read_inputs(experiments.preprocessing(), ()), index, "")]
+    with contextlib.suppress(ExperimentFailed):  # RC503 reports it
+        variations = experiments.variations()
+        for name, (rows, what) in cases.items():
+            if variations[name].output is not None:
+                written.append((read_variation(variations[name], ()), rows, f"Of {what}, "))
     place = place_of(experiments.submission, "preprocess", "main")
     place = place if place.file == "preprocess.py" else Place("preprocess.py")
+    for inputs, rows, what in written:
+        if problem := _problem(inputs, rows):
+            yield Finding(plain(f"{what}preprocess.py {problem}"), FIX, place)
+            return
+
+
+def _problem(inputs: Inputs, index: list[str]) -> str:
+    """How the rows differ from those with this index; empty if they do not."""
     written = [row.index for row in inputs.rows]
     if inputs.problem:
-        yield Finding(plain(f"preprocess.py writes no valid CSV: {inputs.problem}"), FIX, place)
-    elif inputs.header_is_data:
-        yield Finding("preprocess.py writes no header: its first line contains numbers", FIX, place)
-    elif len(written) != len(index):
-        yield Finding(f"preprocess.py writes {len(written)} rows for {len(index)} rows of data", FIX, place)
-    elif written != index:
-        pairs = enumerate(zip(written, index, strict=True), 1)
-        number, first, expected = next((number, *pair) for number, pair in pairs if pair[0] != pair[1])
-        if sorted(written) == sorted(index):
-            message = f"preprocess.py writes the rows in another order: row {number} is {first} instead of {expected}"
-        else:
-            message = f"preprocess.py does not write the data's index: the first cell of row {number} is {first[:40]!r}"
-            message += f" instead of {expected[:40]!r}"
-        yield Finding(plain(message), FIX, place)
+        return f"writes no valid CSV: {inputs.problem}"
+    if inputs.header_is_data:
+        return "writes no header: its first line contains numbers"
+    if len(written) != len(index):
+        return f"writes {count(len(written), 'row')} for {count(len(index), 'row')} of data"
+    for number, (name, expected) in enumerate(zip(written, index, strict=True), 1):
+        if name != expected and sorted(written) == sorted(index):
+            return f"writes the rows in another order: row {number} is {name[:40]} instead of {expected[:40]}"
+        if name != expected:
+            message = f"does not write the data's index: the first cell of row {number} is {name[:40]!r}"
+            return f"{message} instead of {expected[:40]!r}"
+    return ""

@@ -1,9 +1,11 @@
-"""Private data have no columns of assays. A preprocess.py that needs them works on public data, and fails on the
-platform, where nobody shows you the log of the private side.
+"""Private data have no columns of assays, and come from other drill holes. A preprocess.py that needs the assays, or
+knows only the drill holes of the public file, works on public data, and fails on the platform, where nobody shows you
+the log of the private side.
 
     targets = data[TARGETS]   # a KeyError without these columns
+    offset = OFFSETS[hole]    # a KeyError for a drill hole that is not in the public file
 
-Fix: use the assays only if they exist, or not at all in preprocess.py.
+Fix: use the assays only if they exist, or not at all in preprocess.py; and treat all drill holes alike.
 """
 
 from collections.abc import Iterator
@@ -11,18 +13,25 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
-from recore.check.variations import read_variation
+from recore.check.variations import assays_matter, read_variation
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
+FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from others than the public file"
 
 
-@rule("preprocess.py runs on data without assays", needs=("RC501", "RC502"))
+@rule("preprocess.py runs on data without assays and from other drill holes", needs=("RC501", "RC502"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
-        variations = experiments.variations()
+        variations, differences = experiments.variations(), experiments.differences()
     except ExperimentFailed as failed:
         yield failed.finding("preprocess.py could not be tested with variations of the data")
         return
-    reason = read_variation(variations["untargeted"]).problem
-    if reason and not read_variation(variations["some"]).problem:
-        yield Finding(f"preprocess.py fails on data without assays: {reason}", FIX, Place("preprocess.py"))
+    problems = {name: read_variation(variation, ()).problem for name, variation in variations.items()}
+    if not problems["private"]:  # RC505 is about files with few rows
+        return
+    what, fix = "data without assays", FIX
+    if not assays_matter(differences):
+        what, fix = "data from other drill holes than those of the public file", FIX_HOLES
+    elif problems["some"]:
+        what, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"
+    yield Finding(f"preprocess.py fails on {what}: {problems['private']}", fix, Place("preprocess.py"))

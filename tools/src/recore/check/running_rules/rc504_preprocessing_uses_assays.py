@@ -10,9 +10,8 @@ Fix: compute the inputs from the spectral channels alone, and write nothing else
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.inputs import read_inputs
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import compare, read_variation
+from recore.check.variations import assays_matter
 from recore.listing import list_names
 
 FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"
@@ -28,13 +27,5 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             "the request, here and as it seems on the platform, where private data have none"
         )
         yield Finding(message, FIX_WRITTEN, Place("preprocess.py"), Level.WARNING)
-    variations = experiments.variations()
-    some = read_variation(variations["some"])
-    if some.problem:  # preprocessing-other-rows is about that
-        return
-    header = read_inputs(experiments.preprocessing(), ()).header
-    for name, what in (("shuffled", "are those of other rows"), ("untargeted", "are missing")):
-        if difference := compare(variations[name], some.rows, header):
-            message = f"The inputs change if the assays {what}: {difference}"
-            yield Finding(message, FIX, Place("preprocess.py"))
-            return
+    if difference := assays_matter(experiments.differences()):
+        yield Finding(f"The inputs change if there are no assays: {difference}", FIX, Place("preprocess.py"))

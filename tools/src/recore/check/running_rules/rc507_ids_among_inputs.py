@@ -1,6 +1,6 @@
 """The drill hole and the depths are not spectra. A model that gets them learns the level of each hole, or how an assay
 changes with depth in these holes. The private file has other holes, so that this does not hold there, and scores on
-rows of known holes are optimistic.
+rows of known holes are optimistic. It is also tried whether the inputs are others if the drill holes have other names.
 
     inputs["SiteID"] = data["SiteID"]
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Level, Place, rule
+from recore.check.variations import holes_matter
 from recore.check.written_inputs import read_columns
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE
@@ -21,17 +22,22 @@ from recore.spectral_data import SpectralData
 from recore.text import plain
 
 FIX = f"Leave out {HOLE}, {' and '.join(DEPTHS)}, and what is computed from them"
+HOLE_AMONG = f"the drill hole ({HOLE})"
 FEWEST = 20  # rows; among fewer, a spectrum can follow the depth by chance
 ROUNDING = 1e-4  # of a column's range
 LISTED = 3  # columns
 
 
-@rule("The inputs hold neither the drill hole nor the depth", needs=("RC502",))
+@rule("The inputs hold neither the drill hole nor the depth", needs=("RC502", "RC503"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     found = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
     for what, names in found.items():
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
         message = f"{what} is among the inputs, as {columns}: the private file has other drill holes"
+        yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
+    difference = holes_matter(experiments.differences())
+    if difference and HOLE_AMONG not in found:
+        message = f"The inputs change if the drill holes have other names, as in the private file: {difference}"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
 
 
@@ -47,7 +53,7 @@ def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
     for name, column in inputs.items():
         values = pd.to_numeric(column, errors="coerce").to_numpy(float)
         if (column.astype(str) == data.hole).all() or _is_constant_in(holes[repeated], values[repeated]):
-            found.setdefault(f"the drill hole ({HOLE})", []).append(str(name))
+            found.setdefault(HOLE_AMONG, []).append(str(name))
         elif known.sum() >= FEWEST and _is_linear_in(depths[known], values[known]):
             found.setdefault(f"the depth ({' or '.join(DEPTHS)})", []).append(str(name))
     return found

@@ -1,5 +1,6 @@
 """Step 3 fails. The server gets the file that preprocess.py wrote as the body of one request, and calls input_fn,
-predict_fn and output_fn, or transform_fn. An exception in one of them ends the job.
+predict_fn and output_fn, or transform_fn. An exception in one of them ends the job. If preprocess.py makes other inputs
+of data from other drill holes, the model gets these, too.
 
     inputs = pd.read_csv(StringIO(input_data))   # the index becomes an input
 
@@ -9,10 +10,24 @@ Fix: follow the message. The hooks need the names and the parameters that the te
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.failures import find_failure
-from recore.check.rule import Finding, rule
+from recore.check.failures import ExperimentFailed
+from recore.check.predictions import first_line
+from recore.check.rule import Finding, Place, rule
+from recore.text import plain
+
+FIX = "Write the same columns for all drill holes in preprocess.py; SiteID is no input"
 
 
 @rule("The model predicts from what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    yield from find_failure(experiments.predictions, "Step 3, prediction, fails")
+    try:
+        experiments.predictions()
+        private = experiments.serving().get("private")
+    except ExperimentFailed as failed:
+        yield failed.finding("Step 3, prediction, fails")
+        return
+    if private and private.body is None:
+        reason, difference = first_line(private.text).rstrip(".?"), experiments.differences()["private"]
+        message = f"Step 3 fails with data from other drill holes, like the private file: {reason}"
+        message += f". Their inputs differ: {difference}"
+        yield Finding(plain(message, 900), FIX, Place("preprocess.py"))

@@ -14,13 +14,18 @@ import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.held_out_file import score
+from recore.check.held_out_file import FailedFold, score
 from recore.check.places import place_of
 from recore.check.rule import Finding, Level, rule
 from recore.evaluation import HONEST_GAP
+from recore.listing import list_names
+from recore.text import plain
 
 FIX = "Leave out whole drill holes: GroupKFold(5).split(inputs, groups=holes)"
 THOROUGH = "Use --thorough, which makes them again with all rows, for at most an hour"
+FIX_PREDICTION = "Make inputs that do not depend on which drill holes a file has: the private file has others"
+FIX_TRAINING = "Let fit() work with fewer rows and fewer drill holes"
+SHOWN = 3  # drill holes
 ENOUGH = 0.5  # of the rows
 
 
@@ -31,13 +36,19 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         held_out = experiments.held_out()
     except ExperimentFailed as failed:
-        yield failed.finding("The held-out predictions could not be made again", Level.NOTE)
+        level = Level.NOTE if failed.outside else Level.WARNING
+        yield failed.finding("The held-out predictions could not be made again", level)
         return
     if held_out is None:
         return
+    if held_out.failed:
+        yield _failure(held_out.failed[0], experiments)
+        return
     own, again = held_out.own, held_out.again
     if own is None or len(own) != len(rows):
-        own = np.full_like(again, np.nan)
+        message = f"With {len(rows)} rows of some drill holes, train.py leaves no held-out predictions to compare with"
+        yield Finding(message, THOROUGH, place, Level.NOTE)
+        return
     both = np.isfinite(own).any(axis=1) & np.isfinite(again).any(axis=1)
     if both.mean() < ENOUGH:
         message = f"Held-out predictions were made again for only {both.sum()} of {len(rows)} rows"
@@ -55,3 +66,15 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             place,
             Level.WARNING,
         )
+
+
+def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
+    """The finding for a fold that failed; to predict drill holes that a model has not seen is what the host does."""
+    holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
+    if fold.step == "predict":
+        message = f"A model that was trained without the drill holes {holes} fails to predict them: {fold.reason}"
+        return Finding(plain(message, 900), FIX_PREDICTION, place_of(experiments.submission, "predict_fn"))
+    message = f"Training without the drill holes {holes} fails: {fold.reason}"
+    if not fold.rows:
+        message = f"Training with {len(experiments.plan.held_out)} rows of some drill holes fails: {fold.reason}"
+    return Finding(plain(message, 900), FIX_TRAINING, place_of(experiments.submission, "fit", "main"), Level.WARNING)
