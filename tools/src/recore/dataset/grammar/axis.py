@@ -1,6 +1,7 @@
 """What a text says about the axis of a spectrum, and the number and unit in the name of a channel."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recore.dataset.grammar.numbers import CHANNEL, SPACES, Marks
@@ -26,6 +27,9 @@ SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcita
 
 QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance")  # words after the number of a channel
 NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
+NANOMETRES = (100, 2600)  # of visible and near-infrared light
+PREFIX = re.compile(r"[^\d]*[^\W\d][^\d]*(?=[0-9])")  # of a channel: m7497.96, R_1005, v.4000
+MIN_PREFIXED = 7  # columns that show that their names have a prefix
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,53 @@ def names_axis(text: str) -> bool:
     return any(re.search(pattern, words) for pattern in (*UNIT_PATTERNS.values(), WAVENUMBER, WAVELENGTH))
 
 
-def parse_channel(name: str, marks: Marks) -> ChannelName | None:
-    """The number and the unit in the name of a column, None if it is not the name of a channel."""
+def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
+    """What the names of channels begin with, such as "m" of m7497.96, the most common first; several for several kinds.
+
+    They are those of more than half of a table's columns. A few other columns that are counted, such as bio1 to bio19,
+    are no channels.
+    """
+    numbers: dict[str, list[str]] = {}
+    for name in names:
+        match = PREFIX.match(name)
+        if match and not CHANNEL.fullmatch(name) and CHANNEL.fullmatch(name[match.end() :]):
+            numbers.setdefault(match.group(), []).append(name[match.end() :])
+    first, *others = sorted(numbers, key=lambda prefix: -len(numbers[prefix])) or [""]
+    if len(numbers.get(first, [])) < max(MIN_PREFIXED, len(names) / 2):
+        return ()
+    return first, *(
+        prefix for prefix in others if len(numbers[prefix]) >= MIN_PREFIXED and not _counts(numbers[prefix])
+    )
+
+
+def _counts(numbers: Sequence[str]) -> bool:
+    """Whether these are 0, 1, 2, ... or 1, 2, 3, ..."""
+    return list(numbers) in ([str(start + place) for place in range(len(numbers))] for start in (0, 1))
+
+
+def split_prefix(name: str, prefixes: Sequence[str]) -> tuple[str, str]:
+    """The prefix of a channel, "" if the name has none, and the rest of the name."""
+    match = PREFIX.match(name) if prefixes else None
+    return (match.group(), name[match.end() :]) if match and match.group() in prefixes else ("", name)
+
+
+def wavelength_unit(words: str, numbers: Sequence[float]) -> str:
+    """The unit of channels such as wl350 to wl2500: "nm", if the words are about wavelengths and the numbers fit."""
+    is_nanometres = NANOMETRES[0] <= min(numbers) and max(numbers) <= NANOMETRES[1]
+    return "nm" if is_nanometres and re.search(WAVELENGTH, words) else ""
+
+
+def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> ChannelName | None:
+    """The number and the unit in the name of a column, None if it is not the name of a channel.
+
+    prefixes: those of the table's channels.
+    """
+    prefix, name = split_prefix(name, prefixes)
     match = CHANNEL.fullmatch(name)
     number = marks.parse(match["number"].strip()) if match else None
     if match is None or number is None:
         return None
-    words = separate_words(match["words"]).replace(".", " ").strip()
+    words = separate_words(prefix + match["words"]).replace(".", " ").strip()
     # the number before the unit is the channel here
     unit = separate_words(match["unit"] or "").strip(" ()[].")
     if not unit or unit in QUANTITIES:

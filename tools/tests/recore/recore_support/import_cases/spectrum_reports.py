@@ -3,10 +3,11 @@
 import numpy as np
 
 from recore_support.import_cases.axes import like_case
-from recore_support.import_cases.case import Case
-from recore_support.import_cases.rocks import Axis, axis
-from recore_support.import_cases.spectra import table, two_columns
-from recore_support.import_cases.text import US
+from recore_support.import_cases.case import ANY, Case
+from recore_support.import_cases.rocks import MIR, MIR_UM, VISNIR_NM, Axis, axis
+from recore_support.import_cases.spectra import SAMPLES, table, transposed, two_columns
+from recore_support.import_cases.tables import FROMS, HOLES, TOS, in_one_table
+from recore_support.import_cases.text import GERMAN, US
 
 PEAKS = Axis(
     np.array([3620.4, 3412.9, 2927.1, 1634.7, 1430.2, 1376.1, 1030.3, 914.2, 798.5, 694.8, 532.1, 470.6]), decimals=1
@@ -27,4 +28,45 @@ OF_PEAKS: list[Case] = [
     .asks(""),
 ]
 
-CASES: list[Case] = [*OF_PEAKS]
+PREFIXES = ("m", "V", "wn", "abs", "nir", "v.", "X.", "Y_", "spec_", "A", "wavenumber", "mir-")
+OF_PREFIXES: list[Case] = [
+    *(table(f"prefix {word!r}", channel=word + "{}").notes(f"begin with {word!r}") for word in PREFIXES),
+    *(table(f"prefix {word!r}, decimal commas", MIR, GERMAN, channel=word + "{}") for word in ("m", "abs")),
+    *(
+        table(f"prefix {word!r} of nanometres", VISNIR_NM, channel=word + "{}")
+        for word in ("nm", "nm_", "wl", "wl_", "wl.", "Wavelength", "lambda_")
+    ),
+    table("prefix 'wl' and micrometres", MIR_UM, channel="wl{}").asks("unit"),
+    table("prefix 'wl' and 4000 to 600", channel="wl{}").asks("unit"),
+    table("prefix 'um' of micrometres", MIR_UM, channel="um{}"),
+    table("prefix 'm' and a unit", channel="m{} cm-1"),
+    table("prefix 'm' within 350 to 2500", VISNIR_NM, channel="m{}").asks("unit"),
+    table("prefix 'R_'", quantity="fraction", channel="R_{}").asks("quantity"),
+    table("prefix 'T'", quantity="percent", channel="T{}").asks("quantity"),
+    table("prefix 'm' and soil", columns={"PIDN": SAMPLES, "BSAN": ("0.1", "0.2", "0.3")}, channel="m{}"),
+    table("spectra and their errors", channel=lambda text: f"{'sd' if text < '2' else 'm'}{text}").asks(ANY),
+    *(
+        table(f"channels {word}1 to {word}40", axis(1, 40, 1, decimals=0), channel=word + "{}").asks("channels")
+        for word in "rVXc"
+    ),
+    table("channels PC0 to PC39", axis(0, 39, 1, decimals=0), channel="PC{}").asks("channels"),
+    transposed("samples S101 to S108 in columns", tuple(f"S{number}" for number in range(101, 109))).asks("layout"),
+    transposed("samples S1 to S8 in columns", tuple(f"S{number}" for number in range(1, 9)), "").asks("layout"),
+    transposed("samples S5, S9 in columns, --unit", tuple(f"S{4 * n * n}" for n in range(2, 12)), "")
+    .with_options(unit="cm-1")
+    .asks("layout"),
+    in_one_table(
+        "one table of a laboratory, prefix 'm'",
+        {
+            "SampleID": ("R1", "R2", "R3"),
+            "HoleID": HOLES,
+            "From": FROMS,
+            "To": TOS,
+            "Cu (%)": ("0.1", "0.2", "0.5"),
+            "Au (g/t)": ("1", "2", "3"),
+        },
+        channel="m{}",
+    ),
+]
+
+CASES: list[Case] = [*OF_PEAKS, *OF_PREFIXES]
