@@ -14,8 +14,23 @@ UNIT_PATTERNS = {
     "cm-1": rf"{NOT_A_SETTING}(\bcm[ .^*({{\[]*-? ?1\b|\b1 ?/ ?cm\b)|\breciprocal cent",
     "nm": rf"{NOT_A_SETTING}\bnm\b|\bnanomet",
     "um": rf"{NOT_A_SETTING}(\b[u\u03bc]m\b|\bmicrons?\b)|\bmi[ck]romet",
-    "other": rf"{NOT_A_SETTING}\b([tgm]hz|m?ev|(d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|\u00e5)(?!\w)|\braman shift",
 }
+OTHER_AXES = {  # eV is two words here
+    "an energy": rf"{NOT_A_SETTING}\b[mk]?e ?v(?!\w)|\bk ?(j|cal)( ?/ ?| )mol",
+    "a frequency": rf"{NOT_A_SETTING}\b[tgmk]? ?hz(?!\w)",
+    "in another unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*)(?!\w)",
+    "a Raman shift": r"\braman shift",
+    "an angle of diffraction": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
+    "a ratio of mass to charge": r"\bm ?/ ?z\b",
+}
+# words that mean this in the header of an axis alone: a comment can be about the time of a scan
+OTHER_HEADERS = {
+    "a time": r"\btime\b|\bretention\b|\bseconds?\b|\bminutes?\b|\bzeit\b",
+    "a temperature": r"\btemperature?\b",
+    "a chemical shift": r"\bchemical shift|\bppm\b",
+    "a depth": r"\bdepth\b|\btiefe\b",
+}
+UNITS = (*UNIT_PATTERNS.values(), *OTHER_AXES.values())
 WAVENUMBER = r"\bwave ?numbers?\b|\bwellenzahl|\bn(ombre|umer[oi])s? d(e |i )? ?.?onda?e?|\bwn\b"
 WAVELENGTH = (
     r"\bwave ?lengths?\b|\bwellenl\w*nge|\b(longueurs?|longitud(es)?|lunghezz[ae]) d(e |i )? ?.?onda?e?"
@@ -41,15 +56,19 @@ class ChannelName:
     words: str = ""
 
 
-def axis_unit(text: str) -> str:
-    """The unit of the axis that a text states, "" if it states none. Raises Question if the text leaves it open."""
-    words = separate_words(text)
+def axis_unit(text: str, is_header: bool = False) -> str:
+    """The unit of the axis that a text states, "" if it states none.
+
+    is_header: whether the text is the header of the axis. Raises Question if the text leaves the unit open, or if
+    it states an axis that is not supported.
+    """
+    words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", text))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
     shown = repr(text.strip()[:60])
-    if "other" in units:
-        raise Question(
-            "unit", f"{shown} is not about wavenumbers in cm-1 or wavelengths: specify --unit cm-1, nm or um if it is"
-        )
+    others = [*OTHER_AXES.items(), *(OTHER_HEADERS.items() if is_header and not units else ())]
+    if other := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
+        remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
+        raise Question("unit", f"the axis {shown} is {other}, which is not supported: {remedy}")
     if len(units) > 1:
         raise Question("unit", f"{shown} mentions {' and '.join(units)}: specify one with --unit")
     is_wavenumber = re.search(WAVENUMBER, words) is not None
@@ -79,7 +98,7 @@ def _parts_about_axis(line: str) -> list[str]:
     first, *others = re.split(r"[,;\t]", separate_words(line))
     if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
         return []  # the name and the value of a setting
-    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNIT_PATTERNS.values())
+    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNITS)
     parts = [first] * is_unit + [part for part in (first, *others) if re.search(AXIS, part)]
     return [part for part in parts if not re.search(SETTING, part)]
 
@@ -87,7 +106,7 @@ def _parts_about_axis(line: str) -> list[str]:
 def names_axis(text: str) -> bool:
     """Whether a text is about an axis: it mentions wavenumbers, wavelengths or a unit of them."""
     words = separate_words(text)
-    return any(re.search(pattern, words) for pattern in (*UNIT_PATTERNS.values(), WAVENUMBER, WAVELENGTH))
+    return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))
 
 
 def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
@@ -142,7 +161,7 @@ def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> Chan
     if not unit or unit in QUANTITIES:
         return ChannelName(number, "", re.sub(r"\bref\b", "reflectance", f"{words} {unit}".strip()))
     known = next((known for known, pattern in UNIT_PATTERNS.items() if re.fullmatch(rf"({pattern})\D*", unit)), "")
-    return ChannelName(number, known, words) if known not in ("", "other") else None
+    return ChannelName(number, known, words) if known else None
 
 
 def is_numeric(name: str) -> bool:

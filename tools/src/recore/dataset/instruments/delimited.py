@@ -75,14 +75,14 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
         y.append(numbers[1])
     if names_axis(header[1]) and not names_axis(header[0]):
         raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis: exchange the columns")
-    unit = _stated_unit(header[0], table, reading)
+    unit = _stated_unit(header[0], table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
     return Measured(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
 
 
-def _stated_unit(header: str, table: TextTable, reading: Reading) -> str:
-    """The unit that a header states, otherwise that of the lines above it."""
-    return _unless(reading.unit, lambda: axis_unit(header) or axis_unit_of_comments(table.preamble))
+def _stated_unit(header: str, table: TextTable, reading: Reading, is_header: bool = False) -> str:
+    """The unit that a header states, otherwise that of the lines above it. is_header: whether it is that of the axis"""
+    return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> str:
@@ -158,6 +158,8 @@ def _table(
         wrong = next((place for place, value in values.items() if value is None), None)
         if not sample:
             yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
+        elif names_axis(sample) and _is_axis([cells[place] for place in columns.axis], table):
+            yield Problem(place_in_file, f"the line {sample[:40]!r} is a second axis: remove it", "layout")
         elif wrong is not None:
             reason = f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number"
             yield Problem(place_in_file, reason, sample=sample, ids=_read_ids(columns, cells, table))
@@ -191,6 +193,7 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
                 f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is not known: "
                 "write cm-1, nm or um after the numbers, or nothing for cm-1"
             )
+        _check_second_axis(names, rows, table)
         reason = "a table of spectra has a column of samples, then one column for each wavenumber"
         if names_axis(names[0]) or _is_axis([cells[0] for cells in rows], table):
             raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
@@ -246,6 +249,17 @@ def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str
         depth = table.marks.parse(cells[place]) if name in DEPTHS else None
         ids[name] = cells[place] if depth is None else f"{depth * factor:.12g}"
     return ids
+
+
+def _check_second_axis(names: list[str], rows: list[list[str]], table: TextTable) -> None:
+    """Raise Question if a column of wavelengths is beside one of wavenumbers."""
+    axes = [
+        name
+        for place, name in enumerate(names)
+        if names_axis(name) and _is_axis([cells[place] for cells in rows], table)
+    ]
+    if len(axes) > 1:
+        raise Question("layout", f"{axes[1][:40]!r} is a second axis, besides {axes[0][:40]!r}: remove it")
 
 
 def _check_layout(

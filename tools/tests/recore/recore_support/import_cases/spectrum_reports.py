@@ -4,10 +4,10 @@ import numpy as np
 
 from recore_support.import_cases.axes import like_case
 from recore_support.import_cases.case import ANY, Case
-from recore_support.import_cases.rocks import MIR, MIR_UM, VISNIR_NM, Axis, axis
+from recore_support.import_cases.rocks import MIR, MIR_UM, VISNIR_NM, Axis, absorbance, axis
 from recore_support.import_cases.spectra import SAMPLES, table, transposed, two_columns
 from recore_support.import_cases.tables import FROMS, HOLES, TOS, in_one_table
-from recore_support.import_cases.text import GERMAN, US
+from recore_support.import_cases.text import GERMAN, US, TextFormat
 
 PEAKS = Axis(
     np.array([3620.4, 3412.9, 2927.1, 1634.7, 1430.2, 1376.1, 1030.3, 914.2, 798.5, 694.8, 532.1, 470.6]), decimals=1
@@ -69,4 +69,69 @@ OF_PREFIXES: list[Case] = [
     ),
 ]
 
-CASES: list[Case] = [*OF_PEAKS, *OF_PREFIXES]
+OTHER_AXES = (
+    *(
+        "Energy (meV)",
+        "eV",
+        "Photon energy [keV]",
+        "Frequency (GHz)",
+        "E (kJ/mol)",
+        "kcal mol-1",
+        "Wavelength (\u212b)",
+    ),
+    *(
+        "Raman shift (cm-1)",
+        "Raman Shift / cm-1",
+        "2theta",
+        "2\u03b8 (deg)",
+        "Two-Theta",
+        "m/z",
+        "Retention time (min)",
+    ),
+    *("Retention time (min)", "Minutes", "seconds", "Chemical shift (ppm)", "ppm", "Temperature (K)"),
+    "Wavelength (\u212b)",
+)
+
+
+def two_axes(name: str, axes: tuple[str, ...], form: TextFormat = US, counted: bool = False) -> Case:
+    """A spectrum with several columns of an axis, perhaps after numbers of the lines."""
+    columns = [MIR.positions if "mber" in word or "cm" in word else 1e7 / MIR.positions for word in axes]
+    rows = [[*[""] * counted, *axes, "Absorbance"]]
+    for number, (*positions, y) in enumerate(zip(*columns, absorbance(MIR.wavenumbers, 1)[0], strict=True)):
+        rows.append([*[str(number)] * counted, *(form.number(x, 3) for x in positions), form.number(y, 5)])
+    return Case(name, {"R1.csv": form.content(rows)}, None, frozenset({"layout"}))
+
+
+OF_OTHER_AXES: list[Case] = [
+    *(two_columns(f"the axis {word!r}", header=(word, "Intensity")).asks("unit") for word in OTHER_AXES),
+    *(table(f"a prefix of {word!r}", channel=word + "{}").asks("unit") for word in ("Raman shift ", "m/z ", "eV_")),
+    *(
+        table(f"samples in a column {word!r}", columns={word: SAMPLES})
+        for word in ("Time", "Sample / ppm", "Depth", "Temperature")
+    ),
+    *(
+        two_columns(f"the axis {word!r} is one of wavenumbers", header=(word, "Absorbance"))
+        for word in ("Energy (cm-1)", "Frequency / cm-1", "Photon energy in wavenumbers")
+    ),
+    two_columns("an axis below 0", axis(2000, -200, -50), header=("freq", "data")).asks(""),
+    two_columns("an axis below 0, with a unit", axis(-200, 2000, 50), header=("cm-1", "A")).asks(""),
+    two_axes("wavenumbers and wavelengths", ("Wavenumber (cm-1)", "Wavelength (nm)")),
+    two_axes("wavelengths and wavenumbers", ("Wavelength (nm)", "Wavenumber (cm-1)"), GERMAN),
+    two_axes("two axes after numbers of lines", ("Wavenumber", "wl_nm"), counted=True),
+    Case(
+        "a line of wavelengths below the header",
+        {
+            "spectra.csv": US.content(
+                [
+                    ["Wavenumber (cm-1)", *(f"{x:.0f}" for x in MIR.positions)],
+                    ["Wavelength (nm)", *(f"{1e7 / x:.1f}" for x in MIR.positions)],
+                    ["R1", *(f"{y:.5f}" for y in absorbance(MIR.wavenumbers, 1)[0])],
+                ]
+            )
+        },
+        None,
+        frozenset({"layout"}),
+    ),
+]
+
+CASES: list[Case] = [*OF_PEAKS, *OF_PREFIXES, *OF_OTHER_AXES]
