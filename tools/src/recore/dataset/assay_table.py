@@ -9,7 +9,6 @@ import numpy as np
 from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
-from recore.dataset.grammar.axis import parse_channel
 from recore.dataset.grammar.contents import factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
@@ -107,7 +106,7 @@ def _read_rows(text: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lin
     names = without_empty_end(names, 0)
     header = dict(enumerate(names))
     if with_spectra:
-        header = {place: name for place, name in header.items() if parse_channel(name, text.name_marks) is None}
+        header = {place: name for place, name in header.items() if text.channel(name) is None}
     rows: Lines = []
     errors: list[str] = []
     for line, cells in lines:
@@ -129,7 +128,7 @@ def holds_assays(path: Path) -> bool:
         _, header = next(text.lines())
     except (ValueError, OSError):  # the reader of spectra reports it
         return False
-    others = {place: name for place, name in enumerate(header) if parse_channel(name, text.name_marks) is None}
+    others = {place: name for place, name in enumerate(header) if text.channel(name) is None}
     has_ids = all(find_id_columns(column, others) for column in IDS)
     return len(header) - len(others) > 1 and (has_ids or not {*IDS, *TARGETS}.isdisjoint(header))
 

@@ -49,7 +49,7 @@ def _describe_header(path: Path) -> list[str]:
         _, names = next(table.lines())
     except (ValueError, OSError):
         return []
-    channels = {name: channel for name in names if (channel := parse_channel(name, table.name_marks))}
+    channels = {name: channel for name in names if (channel := table.channel(name))}
     encoding = [UTF_16] if table.encoding == "utf-16" else []
     return [*encoding, *table.remarks, *_describe_names(channels)]
 

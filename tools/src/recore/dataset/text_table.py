@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recore.data_file import REPEATED_HEADER
 from recore.dataset.formats import refuse_factor, refuse_format
-from recore.dataset.grammar.axis import names_axis
+from recore.dataset.grammar.axis import ChannelName, channel_prefixes, names_axis, parse_channel, split_prefix
 from recore.dataset.grammar.contents import continues_header, read_contents
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
@@ -35,8 +35,8 @@ class TextTable:
 
     width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
     preamble: the text above the header. units: the number and the cells of the row below it that states the units of
-    the columns; 0 if there is none. marks: of the numbers. name_marks: of the names of channels. remarks: on how it is
-    read.
+    the columns; 0 if there is none. marks: of the numbers. name_marks: of the names of channels. prefixes: of these
+    names. remarks: on how it is read.
     """
 
     path: Path
@@ -48,8 +48,13 @@ class TextTable:
     preamble: str = ""
     marks: Marks = field(default_factory=Marks)
     name_marks: Marks = field(default_factory=Marks)
+    prefixes: tuple[str, ...] = ()
     units: tuple[int, list[str]] = field(default=(0, []))
     remarks: tuple[str, ...] = ()
+
+    def channel(self, name: str) -> ChannelName | None:
+        """The channel that a column of this name holds, None if it holds none."""
+        return parse_channel(name, self.name_marks, self.prefixes)
 
     def lines(self) -> Lines:
         """The number and the stripped cells of each line from the header on that is not empty.
@@ -244,10 +249,12 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
     elif second:
         lines = itertools.chain([second], lines)
     names, cells = Evidence(), Evidence()
-    for name in first[1]:
+    prefixes = channel_prefixes(first[1])
+    rests = [split_prefix(name, prefixes)[1] for name in first[1]]
+    for name in rests:
         if match := CHANNEL.fullmatch(name):
             names.add(first[0], 0, match["number"].strip())
-    places = {place for place, name in enumerate(first[1]) if name in used or _holds_numbers(name)}
+    places = {place for place, name in enumerate(rests) if first[1][place] in used or _holds_numbers(name)}
     if table.width == 2:
         places = {0, 1}
         if all(map(possible_marks, first[1])):  # there is no header
@@ -263,7 +270,7 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
             raise
         marks = Marks(OPTIONS[decimal])
         name_marks = names.decide() or marks
-    return replace(table, name_marks=name_marks, marks=marks)
+    return replace(table, name_marks=name_marks, marks=marks, prefixes=prefixes)
 
 
 def _holds_numbers(name: str) -> bool:

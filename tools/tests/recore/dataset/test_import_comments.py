@@ -185,15 +185,15 @@ def test_numbers_of_lines_by_pandas_and_r_are_left_out(tmp_path: Path) -> None:
         ("scan_mir.{:.1f}_abs", ""),
         ("scan_mir.{:.1f}_ref", "quantity"),
         ("wl_{:.1f}", "unit"),
-        ("W{:.1f}", None),  # tungsten
+        ("W{:.1f}", ""),
     ],
 )
-def test_names_of_channels_can_have_words(tmp_path: Path, form: str, question: str | None) -> None:
+def test_names_of_channels_can_have_words(tmp_path: Path, form: str, question: str) -> None:
     item = read_one(tmp_path, f"sample,{','.join(map(form.format, X))}\na,{','.join(map(str, Y))}\n")
     if question == "":
         np.testing.assert_allclose(item.wavenumbers, X)
     else:
-        assert item.question == (question or "")
+        assert item.question == question
 
 
 def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:

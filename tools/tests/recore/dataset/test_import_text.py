@@ -94,6 +94,7 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
         (np.append(X[:-1], X[0]), "1 channel is there more than once: 4000; keep one of each"),
         (np.append(X[:-1], X[-2]), "1 channel is there more than once: "),
         (X - 700, "above 0"),
+        (np.linspace(-244.4, 2041.8, 50), "the axis has the value -244.4, but wavenumbers and wavelengths are above 0"),
         (np.linspace(0.5, 4000, 50), "not those of an optical spectrum"),
         (np.geomspace(600, 5000, 50), "in nm or cm-1"),
         (1e7 / (X + 200), "in nm or cm-1"),
@@ -127,6 +128,29 @@ def test_an_axis_that_could_be_nm_is_read_as_the_user_specifies(tmp_path: Path) 
     x = np.linspace(400, 2500, 50)
     assert read_spectrum(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
     assert read_spectrum(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
+
+
+@pytest.mark.parametrize(
+    ("header", "axis"),
+    [
+        ("Energy (meV)", "an energy"),
+        ("Frequency (THz)", "a frequency"),
+        ("Raman shift (cm-1)", "a Raman shift"),
+        ("2theta", "an angle"),
+        ("m/z", "a ratio of mass to charge"),
+        ("Retention time (min)", "a time"),
+    ],
+)
+def test_an_axis_that_is_not_supported_is_named_without_an_option(tmp_path: Path, header: str, axis: str) -> None:
+    reason = refusal(tmp_path, columns(header=f"{header},A\n"))
+    assert f"the axis {header!r} is {axis}" in reason
+    assert "--unit" not in reason
+
+
+def test_a_second_axis_is_to_be_removed(tmp_path: Path) -> None:
+    lines = "".join(f"{x!r},{1e4 / x!r},{y!r}\n" for x, y in zip(X.tolist(), Y.tolist(), strict=True))
+    reason = refusal(tmp_path, f"Wavenumber (cm-1),Wavelength (um),Absorbance\n{lines}")
+    assert reason == "'Wavelength (um)' is a second axis, besides 'Wavenumber (cm-1)': remove it"
 
 
 @pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])

@@ -1,6 +1,7 @@
 """What a text says about the axis of a spectrum, and the number and unit in the name of a channel."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recore.dataset.grammar.numbers import CHANNEL, SPACES, Marks
@@ -13,8 +14,23 @@ UNIT_PATTERNS = {
     "cm-1": rf"{NOT_A_SETTING}(\bcm[ .^*({{\[]*-? ?1\b|\b1 ?/ ?cm\b)|\breciprocal cent",
     "nm": rf"{NOT_A_SETTING}\bnm\b|\bnanomet",
     "um": rf"{NOT_A_SETTING}(\b[u\u03bc]m\b|\bmicrons?\b)|\bmi[ck]romet",
-    "other": rf"{NOT_A_SETTING}\b([tgm]hz|m?ev|(d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|\u00e5)(?!\w)|\braman shift",
 }
+OTHER_AXES = {  # eV is two words here
+    "an energy": rf"{NOT_A_SETTING}\b[mk]?e ?v(?!\w)|\bk ?(j|cal)( ?/ ?| )mol",
+    "a frequency": rf"{NOT_A_SETTING}\b[tgmk]? ?hz(?!\w)",
+    "in another unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*)(?!\w)",
+    "a Raman shift": r"\braman shift",
+    "an angle of diffraction": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
+    "a ratio of mass to charge": r"\bm ?/ ?z\b",
+}
+# words that mean this in the header of an axis alone: a comment can be about the time of a scan
+OTHER_HEADERS = {
+    "a time": r"\btime\b|\bretention\b|\bseconds?\b|\bminutes?\b|\bzeit\b",
+    "a temperature": r"\btemperature?\b",
+    "a chemical shift": r"\bchemical shift|\bppm\b",
+    "a depth": r"\bdepth\b|\btiefe\b",
+}
+UNITS = (*UNIT_PATTERNS.values(), *OTHER_AXES.values())
 WAVENUMBER = r"\bwave ?numbers?\b|\bwellenzahl|\bn(ombre|umer[oi])s? d(e |i )? ?.?onda?e?|\bwn\b"
 WAVELENGTH = (
     r"\bwave ?lengths?\b|\bwellenl\w*nge|\b(longueurs?|longitud(es)?|lunghezz[ae]) d(e |i )? ?.?onda?e?"
@@ -26,6 +42,9 @@ SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcita
 
 QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance")  # words after the number of a channel
 NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
+NANOMETRES = (100, 2600)  # of visible and near-infrared light
+PREFIX = re.compile(r"[^\d]*[^\W\d][^\d]*(?=[0-9])")  # of a channel: m7497.96, R_1005, v.4000
+MIN_PREFIXED = 7  # columns that show that their names have a prefix
 
 
 @dataclass(frozen=True)
@@ -37,15 +56,19 @@ class ChannelName:
     words: str = ""
 
 
-def axis_unit(text: str) -> str:
-    """The unit of the axis that a text states, "" if it states none. Raises Question if the text leaves it open."""
-    words = separate_words(text)
+def axis_unit(text: str, is_header: bool = False) -> str:
+    """The unit of the axis that a text states, "" if it states none.
+
+    is_header: whether the text is the header of the axis. Raises Question if the text leaves the unit open, or if
+    it states an axis that is not supported.
+    """
+    words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", text))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
     shown = repr(text.strip()[:60])
-    if "other" in units:
-        raise Question(
-            "unit", f"{shown} is not about wavenumbers in cm-1 or wavelengths: specify --unit cm-1, nm or um if it is"
-        )
+    others = [*OTHER_AXES.items(), *(OTHER_HEADERS.items() if is_header and not units else ())]
+    if other := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
+        remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
+        raise Question("unit", f"the axis {shown} is {other}, which is not supported: {remedy}")
     if len(units) > 1:
         raise Question("unit", f"{shown} mentions {' and '.join(units)}: specify one with --unit")
     is_wavenumber = re.search(WAVENUMBER, words) is not None
@@ -75,7 +98,7 @@ def _parts_about_axis(line: str) -> list[str]:
     first, *others = re.split(r"[,;\t]", separate_words(line))
     if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
         return []  # the name and the value of a setting
-    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNIT_PATTERNS.values())
+    is_unit = any(re.fullmatch(rf"([^\w]*|.*[(\[])({pattern})[^\w]*", first) for pattern in UNITS)
     parts = [first] * is_unit + [part for part in (first, *others) if re.search(AXIS, part)]
     return [part for part in parts if not re.search(SETTING, part)]
 
@@ -83,22 +106,62 @@ def _parts_about_axis(line: str) -> list[str]:
 def names_axis(text: str) -> bool:
     """Whether a text is about an axis: it mentions wavenumbers, wavelengths or a unit of them."""
     words = separate_words(text)
-    return any(re.search(pattern, words) for pattern in (*UNIT_PATTERNS.values(), WAVENUMBER, WAVELENGTH))
+    return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))
 
 
-def parse_channel(name: str, marks: Marks) -> ChannelName | None:
-    """The number and the unit in the name of a column, None if it is not the name of a channel."""
+def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
+    """What the names of channels begin with, such as "m" of m7497.96, the most common first; several for several kinds.
+
+    They are those of more than half of a table's columns. A few other columns that are counted, such as bio1 to bio19,
+    are no channels.
+    """
+    numbers: dict[str, list[str]] = {}
+    for name in names:
+        match = PREFIX.match(name)
+        if match and not CHANNEL.fullmatch(name) and CHANNEL.fullmatch(name[match.end() :]):
+            numbers.setdefault(match.group(), []).append(name[match.end() :])
+    first, *others = sorted(numbers, key=lambda prefix: -len(numbers[prefix])) or [""]
+    if len(numbers.get(first, [])) < max(MIN_PREFIXED, len(names) / 2):
+        return ()
+    return first, *(
+        prefix for prefix in others if len(numbers[prefix]) >= MIN_PREFIXED and not _counts(numbers[prefix])
+    )
+
+
+def _counts(numbers: Sequence[str]) -> bool:
+    """Whether these are 0, 1, 2, ... or 1, 2, 3, ..."""
+    return list(numbers) in ([str(start + place) for place in range(len(numbers))] for start in (0, 1))
+
+
+def split_prefix(name: str, prefixes: Sequence[str]) -> tuple[str, str]:
+    """The prefix of a channel, "" if the name has none, and the rest of the name."""
+    match = PREFIX.match(name) if prefixes else None
+    return (match.group(), name[match.end() :]) if match and match.group() in prefixes else ("", name)
+
+
+def wavelength_unit(words: str, numbers: Sequence[float]) -> str:
+    """The unit of channels such as wl350 to wl2500: "nm", if the words are about wavelengths and the numbers fit."""
+    is_nanometres = NANOMETRES[0] <= min(numbers) and max(numbers) <= NANOMETRES[1]
+    return "nm" if is_nanometres and re.search(WAVELENGTH, words) else ""
+
+
+def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> ChannelName | None:
+    """The number and the unit in the name of a column, None if it is not the name of a channel.
+
+    prefixes: those of the table's channels.
+    """
+    prefix, name = split_prefix(name, prefixes)
     match = CHANNEL.fullmatch(name)
     number = marks.parse(match["number"].strip()) if match else None
     if match is None or number is None:
         return None
-    words = separate_words(match["words"]).replace(".", " ").strip()
+    words = separate_words(prefix + match["words"]).replace(".", " ").strip()
     # the number before the unit is the channel here
     unit = separate_words(match["unit"] or "").strip(" ()[].")
     if not unit or unit in QUANTITIES:
         return ChannelName(number, "", re.sub(r"\bref\b", "reflectance", f"{words} {unit}".strip()))
     known = next((known for known, pattern in UNIT_PATTERNS.items() if re.fullmatch(rf"({pattern})\D*", unit)), "")
-    return ChannelName(number, known, words) if known not in ("", "other") else None
+    return ChannelName(number, known, words) if known else None
 
 
 def is_numeric(name: str) -> bool:

@@ -14,7 +14,7 @@ from recore.dataset.grammar.axis import (
     axis_unit_of_comments,
     is_numeric,
     names_axis,
-    parse_channel,
+    wavelength_unit,
 )
 from recore.dataset.grammar.ids import find_id_columns, find_sample_column
 from recore.dataset.grammar.quantity import stated_quantity
@@ -75,14 +75,14 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
         y.append(numbers[1])
     if names_axis(header[1]) and not names_axis(header[0]):
         raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis: exchange the columns")
-    unit = _stated_unit(header[0], table, reading)
+    unit = _stated_unit(header[0], table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
     return Measured(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
 
 
-def _stated_unit(header: str, table: TextTable, reading: Reading) -> str:
-    """The unit that a header states, otherwise that of the lines above it."""
-    return _unless(reading.unit, lambda: axis_unit(header) or axis_unit_of_comments(table.preamble))
+def _stated_unit(header: str, table: TextTable, reading: Reading, is_header: bool = False) -> str:
+    """The unit that a header states, otherwise that of the lines above it. is_header: whether it is that of the axis"""
+    return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: Reading) -> str:
@@ -142,7 +142,8 @@ def _table(
         )
     in_schema = {*IDS} <= {*columns.names}
     name = columns.names[columns.sample]
-    unit = units[0] or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
+    unit = units[0] or wavelength_unit(kinds[0], [channel.number for channel in columns.axis.values()])
+    unit = unit or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
     quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
     x, names = columns.x, columns.names
     to_wavenumbers(x, unit, reading.unit, [], in_schema)  # what is wrong with the axis is said once, not of each line
@@ -157,6 +158,8 @@ def _table(
         wrong = next((place for place, value in values.items() if value is None), None)
         if not sample:
             yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
+        elif names_axis(sample) and _is_axis([cells[place] for place in columns.axis], table):
+            yield Problem(place_in_file, f"the line {sample[:40]!r} is a second axis: remove it", "layout")
         elif wrong is not None:
             reason = f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number"
             yield Problem(place_in_file, reason, sample=sample, ids=_read_ids(columns, cells, table))
@@ -176,7 +179,7 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
     if len(names) > MOST_CHANNELS:
         raise ValueError(f"line {line} has {len(names):,} columns; at most {MOST_CHANNELS:,} are read")
     rows = [cells for cells in rows if len(cells) == len(names)]
-    axis = {place: channel for place, name in enumerate(names) if (channel := parse_channel(name, table.name_marks))}
+    axis = {place: channel for place, name in enumerate(names) if (channel := table.channel(name))}
     if reading.sample is not None:
         if reading.sample not in names:
             raise ValueError(f"--sample {reading.sample}: line {line} has no such column")
@@ -190,13 +193,13 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
                 f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is not known: "
                 "write cm-1, nm or um after the numbers, or nothing for cm-1"
             )
+        _check_second_axis(names, rows, table)
         reason = "a table of spectra has a column of samples, then one column for each wavenumber"
         if names_axis(names[0]) or _is_axis([cells[0] for cells in rows], table):
             raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
         shown = list_names(names, 3)
         raise ValueError(f"line {line} ({shown}) is not the header of a table of spectra: {reason}, such as 3998.5")
-    if not reading.unit:
-        _check_layout(table, names, axis, rows)
+    _check_layout(table, names, axis, rows, reading)
     for place, name in enumerate(names):
         if place not in axis and is_numeric(name) and name != reading.sample:
             if (original := name.rpartition(".")[0]) in names:
@@ -207,6 +210,8 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
         if not name and place > 0 and any(cells[place] for cells in rows):
             raise ValueError(f"line {line}: column {place + 1} has no name")
     remarks = list(table.remarks)
+    if table.prefixes:
+        remarks.append(f"the names of the channels begin with {table.prefixes[0]!r}")
     if reading.sample is not None:
         sample = names.index(reading.sample)
     else:
@@ -246,7 +251,20 @@ def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str
     return ids
 
 
-def _check_layout(table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]]) -> None:
+def _check_second_axis(names: list[str], rows: list[list[str]], table: TextTable) -> None:
+    """Raise Question if a column of wavelengths is beside one of wavenumbers."""
+    axes = [
+        name
+        for place, name in enumerate(names)
+        if names_axis(name) and _is_axis([cells[place] for cells in rows], table)
+    ]
+    if len(axes) > 1:
+        raise Question("layout", f"{axes[1][:40]!r} is a second axis, besides {axes[0][:40]!r}: remove it")
+
+
+def _check_layout(
+    table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
+) -> None:
     """Raise Question if the names of the channels are those of samples, because the table has a spectrum per column."""
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
@@ -255,9 +273,12 @@ def _check_layout(table: TextTable, names: list[str], axis: dict[int, ChannelNam
     is_axis = _is_axis([cells[first] for cells in rows], table)
     if is_axis and names_axis(names[first]):
         raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
+    if reading.unit and not table.prefixes:
+        return
     numbers = np.array([channel.number for channel in axis.values()])
     steps = np.diff(numbers)
-    numbered = (np.abs(steps) == 1).all() and numbers.max() < NARROW * numbers.min()
+    counted = (np.abs(steps) == 1).all()
+    numbered = counted and (numbers.max() < NARROW * numbers.min() or (is_axis and bool(table.prefixes)))
     is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
     if numbered or (is_axis and is_unnamed and len(rows) >= FEWEST_LINES):
         shown = list_names([names[place] for place in axis], 3)

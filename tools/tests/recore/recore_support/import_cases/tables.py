@@ -20,9 +20,11 @@ def own_schema(name: str, value: object = MIR, form: TextFormat = WINDOWS, chann
     return replace(case, values=replace(case.values, assays=assays))
 
 
-def in_one_table(name: str, columns: dict[str, tuple[str, ...]], form: TextFormat = WINDOWS) -> Case:
+def in_one_table(
+    name: str, columns: dict[str, tuple[str, ...]], form: TextFormat = WINDOWS, channel: str = "{}"
+) -> Case:
     """Spectra and a laboratory's columns in one table: Cu in per cent, Au in g/t."""
-    case = table(name, MIR, form, columns)
+    case = table(name, MIR, form, columns, channel=channel)
     assert case.values
     assays = {**ID_VALUES, "DepthTo": [1, 2, 6], "CuPPM": [1000, 2000, 5000], "AuPPM": [1, 2, 3]}
     return replace(case, values=replace(case.values, assays=assays))
