@@ -21,11 +21,11 @@ from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading, without_text_suffix
 from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Problem, Spectrum, find_reflectance
 from recore.dataset.plausible import SuspectedUnit
-from recore.dataset.similar_names import similar_names
+from recore.dataset.similar_names import note_similar_holes, similar_names
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import count, list_names
 from recore.outputs import check_writable
-from recore.schema import IDS
+from recore.schema import HOLE, IDS
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
@@ -141,6 +141,8 @@ def import_files(
     result = ImportResult(remarks=remarks)
     if table:
         result.remarks += table.remarks
+        if note := note_similar_holes(map(str, table.identity[HOLE])):
+            result.remarks.append(f"{options.table}: {note}")
         result.suspected = table.suspected
     spectra: list[Spectrum] = []
     for done, path in enumerate(paths):

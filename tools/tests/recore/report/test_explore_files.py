@@ -32,6 +32,14 @@ SPECTRUM = [0.4 + 0.01 * (place % 7) for place in range(len(HEADER) - 1)]
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "1 cell is not a number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\u22122,3", "file", "example '\u22122' (U+2212 MINUS SIGN)"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,2\u00a0000,3", "file", "(U+00A0 NO-BREAK SPACE)"),
+        (
+            "i,SiteID,1000.0,900.0,800.0",
+            "1,DH01,1,2,3\r\n2,dh-1,1,3,2\r\n3,DH02,1,5,4",
+            "similar holes",
+            "'DH01' and 'dh-1' count as different drill holes",
+        ),
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )

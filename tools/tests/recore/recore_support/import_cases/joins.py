@@ -1,6 +1,8 @@
 """Cases of names: which column names the samples, and how spectra and assays are joined."""
 
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
 from recore_support.import_cases.assays import ID_VALUES, IDS, assay_case
 from recore_support.import_cases.case import ANY, Case
@@ -121,7 +123,32 @@ def file_of_depth(name: str, listed: str) -> Case:
     return assay_case(name, {"CuPPM": ("7",)}, {"CuPPM": [7]}, ids=ids, id_values=id_values, spectra=spectra)
 
 
+def holes(*names: str) -> Case:
+    """Drill holes of these names."""
+    case = join(f"drill holes {names!r}", {"sample": SAMPLES})
+    content = case.files[case.assays].decode()
+    for name, line in zip(names, (",H1,0", ",H1,1", ",H2,5"), strict=True):
+        content = content.replace(line, f",{name},{line.rpartition(',')[2]}")
+    assert case.values
+    values = replace(case.values, assays={**case.values.assays, "SiteID": [*names]})
+    return replace(case, files={**case.files, case.assays: content.encode()}, values=values)
+
+
+def accents(name: str, of_file: str, of_table: str) -> Case:
+    """A file named after a sample, and a table that writes the name in another form of Unicode."""
+    case = file_of_depth(name, of_table)
+    assert case.values
+    files = {f"{of_file}.csv": case.files["DH1_12.5.csv"], case.assays: case.files[case.assays]}
+    return replace(case, files=files, values=replace(case.values, index=[unicodedata.normalize("NFC", of_table)]))
+
+
 CASES += [
+    holes("DH01", "dh01", "H2").notes("'DH01' and 'dh01' count as different drill holes"),
+    holes("DH-01", "H2", "DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
+    holes("12-3", "123", "1-23"),
+    accents("a composed accent in the table", "E\u0301chantillon A", "\u00c9chantillon A"),
+    accents("a composed accent in the file name", "\u00c9chantillon A", "E\u0301chantillon A"),
+    accents("a no-break space in the file name", "sol n\u00b0\u00a0A", "sol n\u00b0 A"),
     file_of_depth("a depth in the name that the assay table lists", "DH1_12.5").or_asks("replicate"),
     file_of_depth("a depth in the name that the assay table does not list", "DH1_12").asks("replicate"),
 ]
