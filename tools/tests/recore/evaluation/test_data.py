@@ -67,6 +67,7 @@ KINDS = {
     b"\r\n<!DOCTYPE html><html>": "this is a web page",
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
+    PUBLIC.replace("0.5,7", '"0,5","7,5"').encode(): "its numbers have decimal commas; `.*recore import FILE",
     bytes(1000): "this is not text",
     b"\n\n": "a header of an index and columns",
     b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process

@@ -75,6 +75,20 @@ def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("delimiter", "cell", "reason"),
+    [
+        (";", "{}", "its columns are separated by semicolons; its numbers have decimal commas; .* reads it"),
+        (",", '"{}"', "its numbers have decimal commas; .* reads it"),
+    ],
+)
+def test_decimal_commas_are_named(delimiter: str, cell: str, reason: str, tmp_path: Path) -> None:
+    numbers = [cell.format(str(value).replace(".", ",")) for value in SPECTRUM]
+    (tmp_path / "f.csv").write_text("".join(f"{delimiter.join(cells)}\n" for cells in (HEADER, ["a", *numbers])))
+    with pytest.raises(ValueError, match=reason):
+        explore_file(tmp_path / "f.csv")
+
+
+@pytest.mark.parametrize(
     ("lines", "parts"),
     [
         ([["DRIFT of soils"], HEADER], ("line 1 is a title above the header", "'DRIFT of soils'", "reads it")),

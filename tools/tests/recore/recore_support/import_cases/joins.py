@@ -4,8 +4,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from recore_support.import_cases.assays import ID_VALUES, IDS, assay_case
-from recore_support.import_cases.case import ANY, Case
+from recore_support.import_cases.case import ANY, Case, Values
 from recore_support.import_cases.rocks import MIR
 from recore_support.import_cases.spectra import SAMPLES, table
 from recore_support.import_cases.text import GERMAN, QUOTED, US, US_TAB, TextFormat
@@ -142,7 +144,28 @@ def accents(name: str, of_file: str, of_table: str) -> Case:
     return replace(case, files=files, values=replace(case.values, index=[unicodedata.normalize("NFC", of_table)]))
 
 
+def replicates(*names: str, listed: Sequence[str] = ("S-000", "S-001"), option: str = "mean") -> Case:
+    """Spectra of these names beside a table of two samples; the first two are replicates of the first sample."""
+    case = join(f"replicates {names!r} of {listed!r}, {option}", {"sample": names}, names)
+    content = case.files[case.assays].decode().splitlines()[:3]
+    content = [
+        line.replace(name, sample) for line, name, sample in zip(content, ("", *names), ("", *listed), strict=False)
+    ]
+    assert case.values
+    first, second, third = case.values.absorbance
+    values = Values([*listed], case.values.wavenumbers, np.array([(first + second) / 2, third]))
+    values = replace(values, assays={"SiteID": ["H1", "H1"], "CuPPM": [100, 200]})
+    files = {**case.files, case.assays: "\n".join(content).encode()}
+    return replace(case, files=files, values=values).with_options(replicates=option)
+
+
 CASES += [
+    replicates("S-000_1", "S-000_2", "S-001_1").notes("S-000_1 of S-000"),
+    replicates("S-000 rep1", "S-000 rep2", "S-001"),
+    replicates("S-000(1)", "S-000(2)", "S-001(1)"),
+    replicates("S-000_1", "S-000_2", "S-001_1", option="one").asks(ANY),
+    replicates("S-000.1", "S-000.2", "S-001.1").asks(ANY),
+    replicates("S-000_1", "S-000_2", "S-001_1", listed=("S-0", "S-1")).asks(ANY),
     holes("DH01", "dh01", "H2").notes("'DH01' and 'dh01' count as different drill holes"),
     holes("DH-01", "H2", "DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
     holes("12-3", "123", "1-23"),
