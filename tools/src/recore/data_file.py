@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.distribution import PROGRAM
-from recore.file_kinds import GZIP, IMPORT, name_kind
+from recore.file_kinds import CONVERT, GZIP, IMPORT, name_kind
 from recore.schema import channels_of
 from recore.text import plain
 
@@ -30,8 +30,9 @@ LARGEST_HEADER = 4 << 20  # bytes
 LARGEST_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
+DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
 REPEATED_HEADER = "is the header again, as between two files that were joined: remove this line"
-WITHOUT_REPEATED_HEADER = set[tuple[int, ...]]()  # the device, the inode, the size and the time of files
+CHECKED = set[tuple[int, ...]]()  # the device, the inode, the size and the time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
@@ -69,22 +70,24 @@ class DataFile:
             raise ValueError(f"{self.path}: {reason}; {IMPORT} converts cm-1, nm and um")
         return names
 
-    def refuse_repeated_header(self) -> None:
-        """Raise ValueError if a later line is the header again, as after `cat day1.csv day2.csv`.
+    def check_lines(self) -> None:
+        """Raise ValueError if a line is the header again, or if the numbers of the first row have decimal commas.
 
-        Such a line would be a row whose spectrum is the wavenumbers. A file is read for it once.
+        After `cat day1.csv day2.csv`, a row's spectrum would be the wavenumbers. A file is read for this only once.
         """
         status = os.fstat(self.file.fileno())
         version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-        if version in WITHOUT_REPEATED_HEADER:
+        if version in CHECKED:
             return
         with self._text() as text:
             header, number = _bare(text.readline(LARGEST_HEADER)), 1
             while line := text.readline(LARGEST_ROW):
                 number += 1
+                if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
+                    raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
                 if _bare(line) == header != b"":
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
-        WITHOUT_REPEATED_HEADER.add(version)
+        CHECKED.add(version)
 
     @property
     def places(self) -> dict[str, int]:
@@ -226,7 +229,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
             kind = name_kind(text.read(BEGINNING))
         if kind:
             raise ValueError(f"{path}: {kind}")
-        data.refuse_repeated_header()
+        data.check_lines()
         yield data
 
 

@@ -17,7 +17,7 @@ from recore.data_file import DataFile, open_data
 from recore.file_kinds import CONVERT
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
-from recore.text import plain
+from recore.text import name_unusual, plain
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # numbers of rows
@@ -214,9 +214,10 @@ def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[
         values = pd.to_numeric(text, errors="coerce")
         wrong = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
         if wrong.any():
-            example = plain(text[wrong].iloc[0], 40)
+            cell = text[wrong].iloc[0]
+            example = repr(plain(cell, 40)) + name_unusual(cell[:40])
             cells = count(int(wrong.sum()), "cell is not a number", "cells are not numbers")
-            invalid.append((order, f"{cells}, for example {example!r}"))
+            invalid.append((order, f"{cells}, for example {example}"))
         column = table.column_names.index(str(place))
         table = table.set_column(column, str(place), pa.array(values.astype(float)))
     return table, invalid

@@ -1,8 +1,16 @@
 """Makes text from programs and files of others fit for a terminal."""
 
+import unicodedata
+
 from stagemaker import printable
 
 OMISSION = " ... "
+
+
+def name_unusual(text: str) -> str:
+    """The first character of a text that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)"; "" if none is."""
+    unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
+    return f" (U+{ord(unusual):04X} {unicodedata.name(unusual, '')})".replace(" )", ")") if unusual else ""
 
 
 def plain(text: str, widest: int = 600) -> str:

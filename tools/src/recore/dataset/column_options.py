@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from recore.dataset.grammar.contents import element_names
 from recore.dataset.grammar.ids import quote_option
+from recore.dataset.grammar.words import same_text
 from recore.schema import IDS, TARGETS
 
 SCHEMA = ("sample", "index", *IDS, *TARGETS)
@@ -19,7 +20,7 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
     """
     columns: dict[str, str] = {}
     for option in options:
-        name, _, column = (part.strip() for part in option.partition("="))
+        name, _, column = (part.strip() for part in same_text(option).partition("="))
         if not name or not column:
             raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
         if name not in SCHEMA:

@@ -13,6 +13,7 @@ from recore.file_kinds import IMPORT
 from recore.schema import is_wavenumber
 
 NO_OPTION = ("format", "layout")  # questions that no option of the import answers
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", None: "spaces"}
 UTF_16 = "this is UTF-16 text"
 
 
@@ -43,7 +44,7 @@ def explain_import(path: Path, only_header: bool = False) -> str:
 
 
 def _describe_header(path: Path) -> list[str]:
-    """What only `recore import` understands: UTF-16, a title above the header, units and marks in channels' names."""
+    """What only `recore import` understands: UTF-16, other delimiters and marks, a title above the header, units."""
     try:
         table = open_table(path)
         _, names = next(table.lines())
@@ -51,7 +52,9 @@ def _describe_header(path: Path) -> list[str]:
         return []
     channels = {name: channel for name in names if (channel := table.channel(name))}
     encoding = [UTF_16] if table.encoding == "utf-16" else []
-    return [*encoding, *table.remarks, *_describe_names(channels)]
+    delimiter = [f"its columns are separated by {DELIMITERS[table.delimiter]}"] if table.delimiter in DELIMITERS else []
+    marks = ["its numbers have decimal commas"] if table.marks.decimal == "," else []
+    return [*encoding, *delimiter, *marks, *table.remarks, *_describe_names(channels)]
 
 
 def _describe_names(channels: dict[str, ChannelName]) -> list[str]:

@@ -1,7 +1,6 @@
 """From an instrument's files and a laboratory's table to one data file in the challenge's schema."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -18,14 +17,15 @@ from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
-from recore.dataset.instruments.reading_options import Reading, without_text_suffix
+from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Problem, Spectrum, find_reflectance
 from recore.dataset.plausible import SuspectedUnit
-from recore.dataset.similar_names import similar_names
+from recore.dataset.replicates import as_replicates, sample_of_replicate, without_open_replicates
+from recore.dataset.similar_names import note_similar_holes, similar_names
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import count, list_names
 from recore.outputs import check_writable
-from recore.schema import IDS
+from recore.schema import HOLE, IDS
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
@@ -141,6 +141,8 @@ def import_files(
     result = ImportResult(remarks=remarks)
     if table:
         result.remarks += table.remarks
+        if note := note_similar_holes(map(str, table.identity[HOLE])):
+            result.remarks.append(f"{options.table}: {note}")
         result.suspected = table.suspected
     spectra: list[Spectrum] = []
     for done, path in enumerate(paths):
@@ -150,8 +152,10 @@ def import_files(
                 result.problems.append(item)
             else:
                 spectra.append(item)
-    spectra = without_open_replicates(spectra, paths, reading, result)
+    spectra = without_open_replicates(spectra, paths, reading, result.problems)
     if table:
+        if options.replicates != "one":
+            spectra = as_replicates(spectra, table.samples, result.remarks)
         measured = {spectrum.sample for spectrum in spectra}
         spectra = _listed(spectra, table, options.only_listed, result)
     spectra = without_repeats(spectra, result)
@@ -209,37 +213,6 @@ def join_repeated(problems: list[Problem]) -> list[Problem]:
     ]
 
 
-def without_open_replicates(
-    spectra: list[Spectrum], paths: list[Path], reading: Reading, result: ImportResult
-) -> list[Spectrum]:
-    """The spectra without those of text files whose names end in a depth or a replicate, such as DH01_12.5.csv.
-
-    Replicates are counted from 0 or 1, without zeros before the number; after other digits, other numbers can be
-    decimals or parts of a date.
-    """
-    names = {str(path): path.name for path in paths if without_text_suffix(path.name) != path.name}
-    by_sample: dict[str, list[Spectrum]] = {}
-    for spectrum in spectra:
-        if spectrum.source in names and spectrum.replicate and spectrum.sample[-1:].isdigit() and not reading.name:
-            by_sample.setdefault(spectrum.sample, []).append(spectrum)
-    is_open = set[str]()
-    for sample, group in by_sample.items():
-        replicates = sorted(spectrum.replicate for spectrum in group)
-        counted = [sorted(str(start + place) for place in range(len(group))) for start in (0, 1)]
-        if replicates not in counted:
-            is_open |= {spectrum.source for spectrum in group}
-            first = min(group, key=lambda spectrum: spectrum.source)
-            name = names[first.source]
-            suffix = re.escape(name[len(without_text_suffix(name)) :])
-            reason = (
-                f"is it replicate {first.replicate} of the sample {sample!r}, or is {without_text_suffix(name)!r} a "
-                f"sample? --name '(?P<sample>.+){suffix}' reads a sample, "
-                f"--name '(?P<sample>.+)\\.(?P<replicate>\\d+){suffix}' a replicate"
-            )
-            result.problems.append(Problem(first.source, reason, "replicate"))
-    return [spectrum for spectrum in spectra if spectrum.source not in is_open]
-
-
 def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
     """The spectra of the samples in the table."""
     samples = set(table.samples)
@@ -254,6 +227,9 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
         similar = similar_names(unlisted, samples)
         for name, source in unlisted.items():
             remedy = f"did you mean {similar[name]!r}?" if name in similar else "--only-listed ignores such samples"
+            sample, _ = sample_of_replicate(name, samples)
+            if sample:
+                remedy = f"if it is a replicate of {sample!r}, --replicates mean averages them; otherwise {remedy}"
             reason = f"its sample {name!r} has no row in {table.path}; {remedy}"
             result.problems.append(Problem(source, reason))
     return listed
@@ -325,7 +301,8 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
     if missing := [sample for sample in table.samples if sample not in samples]:
         similar = similar_names(missing, unlisted)
         names = [f"{name} (is it {similar[name]!r}?)" if name in similar else name for name in missing]
-        reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}"
+        remedy = "; --keep-going imports the others" if rows else ""
+        reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}{remedy}"
         result.problems.append(Problem(str(table.path), reason))
     place_of = {sample: place for place, sample in enumerate(table.samples)}
     renamed = [replace(row, index=table.index[place_of[row.sample]] + row.index[len(row.sample) :]) for row in rows]

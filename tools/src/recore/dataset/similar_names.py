@@ -1,7 +1,17 @@
-"""Names of samples that two files write differently: 001 and 1, S0 and s0, 5001.0 and 5001."""
+"""Names that are written differently, but probably mean the same: 001 and 1, S0 and s0, DH-01 and DH01.
+
+Names with other digits are other samples, also if they differ in nothing else: S-000_1 is not S-001, and 12-3 not 123.
+"""
 
 import re
 from collections.abc import Iterable
+
+from recore.dataset.grammar.words import same_text
+from recore.listing import list_names
+from recore.schema import HOLE
+from recore.text import plain
+
+SHOWN = 5  # groups of names in a sentence
 
 
 def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
@@ -10,14 +20,32 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
     A name that is among the others, or that several of them resemble, is left out.
     """
     known = set(others)
-    by_core: dict[str, list[str]] = {}
-    for other in known:
-        by_core.setdefault(_core(other), []).append(other)
+    by_core = _by_core(known)
     similar = {name: by_core.get(_core(name), []) for name in names if name not in known}
     return {name: matches[0] for name, matches in similar.items() if len(matches) == 1}
 
 
-def _core(name: str) -> str:
-    """A name without what is often written differently."""
-    name = re.sub(r"(?<=\d)\.0+$", "", name.casefold())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_.-]+", "", name))
+def note_similar_holes(holes: Iterable[str]) -> str:
+    """A sentence about drill holes whose names are written in several ways; "" if there are none."""
+    groups = [sorted(group) for group in _by_core(set(holes)).values() if len(group) > 1]
+    if not groups:
+        return ""
+    listed = list_names([" and ".join(repr(plain(name, 40)) for name in group) for group in sorted(groups)], SHOWN)
+    return (
+        f"{HOLE}: {listed} count as different drill holes, so that one can be held out while the model is trained on "
+        "another; if they are the same hole, write it in one way"
+    )
+
+
+def _by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        groups.setdefault(_core(name), []).append(name)
+    return groups
+
+
+def _core(name: str) -> tuple[str, ...]:
+    """The digits and the letters of a name, without what is often written differently. What parts digits is kept."""
+    name = re.sub(r"(?<=\d)\.0+$", "", same_text(name).casefold()).strip(" _.-")
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple(part.lstrip("0") or "0" if part[0].isdigit() else re.sub(r"[\s_.-]+", "", part) for part in parts)

@@ -3,6 +3,8 @@
 import codecs
 import gzip
 import io
+import itertools
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +13,14 @@ from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, name_format
 from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.words import same_text
 from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 
 FIRST = 1 << 16  # bytes that decide whether a file is text
 LARGEST_FILE = 1 << 30  # bytes, unpacked
 LONGEST_LINE = 1 << 22  # characters
+MOST_BREAKS = 100  # lines that a quoted cell can go on
+OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
 MOST_SKIPPED = 100_000  # lines that are empty or comments
 
 
@@ -64,19 +69,36 @@ def _unpacked(path: Path) -> Iterator[BinaryIO]:
 
 
 def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a file that are not empty. Raises ValueError if one is too long, or too many are empty."""
+    """The numbered lines of a file that are not empty. A line break inside a quoted cell becomes a space.
+
+    Raises ValueError if a line is too long, or too many are empty.
+    """
     skipped = 0
     with _unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
         try:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
+            lines = enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1)
+            for number, line in lines:
                 if len(line) == LONGEST_LINE:
                     raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
-                line = line.removeprefix("\ufeff")  # which begins the second of two files that were joined
+                line = same_text(line)
                 if line.strip():
-                    yield number, line
+                    yield number, _with_rest_of_cell(line, lines)
                     continue
                 skipped += 1
                 if skipped > MOST_SKIPPED:
                     raise ValueError(f"line {number}: more than {MOST_SKIPPED:,} lines are empty or comments")
         except UnicodeDecodeError as error:
             raise ValueError(f"this is not {encoding.upper()} text: {error.reason}") from None
+
+
+def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
+    """The line, with those that follow if it ends within a quoted cell; one that does not end stays open."""
+    if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line):
+        return line
+    parts, length = [line.rstrip()], len(line)
+    for _, more in itertools.islice(following, MOST_BREAKS):
+        parts.append(same_text(more).strip())
+        length += len(more)
+        if more.count('"') % 2 or length > LONGEST_LINE:
+            break
+    return " ".join(parts)

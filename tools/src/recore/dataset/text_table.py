@@ -17,6 +17,7 @@ from recore.dataset.grammar.contents import continues_header, read_contents
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
 from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar.words import plain_number
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
 from recore.schema import DEPTHS
 
@@ -125,6 +126,11 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     """The stripped cells of a line, which is split at white space without a delimiter. Raises ValueError."""
+    cells = _split(number, line, delimiter)
+    return cells if line.isascii() else [plain_number(cell) for cell in cells]
+
+
+def _split(number: int, line: str, delimiter: str | None) -> list[str]:
     quoted = '"' in line
     if delimiter is None:
         if not quoted:
@@ -135,9 +141,7 @@ def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except csv.Error as error:
-        reason = (
-            "a quoted cell spans more than one line: remove the line break" if "unexpected end" in str(error) else error
-        )
+        reason = "the quotation marks of a cell are not closed" if "unexpected end" in str(error) else error
         raise ValueError(f"line {number}: {reason}") from None
 
 

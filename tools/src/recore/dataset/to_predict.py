@@ -20,12 +20,12 @@ from recore.dataset.importing import (
     join_repeated,
     make_rows,
     note_constant_runs,
-    without_open_replicates,
     without_repeats,
 )
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem, Spectrum
+from recore.dataset.replicates import without_open_replicates
 from recore.dataset.writing import Columns, write_data_file
 from recore.schema import IDS, TARGETS
 
@@ -86,7 +86,7 @@ def write_samples(
     samples = dict.fromkeys(item.sample for item in items if item.sample)
     result.problems = [item for item in items if isinstance(item, Problem)]
     spectra = [item for item in items if isinstance(item, Spectrum)]
-    spectra = without_repeats(without_open_replicates(spectra, paths, reading, result), result)
+    spectra = without_repeats(without_open_replicates(spectra, paths, reading, result.problems), result)
     add_remarks(spectra, result)
     spectra, problems, remarks = put_on_grid(spectra, grid, options.interpolate, is_given=True)
     result.problems += problems

@@ -13,6 +13,7 @@ from stagemaker_support.fuzzing import examples
 
 from recore.dataset.assay_table import AssayTable, read_assays
 from recore.dataset.grammar.questions import Question
+from recore.dataset.similar_names import similar_names
 
 HEADER = "Sample No,HoleID,From (m),To (m)"
 
@@ -195,6 +196,11 @@ def test_numbers_that_may_be_codes_are_noted(tmp_path: Path) -> None:
     assert not any("exactly" in remark for remark in table.remarks)
 
 
+@pytest.mark.parametrize(("listed", "measured"), [("S-001", "S-000_1"), ("12-3", "123"), ("1.5", "15")])
+def test_a_name_with_other_digits_is_not_proposed(listed: str, measured: str) -> None:
+    assert not similar_names([measured], [listed])
+
+
 @pytest.mark.parametrize(
     ("listed", "measured"), [("001", "1"), ("s0", "S0"), ("S 1", "S1"), ("A-7", "a7"), ("5001.0", "5001")]
 )
@@ -206,7 +212,10 @@ def test_names_that_are_written_differently_are_named(tmp_path: Path, listed: st
     for only_listed in (False, True):
         result, _ = run_import(tmp_path, "spectra.csv", table=table, only_listed=only_listed)
         reasons = [problem.reason for problem in result.problems]
-        assert f"these samples have no usable spectrum: {listed} (is it {measured!r}?)" in reasons
+        expected = (
+            f"these samples have no usable spectrum: {listed} (is it {measured!r}?); --keep-going imports the others"
+        )
+        assert expected in reasons
         assert only_listed or any(f"{measured!r} has no row in" in reason for reason in reasons)
         assert only_listed or any(f"did you mean {listed!r}?" in reason for reason in reasons)
 

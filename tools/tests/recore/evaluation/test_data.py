@@ -42,6 +42,7 @@ KINDS = {  # tools/tests/recore/dataset/test_file_kinds.py has the kinds that no
     b",4000.0 cm-1,3996.1 cm-1\n": "must have plain numbers as names, in cm-1, not '4000.0 cm-1'; .* converts",
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
+    PUBLIC.replace("0.5,7", '"0,5","7,5"').encode(): "its numbers have decimal commas; `.*recore import FILE",
     b"\n\n": "a header of an index and columns",
     b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process
     b"a,b\rc,d\r": "the first line is not a valid header",

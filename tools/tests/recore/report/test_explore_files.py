@@ -32,6 +32,14 @@ SPECTRUM = [0.4 + 0.01 * (place % 7) for place in range(len(HEADER) - 1)]
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "1 cell is not a number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\u22122,3", "file", "example '\u22122' (U+2212 MINUS SIGN)"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,2\u00a0000,3", "file", "(U+00A0 NO-BREAK SPACE)"),
+        (
+            "i,SiteID,1000.0,900.0,800.0",
+            "1,DH01,1,2,3\r\n2,dh-1,1,3,2\r\n3,DH02,1,5,4",
+            "similar holes",
+            "'DH01' and 'dh-1' count as different drill holes",
+        ),
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
@@ -64,6 +72,20 @@ def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "f.csv.gz").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"f\.csv\.gz"):
         explore_file(tmp_path / "f.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cell", "reason"),
+    [
+        (";", "{}", "its columns are separated by semicolons; its numbers have decimal commas; .* reads it"),
+        (",", '"{}"', "its numbers have decimal commas; .* reads it"),
+    ],
+)
+def test_decimal_commas_are_named(delimiter: str, cell: str, reason: str, tmp_path: Path) -> None:
+    numbers = [cell.format(str(value).replace(".", ",")) for value in SPECTRUM]
+    (tmp_path / "f.csv").write_text("".join(f"{delimiter.join(cells)}\n" for cells in (HEADER, ["a", *numbers])))
+    with pytest.raises(ValueError, match=reason):
+        explore_file(tmp_path / "f.csv")
 
 
 @pytest.mark.parametrize(

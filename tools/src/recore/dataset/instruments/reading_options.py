@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recore.dataset.grammar.words import same_text
 from recore.dataset.instruments.opus import check_block
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
@@ -45,9 +46,10 @@ class Reading:
 
     def sample_and_replicate(self, path: Path) -> tuple[str, str]:
         """The sample and the replicate ("" if the name has no replicate) in the name of a file. Raises ValueError."""
-        if not path.name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
+        name = same_text(path.name)
+        if not name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
             raise ValueError("its name has characters that cannot be printed: rename it")
-        name = path.name if self.name else without_text_suffix(path.name)
+        name = name if self.name else without_text_suffix(name)
         match = re.fullmatch(self.name or NAME, name)
         if not match or not match["sample"]:
             raise ValueError("its name does not match --name")

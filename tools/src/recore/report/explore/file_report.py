@@ -4,7 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recore.data_file import read_header
-from recore.dataset import explain_import, is_foreign, suspected_codes, suspected_content_units, suspected_depth_unit
+from recore.dataset import (
+    explain_import,
+    is_foreign,
+    note_similar_holes,
+    suspected_codes,
+    suspected_content_units,
+    suspected_depth_unit,
+)
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import order_holes
 from recore.report.page.content import Page, PageFinding, Section, by_level
@@ -89,11 +96,16 @@ def _facts(data: SpectralData) -> dict[str, str]:
 
 
 def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
-    """A finding for each column with another unit than the schema's, or with codes. file: begins its text."""
+    """A finding for each column with another unit than the schema's, with codes, or with holes of similar names.
+
+    file: begins its text.
+    """
     content = {name: data.assays[name].to_numpy() for name in data.assays}
     units, codes = suspected_content_units(content), suspected_codes(content)
     findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in units]
     findings += [PageFinding("bad", "assay codes", file + one.text, "assays", one.values) for one in codes]
     if depths := suspected_depth_unit(data.depth_from, data.depth_to):
         findings.append(PageFinding("bad", "depth unit", file + depths.text, "depth", depths.values))
+    if similar := note_similar_holes(data.hole.tolist()):
+        findings.append(PageFinding("note", "similar holes", file + similar, "depth"))
     return findings

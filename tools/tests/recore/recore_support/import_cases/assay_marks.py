@@ -214,6 +214,40 @@ CASES: list[Case] = [
         ids={**IDS, "sample": ["12 A", "12 B", "13 A"]},
         spectra=table("", index=("12 A", "12 B", "13 A")),
     ),
+    # signs and digits that are not ASCII, and line breaks in cells
+    *(
+        whole(f"a number {cell!r}", {"Cu_ppm": (cell, "7.5", "8")}, {"CuPPM": [value, 7.5, 8]})
+        for cell, value in (
+            ("\uff11\uff12\uff0e\uff15", 12.5),
+            ("1\u00a0234.5", 1234.5),
+            ("\u00a012.5\u200b", 12.5),
+            ("\uff1c\uff15", 2.5),
+            ("12.5e\u22121", 1.25),
+            ("\u2013", None),
+            ("\u2014", None),
+            ("\u2212", None),
+        )
+    ),
+    *(
+        whole(f"a number {cell!r}", {"Cu_ppm": (cell, "7.5", "8")}, {}).asks(ANY)
+        for cell in ("\u22125", "\u20135", "10\u00b2", "1\u20132", "\u00bd", "\u0665")
+    ),
+    whole(
+        "a depth after a long minus",
+        {"Cu_ppm": ("5", "7.5", "8"), "Level": ("\u22121", "2", "3")},
+        {"CuPPM": [5, 7.5, 8]},
+    ),
+    whole(
+        "line breaks in the header and in a cell",
+        {"Cu\n(ppm)": ("5", "7", "8"), "Note\n\nof day": ("a\nb", '1" core', ""), "Zn\npct": ("0.5", "1", "2")},
+        {"CuPPM": [5, 7, 8], "ZnPPM": [5000, 10000, 20000]},
+    ),
+    whole(
+        "line breaks in the header, German",
+        {"Cu\n(%)": ("0,5", "7", "8")},
+        {"CuPPM": [5000, 70000, 80000]},
+        GERMAN_EXCEL,
+    ),
     # missing values, limits, exponents
     whole(
         "missing values",

@@ -1,9 +1,13 @@
 """Cases of names: which column names the samples, and how spectra and assays are joined."""
 
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from recore_support.import_cases.assays import ID_VALUES, IDS, assay_case
-from recore_support.import_cases.case import ANY, Case
+from recore_support.import_cases.case import ANY, Case, Values
 from recore_support.import_cases.rocks import MIR
 from recore_support.import_cases.spectra import SAMPLES, table
 from recore_support.import_cases.text import GERMAN, QUOTED, US, US_TAB, TextFormat
@@ -121,7 +125,53 @@ def file_of_depth(name: str, listed: str) -> Case:
     return assay_case(name, {"CuPPM": ("7",)}, {"CuPPM": [7]}, ids=ids, id_values=id_values, spectra=spectra)
 
 
+def holes(*names: str) -> Case:
+    """Drill holes of these names."""
+    case = join(f"drill holes {names!r}", {"sample": SAMPLES})
+    content = case.files[case.assays].decode()
+    for name, line in zip(names, (",H1,0", ",H1,1", ",H2,5"), strict=True):
+        content = content.replace(line, f",{name},{line.rpartition(',')[2]}")
+    assert case.values
+    values = replace(case.values, assays={**case.values.assays, "SiteID": [*names]})
+    return replace(case, files={**case.files, case.assays: content.encode()}, values=values)
+
+
+def accents(name: str, of_file: str, of_table: str) -> Case:
+    """A file named after a sample, and a table that writes the name in another form of Unicode."""
+    case = file_of_depth(name, of_table)
+    assert case.values
+    files = {f"{of_file}.csv": case.files["DH1_12.5.csv"], case.assays: case.files[case.assays]}
+    return replace(case, files=files, values=replace(case.values, index=[unicodedata.normalize("NFC", of_table)]))
+
+
+def replicates(*names: str, listed: Sequence[str] = ("S-000", "S-001"), option: str = "mean") -> Case:
+    """Spectra of these names beside a table of two samples; the first two are replicates of the first sample."""
+    case = join(f"replicates {names!r} of {listed!r}, {option}", {"sample": names}, names)
+    content = case.files[case.assays].decode().splitlines()[:3]
+    content = [
+        line.replace(name, sample) for line, name, sample in zip(content, ("", *names), ("", *listed), strict=False)
+    ]
+    assert case.values
+    first, second, third = case.values.absorbance
+    values = Values([*listed], case.values.wavenumbers, np.array([(first + second) / 2, third]))
+    values = replace(values, assays={"SiteID": ["H1", "H1"], "CuPPM": [100, 200]})
+    files = {**case.files, case.assays: "\n".join(content).encode()}
+    return replace(case, files=files, values=values).with_options(replicates=option)
+
+
 CASES += [
+    replicates("S-000_1", "S-000_2", "S-001_1").notes("S-000_1 of S-000"),
+    replicates("S-000 rep1", "S-000 rep2", "S-001"),
+    replicates("S-000(1)", "S-000(2)", "S-001(1)"),
+    replicates("S-000_1", "S-000_2", "S-001_1", option="one").asks(ANY),
+    replicates("S-000.1", "S-000.2", "S-001.1").asks(ANY),
+    replicates("S-000_1", "S-000_2", "S-001_1", listed=("S-0", "S-1")).asks(ANY),
+    holes("DH01", "dh01", "H2").notes("'DH01' and 'dh01' count as different drill holes"),
+    holes("DH-01", "H2", "DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
+    holes("12-3", "123", "1-23"),
+    accents("a composed accent in the table", "E\u0301chantillon A", "\u00c9chantillon A"),
+    accents("a composed accent in the file name", "\u00c9chantillon A", "E\u0301chantillon A"),
+    accents("a no-break space in the file name", "sol n\u00b0\u00a0A", "sol n\u00b0 A"),
     file_of_depth("a depth in the name that the assay table lists", "DH1_12.5").or_asks("replicate"),
     file_of_depth("a depth in the name that the assay table does not list", "DH1_12").asks("replicate"),
 ]

@@ -49,9 +49,18 @@ def joined(case: Case, mark: bytes = b"") -> Case:
     return replace(case, files={file: content + mark + content.replace(b"R", b"T")}).asks("")
 
 
+def with_long_minus(case: Case) -> Case:
+    """The case with the sign that typesetters use."""
+    [(file, content)] = case.files.items()
+    assert b",-" in content
+    return replace(case, files={file: content.replace(b",-", b",\xe2\x88\x92")})
+
+
 HOLES, FROMS, TOS = ("H1", "H1", "H2"), ("0", "1", "5"), ("1", "2", "6")
 
 CASES: list[Case] = [
+    with_long_minus(table("a long minus in a table", MIR, offset=-0.25).with_options(convert="none")),
+    with_long_minus(two_columns("a long minus in two columns", MIR, offset=-0.25)),
     # a header in the middle
     *(joined(table(f"two tables, {form.separator!r}", MIR, form)) for form in (US, GERMAN, US_TAB)),
     joined(table("two tables in micrometres", MIR_UM).with_options(unit="um"), b"\xef\xbb\xbf"),
