@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recore.check.pickles.scanner import Pickle, scan
+from recore.check.pickles.model_files import find_pickles
+from recore.check.pickles.scanner import Pickle
 from recore.evaluation import HELD_OUT_NAME
-
-SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 
 
 def read_pickles(archive: Path) -> list[Pickle]:
     """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
     return [
-        scan(member.name.removeprefix("./"), member.size, content)
+        pickle
         for member, content in read_members(archive)
-        if content and member.name.endswith(SUFFIXES)
+        if content
+        for pickle in find_pickles(member.name.removeprefix("./"), member.size, content)
     ]
 
 
