@@ -10,6 +10,7 @@ import io
 import lzma
 import os
 import pickle
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from stagemaker_support.fuzzing import examples
 from xgboost import XGBRegressor
 
-from recore.check.pickles import Pickle, compression, scan, scanner
+from recore.check.pickles import Pickle, compression, find_pickles, scan, scanner
 from recore.check.running_rules.rc404_pickle_command import judge
 
 TABLE = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [0.0, 1, 0, 1], "c": ["x", "y", "x", "y"]})
@@ -354,3 +355,62 @@ def test_values_that_are_too_large_to_read_are_reported(
         file.truncate(5 << 30)
         file.seek(0)
         assert "of more than 1 MiB" in scan("model.pkl", 5 << 30, file).problem
+
+
+def saved(save: Callable[..., Any], value: Any) -> bytes:
+    file = io.BytesIO()
+    save(file, value)
+    return file.getvalue()
+
+
+OBJECTS = np.array(["a", None], dtype=object)
+HONEST_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in them
+    "held_out.csv": (b"x,y\n1,2\n", 0),
+    "model.txt": (b"tree\nversion=v4\n", 0),
+    "model.json": (XGBRegressor(n_estimators=2).fit(X, Y).get_booster().save_raw("json"), 0),
+    "model.ubj": (XGBRegressor(n_estimators=2).fit(X, Y).get_booster().save_raw("ubj"), 0),
+    "x.csv.gz": (gzip.compress(b"x,y\n"), 0),
+    "numbers.npy": (saved(np.save, np.ones(3)) * 2, 0),
+    "numbers.npz": (saved(np.savez, np.ones(3)), 0),
+    "objects.npy": (saved(np.save, OBJECTS), 1),
+    "objects.npz": (saved(np.savez_compressed, OBJECTS), 1),
+    "model.bin": (pickle.dumps(Ridge()), 1),
+    "model.z": (dumped(Ridge(), compress=3), 1),
+    "model.pkl": (dumped(Ridge().fit(X, Y)), 1),
+    "old.pkl": (pickle.dumps(Ridge(), 0), 1),
+}
+
+
+@pytest.mark.parametrize("name", HONEST_FILES)
+def test_honest_files_of_other_kinds_give_no_finding(name: str) -> None:
+    content, number = HONEST_FILES[name]
+    found = list(find_pickles(name, len(content), io.BytesIO(content)))
+    assert len(found) == number
+    assert not any(judge(pickle) or pickle.problem for pickle in found)
+
+
+def zipped(content: bytes) -> bytes:
+    """An archive as torch.save writes it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+    return file.getvalue()
+
+
+ATTACKING_FILES: dict[str, Callable[[Command], bytes]] = {
+    "objects.npy": lambda command: saved(np.save, np.array([command], dtype=object)),
+    "objects.npz": lambda command: saved(np.savez, np.array([command], dtype=object)),
+    "numbers.npy": lambda command: saved(np.save, np.ones(3)) + saved(np.save, np.array([command], dtype=object)),
+    "array and pickle.npy": lambda command: saved(np.save, np.ones(3)) + pickle.dumps(command),
+    "model.pt": lambda command: zipped(pickle.dumps(command)),
+    "weights": lambda command: pickle.dumps(command),
+    "weights.gz": lambda command: gzip.compress(pickle.dumps(command)),
+    "cut.npz": lambda command: saved(np.savez, np.array([command], dtype=object))[:-9],
+    "negative.npy": lambda _: saved(np.save, np.ones(3)).replace(b"(3,)", b"(-3,)"),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKING_FILES)
+def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
+    content = ATTACKING_FILES[name](Command(Path("/nowhere")))
+    assert any(judge(found) for found in find_pickles(name, len(content), io.BytesIO(content)))

@@ -1,9 +1,13 @@
 """Models of the versions of XGBoost in AWS's older images, made by old_models/write.py, predict as they did there."""
 
 import base64
+import contextlib
+import copy
 import json
 import pickle
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost as xgb
+from stagemaker_support.fuzzing import TIMES, generator
 
 from stagemaker.container.xgboost_hooks import load_booster, predict
 from stagemaker.container.xgboost_library.sagemaker_xgboost_container.old_models import to_json
@@ -96,8 +101,8 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
         xgb.Booster(model_file=bytearray(model["file"])),
     ):
         np.testing.assert_allclose(booster.predict(matrix), model["predictions"], 2e-6)
-        copy = pickle.loads(pickle.dumps(booster))
-        np.testing.assert_array_equal(copy.predict(matrix), booster.predict(matrix))
+        again = pickle.loads(pickle.dumps(booster))
+        np.testing.assert_array_equal(again.predict(matrix), booster.predict(matrix))
 
 
 @pytest.mark.parametrize(
@@ -148,3 +153,76 @@ def test_a_link_that_leads_elsewhere_is_refused(links: tuple[int, int, int]) -> 
     assert root in content
     with pytest.raises(ValueError, match=r"the nodes of tree [0-9]+ are not a tree of 3 features"):
         to_json(content.replace(root, struct.pack("<3i", *links)))
+
+
+def json_of_a_pickle(version: str) -> dict[str, Any]:
+    """Return the handle of a Booster that was pickled by a version that used JSON."""
+    content = read(version)[1]["logistic"]["pickle"]
+    start = content.index(b'{"Config"')
+    handle: dict[str, Any] = json.JSONDecoder().raw_decode(content[start:].decode("latin1"))[0]
+    return handle
+
+
+DELETED = struct.pack("<I", 2**32 - 1)
+
+
+@pytest.mark.parametrize("claimed", [0, 1])
+@pytest.mark.parametrize("child", [10**6, -1])
+def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int) -> None:
+    """XGBoost would take the number of another tree's nodes, or any other, for that of its next node."""
+    content = bytearray(read("0.90")[1]["logistic"]["file"])
+    leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
+    content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED
+    start = content.index(b"gbtree") + 6 + 40 * 4  # of the first tree
+    tree = leaf - 20 - 37 * 4
+    assert tree >= start
+    content[tree + 8 : tree + 12] = struct.pack("<i", claimed)
+    with pytest.raises(ValueError, match="leads to nodes that were deleted"):
+        to_json(content)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("left_children", 10**6), ("parents", 7), ("split_indices", 3), ("split_indices", 2**31 - 1)]
+)
+def test_a_link_in_json_that_leads_elsewhere_is_refused(key: str, value: int) -> None:
+    model = json_of_a_pickle("1.5")
+    assert to_json(json.dumps(model, separators=(",", ":")).encode())
+    tree = next(
+        tree for tree in model["Model"]["learner"]["gradient_booster"]["model"]["trees"] if len(tree["parents"]) > 1
+    )
+    tree[key][0] = value
+    tree["default_left"][0] = True
+    with pytest.raises(ValueError, match=r"the nodes of tree|leads to nodes that were deleted"):
+        to_json(json.dumps(model, separators=(",", ":")).encode())
+
+
+PREDICT = """
+import pickle, sys
+import numpy as np, xgboost as xgb
+for content in pickle.load(sys.stdin.buffer):
+    xgb.Booster(model_file=bytearray(content)).predict(xgb.DMatrix(np.ones((2, 3))))
+"""
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("version", ["0.90", "1.5"])
+def test_mutated_trees_are_refused_or_predict(version: str) -> None:
+    """Children, splits and marks of deletion are changed at random; a crash ends the process that predicts."""
+    random = generator(f"trees {version}")
+    model = to_json(read("0.90")[1]["logistic"]["file"]) if version == "0.90" else b""
+    handle = json.loads(model) if model else json_of_a_pickle(version)["Model"]
+    accepted = []
+    for _ in range(500 * TIMES):
+        mutated = copy.deepcopy(handle)
+        tree = random.choice(mutated["learner"]["gradient_booster"]["model"]["trees"])
+        for _ in range(random.randint(1, 3)):
+            key = random.choice(["left_children", "right_children", "parents", "split_indices"])
+            node = random.randrange(len(tree[key]))
+            tree[key][node] = random.choice([-1, 0, 1, 2, 3, 10**6, 2**31 - 1, random.randrange(len(tree[key]))])
+            tree["default_left"][node] = random.random() < 0.5
+        tree["tree_param"]["num_deleted"] = str(random.choice([0, 0, 1]))
+        with contextlib.suppress(ValueError):
+            accepted.append(to_json(json.dumps({"Model": mutated}).encode()))
+    assert accepted
+    result = subprocess.run([sys.executable, "-c", PREDICT], input=pickle.dumps(accepted), capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()

@@ -5,23 +5,22 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from recore.check.pickles.scanner import Pickle, scan
+from recore.check.pickles.model_files import find_pickles
+from recore.check.pickles.scanner import Pickle
 from recore.evaluation import HELD_OUT_NAME
 from recore.untrusted_archives import open_archive
-
-SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 
 
 def read_pickles(archive: Path) -> list[Pickle]:
     """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
-    pickles = []
+    pickles: list[Pickle] = []
     with open_archive(archive) as members:
         for member, content in members:
-            if content and member.name.endswith(SUFFIXES):
-                with tempfile.TemporaryFile() as file:  # the scan may read it twice, an archive is read once
+            if content:
+                with tempfile.TemporaryFile() as file:  # a pickle can be read twice, a member of an archive only once
                     shutil.copyfileobj(content, file)
                     file.seek(0)
-                    pickles.append(scan(member.name.removeprefix("./"), member.size, file))
+                    pickles += find_pickles(member.name.removeprefix("./"), member.size, file)
     return pickles
 
 

@@ -44,12 +44,14 @@ class Pickle:
 
 
 def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
-    """Read the opcodes of all pickles in a file, as pickle.load and joblib.load would."""
+    """Read the opcodes of all pickles in the rest of a file, as pickle.load and joblib.load would."""
     pickle = Pickle(name, size)
     reading = _Reading(pickle.imports)
+    start = file.tell()
     try:
         reading.read_all(_Opcodes(decompressed(file)), joblib=True)
         if reading.ambiguous:  # pickle.load takes arrays of joblib for opcodes
+            file.seek(start)
             _read_plainly(pickle.imports, file)
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
         pickle.problem = str(error)[:200] or type(error).__name__
@@ -65,7 +67,6 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes]) -> None:
     They do not exist, which is where it fails.
     """
     found: list[tuple[str, str]] = []
-    file.seek(0)
     with contextlib.suppress(Exception):
         _Reading(found).read_all(_Opcodes(decompressed(file)), joblib=False)
     imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)

@@ -72,6 +72,8 @@ def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) 
     try:
         is_json = content.startswith(OLD_JSON)
         model = json.loads(content)["Model"] if is_json else read_model(Reader(content))
+        if is_json:
+            check_trees(model["learner"])
         add_rounds(model["learner"], state or {}, read_version(content))
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(
@@ -262,8 +264,7 @@ def read_tree(reader: Reader, number: int, features: int) -> dict[str, Any]:
         raise ValueError(f"tree {number} has {count} nodes and leaves of {leaf_size} numbers")
     reader.bytes(31 * 4)
     nodes, statistics = reader.array(NODE, count), reader.array(STATISTICS, count)
-    if not is_tree(nodes, features):
-        raise ValueError(f"the nodes of tree {number} are not a tree of {features} features")
+    check_tree(nodes, number, features, deleted)
     return {
         "id": number,
         "tree_param": {
@@ -284,13 +285,33 @@ def read_tree(reader: Reader, number: int, features: int) -> dict[str, Any]:
     }
 
 
-def is_tree(nodes: Any, features: int) -> bool:
-    """Return whether all links of nodes (NODE) lead where they must: XGBoost follows them without a check."""
+def check_trees(learner: dict[str, Any]) -> None:
+    """Raise ValueError if a tree of a model in JSON is not one, or LookupError or TypeError if the model is not one."""
+    booster = learner["gradient_booster"]
+    if booster["name"] == "gblinear":
+        return
+    features = int(learner["learner_model_param"]["num_feature"])
+    for number, tree in enumerate(booster.get("gbtree", booster)["model"]["trees"]):
+        if min(tree["parents"]) < 0:
+            raise ValueError(f"tree {number} has a node without a parent")
+        columns = [tree[key] for key in ("parents", "left_children", "right_children", "split_indices", "default_left")]
+        rows = zip(range(int(tree["tree_param"]["num_nodes"])), *columns, strict=True)
+        nodes = np.array(
+            [(parent, left, right, split | is_left << 31, 0) for _, parent, left, right, split, is_left in rows], NODE
+        )
+        check_tree(nodes, number, features, int(tree["tree_param"]["num_deleted"]))
+
+
+def check_tree(nodes: Any, number: int, features: int, deleted: int) -> None:
+    """Raise ValueError unless all links of nodes (NODE) lead where they must: XGBoost follows them without a check."""
     parents, numbers = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
-    inner = (nodes["left"] != -1) & (nodes["split"] != DELETED)
-    for side in ("left", "right"):
-        children = nodes[side][inner]
-        if ((children <= 0) | (children >= len(nodes))).any() or (parents[children] != numbers[inner]).any():
-            return False
-    is_distinct = nodes["left"][inner] != nodes["right"][inner]
-    return bool(parents[0] == LOW_BITS and is_distinct.all() and ((nodes["split"][inner] & LOW_BITS) < features).all())
+    is_deleted = nodes["split"] == DELETED
+    is_inner = (nodes["left"] != -1) & ~is_deleted
+    links = np.array([nodes["left"][is_inner], nodes["right"][is_inner]])
+    splits = nodes["split"][is_inner] & LOW_BITS
+    is_outside = ((links <= 0) | (links >= len(nodes)) | (links[0] == links[1])).any() or (splits >= features).any()
+    is_outside |= parents[0] != LOW_BITS or (parents[1:] >= len(nodes)).any()
+    if is_outside or (parents[links] != numbers[is_inner]).any():
+        raise ValueError(f"the nodes of tree {number} are not a tree of {features} features")
+    if is_deleted[0] or is_deleted[links].any() or is_deleted.sum() != deleted:
+        raise ValueError(f"tree {number} leads to nodes that were deleted, or does not have {deleted} of them")
