@@ -286,7 +286,7 @@ class Experiments:
         results = self._jobs.train("hold-out", "hold_out.py", channels, files)
         if not self.plan.thorough:
             claimed = _file(results / "own.csv.out")
-            own = parse_held_out(claimed.read_text("utf-8", "replace"), self.data.targets) if claimed else None
+            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed else None
         again = np.full((self.data.rows, len(self.data.targets)), np.nan)
         for number, fold in enumerate(held_out):
             predicted = _read_table(results / f"{number}.csv.out")

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.check.pickles import read_members
+from recore import evaluation
 from recore.check.predictions import Floats, r2
-from recore.evaluation import HELD_OUT_NAME
-
-LARGEST = 1 << 30  # bytes
+from recore.evaluation import NoHeldOutScoreError
 
 
 @dataclass(frozen=True)
@@ -26,20 +24,22 @@ class HeldOut:
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
-    for member, content in read_members(archive):
-        if content and member.name.removeprefix("./") == HELD_OUT_NAME and member.size < LARGEST:
-            return parse_held_out(content.read().decode("utf-8", "replace"), targets)
-    return None
-
-
-def parse_held_out(text: str, targets: tuple[str, ...]) -> Floats | None:
-    """The same of the text of held_out.csv."""
-    lines = csv.reader(text.splitlines())
     try:
+        content = evaluation.read_held_out(archive)
+    except NoHeldOutScoreError:
+        return None
+    return parse_held_out(content, targets)
+
+
+def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
+    """The same of the content of held_out.csv."""
+    try:
+        evaluation.require_small(content)
+        lines = csv.reader(content.decode("utf-8", "replace").splitlines())
         header = next(lines)
         places = [header.index(name) for name in targets]
         rows = [[float(row[place] or "nan") for place in places] for row in lines]
-    except (StopIteration, ValueError, IndexError, csv.Error):
+    except (NoHeldOutScoreError, StopIteration, ValueError, IndexError, csv.Error):
         return None
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
     return table if np.isfinite(table).any() else None
