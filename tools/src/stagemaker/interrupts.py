@@ -9,18 +9,21 @@ import atexit
 import os
 import signal
 import sys
-from _thread import get_ident
+from _thread import LockType, allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import FrameType
 
 STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NOTICE_SECONDS = 0.5  # until a command that has not stopped yet says that it is stopping
 RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
 
 _MAIN_THREAD = get_ident()  # the one that imports this file first
 _deferring = False  # whether the innermost context is `deferred` and not `allowed`
 _pending = False  # whether a signal has arrived meanwhile
+_notice = ""  # printed if the command does not stop at once; empty once a signal has arrived
+_ended: LockType  # released when the command has stopped
 
 
 def line(program: str) -> str:
@@ -64,17 +67,23 @@ def handled_by(
 
 
 @contextmanager
-def raised() -> Iterator[None]:
+def raised(notice: str = "") -> Iterator[None]:
     """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
 
+    notice: a line for stderr, printed if the context does not end soon after the first signal.
     An import that is interrupted may end with another exception, or go on without a part of what it should import.
     """
+    global _notice, _ended
+    _notice, _ended = notice, allocate_lock()
+    _ended.acquire()
     hook_before = sys.unraisablehook
     sys.unraisablehook = lambda error: _repeat(error, hook_before)
     with handled_by(_interrupt):
         try:
             yield
         finally:
+            _notice = ""
+            _ended.release()
             signal.setitimer(signal.ITIMER_REAL, 0)
             sys.unraisablehook = hook_before
 
@@ -129,13 +138,23 @@ def _raise_pending() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    global _pending
+    global _pending, _notice
+    if _notice:
+        start_new_thread(_print_notice, (_notice, _ended))
+        _notice = ""
     if _deferring:
         _pending = True
     elif _is_import(frame):
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
     else:
         raise KeyboardInterrupt
+
+
+def _print_notice(notice: str, ended: LockType) -> None:
+    """Print a line unless the command has stopped by then. A signal handler could not: it may interrupt a print."""
+    if not ended.acquire(timeout=NOTICE_SECONDS):
+        with suppress(OSError, ValueError):  # nobody reads stderr any more
+            print(notice, file=sys.stderr, flush=True)
 
 
 def _is_import(frame: FrameType | None) -> bool:

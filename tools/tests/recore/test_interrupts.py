@@ -17,6 +17,7 @@ from recore.cli import main
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE = "recore: interrupted"
+WAIT = "recore: stopping"  # printed if the command does not end at once
 SLEEP = "import time\ntime.sleep(600)\n"
 
 
@@ -72,7 +73,7 @@ def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> O
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    lines = [line for line in [*lines, *remaining_lines] if not line.startswith("import time:")]
+    lines = [line for line in [*lines, *remaining_lines] if not line.startswith(("import time:", WAIT))]
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
     remaining_files = sorted(
@@ -229,6 +230,25 @@ except KeyboardInterrupt:
     result = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
     assert (result.stdout.splitlines(), result.stderr) == ([*lines, "entered", "left", "interrupted"], "")
+
+
+def test_a_command_that_takes_long_to_stop_says_so() -> None:
+    program = """
+import signal, time
+from stagemaker import interrupts
+
+for seconds in (0, 30):
+    try:
+        with interrupts.raised(f"waiting {seconds}"), interrupts.deferred():
+            signal.raise_signal(2)
+            signal.raise_signal(2)
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        pass
+"""
+    with subprocess.Popen([sys.executable, "-c", program], env=environment(), stderr=subprocess.PIPE) as process:
+        assert process.stderr.readline() == b"waiting 30\n"
+        process.kill()
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,7 @@ class Experiments:
         results = self._jobs.train("hold-out", "hold_out.py", channels, files)
         if not self.plan.thorough:
             claimed = _file(results / "own.csv.out")
-            own = parse_held_out(claimed.read_text("utf-8", "replace"), self.data.targets) if claimed else None
+            own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed else None
         again, failed = read_folds(results, held_out, (self.data.rows, len(self.data.targets)))
         return HeldOut(own, again[self.plan.held_out], failed)
 

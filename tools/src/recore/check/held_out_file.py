@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from recore import evaluation
 from recore.check.predictions import Floats, NotPredictions, first_line, r2, read_predictions
-from recore.evaluation import HELD_OUT_NAME
-from recore.untrusted_archives import read_files
+from recore.evaluation import NoHeldOutScoreError
 
-LARGEST = 1 << 30  # bytes
 LONGEST_REASON = 10_000  # characters of a reason that are read
 
 
@@ -42,20 +41,21 @@ class HeldOut:
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
     try:
-        content = read_files(archive, [HELD_OUT_NAME], LARGEST).get(HELD_OUT_NAME)
-    except ValueError:
+        content = evaluation.read_held_out(archive)
+    except NoHeldOutScoreError:
         return None
-    return None if content is None else parse_held_out(content.decode("utf-8", "replace"), targets)
+    return parse_held_out(content, targets)
 
 
-def parse_held_out(text: str, targets: tuple[str, ...]) -> Floats | None:
-    """The same of the text of held_out.csv."""
-    lines = csv.reader(text.splitlines())
+def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
+    """The same of the content of held_out.csv."""
     try:
+        evaluation.require_small(content)
+        lines = csv.reader(content.decode("utf-8", "replace").splitlines())
         header = next(lines)
         places = [header.index(name) for name in targets]
         rows = [[float(row[place] or "nan") for place in places] for row in lines]
-    except (StopIteration, ValueError, IndexError, csv.Error):
+    except (NoHeldOutScoreError, StopIteration, ValueError, IndexError, csv.Error):
         return None
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
     return table if np.isfinite(table).any() else None

@@ -50,7 +50,7 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with interrupts.raised():
+            with interrupts.raised("recore: stopping, please wait"):
                 machine.require_working_directory()
                 _find_temporary_folder()
                 return super().invoke(ctx)

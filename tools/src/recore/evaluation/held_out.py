@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HELD_OUT_NAME = "held_out.csv"  # in a model.tar.gz, if train.py has written it
-LARGEST = 1 << 30  # bytes
+MAX_BYTES, MAX_HEADER_BYTES = 256 << 20, 64 << 10
+MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # what a process of ours parses, outside the sandbox
 # How much more than recore's a submission's own held-out score can be if whole drill holes were held out. Over 30 parts
 # of the sample data and four kinds of models, folds of other numbers, seeds or sizes scored at most 0.064 more; folds
 # of shuffled rows at least 0.077, and 0.2 in the median.
@@ -32,15 +33,35 @@ class NoHeldOutScoreError(Exception):
 
 
 def extract_held_out(model: Path, target: Path) -> None:
-    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError if there are none."""
+    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError as `read_held_out`."""
+    content = read_held_out(model)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+def read_held_out(model: Path) -> bytes:
+    """The held-out predictions in a model.tar.gz, not parsed.
+
+    Raises NoHeldOutScoreError if there are none, or if parsing them would take much time or memory.
+    """
     try:
-        content = read_files(model, [HELD_OUT_NAME], LARGEST).get(HELD_OUT_NAME)
+        content = read_files(model, [HELD_OUT_NAME], MAX_BYTES).get(HELD_OUT_NAME)
     except ValueError as error:
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} could not be read: {plain(str(error))}") from None
     if content is None:
         raise NoHeldOutScoreError(f"train.py did not write {HELD_OUT_NAME} beside the model")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+    require_small(content)
+    return content
+
+
+def require_small(content: bytes) -> None:
+    """Raise NoHeldOutScoreError if a held_out.csv has so many columns or cells that parsing it would take long."""
+    header = content[:MAX_HEADER_BYTES].partition(b"\n")[0]
+    if header.count(b",") >= MAX_COLUMNS or len(header) == MAX_HEADER_BYTES:
+        limits = f"{MAX_COLUMNS:,} columns or {MAX_HEADER_BYTES >> 10} kB"
+        raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: its first line has more than {limits}; name the targets only")
+    if content.count(b",") + content.count(b"\n") > MAX_CELLS:
+        raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has more than {MAX_CELLS:,} cells; write a row for each public row")
 
 
 def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:

@@ -14,7 +14,16 @@ from typing import Any
 
 from recore.data_file import as_csv_gz, read_header
 from recore.distribution import PROGRAM
-from recore.evaluation import HELD_OUT_NAME, Record, extend_archive, find_public, read_record, sha256_of
+from recore.evaluation import (
+    HELD_OUT_NAME,
+    NoHeldOutScoreError,
+    Record,
+    extend_archive,
+    find_public,
+    read_held_out,
+    read_record,
+    sha256_of,
+)
 from recore.production.containers import domain, expected_error, features
 from recore.production.hooks import find_missing_hook
 from recore.production.project import ProductionError
@@ -24,7 +33,7 @@ from recore.untrusted_archives import read_files
 
 ARCHIVE = "model.tar.gz"
 CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # of a hand-over
-MAX_SCRIPT_BYTES, MAX_HELD_OUT_BYTES = 4 << 20, 256 << 20
+MAX_SCRIPT_BYTES = 4 << 20
 CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
 
 
@@ -133,9 +142,10 @@ def parse_columns(content: bytes | None, source: object) -> list[str]:
 
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
-    content = read_files(model, [HELD_OUT_NAME], MAX_HELD_OUT_BYTES).get(HELD_OUT_NAME)
-    if content is None:
-        raise expected_error.CalibrationError(f"train.py wrote no {HELD_OUT_NAME}")
+    try:
+        content = read_held_out(model)
+    except NoHeldOutScoreError as error:
+        raise expected_error.CalibrationError(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
         held_out = Path(name, HELD_OUT_NAME)
         held_out.write_bytes(content)

@@ -62,12 +62,14 @@ class Platform:
         shared: dict[str, Path] | None = None,
         instance: Instance | None = None,
         has_network: bool = True,
+        announce: Callable[[str], None] = lambda line: None,
     ) -> Sandbox:
         """Return a sandbox for a job, after installing those of its requirements that are missing from the container.
 
         folder: the sandbox's folder, by default the job's. shared: folders on this machine, by their paths in the job.
         instance: the instance whose memory, processors and volume the installation may use, by default the job's.
         has_network: whether the job would have a network on AWS, that is, whether EnableNetworkIsolation is not set.
+        announce: called with a line that names the packages, before they are installed.
         """
         try:
             self.isolation.prepare(image, log.line)
@@ -75,5 +77,6 @@ class Platform:
             raise JobFailed(f"ClientError: {error}") from None
         folder, libraries = folder or job.folder, None
         if requirements:
-            libraries = self._installer.install(job, image, requirements, log, instance or job.instance, folder)
+            limits = instance or job.instance
+            libraries = self._installer.install(job, image, requirements, log, limits, folder, announce)
         return Sandbox(folder, self.isolation, image, libraries, shared or {}, self.network if has_network else None)

@@ -62,8 +62,11 @@ class TrainingRun(JobRun):
         self._enter_status("Downloading", "Downloading input data")
         requirements = input_files.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
         has_network = not record.get("EnableNetworkIsolation")
-        sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log, has_network=has_network)
-        command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])
+        image = algorithm["TrainingImage"]
+        sandbox = self.platform.sandbox(
+            job, image, requirements, log, has_network=has_network, announce=self._change_message
+        )
+        command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(image)
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
         self._enter_status("Training", "Training image download completed. Training in progress.")

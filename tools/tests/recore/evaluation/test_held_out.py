@@ -130,6 +130,22 @@ def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
     assert (tmp_path / "predictions/held-out.csv").read_bytes() == b"a"
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"index" + b",a" * 1000 + b"\n", "its first line has more than 1,000 columns"),
+        (b"a" * 70_000, "more than 1,000 columns or 64 kB"),
+        (b"index,a\n" + b"\n" * 20_000_000, "more than 20,000,000 cells"),
+    ],
+    ids=["columns", "header", "cells"],
+)
+def test_a_table_that_would_take_long_to_parse_is_not_read(content: bytes, reason: str, tmp_path: Path) -> None:
+    model = write_archive(tmp_path / "model.tar.gz", ("held_out.csv", content))
+    with pytest.raises(NoHeldOutScoreError, match=reason):
+        extract_held_out(model, tmp_path / "held-out.csv")
+    assert not (tmp_path / "held-out.csv").exists()
+
+
 @pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
 def test_other_files_and_symbolic_links_are_not_extracted(
     members: list[tuple[str, bytes | None]], tmp_path: Path

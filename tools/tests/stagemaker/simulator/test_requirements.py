@@ -65,6 +65,8 @@ def test_different_requirements_are_installed_in_parallel(unsandboxed_client: Cl
     source = unsandboxed_client.source(job="", **{"requirements.txt": "./not-there"})
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
+    last = [each["StatusMessage"] for each in job["SecondaryStatusTransitions"] if each["Status"] == "Downloading"][-1]
+    assert last == "Installing requirements.txt: ./not-there"  # not that its data are being downloaded
 
 
 def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(

@@ -36,6 +36,7 @@ HASH = "--hash="
 ALLOWED_OPTIONS = ("--require-hashes", "--pre", "--prefer-binary")
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
+MAX_NAMES = 5  # of packages that an announcement lists
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
 
@@ -58,7 +59,14 @@ class PackageInstaller:
         self._lock = threading.Lock()  # guards `_install_locks`
 
     def install(
-        self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
+        self,
+        job: Job,
+        image: str,
+        requirements: RequirementsFile,
+        log: JobLog,
+        instance: Instance | None,
+        folder: Path,
+        announce: Callable[[str], None],
     ) -> Path | None:
         """Install the packages that are missing from the container into a separate folder, and return the folder.
 
@@ -66,19 +74,26 @@ class PackageInstaller:
         already has all of the packages. The simulator's environment is never changed. Packages from the index must be
         wheels, so that none of their code runs in this step, which has a network; packages in the source are built in a
         sandbox without a network. instance: the instance whose memory, processors and volume pip may use. folder: the
-        folder in which pip works. Raises JobFailed or JobStopped.
+        folder in which pip works. announce: called with a line that names the packages, before they are installed.
+        Raises JobFailed or JobStopped.
         """
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
             raise JobFailed(f"AlgorithmError: requirements.txt is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
         index_lines, local_paths = _divide(read_requirements(text))
-        if self._isolation.uses_local_python and not local_paths:
+        missing = [line.requirement for line in index_lines if line.requirement]
+        if self._isolation.uses_local_python:
             python = family_of(image).python()
-            if all(_is_satisfied(line.requirement, python) for line in index_lines if line.requirement):
+            missing = [each for each in missing if not _is_satisfied(each, python)]
+            if not missing and not local_paths:
                 return None
         source = OutputFolder(requirements.source, ML)
         digest = digest_of(image, text, source if local_paths else None, job.raise_if_stopping)
         target = self._folder / digest
+        if not target.is_dir():
+            names = [*(each.name for each in missing), *local_paths]
+            others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
         with self._install_lock(digest, job):
             if target.is_dir():
                 return target
