@@ -19,7 +19,12 @@ from stagemaker import interrupts
 @click.option("--actual", type=FILE, required=True, help="The assays of the private data.")
 @click.option("--out", type=FOLDER, default=Path("judged"), help="Folder for the runs and judged.csv.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Submissions that run at the same time.")
-@click.option("--minutes", type=FiniteNumber(0.02, 1440), default=60.0, help="Time limit of a training job.")
+@click.option(
+    "--minutes",
+    type=FiniteNumber(0.02, 1440),
+    default=60.0,
+    help="Time limit of each job with train.py or preprocess.py.",
+)
 @click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def judge(

@@ -44,7 +44,7 @@ class RunSettings:
 
     max_payload: a file of at most this many MB goes to the model in one request, a larger one by lines. pass_paths:
     there is no /opt/ml in the jobs, so that preprocess.py needs its paths as arguments. training_seconds: the time
-    limit of the training job, by default the platform's.
+    limit of the training job and of the jobs that run preprocess.py, by default the platform's.
     """
 
     name: str
@@ -150,6 +150,7 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
         arguments=[word for pair in paths.items() for word in pair] if settings.pass_paths else [],
         sources={"public": data_place(side)},
         output=inputs_place(side),
+        seconds=settings.training_seconds,
     )
 
 
@@ -245,8 +246,12 @@ def processing_request(
     arguments: list[str],
     sources: Mapping[str, Place],
     output: Place,
+    seconds: int | None = None,
 ) -> Request:
-    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
+    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name.
+
+    seconds: the time limit, by default the platform's.
+    """
     specification: Request = {
         "ImageUri": settings.image,
         "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],
@@ -271,7 +276,7 @@ def processing_request(
             "Outputs": [{"OutputName": output[-2], "S3Output": folder | {"S3UploadMode": "EndOfJob"}}]
         },
         "ProcessingResources": {"ClusterConfig": settings.processing.request | {"VolumeSizeInGB": VOLUME_GB}},
-        "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
+        "StoppingCondition": {"MaxRuntimeInSeconds": seconds or JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "NetworkConfig": {"EnableNetworkIsolation": True},
     }

@@ -48,7 +48,7 @@ class Record:
     """One run. data: path and SHA-256 of each file, None if unreadable. started_in: the folder of relative paths.
 
     held_out_again: the held-out score, if recore has made it again from the submission's `fit`; `scores` has the one of
-    the submission's own held-out predictions. training_seconds: the time limit of the training job.
+    the submission's own held-out predictions. training_seconds: the time limit of train.py and preprocess.py.
     """
 
     folder: Path

@@ -115,6 +115,9 @@ def extend_archive(
             elif not (member.isdir() or (member.issym() and not os.path.isabs(member.linkname))):
                 continue
             member.name = _move(member.name, moved)
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
             joined.addfile(member, content)
         _add(joined, files)
     if is_empty:

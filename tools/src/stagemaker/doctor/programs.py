@@ -40,7 +40,7 @@ def check_sandbox() -> Check:
     if shutil.which("bwrap") is None:
         return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install_command("bubblewrap"))
     changes = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
-    fix = "allow user namespaces; in a container, start it with --security-opt seccomp=unconfined"
+    fix = "allow user namespaces and seccomp; in a container, start it with --security-opt seccomp=unconfined"
     return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, "; ".join(changes) or fix)
 
 

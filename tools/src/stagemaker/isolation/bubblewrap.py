@@ -17,7 +17,7 @@ from stagemaker import interrupts
 from stagemaker.images import catalogue
 from stagemaker.images.family import CONTAINER
 from stagemaker.images.python_environment import PythonEnvironment, this_python
-from stagemaker.isolation import network
+from stagemaker.isolation import network, system_calls
 from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, Isolation, Launch, Sandbox
 
 BRIDGE = str(CONTAINER / "bridge.py")
@@ -27,7 +27,10 @@ class NoSandboxError(OSError):
     """Isolation is required, but bubblewrap does not work here. A command adds what else its users can choose."""
 
     def __str__(self) -> str:
-        return "isolation is required, but bubblewrap does not work here: install it and allow user namespaces"
+        return (
+            "isolation is required, but bubblewrap does not work here: install it, and allow user namespaces and "
+            "filters of system calls (seccomp)"
+        )
 
 
 class Bubblewrap(Isolation):
@@ -62,9 +65,14 @@ def find_bubblewrap() -> Bubblewrap | None:
     if path is None:
         return None
     program = os.path.abspath(path)
-    with tempfile.TemporaryDirectory() as root:
-        command = [program, *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
-        works = subprocess.run(command, env={}, capture_output=True).returncode == 0
+    try:
+        filter_file = system_calls.open_filter()
+    except OSError:
+        return None
+    with open(filter_file), tempfile.TemporaryDirectory() as root:
+        options = ["--seccomp", str(filter_file), *_arguments(Path(root), this_python())]
+        command = [program, *options, "--", sys.executable, "-c", "import ctypes"]
+        works = subprocess.run(command, env={}, capture_output=True, pass_fds=[filter_file]).returncode == 0
     return Bubblewrap(program) if works else None
 
 
@@ -89,8 +97,8 @@ def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     (root / "etc/group").write_text(f"root:x:{os.getgid()}:\n")
     arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "algo-1"]
     arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
-    arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # otherwise root may be able to write to it
     arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    arguments += ["--remount-ro", "/proc"]  # otherwise root could change settings, and the modes of files for all jobs
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/") / name

@@ -38,6 +38,17 @@ def test_members_are_kept_and_the_submission_replaces_code(tmp_path: Path) -> No
     assert (tmp_path / "ml/weights/latest").read_bytes() == b"m" * 1000
 
 
+def test_owners_and_special_permissions_are_not_kept(tmp_path: Path) -> None:
+    program, folder = member("program", tarfile.REGTYPE), member("folder", tarfile.DIRTYPE)
+    for info in (program, folder):
+        info.mode, info.uid, info.gid, info.uname, info.gname = 0o6777, 1000, 1000, "ana", "ana"
+    with tarfile.open(join(tmp_path, packed(program, folder, model=b"m"))) as tar:
+        members = {info.name: (info.mode, info.uid, info.gid, info.uname, info.gname) for info in tar}
+    assert members == dict.fromkeys(members, (0o644, 0, 0, "", "")) | dict.fromkeys(
+        ("program", "folder"), (0o755, 0, 0, "", "")
+    )
+
+
 @pytest.mark.parametrize("model", [packed(), packed(member("a", tarfile.DIRTYPE)), packed(member("code/x"))])
 def test_an_archive_without_a_file_is_refused(model: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job wrote no file to SM_MODEL_DIR"):

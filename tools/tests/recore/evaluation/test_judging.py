@@ -31,6 +31,7 @@ from recore.evaluation import (
     sort_entries,
     tied_by_private_score,
 )
+from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
 from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
@@ -107,6 +108,16 @@ def test_each_submission_is_judged_once_and_ranked(
     (fails / "train.py").write_text(TRAIN + "# corrected\n")
     read = Round(data, tmp_path / "judged", 21).read(paths)
     assert [entry.path.name for entry in read if not entry.record] == ["fails", "nowhere", "slow"]  # less time before
+
+
+def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
+    settings = RunSettings("name", "bucket", "role", training_seconds=90)
+    requests = [
+        training_request(settings),
+        preprocessing_request(settings, "private"),
+        scoring_request(settings, "public"),
+    ]
+    assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
 def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_decided_it(

@@ -135,6 +135,9 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     layered_paths = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}
     assert not any(result[path] for path in result if path not in layered_paths)
     assert result["/tmp"]
+    assert (
+        run_script(client, "result = open('/dev/null', 'w').write('x') + len(open('/dev/urandom', 'rb').read(1))") == 2
+    )
 
 
 @needs_sandbox

@@ -154,6 +154,20 @@ def test_a_model_may_contain_files_with_any_name(any_client):
         assert sorted(os.fsencode(name) for name in tar.getnames()) == [b"\x01", b"a\nb", b"d" * 255, b"\xff"]
 
 
+def test_a_model_has_no_owner_and_no_special_permissions(any_client):
+    script = "folder = os.environ['SM_MODEL_DIR'] + '/'\n"
+    script += "for mode in (0o4755, 0o2711, 0o600, 0o666, 0o6000):\n"
+    script += "    open(folder + oct(mode), 'w').close()\n    os.chmod(folder + oct(mode), mode)\n"
+    script += "os.mkdir(folder + 'folder')\nos.chmod(folder + 'folder', 0o3777)"
+    job = any_client.train(f"import os\n{script}")
+    assert job["TrainingJobStatus"] == "Completed", job
+    with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+        modes = {member.name: oct(member.mode) for member in tar}
+        assert {(member.uid, member.gid, member.uname, member.gname) for member in tar} == {(0, 0, "", "")}
+    programs = dict.fromkeys(("0o4755", "0o2711", "folder"), "0o755")
+    assert modes == programs | dict.fromkeys(("0o600", "0o666", "0o6000"), "0o644")
+
+
 UNREADABLE_FOLDERS = {
     "a symbolic link to itself": "os.symlink('loop', 'loop')",
     "two symbolic links in a cycle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",

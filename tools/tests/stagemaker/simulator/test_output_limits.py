@@ -195,11 +195,11 @@ def test_an_output_that_is_too_large_for_one_request_fails_the_job(any_client):
     assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_output_files_than_the_volume_can_hold_fail_the_job(any_client):
-    name, target = start_job(any_client, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
+def test_too_many_output_files_fail_the_job(any_client):
+    name, target = start_job(any_client, "for number in range(10_001):\n    open(f'{folder}/{number}', 'w').close()")
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
-    assert "the VolumeSizeInGB of 1" in job["FailureReason"]
+    assert "contains more than 10,000 files, the maximum for an upload" in job["FailureReason"]
     assert not uploaded_keys(any_client, target)
 
 

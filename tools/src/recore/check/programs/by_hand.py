@@ -35,7 +35,7 @@ def run(code: Path, variables: dict[str, str], log: IO[bytes]) -> int:
 
 def main() -> None:
     with tarfile.open(BASE / "input/data/models/full.tar.gz") as tar:
-        tar.extractall(MODEL, filter="tar")
+        tar.extractall(MODEL, filter="data")
     shutil.rmtree(MODEL / "code", ignore_errors=True)  # only the server has it there
     code = BASE / "code"
     for path in code.iterdir():

@@ -32,6 +32,7 @@ def pack(
                 member = tar.gettarinfo(os.path.join(folder.path, file.name), file.name)
                 member.uid = member.gid = 0  # as on AWS, and not the account that runs the simulator
                 member.uname = member.gname = ""
+                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
                 if member.isreg():
                     with file.open() as content:
                         tar.addfile(member, CheckedReader(content, member.size, check))

@@ -33,8 +33,10 @@ sys.path.append(str(Path(__file__).parents[3]))
 from stagemaker.compute.processes.disk_use import DiskUse
 from stagemaker.compute.processes.memory_use import MemoryUse
 from stagemaker.compute.processes.process_tree import descendants, memory_of
+from stagemaker.isolation import system_calls
 
 PR_SET_CHILD_SUBREAPER = 36
+KEYCTL_JOIN_SESSION_KEYRING = 1
 CHECK_SECONDS = 0.1  # seconds between checks
 CLEANUP_SECONDS = 10.0  # maximum wait for the processes that the command left running; the kernel may keep one longer
 
@@ -47,6 +49,7 @@ def main() -> None:
     events = int(sys.argv[2])
     with contextlib.suppress(AttributeError):  # prctl exists only on Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    leave_session_keyring()
     for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, lambda *_: None)  # the parent decides when to end; handlers are not inherited
     start_time = time.monotonic()
@@ -68,6 +71,12 @@ def main() -> None:
     outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
     outcome["seconds"] = time.monotonic() - start_time
     os.write(events, json.dumps(outcome).encode() + b"\n")
+
+
+def leave_session_keyring() -> None:
+    """Give this process and those that it starts a new, empty keyring instead of one that all jobs would share."""
+    if call := system_calls.number("keyctl"):
+        ctypes.CDLL(None).syscall(call, KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
 def start(specification: dict[str, Any]) -> Any:
@@ -137,8 +146,9 @@ class Processes:
         files = []
         if self._is_sandboxed:  # the job could read bubblewrap's command line, but not a file of arguments
             program, *arguments = specification["bubblewrap"]
-            files = [arguments_file(arguments)]
-            command = [program, "--args", str(files[0]), "--", *command]
+            files = [system_calls.open_filter()]
+            files.append(arguments_file(["--seccomp", str(files[0]), *arguments]))
+            command = [program, "--args", str(files[1]), "--", *command]
         with preferred_by_oom_killer():
             self._process = subprocess.Popen(
                 command,
@@ -218,11 +228,7 @@ def arguments_file(arguments: list[str]) -> int:
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")
-    file = os.memfd_create("arguments")
-    with open(file, "wb", closefd=False) as stream:
-        stream.write("\0".join(arguments).encode(errors="surrogateescape"))
-    os.lseek(file, 0, os.SEEK_SET)
-    return file
+    return system_calls.memory_file("\0".join(arguments).encode(errors="surrogateescape"))
 
 
 def reap() -> None:
