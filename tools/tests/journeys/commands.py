@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,3 +86,12 @@ def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Wait until a condition holds while a command runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, f"ended with status {process.returncode}: {process.args}\n{output(process)}"
+        assert time.monotonic() < end, f"waited for {seconds:.0f} s: {process.args}\n{output(process)}"
+        time.sleep(0.1)
