@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,15 +65,6 @@ def output(process: subprocess.Popen[str]) -> str:
     return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
 
 
-def wait_for(process: subprocess.Popen[str], words: str, timeout: float = TIMEOUT) -> None:
-    """Wait until a command that is still running has printed some words."""
-    end = time.monotonic() + timeout
-    while words not in output(process):
-        waiting = process.poll() is None and time.monotonic() < end
-        assert waiting, f"{words!r} is not printed:\n{output(process)}"
-        time.sleep(0.1)
-
-
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
     """Send a signal to a command and its children, by default the one of Ctrl-C."""
     os.killpg(process.pid, number)
@@ -95,3 +86,17 @@ def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Wait until a condition holds while a command runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, f"ended with status {process.returncode}: {process.args}\n{output(process)}"
+        assert time.monotonic() < end, f"waited for {seconds:.0f} s: {process.args}\n{output(process)}"
+        time.sleep(0.1)
+
+
+def wait_for(words: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a command that is still running has printed some words."""
+    wait_until(lambda: words in output(process), process, TIMEOUT)

@@ -58,7 +58,7 @@ def test_evening(tmp_path: Path) -> None:
     add_to_main(tmp_path / "copies", CHEAT)
     command = f"recore judge {' '.join(models)} {DATA} --jobs 2 --minutes 2"
     with started(f"exec {command}", tmp_path) as process:
-        wait_for(process, "joblib: completed")
+        wait_for("joblib: completed", process)
         interrupt(process, signal.SIGKILL)
     run(command, tmp_path)
     lines = judged(tmp_path)

@@ -58,7 +58,7 @@ def test_afternoon_of_mistakes(tmp_path: Path) -> None:
     for command in ("run --public", "explore", "validate --public", "check --public"):
         assert "SiteID" in run(f"recore {command} no-holes.csv", mine, status=2)
     with started("exec recore run --out runs/stopped", mine) as process:
-        wait_for(process, "train: started")
+        wait_for("train: started", process)
         interrupt(process)
         assert "runs/stopped" in finish(process, status=130)
     assert (mine / "runs/first/run.json").read_bytes() == record

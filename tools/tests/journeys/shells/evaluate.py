@@ -1,0 +1,20 @@
+"""Step 3, in an XGBoost container: the error of the model on the test part, for the condition and the registry."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import xgboost
+
+FOLDER = Path("/opt/ml/processing")
+
+if __name__ == "__main__":
+    with tarfile.open(FOLDER / "model/model.tar.gz") as archive:
+        archive.extractall(filter="data")
+    model = xgboost.Booster(model_file="xgboost-model")
+    test = np.loadtxt(FOLDER / "test/test.csv", delimiter=",")
+    errors = test[:, 0] - model.predict(xgboost.DMatrix(test[:, 1:]))
+    report = {"regression_metrics": {"mse": {"value": float(np.mean(errors**2))}, "rows": {"value": len(test)}}}
+    (FOLDER / "evaluation").mkdir(parents=True, exist_ok=True)
+    (FOLDER / "evaluation/evaluation.json").write_text(json.dumps(report))
