@@ -25,12 +25,13 @@ def make_variables(step: str, program: str) -> dict[str, str]:
     """The variables of a step: train, preprocess or predict. program: the name of the job's script, without .py."""
     if step == "train":
         further, variables = find_further_channels(), {}
-        for name, value in os.environ.items():
-            if name.removeprefix("SM_CHANNEL_").lower() not in further:
-                if name in LISTS:
-                    kept = _without(json.loads(value), further)
-                    value = json.dumps(kept, sort_keys=True, separators=(",", ":"))
-                variables[name] = value.replace(program, "train")
+        hidden = {f"SM_CHANNEL_{name.upper()}" for name in further}
+        for name in os.environ.keys() - hidden:
+            value = os.environ[name]
+            if name in LISTS:
+                kept = _without(json.loads(value), further)
+                value = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+            variables[name] = _rename(value, program)
         return variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(OF_TRAINING)}
     variables["SM_MODEL_DIR"] = str(BASE / "model")
@@ -51,12 +52,17 @@ def rewrite_configuration(program: str) -> None:
         path = BASE / "input/config" / name
         with contextlib.suppress(OSError):
             kept = _without(json.loads(path.read_text()), further)
-            path.write_text(json.dumps(kept).replace(program, "train"))
+            path.write_text(_rename(json.dumps(kept), program))
 
 
 def find_further_channels() -> set[str]:
     """The channels that the job of step 1 does not have."""
     return set(json.loads(os.environ.get("SM_CHANNELS", "[]"))) - set(CHANNELS)
+
+
+def _rename(text: str, program: str) -> str:
+    """A text with train instead of the program, as a file, as a text in JSON or alone; never as a part of a path."""
+    return "train" if text == program else text.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
 
 
 def _without(value: Any, names: set[str]) -> Any:
