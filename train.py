@@ -123,8 +123,9 @@ def main() -> None:
     start = time.monotonic()
     model = fit(inputs, targets, holes, **values)
     seconds = time.monotonic() - start
-    if not hasattr(model, "predict") or predict_fn(inputs[:2], model).shape != targets[:2].shape:
-        sys.exit("train.py: fit() must return a model whose predict(inputs) gives a column for each target")
+    shape, needed = predict_fn(inputs[:2], model).shape if hasattr(model, "predict") else None, targets[:2].shape
+    if shape != needed:
+        sys.exit(f"train.py: fit() must return a model that predicts a column for each target: {needed}, not {shape}")
     save_model(model, arguments.model_dir)
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
     print(f"train: model of {len(inputs)} rows in {arguments.model_dir}{ignored}", flush=True)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -35,12 +36,10 @@ LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
-SERVER_VARIABLES = {  # one worker, as rules look for state that requests leave
-    "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "55",  # seconds: the worker of an unanswered request must end before the next one
-}
+# of a request to an endpoint, which has 60: the worker of an unanswered request must end before the next one
+REQUEST_SECONDS = 55
 VARIANT = {
-    "VariantName": "checked",
+    "VariantName": "main",
     "InitialInstanceCount": 1,
     "ContainerStartupHealthCheckTimeoutInSeconds": 120,
 }
@@ -76,9 +75,9 @@ class ExperimentJobs:
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
-    def place(self, name: str) -> tuple[RunSettings, Storage]:
-        """Settings and storage of one experiment."""
-        settings = replace(self._settings, name=f"{self._settings.name}-{name}")
+    def place(self) -> tuple[RunSettings, Storage]:
+        """Settings and storage of one experiment, with a name that does not say which one it is."""
+        settings = replace(self._settings, name=job_requests.unique_name())
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
         return settings, storage
@@ -111,11 +110,14 @@ class ExperimentJobs:
 
         Raises ExperimentFailed if its server does not start.
         """
-        settings, storage = self.place(name)
+        settings, storage = self.place()
         with self.step(f"{name} predict", "Endpoint") as step:
             storage.upload(model, job_requests.MODEL)
             request = job_requests.model_request(settings)
-            request["PrimaryContainer"]["Environment"] |= SERVER_VARIABLES
+            request["PrimaryContainer"]["Environment"] |= {
+                "SAGEMAKER_MODEL_SERVER_WORKERS": "1",  # as rules look for state that requests leave
+                "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(REQUEST_SECONDS),
+            }
             self.create("Model", request)
             variant = VARIANT | {"ModelName": settings.name, "InstanceType": settings.transform.type}
             self.create("EndpointConfig", {"EndpointConfigName": settings.name, "ProductionVariants": [variant]})
@@ -123,7 +125,7 @@ class ExperimentJobs:
             log = self._runner.logs / step.log
             endpoint = self._wait_while(settings.name, "Creating")
             started = endpoint["EndpointStatus"] == "InService"
-            answers = {each.name: self._invoke(settings.name, each) for each in planned} if started else {}
+            answers = self._invoke_all(settings.name, planned) if started else {}
             self._call("DeleteEndpoint", {"EndpointName": settings.name})
             self._wait_while(settings.name, "Deleting")  # its log is complete afterwards
             group, streams = f"/aws/sagemaker/Endpoints/{settings.name}", f"{VARIANT['VariantName']}/"
@@ -149,15 +151,24 @@ class ExperimentJobs:
             self._runner.stopping.wait(PAUSE)
             self._runner.raise_if_stopping()
 
+    def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, Answer]:
+        """The answers to requests. After one that comes too late no further ones are sent; they would be late, too."""
+        answers: dict[str, Answer] = {}
+        for request in planned:
+            late = any(answer.late for answer in answers.values())
+            answers[request.name] = Answer(0, None, "", late) if late else self._invoke(endpoint, request)
+        return answers
+
     def _invoke(self, endpoint: str, request: Request) -> Answer:
         self._runner.raise_if_stopping()
-        runtime = self.services.runtime
+        runtime, began = self.services.runtime, time.monotonic()
         try:
             response = runtime.invoke_endpoint(
                 EndpointName=endpoint, Body=request.body, ContentType=request.content_type, Accept=CSV
             )
         except runtime.exceptions.ModelError as error:
-            return Answer(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"])
+            late = time.monotonic() - began > 0.9 * REQUEST_SECONDS
+            return Answer(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"], late)
         except (ClientError, BotoCoreError) as error:
             return Answer(0, None, str(error))
         body = self.folder / f"{endpoint}-{request.name}"
@@ -179,21 +190,21 @@ class ExperimentJobs:
         sources: the files of each input.
         """
         name = program.removesuffix(".py")
-        settings, storage = self.place(name)
+        settings, storage = self.place()
         with self.step(f"{name} preprocess", "ProcessingJob") as step:
             script = ("code", program)
             storage.put((PROGRAMS / program).read_bytes(), script)
             self._put_all(storage, sources)
             places = {source: (source, "") for source in sources}
             self.run(step, job_requests.processing_request(settings, name, script, [], places, ("results", "")))
-            return self._download_results(settings)
+            return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
         """Run a program of programs/ as the script of a training job. Returns the folder of what it left.
 
         channels: the files of each channel. files: beside the program.
         """
-        settings, storage = self.place(name)
+        settings, storage = self.place()
         files = files | {program: (PROGRAMS / program).read_bytes()}
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]
@@ -204,7 +215,7 @@ class ExperimentJobs:
             request["HyperParameters"]["sagemaker_program"] = json.dumps(program)
             code = [each for each in request["InputDataConfig"] if each["ChannelName"] == "code"]
             others = [job_requests.channel(channel, settings.uri(channel, "")) for channel in channels]
-            job = self.run(step, request | {"InputDataConfig": code + others})
+            job = self.run(step, request | {"InputDataConfig": others + code})
             archive, folder = self.folder / f"{name}-results.tar.gz", self.folder / f"{name}-results"
             self.download_model(job, storage, archive)
             _unpack_files(archive, folder)
@@ -227,9 +238,9 @@ class ExperimentJobs:
                 else:
                     storage.upload(content, (folder, name))
 
-    def _download_results(self, settings: RunSettings) -> Path:
+    def _download_results(self, settings: RunSettings, folder: Path) -> Path:
         """Download the output `results` of a processing job: plain names, and not too large."""
-        folder, prefix = self.folder / f"{settings.name.rpartition('-')[2]}-results", settings.key("results", "")
+        prefix = settings.key("results", "")
         folder.mkdir()
         pages = self.services.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
         items = (item for page in pages for item in page.get("Contents", []))

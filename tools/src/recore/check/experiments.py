@@ -48,6 +48,8 @@ SERVER = "recore_serving.py"  # its name in a job: a submission may have a servi
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
 MOST_LINES = 10_000  # of a log that are looked at
+LIKE_A_RUN = PROGRAMS / "like_a_run.py"
+OBSERVED_SECONDS = 900  # of a training: a longer one is observed with a part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
@@ -69,9 +71,9 @@ def experiment[T](method: Callable[["Experiments"], T]) -> Callable[["Experiment
 class Experiments:
     """The experiments with one submission. A context manager, which in the end stops its jobs and removes its objects.
 
-    services: boto3 clients, which determine where jobs run. settings: of the requests; name: unique, the names of all
-    jobs begin with it. submission: its files. data: the caller's public data. weights: of the targets in the score.
-    folder: an existing empty folder for results and logs, which the caller removes. watch: called when a step changes.
+    services: boto3 clients, which determine where jobs run. settings: of the requests; each job gets another name.
+    submission: its files. data: the caller's public data. weights: of the targets in the score. folder: an existing
+    empty folder for results and logs, which the caller removes. watch: called when a step changes.
     builder: clients and settings of the job that runs setup.py, if it does not run where the others do. thorough:
     whether trainings are repeated with many rows. show: called with a line about the time that is needed. by_hand: the
     path of the data, if the caller can start the scripts with them, without a sandbox.
@@ -184,7 +186,7 @@ class Experiments:
         return self._train_with("second", self._write_part(), self.plan.part, self.plan.variables)
 
     def _train_with(self, name: str, data: Path, rows: Sequence[int], variables: Mapping[str, str]) -> Trained:
-        settings, storage = self._jobs.place(name)
+        settings, storage = self._jobs.place()
         # One at a time, as the threads of several would use up processor time by waiting for each other.
         by_hand = self._by_hand if name == "full" else None
         with self._training, self._jobs.step(f"{name} train", "TrainingJob", by_hand) as step:
@@ -241,7 +243,7 @@ class Experiments:
         return found
 
     def _preprocess(self, name: str, side: str, data: Path, by_hand: Path | None = None) -> Path:
-        settings, storage = self._jobs.place(f"{name}-inputs")
+        settings, storage = self._jobs.place()
         with self._jobs.step(f"{name} preprocess", "ProcessingJob", by_hand) as step:
             storage.put(self.submission.script, job_requests.PREPROCESS)
             storage.upload_data(side, data, job_requests.data_place(side))
@@ -256,7 +258,7 @@ class Experiments:
         """Step 3, a Batch Transform job: the answer to step 2's CSV."""
         self._start(self.preprocessing)
         trained, inputs = self.training(), self.preprocessing()
-        settings, storage = self._jobs.place("predict")
+        settings, storage = self._jobs.place()
         with self._jobs.step("full predict", "TransformJob") as step:
             storage.upload(trained.joined, job_requests.MODEL)
             storage.upload(inputs, job_requests.inputs_place("public"))
@@ -310,6 +312,7 @@ class Experiments:
         files = {
             SERVER: (CONTAINER / "serving.py").read_bytes(),
             "recore_settings.json": json.dumps(settings).encode(),
+            LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
         }
         results = self._jobs.train("hold-out", "hold_out.py", channels, files)
         if not self.plan.thorough:
@@ -363,16 +366,26 @@ class Experiments:
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """What preprocess, train and predict try, each run once more with a part of the data, by step."""
+        """What preprocess, train and predict try, each run once more, by step.
+
+        With all of the data, as in a run, unless training takes long.
+        """
+        public = self._write_part()
+        with contextlib.suppress(ExperimentFailed):
+            if self.training().seconds < OBSERVED_SECONDS:
+                public = self.folder / "observed.csv.gz"
+                self.data.write_rows(public, range(self.data.rows))
         channels: dict[str, Files] = {
             "submission": {"submission.tar.gz": self.submission.archive},
-            "training": {"public.csv.gz": self._write_part()},
+            "training": {"public.csv.gz": public},
+            "private": {"public.csv.gz": self._write_variations() / "private.csv.gz"},
         }
         files = {
             SERVER: (CONTAINER / "serving.py").read_bytes(),
             "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
             "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
+            LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)

@@ -9,6 +9,7 @@ from recore.evaluation import Step
 from recore.failures import UNKNOWN_REASON, command_by_hand, find_hint, look_at
 from recore.text import plain
 
+LOOK_AT = "Look at"  # begins a fix that is not about this failure
 INSTALLING = "requirements.txt "  # in the reason of a job whose packages could not be installed
 MISSING = re.compile(r"No module named '([\w.]+)'")
 
@@ -50,7 +51,7 @@ def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     """Why a step failed. submission: its folder or archive."""
     frame = step.exception.place if step.exception else None
     place = Place(frame.name, frame.line) if frame else None
-    fix = find_hint(step, logs, submission) or f"Look at {look_at(step)}"
+    fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := command_by_hand(step, submission):
         fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"
     return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, place, step.outside)

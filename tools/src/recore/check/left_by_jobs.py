@@ -31,12 +31,13 @@ class Variation:
 @dataclass(frozen=True)
 class Answer:
     """An answer of a model's server. status: of HTTP, 0 if none came. body: of a success. text: of another answer,
-    or the reason why none came.
+    or the reason why none came. late: none came within the time that an endpoint has.
     """
 
     status: int
     body: Path | None
     text: str
+    late: bool = False
 
 
 @dataclass(frozen=True)

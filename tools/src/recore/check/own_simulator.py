@@ -52,7 +52,7 @@ def open_experiments(
         isolation = choose_isolation(isolation, submission, for_host=for_host)
         place = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
         show(f"check: on {place.endpoint}, isolation: {place.isolation}")
-        settings = RunSettings.at(place, "recore-check")
+        settings = RunSettings.at(place)
         watch = stack.enter_context(watching)
         builder = _open_builder(stack, show) if builds else None
         by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is gone afterwards
@@ -75,7 +75,7 @@ def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, Ru
         return None
     place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
-    return place.services, RunSettings.at(place, "recore-check-build")
+    return place.services, RunSettings.at(place)
 
 
 def _has_docker_image(image: str) -> bool:

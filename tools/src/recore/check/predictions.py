@@ -16,7 +16,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 RELATIVE = 1e-9  # matrix products differ in their last bits with the number of rows
 LARGEST = 256 << 20  # bytes
-MOST_COLUMNS = 1000
+MOST_COLUMNS = 20_000  # of a transposed table there may be many
 
 
 class NotPredictions(Exception):

@@ -24,15 +24,23 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     lines = lines or [b"\n"]  # there may be no row
     half = len(lines) // 2
     few = header + b"".join(lines)
+    mixed = header + b"".join(lines[number] for number in mix(len(lines)))
     return [
         Request("few", few),
         Request("again", few),
+        Request("mixed", mixed),
         Request("first_lines", header + b"".join(lines[:half])),
         Request("next_lines", b"".join(lines[half:])),
         Request("single_with_header", header + lines[half]),
         Request("single", lines[half]),
         Request("charset", few, "text/csv; charset=utf-8"),
     ]
+
+
+def mix(count: int) -> list[int]:
+    """The rows of the request `mixed`: in an order that does not rise or fall, and the first of them twice."""
+    order = [*range(1, count, 2), *range(0, count, 2)]
+    return [*order, order[0]]
 
 
 def read_lines(inputs: Path, rows: Sequence[int]) -> list[bytes]:

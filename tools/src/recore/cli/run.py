@@ -113,7 +113,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_place(place_settings, show_line) as place, run_folder:
-        settings = RunSettings.at(place, f"recore-{now:%Y%m%d-%H%M%S}", max_payload=options.max_payload, **instances)
+        settings = RunSettings.at(place, max_payload=options.max_payload, **instances)
         score = TEMPLATE / "score.py"
         evaluation_run = EvaluationRun(place.services, settings, files, data, score, run_folder.path, options.keep)
         _announce(place, settings, options.engine, data, console)

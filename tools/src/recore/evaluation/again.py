@@ -37,7 +37,7 @@ def predict_again(
     model: the run's model.tar.gz. script: its preprocess.py. instances: of the jobs "processing" and "transform".
     watch: called with each step that changes. Raises StepFailed if a step failed.
     """
-    settings = RunSettings.at(place, "recore-again", **instances)
+    settings = RunSettings.at(place, **instances)
     jobs = JobRunner(place.services, folder / "logs")
     jobs.watch = watch
     storage = Storage(place.services.s3, settings, jobs.raise_if_stopping)

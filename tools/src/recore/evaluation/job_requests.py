@@ -4,6 +4,7 @@ Every job runs without network: a submission is untrusted code, and on AWS the r
 step is allowed to. Code therefore comes as a channel and as part of the model, and not from S3.
 """
 
+import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,10 +60,9 @@ class RunSettings:
     training_seconds: int | None = None
 
     @classmethod
-    def at(cls, place: OpenPlace, prefix: str, **limits: Any) -> "RunSettings":
-        """The settings of a run at a place, with a unique name that begins with the prefix."""
-        name = f"{prefix}-{token_hex(3)}"
-        return cls(name, place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
+    def at(cls, place: OpenPlace, **limits: Any) -> "RunSettings":
+        """The settings of a run at a place, with a unique name."""
+        return cls(unique_name(), place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
 
     def key(self, *names: str) -> str:
         """The key of an object."""
@@ -74,6 +74,11 @@ class RunSettings:
     def job(self, step: str) -> str:
         """The name of a step's job."""
         return f"{self.name}-{step.replace(' ', '-')}"
+
+
+def unique_name() -> str:
+    """A new name of a run. It does not say which command runs: a job sees its name, and should not know."""
+    return f"recore-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{token_hex(3)}"
 
 
 SOURCE = ("source", "source.tar.gz")

@@ -174,7 +174,7 @@ class Round:
         step = Step(str(entry.path))
         watch(step)
         with RunFolder(self._free_path(entry)) as run_folder:
-            settings = RunSettings.at(place, "recore-judge", training_seconds=self.seconds)
+            settings = RunSettings.at(place, training_seconds=self.seconds)
             run = EvaluationRun(place.services, settings, entry.files, self.data, self.score_script, run_folder.path)
             self._runs.append(run)
             if self._stopping.is_set():

@@ -7,6 +7,7 @@ from recore.failures.exceptions import LoggedException
 from recore.failures.hints import hint_for, memory_hint
 from recore.failures.installation import INSTALLING, installation_hint
 from recore.failures.job_log import last_lines
+from recore.failures.source_hints import source_hint
 from recore.failures.terminal_command import find_command
 from recore.text import plain
 
@@ -62,6 +63,8 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
 
 def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
     """What to do about a failed step; None if its reason is not a frequent one. logs: the folder of the steps' logs."""
+    if hint := source_hint(step.reason or "", step.name, submission):
+        return hint
     if step.exception:
         return hint_for(step.exception, step.name, submission, installs)
     if step.outside:

@@ -1,6 +1,7 @@
 """A program's accesses are reported only if they lead outside the job: to files, processes or the network."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,11 +27,10 @@ AUDIT = ROOT / "tools/src/recore/check/programs/audit"
 )
 def test_accesses_outside_the_job_are_reported(line: str, expected_kinds: list[str], tmp_path: Path) -> None:
     (tmp_path / "ml").mkdir()
-    audit = {"RECORE_AUDIT": str(tmp_path / "events"), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}
+    shutil.copy(AUDIT / "sitecustomize.py", tmp_path)
+    audit = {"PYTHONPATH": str(tmp_path), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}
     script = f"import contextlib, os, socket, subprocess\nwith contextlib.suppress(OSError): {line}"
     command = [sys.executable, "-c", script]
-    subprocess.run(
-        command, env=environment() | audit | {"PYTHONPATH": str(AUDIT)}, cwd=tmp_path / "ml", check=True, timeout=60
-    )
+    subprocess.run(command, env=environment() | audit, cwd=tmp_path / "ml", check=True, timeout=60)
     events = (tmp_path / "events").read_text().splitlines() if (tmp_path / "events").exists() else []
     assert [json.loads(event)["kind"] for event in events] == expected_kinds

@@ -24,7 +24,7 @@ from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import InputRow, differing, read_inputs
-from recore.check.left_by_jobs import Variation
+from recore.check.left_by_jobs import Answer, Variation
 from recore.check.observed import read_observations
 from recore.check.pickles import read_pickles, same_models, size_of
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
@@ -35,6 +35,7 @@ from recore.check.running_rules.rc507_ids_among_inputs import find_ids
 from recore.check.running_rules.rc508_zero_blocks import find_zero_block, longest_runs
 from recore.check.running_rules.rc603_predictions_swapped import find_swapped
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
+from recore.check.running_rules.rc605_batches_differ import find_moved_rows
 from recore.check.served_requests import plan_requests
 from recore.check.training_plan import TrainingPlan
 from recore.check.variations import assays_matter, find_differences, holes_matter
@@ -267,6 +268,32 @@ def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
         path = tmp_path / "inputs.csv"
         path.write_bytes(content)
         assert {"few", "single", "charset"} <= {request.name for request in plan_requests(path, [0, 1])}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (lambda rows: rows, ""),
+        (lambda rows: sorted(rows, key=int), "sort the rows"),
+        (lambda rows: sorted(rows, key=int, reverse=True), "sort the rows"),
+        (lambda rows: list(dict.fromkeys(rows)), "predictions for 5: the hooks drop rows"),
+        (lambda rows: rows if len(rows) == len(set(rows)) else ["the index is not unique"], "no valid predictions"),
+        (lambda rows: [str(int(row) * len(rows)) for row in rows], ""),  # another finding of the rule
+    ],
+)
+def test_hooks_that_sort_or_drop_rows_are_found(
+    answer: Callable[[list[str]], list[str]], expected: str, tmp_path: Path
+) -> None:
+    inputs = tmp_path / "inputs.csv"
+    inputs.write_text("index,a\n" + "".join(f"r{n},{n}\n" for n in (30, 4, 18, 26, 9)))  # not sorted
+    answers = {}
+    for request in plan_requests(inputs, range(5)):
+        body = tmp_path / request.name
+        rows = [line.split(",")[1] for line in request.body.decode().splitlines() if not line.startswith("index")]
+        body.write_text("".join(f"{line}\n" for line in answer(rows)))
+        answers[request.name] = Answer(200, body, "")
+    moved = find_moved_rows(answers["few"], answers["mixed"], 5)
+    assert expected in moved[0] if moved else not expected
 
 
 @pytest.mark.parametrize(

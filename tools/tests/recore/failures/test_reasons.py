@@ -21,6 +21,7 @@ from recore.failures.explanation import explain_failure, look_at
 from recore.failures.failure_reason import read_reason
 from recore.failures.hints import hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines
+from recore.failures.source_hints import source_hint
 from stagemaker.isolation.unsandboxed import NO_SANDBOX
 
 TOOLKIT_BEGINNING = """\
@@ -378,3 +379,49 @@ def test_the_suggested_installation_works(tmp_path: Path) -> None:
     assert "pip install" in command
     environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1"}
     subprocess.run(command, shell=True, check=True, capture_output=True, env=environment)
+
+
+SCRIPT = """\
+import pickle, sys
+
+
+def model_fn(model_dir):
+    {model_fn}
+    return pickle.load(open(model_dir + "/model.pkl", "rb"))
+
+
+def main():
+    {main}
+    save(Ridge().fit(1, 2))
+
+
+{start}
+"""
+GUARD = 'if __name__ == "__main__":\n    main()'
+NO_MODEL = "the training job wrote no file to SM_MODEL_DIR, /opt/ml/model"
+NO_DATA = "the model did not load: [Errno 2] No such file or directory: '/opt/ml/input/data/training/public.csv.gz'"
+NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/opt/ml/model/code/settings.json'"
+
+
+@pytest.mark.parametrize(
+    ("step", "reason", "changes", "expected"),
+    [
+        ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py ended early, without an error, by sys.exit in line 10"),
+        ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "by SystemExit in line 10"),
+        ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # that fails, so something else is the cause
+        ("train", "KeyError: 'CuPPM'", {"main": "sys.exit(0)"}, None),
+        ("private predict", NO_DATA, {"start": "main()"}, "no main guard: the server imports it, and line 14"),
+        ("serve predict", NO_DATA, {"start": "model = Ridge().fit(1, 2)"}, "line 14 then calls fit()"),
+        ("serve predict", NO_DATA, {"model_fn": "main()"}, "model_fn calls main() in line 5"),
+        ("serve predict", NO_SETTINGS, {}, "settings.json is not uploaded: add a line `include settings.json`"),
+        ("serve predict", NO_SETTINGS.replace("settings", "other"), {}, None),
+        ("serve predict", "KeyError: 'CuPPM'", {"start": "main()"}, None),
+    ],
+)
+def test_the_source_shows_why_a_step_failed(
+    step: str, reason: str, changes: dict[str, str], expected: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.json").touch()
+    (tmp_path / "train.py").write_text(SCRIPT.format(**{"model_fn": "pass", "main": "pass", "start": GUARD} | changes))
+    hint = source_hint(reason, step, tmp_path)
+    assert (hint is None) if expected is None else (hint and expected in hint)

@@ -183,6 +183,34 @@ TRAINING = {
     "other_model_file": Defect(
         "RC405", "model.pickle", replace("train.py", '"model.pkl"), "rb"', '"model.pickle"), "rb"')
     ),
+    "no_main_guard": Defect(
+        "RC405", "public.csv.gz", replace("train.py", '\n\nif __name__ == "__main__":\n    main()', "\n\nmain()")
+    ),
+    "model_fn_trains": Defect(
+        "RC405",
+        "public.csv.gz",
+        replace("train.py", "        return pickle.load(file)", "        main()\n        return pickle.load(file)"),
+    ),
+    "settings_not_uploaded": Defect(
+        "RC405",
+        "settings.json",
+        both(
+            write("settings.json", "{}"),
+            insert(
+                "train.py",
+                '    name = "settings.json"\n    open(os.path.join(os.path.dirname(__file__), name)).close()\n',
+                before='    with open(os.path.join(model_dir, "model.pkl"), "rb")',
+            ),
+        ),
+    ),
+    "ends_early": Defect(
+        "RC301",
+        "wrote no file",
+        both(
+            import_in_training("sys"),
+            replace("train.py", "    targets = np.array", "    sys.exit(0)\n    targets = np.array"),
+        ),
+    ),
     "held_out_poor": Defect(
         "RC701",
         "held-out drill holes",
@@ -312,6 +340,19 @@ SERVING = {
     "column_missing": Defect(
         "RC602", "48 columns", replace("train.py", "in prediction.tolist()", "in prediction[:, :48].tolist()")
     ),
+    "transposed": Defect(
+        "RC602",
+        "transposed: 49 lines of 84 numbers instead of 84 of 49",
+        replace("train.py", PREDICT, f"{PREDICT}.T"),
+    ),
+    "late": Defect(
+        "RC605",
+        "of 24 rows takes longer than the 60 s",
+        both(
+            import_in_training("time"),
+            replace("train.py", PREDICT, f"time.sleep(8 * (len(inputs) < 84))\n    {PREDICT}"),
+        ),
+    ),
     "not_finite": Defect(
         "RC602",
         "is inf",
@@ -350,6 +391,15 @@ SERVING = {
         "two batches of lines",
         replace("train.py", 'text.splitlines() if not line.startswith("index,")', "text.splitlines()[1:]"),
     ),
+    "request_sorted": Defect(
+        "RC605",
+        "the hooks sort the rows of a request",
+        replace(
+            "train.py",
+            "    for number, line in enumerate(lines, 1):",
+            "    lines.sort()\n    for number, line in enumerate(lines, 1):",
+        ),
+    ),
     "request_mean": Defect(
         "RC605",
         "sent as some of the rows",
@@ -384,7 +434,7 @@ SERVING = {
     ),
     "hooks_print": Defect(
         "RC610",
-        "The hooks print 7 lines for 7 requests: 'predicting'",
+        "The hooks print 8 lines for 8 requests: 'predicting'",
         replace("train.py", PREDICT, f"print('predicting')\n    {PREDICT}"),
     ),
     "predict_fails": Defect(

@@ -34,12 +34,20 @@ FOR_HOST = {
     "kills_parent": Defect(
         "RC804",
         "could not be observed",
-        replace("train.py", END, f'    if "RECORE_AUDIT" in os.environ:\n        os.kill(os.getppid(), 9)\n{END}'),
+        both(
+            import_in_training("sys"),
+            replace(
+                "train.py", END, f'    if "sitecustomize" in sys.modules:\n        os.kill(os.getppid(), 9)\n{END}'
+            ),
+        ),
     ),
     "fails_observed": Defect(
         "RC804",
-        "Step train fails while it is observed",
-        replace("train.py", MAIN, f'{MAIN}    assert "RECORE_AUDIT" not in os.environ\n'),
+        "Step train fails only while it is observed",
+        both(
+            import_in_training("sys"),
+            replace("train.py", MAIN, f'{MAIN}    assert "sitecustomize" not in sys.modules\n'),
+        ),
     ),
     "forks": Defect(
         "RC804",

@@ -31,20 +31,25 @@ MODEL, CODE, FOLDS, TRAINING = BASE / "model", BASE / "code", BASE / "input/data
 HELD_OUT = "held_out.csv"
 SECONDS = 1800  # of a training or a prediction
 PAUSE = 0.02  # seconds between two looks at a process
-FILES = ("hold_out.py", "recore_serving.py", "recore_settings.json")  # this one, the container's server, its settings
+# this one, the container's server, its settings
+FILES = ("hold_out.py", "recore_serving.py", "recore_settings.json", "like_a_run.py")
 LIBRARIES = ("pandas", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline")
 
 
 def main() -> None:
     if sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
-        folder = tempfile.mkdtemp(prefix="hold-out-")
+        folder = tempfile.mkdtemp()
         for name in FILES:
             shutil.copy(CODE / name, folder)
+        # it is beside this file
+        from like_a_run import make_variables, rewrite_configuration  # type: ignore[import-not-found]
+
+        rewrite_configuration("hold_out")
         settings = json.loads((CODE / "recore_settings.json").read_text())
-        variables = {"SM_CHANNEL_TRAINING": str(TRAINING), "SM_MODEL_DIR": str(MODEL), "SAGEMAKER_PROGRAM": "train.py"}
-        variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": str(MODEL / "code")} | settings["variables"]
+        variables = make_variables("train", "hold_out") | settings["variables"]
+        variables |= {"SM_CHANNEL_TRAINING": str(TRAINING), "SM_MODEL_DIR": str(MODEL)}
         command = [sys.executable, f"{folder}/hold_out.py", "here"]
-        os.execve(sys.executable, command, dict(os.environ) | variables)  # noqa: S606
+        os.execve(sys.executable, command, variables)  # noqa: S606
     hold_out(Path(__file__).parent)
 
 
@@ -143,6 +148,7 @@ def predict(request: Path, answer: Path) -> None:
     # it is beside this file
     from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]
 
+    os.environ |= {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(MODEL / "code")}
     model = LoadedModel(DefaultHooks())
     if model.reason:
         sys.exit(model.reason)

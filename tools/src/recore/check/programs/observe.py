@@ -1,7 +1,8 @@
 """Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the hooks.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, FILES, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz). results.json in the model
+file, FILES, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private` (the same of
+data as the private file has them, which only preprocess.py gets). results.json in the model
 folder: for each step its status, seconds, and events.
 """
 
@@ -19,7 +20,8 @@ from typing import Any
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
-SECONDS = 900  # of a step
+SECONDS = 1500  # of a step
+INPUTS = {"private preprocess": "private", "public preprocess": "training"}  # the channel with the data of a step
 MOST = 200  # events of a step
 FILES = (  # this one, the container's server, csv_columns.py, the targets' names, and the hook
     "observe.py",
@@ -27,6 +29,7 @@ FILES = (  # this one, the container's server, csv_columns.py, the targets' name
     "recore_columns.py",
     "recore_targets.json",
     "sitecustomize.py",
+    "like_a_run.py",
 )
 
 
@@ -34,7 +37,7 @@ def main() -> None:
     if sys.argv[1:] == ["predict"]:
         predict()
     elif sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
-        folder = tempfile.mkdtemp(prefix="observe-")
+        folder = tempfile.mkdtemp()
         for name in FILES:
             shutil.copy(CODE / name, folder)
         os.execv(sys.executable, [sys.executable, f"{folder}/observe.py", "here"])  # noqa: S606
@@ -47,33 +50,42 @@ def observe(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with tarfile.open(BASE / "input/data/submission/submission.tar.gz") as tar:
         tar.extractall(CODE, filter="data")
-    public = BASE / "input/data/training/public.csv.gz"
+    hidden = Path(tempfile.mkdtemp())  # where the data of a step are until it begins
+    for name, channel in INPUTS.items():
+        shutil.copy(BASE / "input/data" / channel / "public.csv.gz", hidden / name)
+    for channel in ("submission", "private"):
+        shutil.rmtree(BASE / "input/data" / channel, ignore_errors=True)
+    # they are beside this file
+    from like_a_run import make_variables, rewrite_configuration  # type: ignore[import-not-found]
+
+    rewrite_configuration("observe")
     for name in ("input/public", "input/code", "output/preprocess"):
         (PROCESSING / name).mkdir(parents=True, exist_ok=True)
-    shutil.copy(public, PROCESSING / "input/public")
     shutil.copy(CODE / "preprocess.py", PROCESSING / "input/code")
     steps = {
-        "preprocess": [f"{PROCESSING}/input/code/preprocess.py"],
+        **{name: [f"{PROCESSING}/input/code/preprocess.py"] for name in INPUTS},
         "train": ["train.py"],
         "predict": [f"{folder}/observe.py", "predict"],
     }
-    if "SAGEMAKER_BASE_DIR" in os.environ:  # without a sandbox the paths of the container are not there
+    if str(BASE) != "/opt/ml":  # without a sandbox the paths of the container are not there
         inputs, output = PROCESSING / "input/public/public.csv.gz", PROCESSING / "output/preprocess/public.csv"
-        steps["preprocess"] += ["--input", str(inputs), "--output", str(output)]
+        for name in INPUTS:
+            steps[name] += ["--input", str(inputs), "--output", str(output)]
     report = {}
     for name, command in steps.items():
-        events = folder / f"{name}.jsonl"
+        if name in INPUTS:
+            shutil.copy(hidden / name, PROCESSING / "input/public/public.csv.gz")
+        hook = Path(tempfile.mkdtemp())
+        shutil.copy(folder / "sitecustomize.py", hook)
         began = time.monotonic()
-        status = run(command, str(CODE) if name == "train" else "/", variables_of(folder, events))
-        report[name] = {"status": status, "seconds": time.monotonic() - began, "events": read_events(events)}
+        variables = make_variables(name, "observe")
+        variables["PYTHONPATH"] = ":".join(filter(None, (str(hook), variables.get("PYTHONPATH", ""))))
+        status = run(command, str(CODE) if name == "train" else "/", variables)
+        events = read_events(hook / "events")
+        report[name] = {"status": status, "seconds": time.monotonic() - began, "events": events}
     shutil.rmtree(MODEL)
     MODEL.mkdir()
     (MODEL / "results.json").write_text(json.dumps(report))
-
-
-def variables_of(folder: Path, events: Path) -> dict[str, str]:
-    paths = [str(folder), *(path for path in os.environ.get("PYTHONPATH", "").split(":") if path)]
-    return dict(os.environ) | {"RECORE_AUDIT": str(events), "PYTHONPATH": ":".join(paths)}
 
 
 def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
@@ -89,7 +101,6 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
 def predict() -> None:
     """Load the model that train.py left, and answer what preprocess.py left, as the container's server does."""
     shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
-    os.environ |= {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(MODEL / "code")}
     # these are beside this file
     from recore_columns import remove_columns  # type: ignore[import-not-found]
     from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]

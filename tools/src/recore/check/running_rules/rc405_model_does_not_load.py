@@ -3,13 +3,16 @@ many minutes with "did not pass the ping health check" and no reason.
 
     open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
 
+The finding names the usual causes: a train.py that trains when it is imported, because it has no main guard; a model_fn
+that trains; a file of the submission's folder that is not uploaded.
+
 Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
 """
 
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import LOOK_AT, ExperimentFailed
 from recore.check.places import place_of
 from recore.check.rule import Finding, rule
 
@@ -25,4 +28,5 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             yield failed.finding("The model could not be served")
             return
         place = failed.place or place_of(experiments.submission, "model_fn")
-        yield Finding(f"The server does not start: {failed}", FIX, place)
+        fix = FIX if failed.fix.startswith(LOOK_AT) else failed.fix
+        yield Finding(f"The server does not start: {failed}", fix, place)

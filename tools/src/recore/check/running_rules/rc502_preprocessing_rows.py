@@ -38,7 +38,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         variations = experiments.variations()
         for name, (rows, what) in cases.items():
             if variations[name].output is not None:
-                written.append((read_variation(variations[name], ()), rows, f"Of {what}, "))
+                written.append((read_variation(variations[name], ()), rows, f"With {what}, "))
     place = place_of(experiments.submission, "preprocess", "main")
     place = place if place.file == "preprocess.py" else Place("preprocess.py")
     for inputs, rows, what in written:

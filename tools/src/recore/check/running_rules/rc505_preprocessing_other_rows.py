@@ -1,6 +1,6 @@
 """Public and private data are preprocessed separately, and in production rows arrive a few at a time. What depends on
-the other rows of a file, such as a mean of the file or of a drill hole, then differs from training. The platform
-accepts it, so this is a warning: a file of whole drill holes may score well, but a few rows are predicted wrongly.
+the other rows of a file, such as a mean of the file or of a drill hole, then differs from training. This is a
+warning, because a file of whole drill holes may score well all the same, but a few rows are predicted wrongly.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
 
@@ -19,8 +19,8 @@ FIX = "Make a row's inputs depend on that row alone; what is learnt from many ro
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if difference := find_difference(experiments):
         message = (
-            f"{difference}. It works on the platform, but rows that arrive without the others of their file or drill "
-            "hole, as in production, are predicted differently"
+            f"{difference}. Rows that arrive without the others of their file or drill hole, as in production, are "
+            "predicted differently"
         )
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
 

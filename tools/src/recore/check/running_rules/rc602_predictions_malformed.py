@@ -18,12 +18,15 @@ from recore.text import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
 
+FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, 49); `.T` transposes one"
+
 
 @rule("The predictions are 49 finite numbers for each row", needs=("RC601",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     message = _problem(experiments)
     if message:
-        yield Finding(plain(message), FIX, place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn"))
+        fix = FIX_TRANSPOSED if "transposed" in message else FIX
+        yield Finding(plain(message), fix, place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn"))
 
 
 def _problem(experiments: Experiments) -> str:
@@ -32,8 +35,11 @@ def _problem(experiments: Experiments) -> str:
     try:
         predicted = read_predictions(experiments.predictions())
     except NotPredictions as error:
-        return f"The predictions {'begin with a header' if error.line == 1 else 'are invalid'}: {error}"
+        header = error.line == 1 and "is not a number" in str(error)
+        return f"The predictions {'begin with a header' if header else 'are invalid'}: {error}"
     rows, columns = predicted.shape
+    if (columns, rows) == (data.rows, len(data.targets)) and rows != columns:
+        return f"The predictions are transposed: {rows} lines of {columns} numbers instead of {columns} of {rows}"
     if columns != len(data.targets):
         what = f"The predictions have {columns} columns instead of {len(data.targets)}"
         return f"{what}: the first one seems to be an index" if columns == len(data.targets) + 1 else what

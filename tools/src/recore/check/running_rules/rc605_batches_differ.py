@@ -1,8 +1,10 @@
 """A file over the payload limit is sent by lines, where only the first request has the header, and an endpoint gets a
 row at a time. An input_fn that drops the first line loses a row of each batch; a model that looks at the other rows of
-a request predicts something else.
+a request predicts something else. Rows are also sent in another order, one of them twice: each needs a line of its own,
+in the order of the request. An endpoint answers within 60 s.
 
     pd.read_csv(StringIO(input_data))   # takes the first row of a further batch for the header
+    inputs.sort_index()                 # predictions are compared with the assays line by line
 
 Fix: distinguish a header from a row, as the template's input_fn does; predict each row on its own; and give the same
 answer to the same request.
@@ -21,27 +23,44 @@ from recore.check.predictions import (
     compare,
     compare_answers,
     describe_difference,
+    largest_difference,
     read_answer,
     read_predictions,
 )
 from recore.check.rule import Finding, Level, rule
+from recore.check.served_requests import mix
+from recore.listing import count
 
 HEADER = "Make input_fn accept lines both with and without a header"
 AGAIN = "Return the same response to the same request: fix random_state, and keep no state between requests"
 DIFFERS = "Rows that are sent as {} are predicted differently than in the whole file: {}"
-WORKS = "The platform sends a file of up to 100 MB whole, so this works there, but not for larger files or single rows"
+WORKS = "A file of up to 100 MB is sent whole, as it seems on the platform, too; a larger one, or a single row, is not"
+LATE = (
+    'the 60 s that SageMaker gives an endpoint ("Your invocation timed out while waiting for a response from container '
+    'primary"); a Batch Transform job waits for as long as its request says'
+)
+FASTER = "Make predictions faster: do in fit() what does not depend on the request, or use a smaller model"
+KEEP = "Return a prediction for each row of the request, in its order: input_fn must not sort, drop or group rows"
 ALONE = "Make each prediction depend on its own row alone: scale with what fit() has learnt, not with a request's rows"
 
 
 @rule("Whole files, batches of lines and single rows give the same predictions", needs=("RC602",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     answers, data = experiments.serving(), experiments.data
+    if answers["few"].late:
+        message = f"The prediction of {count(len(data.few_rows), 'row')} takes longer than {LATE}"
+        yield Finding(message, FASTER, place_of(experiments.submission, "predict_fn", "fit"), Level.WARNING)
+        return
     whole = read_predictions(experiments.predictions())[data.few_rows]
     middle = whole[len(whole) // 2 :][:1]
     again = compare_answers(answers["few"], answers["again"], data.targets)
     if again:
         message = f"The server responds differently if the same request is repeated: {again}"
         yield Finding(message, AGAIN, place_of(experiments.submission, "predict_fn", "fit"))
+        return
+    if moved := find_moved_rows(answers["few"], answers["mixed"], len(whole)):
+        place = place_of(experiments.submission, "input_fn", "transform_fn", "predict_fn")
+        yield Finding(moved[0], KEEP, place, moved[1])
         return
     with_header = {
         "some of the rows": compare(whole, answers["few"], data.targets),
@@ -62,6 +81,29 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             place = place_of(experiments.submission, "input_fn", "transform_fn")
             yield Finding(message, HEADER, place, Level.WARNING)
             return
+
+
+def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] | None:
+    """A message and its level if the hooks reorder or drop rows, which the same rows in two orders show."""
+    try:
+        first = read_answer(few)
+    except NotPredictions:
+        return None  # other parts of the rule are about that
+    order = mix(rows)
+    sent = f"If {count(len(order), 'row')} are sent, not sorted and one of them twice,"
+    try:
+        second = read_answer(mixed)
+    except NotPredictions as error:
+        return f"{sent} there are no valid predictions: {error}", Level.WARNING
+    if len(first) != rows or (len(second) == len(order) and not largest_difference(first[order], second)):
+        return None
+    if len(second) < len(order):
+        return f"{sent} there are predictions for {len(second)}: the hooks drop rows", Level.WARNING
+    for twice in range(rows):
+        kept = first[[*range(twice + 1), *range(twice, rows)]]
+        if any(each.shape == second.shape and not largest_difference(each, second) for each in (kept, kept[::-1])):
+            return f"{sent} the predictions are in another order: the hooks sort the rows of a request", Level.ERROR
+    return None
 
 
 def _compare_batches(expected: Floats, answers: dict[str, Answer], targets: tuple[str, ...]) -> str:

@@ -41,5 +41,5 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         level = Level.WARNING
         if data.holes < ENOUGH_HOLES or data.rows < ENOUGH_ROWS:
             level = Level.NOTE
-            message += f"; with only {data.rows:,} rows from {data.holes} drill holes, more data may change this"
+            message += f"; with so few rows, {data.rows:,} from {data.holes} drill holes, it may be chance"
         yield Finding(message, FIX, place_of(experiments.submission, "fit"), level)

@@ -1,9 +1,9 @@
 """Reports what a Python program tries, by its audit events. Python imports this file at its start, before the program.
 
-Each line of the file RECORE_AUDIT is a JSON object: kind (network, files, processes, native), event, what, and the file
-and line of the submission that it comes from, if one is on the stack. Only what lies outside the folders of a job is
-reported of files. A hook cannot be removed, but code in other languages, and a program that imports ctypes, can pass it
-by: this observes, the sandbox protects.
+Each line of the file `events` beside this one is a JSON object: kind (network, files, processes, native), event, what,
+and the file and line of the submission that it comes from, if one is on the stack. Only what lies outside the folders
+of a job is reported of files. A hook cannot be removed, but code in other languages, and a program that imports ctypes,
+can pass it by: this observes, the sandbox protects.
 """
 
 import json
@@ -123,6 +123,5 @@ class Reporter:
         return None, library, server, importing
 
 
-if os.environ.get("RECORE_AUDIT"):
-    _base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
-    sys.addaudithook(Reporter(os.environ["RECORE_AUDIT"], _base).hook)
+_events = os.path.join(os.path.dirname(os.path.abspath(__file__)), "events")
+sys.addaudithook(Reporter(_events, os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")).hook)

@@ -1,0 +1,76 @@
+"""Makes a job of this folder's programs look like the jobs of a run to the submission's processes that it starts."""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+CHANNELS = ("code", "training")  # of the job of step 1
+LISTS = ("SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_TRAINING_ENV")  # JSON that names the channels
+OF_TRAINING = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # how variables of training jobs alone begin
+SERVER = {
+    "MAX_CONTENT_LENGTH": "104857600",
+    "SAGEMAKER_BATCH": "true",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "600",
+    "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    "SAGEMAKER_PROGRAM": "train.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": f"{BASE}/model/code",
+}
+
+
+def make_variables(step: str, program: str) -> dict[str, str]:
+    """The variables of a step: train, preprocess or predict. program: the name of the job's script, without .py."""
+    if step == "train":
+        further, variables = find_further_channels(), {}
+        hidden = {f"SM_CHANNEL_{name.upper()}" for name in further}
+        for name in os.environ.keys() - hidden:
+            value = os.environ[name]
+            if name in LISTS:
+                kept = _without(json.loads(value), further)
+                value = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+            variables[name] = _rename(value, program)
+        return variables
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(OF_TRAINING)}
+    variables["SM_MODEL_DIR"] = str(BASE / "model")
+    library = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path and not _is_of_training(path)]
+    variables["PYTHONPATH"] = ":".join(library)
+    if str(BASE) != "/opt/ml":  # there is no sandbox
+        variables["SAGEMAKER_BASE_DIR"] = str(BASE)
+    if step == "predict":
+        return variables | SERVER
+    run = os.environ.get("TRAINING_JOB_NAME", "").removesuffix("-train")
+    return variables | {"PROCESSING_JOB_NAME": f"{run}-{step.replace(' ', '-')}"}
+
+
+def rewrite_configuration(program: str) -> None:
+    """Let the files that describe the job describe that of train.py."""
+    further = find_further_channels()
+    for name in ("hyperparameters.json", "inputdataconfig.json"):
+        path = BASE / "input/config" / name
+        with contextlib.suppress(OSError):
+            kept = _without(json.loads(path.read_text()), further)
+            path.write_text(_rename(json.dumps(kept), program))
+
+
+def find_further_channels() -> set[str]:
+    """The channels that the job of step 1 does not have."""
+    return set(json.loads(os.environ.get("SM_CHANNELS", "[]"))) - set(CHANNELS)
+
+
+def _rename(text: str, program: str) -> str:
+    """A text with train instead of the program, as a file, as a text in JSON or alone; never as a part of a path."""
+    return "train" if text == program else text.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
+
+
+def _without(value: Any, names: set[str]) -> Any:
+    """A JSON value without these keys and elements."""
+    if isinstance(value, dict):
+        return {key: _without(each, names) for key, each in value.items() if key not in names}
+    return [each for each in value if each not in names] if isinstance(value, list) else value
+
+
+def _is_of_training(path: str) -> bool:
+    return path == f"{BASE}/code" or path.startswith((sys.prefix, sys.base_prefix))

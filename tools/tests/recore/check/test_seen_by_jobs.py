@@ -1,0 +1,81 @@
+"""A submission sees no difference between the jobs of a run and those of a check: variables, arguments, files, user."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recore_support.checking import open_experiments
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from support.checkout import ROOT
+
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
+from recore.evaluation.data import DataFiles
+from recore.evaluation.four_steps import EvaluationRun
+from recore.evaluation.job_requests import RunSettings, unique_name
+from recore.evaluation.submission import read_submission
+from recore.places.place import Services
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+
+TELL = """
+def tell(step):
+    import json, os, sys
+
+    base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names]
+    config = {path: open(path).read() for path in files if "config" in path}
+    facts = {"variables": dict(os.environ), "arguments": sys.argv, "folder": os.getcwd(), "user": os.getuid()}
+    print("FACTS", step, json.dumps(facts | {"files": files, "config": config}), file=sys.stderr, flush=True)
+
+
+"""
+UNIQUE = re.compile(
+    r"recore-\d{8}-\d{6}-[0-9a-f]{6}|stagemaker-jobs-\w+|job-[0-9a-f]+|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+"
+)
+
+
+def read_facts(logs: Path) -> dict[str, Any]:
+    """Return what the steps printed, by the name of the log and the step, without what each job has of its own."""
+    facts = {}
+    for log in logs.iterdir():
+        for line in log.read_text(errors="replace").splitlines():
+            if told := re.search(r"FACTS (\w+) (\{.*)", line):
+                seen = json.loads(UNIQUE.sub("UNIQUE", told[2]))
+                seen["files"].sort()
+                facts[f"{log.stem} {told[1]}"] = seen
+    return facts
+
+
+@pytest.mark.slow
+def test_the_jobs_of_a_check_look_like_those_of_a_run(tmp_path: Path) -> None:
+    train = TRAIN.replace("if __name__", f'{TELL}if __name__ == "__main__":\n    tell("train")\n\nif __name__', 1)
+    preprocess = f'{TELL}tell("preprocess")\n{PREPROCESS}'
+    submission = tiny(tmp_path / "tiny", {"train.py": train, "preprocess.py": preprocess})
+    make_sample(tmp_path / "sample", Plan(rows=60, holes=8, channels=60))
+    data = DataFiles(*(tmp_path / "sample" / file for file in SAMPLE_FILES))
+    for name in ("run", "check"):
+        (tmp_path / name).mkdir()
+    with Simulator() as simulator:
+        settings = RunSettings(unique_name(), BUCKET, ROLE_ARN, pass_paths=not simulator.isolation_enforced)
+        services, files = Services(simulator.client), read_submission(submission)
+        EvaluationRun(services, settings, files, data, ROOT / "score.py", tmp_path / "run").execute()
+        with open_experiments(simulator, submission, data.public, tmp_path / "check") as experiments:
+            experiments.variations()
+            assert {each.status for each in experiments.observations().values()} == {0}
+    run, check = read_facts(tmp_path / "run/logs"), read_facts(tmp_path / "check/logs")
+    public, private = run["public-preprocess preprocess"], run["private-preprocess preprocess"]
+    assert check["full-train train"] == run["train train"]
+    assert check["some-preprocess preprocess"] == public
+    assert all(check[f"{name}-preprocess preprocess"] == private for name in ("private", "reversed", "single"))
+    assert check["full-train train"]["variables"]["TRAINING_JOB_NAME"] == "UNIQUE-train"
+    # where the audit hook is, remains visible
+    for observed, expected in (("train", run["train train"]), ("preprocess", public)):
+        seen = check[f"observe-predict {observed}"]
+        seen["variables"]["PYTHONPATH"] = expected["variables"]["PYTHONPATH"]
+        for fact in ("variables", "arguments", "folder", "user"):
+            assert seen[fact] == expected[fact], (observed, fact)
+    assert {
+        path for path in check["observe-predict train"]["files"] if "/input/" in path and "processing" not in path
+    } == {path for path in run["train train"]["files"] if "/input/" in path}
+    assert check["observe-predict train"]["config"] == run["train train"]["config"]
