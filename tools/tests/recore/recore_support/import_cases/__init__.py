@@ -11,6 +11,7 @@ from recore_support.import_cases import (
     axes,
     foreign_formats,
     joins,
+    public_formats,
     quantities,
     spectrum_formats,
     spectrum_marks,
@@ -21,6 +22,7 @@ from recore_support.import_cases import (
 
 CASES = [
     *axes.CASES,
+    *public_formats.CASES,
     *quantities.CASES,
     *spectrum_formats.CASES,
     *spectrum_marks.CASES,
