@@ -153,6 +153,26 @@ def test_a_second_axis_is_to_be_removed(tmp_path: Path) -> None:
     assert reason == "'Wavelength (um)' is a second axis, besides 'Wavenumber (cm-1)': remove it"
 
 
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            ["nm,Reflectance,STD_DEV", *(f"{x},0.5,0.01" for x in X[::-1])],
+            "the column 'STD_DEV' is not a spectrum: remove it",
+        ),
+        ([f"{x},0.5,0.01" for x in X], "line 1 has only numbers: a table of spectra needs a header"),
+        (
+            [",a,a,a,a,a,a,a", "sample,4000,3900,3800,3700,3600,3500,3400", "R1" + ",.1,.2" * 3 + ",.4"],
+            "line 1 is above the header with the channels: remove it",
+        ),
+        (["cm-1,Abs,Width", "3620,.1,30", "3413,.2,40", "2927,.1,9", "1634,.3,8"], "as in a list of peaks: export"),
+        (["sample,4000,3900", "Mean,.1,.2"], "'Mean' is a statistic of samples, not a sample: remove the line"),
+    ],
+)
+def test_what_is_no_spectrum_in_a_table_is_named(tmp_path: Path, lines: list[str], reason: str) -> None:
+    assert reason in refusal(tmp_path, "\n".join(lines))
+
+
 @pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])
 def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
     text = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
@@ -256,7 +276,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sample,4000 THz,3000 THz\na,1,2\n", "the unit in the names of channels, such as '4000 THz', is not known"),
         ("sample,4000,3000\n", "there is a header, but no spectrum"),
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
-        ("1,2,3\n4,5,6\n", "there is no column of samples"),
+        ("1,2,3\n4,5,6\n", "line 1 has only numbers"),
         ("a" * (1 << 23), "longer than"),
         (b"\x89PNG\r\n\x1a\n\x00", "neither a Bruker OPUS file nor text"),
         (b"\x1f\x8b\x08\x00\x00\x00", "gzip file is truncated or damaged"),

@@ -23,6 +23,10 @@ ID_PATTERNS = {
     DEPTH_FROM: rf"(m )?{INTERVAL}? ?(from|start|top|von) ?(depth)?|(depth|tiefe) (upper|min)|(upper|min) depth",
     DEPTH_TO: rf"(m )?{INTERVAL}? ?(to|end|bottom|base|bis) ?(depth)?|(depth|tiefe) (lower|max)|(lower|max) depth",
 }
+STATISTIC = (
+    r"mean|average|avg|median|min(imum)?|max(imum)?|sd|std ?(dev(iation)?)?|stdev|(standard )?(deviation|error)|"
+    r"variance|rsd|uncertainty|fwhm"
+)
 DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?")
 MOST = 5  # columns that a question names
 
@@ -34,6 +38,11 @@ def rank_sample_name(name: str) -> int | None:
     """How certainly a column of this name names the samples: 0 is the most certain; None if it does not."""
     words = re.sub(r"[^\w]+", " ", separate_words(name)).strip()
     return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
+
+
+def is_statistic(name: str) -> bool:
+    """Whether a line or column of this name is a mean, a standard deviation or the like of others."""
+    return re.fullmatch(STATISTIC, re.sub(r"[^\w]+", " ", separate_words(name)).strip()) is not None
 
 
 def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:

@@ -1,7 +1,6 @@
 """Spectra as text: two columns, wavenumber and value, with one spectrum per file, or a table with one per line."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +15,21 @@ from recore.dataset.grammar.axis import (
     names_axis,
     wavelength_unit,
 )
-from recore.dataset.grammar.ids import find_id_columns, find_sample_column
+from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_statistic
 from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
+from recore.dataset.instruments.table_layout import check_layout, is_axis, refuse_columns
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
 from recore.schema import DEPTHS, IDS, TARGETS
 
 SHOWN = 5  # columns that a message names
 FIRST = 50  # lines that show what the columns of a table hold
+FEWEST_CHANNELS = 7  # of a header without a column of samples; fewer are the columns of one spectrum
 MOST_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
-FEWEST_LINES = 7  # of a table whose first column is an axis
-NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
-TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[Measured | Problem]:
@@ -63,7 +61,8 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
     header, x, y = ["", ""], list[float](), list[float]()
     for place, (line, cells) in enumerate(lines):
         numbers = [table.marks.parse(cell) for cell in cells]
-        is_header = numbers[0] is None and (numbers[-1] is None or names_axis(cells[0]))  # the second can be a sample
+        # the second can be a sample, or 0, which pandas calls a series without a name
+        is_header = numbers[0] is None and (numbers[-1] is None or names_axis(cells[0]) or not cells[0])
         if place == 0 and is_header:
             header = cells
             continue
@@ -158,7 +157,9 @@ def _table(
         wrong = next((place for place, value in values.items() if value is None), None)
         if not sample:
             yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
-        elif names_axis(sample) and _is_axis([cells[place] for place in columns.axis], table):
+        elif not in_schema and is_statistic(sample):
+            yield Problem(place_in_file, f"{sample[:40]!r} is a statistic of samples, not a sample: remove the line")
+        elif names_axis(sample) and is_axis([cells[place] for place in columns.axis], table.marks):
             yield Problem(place_in_file, f"the line {sample[:40]!r} is a second axis: remove it", "layout")
         elif wrong is not None:
             reason = f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number"
@@ -185,21 +186,15 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
             raise ValueError(f"--sample {reading.sample}: line {line} has no such column")
         axis.pop(names.index(reading.sample), None)
     if len(axis) == len(names):
-        raise ValueError(f"line {line}: there is no column of samples, only channels")
+        if len(names) >= FEWEST_CHANNELS:
+            raise ValueError(f"line {line}: there is no column of samples, only channels, or no header")
+        raise ValueError(
+            f"line {line} has only numbers: a table of spectra needs a header and a column of samples, one spectrum "
+            "has two columns, wavenumber and value"
+        )
     if len(axis) < 2:
-        numbered = [name for name in names if re.match(r"\d", name)]
-        if len(numbered) > len(names) / 2:
-            raise ValueError(
-                f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is not known: "
-                "write cm-1, nm or um after the numbers, or nothing for cm-1"
-            )
-        _check_second_axis(names, rows, table)
-        reason = "a table of spectra has a column of samples, then one column for each wavenumber"
-        if names_axis(names[0]) or _is_axis([cells[0] for cells in rows], table):
-            raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
-        shown = list_names(names, 3)
-        raise ValueError(f"line {line} ({shown}) is not the header of a table of spectra: {reason}, such as 3998.5")
-    _check_layout(table, names, axis, rows, reading)
+        refuse_columns(table, line, names, rows)
+    check_layout(table, names, axis, rows, reading)
     for place, name in enumerate(names):
         if place not in axis and is_numeric(name) and name != reading.sample:
             if (original := name.rpartition(".")[0]) in names:
@@ -249,48 +244,3 @@ def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str
         depth = table.marks.parse(cells[place]) if name in DEPTHS else None
         ids[name] = cells[place] if depth is None else f"{depth * factor:.12g}"
     return ids
-
-
-def _check_second_axis(names: list[str], rows: list[list[str]], table: TextTable) -> None:
-    """Raise Question if a column of wavelengths is beside one of wavenumbers."""
-    axes = [
-        name
-        for place, name in enumerate(names)
-        if names_axis(name) and _is_axis([cells[place] for cells in rows], table)
-    ]
-    if len(axes) > 1:
-        raise Question("layout", f"{axes[1][:40]!r} is a second axis, besides {axes[0][:40]!r}: remove it")
-
-
-def _check_layout(
-    table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
-) -> None:
-    """Raise Question if the names of the channels are those of samples, because the table has a spectrum per column."""
-    is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
-    if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
-        return
-    first = min(place for place in range(len(names)) if place not in axis)
-    is_axis = _is_axis([cells[first] for cells in rows], table)
-    if is_axis and names_axis(names[first]):
-        raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
-    if reading.unit and not table.prefixes:
-        return
-    numbers = np.array([channel.number for channel in axis.values()])
-    steps = np.diff(numbers)
-    counted = (np.abs(steps) == 1).all()
-    numbered = counted and (numbers.max() < NARROW * numbers.min() or (is_axis and bool(table.prefixes)))
-    is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
-    if numbered or (is_axis and is_unnamed and len(rows) >= FEWEST_LINES):
-        shown = list_names([names[place] for place in axis], 3)
-        raise Question(
-            "layout", f"columns are named {shown}, as samples are: {TRANSPOSE}, or add the unit to the names"
-        )
-
-
-def _is_axis(cells: list[str], table: TextTable) -> bool:
-    """Whether cells are numbers that rise or fall like an axis, not row numbers."""
-    numbers = [table.marks.parse(cell) for cell in cells]
-    if len(numbers) < 2 or None in numbers:
-        return False
-    steps = np.diff(np.array(numbers, dtype=float))
-    return bool(((steps > 0).all() and not (steps == 1).all()) or (steps < 0).all())

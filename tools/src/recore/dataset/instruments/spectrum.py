@@ -145,8 +145,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
     if x.min() < 0:
         raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers and wavelengths are above 0")
-    if not in_schema and _is_irregular(x):
-        peaks = f"the steps between its {len(x)} channels differ by factors, as in a list of peaks"
+    if not in_schema and (peaks := describe_peaks(x)):
         if not option:
             raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")
         remarks.append(peaks)
@@ -205,11 +204,13 @@ def _is_stretched(steps: Numbers) -> bool:
     return len(steps) >= FEWEST_STEPS and bool(ends.max() > STRETCHED * ends.min())
 
 
-def _is_irregular(x: Numbers) -> bool:
-    """Whether many steps differ by factors from the next one, as those between peaks or chosen bands do."""
+def describe_peaks(x: Numbers) -> str:
+    """What shows that channels are peaks or chosen bands: many steps differ by factors from the next; else ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
-    return bool((larger > IRREGULAR * smaller).sum() > MAX_IRREGULAR * len(smaller))
+    if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):
+        return ""
+    return f"the steps between its {len(x)} channels differ by factors, as in a list of peaks"
 
 
 def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> Numbers:

@@ -12,6 +12,7 @@ from recore_support.import_cases import (
     axes,
     foreign_formats,
     joins,
+    public_formats,
     quantities,
     spectrum_formats,
     spectrum_marks,
@@ -22,6 +23,7 @@ from recore_support.import_cases import (
 
 CASES = [
     *axes.CASES,
+    *public_formats.CASES,
     *quantities.CASES,
     *spectrum_formats.CASES,
     *spectrum_marks.CASES,

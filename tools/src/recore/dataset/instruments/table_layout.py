@@ -1,0 +1,86 @@
+"""Layouts of tables that are not one spectrum per line, with what to change: each is named, and none is guessed."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from recore.dataset.grammar.axis import ChannelName, names_axis
+from recore.dataset.grammar.ids import is_statistic
+from recore.dataset.grammar.numbers import Marks
+from recore.dataset.grammar.questions import Question
+from recore.dataset.instruments.reading_options import Reading
+from recore.dataset.instruments.spectrum import describe_peaks
+from recore.dataset.text_table import TextTable
+from recore.listing import list_names
+from recore.schema import IDS, TARGETS
+
+FEWEST_LINES = 7  # of an axis in a column, or in a line that may be the header
+NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
+TRANSPOSE = "transpose the table, which has one spectrum per column"
+
+
+def refuse_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
+    """Raise ValueError or Question for a table without channels: a layout that is recognised, or that it is none."""
+    numbered = [name for name in names if re.match(r"\d", name)]
+    if len(numbered) > len(names) / 2:
+        raise ValueError(
+            f"line {line}: the unit in the names of channels, such as {numbered[0][:40]!r}, is not known: "
+            "write cm-1, nm or um after the numbers, or nothing for cm-1"
+        )
+    columns = dict(enumerate(zip(*rows, strict=True)))
+    axes = [place for place, cells in columns.items() if names_axis(names[place]) and is_axis(cells, table.marks)]
+    if len(axes) > 1:
+        first, second = (names[place][:40] for place in axes[:2])
+        raise Question("layout", f"{second!r} is a second axis, besides {first!r}: remove it")
+    if names_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
+        if other := next(filter(is_statistic, names[:0:-1]), ""):
+            raise Question("layout", f"the column {other[:40]!r} is not a spectrum: remove it")
+        if axes and (peaks := describe_peaks(_numbers(columns[axes[0]], table.marks))):
+            raise Question("peaks", f"{peaks}: export the spectrum")
+        raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
+    if rows and len(names) > FEWEST_LINES and is_axis(rows[0][1:], table.marks):
+        raise ValueError(f"line {line} is above the header with the channels: remove it")
+    reason = "a table of spectra has a column of samples, then one column for each wavenumber, such as 3998.5"
+    raise ValueError(f"line {line} ({list_names(names, 3)}) is not the header of a table of spectra: {reason}")
+
+
+def check_layout(
+    table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
+) -> None:
+    """Raise Question if the names of the channels are those of samples, because the table has a spectrum per column."""
+    is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
+    if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
+        return
+    first = min(place for place in range(len(names)) if place not in axis)
+    cells = [cells[first] for cells in rows]
+    has_axis = is_axis(cells, table.marks)
+    if has_axis and names_axis(names[first]):
+        raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
+    if reading.unit and not table.prefixes:
+        return
+    numbers = np.array([channel.number for channel in axis.values()])
+    counted = (np.abs(np.diff(numbers)) == 1).all()
+    is_counted = counted and (numbers.max() < NARROW * numbers.min() or (has_axis and bool(table.prefixes)))
+    is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
+    # S101 to S140 can be samples, whatever the corner is called; numbers of samples have no even steps
+    is_even = has_axis and bool(table.prefixes) and not describe_peaks(_numbers(cells, table.marks))
+    if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= FEWEST_LINES):
+        shown = list_names([names[place] for place in axis], 3)
+        raise Question(
+            "layout", f"columns are named {shown}, as samples are: {TRANSPOSE}, or add the unit to the names"
+        )
+
+
+def is_axis(cells: Sequence[str], marks: Marks) -> bool:
+    """Whether cells are numbers that rise or fall like an axis, not row numbers."""
+    numbers = _numbers(cells, marks)
+    if len(numbers) < 2 or np.isnan(numbers).any():
+        return False
+    steps = np.diff(numbers)
+    return bool(((steps > 0).all() and not (steps == 1).all()) or (steps < 0).all())
+
+
+def _numbers(cells: Sequence[str], marks: Marks) -> np.ndarray:
+    """The numbers in cells, NaN where there is none."""
+    return np.array([marks.parse(cell) for cell in cells], dtype=float)
