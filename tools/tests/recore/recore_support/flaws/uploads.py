@@ -16,7 +16,24 @@ def requirements_flaw(code: str, text: str, level: Level = Level.ERROR) -> Flaw:
     return Flaw(code, "requirements.txt", text.splitlines()[-1], require(text), level)
 
 
+TWINS = both(write("mdl.py", "ALPHA = 1.0\n"), write("mdl/ridge.py", "ALPHA = 1.0\n"))
 UPLOADED = {
+    "setup-py-other-case": Flaw(
+        "RC201",
+        "setup.py",
+        SETUP_LINE,
+        both(delete("train.py"), write("Train.py", "ALPHA = 1.0\n")),
+    ),
+    "setup-py-suffix": setup_flaw('setup(name="good", py_modules=["preprocess", "train.py"])'),
+    "setup-py-notebook": Flaw(
+        "RC201", "setup.py", "", both(delete("train.py"), delete("setup.py"), write("model.ipynb", "{}"))
+    ),
+    "requirements-lines-other-case": Flaw(
+        "RC205", "Requirements.txt", "", write("Requirements.txt", "cubist==1.2.2\n")
+    ),
+    "shadowed-modules-folder": Flaw(
+        "RC110", "mdl.py", "", both(write_train("ALPHA = mdl.ridge.ALPHA\n", "import mdl.ridge\n"), TWINS)
+    ),
     "build-leftovers": Flaw("RC208", "dist/good-0.0.0.tar.gz", "", write("dist/good-0.0.0.tar.gz", "an archive")),
     "build-leftovers-wheel": Flaw(
         "RC208",
