@@ -86,11 +86,17 @@ UPLOADED = {
     "private-files-key": Flaw(
         "RC209",
         "notes.txt",
-        "",
+        "-----BEGIN PRIVATE KEY-----",
         both(
             write("notes.txt", "-----BEGIN PRIVATE KEY-----\nnot a real one\n"),
             write("MANIFEST.in", "include *.txt\n"),
         ),
+    ),
+    "private-files-password": Flaw(
+        "RC209",
+        "train.py",
+        'PASSWORD = "Tr0ub4dor3"',
+        write_train('PASSWORD = "Tr0ub4dor3"\n'),
     ),
     "private-files-score": Flaw(
         "RC209", "score.py", "", both(write("score.py", "print(1)\n"), write("MANIFEST.in", "include score.py\n"))
