@@ -81,7 +81,8 @@ def read(data_file: str) -> pd.DataFrame:
         data = pd.read_csv(data_file, index_col=0, low_memory=False)
     except Exception as error:  # whatever it is, the file cannot be read
         missing = (
-            "there is no such file: `recore sample --out data` makes one, `unearthed new` downloads the challenge's"
+            "there is no such file: `recore sample --out data` makes one, `unearthed new` downloads the challenge's; a "
+            "job has it in /opt/ml/input/data/training (train.py) or /opt/ml/processing/input/public (preprocess.py)"
         )
         reason = missing if isinstance(error, FileNotFoundError) else str(error).strip()
         raise DataError(f"{data_file}: {reason}") from error

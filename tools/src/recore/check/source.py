@@ -10,6 +10,7 @@ from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_uploads
+from recore.failures import other_case
 from stagemaker import RequirementLine, read_requirements
 
 MANY = 500  # scripts that are read at most
@@ -49,6 +50,12 @@ class SubmissionSource:
             return path
         return None
 
+    def find_other_case(self, module: str) -> str | None:
+        """The file or folder at the top level whose name differs from a module's in upper and lower case alone."""
+        names = self.tree.list_folder("")
+        folders = [name for name in names if any(file.endswith(".py") for file in self.tree.list_folder(name))]
+        return other_case(f"{module}.py", names) or other_case(module, folders)
+
     def reached_from(self, entry_point: str) -> list[Script]:
         """The scripts that one imports, directly or indirectly, itself first."""
         files, reached = [entry_point], []
@@ -85,6 +92,13 @@ class SubmissionSource:
             return True
         elsewhere = (f"/{top}.py", f"/{top}/__init__.py")  # in a folder that the scripts may add to the path
         return any(f"/{name}".endswith(elsewhere) for name in self.known_uploads)
+
+    @cached_property
+    def twins(self) -> set[str]:
+        """The modules that are there twice, as a file and as a folder, of which Python imports only one."""
+        names = self.tree.list_folder("")
+        both = (name for name in names if f"{name}.py" in names)
+        return {name for name in both if any(file.endswith(".py") for file in self.tree.list_folder(name))}
 
     @cached_property
     def scripts(self) -> list[Script]:

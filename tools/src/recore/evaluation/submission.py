@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.evaluation.package_search import find_packages
+from recore.failures import find_instead
 from recore.file_kinds import GZIP
 from recore.outputs import check_writable
 from recore.untrusted_archives import open_archive
@@ -158,7 +159,8 @@ def read_submission(path: Path) -> SubmissionFiles:
     files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
     for name in SCRIPTS:
         if name not in files:
-            raise ValueError(f"{path}: {name} would not be uploaded; add it to py_modules of setup.py")
+            instead = find_instead(name, os.listdir(path)) if path.is_dir() else None
+            raise ValueError(f"{path}: {name} would not be uploaded; {instead or 'add it to py_modules of setup.py'}")
     return SubmissionFiles(path, files)
 
 
@@ -167,6 +169,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
 
     Raises ValueError if it is not the archive of a submission, or unpacks to more than 256 MB.
     """
+    names: list[str] = []
     with open_archive(path, LARGEST, f"{path}: neither a folder nor the archive of a submission") as members:
         with open(path, "rb") as file:
             if file.read(len(GZIP)) != GZIP:
@@ -178,7 +181,11 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
             if content is None or name.startswith(("/", "..")):
                 raise ValueError(f"{member.name!r} is not a regular file within the archive")
             if not _is_dropped(name):
+                names.append(name)
                 yield name, content.read()
+        tops = {name.partition("/")[0] for name in names}
+        if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
+            raise ValueError(f"its files are in a folder, {top!r}: pack them without it, or unpack it and use that")
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -198,7 +205,8 @@ def find_uploads(folder: Path) -> list[Path]:
         if path.is_file() and path.stat().st_size > LARGEST_LIST:
             raise ValueError(f"{path}: more than {LARGEST_LIST >> 20} MB are not read")
     if not setup.is_file():
-        raise ValueError(f"{folder}: there is no setup.py to name the files to upload: copy the template's")
+        instead = find_instead(setup.name, os.listdir(folder)) or "copy the template's"
+        raise ValueError(f"{folder}: there is no setup.py to name the files to upload: {instead}")
     setup_files = _read_setup(setup)
     chosen = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
     for module in list(chosen):
@@ -208,7 +216,11 @@ def find_uploads(folder: Path) -> list[Path]:
         chosen |= set((folder / package.replace(".", "/")).glob("*.py")) or {folder / package / "__init__.py"}
     for path in chosen:
         if not path.is_file():
-            raise ValueError(f"{setup}: it names {path.relative_to(folder)}, which does not exist")
+            name = path.relative_to(folder).as_posix()
+            if name.endswith("/py.py"):
+                raise ValueError(f"{setup}: it names {name.replace('/py.py', '.py')}: write modules without .py")
+            similar = find_instead(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
+            raise ValueError(f"{setup}: it names {name}, which does not exist" + (f": {similar}" if similar else ""))
     readmes = [folder / name for name in README if (folder / name).is_file()]
     chosen |= set(readmes[:1])
     for pattern in (TESTS, *setup_files["license_files"]):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from recore.failures.exceptions import LoggedException
-from recore.failures.hints import hint_for, memory_hint
+from recore.failures.hints import hint_for, reason_hint
 from recore.failures.installation import INSTALLING, installation_hint
 from recore.failures.job_log import last_lines
 from recore.failures.source_hints import source_hint
@@ -72,7 +72,7 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
     if INSTALLING in (step.reason or "") and (hint := installation_hint(step.reason or "", submission)):
         return hint
     # if a worker of the server was killed, only the log says so
-    return memory_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]))
+    return reason_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]), step.name)
 
 
 def look_at(step: FailedStep) -> str:

@@ -1,5 +1,6 @@
 """What to do about the most frequent exceptions of submissions."""
 
+import os
 import re
 import shlex
 import sys
@@ -10,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
+from recore.failures.file_names import other_case
 from recore.failures.package_names import DISTRIBUTIONS
 from stagemaker import read_requirements
 
@@ -18,6 +20,11 @@ GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 # as the simulator, the toolkit and gunicorn word it
 MEMORY = re.compile(r"more memory than|ended by SIGKILL|sent SIGKILL")
 MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'$")
+REQUIRED = re.compile(r"the following arguments are required: (?P<names>[\w, -]+?)(?:, exit code|$)", re.M)
+# as Python words it, or the template's scripts
+NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")
+TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
+TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processing/input/public/public.csv.gz"
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
@@ -47,9 +54,33 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
             "inside it."
         )
+    if cause.type.endswith("FileNotFoundError") and (named := NO_FILE.search(cause.message)):
+        return missing_file_hint(named["path"], step)
     if cause.type.endswith("AttributeError") and NO_PREDICT.search(cause.message):
         return "fit() in train.py must return a model that has predict()."
     return None
+
+
+def reason_hint(reason: str, step: str) -> str | None:
+    """What to do about a step whose script ended by itself, if its reason is a frequent one."""
+    if named := REQUIRED.search(reason):
+        return f"give {named['names']} a default in {_script(step)}: jobs start it without arguments."
+    named = TEMPLATE_NO_FILE.search(reason)
+    return missing_file_hint(named["path"], step) if named else memory_hint(reason)
+
+
+def missing_file_hint(path: str, step: str) -> str | None:
+    """What to do about a file that a job does not have; None for a file that it should have."""
+    if path.startswith("/opt/ml/") or step.endswith("predict"):
+        return None
+    alone = step.endswith("preprocess")
+    data = f"{'--input' if alone else 'SM_CHANNEL_TRAINING'}, by default {INPUT if alone else TRAINING}"
+    others = "no other file" if alone else "of other files only those that setup.py and MANIFEST.in name"
+    return f"{path} may exist on your machine, but not in a job, which has its data in {data}, and {others}."
+
+
+def _script(step: str) -> str:
+    return "preprocess.py" if step.endswith("preprocess") else "train.py"
 
 
 def memory_hint(reason: str) -> str | None:
@@ -73,10 +104,17 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         return f"do not import {top}: it is not uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
+    if local and _has_twin(top, submission):
+        return (
+            f"rename the folder {top} and its imports: it has the same name as {top}.py, and Python imports only one."
+        )
     if local:
         entry = "py_modules" if local.endswith(".py") else "packages"
         dotted = local.removesuffix(".py").rstrip("/").replace("/", ".")
         return f'add "{dotted}" to {entry} of setup.py: only files that setup.py names are uploaded.'
+    if other := other_case(f"{top}.py", _list(submission)) or other_case(top, _list(submission)):
+        module = other.removesuffix(".py")
+        return f"import {module} instead of {top}: the file is {other}, and Linux distinguishes upper and lower case."
     known = packages_distributions().get(top)
     if known and name != top:  # this version of the package has no such module
         return None
@@ -109,6 +147,15 @@ def _requires(file: Path, distribution: str) -> bool:
     """Whether a requirements.txt has a line for a package."""
     lines = read_requirements(file.read_bytes()) if file.is_file() else []
     return canonicalize_name(distribution) in (line.name for line in lines)
+
+
+def _has_twin(module: str, submission: Path) -> bool:
+    """Whether there is both a file and a folder of a module's name."""
+    return (submission / f"{module}.py").is_file() and (submission / module).is_dir()
+
+
+def _list(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
 
 
 def _find_local(name: str, submission: Path) -> str | None:

@@ -167,6 +167,36 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
         read_submission(tmp_path / "src.tar.gz")
 
 
+@pytest.mark.parametrize(
+    ("files", "removed", "reason"),
+    [
+        ({"Train.py": ""}, "train.py", "train.py, which does not exist: rename Train.py to train.py"),
+        ({"Setup.py": ""}, "setup.py", "rename Setup.py to setup.py"),
+        ({"setup.py": SETUP.replace('"train"', '"train.py"')}, "", "names train.py: write modules without .py"),
+        (
+            {"train.py": "", "setup.py": "", "a.ipynb": "{}"},
+            "train.py setup.py",
+            "nbconvert --to script --output train a",
+        ),
+    ],
+    ids=["script", "setup.py", "suffix", "notebook"],
+)
+def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, reason: str, tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "mine", files)
+    for name in removed.split():
+        (folder / name).unlink()
+    with pytest.raises(ValueError, match=reason):
+        read_submission(folder)
+
+
+def test_an_archive_with_a_folder_at_its_top_is_refused(tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "mine")
+    with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
+        tar.add(folder, "mine")
+    with pytest.raises(ValueError, match="its files are in a folder, 'mine': pack them without it"):
+        read_submission(tmp_path / "src.tar.gz")
+
+
 def test_missing_and_invalid_submissions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such submission"):
         read_submission(tmp_path / "nowhere")

@@ -425,3 +425,43 @@ def test_the_source_shows_why_a_step_failed(
     (tmp_path / "train.py").write_text(SCRIPT.format(**{"model_fn": "pass", "main": "pass", "start": GUARD} | changes))
     hint = source_hint(reason, step, tmp_path)
     assert (hint is None) if expected is None else (hint and expected in hint)
+
+
+TRAINING = "SM_CHANNEL_TRAINING, by default /opt/ml/input/data/training/public.csv.gz"
+INPUT = "--input, by default /opt/ml/processing/input/public/public.csv.gz"
+
+
+@pytest.mark.parametrize(
+    ("step", "reason", "advice"),
+    [
+        (
+            "train",
+            "usage: train.py [-h]\ntrain.py: error: the following arguments are required: --epochs, exit code 2",
+            "",
+        ),
+        ("train", "train.py: data/public/public.csv.gz: there is no such file: jobs have ...", TRAINING),
+        ("public preprocess", "FileNotFoundError: [Errno 2] No such file or directory: '../data/a.csv'", INPUT),
+        ("train", "FileNotFoundError: [Errno 2] No such file or directory: 'C:\\\\data\\\\a.csv'", TRAINING),
+        ("train", "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/x/y'", None),
+        ("public predict", "FileNotFoundError: [Errno 2] No such file or directory: 'limits.json'", None),
+    ],
+)
+def test_a_script_that_jobs_cannot_start_as_it_is_has_a_hint(
+    step: str, reason: str, advice: str | None, tmp_path: Path
+) -> None:
+    is_exception = reason.startswith("FileNotFoundError")
+    exception = find_exception(make_traceback(reason)) if is_exception else None
+    line = explain_failure(Step(step, reason=reason, exception=exception), tmp_path, tmp_path)[1]
+    assert line.startswith("  look at: " if advice is None else "  what to do: ")
+    assert (advice or "") in line
+    if advice == "":
+        assert line == "  what to do: give --epochs a default in train.py: jobs start it without arguments."
+
+
+def test_a_module_of_another_case_or_beside_a_folder_is_renamed(tmp_path: Path) -> None:
+    for name in ("helpers.py", "mdl.py", "mdl/ridge.py", "Shapes/peaks.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert str(missing_module_hint("Helpers", tmp_path)).startswith("import helpers instead of Helpers")
+    assert str(missing_module_hint("shapes.peaks", tmp_path)).startswith("import Shapes instead of shapes")
+    assert str(missing_module_hint("mdl.ridge", tmp_path)).startswith("rename the folder mdl and its imports")

@@ -37,6 +37,10 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
             "name the module without dots: the scripts are at the top level of the path",
             place,
         )
+    if other := source.find_other_case(statement.top):
+        module = other.removesuffix(".py")
+        message = f"there is no module {statement.top!r}, but {other}: Linux distinguishes upper and lower case"
+        return Finding(message, f"import {module}", place)
     _, unknown = source.required_modules
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR
     if statement.top in PACKAGES:

@@ -23,7 +23,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             continue
         if not statement.module:
             message, fix = "a relative import outside a package: ImportError", "import the module without dots"
-        elif source.find_module(statement.top):
+        elif source.find_module(statement.top) or source.find_other_case(statement.top):
             message = f"step 2 runs preprocess.py without the submission's other files, so {statement.top!r} is missing"
             fix = f"move what is needed of {statement.module} into preprocess.py"
         elif statement.top in PACKAGES:

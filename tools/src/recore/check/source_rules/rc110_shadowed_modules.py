@@ -1,8 +1,9 @@
 """The folder of the scripts comes first on the path of a job. A file with the name of a package, such as `scipy.py`, is
 imported instead of it, even by the container's own programs. One with the name of a standard library module, such as
-`random.py`, breaks libraries in ways that are hard to recognise.
+`random.py`, breaks libraries in ways that are hard to recognise. Of `estimators.py` and a folder `estimators`, Python
+imports only one.
 
-Fix: rename the file, and correct its imports.
+Fix: rename the file or the folder, and correct its imports.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from recore.check.source import SubmissionSource
 
 
 @rule(
-    "No file has the name of a package or of a standard library module",
+    "No file has the name of a package, of a standard library module or of a folder of modules",
     needs=("RC201",),
 )
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
@@ -31,3 +32,17 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             message += " on this machine only: it is not uploaded"
         level = Level.ERROR if package or not uploaded else Level.WARNING
         yield Finding(message, "rename it and its imports", Place(path), level)
+    yield from _find_twins(source)
+
+
+def _find_twins(source: SubmissionSource) -> Iterator[Finding]:
+    """Modules that are there as a file and as a folder, if the folder is uploaded or imported."""
+    imported = {statement.module for script in source.scripts for statement in script.imports}
+    for name in sorted(source.twins):
+        used = any(file.startswith(f"{name}/") for file in source.uploads)
+        if used or any(module.startswith(f"{name}.") for module in imported):
+            kept, lost = f"{name}.py", f"the folder {name}"
+            if source.tree.is_file(f"{name}/__init__.py"):
+                kept, lost = lost, kept
+            message = f"there are {name}.py and a folder {name}: Python imports {kept} and never finds {lost}"
+            yield Finding(message, f"rename the folder {name} and its imports", Place(f"{name}.py"))

@@ -20,7 +20,11 @@ from recore.check.source import SubmissionSource
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
-FIX_DATA = "take the path from the platform's environment variable or argument, such as SM_CHANNEL_TRAINING or --input"
+FIXES = {  # by script
+    "preprocess.py": "take the path from --input, whose default is /opt/ml/processing/input/public/public.csv.gz",
+    "train.py": 'use os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", in a job '
+    "/opt/ml/input/data/training/public.csv.gz",
+}
 
 
 @rule("The scripts read only files that a job has", needs=("RC201",))
@@ -33,6 +37,10 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         yield from _defaults(script)
 
 
+def _fix_data(script: Script) -> str:
+    return FIXES.get(script.file, FIXES["train.py"])
+
+
 def _is_certain(use: FileUse, script: Script) -> bool:
     """Whether a file is read without being asked for, and its absence is not handled."""
     handled = use.context.handles("OSError", "FileNotFoundError", "IOError")
@@ -41,13 +49,15 @@ def _is_certain(use: FileUse, script: Script) -> bool:
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
     name, place = use.in_submission, Place(script.file, use.line)
-    if ABSOLUTE.fullmatch(use.path):
-        yield Finding(f"{use.path!r} does not exist in a job, which has /opt/ml and /tmp", FIX_DATA, place)
+    if ABSOLUTE.fullmatch(use.path) or (use.is_relative and use.path.startswith("..")):
+        message = f"{use.path!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
+        yield Finding(message, _fix_data(script), place)
     if not name or name == REST or name in (".", script.file):
         return
     top = name.partition("/")[0]
     if top in NEVER:
-        yield Finding(f"{top} does not exist in a job, because it is never uploaded", FIX_DATA, place)
+        message = f"{use.path!r} does not exist in a job: {top} is on your machine and is never uploaded"
+        yield Finding(message, _fix_data(script), place)
     elif script.file == "preprocess.py":
         yield Finding(
             f"step 2 runs preprocess.py without other files, so {name!r} does not exist",
@@ -77,4 +87,4 @@ def _defaults(script: Script) -> Iterator[Finding]:
             never = name and "/" in name and name.partition("/")[0] in NEVER
             if never or (path and ABSOLUTE.fullmatch(path)):
                 message = f"the platform passes no path, but the default {path!r} does not exist in a job"
-                yield Finding(message, FIX_DATA, Place(script.file, node.lineno), Level.WARNING)
+                yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)

@@ -19,6 +19,7 @@ from recore.check.rule import Finding, Place, rule
 from recore.check.setup_file import SetupFile
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
+from recore.failures import find_instead
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
 UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
@@ -32,7 +33,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     try:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
-        yield Finding(f"{error}, but it must name the files to upload", "copy the template's", Place("setup.py"))
+        fix = find_instead("setup.py", source.tree.list_folder("")) or "copy the template's"
+        yield Finding(f"{error}, but it must name the files to upload", fix, Place("setup.py"))
         return
     setup = source.setup
     problem = _syntax_problem(content)
@@ -87,11 +89,11 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
         if not _is_module(name):
             yield Finding(f"{name!r} is not a module name", "write it without .py", Place("setup.py", line))
         elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
-            yield Finding(
-                f"it names {name}, but there is no {file}",
-                "correct the name, or remove it",
-                Place("setup.py", line),
-            )
+            instead = find_instead(file, source.tree.list_folder(""))
+            if name.endswith(".py") and source.tree.is_file(name):
+                file, instead = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
+            fix = instead or "correct the name, or remove it"
+            yield Finding(f"it names {name}, but there is no {file}", fix, Place("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
             fix = "correct the name, or remove it"

@@ -13,6 +13,7 @@ from recore.check.container import is_in_container
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import ENTRY_POINTS
 from recore.check.source import SubmissionSource
+from recore.failures import find_instead
 
 
 @rule("setup.py names every module that train.py reaches", needs=("RC201",))
@@ -20,7 +21,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for name in ENTRY_POINTS:
         if name not in source.uploads:
             line = source.setup.line if source.setup else 0
-            fix = f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
+            fix = find_instead(name, source.tree.list_folder("")) if source.tree.is_folder else None
+            fix = fix or f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
             yield Finding(f"{name} is not uploaded", fix, Place("setup.py", line))
     reported = set()
     for script in source.reached_from("train.py"):
@@ -28,7 +30,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             executed = script.file == "train.py" or not statement.context.main
             if statement.optional or not executed or script.file not in source.uploads:
                 continue
-            if is_in_container(statement.top):  # a file of the same name is a finding of RC110
+            if is_in_container(statement.top) or statement.top in source.twins:  # which are findings of RC110
                 continue
             for file in source.local_files(statement):
                 if not file.endswith(".py") or file in source.uploads or file in ENTRY_POINTS or file in reported:

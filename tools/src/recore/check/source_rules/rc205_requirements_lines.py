@@ -19,12 +19,12 @@ from recore.check.container import VERSIONS
 from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.failures import right_name
+from recore.failures import other_case, right_name
 from stagemaker import RequirementLine
 
 NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
-MODULES = "the submission's modules can be imported without it: remove the line, and name them in setup.py"
+MODULES = "remove the line: train.py can import the submission's modules without it, if setup.py names them"
 ACCEPTED = ("--require-hashes", "--pre", "--prefer-binary")  # options on a line of their own
 PROJECT = ("setup.py", "pyproject.toml")  # a folder with one of these is a package that pip can build
 Problem = tuple[str, str] | None  # what is wrong, and the fix
@@ -33,6 +33,8 @@ Problem = tuple[str, str] | None  # what is wrong, and the fix
 @rule("Every line of requirements.txt can be installed")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.exists(NAME):
+        if similar := other_case(NAME, source.tree.list_folder("")):
+            yield Finding(f"jobs do not read it, but only {NAME}", f"rename it to {NAME}", Place(similar))
         return
     try:
         source.tree.read(NAME)

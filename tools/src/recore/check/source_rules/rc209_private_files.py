@@ -1,14 +1,18 @@
 """Everybody who can see the submission can read the upload. Data, models, keys and version control folders in it are
-errors. Tables, pickles and files of more than 10 MB are warnings, because a small table of constants may be intended.
+errors, and so are keys, tokens and passwords in the text of files; their line is named, but not printed. Tables,
+pickles and files of more than 10 MB are warnings, because a small table of constants may be intended.
 
     graft data                           # in MANIFEST.in
+    TOKEN = "ghp_..."                    # in train.py
 
-Fix: take the file out of `MANIFEST.in` or `setup.py`.
+Fix: take the file out of `MANIFEST.in` or `setup.py`. Remove keys and passwords, and replace them where they are used:
+jobs have no network and need none.
 """
 
 import re
 from collections.abc import Iterator
 
+from recore.check.credentials import find_credentials
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
@@ -39,8 +43,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     fix = "remove it from MANIFEST.in or setup.py"
     for name, size in source.uploads.items():
         certain = _kind(name, CERTAIN)
-        if not certain and size <= SMALL and not name.endswith(".py") and _holds_key(source, name):
-            certain = "a key or a password"
+        if not certain and (size <= SMALL or name.endswith(".py")):
+            yield from _find_credentials(source, name)
         if certain:
             yield Finding(f"{certain} would be uploaded", fix, Place(name))
         elif possible := _kind(name, POSSIBLE):
@@ -60,9 +64,11 @@ def _kind(name: str, kinds: dict[str, str]) -> str:
     return next((kind for kind, pattern in kinds.items() if re.search(pattern, name, re.I)), "")
 
 
-def _holds_key(source: SubmissionSource, name: str) -> bool:
+def _find_credentials(source: SubmissionSource, name: str) -> Iterator[Finding]:
     try:
         content = source.tree.read(name)
     except UnreadableFile:
-        return False
-    return b"PRIVATE KEY-----" in content or re.search(rb"\bAKIA[0-9A-Z]{16}\b", content) is not None
+        return
+    for line, kind in find_credentials(content):
+        message = f"{kind} is in this line, and would be uploaded with it"
+        yield Finding(message, "remove it, and replace it wherever it is used: jobs need none", Place(name, line))

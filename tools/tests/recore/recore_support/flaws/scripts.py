@@ -48,6 +48,57 @@ if __name__ == "__main__":
 
 
 SCRIPTS = {
+    "arguments": train_flaw(
+        "RC125",
+        f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("--epochs", type=int, required=True)\n',
+        "import argparse\n",
+    ),
+    "arguments-default": train_flaw(
+        "RC125",
+        'def fit(inputs, targets, holes, components="10"):\n    return components\n',
+        line='def fit(inputs, targets, holes, components="10"):',
+        level=WARNING,
+    ),
+    "arguments-type": train_flaw(
+        "RC125",
+        f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("--alpha", default=0.1)\n',
+        "import argparse\n",
+        level=WARNING,
+    ),
+    "arguments-positional": train_flaw(
+        "RC125",
+        f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("data")\n',
+        "import argparse\n",
+    ),
+    "available-packages-other-case": Flaw(
+        "RC108",
+        "train.py",
+        "import Helpers",
+        both(write_train("ALPHA = Helpers.ALPHA\n", "import Helpers\n"), write("helpers.py", "ALPHA = 1.0\n")),
+    ),
+    "files-not-uploaded-above": train_flaw(
+        "RC114", f'{RUN}    data = pd.read_csv("../data/public.csv.gz")\n', "import pandas as pd\n"
+    ),
+    "files-not-uploaded-windows": train_flaw(
+        "RC114", f'{RUN}    data = pd.read_csv(r"C:\\Users\\ada\\public.csv.gz")\n', "import pandas as pd\n"
+    ),
+    "import-side-effects": train_flaw(
+        "RC124", 'FOLDER = os.environ["SM_CHANNEL_TRAINING"]\n', line='FOLDER = os.environ["SM_CHANNEL_TRAINING"]'
+    ),
+    "import-side-effects-fit": train_flaw(
+        "RC124",
+        "def main():\n    return Ridge().fit([[1.0]], [1.0])\n\n\nmain()\n",
+        "from sklearn.linear_model import Ridge\n",
+    ),
+    "import-side-effects-preprocess": Flaw(
+        "RC124",
+        "preprocess.py",
+        "argparse.ArgumentParser().parse_known_args()",
+        both(
+            insert("preprocess.py", "import argparse\n", before="import csv"),
+            replace("preprocess.py", f"{RUN}    main()", "argparse.ArgumentParser().parse_known_args()"),
+        ),
+    ),
     "unknown-arguments": train_flaw(
         "RC123",
         f"{RUN}    print(argparse.ArgumentParser().parse_args())\n",

@@ -16,7 +16,24 @@ def requirements_flaw(code: str, text: str, level: Level = Level.ERROR) -> Flaw:
     return Flaw(code, "requirements.txt", text.splitlines()[-1], require(text), level)
 
 
+TWINS = both(write("mdl.py", "ALPHA = 1.0\n"), write("mdl/ridge.py", "ALPHA = 1.0\n"))
 UPLOADED = {
+    "setup-py-other-case": Flaw(
+        "RC201",
+        "setup.py",
+        SETUP_LINE,
+        both(delete("train.py"), write("Train.py", "ALPHA = 1.0\n")),
+    ),
+    "setup-py-suffix": setup_flaw('setup(name="good", py_modules=["preprocess", "train.py"])'),
+    "setup-py-notebook": Flaw(
+        "RC201", "setup.py", "", both(delete("train.py"), delete("setup.py"), write("model.ipynb", "{}"))
+    ),
+    "requirements-lines-other-case": Flaw(
+        "RC205", "Requirements.txt", "", write("Requirements.txt", "cubist==1.2.2\n")
+    ),
+    "shadowed-modules-folder": Flaw(
+        "RC110", "mdl.py", "", both(write_train("ALPHA = mdl.ridge.ALPHA\n", "import mdl.ridge\n"), TWINS)
+    ),
     "build-leftovers": Flaw("RC208", "dist/good-0.0.0.tar.gz", "", write("dist/good-0.0.0.tar.gz", "an archive")),
     "build-leftovers-wheel": Flaw(
         "RC208",
@@ -69,11 +86,17 @@ UPLOADED = {
     "private-files-key": Flaw(
         "RC209",
         "notes.txt",
-        "",
+        "-----BEGIN PRIVATE KEY-----",
         both(
             write("notes.txt", "-----BEGIN PRIVATE KEY-----\nnot a real one\n"),
             write("MANIFEST.in", "include *.txt\n"),
         ),
+    ),
+    "private-files-password": Flaw(
+        "RC209",
+        "train.py",
+        'PASSWORD = "Tr0ub4dor3"',
+        write_train('PASSWORD = "Tr0ub4dor3"\n'),
     ),
     "private-files-score": Flaw(
         "RC209", "score.py", "", both(write("score.py", "print(1)\n"), write("MANIFEST.in", "include score.py\n"))

@@ -177,6 +177,33 @@ cubist==1.2.2 \\
     --hash=sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210
     # via -r requirements.in
 """
+ARGUMENTS = """\
+def fit(inputs, targets, holes, alpha=1.0, kernel="rbf"):
+    return alpha, kernel
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", nargs="?", default="public.csv.gz")
+    parser.add_argument("--alpha", type=float, default=1.0)
+    parser.add_argument("--kernel", default="rbf")
+    parser.add_argument("--verbose", action="store_true", default=False)
+    parser.parse_known_args()
+"""
+AT_IMPORT = """\
+FOLDER = os.environ.get("SM_MODEL_DIR", "model")
+
+
+def main():
+    print(os.environ["SM_CHANNEL_TRAINING"])
+
+
+START = partial(main)
+if "SM_CHANNEL_TRAINING" in os.environ:
+    START()
+if __name__ == "__main__":
+    main()
+"""
 REQUIREMENTS = """\
 # mine
 cubist==1.2.2  # rules
@@ -222,6 +249,8 @@ VARIANTS: dict[str, Change] = {
         write("mdl.py", "ALPHA = 1.0\n"),
         write("MANIFEST.in", "include mdl.py\n"),
     ),
+    "arguments": write_train(ARGUMENTS, "import argparse\n"),
+    "import-side-effects": write_train(AT_IMPORT, "from functools import partial\n"),
     "network": write_train(TALK, "import socket\n"),
     "preprocess-alone": insert("preprocess.py", PREPROCESS_IMPORTS, before="HERE ="),
     "private-files": both(

@@ -1,0 +1,54 @@
+"""The server that predicts imports `train.py`, and `train.py` usually imports `preprocess.py`. Code outside functions
+runs whenever a file is imported: a server then trains again, or ends because it has neither data nor arguments.
+
+    model = fit(*read(os.environ["SM_CHANNEL_TRAINING"]))     # at the top level
+
+Fix: put the code into a function `main`, and call it below `if __name__ == "__main__":`.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Place, rule
+from recore.check.script import ENTRY_POINTS, Context, Script, method_of
+from recore.check.source import SubmissionSource
+
+DATA = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # variables that only the training job has
+METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
+FIX = 'put this code into a function main(), and call it below `if __name__ == "__main__":`'
+
+
+@rule("train.py and preprocess.py can be imported without running their step")
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for script in source.reached_from("train.py"):
+        if script.file not in ENTRY_POINTS:
+            continue
+        for node, context in script.nodes:
+            does = _effect(node, script) if _runs_at_import(context) else None
+            if does:
+                message = f"this line {does} whenever {script.file} is imported, also by the server that predicts"
+                yield Finding(message, FIX, Place(script.file, getattr(node, "lineno", 0)))
+                break
+
+
+def _runs_at_import(context: Context) -> bool:
+    return context.at_import and not context.conditional and not context.handled
+
+
+def _effect(node: ast.AST, script: Script) -> str | None:
+    """What a node does that only the script's own step should do; None if that is nothing."""
+    if direct := _direct_effect(node, script):
+        return direct
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in script.functions:
+        inside = ast.walk(script.functions[node.func.id])
+        return next((does for each in inside if (does := _direct_effect(each, script))), None)
+    return None
+
+
+def _direct_effect(node: ast.AST, script: Script) -> str | None:
+    match node:
+        case ast.Subscript(value=value, slice=ast.Constant(value=name)) if name in DATA:
+            return f"needs {name}" if script.name_of(value) == "os.environ" else None
+        case ast.Call() if method_of(node) in METHODS:
+            return METHODS[method_of(node)]
+    return None

@@ -1,0 +1,46 @@
+"""Credentials are found by the line, never printed; what only resembles them is not reported."""
+
+import pytest
+
+from recore.check.credentials import find_credentials
+
+# Each is put together here, so that no scanner takes this file for a leak.
+FOUND = {
+    "an AWS access key": 'boto3.client("s3", aws_access_key_id="AKIA' + "QYLPMN5HHHFPZAM2" + '")',
+    "an AWS secret key": 'aws_secret_access_key = "' + "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzzzzzKEY12" + '"',
+    "a GitHub token": "TOKEN = 'ghp_" + "aB3" * 12 + "'",
+    "a GitLab token": "glpat-" + "aB3_" * 5,
+    "a Google API key": "key=AIza" + "Sy-3x" * 7,
+    "a Hugging Face token": "login('hf_" + "aBcDe" * 7 + "')",
+    "a PyPI token": "pypi-AgE" + "IcHlwa" * 10,
+    "a Slack token": "xoxb-" + "17653672481-19874698323",
+    "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
+    "an address with a password": 'url = "https://ada:' + 'lovelace@example.org/data"',
+    "a password": "settings['password'] = 'Tr0ub4" + "dor3'",
+}
+CLEAN = [
+    'aws_access_key_id="AKIA' + 'IOSFODNN7EXAMPLE"',  # as the documentation of AWS writes it
+    'password = os.environ["DATABASE_PASSWORD1"]',
+    'password = ""',
+    'parser.add_argument("--password", default="")',
+    'api_key = "your-api-key-1234"',
+    'password="<password1>"',
+    "tokens = ['CuPPM', 'AuPPM']",
+    'token: str = "text/csv"',
+    'secret_key = f"{prefix}123456"',
+    "# https://user:password@host is not supported".replace("password", "<password>"),
+    'KEY = "bin_4000_3994"',
+    "digest = 'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'",
+    "AKIA are the letters with which keys begin",
+]
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_a_credential_is_found_in_its_line(kind: str) -> None:
+    content = f"import os\n{FOUND[kind]}\n".encode()
+    assert list(find_credentials(content)) == [(2, kind)]
+
+
+@pytest.mark.parametrize("line", CLEAN)
+def test_what_only_resembles_a_credential_is_not_reported(line: str) -> None:
+    assert list(find_credentials(line.encode())) == []
