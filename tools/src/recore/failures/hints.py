@@ -13,6 +13,7 @@ from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
 from recore.failures.file_names import other_case
 from recore.failures.package_names import DISTRIBUTIONS
+from recore.failures.pickling import pickling_hint
 from stagemaker import read_requirements
 
 # as scikit-learn and XGBoost word it
@@ -46,6 +47,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "pickle looks up a class in the module that defined it, and train.py is not the main program of the job "
             "that predicts."
         )
+    if hint := pickling_hint(cause.message):
+        return hint
     if step.endswith("train") and GAPS.search(cause.message):
         if any("/metrics/" in frame.path for frame in cause.frames):
             return "assays have gaps: compute each target's metric on the rows where it was measured."

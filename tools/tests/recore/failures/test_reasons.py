@@ -1,10 +1,18 @@
 """Why a job failed and how to fix it, from the platform's failure reason and the log."""
 
+import io
 import os
+import pickle
 import resource
+import sqlite3
 import subprocess
+import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import joblib
 import psutil
 import pytest
 from hypothesis import given
@@ -259,6 +267,54 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
     exception = find_exception(text)
     assert exception
     return hint_for(exception, step, folder, **options)
+
+
+class Renamed:
+    pass
+
+
+renamed = Renamed()
+Renamed = type("Renamed", (), {})  # type: ignore[misc]
+
+
+def local() -> list[Any]:
+    class Local:
+        pass
+
+    def inner() -> None: ...
+
+    return [inner, Local()]
+
+
+@pytest.mark.parametrize("dump", [pickle.dump, joblib.dump], ids=["pickle", "joblib"])
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda: {"f": lambda x: x}, "a lambda has no name that a pickle could refer to: define it with a name"),
+        (lambda: local()[0], "inner is defined inside local, where a pickle cannot refer to it"),
+        (lambda: local()[1], "Local is defined inside local"),
+        (lambda: renamed, "Renamed now names another object"),
+        (lambda: type("Missing", (), {})(), "a pickle does not find an object by its name"),
+        (lambda: (value for value in [1]), "the model contains a generator: keep its values"),
+        (lambda: open(os.devnull), "an open file: keep its content"),  # noqa: SIM115
+        (lambda: open(os.devnull, "rb"), "an open file: keep its content"),  # noqa: SIM115
+        (threading.Lock, "an object of the type _thread.lock, which exists only in the process"),
+        (threading.Thread, "an object of the type _thread.lock"),
+        (lambda: sqlite3.connect(":memory:"), "an object of the type sqlite3.Connection"),
+        (lambda: pytest, "the model contains a module"),
+    ],
+)
+def test_a_model_that_cannot_be_pickled_has_a_remedy(
+    make: Callable[[], Any], remedy: str, dump: Callable[..., Any], tmp_path: Path
+) -> None:
+    value = make()
+    try:
+        dump(value, io.BytesIO())
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+    assert remedy in str(hint(text, "train", tmp_path))
+    if hasattr(value, "close"):
+        value.close()
 
 
 @pytest.mark.parametrize(

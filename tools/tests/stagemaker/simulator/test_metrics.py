@@ -32,7 +32,7 @@ def statistics(client, job, metric, period=60, statistic="Average"):
         MetricName=metric,
         Dimensions=[{"Name": "TrainingJobName", "Value": job["TrainingJobName"]}],
         StartTime=job["TrainingStartTime"],
-        EndTime=job["TrainingEndTime"] + datetime.timedelta(days=2),
+        EndTime=job["TrainingEndTime"] + datetime.timedelta(minutes=1),
         Period=period,
         Statistics=[statistic],
     )

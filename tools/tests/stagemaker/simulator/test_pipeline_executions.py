@@ -142,10 +142,10 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
         model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=parameters
     )
     first_execution, second_execution = (
-        pipelines.start(name, Required=""),
+        pipelines.start(name, Required="x"),
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Required="é"),
     )
-    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Required": "", "Joined": "text,5,0.1,true,,5.0"}
+    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Required": "x", "Joined": "text,5,0.1,true,x,5.0"}
     expected |= {"Whole": "5.0"}  # the same as if an execution passed 5
     pipelines.wait(first_execution)
     assert pipelines.environment(first_execution, "M") == expected | {"Again": "a1.5trueb"}
@@ -177,6 +177,8 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
         ({"I": "1", "F": "nan"}, "Parameter F: 'nan' is not of type Float"),
         ({"I": "1", "B": "yes"}, "Parameter B: 'yes' is not of type Boolean"),
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
+        ({"I": "1", "T": ""}, "too short .length: 0, required minimum: 1.*parameter T"),
+        ({"I": "1", "T": "t"}, "too short .length: 0, required minimum: 1.*parameter Empty"),
     ],
 )
 def test_invalid_parameter_values_are_refused(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
@@ -185,6 +187,8 @@ def test_invalid_parameter_values_are_refused(pipelines: Pipelines, values: dict
         parameter("F", "Float", 1),
         parameter("B", "Boolean", False),
         parameter("S", "String", "a", EnumValues=["a"]),
+        parameter("T", "String", "t"),
+        parameter("Empty", "String", ""),
     ]
     name = pipelines.create(model("M"), Parameters=parameters)
     with pytest.raises(ClientError, match=part):

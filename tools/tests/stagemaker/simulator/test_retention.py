@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
 from stagemaker_support.simulator_client import Client
 
@@ -30,7 +31,7 @@ class Metric:
     def points(self, period: int, **filters: Any) -> list[dict[str, Any]]:
         response = self.cloudwatch.get_metric_statistics(
             **self.names,
-            StartTime=NOW - datetime.timedelta(days=500),
+            StartTime=NOW - datetime.timedelta(seconds=1000 * period),
             EndTime=NOW + datetime.timedelta(hours=1),
             Period=period,
             Statistics=STATISTICS,
@@ -68,9 +69,9 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     data += [{"Timestamp": NOW - datetime.timedelta(days=460), "Value": 7.0}]
     # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
-    before = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
+    before = metric.points(86_400, Dimensions=[{"Name": "d", "Value": "a"}])
     Metric(client).put([{"Value": 1.0}] * retention.CLEANUP_DATA_POINTS)
-    after = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
+    after = metric.points(86_400, Dimensions=[{"Name": "d", "Value": "a"}])
     assert [{name: point[name] for name in STATISTICS} for point in after] == [
         {name: point[name] for name in STATISTICS} for point in before
     ]
@@ -149,3 +150,70 @@ def test_the_most_recently_written_streams_are_kept(client: Client, monkeypatch:
     note, *numbers = last_stream.first_words()
     assert note == "[earlier"
     assert numbers == [str(number) for number in range(700 - len(numbers), 700)]
+
+
+DECADES = {"StartTime": datetime.datetime(1970, 1, 1), "EndTime": datetime.datetime(2038, 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "code"),
+    [
+        (60, 25_000, "InvalidParameterCombination"),
+        (1, 25_000, "InvalidParameterCombination"),
+        (60, 2, "InvalidParameterCombination"),
+        (61, 1, "InvalidParameterValue"),
+        (60, 1, None),
+        (86_400 * 30, 25_000, None),
+    ],
+)
+def test_statistics_have_limits(client: Client, period: int, days: int, code: str | None) -> None:
+    """A request for more is an error of CloudWatch, instead of hours of work."""
+    metric = Metric(client)
+    metric.put([{"Timestamp": NOW - datetime.timedelta(hours=1), "Value": 1.0}])
+    window = {"StartTime": NOW - datetime.timedelta(days=days), "EndTime": NOW, "Period": period}
+    request = {**metric.names, **window, "Statistics": ["Sum"]}
+    if code is None:
+        assert [point["Sum"] for point in metric.cloudwatch.get_metric_statistics(**request)["Datapoints"]] == [1.0]
+    else:
+        with pytest.raises(ClientError, match=r"exceeds the limit of 1440|Period must be") as failure:
+            metric.cloudwatch.get_metric_statistics(**request)
+        assert failure.value.response["Error"]["Code"] == code
+
+
+def test_data_of_several_metrics_are_read_at_once(client: Client) -> None:
+    metric = Metric(client)
+    start = NOW - datetime.timedelta(hours=2)
+    for name, value in (("a", 1.0), ("b", 10.0)):
+        dimensions = [{"Name": "d", "Value": name}]
+        times = [start, start + datetime.timedelta(seconds=59), start + datetime.timedelta(seconds=300)]
+        metric.put([{"Timestamp": time, "Value": value, "Dimensions": dimensions, "Unit": "Count"} for time in times])
+
+    def query(name: str, period: int = 60, **members: Any) -> dict[str, Any]:
+        stat = {"Metric": metric.names | members.pop("metric", {}), "Period": period, "Stat": "Sum"} | members
+        return {"Id": name, "MetricStat": stat}
+
+    one = {"Dimensions": [{"Name": "d", "Value": "a"}]}
+    queries = [
+        query("all"),
+        query("one", metric=one) | {"ReturnData": False},
+        query("other", Unit="Seconds"),
+        query("hourly", 3600),
+        {"Id": "same", "Expression": "one", "Label": "again"},
+    ]
+    window = {"StartTime": start, "EndTime": NOW, "ScanBy": "TimestampAscending"}
+    results = metric.cloudwatch.get_metric_data(MetricDataQueries=queries, **window)["MetricDataResults"]
+    assert {result["Id"]: result["Values"] for result in results} == {
+        "all": [22.0, 11.0],
+        "other": [],
+        "hourly": [33.0],
+        "same": [2.0, 1.0],
+    }
+    assert results[-1]["Label"] == "again"
+    assert (results[0]["Timestamps"][1] - results[0]["Timestamps"][0]).total_seconds() == 300
+    for rejected, limit in (
+        ([query("q")], DECADES),
+        ([query(f"q{n}", 1) for n in range(20)], window),
+        ([query("q", 61)], window),
+    ):
+        with pytest.raises(ClientError, match=r"exceeds the limit of 100800|Period must be"):
+            metric.cloudwatch.get_metric_data(MetricDataQueries=rejected, **limit)

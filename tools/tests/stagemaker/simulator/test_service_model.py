@@ -88,6 +88,45 @@ def test_values_are_checked_against_their_shape(
         assert len(str(caught.value)) < 1000, value
 
 
+TEXT, LIST = {"shape": "Text"}, {"shape": "List"}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "good", "bad"),
+    [
+        ({"min": 1}, "a", ""),
+        ({"max": 3}, "abc", "abcd"),
+        ({"pattern": "[a-z]*"}, "a", "A"),
+        ({"enum": ["One"]}, "One", "one"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("shape", "wrap"),
+    [
+        ({"type": "structure", "members": {"A": TEXT}}, lambda value: {"A": value}),
+        ({"type": "list", "member": TEXT}, lambda value: [value]),
+        ({"type": "list", "member": LIST}, lambda value: [[], [value]]),
+        ({"type": "list", "member": {"shape": "Pair"}}, lambda value: [{"A": value}]),
+        ({"type": "map", "key": TEXT, "value": {"shape": "Any"}}, lambda value: {value: ""}),
+        ({"type": "map", "key": {"shape": "Any"}, "value": TEXT}, lambda value: {"k": value}),
+        ({"type": "map", "key": {"shape": "Any"}, "value": {"shape": "Pair"}}, lambda value: {"k": {"L": [value]}}),
+        ({"type": "map", "key": {"shape": "Any"}, "value": LIST}, lambda value: {"k": [value]}),
+    ],
+    ids="structure,list,list of lists,list of structures,key,value,structure in a map,list in a map".split(","),
+)
+def test_constraints_apply_at_every_depth(
+    shape: dict[str, Any], wrap: Any, constraint: dict[str, Any], good: str, bad: str
+) -> None:
+    pair = {"type": "structure", "members": {"A": TEXT, "L": LIST}}
+    inner = {"Text": STRING | constraint, "Any": STRING, "List": {"type": "list", "member": TEXT}, "Pair": pair}
+    operation = model_of(X=shape, **inner)
+    assert read_request(operation, {"X": wrap(good)}) == {"X": wrap(good)}
+    with pytest.raises(ServiceError) as caught:
+        read_request(operation, {"X": wrap(bad)})
+    assert caught.value.code == "ValidationException"
+
+
 def test_a_message_names_the_member_and_the_constraint() -> None:
     result = refusal("ListModels", {"SortBy": "Size", "NameContains": "_"})
     assert result.startswith("2 validation errors detected: Value 'Size' at 'sortBy' failed to satisfy constraint")

@@ -4,10 +4,10 @@ Only the services in SERVICES answer. Others of moto run containers (Batch, Lamb
 chooses (SNS, Firehose) or create resources of any service (CloudFormation).
 
 This package takes a second to import, and is imported by the first request to one of these services. That changes
-moto, for the rest of the process. CloudWatch, EventBridge, Logs and S3 are subclasses of moto's
+moto, for the rest of the process. CloudWatch, ECR, EventBridge, Logs and S3 are subclasses of moto's
 backends, put into its registries. For the rest moto has no hook, so `_install` replaces names in its modules: the
-sessions that look up regions and services, the class of the mapping from a bucket's keys to its objects, the times of
-objects in listings, and the files with objects' contents.
+sessions that look up regions and services, what matches the patterns of requests, the class of the mapping from a
+bucket's keys to its objects, the times of objects in listings, and the files with objects' contents.
 
 All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the version.
 """
@@ -21,6 +21,7 @@ import moto.core.utils
 import moto.s3.models
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
+from moto.ecr.models import ecr_backends
 from moto.events.models import events_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
@@ -34,6 +35,7 @@ from stagemaker.protocol.session import simulator_botocore_session, simulator_se
 from stagemaker.services.moto_inside.cloudwatch import CloudWatch
 from stagemaker.services.moto_inside.events import Events
 from stagemaker.services.moto_inside.logs import Logs
+from stagemaker.services.moto_inside.patterns import ECR, replace_expressions
 from stagemaker.services.moto_inside.s3 import S3, WatchedKeys, make_s3_bucket
 from stagemaker.services.s3_contents import Content
 
@@ -63,7 +65,9 @@ def _install() -> None:
     moto.s3.models.tempfile = SimpleNamespace(SpooledTemporaryFile=Content)  # type: ignore[attr-defined, assignment]
     for kind in (FakeKey, FakeDeleteMarker):
         kind.last_modified_ISO8601 = LISTED_TIME  # type: ignore[method-assign, assignment]
+    replace_expressions()
     cloudwatch_backends.backend = CloudWatch
+    ecr_backends.backend = ECR
     events_backends.backend = Events
     logs_backends.backend = Logs
     s3_backends.backend = S3

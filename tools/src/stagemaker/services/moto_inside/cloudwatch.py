@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moto.cloudwatch.exceptions import ValidationError
+from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue, ValidationError
 from moto.cloudwatch.models import (
     Alarm,
     CloudWatchBackend,
@@ -18,7 +18,7 @@ from moto.cloudwatch.models import (
 from moto.core.utils import utcnow
 
 from stagemaker.protocol.account import ACCOUNT, REGION
-from stagemaker.services import alarm_requests, alarm_states, retention
+from stagemaker.services import alarm_requests, alarm_states, metric_requests, retention
 
 ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
 
@@ -92,6 +92,56 @@ class CloudWatch(CloudWatchBackend):
                 count = len(self.metric_data)  # other threads may append data at the same time
                 self.metric_data[:count] = retention.age_data(self.metric_data[:count], utcnow(), _merge)
 
+    def get_metric_statistics(
+        self,
+        namespace: str,
+        metric_name: str,
+        start_time: datetime.datetime,
+        end_time: datetime.datetime,
+        period: int,
+        stats: list[str],
+        dimensions: list[dict[str, str]],
+        unit: str | None = None,
+    ) -> list[Statistics]:
+        if problem := metric_requests.find_period_problem(period):
+            raise InvalidParameterValue(problem)
+        limit = metric_requests.MAX_STATISTICS_POINTS
+        if problem := metric_requests.find_problem([period], start_time, end_time, limit):
+            raise InvalidParameterCombination(problem)
+        return super().get_metric_statistics(
+            namespace, metric_name, start_time, end_time, period, stats, dimensions, unit
+        )
+
+    def get_metric_data(
+        self,
+        queries: list[dict[str, Any]],
+        start_time: datetime.datetime,
+        end_time: datetime.datetime,
+        scan_by: str = "TimestampAscending",
+    ) -> list[dict[str, Any]]:
+        """Read all data once, unlike moto, which reads them for each period."""
+        start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
+        problem = metric_requests.find_query_problem(queries, start, end)
+        if problem:
+            raise ValidationError(problem)
+        data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
+        series: dict[str, dict[datetime.datetime, float]] = {}
+        for query in queries:
+            if "MetricStat" in query:
+                chosen, statistic = _data_of(query["MetricStat"], data), query["MetricStat"]["Stat"]
+                series[query["Id"]] = _series(chosen, start, metric_requests.period_of(query), statistic)
+            elif query["Expression"].startswith("SELECT"):  # moto knows nothing else of such queries
+                series[query["Id"]] = _series(data, start, metric_requests.period_of(query), "Sum")
+        results = []
+        for query in queries:
+            points = series.get(query["Id"], series.get(query.get("Expression", ""), {}))
+            times = sorted(points, reverse=scan_by == "TimestampDescending")
+            label = query.get("Label") or _label(query)
+            values = {"timestamps": times, "values": [points[time] for time in times], "status_code": "Complete"}
+            if query.get("ReturnData", True):
+                results.append({"id": query["Id"], "label": label, **values})
+        return results
+
     def _evaluate_and_find(self, find: Callable[..., Iterable[Alarm]], *arguments: Any) -> Iterable[Alarm]:
         with self._lock:
             data = list(self.metric_data)
@@ -118,6 +168,36 @@ def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
     statistics.metric_data = data
     value = statistics.get_statistics_for_type(name)
     return None if value is None else float(value)
+
+
+def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricDatumBase]:
+    """Return the data of a query's metric, of all dimensions if it names none."""
+    metric, unit = query["Metric"], query.get("Unit")
+    dimensions = {(dimension["Name"], dimension["Value"]) for dimension in metric.get("Dimensions", [])}
+    return [
+        datum
+        for datum in data
+        if (datum.namespace, datum.name) == (metric["Namespace"], metric["MetricName"])
+        and unit in (None, datum.unit)
+        and (not dimensions or {(dimension.name, dimension.value) for dimension in datum.dimensions} == dimensions)
+    ]
+
+
+def _series(
+    data: list[MetricDatumBase], start: datetime.datetime, period: int, statistic: str
+) -> dict[datetime.datetime, float]:
+    """Return a statistic of each period that has data, by its beginning."""
+    periods: dict[datetime.datetime, list[MetricDatumBase]] = {}
+    length = datetime.timedelta(seconds=period)
+    for datum in data:
+        periods.setdefault(start + (datum.timestamp - start) // length * length, []).append(datum)
+    values = {time: _statistic(found, statistic) for time, found in periods.items()}
+    return {time: value for time, value in values.items() if value is not None}
+
+
+def _label(query: dict[str, Any]) -> str:
+    statistic = query.get("MetricStat")
+    return f"{statistic['Metric']['MetricName']} {statistic['Stat']}" if statistic else str(query["Id"])
 
 
 def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:

@@ -94,7 +94,7 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
 def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
     """Return the values of an execution's parameters: those from a request, and otherwise the defaults.
 
-    Raises DefinitionError if one is unknown, passed twice, missing or of the wrong type.
+    Raises DefinitionError if one is unknown, passed twice, missing, empty or of the wrong type.
     """
     passed_values: dict[str, str] = {}
     for item in requested:
@@ -108,6 +108,8 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
         value = parameter.read(passed_values[name]) if name in passed_values else parameter.default
         if value is None:
             raise DefinitionError(f"Parameter {name} has no default value, so an execution must pass one")
+        if value == "":
+            raise DefinitionError(f'[string "" is too short (length: 0, required minimum: 1)]: parameter {name}')
         values[name] = value
     return values
 
