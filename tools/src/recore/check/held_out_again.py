@@ -34,7 +34,7 @@ def make_held_out_again(
     about each entry.
     """
     data = PublicData(public, tuple(weights))
-    settings = RunSettings.at(place, "recore-judge", training_seconds=seconds)
+    settings = RunSettings.at(place, training_seconds=seconds)
     scores: dict[Path, str] = {}
     for entry in entries:
         assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
