@@ -288,12 +288,16 @@ class Experiments:
 
     @experiment
     def held_out(self) -> HeldOut | None:
-        """The predictions of held-out drill holes: each by a training without the hole. None if nothing is claimed.
-
-        Each training is like step 1, and each prediction like step 3, but in one job.
-        """
+        """The submission's own held-out predictions, and the same made again. None if nothing is claimed."""
         own = read_held_out(self.training().archive, self.data.targets)
-        if own is None or not self.plan.folds:
+        return None if own is None else self.hold_out(own)
+
+    def hold_out(self, own: Floats | None = None) -> HeldOut | None:
+        """The predictions of held-out drill holes: each by a training without the hole. None if there are no folds.
+
+        Each training is like step 1, and each prediction like step 3, but in one job. own: the submission's own.
+        """
+        if not self.plan.folds:
             return None
         folder = self.folder / "folds"
         folder.mkdir()

@@ -34,12 +34,12 @@ def make_held_out_again(
     about each entry.
     """
     data = PublicData(public, tuple(weights))
-    settings = RunSettings.at(place, training_seconds=seconds)
     scores: dict[Path, str] = {}
     for entry in entries:
         assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
         if (folder := entry.record.folder) not in scores:  # not that of a copy
             try:
+                settings = RunSettings.at(place, training_seconds=seconds)
                 again = _score(place, settings, entry.files, data, weights, watch)
                 write_held_out_again(folder, again, "judge")
                 scores[folder] = f"its held-out score, made again: {again:.4f}"
@@ -63,9 +63,9 @@ def _score(
         interrupts.deferred_at_both_ends(make_folder) as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
     ):
-        held_out = experiments.held_out()
+        held_out = experiments.hold_out()
     if held_out is None:
-        raise ExperimentFailed("train.py wrote none in another training, or the data have fewer than two holes", "")
+        raise ExperimentFailed("the data have fewer than two drill holes", "")
     made = np.isfinite(held_out.again).any(axis=1).mean()
     if made < ENOUGH:
         raise ExperimentFailed(f"trainings without a drill hole failed: predictions for {made:.0%} of the rows", "")

@@ -105,7 +105,8 @@ def judge(
                     if tied := tied_by_private_score(entries):
                         from recore.check import host_weights, make_held_out_again
 
-                        show_line(f"judge: {count(len(tied), 'submission')} with equal private scores: held out again")
+                        equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
+                        show_line(f"{equal}: their held-out predictions are made again")
                         make_held_out_again(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {done} of {to_run} judged"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recore.evaluation import Score
 
 MEANINGS = {  # of scores, by their names
-    "held-out": "public rows, predicted by models that, as the submission says, had not seen the row's drill hole",
+    "held-out": "public rows, predicted by models trained without the row's drill hole (the submission's claim)",
     "public": "public rows, predicted by the model that was trained on them, so this score is optimistic",
 }
 
@@ -56,7 +56,7 @@ def scores(folder: Path, as_json: bool) -> None:
 def board(folder: Path, note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
     """List the runs in a folder, the best held-out score first.
 
-    A held-out score with * is the submission's own: nobody has checked that the models had not seen the drill holes.
+    A held-out score with * was computed by the submission itself, and is not checked.
     Such runs come after those whose held-out score `recore validate` has made again. Runs without a held-out score
     come last, the best private score first. The public score, of the rows that the model was trained on, does not
     count. Scores on different data cannot be compared, so there is a table for each set of data files.

@@ -61,20 +61,20 @@ class Entry:
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with a held-out score of the submission's own, and the same private score as another submission.
+    """The entries whose held-out score is to be made again, because it decides which of them is ahead.
 
-    The held-out score decides which of them is ahead, if it is made again.
+    They have the same private score as another submission, and one of these submissions claims a held-out score.
     """
     complete = [entry.record for entry in entries if entry.record and entry.record.has_all_results]
+    claimed = {record.values["private"] for record in complete if record.held_out_is_own}
     submissions: dict[float, set[str]] = {}
     for record in complete:
         submissions.setdefault(record.values["private"], set()).add(record.submission_sha256)
+    tied = {private for private in claimed if len(submissions[private]) > 1}
     return [
         entry
         for entry in entries
-        if entry.record in complete
-        and entry.record.held_out_is_own
-        and len(submissions[entry.record.values["private"]]) > 1
+        if entry.record in complete and entry.record.held_out_again is None and entry.record.values["private"] in tied
     ]
 
 

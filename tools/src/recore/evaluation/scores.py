@@ -67,12 +67,12 @@ def read_scores(folder: Path) -> dict[str, Score]:
 
 
 def explain_own_held_out(program: str | None) -> str:
-    """What the mark of a held-out score that only the submission claims means, and which command computes it again.
+    """The meaning of the mark of a held-out score that only the submission claims, and how to compute it again.
 
     program: the words that start recore; None for a stranger's submission, because `recore validate` has no sandbox.
     """
-    remedy = f"`{program} validate` computes it again" if program else "nobody has checked it"
-    return f"{OWN} only the submission says so; {remedy}"
+    remedy = f"; `{program} validate` computes it again" if program else ""
+    return f"{OWN} computed by the submission itself, not checked{remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:

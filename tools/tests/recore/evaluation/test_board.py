@@ -73,7 +73,7 @@ def test_a_submission_beside_private_assays_that_is_not_the_template_is_a_strang
     run = read_record(tmp_path / "run")
     assert run.is_strangers == strangers
     show_scores(run.scores, run.is_strangers)  # `recore validate` has no sandbox
-    assert ("nobody has checked it" if strangers else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
+    assert ("not checked" if strangers else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_below(tmp_path: Path) -> None:
@@ -81,10 +81,10 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     write_record(tmp_path, "checked", make_record(private=0.1, **{"held-out": 0.8}))
     write_record(tmp_path, "none-left", make_record(private=0.3))
     line = recore("board", tmp_path).stdout.splitlines()[-1]
-    assert line.startswith("* only the submission says so; `")
+    assert line.startswith("* computed by the submission itself, not checked; `")
     assert line.endswith("recore validate` computes it again")
     hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
-    assert hosts == "* only the submission says so; nobody has checked it"
+    assert hosts == "* computed by the submission itself, not checked"
     write_held_out_again(tmp_path / "checked", 0.3630, "validate")
     write_held_out_again(tmp_path / "none-left", 0.25, "validate")
     rows = {words[0]: words[3:] for words in map(str.split, recore("board", tmp_path).stdout.splitlines()) if words}

@@ -153,12 +153,13 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
     claims = entry("claims", 0.25, COPY_ASSAYS, **{"held-out": 1.01})
     without = entry("without", 0.25, "# writes no held_out.csv")
     entries = [without, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
-    assert tied_by_private_score(entries) == [claims]
+    assert tied_by_private_score(entries) == [without, claims]
     weights, lines = host_weights(), []
-    make_held_out_again(place, [claims], data.public, weights, 600, lambda step: None, lines.append)
+    make_held_out_again(place, [claims, without], data.public, weights, 600, lambda step: None, lines.append)
     again = claims.record.held_out_again
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} made again, 1.0100 by the submission" in claims.result
+    assert without.record.held_out_again == pytest.approx(again)  # the same model, though nothing was claimed
     assert tied_by_private_score(entries) == []
 
 

@@ -421,7 +421,7 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert section.title == "Predicted and measured, held-out rows"
     assert section.note.startswith("These are the submission's own held-out predictions")
     assert page.facts["held-out score"].endswith(", of the submission's own predictions")
-    assert "only the submission says so; nobody has checked it" in findings_of(page)["score"].text  # a stranger's
+    assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # a stranger's
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
     write_held_out_again(run_copy, 0.25, "validate")

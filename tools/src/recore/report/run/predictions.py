@@ -35,8 +35,8 @@ READING = (
     "predictions vary too much (the model is overfitted), far above 1 that they stay too close to the mean."
 )
 HELD_OUT_ROWS = (
-    "These are the submission's own held-out predictions: only the submission says that the model of a row had not "
-    "seen the row's drill hole. "
+    "These are the submission's own held-out predictions, by models trained without the row's drill hole (the "
+    "submission's claim). "
 )
 TRAINED_ROWS = "The model was trained on these rows; on other holes its predictions are worse. "
 NOTE = (

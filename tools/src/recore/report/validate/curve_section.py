@@ -182,4 +182,4 @@ def _sureness(gain: float, error: float) -> str:
     """How sure a gain is, in words. error: its standard error."""
     if gain > 2 * error:
         return f"more than twice its standard error, {error:.4f}: it is not chance"
-    return f"less than twice its standard error, {error:.4f}: on other holes it may vanish"
+    return f"less than twice its standard error, {error:.4f}: it may be chance with so few rows"

@@ -71,7 +71,7 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
         text = f"there are only {holes} holes: each is held out on its own, and one more could change all results"
         findings.append(PageFinding("note", "few holes", text, "comparison"))
     if rows < FEW_ROWS:
-        text = f"there are only {rows} rows: differences of a few hundredths can be due to chance"
+        text = f"{rows} rows: differences of a few hundredths may be chance with so few rows"
         findings.append(PageFinding("note", "few rows", text, "comparison"))
     if len({name for _, name in result.baselines}) == 1:
         text = "spectra have gaps, so the mean is the only baseline that could be fitted"
