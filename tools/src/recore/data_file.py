@@ -21,6 +21,7 @@ from recore.distribution import PROGRAM
 from recore.file_kinds import CONVERT, GZIP, IMPORT, name_kind
 from recore.schema import channels_of
 from recore.text import plain
+from stagemaker import locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -240,7 +241,7 @@ def as_csv_gz(path: Path) -> Iterator[Path]:
         if data.is_packed and path.name.endswith(".csv.gz"):
             yield path
             return
-        with tempfile.TemporaryDirectory(prefix="recore-data-") as folder:
+        with locked.temporary_folder("recore-data-") as folder:
             copy = Path(folder, f"{path.name.removesuffix('.gz').removesuffix('.csv')}.csv.gz")
             with data.gzipped() as content, open(copy, "wb") as file:
                 shutil.copyfileobj(content, file)

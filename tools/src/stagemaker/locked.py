@@ -5,7 +5,11 @@ import fcntl
 import os
 import secrets
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class Locked:
@@ -28,18 +32,25 @@ class Locked:
             os.close(self._descriptor)
 
 
-def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
-    """Make a new locked folder, after the removal of folders with such names whose processes have ended.
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[str]:
+    """Yield a new folder for temporary files, which is removed at the end. prefix: begins with a program's name.
 
-    Only this user's folders are removed, or locked for a moment, as all users may share the parent.
+    The folders of the program's killed processes are removed, too, whatever they were for.
     """
-    for left in parent.glob(f"{prefix}*{suffix}"):
-        with contextlib.suppress(OSError):  # another process may remove it at the same time
-            if left.lstat().st_uid == os.geteuid():
-                lock = Locked(left)
-                if lock.held:
-                    shutil.rmtree(left, ignore_errors=True)
-                lock.close()
+    parent = Path(tempfile.gettempdir())
+    remove_left(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
+    folder, lock = make(parent, prefix, TEMPORARY)
+    try:
+        yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
+
+
+def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
+    """Make a new locked folder, after the removal of folders with such names whose processes have ended."""
+    remove_left(parent, f"{prefix}*{suffix}")
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         new: Locked | None = None
@@ -56,3 +67,17 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
             if new:
                 new.close()
             raise
+
+
+def remove_left(parent: Path, pattern: str) -> None:
+    """Remove the folders whose names match a pattern and whose processes have ended.
+
+    Only this user's folders are removed, or locked for a moment, as all users may share the parent.
+    """
+    for left in parent.glob(pattern):
+        with contextlib.suppress(OSError):  # another process may remove it at the same time
+            if left.lstat().st_uid == os.geteuid():
+                lock = Locked(left)
+                if lock.held:
+                    shutil.rmtree(left, ignore_errors=True)
+                lock.close()

@@ -84,6 +84,15 @@ def test_the_submission_imports_nothing_of_the_tools() -> None:
     assert [path.name for path in files if importing.search(path.read_text("utf-8"))] == []
 
 
+def test_temporary_folders_of_commands_are_removed_even_after_a_kill() -> None:
+    """Only folders beside an output, or of programs that travel alone, are not made by `locked.temporary_folder`."""
+    alone = ("recore/model/", "recore/production/containers/", "recore/check/programs/", "recore/handover/steps.py")
+    for path in (SOURCE / "recore").rglob("*.py"):
+        if not path.relative_to(SOURCE).as_posix().startswith(alone):
+            calls = re.findall(r"tempfile\.(?:TemporaryDirectory|mk[sd]?temp)\b(?!\(dir=).*", path.read_text("utf-8"))
+            assert calls == [], path
+
+
 def test_the_simulators_region_and_account_are_defined_once() -> None:
     from stagemaker.protocol.account import ACCOUNT, REGION
 

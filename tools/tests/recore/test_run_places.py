@@ -210,10 +210,12 @@ def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: 
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(small), "sh", "-c", script]
     result = subprocess.run(sandbox, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 2, result.stderr
-    line = f"recore: {small}/run: run.json could not be written (No space left on device); "
+    kept = "run-without-run.json"
+    line = f"recore: {small}/{kept}: run.json could not be written (No space left on device); "
     assert result.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
-    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(copy / "run"))
-    assert float((copy / "run/scores/private.txt").read_text()) < 1.02
+    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(copy / kept))
+    assert not (copy / "run").exists()
+    assert float((copy / kept / "scores/private.txt").read_text()) < 1.02
 
 
 def test_a_strangers_submission_is_isolated_unless_the_user_chooses_otherwise(tmp_path: Path) -> None:

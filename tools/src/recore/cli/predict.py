@@ -1,7 +1,6 @@
 """`recore predict`: from files of spectra to assays."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from recore.cli.spectra_files import reading_options, show_nothing_written, show
 from recore.listing import count
 from recore.places import PlaceSettings, choose_isolation, open_embedded
 from recore.text import plain
+from stagemaker import locked
 
 
 @click.command()
@@ -72,7 +72,7 @@ def predict(
 
     samples_options = SampleOptions(files, take_reading(options), **options)
     check_new_table(out, files, force)
-    with tempfile.TemporaryDirectory(prefix="recore-predict-") as folder, show_work("predict") as advance:
+    with locked.temporary_folder("recore-predict-") as folder, show_work("predict") as advance:
         advance("reading the model", 0, 0)
         trained = read_model(model, public)
         spectra = Path(folder, "spectra.csv.gz")

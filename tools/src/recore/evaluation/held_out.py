@@ -7,7 +7,6 @@ so. The host's score.py scores them against the public assays, in a process on t
 import gzip
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from recore.data_file import open_data
 from recore.failures import describe_exit
 from recore.text import plain
 from recore.untrusted_archives import read_files
+from stagemaker import locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         assays = data.read(dict.fromkeys(places.values(), pa.string())).rename_columns(list(places)).combine_chunks()
     if len(predicted) != len(assays):
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
-    with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
+    with locked.temporary_folder("recore-held-out-") as name:
         folder = Path(name)
         _write_measured(assays, predicted, folder / "actual.csv.gz")
         _write_lines(predicted, folder / "predicted.csv")

@@ -23,7 +23,7 @@ def run_and_keep(
 
     context: what run.json has besides the run's own record. watching: entered while the steps run; provides a function
     to call with each step that changes. When the steps have ended, an interrupt waits until the folder is kept. Raises
-    OSError if run.json cannot be written; the folder is kept then, too.
+    OSError if run.json cannot be written; the folder is kept then under another name.
     """
     interrupted = kept = False
     try:
@@ -45,14 +45,14 @@ def run_and_keep(
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
     """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
 
-    Raises OSError if run.json cannot be written; the folder is kept then, too.
+    Raises OSError if run.json cannot be written; the folder is kept then under another name.
     """
     record = make_record(run, context)
     try:
         write_record(record, run_folder.path)
     except OSError as error:  # the disk is full
         reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
-        raise OSError(f"{run_folder.keep()}: {reason}") from error
+        raise OSError(f"{run_folder.keep(complete=False)}: {reason}") from error
     run.folder = run_folder.keep()
     return record
 

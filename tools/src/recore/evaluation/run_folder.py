@@ -10,6 +10,7 @@ from recore.outputs import check_writable
 from stagemaker import interrupts, locked
 
 PART = ".part"  # the suffix of a run that is not complete yet
+INCOMPLETE = "-without-run.json"  # the suffix of a run whose record could not be written
 
 
 class RunFolder:
@@ -39,10 +40,14 @@ class RunFolder:
             raise
         return self
 
-    def keep(self) -> Path:
-        """Rename the folder to its final name, or to a numbered one if that is in use by now. Returns the new path."""
+    def keep(self, complete: bool = True) -> Path:
+        """Rename the folder to its final name, or to a numbered one if that is in use by now. Returns the new path.
+
+        complete: whether it contains run.json; otherwise the name says so.
+        """
+        name = self.target.name if complete else f"{self.target.name}{INCOMPLETE}"
         for number in itertools.count(1):
-            path = self.target.with_name(self.target.name if number == 1 else f"{self.target.name}-{number}")
+            path = self.target.with_name(name if number == 1 else f"{name}-{number}")
             try:
                 if not path.exists() and not path.is_symlink():
                     return self.path.rename(path)

@@ -6,7 +6,6 @@ The last two are missing if the spectra cannot be compared or no rows were held 
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from recore.production.project import ProductionError
 from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
 from recore.schema import TARGETS
 from recore.untrusted_archives import read_files
+from stagemaker import locked
 
 ARCHIVE = "model.tar.gz"
 CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # of a hand-over
@@ -146,7 +146,7 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
         content = read_held_out(model)
     except NoHeldOutScoreError as error:
         raise expected_error.CalibrationError(str(error)) from None
-    with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
+    with locked.temporary_folder("recore-held-out-") as name:
         held_out = Path(name, HELD_OUT_NAME)
         held_out.write_bytes(content)
         return expected_error.calibrate_files(held_out, data, TARGETS)

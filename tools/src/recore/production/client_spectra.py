@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from recore.production.versions import Version
 from recore.schema import HOLE
 from recore.text import plain
 from recore.untrusted_archives import read_files
+from stagemaker import locked
 
 Floats = NDArray[np.float64]
 MAX_BYTES = 256 << 20  # of a file about the training
@@ -95,7 +95,7 @@ def usual_outside(reference: Reference) -> float:
 
 def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
     """Read what a version was trained on. Raises ProductionError if its archive does not say it."""
-    with tempfile.TemporaryDirectory(prefix="recore-monitor-") as folder:
+    with locked.temporary_folder("recore-monitor-") as folder:
         archive = Path(folder, "model.tar.gz")
         archive.write_bytes(project.read(version.archives[0]))
         try:

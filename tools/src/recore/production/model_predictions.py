@@ -1,6 +1,5 @@
 """Predicts samples with the model of a run or a hand-over without making it a version: one job that leaves nothing."""
 
-import tempfile
 from pathlib import Path
 
 from recore.places import OpenPlace
@@ -10,6 +9,7 @@ from recore.production.definition import containers
 from recore.production.predicting import run_batch
 from recore.production.project import Watch, make_project
 from recore.production.settings import Settings
+from stagemaker import locked
 
 MODEL = "recore-predict"
 
@@ -23,7 +23,7 @@ def predict_samples(
     ValueError or OSError if the model's archive cannot be read, WorkFailedError if the job fails.
     """
     project = make_project(place, Settings())
-    with tempfile.TemporaryDirectory(prefix="recore-predict-") as folder:
+    with locked.temporary_folder("recore-predict-") as folder:
         features, model = (
             f"{project.upload_file('model', archive, ARCHIVE)}/{ARCHIVE}"
             for archive in trained.write_archives(Path(folder))

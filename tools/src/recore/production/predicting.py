@@ -2,7 +2,6 @@
 
 import csv
 import io
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from recore.production.project import (
 from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
 from recore.untrusted_archives import read_files
+from stagemaker import locked
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
@@ -95,7 +95,7 @@ def run_batch(
     Raises ValueError or OSError if the file does not fit the model, WorkFailedError if the job fails.
     """
     used = [name for name in columns if name not in TARGETS]
-    with tempfile.TemporaryDirectory(prefix="recore-predict-") as name:
+    with locked.temporary_folder("recore-predict-") as name:
         lines = Path(name, RECORD_NAME)
         rows = _write_lines(file, used, lines)
         folder = project.upload_file("transform/input", lines, RECORD_NAME)
@@ -130,7 +130,7 @@ def describe_batch_costs(project: ProductionProject) -> str:
 def read_columns(project: ProductionProject, version: Version) -> list[str]:
     """The columns of the data file that a version was trained on, in their order, from the features' archive."""
     archive = version.archives[0]
-    with tempfile.TemporaryDirectory(prefix="recore-columns-") as name:
+    with locked.temporary_folder("recore-columns-") as name:
         packed = Path(name, "model.tar.gz")
         packed.write_bytes(project.read(archive))
         content = read_files(packed, [CHANNELS], LARGEST_COLUMNS).get(CHANNELS)

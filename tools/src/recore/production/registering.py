@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from recore.production.definition import package_arguments
 from recore.production.project import Outcome, ProductionProject
 from recore.production.project_state import suggest_next
 from recore.production.versions import ensure_group, list_versions, read_version
+from stagemaker import locked
 
 
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
@@ -22,7 +22,7 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
     """
     trained = read_model(folder, public)
     evaluation = _describe_scores(trained.record)
-    with tempfile.TemporaryDirectory(prefix="recore-register-") as name:
+    with locked.temporary_folder("recore-register-") as name:
         features, model = trained.write_archives(Path(name))
         features_uri = f"{project.upload_file('versions/features', features, ARCHIVE)}/{ARCHIVE}"
         model_uri = f"{project.upload_file('versions/model', model, ARCHIVE)}/{ARCHIVE}"

@@ -6,7 +6,6 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -21,7 +20,7 @@ from recore.distribution import TEMPLATE
 from recore.failures import describe_exit, find_exception, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
-from stagemaker import interrupts
+from stagemaker import interrupts, locked
 from stagemaker.machine import count_cores
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -137,7 +136,7 @@ class Workers:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-validate-")
+        make_folder = partial(locked.temporary_folder, "recore-validate-")
         with interrupts.deferred_at_both_ends(make_folder) as folder:
             self.folder = Path(folder)
             try:

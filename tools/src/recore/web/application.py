@@ -1,7 +1,6 @@
 """The page as an ASGI application: static files, the API that the page's script calls, and a form without a script."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from recore.web.guard import Guard
 from recore.web.predictor import EndpointError, Predictor
 from recore.web.reception import Reception
 from recore.web.uploads import UnusableUploadError, Upload, read_upload
+from stagemaker import locked
 
 HERE = Path(__file__).parent
 WORKERS = 8  # threads that wait for the endpoint, and on Lambda read files
@@ -103,7 +103,7 @@ class PageHandlers:
 
     async def _read_in_thread(self, name: str, content: bytearray) -> Upload:
         def read() -> Upload:
-            with tempfile.TemporaryDirectory(prefix="recore-web-") as folder:
+            with locked.temporary_folder("recore-web-") as folder:
                 return read_upload(name, content, self._predictor.grid, self._limits, Path(folder))
 
         return await self._in_thread(read)

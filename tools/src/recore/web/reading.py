@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 
 from recore.dataset import Grid, Spectrum
 from recore.web.uploads import Limits, UnusableUploadError, Upload, read_upload
+from stagemaker import locked
 
 PROCESSES = os.cpu_count() or 1
 SECONDS = 10.0  # a file of 10 MB takes at most half of that
@@ -44,7 +44,7 @@ class ProcessReader:
         deadline = time.monotonic() + SECONDS
         answers, end = self._context.Pipe(duplex=False)
         # the folder is made here, because a process that is killed cannot remove its own
-        with answers, tempfile.TemporaryDirectory(prefix="recore-web-") as folder:
+        with answers, locked.temporary_folder("recore-web-") as folder:
             task = (end, name, content, self._grid, self._limits, Path(folder))
             process = self._context.Process(target=_answer, args=task, daemon=True)
             try:

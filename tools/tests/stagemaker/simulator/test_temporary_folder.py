@@ -91,6 +91,33 @@ def test_the_next_simulator_removes_a_killed_simulators_folders(
     assert not list(folder.iterdir())
 
 
+FOLDER_PROGRAM = """
+import sys
+from stagemaker import locked
+with locked.temporary_folder("recore-check-") as folder:
+    open(folder + "/spectra.csv", "w").close()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_programs_temporary_folders_are_removed_by_its_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = set_temporary_folder(tmp_path / SPECIAL_NAME, monkeypatch)
+    (parent / "recore-mine").mkdir()
+    command = [sys.executable, "-c", FOLDER_PROGRAM]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        leftover = Path(process.stdout.readline().removesuffix("\n"))
+        with locked.temporary_folder("recore-predict-"):
+            assert (leftover / "spectra.csv").exists()  # its program is still running
+        process.kill()
+    assert leftover.exists()
+    with locked.temporary_folder("recore-predict-") as folder:
+        assert {path.name for path in parent.iterdir()} == {Path(folder).name, "recore-mine"}
+    assert [path.name for path in parent.iterdir()] == ["recore-mine"]
+
+
 def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = set_temporary_folder(tmp_path / "t", monkeypatch)
     with Simulator() as simulator:

@@ -33,7 +33,7 @@ sys.path.append(str(Path(__file__).parents[3]))
 from stagemaker.compute.processes.disk_use import DiskUse
 from stagemaker.compute.processes.memory_use import MemoryUse
 from stagemaker.compute.processes.process_tree import descendants, memory_of
-from stagemaker.isolation import system_calls
+from stagemaker.isolation import devices, system_calls
 
 PR_SET_CHILD_SUBREAPER = 36
 KEYCTL_JOIN_SESSION_KEYRING = 1
@@ -145,6 +145,7 @@ class Processes:
         self._is_sandboxed = specification["bubblewrap"] is not None
         files = []
         if self._is_sandboxed:  # the job could read bubblewrap's command line, but not a file of arguments
+            devices.protect()
             program, *arguments = specification["bubblewrap"]
             files = [system_calls.open_filter()]
             files.append(arguments_file(["--seccomp", str(files[0]), *arguments]))

@@ -1,12 +1,12 @@
 """Digests of S3 objects. Archives are compared by their files, because gzip stores the time of compression."""
 
 import hashlib
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stagemaker import locked
 from stagemaker.archive_members import ARCHIVE_ERRORS, read_members
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
@@ -48,7 +48,7 @@ def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
 
 def _archive_digest(s3: Any, bucket: str, key: str, check: Check) -> str | None:
     """Return a digest of the files in an archive, or None if it is too large or not an archive."""
-    with tempfile.TemporaryDirectory() as folder:
+    with locked.temporary_folder("stagemaker-content-") as folder:
         path = Path(folder, "archive")
         try:
             if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > MAX_ARCHIVE_SIZE:
