@@ -388,7 +388,7 @@ class Experiments:
             SERVER: (CONTAINER / "serving.py").read_bytes(),
             "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
-            "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
+            "recore_hook.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
             LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)

@@ -4,6 +4,8 @@ from benchmarks.mutants.editing import both, insert, replace
 from recore_support.broken_submissions import FIT, PREDICT, Defect, import_in_training
 
 END = '    print("train: a model of", len(rows), "rows")\n'
+# the audit hook takes its folder out of the variables that a program sees, but not out of those of the process
+OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
 MAIN = "def main():\n"
 
 FOR_HOST = {
@@ -34,20 +36,12 @@ FOR_HOST = {
     "kills_parent": Defect(
         "RC804",
         "could not be observed",
-        both(
-            import_in_training("sys"),
-            replace(
-                "train.py", END, f'    if "sitecustomize" in sys.modules:\n        os.kill(os.getppid(), 9)\n{END}'
-            ),
-        ),
+        replace("train.py", END, f"    if {OBSERVED}:\n        os.kill(os.getppid(), 9)\n{END}"),
     ),
     "fails_observed": Defect(
         "RC804",
         "Step train fails only while it is observed",
-        both(
-            import_in_training("sys"),
-            replace("train.py", MAIN, f'{MAIN}    assert "sitecustomize" not in sys.modules\n'),
-        ),
+        replace("train.py", MAIN, f"{MAIN}    assert not {OBSERVED}\n"),
     ),
     "forks": Defect(
         "RC804",

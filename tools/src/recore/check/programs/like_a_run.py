@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ def make_variables(step: str, program: str) -> dict[str, str]:
         return variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(OF_TRAINING)}
     variables["SM_MODEL_DIR"] = str(BASE / "model")
-    library = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path and not _is_of_training(path)]
-    variables["PYTHONPATH"] = ":".join(library)
+    # a training job's path goes on with Python's own folders, of which the first is an archive
+    paths = takewhile(lambda path: not path.endswith(".zip"), os.environ.get("PYTHONPATH", "").split(":"))
+    variables["PYTHONPATH"] = ":".join(path for path in paths if path not in ("", f"{BASE}/code"))
     if str(BASE) != "/opt/ml":  # there is no sandbox
         variables["SAGEMAKER_BASE_DIR"] = str(BASE)
     if step == "predict":
@@ -70,7 +71,3 @@ def _without(value: Any, names: set[str]) -> Any:
     if isinstance(value, dict):
         return {key: _without(each, names) for key, each in value.items() if key not in names}
     return [each for each in value if each not in names] if isinstance(value, list) else value
-
-
-def _is_of_training(path: str) -> bool:
-    return path == f"{BASE}/code" or path.startswith((sys.prefix, sys.base_prefix))

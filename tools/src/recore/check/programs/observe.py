@@ -28,7 +28,7 @@ FILES = (  # this one, the container's server, csv_columns.py, the targets' name
     "recore_serving.py",
     "recore_columns.py",
     "recore_targets.json",
-    "sitecustomize.py",
+    "recore_hook.py",  # sitecustomize.py, which Python would import under that name for this program, too
     "like_a_run.py",
 )
 
@@ -76,7 +76,7 @@ def observe(folder: Path) -> None:
         if name in INPUTS:
             shutil.copy(hidden / name, PROCESSING / "input/public/public.csv.gz")
         hook = Path(tempfile.mkdtemp())
-        shutil.copy(folder / "sitecustomize.py", hook)
+        shutil.copy(folder / "recore_hook.py", hook / "sitecustomize.py")
         began = time.monotonic()
         variables = make_variables(name, "observe")
         variables["PYTHONPATH"] = ":".join(filter(None, (str(hook), variables.get("PYTHONPATH", ""))))

@@ -53,6 +53,8 @@ class Reporter:
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook. Nothing that it does may raise, or cause events of its own that it reports."""
+        if event.startswith("cpython.run_"):  # the program begins, and this file has been imported
+            sys.modules.pop("sitecustomize", None)
         if self.busy or event == "import":
             return
         kind = self.kind_of(event, arguments)
@@ -123,5 +125,13 @@ class Reporter:
         return None, library, server, importing
 
 
-_events = os.path.join(os.path.dirname(os.path.abspath(__file__)), "events")
-sys.addaudithook(Reporter(_events, os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")).hook)
+def hide(folder: str) -> None:
+    """Take this file's folder out of the paths that a program sees. Programs that it starts still inherit it."""
+    sys.path[:] = [path for path in sys.path if path != folder]
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path != folder]
+    os.environ._data[b"PYTHONPATH"] = ":".join(paths).encode()  # type: ignore[attr-defined]
+
+
+_folder = os.path.dirname(os.path.abspath(__file__))
+sys.addaudithook(Reporter(f"{_folder}/events", os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")).hook)
+hide(_folder)
