@@ -168,7 +168,7 @@ def _plain_unit(x: Numbers) -> str:
     """The unit of an axis that states none: cm-1, if it cannot be anything else. Raises Question."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
-    if x.min() in (0, 1, 2) and (np.abs(steps) == 1).all():
+    if x.min() in (0, 1) and (np.abs(steps) == 1).all():
         raise Question(
             "channels",
             f"{x.min():g}, {x.min() + 1:g}, ... {x.max():g} are numbers of channels: name the channels by their "
