@@ -113,6 +113,7 @@ CASES: list[Case] = [
     )
     .with_options(unit="cm-1")
     .asks("channels"),
+    table("per cent below 10", VISNIR_NM, quantity="percent", channel="wl_{}", offset=1.05).asks("quantity"),
     # pandas
     above_channels("columns of two levels", ["absorbance"]),
     above_channels("columns of two named levels", ["kind"], "sample"),
