@@ -29,9 +29,10 @@ MOST_NEGATIVE = 0.4  # of the values of a spectrum: absorbance is below 0 by noi
 HIGHEST_ABSORBANCE = 10.0  # no detector measures a share of 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
+MAX_MEDIAN = 3.0  # of absorbance: in most channels a thousandth of the light or more comes back
 LIKE_REFLECTANCE = (
-    "are highest where rocks and soils absorb least (2700 and 2100 cm-1), or lowest in bands of water, as reflectance "
-    "is"
+    "are highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, or above "
+    f"{MAX_MEDIAN:g} in most channels, as reflectance is"
 )
 FLAT = 0.01  # of the range of a spectrum: values that are as good as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
@@ -168,7 +169,7 @@ def _plain_unit(x: Numbers) -> str:
     """The unit of an axis that states none: cm-1, if it cannot be anything else. Raises Question."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
-    if x.min() in (0, 1, 2) and (np.abs(steps) == 1).all():
+    if x.min() in (0, 1) and (np.abs(steps) == 1).all():
         raise Question(
             "channels",
             f"{x.min():g}, {x.min() + 1:g}, ... {x.max():g} are numbers of channels: name the channels by their "
@@ -278,11 +279,11 @@ def _dips(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
 
 
 def looks_like_reflectance(spectrum: Spectrum) -> bool:
-    """Whether values above 0 are lowest in bands of water, or highest where rocks and soils absorb least."""
+    """Whether values above 0 are too high, lowest in bands of water, or highest where rocks and soils absorb least."""
     values = spectrum.absorbance
     if values.min() < 0:
         return False
-    if any(_dips(spectrum, *band) for band in WATER):
+    if np.median(values) > MAX_MEDIAN or any(_dips(spectrum, *band) for band in WATER):
         return True
     in_window = np.zeros(len(values), dtype=bool)
     for low, high in WINDOWS:

@@ -17,6 +17,7 @@ from recore.schema import IDS, TARGETS
 
 FEWEST_LINES = 7  # of an axis in a column, or in a line that may be the header
 NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
+MAX_BANDS = 100  # of a satellite: B01, B02, B11
 TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
@@ -59,6 +60,7 @@ def check_layout(
         raise Question("layout", f"{TRANSPOSE}: {names[first][:40]!r} is its axis")
     if reading.unit and not table.prefixes:
         return
+    shown = list_names([names[place] for place in axis], 3)
     numbers = np.array([channel.number for channel in axis.values()])
     counted = (np.abs(np.diff(numbers)) == 1).all()
     is_counted = counted and (numbers.max() < NARROW * numbers.min() or (has_axis and bool(table.prefixes)))
@@ -66,10 +68,14 @@ def check_layout(
     # S101 to S140 can be samples, whatever the corner is called; numbers of samples have no even steps
     is_even = has_axis and bool(table.prefixes) and not describe_peaks(_numbers(cells, table.marks))
     if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= FEWEST_LINES):
-        shown = list_names([names[place] for place in axis], 3)
         raise Question(
             "layout", f"columns are named {shown}, as samples are: {TRANSPOSE}, or add the unit to the names"
         )
+    is_numbering = (
+        (numbers == np.round(numbers)).all() and numbers.min() <= 2 and (counted or numbers.max() < MAX_BANDS)
+    )
+    if table.prefixes and is_numbering:
+        raise Question("channels", f"{shown} number channels or bands: name the channels by their wavenumbers")
 
 
 def is_axis(cells: Sequence[str], marks: Marks) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from recore_support.import_cases.case import ANY, Case
 from recore_support.import_cases.rocks import MIR, MIR_UM, MIR_WHOLE, NIR_NM, OMNIC, VISNIR_NM, Axis, absorbance, axis
 from recore_support.import_cases.spectra import SAMPLES, as_written, table, two_columns, values_of
@@ -103,6 +105,15 @@ CASES: list[Case] = [
     table("a matrix of R without names", axis(1, 60, 1, decimals=0), columns={"": SAMPLES}, channel="V{}").asks(
         "channels"
     ),
+    table(
+        "bands of a satellite",
+        Axis(np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]), decimals=0),
+        columns={"": SAMPLES, "SOC_target": ("1.1", "2.2", "0.7")},
+        channel=lambda number: f"B{int(number):02}",
+    )
+    .with_options(unit="cm-1")
+    .asks("channels"),
+    table("per cent below 10", VISNIR_NM, quantity="percent", channel="wl_{}", offset=1.05).asks("quantity"),
     # pandas
     above_channels("columns of two levels", ["absorbance"]),
     above_channels("columns of two named levels", ["kind"], "sample"),

@@ -1,5 +1,9 @@
 """Cases after files that people sent: lists of peaks, prefixes of channels, other axes, typographic signs."""
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from recore_support.import_cases.axes import like_case
@@ -134,4 +138,34 @@ OF_OTHER_AXES: list[Case] = [
     ),
 ]
 
-CASES: list[Case] = [*OF_PEAKS, *OF_PREFIXES, *OF_OTHER_AXES]
+FULL_WIDTH = str.maketrans("0123456789.", "".join(map(chr, (*range(0xFF10, 0xFF1A), 0xFF0E))))
+MINUS_SIGNS = ("\u2212", "\u2013", "\u2011", "\ufe63", "\uff0d")
+SPACES_AROUND = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
+
+
+def typed(case: Case, write: Callable[[str], str]) -> Case:
+    """A case whose numbers are written with other characters; it is read rightly or refused, never misread."""
+    ((name, content),) = case.files.items()
+    text = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), content.decode())
+    return replace(case, files={name: text.encode()}).or_asks(ANY)
+
+
+OF_SIGNS: list[Case] = [
+    *(
+        typed(make(f"{name} with minus {sign!a}", offset=-0.3), lambda text, sign=sign: text.replace("-", sign))
+        for name, make in (("two columns", two_columns), ("a table", table))
+        for sign in MINUS_SIGNS
+    ),
+    *(
+        typed(make(f"{name} with spaces {space!a}"), lambda text, space=space: f"{space}{text}{space}")
+        for name, make in (("two columns", two_columns), ("a table", table))
+        for space in SPACES_AROUND
+    ),
+    typed(two_columns("two columns in full-width digits"), lambda text: text.translate(FULL_WIDTH)),
+    typed(table("a table in full-width digits"), lambda text: text.translate(FULL_WIDTH)),
+    two_columns("words in full-width letters", header=("\uff37avenumber \uff08cm\uff0d1\uff09", "Absorbance")),
+    two_columns("cm to the minus sign 1", header=("Wavenumber (cm\u22121)", "Absorbance")),
+    table("channels with a raised -1", channel="{} cm\u207b\u00b9"),
+]
+
+CASES: list[Case] = [*OF_PEAKS, *OF_PREFIXES, *OF_OTHER_AXES, *OF_SIGNS]
