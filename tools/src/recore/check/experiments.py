@@ -26,6 +26,7 @@ from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
 from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
+from recore.check.predictions import Floats
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData, few_of
 from recore.check.served_requests import Request, plan_requests, read_lines

@@ -26,6 +26,7 @@ from recore.dataset.writing import Columns, write_data_file
 from recore.listing import count, list_names
 from recore.outputs import check_writable
 from recore.schema import HOLE, IDS
+from recore.spreadsheet_csv import safe_row
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
@@ -311,7 +312,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
 
 def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, advance: Callable[[int], None]) -> None:
     """Write the rows: index, IDs, channels, and the assays if the table has any."""
-    index = np.array([row.index for row in rows], dtype=object)
+    index = np.array(safe_row(row.index for row in rows), dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
         index = index.astype(np.int64)
     identity: Columns = {}
@@ -319,7 +320,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     if table:
         place_of = {sample: place for place, sample in enumerate(table.samples)}
         places = [place_of[row.sample] for row in rows]
-        identity = {name: np.array(table.identity[name])[places] for name in IDS}
+        identity = {name: np.array(safe_row(table.identity[name]))[places] for name in IDS}
         assays = {name: np.array(values)[places] for name, values in table.assays.items()}
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):

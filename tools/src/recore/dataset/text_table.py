@@ -22,6 +22,7 @@ from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
 from recore.schema import DEPTHS
 
 DELIMITERS = ("\t", ";", "|", ",")
+MAX_CELL = 32_767  # characters, as in Excel
 HEAD = 200  # lines that decide how a table is laid out
 MOST_LINES = 10_000  # that decide on the decimal mark, unless they leave it open
 SEPARATOR = "sep="  # a first line for Excel alone
@@ -127,6 +128,8 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     """The stripped cells of a line, which is split at white space without a delimiter. Raises ValueError."""
     cells = _split(number, line, delimiter)
+    if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
+        raise ValueError(f"line {number}: a cell has more than {MAX_CELL:,} characters; shorten or remove it")
     return cells if line.isascii() else [plain_number(cell) for cell in cells]
 
 
@@ -174,7 +177,7 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
     while start < len(rows) - 1 and (kind := _above_header([cells for _, cells in rows[start : start + 2]], width)):
         titles += kind == "title"
         start += 1
-    preamble = [line.lstrip("# ").strip() for number, line in head if number < rows[start][0]]
+    preamble = [line[:MAX_CELL].lstrip("# ").strip() for number, line in head if number < rows[start][0]]
     remarks: tuple[str, ...] = ()
     if titles:
         above = rows[start - 1][0]

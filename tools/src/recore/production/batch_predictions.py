@@ -15,6 +15,7 @@ from recore.production.containers.row_notes import BAD_ROWS_EMPTY
 from recore.production.project import WorkFailedError
 from recore.production.written_files import replace_file
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
+from recore.spreadsheet_csv import safe_row
 
 CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
 ACCEPT = "text/csv; details=yes"  # of the model's container
@@ -126,7 +127,8 @@ def write_table(
                 samples.problems.append(UnpredictedSample(samples.rows, sample[0], problem))
             ids = [sample[places[name]] if name in places else "" for name in IDS]
             both = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
-            table.writerow([sample[0], *ids, domain, *values, *both, *(sample[places[name]] for name in channels)])
+            spectrum = (sample[places[name]] for name in channels)
+            table.writerow([*safe_row([sample[0], *ids]), domain, *values, *both, *spectrum])
     return samples
 
 

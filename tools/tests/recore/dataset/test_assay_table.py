@@ -15,6 +15,7 @@ from recore.dataset.column_options import parse_columns
 from recore.dataset.grammar.questions import Question
 
 HEADER = "sample,SiteID,DepthFrom,DepthTo"
+LONG_CELLS = ["1" * (1 << 20), f'"{"cm " * (1 << 15)}"']
 
 
 def read_table(folder: Path, text: str | bytes, columns: tuple[str, ...] = (), **options: str) -> AssayTable:
@@ -72,6 +73,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (f"{HEADER}\na,D,deep,1\n", "line 2, DepthFrom: 'deep' is not a number"),
         (f"{HEADER}\na,D,0,\n", "line 2, DepthTo: '' is not a number"),
         (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 is deeper than DepthTo 1"),
+        *((f"{HEADER},Note\na,D,0,1,{cell}\n", "line 2: a cell has more than 32,767 char") for cell in LONG_CELLS),
         (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells, but the header has 5"),
         (f"{HEADER},CuPPM\na,D,0,1,trace\n", "line 2, CuPPM: 'trace' is not a number"),
         (f"{HEADER},CuPPM\na,D,0,1,1_0\n", "'1_0' is not a number"),

@@ -14,6 +14,7 @@ import pyarrow.csv
 from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
+from recore.spreadsheet_csv import safe_cell
 from stagemaker import locked
 
 CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
@@ -33,7 +34,10 @@ def write_page(page: Page, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(folder, path) as (new_folder, new_page):
         for item in page.items:
-            columns = [pa.array(column) for _, column in item.numbers.items()]
+            columns = [
+                pa.array(column.map(safe_cell) if column.dtype.kind == "O" else column)
+                for _, column in item.numbers.items()
+            ]
             table = pa.Table.from_arrays(columns, [str(name) for name in item.numbers.columns])  # also of equal names
             pa.csv.write_csv(table, new_folder / f"{item.name}.csv")
         (new_folder / CONTENTS).write_text(json.dumps(_contents(page), indent=1, default=_plain), "utf-8")
