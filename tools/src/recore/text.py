@@ -20,3 +20,12 @@ def plain(text: str, widest: int = 600) -> str:
         half = (widest - len(OMISSION)) // 2
         line = line[:half] + OMISSION + line[-half:]
     return printable(line)
+
+
+def is_utf_8(text: str) -> bool:
+    """Whether a text, such as a file's name, can be written as UTF-8: it came from bytes that are."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -71,7 +71,7 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "level": finding.level.value,
             "message": plain(finding.message, WIDEST),
             "fix": plain(finding.fix, WIDEST),
-            "file": finding.place.file if finding.place else None,
+            "file": plain(finding.place.file) if finding.place else None,
             "line": finding.place.line or None if finding.place else None,
         }
         for rule, finding in _findings(results)

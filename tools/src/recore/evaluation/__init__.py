@@ -22,6 +22,7 @@ from recore.evaluation.kept_run import explain_failures, run_and_keep
 from recore.evaluation.model_request import remove_targets
 from recore.evaluation.observing import read_utilization, write_streams
 from recore.evaluation.package_search import find_packages
+from recore.evaluation.packing import check_target, write_archive
 from recore.evaluation.public_file import find_public
 from recore.evaluation.record import Record, make_context, read_record
 from recore.evaluation.record_changes import write_held_out_again, write_note
@@ -44,12 +45,10 @@ from recore.evaluation.submission import (
     LARGEST,
     MANIFEST,
     SubmissionFiles,
-    check_target,
     extend_archive,
     find_uploads,
     loses_first_line,
     pack_files,
     read_archive,
     read_submission,
-    write_archive,
 )

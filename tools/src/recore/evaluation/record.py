@@ -197,11 +197,15 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
 
 
 def write_record(record: dict[str, Any], folder: Path) -> None:
-    """Write run.json into a run's folder; an earlier one is replaced as a whole."""
+    """Write run.json into a run's folder; an earlier one is replaced as a whole.
+
+    It is UTF-8, so that it can be read again: in the name of a file that is not, such bytes become question marks.
+    """
     path = folder / NAME
     with tempfile.TemporaryDirectory(dir=folder) as beside:
         part = Path(beside, NAME)
-        part.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf-8")
+        text = json.dumps(record, indent=1, default=str, ensure_ascii=False)
+        part.write_text(f"{text}\n", "utf-8", "replace")
         if path.exists():
             shutil.copymode(path, part)
         os.replace(part, path)

@@ -14,7 +14,6 @@ import hashlib
 import io
 import os
 import tarfile
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from typing import Any
 from recore.evaluation.package_search import find_packages
 from recore.failures import find_instead
 from recore.file_kinds import GZIP
-from recore.outputs import check_writable
+from recore.text import is_utf_8
 from recore.untrusted_archives import open_archive
 
 ARCHIVE_NAME = "src.tar.gz"
@@ -157,6 +156,8 @@ def read_submission(path: Path) -> SubmissionFiles:
     if not path.is_dir() and not path.is_file():  # it would be waited for without end
         raise ValueError(f"{path}: a submission's folder or archive is needed, not a pipe, socket or device")
     files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
+    for name in (str(path), *files):
+        _check_name(name)
     for name in SCRIPTS:
         if name not in files:
             instead = find_instead(name, os.listdir(path)) if path.is_dir() else None
@@ -242,8 +243,15 @@ def _is_dropped(name: str) -> bool:
     return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
 
 
+def _check_name(name: str) -> None:
+    """Raise ValueError if a file's name is not UTF-8: records and tables could not hold it."""
+    if not is_utf_8(name):
+        raise ValueError(f"the file name {name!a} is not UTF-8: rename the file")
+
+
 def _check_inside(path: Path, folder: Path) -> None:
-    """Raise ValueError if a path leads out of a folder through a symbolic link, or is a loop of symbolic links."""
+    """Raise ValueError if a path leads out of a folder, is a loop of links, or has a name that is not UTF-8."""
+    _check_name(str(path.relative_to(folder)))
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
@@ -329,38 +337,3 @@ def loses_first_line(manifest: str) -> bool:
     """Whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
     line = manifest.partition("\n")[0].partition("#")[0]
     return line.startswith(BYTE_ORDER_MARK) and bool(line.removeprefix(BYTE_ORDER_MARK).strip())
-
-
-def check_target(submission: Path, target: Path) -> None:
-    """Check that the archive can be written to a file, before work is spent on it.
-
-    Raises ValueError or OSError if the submission is not a folder with a setup.py, if nothing can be written there, or
-    if the file would be a part of the next archive.
-    """
-    if submission.is_file():
-        raise ValueError(f"{submission}: this is a file, not a submission folder; an archive is already packed")
-    if not submission.is_dir():
-        raise FileNotFoundError(f"{submission}: there is no such folder")
-    if not (submission / "setup.py").is_file():
-        raise ValueError(f"{submission}: there is no setup.py to name the files to upload: copy the template's")
-    check_writable(target)
-    folder = target.absolute().parent
-    inside = folder.resolve().is_relative_to(submission.resolve())
-    top = folder.resolve() == submission.resolve()
-    if inside and not (top and target.name.endswith(".tar.gz")):
-        raise ValueError(
-            f"{target}: the next archive could contain it; choose a folder outside the submission, or omit "
-            f"--out to write {submission / ARCHIVE_NAME}"
-        )
-
-
-def write_archive(files: SubmissionFiles, target: Path) -> None:
-    """Write the archive under a temporary name, then rename it. Raises OSError if that is not possible."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pack-") as beside:
-            part = Path(beside, ARCHIVE_NAME)
-            part.write_bytes(files.archive)
-            os.replace(part, target)
-    except OSError as error:
-        raise OSError(f"{target}: the archive could not be written: {error.strerror}") from error

@@ -20,7 +20,7 @@ from stagemaker import read_requirements
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 # as the simulator, the toolkit and gunicorn word it
 MEMORY = re.compile(r"more memory than|ended by SIGKILL|sent SIGKILL")
-MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'$")
+MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'(?:; '[\w.]+' is not a package)?$")
 REQUIRED = re.compile(r"the following arguments are required: (?P<names>[\w, -]+?)(?:, exit code|$)", re.M)
 # as Python words it, or the template's scripts
 NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")

@@ -1,6 +1,7 @@
 """The command that shows the error of a failed step alone, in the user's terminal."""
 
 import builtins
+import os
 import re
 import shlex
 import sys
@@ -36,7 +37,7 @@ def find_command(
         return None
     command = _install(submission) if f"{INSTALLING}ERROR: " in reason else None  # an error of pip's own
     if data and exception and not command and _shows_by_hand(exception) and _has_packages(submission):
-        command = _start_script(step.rpartition(" ")[2], submission, data.absolute())
+        command = _start_script(step.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
     if command and submission.resolve() != Path.cwd():
         command = f"cd {shlex.quote(str(submission))} && {command}"
     return command if command and command == plain(command) else None

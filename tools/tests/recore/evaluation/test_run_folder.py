@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from recore_support import records
 from recore_support.tiny_submission import tiny
 from support.checkout import ROOT, environment
 
@@ -15,7 +17,7 @@ from recore.evaluation.after_run import next_command
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
-from recore.evaluation.record import make_record, write_record
+from recore.evaluation.record import make_record, read_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
@@ -146,6 +148,19 @@ def test_keeping_a_folder_that_is_gone_fails(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 1
+
+
+def test_a_record_with_names_that_are_not_utf_8_can_be_read(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    record = records.make_record() | {
+        "submission": {"path": name, "sha256": "5" * 64},
+        "note": name,
+        "folder": f"/{name}",
+    }
+    record["steps"] = [records.STEPS[0] | {"state": "Failed", "reason": f"{name}: no such file"}]
+    write_record(record, tmp_path)
+    read = read_record(tmp_path)
+    assert (read.submission, read.steps[0].reason) == ("caf?", "caf?: no such file")
 
 
 def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path, sample: Path) -> None:

@@ -1,6 +1,7 @@
 """Which of a submission's files are uploaded: those that setuptools packs, except those that the client removes."""
 
 import gzip
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -187,6 +188,22 @@ def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, rea
         (folder / name).unlink()
     with pytest.raises(ValueError, match=reason):
         read_submission(folder)
+
+
+def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
+    (folder / os.fsdecode(b"caf\xe9.txt")).touch()
+    reason = r"the file name 'caf\\udce9.txt' is not UTF-8: rename the file"
+    with pytest.raises(ValueError, match=reason):
+        read_submission(folder)
+    with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
+        for path in folder.iterdir():
+            tar.add(path, path.name)
+    with pytest.raises(ValueError, match=reason):
+        read_submission(tmp_path / "src.tar.gz")
+    named = tiny(tmp_path / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(ValueError, match="is not UTF-8"):
+        read_submission(named)
 
 
 def test_an_archive_with_a_folder_at_its_top_is_refused(tmp_path: Path) -> None:

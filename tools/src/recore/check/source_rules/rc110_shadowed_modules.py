@@ -36,13 +36,15 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 
 def _find_twins(source: SubmissionSource) -> Iterator[Finding]:
-    """Modules that are there as a file and as a folder, if the folder is uploaded or imported."""
+    """Modules that are there as a file and as a folder, if both are used: here, or also in a job."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
     for name in sorted(source.twins):
+        is_package = source.tree.is_file(f"{name}/__init__.py")
         used = any(file.startswith(f"{name}/") for file in source.uploads)
-        if used or any(module.startswith(f"{name}.") for module in imported):
-            kept, lost = f"{name}.py", f"the folder {name}"
-            if source.tree.is_file(f"{name}/__init__.py"):
-                kept, lost = lost, kept
-            message = f"there are {name}.py and a folder {name}: Python imports {kept} and never finds {lost}"
-            yield Finding(message, f"rename the folder {name} and its imports", Place(f"{name}.py"))
+        used = used or any(module.startswith(f"{name}.") for module in imported)
+        if used or (is_package and name in imported):
+            file, folder = f"{name}.py", f"the folder {name}"
+            kept, lost = (folder, file) if is_package else (file, folder)
+            message = f"there are {file} and a folder {name}: Python imports {kept} and never finds {lost}"
+            level = Level.ERROR if used else Level.WARNING  # a job gets only the file
+            yield Finding(message, f"rename the folder {name} and its imports", Place(file), level)

@@ -85,6 +85,6 @@ def _defaults(script: Script) -> Iterator[Finding]:
             path = path_of(keyword.value, script) if keyword.arg == "default" else None
             name = FileUse(path, False, node.lineno, context).in_submission if path else None
             never = name and "/" in name and name.partition("/")[0] in NEVER
-            if never or (path and ABSOLUTE.fullmatch(path)):
+            if never or (path and (ABSOLUTE.fullmatch(path) or path.startswith("../"))):
                 message = f"the platform passes no path, but the default {path!r} does not exist in a job"
                 yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)

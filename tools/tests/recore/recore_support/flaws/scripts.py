@@ -79,6 +79,12 @@ SCRIPTS = {
     "files-not-uploaded-above": train_flaw(
         "RC114", f'{RUN}    data = pd.read_csv("../data/public.csv.gz")\n', "import pandas as pd\n"
     ),
+    "files-not-uploaded-default-above": train_flaw(
+        "RC114",
+        f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("--data", default="../data/public")\n',
+        "import argparse\n",
+        level=WARNING,
+    ),
     "files-not-uploaded-windows": train_flaw(
         "RC114", f'{RUN}    data = pd.read_csv(r"C:\\Users\\ada\\public.csv.gz")\n', "import pandas as pd\n"
     ),

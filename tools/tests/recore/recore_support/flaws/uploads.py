@@ -31,6 +31,13 @@ UPLOADED = {
     "requirements-lines-other-case": Flaw(
         "RC205", "Requirements.txt", "", write("Requirements.txt", "cubist==1.2.2\n")
     ),
+    "shadowed-modules-folder-here": Flaw(
+        "RC110",
+        "train.py",
+        "",
+        both(write_train("", "import train\n"), write("train/__init__.py", "")),
+        WARNING,
+    ),
     "shadowed-modules-folder": Flaw(
         "RC110", "mdl.py", "", both(write_train("ALPHA = mdl.ridge.ALPHA\n", "import mdl.ridge\n"), TWINS)
     ),
