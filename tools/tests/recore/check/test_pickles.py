@@ -10,8 +10,11 @@ import io
 import lzma
 import os
 import pickle
+import pickletools
+import warnings
 import zipfile
 import zlib
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import (
+    array_dtypes,
+    array_shapes,
+    arrays,
+    byte_string_dtypes,
+    scalar_dtypes,
+    unicode_string_dtypes,
+)
+from joblib.numpy_pickle import NumpyUnpickler
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import Ridge
@@ -162,11 +174,18 @@ def hidden(opcodes: bytes, length: int = 64) -> bytes:
 
 
 ZEROS = bytes(16)
+OBJECTS_TYPE = FLOATS.replace(b"f8", b"O8") + (FLOATS_STATE % 63).replace(b"<", b"|")
 ATTACKS: dict[str, Callable[[Path], bytes]] = {
     "in an array": lambda folder: dumped(np.array([Command(folder)], dtype=object)),
     "in an array in an array": lambda folder: dumped([np.array([np.array([Command(folder)], dtype=object)], object)]),
     "in a field": lambda folder: dumped(np.array([(1, Command(folder))], [("a", "i8"), ("b", "O")])),
     "behind an array": lambda folder: dumped([np.arange(3), np.array(["a"], object), Command(folder)]),
+    "by a name of Python 2, in an array": lambda folder: (
+        b"\x80\x02"
+        + array(dtype=OBJECTS_TYPE)
+        + assembled(b"c__builtin__\neval\n" + text(f"__import__('os').mkdir({str(folder)!r})") + b"\x85R")
+        + b"."
+    ),
     "in the class of an array": lambda folder: assembled(array(more=text("order") + command(folder))),
     "second pickle": lambda folder: dumped(1) + assembled(command(folder)),
     "another opcode for a constructor": lambda folder: assembled(b"(cos\nmkdir\n" + text(str(folder)) + b"o"),
@@ -242,7 +261,7 @@ PLAIN_ATTACKS: dict[str, Callable[[Path], bytes]] = {
     ),
     "memo of the outer pickle": lambda folder: assembled(
         text("os") + b"\x94" + text("mkdir") + b"\x94"
-        + array(dtype=b"cnumpy\ndtype\n(" + text("O8") + b"\x89\x88tR" + (FLOATS_STATE % 63).replace(b"<", b"|"))
+        + array(dtype=OBJECTS_TYPE)
         + assembled(text("numpy") + b"\x94" + text("array") + b"\x94h\x00h\x01\x93" + text(str(folder)) + b"\x85R")
     ),
 }  # fmt: skip
@@ -414,3 +433,100 @@ ATTACKING_FILES: dict[str, Callable[[Command], bytes]] = {
 def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
     content = ATTACKING_FILES[name](Command(Path("/nowhere")))
     assert any(judge(found) for found in find_pickles(name, len(content), io.BytesIO(content)))
+
+
+def as_objects(values: list[Any]) -> Any:
+    objects = np.empty(len(values), dtype=object)
+    for number, value in enumerate(values):
+        objects[number] = value
+    return objects
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text(max_size=2000)
+    | st.binary(max_size=2000)
+    | st.builds(bytearray, st.binary(max_size=20))
+    | st.dates()
+    | st.timedeltas()
+    | st.fractions()
+    | st.uuids()
+    | arrays(
+        scalar_dtypes() | array_dtypes(allow_subarrays=True) | byte_string_dtypes() | unicode_string_dtypes(),
+        array_shapes(min_dims=0, min_side=0, max_side=3),
+    ),
+    lambda values: (
+        st.lists(values, max_size=4)
+        | st.tuples(values, values)
+        | st.dictionaries(st.text(max_size=9), values, max_size=4)
+        | st.builds(as_objects, st.lists(values, max_size=3))
+        | st.sets(st.integers() | st.text(max_size=3), max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@examples(100)
+@given(PLAIN, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)), st.sampled_from(COMPRESSIONS))
+def test_plain_values_give_no_finding(value: Any, protocol: int, compress: Any) -> None:
+    if any(dtype.itemsize == 0 for dtype in dtypes(value)):
+        return  # joblib cannot load arrays of empty elements
+    for content in (dumped([value, value], protocol=protocol, compress=compress), pickle.dumps(value, protocol)):
+        found = scanned(content)
+        assert not found.problem
+        assert judge(found) is None
+
+
+def dtypes(value: Any) -> list[Any]:
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return [value.dtype]
+    if isinstance(value, list | tuple | np.ndarray):
+        return [dtype for each in value for dtype in dtypes(each)]
+    return [dtype for each in value.values() for dtype in dtypes(each)] if isinstance(value, dict) else []
+
+
+class Recorder(NumpyUnpickler):  # type: ignore[misc]
+    """joblib's unpickler, which imports only what arrays need and notes everything that it was asked for."""
+
+    def __init__(self, file: Any):
+        super().__init__("", file, ensure_native_byte_order=True)
+        self.asked: set[tuple[str, str]] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        if self.proto < 3:
+            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        self.asked.add((module, name))
+        return super().find_class(module, name) if (module, name) in NEEDED else lambda *_: None
+
+
+NEEDED = {("joblib.numpy_pickle", "NumpyArrayWrapper"), ("numpy", "dtype"), ("numpy", "ndarray")}
+NEEDED |= {("numpy._core.multiarray", "_reconstruct"), ("_codecs", "encode")}
+SEEDS = [
+    dumped([np.arange(3), np.array(["a", len], dtype=object), {"x": (np.ones(2), len)}], protocol=protocol)
+    for protocol in range(2, 6)
+] + [attack(Path("/nowhere")) for attack in (*ATTACKS.values(), *TRICKS.values())]
+
+
+@examples(300)
+@given(st.sampled_from(SEEDS), st.randoms(use_true_random=False))
+def test_whatever_joblib_would_import_is_found_in_changed_files(content: bytes, random: Any) -> None:
+    changed = bytearray(content)
+    for _ in range(random.randint(1, 3)):
+        start = random.randrange(len(changed))
+        part = changed[start : start + random.randrange(12)]
+        target = random.randrange(len(changed))
+        if random.random() < 0.5:
+            part = bytes(random.choice(OPCODES) if random.random() < 0.7 else random.randrange(256) for _ in part[:2])
+        changed[target : target + random.choice([0, 0, len(part)])] = part
+    recorder = Recorder(io.BytesIO(changed))
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
+        recorder.load()
+    found = scanned(bytes(changed))
+    assert found.problem or set(found.imports) >= recorder.asked
+
+
+OPCODES = [ord(opcode.code) for opcode in pickletools.opcodes]

@@ -36,11 +36,12 @@ OTHERS = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 class Machine:
     """The stack and the memo of one pickle.
 
-    imports: see Pickle. arrays: the states of joblib's arrays, in their order.
+    imports: see Pickle. arrays: the states of joblib's arrays, in their order. outer: the machine of the pickle around
+    this one, whose protocol some versions of joblib take for this one's when they look for a name.
     """
 
-    def __init__(self, imports: list[tuple[str, str]]):
-        self.imports = imports
+    def __init__(self, imports: list[tuple[str, str]], outer: "Machine | None" = None):
+        self.imports, self.outer = imports, outer
         self.arrays: list[Any] = []
         self.protocol = 0
         self._stack: list[Any] = []
@@ -198,8 +199,11 @@ class Machine:
             raise Unreadable("the name of a class is not a string")
 
     def _import(self, module: str, name: str) -> None:
-        if self.protocol < 3:  # names of Python 2
-            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        in_python_3 = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        if self.outer and self.outer.protocol < 3:
+            self.imports.append(in_python_3)
+        if self.protocol < 3:
+            module, name = in_python_3
         self.imports.append((module, name))
         self._stack.append(WrapperClass() if is_wrapper(module, name) else Named(module, name))
 

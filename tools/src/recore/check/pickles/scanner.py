@@ -9,7 +9,7 @@ import io
 import pickletools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
@@ -92,8 +92,8 @@ class _Reading:
                     raise Unreadable("something that is not a pickle stands behind its end") from None
                 raise
 
-    def read_pickle(self, content: "_Opcodes", joblib: bool) -> None:
-        machine = Machine(self._imports)
+    def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
+        machine = Machine(self._imports, outer)
         frame_end = 0
         for opcode, argument, position in pickletools.genops(cast(IO[bytes], content)):
             if self.opcodes == MAX_OPCODES:
@@ -112,14 +112,14 @@ class _Reading:
                 raise Unreadable("an opcode reaches beyond its frame")
             if machine.arrays and joblib:
                 _must_end(frame_end, content)
-                self._read_array(machine.arrays.pop(), content)
+                self._read_array(machine, content)
         _must_end(frame_end, content)
 
-    def _read_array(self, state: Any, content: "_Opcodes") -> None:
-        dtype, size, padded = read_wrapper(state)
+    def _read_array(self, machine: Machine, content: "_Opcodes") -> None:
+        dtype, size, padded = read_wrapper(machine.arrays.pop())
         if dtype.hasobject:
             self.ambiguous = True
-            self.read_pickle(content, joblib=False)
+            self.read_pickle(content, joblib=False, outer=machine)
         elif padded:
             length = int.from_bytes(content.read(1))
             if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # these are no opcodes
