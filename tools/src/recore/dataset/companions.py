@@ -9,6 +9,7 @@ from recore.dataset.grammar.ids import Cells
 from recore.dataset.grammar.signs import is_plain_sign, names_sign, read_sign, without_sign_words
 from recore.dataset.grammar.units import is_depth_unit, unit_of_cell
 from recore.dataset.target_columns import Source
+from stagemaker import parse_number
 
 UNIT_WORD = re.compile(r"(?<![a-z])(units?|uom)(?![a-z])", re.IGNORECASE)
 
@@ -25,7 +26,7 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
         filled = [cell for cell in cells(place) if cell]
         if _holds_units(name, filled):
             kind, rest = "units", UNIT_WORD.sub(" ", name)
-        elif names_sign(name) or (filled and all(map(is_plain_sign, filled))):
+        elif _holds_signs(name, filled):
             kind, rest = "signs", without_sign_words(name)
         else:
             continue
@@ -61,6 +62,14 @@ def _holds_units(name: str, filled: list[str]) -> bool:
     """Whether a column holds units of contents: all of its cells, or some in one whose name says so."""
     units = [bool(unit_of_cell(cell)) for cell in filled]
     return any(units) and (all(units) or UNIT_WORD.search(name) is not None)
+
+
+def _holds_signs(name: str, filled: list[str]) -> bool:
+    """Whether a column holds signs: all of its cells, or its name says so and its cells are no numbers but 0 and 1."""
+    if filled and all(map(is_plain_sign, filled)):
+        return True
+    numbers = {number for cell in filled if (number := parse_number(cell)) is not None}
+    return names_sign(name) and numbers <= {0, 1}
 
 
 def _owners(rest: str, targets: Sources) -> list[str]:

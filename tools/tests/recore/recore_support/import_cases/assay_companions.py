@@ -70,7 +70,8 @@ CASES: list[Case] = [
     *(signed(title, ("<", "", "")) for title in ("Cu_sign", "Cu_ppm_qual", "CuQual", "Cu LTGT", "Symbol Cu", "< Cu")),
     *(signed(title, ("L", "", "=")) for title in ("Cu_Q", "Cu_flag", "RESULT_LETTER", "Result Qualifier")),
     *(signed(title, ("TRUE", "FALSE", "FALSE")) for title in ("Cu_LT", "Cu_censored", "Censored", "Cu_BDL")),
-    *(signed(title, ("1", "0", "0")) for title in ("Cu_LT", "censored")),
+    *(signed(title, ("1", "0", "0")) for title in ("Cu_LT", "censored", "Cu_below_LOD", "Cu below DL?", "Cu_ND")),
+    *(signed(title, ("N", "Y", "Y")) for title in ("Cu_detected", "Cu_ppm_det", "Detected")),
     signed("x", ("<", "", "")),
     signed("Cu_sign", ("<", "", ""), "CuPPM"),
     signed("Cu-ICP61_Q", ("<", "", ""), "Cu-ICP61 (g/t)"),
@@ -78,7 +79,9 @@ CASES: list[Case] = [
     # over the range, or not understood
     *(signed(title, ("", ">", "")).asks(ANY) for title in ("Cu_sign", "Cu_ppm_qual", "x", "Cu_x", "sign")),
     *(signed("Cu_qual", ("", cell, "")).asks(ANY) for cell in ("G", "J", "-", "ADL", "+", "~", "N", "1")),
-    signed("Cu_GT", ("", "yes", "")).asks(ANY),
+    *(signed(title, ("", "yes", "")).asks(ANY) for title in ("Cu_GT", "Cu_overlimit")),
+    signed("Cu_remark", ("below detection", "", "")).asks(ANY),
+    signed("Remark", ("below detection", "", "")),
     signed("Cu_sol_x", ("", ">", "")).asks(ANY),
     # of which column?
     *(
@@ -120,5 +123,9 @@ CASES: list[Case] = [
     ),
     # what is no sign
     assay_case("flags of the quality", {"Flag": ("QC", "", "dup"), "Cu_ppm": NUMBERS}, {"CuPPM": [5, 10000, 7]}),
+    *(
+        assay_case(f"numbers below {title!r}", {title: ("1", "5", "12"), "Cu_ppm": NUMBERS}, {"CuPPM": [5, 10000, 7]})
+        for title in ("Depth below surface", "ND", "Cu_LT", "Flag", "Q")
+    ),
     assay_case("silt beside an assay", {"SILT": ("1", "0", "1"), "Cu_ppm": NUMBERS}, {"CuPPM": [5, 10000, 7]}),
 ]
