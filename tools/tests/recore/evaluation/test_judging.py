@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from recore_support.command import recore
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
@@ -89,6 +89,12 @@ def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
         scoring_request(settings, "public"),
     ]
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
+
+
+def test_preprocessing_that_does_not_end_is_stopped(judge: Callable[..., list[Entry]], tmp_path: Path) -> None:
+    (entry,) = judge(tiny(tmp_path / "waits", {"preprocess.py": SLEEP + PREPROCESS}), seconds=15)
+    reason = "public preprocess failed: the job was stopped: it exceeded its time limit of 0.25 min"
+    assert entry.result.startswith(reason)
 
 
 def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_decided_it(
