@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -93,9 +94,9 @@ class JobRunner:
         step.memory = read_utilization(self.services.cloudwatch, kind, name, started)
         if status == "Stopped":
             self.raise_if_stopping()
-            if job.get("SecondaryStatus") == "MaxRuntimeExceeded":
-                minutes = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 60
-                raise StepFailed(f"the job was stopped: it exceeded its time limit of {minutes:.3g} min")
+            limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", math.inf)
+            if job.get("SecondaryStatus") == "MaxRuntimeExceeded" or _duration(job) >= limit:
+                raise StepFailed(f"the job was stopped: it exceeded its time limit of {limit / 60:.3g} min")
             raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")
         if status != "Completed":
             step.outside = is_outside(job.get("FailureReason"))
@@ -148,6 +149,12 @@ class JobRunner:
         if step.state != state:
             step.state = state
             self.watch(step)
+
+
+def _duration(job: dict[str, Any]) -> float:
+    """The seconds that a processing job ran; 0 for another job, or one that never started."""
+    times = job.get("ProcessingStartTime"), job.get("ProcessingEndTime")
+    return (times[1] - times[0]).total_seconds() if times[0] and times[1] else 0.0
 
 
 def _activity(job: dict[str, Any]) -> str | None:

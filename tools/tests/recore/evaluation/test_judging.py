@@ -120,6 +120,12 @@ def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
+def test_preprocessing_that_does_not_end_is_stopped(judge: Callable[..., list[Entry]], tmp_path: Path) -> None:
+    (entry,) = judge(tiny(tmp_path / "waits", {"preprocess.py": SLEEP + PREPROCESS}), seconds=15)
+    reason = "public preprocess failed: the job was stopped: it exceeded its time limit of 0.25 min"
+    assert entry.result.startswith(reason)
+
+
 def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_decided_it(
     judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
 ) -> None:
