@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -14,7 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recore.production.archives import CHANNELS
 from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
 from recore.production.containers.features import (
@@ -25,12 +23,14 @@ from recore.production.containers.features import (
     read_request,
 )
 from recore.production.drift import ReferenceUnits
+from recore.production.handed_data import check_reference, parse_columns
+from recore.production.handed_files import CHANNELS
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.schema import HOLE
-from recore.text import plain
 from recore.untrusted_archives import read_files
+from recore.untrusted_json import named, parse_object
 
 Floats = NDArray[np.float64]
 MAX_BYTES = 256 << 20  # of a file about the training
@@ -108,11 +108,10 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
             f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
             "had too few spectra; `train --again` makes one that does"
         )
-    try:
-        return make_trained_on(json.loads(header)["columns"], json.loads(content))
-    except (LookupError, RecursionError, TypeError, ValueError) as error:
-        problem = f"the reference of its spectra is invalid: {type(error).__name__}: {plain(str(error), 100)}"
-        raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
+    source = f"version {version.number}, {version.archives[0]}"
+    with named(source, "the reference of its spectra is invalid: "):
+        columns = parse_columns(header, CHANNELS)
+        return make_trained_on(columns, check_reference(parse_object(content)))
 
 
 def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
