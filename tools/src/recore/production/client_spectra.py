@@ -30,7 +30,7 @@ from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.schema import HOLE
 from recore.untrusted_archives import read_files
-from recore.untrusted_json import named, parse_object
+from recore.untrusted_json import parse_object
 
 Floats = NDArray[np.float64]
 MAX_BYTES = 256 << 20  # of a file about the training
@@ -108,10 +108,11 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
             f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
             "had too few spectra; `train --again` makes one that does"
         )
-    source = f"version {version.number}, {version.archives[0]}"
-    with named(source, "the reference of its spectra is invalid: "):
-        columns = parse_columns(header, CHANNELS)
-        return make_trained_on(columns, check_reference(parse_object(content)))
+    try:
+        return make_trained_on(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
+    except ValueError as error:
+        problem = f"the reference of its spectra is invalid: {error}"
+        raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
 
 
 def make_trained_on(header: Sequence[str], reference: Reference) -> TrainedOn:
