@@ -26,6 +26,10 @@ from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.places import OpenPlace, is_strangers
 from recore.text import plain
+from recore.untrusted_json import get as _get
+from recore.untrusted_json import get_number as _number
+from recore.untrusted_json import get_optional_number as _optional_number
+from recore.untrusted_json import named, read_object
 from stagemaker.machine import describe_machine
 
 if TYPE_CHECKING:
@@ -224,16 +228,8 @@ def read_record(folder: Path) -> Record:
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
-    if path.stat().st_size > LARGEST_RECORD:
-        raise ValueError(f"{path}: not a valid run record: larger than {LARGEST_RECORD >> 20} MB")
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate, which no output can hold, raises here
-        return _run_record(folder, content)
-    except RecursionError:
-        raise ValueError(f"{path}: not a valid run record: nested too deeply") from None
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path}: not a valid run record: {error}") from error
+    with named(path, "not a valid run record: "):
+        return _run_record(folder, read_object(path, LARGEST_RECORD))
 
 
 def _versions() -> dict[str, str | None]:
@@ -320,28 +316,3 @@ def _score(content: dict[str, Any]) -> Score:
         r2={name: _optional_number(r2, name) for name in r2},
         weights={name: _number(weights, name) for name in r2},
     )
-
-
-def _get(content: Any, path: str, *types: type) -> Any:
-    """The value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type."""
-    value = content
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            raise ValueError(f"`{path}` is missing")
-        value = value[name]
-    if not isinstance(value, types):
-        raise ValueError(f"`{path}` has the wrong type, {type(value).__name__}")
-    return value
-
-
-def _number(content: Any, path: str) -> float:
-    number = float(_get(content, path, int, float))
-    if not math.isfinite(number):
-        raise ValueError(f"`{path}` is {number}, not a finite number")
-    return number
-
-
-def _optional_number(content: Any, path: str) -> float | None:
-    if _get(content, path, int, float, type(None)) is None:
-        return None
-    return _number(content, path)

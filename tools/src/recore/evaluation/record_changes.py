@@ -1,11 +1,11 @@
 """What is added to the record of a run that has ended: a note, and the held-out score that recore has made again."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from recore.evaluation.record import NAME, clean_note, read_record, write_record
+from recore.untrusted_json import read_object
 
 
 def write_note(folder: Path, text: str) -> str:
@@ -30,6 +30,6 @@ def write_held_out_again(folder: Path, score: float, command: str) -> None:
 
 def _replace(folder: Path, member: str, value: Any) -> None:
     read_record(folder)
-    record = json.loads((folder / NAME).read_text("utf-8"))
+    record = read_object(folder / NAME)
     record[member] = value
     write_record(record, folder)

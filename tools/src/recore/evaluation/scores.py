@@ -4,10 +4,11 @@ The held-out score is that of the submission's own held-out predictions (held_ou
 it again: only the submission says that the model of a row had not seen the row's drill hole.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from recore.untrusted_json import get, get_number, get_optional_number, named, read_object
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,18 +45,16 @@ class Score:
 
 def read_score(path: Path) -> Score:
     """Read the .json that score.py writes beside its score. Raises ValueError if it is invalid."""
-    try:
-        details = json.loads(path.read_text("utf-8"))
-        targets = details["targets"]
+    with named(path, "these are not score details; run score.py again: "):
+        details = read_object(path)
+        targets = get(details, "targets", dict)
         return Score(
-            value=float(details["score"]),
-            weights_scored=float(details["weights_scored"]),
-            rows=int(details["rows"]),
-            r2={name: None if target["r2"] is None else float(target["r2"]) for name, target in targets.items()},
-            weights={name: float(target["weight"]) for name, target in targets.items()},
+            value=get_number(details, "score"),
+            weights_scored=get_number(details, "weights_scored"),
+            rows=get(details, "rows", int),
+            r2={name: get_optional_number(target, "r2") for name, target in targets.items()},
+            weights={name: get_number(target, "weight") for name, target in targets.items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: these are not score details; run score.py again") from error
 
 
 def read_scores(folder: Path) -> dict[str, Score]:

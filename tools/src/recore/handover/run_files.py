@@ -1,7 +1,6 @@
 """The run that is handed over, and its data file: read and checked. Nothing of the submission is executed."""
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from recore.production.archives import TrainedModel, describe_training
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
 from recore.untrusted_archives import open_archive
+from recore.untrusted_json import get, named, read_object
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
 SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the second is the reader's own
@@ -108,8 +108,9 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     for name in (MODEL, "predictions/public.csv.out"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder}: the run has no {name}: {AGAIN}")
-    raw = json.loads((folder / RECORD).read_text("utf-8"))
-    _check_record(raw, folder / RECORD)
+    with named(folder / RECORD, "not a valid run record: "):
+        raw = read_object(folder / RECORD)
+        _check_record(raw)
     if not {"python", "platform"} <= set(raw["versions"]):
         raise ValueError(f"{folder / RECORD}: an older recore wrote it, without versions: {AGAIN}")
     score_script = (TEMPLATE / SCORE).read_bytes()
@@ -135,16 +136,17 @@ def _refuse_links(folder: Path) -> None:
             raise ValueError(f"{folder / name}: this is a link; only a run's own files are handed over")
 
 
-def _check_record(raw: dict[str, Any], path: Path) -> None:
+def _check_record(raw: dict[str, Any]) -> None:
     """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
-    if not all(isinstance(file, dict) for file in raw["data"].values()):
-        raise ValueError(f"{path}: not a valid run record: `data` has the wrong type")
+    for file in raw["data"].values():
+        get({"data": file}, "data.path", str)
+    for name in ("versions.python", "versions.platform"):
+        get({"versions": {"python": "", "platform": ""} | raw["versions"]}, name, str)
     for name in ("arguments", "seeds", "machine"):
-        if not isinstance(raw.get(name, {}), dict):
-            raise ValueError(f"{path}: not a valid run record: `{name}` has the wrong type")
+        get({name: {}} | raw, name, dict)
     memory = raw.get("machine", {}).get("memory_bytes", 0)
     if not isinstance(memory, int) or not 0 <= memory < LARGEST_MEMORY:
-        raise ValueError(f"{path}: not a valid run record: `machine.memory_bytes` is not a number of bytes")
+        raise ValueError("`machine.memory_bytes` is not a number of bytes")
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:

@@ -18,7 +18,8 @@ from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.handover.wheel import write_wheel
 from recore.outputs import check_writable
-from recore.production.archives import CONTENTS, SUMS
+from recore.production.handed_files import CONTENTS, SUMS
+from recore.untrusted_json import get, read_object
 from stagemaker import interrupts, locked
 from stagemaker.machine import describe_machine
 
@@ -51,9 +52,9 @@ def check_place(folder: Path) -> None:
     try:
         if not folder.is_symlink() and not os.listdir(folder):
             return
-        listed = {CONTENTS, SUMS, *json.loads((folder / CONTENTS).read_text("utf-8"))["files"]}
+        listed = {CONTENTS, SUMS, *get(read_object(folder / CONTENTS), "files", list)}
         replaceable = not folder.is_symlink() and set(_names(folder)) <= listed
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, TypeError):
         replaceable = False
     if not replaceable:
         raise FileExistsError(f"{folder}: it contains more than a hand-over: move it, or choose another --out")

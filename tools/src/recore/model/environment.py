@@ -116,7 +116,7 @@ class SageMakerEnv:
             return {}
         try:
             config = json.loads(path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path} is not valid JSON: {error}") from error
         if not isinstance(config, dict):
             raise ConfigError(f"{path} does not contain a JSON object")

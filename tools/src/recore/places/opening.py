@@ -172,7 +172,7 @@ def _check_connection(endpoint: str) -> None:
 
 def _ask_isolation(endpoint: str) -> tuple[str, bool | None]:
     """How the simulator at an endpoint isolates jobs, and whether it enforces that; None of another program."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(endpoint + HEALTH, timeout=10) as answer:
             health = json.loads(answer.read(LARGEST_ANSWER))
         enforced = health["isolation_enforced"] is True

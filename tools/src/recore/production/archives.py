@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from recore.data_file import as_csv_gz, read_header
-from recore.distribution import PROGRAM
 from recore.evaluation import (
     HELD_OUT_NAME,
     NoHeldOutScoreError,
@@ -24,6 +23,8 @@ from recore.evaluation import (
     sha256_of,
 )
 from recore.production.containers import domain, expected_error, features
+from recore.production.handed_data import parse_columns, read_errors, read_reference
+from recore.production.handed_files import ARCHIVE, CHANNELS, CONTENTS, ERRORS, REFERENCE, check_files
 from recore.production.hooks import find_missing_hook
 from recore.production.project import ProductionError
 from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
@@ -31,10 +32,7 @@ from recore.schema import TARGETS
 from recore.untrusted_archives import read_files
 from stagemaker import locked
 
-ARCHIVE = "model.tar.gz"
-CONTENTS, SUMS = "handover.json", "SHA256SUMS"  # of a hand-over
 MAX_SCRIPT_BYTES = 4 << 20
-CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
 
 
 @dataclass(frozen=True)
@@ -129,17 +127,6 @@ def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
     return TrainedModel(folder, record, read_header(data), reference, errors, sha256, reasons)
 
 
-def parse_columns(content: bytes | None, source: object) -> list[str]:
-    """The names of columns in a channels.json. Raises ProductionError, which names the source, if there are none."""
-    try:
-        columns = json.loads(content or b"")["columns"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        columns = None
-    if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
-        raise ProductionError(f"{source}: its {CHANNELS} does not hold the names of columns")
-    return columns
-
-
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
     try:
@@ -154,36 +141,11 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
 
 def _read_handed(folder: Path) -> TrainedModel:
     """Read a hand-over, each file of which must be the one that was handed over."""
-    if not (folder / SUMS).is_file():
-        raise FileNotFoundError(f"{folder / SUMS}: this file of the hand-over is missing: copy the whole folder again")
-    lines = (line.partition("  ") for line in (folder / SUMS).read_text("utf-8", "replace").splitlines())
-    sums = {name: digest for digest, _, name in lines}
-    if CHANNELS not in sums:
-        raise ProductionError(
-            f"{folder}: an older recore wrote this hand-over, without {CHANNELS}: write it again with "
-            f"`{PROGRAM} handover`"
-        )
-    for name in (CONTENTS, ARCHIVE, "run.json", CHANNELS, REFERENCE, ERRORS):
-        if name in sums and not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder / name}: this file of the hand-over is missing: copy the folder again")
-        if name in sums and sha256_of(folder / name) != sums[name]:
-            raise ProductionError(
-                f"{folder / name}: it is not the file that was handed over ({SUMS} has another hash): copy it again"
-            )
-    reference, errors = (_read_json(folder / name) if name in sums else None for name in (REFERENCE, ERRORS))
+    listed = check_files(folder)
+    reference = read_reference(folder / REFERENCE) if REFERENCE in listed else None
+    errors = read_errors(folder / ERRORS) if ERRORS in listed else None
     record = read_record(folder)
-    columns = parse_columns((folder / CHANNELS).read_bytes(), folder)
+    columns = parse_columns((folder / CHANNELS).read_bytes(), folder / CHANNELS)
     sha256 = record.data["public"][1] or ""
-    reasons = {name: f"the hand-over has no {name}" for name in (REFERENCE, ERRORS) if name not in sums}
+    reasons = {name: f"the hand-over has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
     return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Raises ProductionError if the file is not an object of JSON."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ProductionError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ProductionError(f"{path}: an object of JSON is needed")
-    return content

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recore.production.archives import CHANNELS
 from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
 from recore.production.containers.features import (
@@ -24,12 +22,14 @@ from recore.production.containers.features import (
     read_request,
 )
 from recore.production.drift import ReferenceUnits
+from recore.production.handed_data import check_reference, parse_columns
+from recore.production.handed_files import CHANNELS
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
 from recore.schema import HOLE
-from recore.text import plain
 from recore.untrusted_archives import read_files
+from recore.untrusted_json import parse_object
 from stagemaker import locked
 
 Floats = NDArray[np.float64]
@@ -109,9 +109,9 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
             "had too few spectra; `train --again` makes one that does"
         )
     try:
-        return make_trained_on(json.loads(header)["columns"], json.loads(content))
-    except (LookupError, RecursionError, TypeError, ValueError) as error:
-        problem = f"the reference of its spectra is invalid: {type(error).__name__}: {plain(str(error), 100)}"
+        return make_trained_on(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
+    except ValueError as error:
+        problem = f"the reference of its spectra is invalid: {error}"
         raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
 
 

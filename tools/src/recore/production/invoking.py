@@ -86,7 +86,10 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
         if error.response["Error"]["Code"] != "ModelError":
             raise WorkFailedError(line) from None
         return SampleAnswer(index, "", {}, line)
-    [prediction] = json.loads(answer["Body"].read())["predictions"]
+    try:
+        [prediction] = json.loads(answer["Body"].read())["predictions"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise WorkFailedError(f"row {index}: the endpoint's response is not a prediction as JSON") from None
     return SampleAnswer(index, answer["InvokedProductionVariant"], prediction)
 
 

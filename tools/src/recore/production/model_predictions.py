@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from recore.places import OpenPlace
-from recore.production.archives import ARCHIVE, TrainedModel
+from recore.production.archives import TrainedModel
 from recore.production.batch_predictions import PredictedSamples
 from recore.production.definition import containers
+from recore.production.handed_files import ARCHIVE
 from recore.production.predicting import run_batch
 from recore.production.project import Watch, make_project
 from recore.production.settings import Settings

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.csv
 
 from recore.data_file import DataFile, open_data
-from recore.production.archives import CHANNELS, parse_columns
 from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
 from recore.production.endpoints import require_endpoint
+from recore.production.handed_data import parse_columns
+from recore.production.handed_files import CHANNELS
 from recore.production.project import (
     NO_REASON,
     Outcome,
@@ -134,7 +135,7 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
         packed = Path(name, "model.tar.gz")
         packed.write_bytes(project.read(archive))
         content = read_files(packed, [CHANNELS], LARGEST_COLUMNS).get(CHANNELS)
-    return parse_columns(content, archive)
+    return parse_columns(content or b"", f"{archive}, {CHANNELS}")
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:

@@ -1,14 +1,13 @@
 """config.json: the names, places and instance types of one model in production. Every setting has a default."""
 
 import difflib
-import json
-import math
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from recore.places import IMAGE
+from recore.untrusted_json import named, read_object
 
 LARGEST = 1 << 20  # bytes
 INSTANCE_TYPE = re.compile(r"ml\.\w+\.\w+", re.ASCII)
@@ -59,14 +58,8 @@ def read_settings(path: Path | None) -> Settings:
         return Settings()
     if not file.exists():
         raise FileNotFoundError(f"{file}: there is no such file; without --config every setting has its default")
-    if not file.is_file() or file.stat().st_size > LARGEST:
-        raise ValueError(f"{file}: a regular file of at most {LARGEST >> 20} MB is needed")
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file}: this is not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f'{file}: an object is needed, such as {{"PREFIX": "core-assays"}}')
+    with named(file):
+        content = read_object(file, LARGEST)
     return Settings(**dict(_read_setting(file, key, value) for key, value in content.items()))
 
 
@@ -98,7 +91,7 @@ def _find_fault(name: str, value: Any) -> str:
         return "a number from 1 to 100 is needed"
     if name == "model_approval_status" and value not in APPROVAL:
         return f"one of {', '.join(APPROVAL)} is needed"
-    if name == "minimum_score" and not math.isfinite(value):
+    if name == "minimum_score" and not -1e300 < value < 1e300:
         return "a finite number is needed"
     if name == "default_bucket" and value and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
         return "the name of a bucket is needed"

@@ -1,13 +1,12 @@
 """The versions of the model: packages in a group of SageMaker's model registry."""
 
 import datetime
-import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from recore.production.next_command import APPROVED, REJECTED
 from recore.production.project import ProductionError, ProductionProject
+from recore.untrusted_json import get_number, parse_object
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,6 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
 def read_score(project: ProductionProject, uri: str) -> float | None:
     """The score in an evaluation.json; None if the object is not there any more, or holds none."""
     try:
-        score = float(json.loads(project.read(uri))["score"]["value"])
-    except (ProductionError, ValueError, KeyError, TypeError, RecursionError):
+        return get_number(parse_object(project.read(uri)), "score.value")
+    except ValueError:
         return None
-    return score if math.isfinite(score) else None

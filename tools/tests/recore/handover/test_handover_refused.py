@@ -148,11 +148,24 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    "change", [{"arguments": [1]}, {"seeds": 5}, {"machine": {"memory_bytes": 10**400}}, {"machine": "mine"}]
+    "change",
+    [
+        {"arguments": [1]},
+        {"seeds": 5},
+        {"machine": {"memory_bytes": 10**400}},
+        {"machine": "mine"},
+        {"versions": {"recore": None, "python": None, "platform": "Linux"}},
+    ],
+    ids=range(5),
 )
 def test_a_hostile_record_is_refused_in_one_line(change: dict[str, Any], changed_run: Path) -> None:
     change_record(changed_run, lambda record: record.update(change))
     assert "run.json: not a valid run record: `" in refused(changed_run)
+
+
+def test_a_data_file_without_a_path_is_refused_in_one_line(changed_run: Path) -> None:
+    change_record(changed_run, lambda record: record["data"].update(more={"path": 5}))
+    assert "run.json: not a valid run record: `data.path` has the wrong type" in refused(changed_run)
 
 
 def test_a_killed_hand_over_leaves_the_earlier_one(changed_run: Path) -> None:

@@ -73,7 +73,7 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
     (written / ".venv").symlink_to(sys.prefix)
     (written / "data").mkdir()
     shutil.copy(public, written / "data")
-    assert run_blocks(written, skipped={"environment", "predict"}) == ["", "", "public", "public", "public"]
+    assert run_blocks(written, skipped={"environment", "predict"}) == ["check", "", "public", "public", "public"]
     return written
 
 

@@ -1,6 +1,7 @@
 """`recore predict`: somebody else's spectra become assays with nothing but the hand-over."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -127,6 +128,17 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
     assert "--replicates mean averages them" in refused(handed, twice, *options, cwd=tmp_path)
 
 
+def unlist(folder: Path, name: str) -> None:
+    """Remove a file from the list of sums."""
+    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (folder / "SHA256SUMS").write_text("".join(line for line in lines if not line.endswith(f"  {name}\n")))
+
+
+def list_again(folder: Path, name: str) -> None:
+    with open(folder / "SHA256SUMS", "a") as file:
+        file.write(f"{'0' * 64}  {name}\n")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -134,12 +146,22 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
         (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json: it is not the file that was handed"),
         (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the hand-over"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the hand-over is missing"),
+        (lambda folder: unlist(folder, "channels.json"), "channels.json: SHA256SUMS does not list this file"),
+        (lambda folder: unlist(folder, "model.tar.gz"), "model.tar.gz: SHA256SUMS does not list this file"),
+        (lambda folder: unlist(folder, "domain.json"), "domain.json: SHA256SUMS does not list this file"),
         (
-            lambda folder: (folder / "SHA256SUMS").write_text(""),
+            lambda folder: (unlist(folder, "channels.json"), (folder / "channels.json").unlink()),
             "an older recore wrote this hand-over, without channels.json: write it again with `",
         ),
+        (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
+        (lambda folder: list_again(folder, "model.tar.gz"), "names a file a second time"),
+        (
+            lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
+            "model.tar.gz: this file of the hand-over is missing or not a regular file",
+        ),
+        (lambda folder: ((folder / "SHA256SUMS").unlink(), os.mkfifo(folder / "SHA256SUMS")), "not a regular file"),
     ],
-    ids=["model", "domain", "errors", "sums", "older"],
+    ids=range(12),
 )
 def test_a_changed_hand_over_is_refused(
     change: Callable[[Path], object], reason: str, handed: Path, private: pd.DataFrame, tmp_path: Path
@@ -160,7 +182,7 @@ def test_a_submission_without_the_functions_that_are_called_is_refused_and_its_p
         "its preprocess.py has no function preprocess(data_file), which `predict` and `production` call"
     )
     page, _ = write_pages(runs.good, write_worked(tmp_path))
-    assert "## 1. Prepare" in page
+    assert "## 1. Check the copy" in page
     assert "`recore predict` cannot use this model, because its preprocess.py has no function preprocess" in page
 
 

@@ -311,8 +311,8 @@ def few_holes(reference: dict[str, Any]) -> dict[str, Any]:
         (lambda reference: None, "version 1 does not say what it was trained on"),
         (few_holes, "version 1 was trained on 9 drill holes: at least 10 are needed to know how much new ones may"),
         (lambda reference: reference | {"hole_names": []}, "version 1 was trained on 0 drill holes: at least 10"),
-        (lambda reference: {}, "model.tar.gz: the reference of its spectra is invalid: KeyError: 'channels'"),
-        (lambda reference: [], "model.tar.gz: the reference of its spectra is invalid: TypeError"),
+        (lambda reference: {}, "model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
+        (lambda reference: [], "model.tar.gz: the reference of its spectra is invalid: an object is needed"),
     ],
     ids=["none", "few holes", "no holes", "empty", "a list"],
 )

@@ -19,6 +19,8 @@ from recore_support.run_command import file_options, run_recore
 from stagemaker.machine import describe_machine
 
 FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# with recore, and with python3.12, which makes environments
+PATH = os.pathsep.join((f"{sys.base_prefix}/bin", os.environ["PATH"], str(Path(sys.executable).parent)))
 CUT_OFF = 500.0  # ppm of copper
 
 
@@ -52,7 +54,7 @@ def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
         result = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=folder,
-            env=environment() | {"PATH": f"{sys.base_prefix}/bin{os.pathsep}{os.environ['PATH']}"},  # has python3.12
+            env=environment() | {"PATH": PATH},
             capture_output=True,
             text=True,
             timeout=600,
@@ -60,5 +62,6 @@ def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
         assert result.returncode == 0, script + result.stdout + result.stderr
         expected = [line for line in text.splitlines() if not line.startswith("$ ")]
         assert set(expected) <= set(result.stdout.splitlines())
+        assert tag != "check" or not result.stdout + result.stderr
         ran.append(tag)
     return ran

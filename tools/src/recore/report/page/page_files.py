@@ -15,6 +15,7 @@ from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
 from recore.spreadsheet_csv import safe_cell
+from recore.untrusted_json import get, read_object
 from stagemaker import locked
 
 CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
@@ -78,9 +79,9 @@ def check_place(path: Path) -> None:
     if not os.path.lexists(folder):
         return
     try:
-        report_files = {CONTENTS, *json.loads((folder / CONTENTS).read_text("utf-8"))["files"]}
+        report_files = {CONTENTS, *get(read_object(folder / CONTENTS), "files", list)}
         replaceable = not folder.is_symlink() and {file.name for file in folder.iterdir()} <= report_files
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, TypeError):
         replaceable = False
     if not replaceable:
         raise FileExistsError(

@@ -1,0 +1,69 @@
+"""What a hand-over, or an archive of a version, says about the training file: checked, as others may have written it.
+
+An invalid file is one error that names the file and the field, here and not in a job.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from recore.production.containers.domain import Reference
+from recore.schema import TARGETS
+from recore.untrusted_json import get, get_number, get_numbers, named, parse_object, read_object
+
+MAX_BYTES = 256 << 20
+CURVES = ("predicted", "error", "low", "high")
+
+
+def parse_columns(content: bytes, source: object) -> list[str]:
+    """The names of columns in a channels.json. Raises ValueError, which names the source, if there are none."""
+    with named(source):
+        return _get_strings(parse_object(content), "columns")
+
+
+def read_reference(path: Path) -> Reference:
+    """What the spectra of the training look like, from a domain.json. Raises ValueError if it is invalid."""
+    with named(path):
+        return check_reference(read_object(path, MAX_BYTES))
+
+
+def check_reference(reference: Reference) -> Reference:
+    """Return the reference. Raises ValueError, which names the field, if one is missing or has the wrong form."""
+    get_numbers(reference, "channels")
+    bins = (len(get_numbers(reference, "bins")),)
+    components = (len(get_numbers(reference, "variances")),)
+    statistics = (len(_get_strings(reference, "statistics")),)
+    rows = (len(get_numbers(reference, "holes")),)
+    for name in ("mean", "shape_limits", "residual_limits"):
+        get_numbers(reference, name, bins)
+    get_numbers(reference, "loadings", components + bins)
+    get_numbers(reference, "scores", rows + components)
+    get_numbers(reference, "values", rows + statistics)
+    for name in ("t2_limit", "q_limit"):
+        if get_number(reference, name) <= 0:
+            raise ValueError(f"`{name}` is not a positive number")
+    get(reference, "rows", int)
+    if get(reference, "hole_names", list):
+        _get_strings(reference, "hole_names")
+    return reference
+
+
+def read_errors(path: Path) -> dict[str, Any]:
+    """What expected errors are calculated from, an expected_error.json. Raises ValueError if it is invalid."""
+    with named(path):
+        errors = read_object(path, MAX_BYTES)
+        get_number(errors, "coverage")
+        for name in TARGETS:
+            if get(errors, f"targets.{name}.range", list, type(None)) is not None:
+                get_numbers(errors, f"targets.{name}.range", (2,))
+            if get(errors, f"targets.{name}.curves", dict, type(None)) is not None:
+                points = (len(get_numbers(errors, f"targets.{name}.curves.predicted")),)
+                for curve in CURVES:
+                    get_numbers(errors, f"targets.{name}.curves.{curve}", points)
+        return errors
+
+
+def _get_strings(content: Any, path: str) -> list[str]:
+    strings: list[str] = get(content, path, list)
+    if not strings or not all(isinstance(each, str) for each in strings):
+        raise ValueError(f"`{path}` is not a list of strings")
+    return strings

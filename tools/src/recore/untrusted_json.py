@@ -1,0 +1,94 @@
+"""The one reader of JSON files that others made: its errors are one line that names the file and the field."""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 16 << 20  # of a file
+
+
+def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """Read a file that must be an object of JSON.
+
+    Raises FileNotFoundError if the file is missing, ValueError, without the path, if it is not one.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError("it is a folder, a pipe or a device, not a regular file")
+    if path.stat().st_size > max_bytes:
+        raise ValueError(f"larger than {max_bytes >> 20} MB")
+    return parse_object(path.read_bytes())
+
+
+@contextmanager
+def named(source: object, problem: str = "") -> Iterator[None]:
+    """Begin each ValueError with the source of the JSON, and with the problem in general."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {problem}{' '.join(str(error).split())}") from None
+
+
+def parse_object(content: bytes) -> dict[str, Any]:
+    """The object of JSON in these bytes. Raises ValueError if it is not one."""
+    try:
+        value = json.loads(content.decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate, which no output can hold, raises here
+    except RecursionError:
+        raise ValueError("this is not valid JSON: nested too deeply") from None
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"this is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"an object is needed, not {type(value).__name__}")
+    return value
+
+
+def get(content: Any, path: str, *types: type) -> Any:
+    """The value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type."""
+    value = content
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise ValueError(f"`{path}` is missing")
+        value = value[name]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise ValueError(f"`{path}` has the wrong type, {type(value).__name__}")
+    return value
+
+
+def get_number(content: Any, path: str) -> float:
+    """The finite number at a dotted path."""
+    try:
+        number = float(get(content, path, int, float))
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"`{path}` is {number}, not a finite number")
+    return number
+
+
+def get_optional_number(content: Any, path: str) -> float | None:
+    """The finite number at a dotted path, or None where it is null."""
+    return None if get(content, path, int, float, type(None)) is None else get_number(content, path)
+
+
+def get_numbers(content: Any, path: str, shape: tuple[int | None, ...] = (None,)) -> list[Any]:
+    """The list, or list of lists, of finite numbers at a dotted path. shape: its lengths, None for any from 1 on."""
+    numbers: list[Any] = get(content, path, list)
+    if not _has_shape(numbers, shape):
+        sizes = " x ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"`{path}` is not a list of finite numbers ({sizes})")
+    return numbers
+
+
+def _has_shape(value: Any, shape: tuple[int | None, ...]) -> bool:
+    if not shape:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and abs(value) < 1e300
+    size, *rest = shape
+    return (
+        isinstance(value, list)
+        and (len(value) == size if size is not None else bool(value))
+        and all(_has_shape(each, tuple(rest)) for each in value)
+    )

@@ -1,0 +1,116 @@
+"""JSON files that others may have written: each wrong value, at each field, is one line that names the file."""
+
+import copy
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from recore_support.records import make_record
+
+from recore.evaluation import read_record
+from recore.evaluation.scores import read_score
+from recore.production.containers.domain import fit_reference
+from recore.production.containers.expected_error import calibrate
+from recore.production.handed_data import parse_columns, read_errors, read_reference
+from recore.production.settings import read_settings
+from recore.schema import TARGETS
+
+RANDOM = np.random.default_rng(0)
+HOLES = np.repeat([str(number) for number in range(6)], 5)
+ASSAYS = RANDOM.random((30, len(TARGETS)))
+REMOVED = object()
+WRONG = (None, True, "text", -1, 10**400, float("nan"), float("inf"), [], {}, [None], [[]], {"a": 1}, REMOVED)
+Read = Callable[[Path], object]
+FILES: dict[str, tuple[Any, Read]] = {
+    "run.json": (make_record(public=0.5), lambda path: read_record(path.parent)),
+    "channels.json": ({"columns": ["index", "4000"]}, lambda path: parse_columns(path.read_bytes(), path)),
+    "domain.json": (fit_reference(np.arange(400, 360, -1), RANDOM.random((30, 40)), HOLES), read_reference),
+    "expected_error.json": (calibrate(ASSAYS, ASSAYS + 0.1, HOLES, TARGETS), read_errors),
+    "config.json": ({"PREFIX": "mine", "MINIMUM_SCORE": 0.1, "ENDPOINT_INSTANCE_COUNT": 2}, read_settings),
+    "public.json": (
+        {"score": 0.5, "weights_scored": 1, "rows": 3, "targets": {"CuPPM": {"r2": 0.1, "weight": 0.3}}},
+        read_score,
+    ),
+}
+
+
+def fields(value: Any) -> Iterator[list[Any]]:
+    """Yield the way to each field of an object, and to the first ones of a list or a large object."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    most = 20 if isinstance(value, dict) and len(value) <= 20 else 1
+    for key, each in itertools.islice(items, most):
+        yield [key]
+        yield from ([key, *rest] for rest in fields(each))
+
+
+def changed(content: Any, way: list[Any], value: object) -> bytes:
+    content = copy.deepcopy(content)
+    inside = content
+    for key in way[:-1]:
+        inside = inside[key]
+    if value is REMOVED:
+        del inside[way[-1]]
+    else:
+        inside[way[-1]] = value
+    return json.dumps(content).encode()
+
+
+def read(path: Path, reader: Read, content: bytes) -> str:
+    """Return the error of a file with a content, or nothing if it can be read."""
+    path.write_bytes(content)
+    try:
+        reader(path)
+    except ValueError as error:
+        message = str(error)
+    else:
+        return ""
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_value_at_any_field_is_one_line(name: str, tmp_path: Path) -> None:
+    content, reader = FILES[name]
+    path = tmp_path / name
+    assert read(path, reader, json.dumps(content).encode()) == ""
+    errors = [read(path, reader, changed(content, way, value)) for way in fields(content) for value in WRONG]
+    assert sum(map(bool, errors)) > len(errors) / 4
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe{", b"[]", b"3", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000, b'{"a": "\\ud800"}'],
+    ids=range(9),
+)
+def test_what_is_not_an_object_is_one_line(content: bytes, name: str, tmp_path: Path) -> None:
+    assert read(tmp_path / name, FILES[name][1], content)
+
+
+@pytest.mark.parametrize("name", set(FILES) - {"channels.json"})  # its content comes from an archive, too
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises((ValueError, FileNotFoundError), match=name):
+        FILES[name][1](tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "way", "value", "field"),
+    [
+        ("domain.json", ["mean", 0], "x", "`mean`"),
+        ("domain.json", ["q_limit"], 0, "`q_limit`"),
+        ("expected_error.json", ["targets", "CuPPM"], None, "`targets.CuPPM.range`"),
+        ("run.json", ["settings", "training", "count"], "x", "`settings.training.count`"),
+        ("config.json", ["MINIMUM_SCORE"], 10**400, "MINIMUM_SCORE"),
+        ("public.json", ["rows"], float("inf"), "`rows`"),
+    ],
+)
+def test_the_field_is_named(name: str, way: list[Any], value: object, field: str, tmp_path: Path) -> None:
+    content, reader = FILES[name]
+    assert field in read(tmp_path / name, reader, changed(content, way, value))
