@@ -23,7 +23,7 @@ def last_lines(terminal_output: str, steps: list[str]) -> list[str]:
 def test_each_step_has_one_line(tmp_path: Path, sample: Path) -> None:
     """The private data have no assays, so there are predictions but no score."""
     options = [*file_options(sample, "public", "private"), "--out", tmp_path / "run"]
-    status, out, terminal_output = run_on_terminal(tiny(tmp_path / "mine"), *options)
+    status, out, terminal_output = run_on_terminal("run", tiny(tmp_path / "mine"), *options)
     assert status == 0, terminal_output
     steps = [*STEPS, "public score", "private preprocess", "private predict", "held-out score", "clean up"]
     for step, line in zip(steps, last_lines(terminal_output, steps), strict=True):
@@ -43,7 +43,7 @@ def test_each_step_has_one_line(tmp_path: Path, sample: Path) -> None:
 @pytest.mark.slow
 def test_a_run_on_public_data_alone_is_shown_in_ascii(tmp_path: Path, sample: Path) -> None:
     options = [*file_options(sample, "public"), "--out", tmp_path / "run", "--ascii", "--json"]
-    status, out, terminal_output = run_on_terminal(tiny(tmp_path / "mine"), *options)
+    status, out, terminal_output = run_on_terminal("run", tiny(tmp_path / "mine"), *options)
     assert status == 0, terminal_output
     assert terminal_output.isascii()
     steps = [*STEPS, "public score", "held-out score", "clean up"]

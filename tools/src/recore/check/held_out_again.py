@@ -1,6 +1,5 @@
 """Makes the held-out predictions of judged submissions again, as RC703 does, but with all rows."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from recore.check.public_data import PublicData
 from recore.evaluation import Entry, RunSettings, Step, SubmissionFiles, read_record, write_held_out_again
 from recore.places import OpenPlace
 from recore.text import plain
-from stagemaker import interrupts
+from stagemaker import interrupts, locked
 
 ENOUGH = 0.5  # of the rows
 
@@ -58,9 +57,8 @@ def _score(
     watch: Callable[[Step], None],
 ) -> float:
     """The score of held-out predictions that are made again. Raises ExperimentFailed."""
-    make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-judge-")
     with (
-        interrupts.deferred_at_both_ends(make_folder) as folder,
+        interrupts.deferred_at_both_ends(partial(locked.temporary_folder, "recore-judge-")) as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
     ):
         held_out = experiments.hold_out()

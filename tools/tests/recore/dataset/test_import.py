@@ -1,17 +1,13 @@
 """`recore import` turns spectra and an assay table into a data file."""
 
 import gzip
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import preprocess
 import score
 from recore_support.import_runs import X, absorbance, import_command, run_import, write_opus
-from support.checkout import ROOT, environment
+from recore_support.run_command import run_on_terminal
 
 from recore.dataset.instruments.reading_options import Reading
 
@@ -144,20 +140,9 @@ def test_the_same_input_produces_the_same_bytes_and_a_file_is_not_replaced(folde
 
 
 def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
-    terminal, child_terminal = pty.openpty()
-    arguments = [sys.executable, "-m", "recore", "import", folder / "spectra", "--replicates", "mean"]
-    result = subprocess.run(
-        [*arguments, "--out", folder / "o.csv.gz"],
-        cwd=ROOT,
-        env=environment() | {"TERM": "xterm-256color"},
-        stdout=subprocess.PIPE,
-        stderr=child_terminal,
-        timeout=60,
-    )
-    os.close(child_terminal)
-    terminal_output = os.read(terminal, 1 << 20).decode()
-    os.close(terminal)
-    assert result.returncode == 0
-    assert "\x1b[" in terminal_output
-    assert "100%" in terminal_output
-    assert "\x1b" not in result.stdout.decode()
+    arguments = ("import", folder / "spectra", "--replicates", "mean", "--out", folder / "o.csv.gz")
+    status, out, terminal = run_on_terminal(*arguments)
+    assert status == 0
+    assert "\x1b[" in terminal
+    assert "100%" in terminal
+    assert "\x1b" not in out

@@ -121,9 +121,9 @@ def start(
 
 
 def run_on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """Run with a terminal as stderr; return the exit status, the output on stdout and the output on the terminal."""
+    """Run a command of recore with a terminal as stderr; return its status, its stdout and what the terminal got."""
     terminal, child_terminal = pty.openpty()
-    command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
+    command = [sys.executable, "-m", "recore", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=child_terminal
