@@ -28,10 +28,10 @@ from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
 from recore.check.predictions import Floats
 from recore.check.project import pack_project
-from recore.check.public_data import PublicData, few_of
+from recore.check.public_data import PublicData, pick_few
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.training_plan import TrainingPlan
-from recore.check.variations import assays_matter, find_differences
+from recore.check.variations import effect_of_assays, find_differences
 from recore.evaluation import (
     RunSettings,
     Step,
@@ -281,9 +281,9 @@ class Experiments:
         requests = plan_requests(inputs, self.data.few_rows)
         with contextlib.suppress(ExperimentFailed):  # of the variations, which RC503 reports
             private, differences = self.variations()["private"].output, self.differences()
-            if private and differences["private"] and not assays_matter(differences):
+            if private and differences["private"] and not effect_of_assays(differences):
                 requests.append(
-                    Request("private", b"".join(read_lines(private, few_of(range(len(self.plan.private))))))
+                    Request("private", b"".join(read_lines(private, pick_few(range(len(self.plan.private))))))
                 )
         return self._jobs.serve("serve", trained.joined, requests)
 

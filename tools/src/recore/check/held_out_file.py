@@ -11,7 +11,7 @@ from recore import evaluation
 from recore.check.predictions import Floats, NotPredictions, first_line, r2, read_predictions
 from recore.evaluation import NoHeldOutScoreError
 
-LONGEST_REASON = 10_000  # characters of a reason that are read
+MAX_REASON_LENGTH = 10_000  # characters of a reason that are read
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:
     if not path.is_file():
         return []
     with open(path, encoding="utf-8", errors="replace") as file:
-        return [FailedFold(step, first_line(file.read(LONGEST_REASON)), fold)]
+        return [FailedFold(step, first_line(file.read(MAX_REASON_LENGTH)), fold)]
 
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:

@@ -83,7 +83,7 @@ class PublicData:
     @cached_property
     def few_rows(self) -> list[int]:
         """The numbers of some rows, spread over the file."""
-        return few_of(range(self.rows))
+        return pick_few(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
         """Write these rows, in the order of the file."""
@@ -134,7 +134,7 @@ class PublicData:
             yield from data.records()
 
 
-def few_of(rows: Sequence[int]) -> list[int]:
+def pick_few(rows: Sequence[int]) -> list[int]:
     """Some of these numbers of rows, spread over them."""
     return [
         rows[number] for number in sorted({round(each) for each in np.linspace(0, len(rows) - 1, min(FEW, len(rows)))})

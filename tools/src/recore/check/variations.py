@@ -37,14 +37,14 @@ def find_differences(
     return found
 
 
-def assays_matter(differences: Mapping[str, str]) -> str:
+def effect_of_assays(differences: Mapping[str, str]) -> str:
     """How the inputs differ if there are no assays; empty if they do not."""
     return differences.get("untargeted", "")
 
 
-def holes_matter(differences: Mapping[str, str]) -> str:
+def effect_of_holes(differences: Mapping[str, str]) -> str:
     """How the inputs differ if the drill holes have other names; empty if they do not, or for another reason."""
-    return "" if differences["some"] or assays_matter(differences) else differences["private"]
+    return "" if differences["some"] or effect_of_assays(differences) else differences["private"]
 
 
 def read_variation(variation: Variation, cells_of: Container[int] | None = None) -> Inputs:

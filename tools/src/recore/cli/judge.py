@@ -103,11 +103,11 @@ def judge(
                 with show_running("judge", every_step=False) as watch:
                     this_round.judge(place, entries, jobs, context, watch, show_end)
                     if tied := tied_by_private_score(entries):
-                        from recore.check import host_weights, make_held_out_again
+                        from recore.check import host_weights, recompute_held_out
 
                         equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
                         show_line(f"{equal}: their held-out predictions are made again")
-                        make_held_out_again(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
+                        recompute_held_out(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {done} of {to_run} judged"
             click.echo(f"{line}: the same command judges the others", err=True)

@@ -29,7 +29,7 @@ from recore.text import plain
 from recore.untrusted_json import get as _get
 from recore.untrusted_json import get_number as _number
 from recore.untrusted_json import get_optional_number as _optional_number
-from recore.untrusted_json import named, read_object
+from recore.untrusted_json import prefix_errors, read_object
 from stagemaker.machine import describe_machine
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def read_record(folder: Path) -> Record:
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
-    with named(path, "not a valid run record: "):
+    with prefix_errors(path, "not a valid run record: "):
         return _run_record(folder, read_object(path, LARGEST_RECORD))
 
 

@@ -10,7 +10,7 @@ def other_case(wanted: str, names: Collection[str]) -> str | None:
     return next((name for name in sorted(names) if name.lower() == wanted.lower()), None)
 
 
-def find_instead(wanted: str, names: Collection[str]) -> str | None:
+def similar_file_hint(wanted: str, names: Collection[str]) -> str | None:
     """What to do about a missing file, if the folder with these names has one that was meant; otherwise None."""
     if similar := other_case(wanted, names):
         return f"rename {similar} to {wanted}: jobs run on Linux, which distinguishes upper and lower case"

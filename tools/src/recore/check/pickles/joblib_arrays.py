@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.pickles.values import Dictionary, Dtype, Named, Unreadable
+from recore.check.pickles.values import Dictionary, Dtype, Global, Unreadable
 
 MODULE, CLASS = "joblib.numpy_pickle", "NumpyArrayWrapper"
 ATTRIBUTES = {"subclass", "shape", "order", "dtype", "allow_mmap"}
@@ -40,7 +40,7 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
     alignment = values.get(ALIGNMENT)
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
         raise Unreadable("the shape of an array is unknown")
-    named = isinstance(subclass, Named) and subclass.module.split(".")[0] == "numpy"
+    named = isinstance(subclass, Global) and subclass.module.split(".")[0] == "numpy"
     if not named or subclass.name not in ("ndarray", "matrix", "memmap"):
         raise Unreadable("the class of an array is unknown")
     if values["order"] not in ("C", "F") or not isinstance(mapped, bool) or alignment not in (None, MAX_PADDING):

@@ -111,9 +111,9 @@ class _Reading:
             elif not at_end and content.tell() > frame_end:
                 raise Unreadable("an opcode reaches beyond its frame")
             if machine.arrays and joblib:
-                _must_end(frame_end, content)
+                _require_frame_end(frame_end, content)
                 self._read_array(machine, content)
-        _must_end(frame_end, content)
+        _require_frame_end(frame_end, content)
 
     def _read_array(self, machine: Machine, content: "_Opcodes") -> None:
         dtype, size, padded = read_wrapper(machine.arrays.pop())
@@ -130,7 +130,7 @@ class _Reading:
             content.skip(size)
 
 
-def _must_end(frame_end: int, content: "_Opcodes") -> None:
+def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
     """Raise Unreadable if a frame has not ended: some unpicklers read it as a whole, others do not."""
     if content.tell() < frame_end:
         raise Unreadable("a frame goes on behind its last opcode")

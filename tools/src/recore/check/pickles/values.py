@@ -22,7 +22,7 @@ class Value(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Global:
     """A class or function that is imported by its name."""
 
     module: str

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
-from recore.check.variations import assays_matter, read_variation
+from recore.check.variations import effect_of_assays, read_variation
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
 FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from others than the public file"
@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if not problems["private"]:  # RC505 is about files with few rows
         return
     what, fix = "data without assays", FIX
-    if not assays_matter(differences):
+    if not effect_of_assays(differences):
         what, fix = "data from other drill holes than those of the public file", FIX_HOLES
     elif problems["some"]:
         what, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"

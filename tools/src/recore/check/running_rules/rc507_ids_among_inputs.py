@@ -14,7 +14,7 @@ import pandas as pd
 
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import holes_matter
+from recore.check.variations import effect_of_holes
 from recore.check.written_inputs import read_columns
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE
@@ -35,7 +35,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
         message = f"{what} is among the inputs, as {columns}: the private file has other drill holes"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
-    difference = holes_matter(experiments.differences())
+    difference = effect_of_holes(experiments.differences())
     if difference and HOLE_AMONG not in found:
         message = f"The inputs change if the drill holes have other names, as in the private file: {difference}"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)

@@ -28,7 +28,7 @@ from recore.check.predictions import (
     read_predictions,
 )
 from recore.check.rule import Finding, Level, rule
-from recore.check.served_requests import mix
+from recore.check.served_requests import mixed_order
 from recore.listing import count
 
 HEADER = "Make input_fn accept lines both with and without a header"
@@ -89,7 +89,7 @@ def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] 
         first = read_answer(few)
     except NotPredictions:
         return None  # other parts of the rule are about that
-    order = mix(rows)
+    order = mixed_order(rows)
     sent = f"If {count(len(order), 'row')} are sent, not sorted and one of them twice,"
     try:
         second = read_answer(mixed)

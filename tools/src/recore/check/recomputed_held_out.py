@@ -18,7 +18,7 @@ from stagemaker import interrupts, locked
 ENOUGH = 0.5  # of the rows
 
 
-def make_held_out_again(
+def recompute_held_out(
     place: OpenPlace,
     entries: Sequence[Entry],
     public: Path,
