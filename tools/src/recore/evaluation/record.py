@@ -41,7 +41,6 @@ STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
     f"{side} {part}" for side in SIDES for part in ("preprocess", "predict", "score")
 }
 DATA = (*SIDES, "actual")
-LARGEST_RECORD = 16 << 20  # bytes
 MAX_REASON = 300  # characters
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
@@ -229,7 +228,7 @@ def read_record(folder: Path) -> Record:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
     with prefix_errors(path, "not a valid run record: "):
-        return _run_record(folder, read_object(path, LARGEST_RECORD))
+        return _run_record(folder, read_object(path))
 
 
 def _versions() -> dict[str, str | None]:

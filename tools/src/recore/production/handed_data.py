@@ -10,7 +10,7 @@ from recore.production.containers.domain import Reference
 from recore.schema import TARGETS
 from recore.untrusted_json import get, get_number, get_numbers, parse_object, prefix_errors, read_object
 
-MAX_BYTES = 256 << 20
+MAX_BYTES = 256 << 20  # of a file
 CURVES = ("predicted", "error", "low", "high")
 
 
