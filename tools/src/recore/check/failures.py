@@ -9,7 +9,7 @@ from recore.evaluation import Step
 from recore.failures import INSTALLING, UNKNOWN_REASON, command_by_hand, find_hint, look_at
 from recore.text import plain
 
-LOOK_AT = "Look at"  # begins a fix that is not about this failure
+LOOK_AT = "Look at"  # the beginning of a general fix
 MISSING = re.compile(r"No module named '([\w.]+)'")
 
 

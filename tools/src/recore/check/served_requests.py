@@ -38,7 +38,7 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
 
 
 def mixed_order(count: int) -> list[int]:
-    """The rows of the request `mixed`: in an order that does not rise or fall, and the first of them twice."""
+    """The rows of the request `mixed`: unsorted, with the first of them repeated at the end."""
     order = [*range(1, count, 2), *range(0, count, 2)]
     return [*order, order[0]]
 

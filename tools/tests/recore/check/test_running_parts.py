@@ -276,7 +276,7 @@ def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
         (lambda rows: rows, ""),
         (lambda rows: sorted(rows, key=int), "sort the rows"),
         (lambda rows: sorted(rows, key=int, reverse=True), "sort the rows"),
-        (lambda rows: list(dict.fromkeys(rows)), "predictions for 5: the hooks drop rows"),
+        (lambda rows: list(dict.fromkeys(rows)), "only 5 predictions: the hooks drop rows"),
         (lambda rows: rows if len(rows) == len(set(rows)) else ["the index is not unique"], "no valid predictions"),
         (lambda rows: [str(int(row) * len(rows)) for row in rows], ""),  # another finding of the rule
     ],

@@ -164,7 +164,7 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
     recompute_held_out(place, [claims, without], data.public, weights, 600, lambda step: None, lines.append)
     again = claims.record.held_out_again
     assert again < 0.5, lines
-    assert f"held-out score {again:.4f} made again, 1.0100 by the submission" in claims.result
+    assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result
     assert without.record.held_out_again == pytest.approx(again)  # the same model, though nothing was claimed
     assert tied_by_private_score(entries) == []
 

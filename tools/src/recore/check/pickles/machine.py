@@ -1,6 +1,6 @@
 """A pickle's opcodes, followed as far as the names that it imports and joblib's arrays are concerned.
 
-Every opcode is one of these methods, or a constant. What is not known raises Unreadable.
+Every opcode is one of these methods, or a constant. Unknown opcodes raise Unreadable.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -22,7 +22,7 @@ from recore.check.pickles.values import (
 )
 
 EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
-# What their functions and classes make is no string. So far as a pickle is concerned, functions of others may make one.
+# packages whose functions and classes do not return strings; other functions may
 NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
 MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
@@ -178,7 +178,7 @@ class Machine:
             target.add(pairs)
 
     def _target(self) -> Any:
-        """What the opcode changes, and keeps on the stack."""
+        """The object that the opcode changes, which stays on the stack."""
         if isinstance(self._stack[-1], Global | Special):
             raise Unreadable("it changes a class or a function")
         return self._stack[-1]
@@ -256,7 +256,7 @@ class Machine:
             self._stack.append(_made_by(function, is_class))
 
     def _mark_arguments_unknown(self, function: Any, arguments: Any) -> None:
-        """Note that a function might change the data types and dictionaries among its arguments."""
+        """Note that a function may change the data types and dictionaries among its arguments."""
         known = isinstance(function, Global) and function.name in READERS_OF_DTYPES
         if known and function.module.split(".")[0] in NUMERIC:
             return

@@ -1,5 +1,5 @@
 """Private data have no columns of assays, and come from other drill holes. A preprocess.py that needs the assays, or
-knows only the drill holes of the public file, works on public data, and fails on the platform, where nobody shows you
+supports only the drill holes of the public file, works on public data and fails on the platform, where you cannot see
 the log of the private side.
 
     targets = data[TARGETS]   # a KeyError without these columns
@@ -16,7 +16,7 @@ from recore.check.rule import Finding, Place, rule
 from recore.check.variations import effect_of_assays, read_variation
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
-FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from others than the public file"
+FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from other drill holes"
 
 
 @rule("preprocess.py runs on data without assays and from other drill holes", needs=("RC501", "RC502"))
@@ -31,7 +31,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     what, fix = "data without assays", FIX
     if not effect_of_assays(differences):
-        what, fix = "data from other drill holes than those of the public file", FIX_HOLES
+        what, fix = "data from drill holes that are not in the public file", FIX_HOLES
     elif problems["some"]:
         what, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"
     yield Finding(f"preprocess.py fails on {what}: {problems['private']}", fix, Place("preprocess.py"))
