@@ -98,9 +98,10 @@ first-recore later-recore: $(READY_DEV)
 later-journeys: $(READY_DEV)
 	$(GATE) tools/tests/journeys $(WORKERS)
 
-test-all: test test-tools test-journeys test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
+test-all: test test-tools test-journeys test-slow test-timing
+test-all: test-fuzz test-bare test-machine test-sdk ## all tests, for hours
 
-test-journeys: ## whole days of a participant, a host, a partner and a SageMaker user, command by command
+test-journeys: ## journeys of a participant, a host, a partner and a SageMaker user, command by command
 	$(PYTHON) -m pytest tools/tests/journeys -n 2 -m journey
 
 test-slow: ## tests that take long

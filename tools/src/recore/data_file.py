@@ -33,7 +33,7 @@ LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth sma
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
 REPEATED_HEADER = "is the header again, as between two files that were joined: remove this line"
-CHECKED = set[tuple[int, ...]]()  # the device, the inode, the size and the time of files with valid lines
+VALID_FILES = set[tuple[int, ...]]()  # the device, the inode, the size and the time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
@@ -78,17 +78,17 @@ class DataFile:
         """
         status = os.fstat(self.file.fileno())
         version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-        if version in CHECKED:
+        if version in VALID_FILES:
             return
         with self._text() as text:
-            header, number = _bare(text.readline(LARGEST_HEADER)), 1
+            header, number = _normalised(text.readline(LARGEST_HEADER)), 1
             while line := text.readline(LARGEST_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
                     raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
-                if _bare(line) == header != b"":
+                if _normalised(line) == header != b"":
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
-        CHECKED.add(version)
+        VALID_FILES.add(version)
 
     @property
     def places(self) -> dict[str, int]:
@@ -254,7 +254,7 @@ def read_header(path: Path) -> list[str]:
         return data.header
 
 
-def _bare(line: bytes) -> bytes:
+def _normalised(line: bytes) -> bytes:
     """A line without what programs may write differently: the mark of UTF-8, quotation marks, spaces, the line end."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n')
 

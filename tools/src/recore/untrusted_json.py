@@ -23,7 +23,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 
 @contextmanager
-def named(source: object, problem: str = "") -> Iterator[None]:
+def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
     """Begin each ValueError with the source of the JSON, and with the problem in general."""
     try:
         yield

@@ -39,7 +39,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
     The folders of the program's killed processes are removed, too, whatever they were for.
     """
     parent = Path(tempfile.gettempdir())
-    remove_left(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
+    remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
     folder, lock = make(parent, prefix, TEMPORARY)
     try:
         yield str(folder)
@@ -50,7 +50,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
     """Make a new locked folder, after the removal of folders with such names whose processes have ended."""
-    remove_left(parent, f"{prefix}*{suffix}")
+    remove_abandoned(parent, f"{prefix}*{suffix}")
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         new: Locked | None = None
@@ -69,7 +69,7 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
             raise
 
 
-def remove_left(parent: Path, pattern: str) -> None:
+def remove_abandoned(parent: Path, pattern: str) -> None:
     """Remove the folders whose names match a pattern and whose processes have ended.
 
     Only this user's folders are removed, or locked for a moment, as all users may share the parent.

@@ -1,4 +1,4 @@
-"""Finds credentials in text by the forms that their issuers publish. Their values are never returned."""
+"""Finds credentials in text by the formats that their issuers publish. Never returns their values."""
 
 import re
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ KINDS = {
 }
 PATTERNS = {kind: re.compile(pattern) for kind, pattern in KINDS.items()}
 PLACEHOLDER = re.compile(r"example|placeholder|change.?me|dummy|your|xxxx|\*\*\*|\.\.\.|0123456789|1234567890", re.I)
-LINE_LENGTH = 2000  # characters of a line that are looked at
+MAX_LINE_LENGTH = 2000  # the rest of a line is not searched
 
 
 def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:
-    """Yield the line of each credential and its kind, the most specific one."""
+    """Yield the line number of each credential and its most specific kind."""
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-        line = line[:LINE_LENGTH]
+        line = line[:MAX_LINE_LENGTH]
         for kind, pattern in PATTERNS.items():
             match = pattern.search(line)
             if match and not PLACEHOLDER.search(match[0]):

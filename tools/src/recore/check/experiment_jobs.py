@@ -36,7 +36,7 @@ LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
-# of a request to an endpoint, which has 60: the worker of an unanswered request must end before the next one
+# for a request; an endpoint allows 60. The worker of a request without a response must end before the next request
 REQUEST_SECONDS = 55
 VARIANT = {
     "VariantName": "main",
@@ -76,7 +76,7 @@ class ExperimentJobs:
                 remove()
 
     def place(self) -> tuple[RunSettings, Storage]:
-        """Settings and storage of one experiment, with a name that does not say which one it is."""
+        """Settings and storage of one experiment. The name does not reveal the experiment to its jobs."""
         settings = replace(self._settings, name=job_requests.unique_name())
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
@@ -86,7 +86,7 @@ class ExperimentJobs:
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
         """A step, whose failure becomes an ExperimentFailed.
 
-        name: its last word is that of the step in a run. data: as in Step.
+        name: its last word is the name of the step in a run. data: as in Step.
         """
         step = Step(name, kind, data=data)
         try:
@@ -115,7 +115,7 @@ class ExperimentJobs:
             storage.upload(model, job_requests.MODEL)
             request = job_requests.model_request(settings)
             request["PrimaryContainer"]["Environment"] |= {
-                "SAGEMAKER_MODEL_SERVER_WORKERS": "1",  # as rules look for state that requests leave
+                "SAGEMAKER_MODEL_SERVER_WORKERS": "1",  # rules look for state that outlasts a request
                 "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(REQUEST_SECONDS),
             }
             self.create("Model", request)
@@ -152,7 +152,7 @@ class ExperimentJobs:
             self._runner.raise_if_stopping()
 
     def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, Answer]:
-        """The answers to requests. After one that comes too late no further ones are sent; they would be late, too."""
+        """The responses to requests. After a late one no more are sent, because they would be late, too."""
         answers: dict[str, Answer] = {}
         for request in planned:
             late = any(answer.late for answer in answers.values())

@@ -2,10 +2,10 @@
 
 Whatever calls the submission's code is a job or an endpoint, made with the requests of `recore run`, so that it runs
 wherever the clients lead. The steps run as in a run, and so does preprocess.py with each variation of the data. An
-endpoint gets what Batch Transform would not send. Besides these there are the programs in programs/: hold_out.py trains
-without some drill holes; by_hand.py calls predict.py; build.py calls setup.py; observe.py calls all for a host. Most of
-them are the scripts of training jobs, because processing jobs do not install requirements.txt. Rules look at results
-alone. What a job leaves is untrusted: it is read with limits and never unpickled.
+endpoint receives requests that Batch Transform would not send. The other jobs run programs/: hold_out.py trains without
+some drill holes; by_hand.py calls predict.py; build.py calls setup.py; observe.py calls all for a host. Most are the
+scripts of training jobs, because processing jobs do not install requirements.txt. Rules look only at results. The
+output of a job is untrusted: it is read with limits and never unpickled.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
 from recore.check.predictions import Floats
 from recore.check.project import pack_project
-from recore.check.public_data import PublicData, few_of
+from recore.check.public_data import PublicData, pick_few
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.training_plan import TrainingPlan
-from recore.check.variations import assays_matter, find_differences
+from recore.check.variations import effect_of_assays, find_differences
 from recore.evaluation import (
     RunSettings,
     Step,
@@ -50,7 +50,7 @@ POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
 MOST_LINES = 10_000  # of a log that are looked at
 LIKE_A_RUN = PROGRAMS / "like_a_run.py"
-OBSERVED_SECONDS = 900  # of a training: a longer one is observed with a part of the data
+MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
@@ -76,8 +76,8 @@ class Experiments:
     submission: its files. data: the caller's public data. weights: of the targets in the score. folder: an existing
     empty folder for results and logs, which the caller removes. watch: called when a step changes.
     builder: clients and settings of the job that runs setup.py, if it does not run where the others do. thorough:
-    whether trainings are repeated with many rows. show: called with a line about the time that is needed. by_hand: the
-    path of the data, if the caller can start the scripts with them, without a sandbox.
+    whether trainings are repeated with many rows. show: called with a line about the required time. by_hand: the path
+    of the data if the user can start the scripts with them, without a sandbox.
 
     Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. They may
     be called from several threads.
@@ -217,7 +217,7 @@ class Experiments:
 
     @experiment
     def variations(self) -> dict[str, Variation]:
-        """Step 2 with each of the data's variations, by their names: each is a job as in a run."""
+        """The results of step 2 for each variation of the data, by name. Each is a job as in a run."""
         return {name: self._vary(name) for name in VARIATIONS}
 
     def _vary(self, name: str) -> Variation:
@@ -234,7 +234,7 @@ class Experiments:
 
     @experiment
     def differences(self) -> dict[str, str]:
-        """How the inputs of each variation differ from those of the public file: see find_differences."""
+        """The differences between the inputs of each variation and of the public file: see find_differences."""
         self._start(self.variations)
         rows = (self.data.few_rows, self.plan.private)
         found = find_differences(self.preprocessing(), self.variations(), *rows)
@@ -271,9 +271,9 @@ class Experiments:
 
     @experiment
     def serving(self) -> dict[str, Answer]:
-        """An endpoint's answers to the requests of served_requests.py.
+        """An endpoint's responses to the requests of served_requests.py.
 
-        With `private`, what preprocess.py makes of data from other drill holes, if that differs.
+        If preprocess.py writes other inputs for data from other drill holes, the request `private` contains them.
         """
         self._start(self.preprocessing)
         self._start(self.variations)
@@ -281,15 +281,15 @@ class Experiments:
         requests = plan_requests(inputs, self.data.few_rows)
         with contextlib.suppress(ExperimentFailed):  # of the variations, which RC503 reports
             private, differences = self.variations()["private"].output, self.differences()
-            if private and differences["private"] and not assays_matter(differences):
+            if private and differences["private"] and not effect_of_assays(differences):
                 requests.append(
-                    Request("private", b"".join(read_lines(private, few_of(range(len(self.plan.private))))))
+                    Request("private", b"".join(read_lines(private, pick_few(range(len(self.plan.private))))))
                 )
         return self._jobs.serve("serve", trained.joined, requests)
 
     @experiment
     def held_out(self) -> HeldOut | None:
-        """The submission's own held-out predictions, and the same made again. None if nothing is claimed."""
+        """The submission's own held-out predictions and the recomputed ones. None if it has none of its own."""
         own = read_held_out(self.training().archive, self.data.targets)
         return None if own is None else self.hold_out(own)
 
@@ -371,13 +371,13 @@ class Experiments:
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """What preprocess, train and predict try, each run once more, by step.
+        """The actions of preprocess, train and predict, each run once more, by step.
 
         With all of the data, as in a run, unless training takes long.
         """
         public = self._write_part()
         with contextlib.suppress(ExperimentFailed):
-            if self.training().seconds < OBSERVED_SECONDS:
+            if self.training().seconds < MAX_OBSERVED_SECONDS:
                 public = self.folder / "observed.csv.gz"
                 self.data.write_rows(public, range(self.data.rows))
         channels: dict[str, Files] = {

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
 from recore.evaluation import Step
-from recore.failures import UNKNOWN_REASON, command_by_hand, find_hint, look_at
+from recore.failures import INSTALLING, UNKNOWN_REASON, command_by_hand, find_hint, look_at
 from recore.text import plain
 
-LOOK_AT = "Look at"  # begins a fix that is not about this failure
-INSTALLING = "requirements.txt "  # in the reason of a job whose packages could not be installed
+LOOK_AT = "Look at"  # the beginning of a general fix
 MISSING = re.compile(r"No module named '([\w.]+)'")
 
 

@@ -11,13 +11,13 @@ from recore import evaluation
 from recore.check.predictions import Floats, NotPredictions, first_line, r2, read_predictions
 from recore.evaluation import NoHeldOutScoreError
 
-LONGEST_REASON = 10_000  # characters of a reason that are read
+MAX_REASON_LENGTH = 10_000  # characters of a reason that are read
 
 
 @dataclass(frozen=True)
 class FailedFold:
-    """A fold that could not be predicted again. step: train or predict. rows: that were held out; none for step own,
-    a training with the rows of all folds.
+    """A fold whose predictions could not be recomputed. step: train, predict or own, a training with the rows of all
+    folds. rows: held out; none for own.
     """
 
     step: str
@@ -29,8 +29,7 @@ class FailedFold:
 class HeldOut:
     """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and made again.
 
-    own: None if train.py did not leave any. failed: why folds were not predicted again, each with its rows; without
-    those for which no time was left.
+    own: None if train.py wrote none. failed: the folds that failed, without folds for which there was no time.
     """
 
     own: Floats | None
@@ -86,7 +85,7 @@ def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:
     if not path.is_file():
         return []
     with open(path, encoding="utf-8", errors="replace") as file:
-        return [FailedFold(step, first_line(file.read(LONGEST_REASON)), fold)]
+        return [FailedFold(step, first_line(file.read(MAX_REASON_LENGTH)), fold)]
 
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:

@@ -22,7 +22,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Variation:
-    """The CSV that preprocess.py wrote for a variation of the data; or None, and why it failed."""
+    """The CSV that preprocess.py wrote for a variation of the data; or None and the reason of the failure."""
 
     output: Path | None
     problem: str = ""

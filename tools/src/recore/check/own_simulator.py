@@ -54,7 +54,7 @@ def open_experiments(
         settings = RunSettings.at(place)
         watch = stack.enter_context(watching)
         builder = _open_builder(stack, show) if builds else None
-        by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is gone afterwards
+        by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is deleted at the end
         options = (watch, builder, thorough, show, by_hand)
         with Experiments(place.services, settings, files, data, weights, results, *options) as experiments:
             if everything:

@@ -10,7 +10,7 @@ from stagemaker import RequirementLine
 
 
 def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]:
-    """The top-level modules that the lines provide, and the packages whose modules are not known here."""
+    """The top-level modules that the lines provide, and the packages with unknown modules."""
     installed: dict[str, set[str]] = {}
     for module, distributions in packages_distributions().items():
         for distribution in distributions:

@@ -83,7 +83,7 @@ class PublicData:
     @cached_property
     def few_rows(self) -> list[int]:
         """The numbers of some rows, spread over the file."""
-        return few_of(range(self.rows))
+        return pick_few(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
         """Write these rows, in the order of the file."""
@@ -93,8 +93,8 @@ class PublicData:
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:
         """Write variations of the data, each NAME.csv.gz.
 
-        private: these rows as private data have them, without assays and with other names of the drill holes. some: a
-        few rows. untargeted: these without assays. reversed: also in the opposite order. single: one of them.
+        private: these rows like private data, without assays and with other names of drill holes. some: a few rows.
+        untargeted: the same without assays. reversed: also in reverse order. single: one of them, without assays.
         """
         header, rows = self._few()
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
@@ -111,7 +111,7 @@ class PublicData:
                 csv.writer(file, lineterminator="\n").writerows(lines)
 
     def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
-        """The header and these rows with these columns alone, and with other names of the drill holes."""
+        """The header and these rows, only with these columns, and with other names of drill holes."""
         renamed = rename_holes(self.hole.tolist())
         hole = self.header.index(HOLE) if HOLE in self.header else None
         for row in csv.reader(self._chosen(rows)):
@@ -134,22 +134,22 @@ class PublicData:
             yield from data.records()
 
 
-def few_of(rows: Sequence[int]) -> list[int]:
-    """Some of these numbers of rows, spread over them."""
+def pick_few(rows: Sequence[int]) -> list[int]:
+    """A few of these row numbers, evenly spread."""
     return [
         rows[number] for number in sorted({round(each) for each in np.linspace(0, len(rows) - 1, min(FEW, len(rows)))})
     ]
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:
-    """Other names of the same form for drill holes: the number at the end is one that no hole has.
+    """New names for drill holes, in the same format: each ends with a number that gives an unused name.
 
-    An empty name, of a row without a hole, is kept.
+    The empty name, of a row without a hole, does not change.
     """
-    taken, renamed = set(names), {"": ""}
+    used, renamed = set(names), {"": ""}
     for name in dict.fromkeys(filter(None, names)):
         start, digits = re.fullmatch(r"(.*?)(\d*)", name, re.S).groups()  # type: ignore[union-attr]
-        number = next(each for each in count(int(digits or 0) + 1) if f"{start}{each:0{len(digits)}}" not in taken)
+        number = next(each for each in count(int(digits or 0) + 1) if f"{start}{each:0{len(digits)}}" not in used)
         renamed[name] = f"{start}{number:0{len(digits)}}"
-        taken.add(renamed[name])
+        used.add(renamed[name])
     return renamed

@@ -24,7 +24,7 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     lines = lines or [b"\n"]  # there may be no row
     half = len(lines) // 2
     few = header + b"".join(lines)
-    mixed = header + b"".join(lines[number] for number in mix(len(lines)))
+    mixed = header + b"".join(lines[number] for number in mixed_order(len(lines)))
     return [
         Request("few", few),
         Request("again", few),
@@ -37,8 +37,8 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     ]
 
 
-def mix(count: int) -> list[int]:
-    """The rows of the request `mixed`: in an order that does not rise or fall, and the first of them twice."""
+def mixed_order(count: int) -> list[int]:
+    """The rows of the request `mixed`: unsorted, with the first of them repeated at the end."""
     order = [*range(1, count, 2), *range(0, count, 2)]
     return [*order, order[0]]
 

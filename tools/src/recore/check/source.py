@@ -10,7 +10,7 @@ from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_uploads
-from recore.failures import other_case
+from recore.failures import module_in_other_case
 from stagemaker import RequirementLine, read_requirements
 
 MANY = 500  # scripts that are read at most
@@ -51,10 +51,9 @@ class SubmissionSource:
         return None
 
     def find_other_case(self, module: str) -> str | None:
-        """The file or folder at the top level whose name differs from a module's in upper and lower case alone."""
-        names = self.tree.list_folder("")
-        folders = [name for name in names if any(file.endswith(".py") for file in self.tree.list_folder(name))]
-        return other_case(f"{module}.py", names) or other_case(module, folders)
+        """The file or folder at the top level whose name differs from a module's only in upper and lower case."""
+        files = [name for name in self.tree.list_folder("") if name.endswith(".py")]
+        return module_in_other_case(module, [*files, *self._module_folders])
 
     def reached_from(self, entry_point: str) -> list[Script]:
         """The scripts that one imports, directly or indirectly, itself first."""
@@ -95,10 +94,14 @@ class SubmissionSource:
 
     @cached_property
     def twins(self) -> set[str]:
-        """The modules that are there twice, as a file and as a folder, of which Python imports only one."""
+        """The modules that exist twice, as a file and as a folder, of which Python imports only one."""
+        return {name for name in self._module_folders if self.tree.is_file(f"{name}.py")}
+
+    @cached_property
+    def _module_folders(self) -> list[str]:
+        """The folders at the top level that contain Python files."""
         names = self.tree.list_folder("")
-        both = (name for name in names if f"{name}.py" in names)
-        return {name for name in both if any(file.endswith(".py") for file in self.tree.list_folder(name))}
+        return [name for name in names if any(file.endswith(".py") for file in self.tree.list_folder(name))]
 
     @cached_property
     def scripts(self) -> list[Script]:

@@ -43,8 +43,8 @@ class TrainingPlan:
 
     @cached_property
     def private(self) -> list[int]:
-        """The numbers of the rows that preprocess.py gets as private data: `part`, without one drill hole, so that
-        another number of holes is tried, too.
+        """The numbers of the rows that preprocess.py gets as private data: `part` without one drill hole, so that the
+        number of holes differs, too.
         """
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part

@@ -13,11 +13,11 @@ SHOWN = 3  # columns
 def find_differences(
     whole: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
-    """How the inputs of each variation differ from those of the public file, by its name; empty if they do not.
+    """The difference between the inputs of each variation and of the public file, by name; empty if there is none.
 
-    whole: what preprocess.py wrote for the public file. few, private: the numbers of the rows of the small variations,
-    and of private. The small ones without assays are compared with the same rows with assays. The variation untargeted
-    is only needed if both private and reversed differ.
+    whole: the output of preprocess.py for the public file. few, private: the row numbers of the small variations and of
+    private. Small variations without assays are compared with the same rows with assays. The variation untargeted is
+    required only if both private and reversed differ.
     """
     expected = read_inputs(whole, {*few, *private})
     rows, as_private = (
@@ -37,18 +37,18 @@ def find_differences(
     return found
 
 
-def assays_matter(differences: Mapping[str, str]) -> str:
-    """How the inputs differ if there are no assays; empty if they do not."""
+def effect_of_assays(differences: Mapping[str, str]) -> str:
+    """The difference between inputs with and without assays; empty if there is none."""
     return differences.get("untargeted", "")
 
 
-def holes_matter(differences: Mapping[str, str]) -> str:
-    """How the inputs differ if the drill holes have other names; empty if they do not, or for another reason."""
-    return "" if differences["some"] or assays_matter(differences) else differences["private"]
+def effect_of_holes(differences: Mapping[str, str]) -> str:
+    """The difference between inputs if drill holes have other names; empty if there is none, or for another reason."""
+    return "" if differences["some"] or effect_of_assays(differences) else differences["private"]
 
 
 def read_variation(variation: Variation, cells_of: Container[int] | None = None) -> Inputs:
-    """What preprocess.py made of a variation. Its problem says why it failed, or why its output is not a CSV.
+    """The output of preprocess.py for a variation. Its problem says why it failed, or why its output is not a CSV.
 
     cells_of: as for read_inputs.
     """

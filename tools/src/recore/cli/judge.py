@@ -23,7 +23,7 @@ from stagemaker import interrupts
     "--minutes",
     type=FiniteNumber(0.02, 1440),
     default=60.0,
-    help="Time limit of each job with train.py or preprocess.py.",
+    help="Time limit of each job that runs train.py or preprocess.py.",
 )
 @click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
@@ -45,8 +45,8 @@ def judge(
     its files, the data and score.py are those of an earlier run, unless that failed for a reason outside the
     submission. To judge it again, remove the run's folder. Ctrl-C stops the jobs and keeps the complete runs.
 
-    If private scores are equal, the held-out score decides. It is made again for these submissions, by trainings
-    without the drill holes that are predicted, because their own cannot be trusted.
+    If submissions have the same private score, the held-out score decides. It is recomputed for these submissions, by
+    trainings without the predicted drill holes, because their own scores cannot be trusted.
 
     Exit status: 0 all submissions were judged, 1 one could not be read or must be run again, 2 wrong use,
     130 interrupted.
@@ -103,11 +103,11 @@ def judge(
                 with show_running("judge", every_step=False) as watch:
                     this_round.judge(place, entries, jobs, context, watch, show_end)
                     if tied := tied_by_private_score(entries):
-                        from recore.check import host_weights, make_held_out_again
+                        from recore.check import host_weights, recompute_held_out
 
                         equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
-                        show_line(f"{equal}: their held-out predictions are made again")
-                        make_held_out_again(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
+                        show_line(f"{equal}: recomputing their held-out scores")
+                        recompute_held_out(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {done} of {to_run} judged"
             click.echo(f"{line}: the same command judges the others", err=True)

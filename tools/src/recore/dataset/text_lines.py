@@ -19,7 +19,7 @@ from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 FIRST = 1 << 16  # bytes that decide whether a file is text
 LARGEST_FILE = 1 << 30  # bytes, unpacked
 LONGEST_LINE = 1 << 22  # characters
-MOST_BREAKS = 100  # lines that a quoted cell can go on
+MAX_BREAKS = 100  # lines that a quoted cell can go on
 OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
 MOST_SKIPPED = 100_000  # lines that are empty or comments
 
@@ -96,7 +96,7 @@ def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
     if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line):
         return line
     parts, length = [line.rstrip()], len(line)
-    for _, more in itertools.islice(following, MOST_BREAKS):
+    for _, more in itertools.islice(following, MAX_BREAKS):
         parts.append(same_text(more).strip())
         length += len(more)
         if more.count('"') % 2 or length > LONGEST_LINE:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recore.data_file import open_data
-from recore.failures import describe_exit
+from recore.failures import format_exit
 from recore.text import plain
 from recore.untrusted_archives import read_files
 from stagemaker import locked
@@ -90,7 +90,7 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
         if done.returncode < 0:
-            last = f"score.py was {describe_exit(done.returncode)}"
+            last = f"score.py was {format_exit(done.returncode)}"
         raise NoHeldOutScoreError(f"{HELD_OUT_NAME}: {plain(last)}")
 
 

@@ -44,8 +44,8 @@ class Entry:
             return f"not judged: {self.trouble or 'interrupted'}"
         result, record = self.record.explain_result(), self.record
         if record.held_out_again is not None and HELD_OUT in record.scores:
-            made, own = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
-            result += f"; held-out score {made} made again, {own} by the submission" if made != own else ""
+            again, own = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
+            result += f"; held-out score {again} recomputed, {own} claimed by the submission" if again != own else ""
         return f"{result}; {self.trouble}" if self.trouble else result
 
     @property
@@ -61,9 +61,9 @@ class Entry:
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose held-out score is to be made again, because it decides which of them is ahead.
+    """The entries whose held-out score must be recomputed, because it decides their order.
 
-    They have the same private score as another submission, and one of these submissions claims a held-out score.
+    They have the same private score as another submission, and at least one of them claims a held-out score.
     """
     complete = [entry.record for entry in entries if entry.record and entry.record.has_all_results]
     claimed = {record.values["private"] for record in complete if record.held_out_is_own}
@@ -197,7 +197,7 @@ class Round:
         return path
 
     def _is_final(self, record: Record) -> bool:
-        """Whether the submission would do no better now: it completed, or failed by itself and not for lack of time."""
+        """Whether a new run would give the same result: it completed, or failed by itself and not for lack of time."""
         failed = [step for step in record.steps if step.state == "Failed"]
         by_itself = bool(failed) and not any(step.outside for step in failed)
         return record.state == "Completed" or (

@@ -29,7 +29,7 @@ from recore.text import plain
 from recore.untrusted_json import get as _get
 from recore.untrusted_json import get_number as _number
 from recore.untrusted_json import get_optional_number as _optional_number
-from recore.untrusted_json import named, read_object
+from recore.untrusted_json import prefix_errors, read_object
 from stagemaker.machine import describe_machine
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
     f"{side} {part}" for side in SIDES for part in ("preprocess", "predict", "score")
 }
 DATA = (*SIDES, "actual")
-LARGEST_RECORD = 16 << 20  # bytes
 MAX_REASON = 300  # characters
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
@@ -228,8 +227,8 @@ def read_record(folder: Path) -> Record:
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
-    with named(path, "not a valid run record: "):
-        return _run_record(folder, read_object(path, LARGEST_RECORD))
+    with prefix_errors(path, "not a valid run record: "):
+        return _run_record(folder, read_object(path))
 
 
 def _versions() -> dict[str, str | None]:

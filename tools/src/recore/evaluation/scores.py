@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recore.untrusted_json import get, get_number, get_optional_number, named, read_object
+from recore.untrusted_json import get, get_number, get_optional_number, prefix_errors, read_object
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,7 +45,7 @@ class Score:
 
 def read_score(path: Path) -> Score:
     """Read the .json that score.py writes beside its score. Raises ValueError if it is invalid."""
-    with named(path, "these are not score details; run score.py again: "):
+    with prefix_errors(path, "these are not score details; run score.py again: "):
         details = read_object(path)
         targets = get(details, "targets", dict)
         return Score(

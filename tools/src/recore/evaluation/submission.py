@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.evaluation.package_search import find_packages
-from recore.failures import find_instead
+from recore.failures import similar_file_hint
 from recore.file_kinds import GZIP
 from recore.text import is_utf_8
 from recore.untrusted_archives import open_archive
@@ -160,7 +160,7 @@ def read_submission(path: Path) -> SubmissionFiles:
         _check_name(name)
     for name in SCRIPTS:
         if name not in files:
-            instead = find_instead(name, os.listdir(path)) if path.is_dir() else None
+            instead = similar_file_hint(name, os.listdir(path)) if path.is_dir() else None
             raise ValueError(f"{path}: {name} would not be uploaded; {instead or 'add it to py_modules of setup.py'}")
     return SubmissionFiles(path, files)
 
@@ -206,7 +206,7 @@ def find_uploads(folder: Path) -> list[Path]:
         if path.is_file() and path.stat().st_size > LARGEST_LIST:
             raise ValueError(f"{path}: more than {LARGEST_LIST >> 20} MB are not read")
     if not setup.is_file():
-        instead = find_instead(setup.name, os.listdir(folder)) or "copy the template's"
+        instead = similar_file_hint(setup.name, os.listdir(folder)) or "copy the template's"
         raise ValueError(f"{folder}: there is no setup.py to name the files to upload: {instead}")
     setup_files = _read_setup(setup)
     chosen = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
@@ -220,7 +220,7 @@ def find_uploads(folder: Path) -> list[Path]:
             name = path.relative_to(folder).as_posix()
             if name.endswith("/py.py"):
                 raise ValueError(f"{setup}: it names {name.replace('/py.py', '.py')}: write modules without .py")
-            similar = find_instead(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
+            similar = similar_file_hint(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
             raise ValueError(f"{setup}: it names {name}, which does not exist" + (f": {similar}" if similar else ""))
     readmes = [folder / name for name in README if (folder / name).is_file()]
     chosen |= set(readmes[:1])

@@ -52,11 +52,11 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
         text = f"{text or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
     by_a_limit = code == 137 and OTHER.search(text)
     if code is not None and code > 1 and "exit code" not in text and not by_a_limit:
-        text = f"{text or 'it printed nothing'}, {describe_exit(code)}"
+        text = f"{text or 'it printed nothing'}, {format_exit(code)}"
     return text or "the platform reported no reason", None
 
 
-def describe_exit(code: int) -> str:
+def format_exit(code: int) -> str:
     """The exit code, or the name of the signal: N is 128 + N for a shell and -N for Python."""
     try:
         return f"ended by {signal.Signals(-code if code < 0 else code - 128).name}"

@@ -1,17 +1,22 @@
-"""What a participant is told about a file that is missing, if one of a similar name, or a notebook, is there."""
+"""Hints about a missing file if the folder contains one with a similar name, or a notebook."""
 
 from collections.abc import Collection
 
 
 def other_case(wanted: str, names: Collection[str]) -> str | None:
-    """The name that differs from the wanted one in upper and lower case alone, which Linux distinguishes."""
+    """The name that differs from the wanted one only in upper and lower case, which Linux distinguishes."""
     if wanted in names:
         return None
     return next((name for name in sorted(names) if name.lower() == wanted.lower()), None)
 
 
-def find_instead(wanted: str, names: Collection[str]) -> str | None:
-    """What to do about a missing file, if the folder with these names has one that was meant; otherwise None."""
+def module_in_other_case(module: str, names: Collection[str]) -> str | None:
+    """The file or folder whose name differs from a module's only in upper and lower case."""
+    return other_case(f"{module}.py", names) or other_case(module, names)
+
+
+def similar_file_hint(wanted: str, names: Collection[str]) -> str | None:
+    """What to do about a missing file if one of these names in its folder was probably meant; otherwise None."""
     if similar := other_case(wanted, names):
         return f"rename {similar} to {wanted}: jobs run on Linux, which distinguishes upper and lower case"
     notebook = next((name for name in sorted(names) if name.endswith(".ipynb")), None)

@@ -11,10 +11,10 @@ from packaging.utils import canonicalize_name
 
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
-from recore.failures.file_names import other_case
+from recore.failures.file_names import module_in_other_case
+from recore.failures.old_pins import requirements_of
 from recore.failures.package_names import DISTRIBUTIONS
 from recore.failures.pickling import pickling_hint
-from stagemaker import read_requirements
 
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
@@ -115,7 +115,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         entry = "py_modules" if local.endswith(".py") else "packages"
         dotted = local.removesuffix(".py").rstrip("/").replace("/", ".")
         return f'add "{dotted}" to {entry} of setup.py: only files that setup.py names are uploaded.'
-    if other := other_case(f"{top}.py", _list(submission)) or other_case(top, _list(submission)):
+    if submission.is_dir() and (other := module_in_other_case(top, os.listdir(submission))):
         module = other.removesuffix(".py")
         return f"import {module} instead of {top}: the file is {other}, and Linux distinguishes upper and lower case."
     known = packages_distributions().get(top)
@@ -135,7 +135,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     file, pip = submission / "requirements.txt", f"{shlex.quote(sys.executable)} -m pip"
     is_template = submission.resolve() == TEMPLATE
     install = setup_command() if is_template else f"{pip} install -r {shlex.quote(str(file))}"
-    if _requires(file, distribution):
+    if canonicalize_name(distribution) in (line.name for line in requirements_of(submission)):
         return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:
         requirement, note = f"{distribution}=={version(distribution)}", ""
@@ -146,19 +146,9 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     return f"{line}; `{install}` then installs it here, too."
 
 
-def _requires(file: Path, distribution: str) -> bool:
-    """Whether a requirements.txt has a line for a package."""
-    lines = read_requirements(file.read_bytes()) if file.is_file() else []
-    return canonicalize_name(distribution) in (line.name for line in lines)
-
-
 def _has_twin(module: str, submission: Path) -> bool:
     """Whether there is both a file and a folder of a module's name."""
     return (submission / f"{module}.py").is_file() and (submission / module).is_dir()
-
-
-def _list(folder: Path) -> list[str]:
-    return os.listdir(folder) if folder.is_dir() else []
 
 
 def _find_local(name: str, submission: Path) -> str | None:

@@ -20,8 +20,8 @@ TRAINING_FILE = "public.csv.gz"  # the name of the data in the channel
 PREPROCESS = "{python} preprocess.py --input {data} --output $(mktemp)"
 VARIABLE = re.compile(r"\bSM_[A-Z_]+")
 # A job differs from a terminal in its files, network, packages and memory. An exception because of these is not seen.
-OF_THE_JOB = (OSError, ImportError, MemoryError)
-OF_THE_NETWORK = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gaierror|Timeout)$")
+JOB_ERRORS = (OSError, ImportError, MemoryError)
+NETWORK_ERRORS = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gaierror|Timeout)$")
 
 
 def find_command(
@@ -68,8 +68,8 @@ def _shows_by_hand(exception: LoggedException) -> bool:
     """Whether an exception does not depend on what distinguishes a job from a terminal."""
     name = exception.innermost.type.rpartition(".")[2]
     kind = getattr(builtins, name, None)
-    of_the_job = isinstance(kind, type) and issubclass(kind, OF_THE_JOB)
-    return not of_the_job and not OF_THE_NETWORK.search(name)
+    of_the_job = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)
+    return not of_the_job and not NETWORK_ERRORS.search(name)
 
 
 def _has_packages(submission: Path) -> bool:

@@ -14,7 +14,7 @@ from recore.production.archives import TrainedModel, describe_training
 from recore.spectral_data import SpectralData, read_data
 from recore.text import plain
 from recore.untrusted_archives import open_archive
-from recore.untrusted_json import get, named, read_object
+from recore.untrusted_json import get, prefix_errors, read_object
 
 MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
 SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the second is the reader's own
@@ -108,7 +108,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
     for name in (MODEL, "predictions/public.csv.out"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder}: the run has no {name}: {AGAIN}")
-    with named(folder / RECORD, "not a valid run record: "):
+    with prefix_errors(folder / RECORD, "not a valid run record: "):
         raw = read_object(folder / RECORD)
         _check_record(raw)
     if not {"python", "platform"} <= set(raw["versions"]):

@@ -22,7 +22,7 @@ from recore.production.containers.features import (
     read_request,
 )
 from recore.production.drift import ReferenceUnits
-from recore.production.handed_data import check_reference, parse_columns
+from recore.production.handed_data import MAX_BYTES, check_reference, parse_columns
 from recore.production.handed_files import CHANNELS
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
@@ -33,7 +33,6 @@ from recore.untrusted_json import parse_object
 from stagemaker import locked
 
 Floats = NDArray[np.float64]
-MAX_BYTES = 256 << 20  # of a file about the training
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,21 @@ from typing import Any
 
 from recore.production.containers.domain import Reference
 from recore.schema import TARGETS
-from recore.untrusted_json import get, get_number, get_numbers, named, parse_object, read_object
+from recore.untrusted_json import get, get_number, get_numbers, parse_object, prefix_errors, read_object
 
-MAX_BYTES = 256 << 20
+MAX_BYTES = 256 << 20  # of a file
 CURVES = ("predicted", "error", "low", "high")
 
 
 def parse_columns(content: bytes, source: object) -> list[str]:
     """The names of columns in a channels.json. Raises ValueError, which names the source, if there are none."""
-    with named(source):
+    with prefix_errors(source):
         return _get_strings(parse_object(content), "columns")
 
 
 def read_reference(path: Path) -> Reference:
     """What the spectra of the training look like, from a domain.json. Raises ValueError if it is invalid."""
-    with named(path):
+    with prefix_errors(path):
         return check_reference(read_object(path, MAX_BYTES))
 
 
@@ -49,7 +49,7 @@ def check_reference(reference: Reference) -> Reference:
 
 def read_errors(path: Path) -> dict[str, Any]:
     """What expected errors are calculated from, an expected_error.json. Raises ValueError if it is invalid."""
-    with named(path):
+    with prefix_errors(path):
         errors = read_object(path, MAX_BYTES)
         get_number(errors, "coverage")
         for name in TARGETS:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.places import IMAGE
-from recore.untrusted_json import named, read_object
+from recore.untrusted_json import prefix_errors, read_object
 
 LARGEST = 1 << 20  # bytes
 INSTANCE_TYPE = re.compile(r"ml\.\w+\.\w+", re.ASCII)
@@ -58,7 +58,7 @@ def read_settings(path: Path | None) -> Settings:
         return Settings()
     if not file.exists():
         raise FileNotFoundError(f"{file}: there is no such file; without --config every setting has its default")
-    with named(file):
+    with prefix_errors(file):
         content = read_object(file, LARGEST)
     return Settings(**dict(_read_setting(file, key, value) for key, value in content.items()))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recore.data_file import as_csv_gz
 from recore.distribution import TEMPLATE
-from recore.failures import describe_exit, find_exception, hint_for, memory_hint
+from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
 from stagemaker import interrupts, locked
@@ -82,7 +82,7 @@ class Worker:
                 f"(request: {request}) and was stopped; --fit-minutes sets this limit"
             )
         if not line:
-            message = f"the submission's process stopped: {describe_exit(self.process.wait())}"
+            message = f"the submission's process stopped: {format_exit(self.process.wait())}"
             raise SubmissionError(message, memory_hint(message))
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:

@@ -38,7 +38,7 @@ from recore.check.running_rules.rc604_predictions_implausible import is_rounded,
 from recore.check.running_rules.rc605_batches_differ import find_moved_rows
 from recore.check.served_requests import plan_requests
 from recore.check.training_plan import TrainingPlan
-from recore.check.variations import assays_matter, find_differences, holes_matter
+from recore.check.variations import effect_of_assays, effect_of_holes, find_differences
 from recore.dataset.sample_files import Plan, make_sample
 from recore.spectral_data import SpectralData, read_data
 
@@ -248,7 +248,7 @@ def test_the_cause_is_told_by_the_variations_whose_inputs_differ(
     whole = variations["full"].output
     assert whole
     differences = find_differences(whole, variations, plan.data.few_rows, plan.private)
-    found = [differences["some"], assays_matter(differences), holes_matter(differences)]
+    found = [differences["some"], effect_of_assays(differences), effect_of_holes(differences)]
     for text, expected in zip([*found, differences["reversed"]], (some, assays, holes, reversed_), strict=True):
         assert text.startswith(expected), differences
         assert bool(text) == bool(expected), differences
@@ -276,7 +276,7 @@ def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
         (lambda rows: rows, ""),
         (lambda rows: sorted(rows, key=int), "sort the rows"),
         (lambda rows: sorted(rows, key=int, reverse=True), "sort the rows"),
-        (lambda rows: list(dict.fromkeys(rows)), "predictions for 5: the hooks drop rows"),
+        (lambda rows: list(dict.fromkeys(rows)), "only 5 predictions: the hooks drop rows"),
         (lambda rows: rows if len(rows) == len(set(rows)) else ["the index is not unique"], "no valid predictions"),
         (lambda rows: [str(int(row) * len(rows)) for row in rows], ""),  # another finding of the rule
     ],

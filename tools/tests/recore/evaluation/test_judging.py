@@ -19,7 +19,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.check import host_weights, make_held_out_again
+from recore.check import host_weights, recompute_held_out
 from recore.evaluation import (
     DataFiles,
     Entry,
@@ -161,10 +161,10 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
     entries = [without, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
     assert tied_by_private_score(entries) == [without, claims]
     weights, lines = host_weights(), []
-    make_held_out_again(place, [claims, without], data.public, weights, 600, lambda step: None, lines.append)
+    recompute_held_out(place, [claims, without], data.public, weights, 600, lambda step: None, lines.append)
     again = claims.record.held_out_again
     assert again < 0.5, lines
-    assert f"held-out score {again:.4f} made again, 1.0100 by the submission" in claims.result
+    assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result
     assert without.record.held_out_again == pytest.approx(again)  # the same model, though nothing was claimed
     assert tied_by_private_score(entries) == []
 

@@ -130,7 +130,7 @@ def test_the_command_in_the_folder_is_installed_without_a_network(template_run: 
 def test_the_warning_comes_before_the_first_command_and_the_own_recore_before_the_authors(template_run: Path) -> None:
     page = (template_run / "handover/README.md").read_text("utf-8")
     before, *_ = page.partition("```")
-    for words in ("code of whoever wrote this folder", "same author: it finds damage", "a recore of your own"):
+    for words in ("code by the author of this folder", "same author: it detects damage", "your own recore"):
         assert words in before
     assert page.index("--isolation required --out") < page.index("pip install")
 

@@ -273,7 +273,7 @@ PREPROCESSING = {
     ),
     "knows_the_holes": Defect(
         "RC503",
-        "other drill holes than those of the public file: KeyError: ",
+        "drill holes that are not in the public file: KeyError: ",
         insert(
             "preprocess.py",
             '    known = {str(number): number for number in range(16)}\n    [known[row["SiteID"]] for row in rows]\n',

@@ -24,7 +24,7 @@ while not os.path.exists({go!r}):
     time.sleep(0.05)
 raise SystemExit("not built")
 """
-TOO_LARGE = "AlgorithmError: requirements.txt is larger than 1024 KiB"
+TOO_LARGE = "AlgorithmError: requirements.txt could not be installed: the file is larger than 1024 KiB"
 
 
 @pytest.fixture

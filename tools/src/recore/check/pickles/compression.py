@@ -1,4 +1,4 @@
-"""Compressed files as joblib writes them: one stream, which its first bytes announce."""
+"""Compressed files as joblib writes them: one stream, whose first bytes give the format."""
 
 import bz2
 import io
@@ -35,7 +35,7 @@ def decompressed(file: IO[bytes]) -> "io.BufferedReader[Any]":
 
 
 class _Unclosed(io.RawIOBase):
-    """A file that stays open when its reader is gone."""
+    """A file that stays open when its reader is closed."""
 
     def __init__(self, file: IO[bytes]):
         self._file = file
@@ -50,7 +50,7 @@ class _Unclosed(io.RawIOBase):
 
 
 class _Stream(io.RawIOBase):
-    """The content of a compressed file, of at most MAX_UNPACKED bytes, without anything behind it."""
+    """The content of a compressed file, of at most MAX_UNPACKED bytes, without trailing data."""
 
     def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any):
         self._file, self._decompressor = file, decompressor
@@ -64,7 +64,7 @@ class _Stream(io.RawIOBase):
         while not data and not self._decompressor.eof:
             data = self._decompressor.decompress(self._next(), len(buffer))
         if not data and (self._decompressor.unused_data or self._file.read(1)):
-            raise Unreadable("something stands behind its compressed content")
+            raise Unreadable("data follow its compressed content")
         self._size += len(data)
         if self._size > MAX_UNPACKED:
             raise Unreadable(f"it holds more than {MAX_UNPACKED >> 30} GiB when it is decompressed")

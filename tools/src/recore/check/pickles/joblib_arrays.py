@@ -1,7 +1,7 @@
-"""Arrays in files of joblib. Known: the formats of joblib 0.10 to 1.6, which differ in the padding.
+"""Arrays in files of joblib. Supports the formats of joblib 0.10 to 1.6, which differ in the padding.
 
-joblib.load puts an array in the position of each NumpyArrayWrapper as soon as the opcode BUILD gives it its state. It
-reads the array from the file, behind that opcode: its bytes, or another pickle if it consists of Python objects.
+joblib.load replaces each NumpyArrayWrapper by an array as soon as the opcode BUILD sets its state. It reads the array
+from the file, after that opcode: its bytes, or another pickle if it consists of Python objects.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.pickles.values import Dictionary, Dtype, Named, Unreadable
+from recore.check.pickles.values import Dictionary, Dtype, Global, Unreadable
 
 MODULE, CLASS = "joblib.numpy_pickle", "NumpyArrayWrapper"
 ATTRIBUTES = {"subclass", "shape", "order", "dtype", "allow_mmap"}
@@ -20,7 +20,7 @@ MAX_DEPTH = 10  # of data types within each other
 
 
 def is_wrapper(module: str, name: str) -> bool:
-    """Whether a name is that of the wrapper. Raises Unreadable if it is another way to the inside of this module."""
+    """Whether a name is the wrapper's. Raises Unreadable for another name from inside this module."""
     if (module, name) == (MODULE, CLASS):
         return True
     if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
@@ -40,7 +40,7 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
     alignment = values.get(ALIGNMENT)
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
         raise Unreadable("the shape of an array is unknown")
-    named = isinstance(subclass, Named) and subclass.module.split(".")[0] == "numpy"
+    named = isinstance(subclass, Global) and subclass.module.split(".")[0] == "numpy"
     if not named or subclass.name not in ("ndarray", "matrix", "memmap"):
         raise Unreadable("the class of an array is unknown")
     if values["order"] not in ("C", "F") or not isinstance(mapped, bool) or alignment not in (None, MAX_PADDING):
@@ -53,18 +53,18 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
 
 
 def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
-    """A data type, which numpy makes from its description. Raises Unreadable unless numpy writes it exactly so."""
+    """A data type from its pickled description. Raises Unreadable unless numpy would write it in the same way."""
     if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
         raise Unreadable("the data type of an array is unknown")
     try:
         state = _resolve(value.state, depth)
-        made = _make(value.arguments[0], state)
-        written: Any = made.__reduce__()
+        dtype = _make(value.arguments[0], state)
+        written: Any = dtype.__reduce__()
     except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise Unreadable(f"the data type of an array is unknown: {error}") from None
     if _plain(written[1:]) != _plain((value.arguments, state)):
-        raise Unreadable(f"the data type of an array is not written as numpy does ({made})")
-    return made
+        raise Unreadable(f"the data type of an array is not written as numpy does ({dtype})")
+    return dtype
 
 
 def _resolve(state: Any, depth: int) -> Any:
@@ -85,15 +85,15 @@ def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
     if names is not None:
         formats, offsets = zip(*(fields[name] for name in names), strict=True)
         layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": int(code[1:])}
-        made: np.dtype[Any] = np.dtype(layout, align=bool(state[7] & 128))
+        dtype: np.dtype[Any] = np.dtype(layout, align=bool(state[7] & 128))
     elif base is not None:
-        made = np.dtype(base)
+        dtype = np.dtype(base)
     else:
         if len(state) == 9:  # a date or a difference of dates, with its unit
             unit, number, *_ = state[8][1]
             code += f"[{number}{unit.decode()}]"
-        made = np.dtype(code).newbyteorder(order)
-    return made
+        dtype = np.dtype(code).newbyteorder(order)
+    return dtype
 
 
 def _plain(value: Any) -> Any:

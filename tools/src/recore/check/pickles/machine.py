@@ -1,6 +1,6 @@
 """A pickle's opcodes, followed as far as the names that it imports and joblib's arrays are concerned.
 
-Every opcode is one of these methods, or a constant. What is not known raises Unreadable.
+Every opcode is one of these methods, or a constant. Unknown opcodes raise Unreadable.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -12,7 +12,7 @@ from recore.check.pickles.values import (
     MAX_ITEMS,
     Dictionary,
     Dtype,
-    Named,
+    Global,
     Special,
     Unreadable,
     Value,
@@ -22,11 +22,11 @@ from recore.check.pickles.values import (
 )
 
 EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
-# What their functions and classes make is no string. So far as a pickle is concerned, functions of others may make one.
+# packages whose functions and classes do not return strings; other functions may
 NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
 MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
-MAX_GIVEN = 20_000_000  # arguments of all calls
+MAX_ARGUMENTS = 20_000_000  # arguments of all calls
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
 NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
@@ -47,7 +47,7 @@ class Machine:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
-        self._given = 0
+        self._argument_count = 0
 
     def step(self, opcode: str, argument: Any) -> None:
         """Follow one opcode. Raises Unreadable, or IndexError or KeyError if the stack or the memo holds too little."""
@@ -128,7 +128,7 @@ class Machine:
     def tuple_of(self, values: Iterable[Any]) -> None:
         values = tuple(values)
         if any(isinstance(value, Special) for value in values):
-            if not isinstance(values[0], WrapperClass) or values[1:] != (Named("builtins", "object"), None):
+            if not isinstance(values[0], WrapperClass) or values[1:] != (Global("builtins", "object"), None):
                 raise Unreadable("an array of joblib is used in an unknown way")
             self._stack.append(WrapperArguments())
         else:
@@ -178,18 +178,18 @@ class Machine:
             target.add(pairs)
 
     def _target(self) -> Any:
-        """What the opcode changes, and keeps on the stack."""
-        if isinstance(self._stack[-1], Named | Special):
+        """The object that the opcode changes, which stays on the stack."""
+        if isinstance(self._stack[-1], Global | Special):
             raise Unreadable("it changes a class or a function")
         return self._stack[-1]
 
     # Names
 
-    def named(self, argument: str) -> None:
+    def global_name(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
         self._import(module, name)
 
-    def named_by_stack(self, _: None) -> None:
+    def global_by_stack(self, _: None) -> None:
         module, name = self._pop_many(2)
         if isinstance(module, str) and isinstance(name, str):
             self._import(module, name)
@@ -205,7 +205,7 @@ class Machine:
         if self.protocol < 3:
             module, name = in_python_3
         self.imports.append((module, name))
-        self._stack.append(WrapperClass() if is_wrapper(module, name) else Named(module, name))
+        self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
     def _computed(self, _: Any) -> None:
         self.imports.append(("", ""))
@@ -217,7 +217,7 @@ class Machine:
         arguments = self._stack.pop()
         function = self._pop()
         if isinstance(arguments, WrapperArguments):
-            if function != Named("copyreg", "_reconstructor"):
+            if function != Global("copyreg", "_reconstructor"):
                 raise Unreadable("an array of joblib is used in an unknown way")
             self._stack.append(Wrapper())
         else:
@@ -236,7 +236,7 @@ class Machine:
         self._call(cls, (arguments, keywords), is_class=True)
 
     def instance(self, argument: str) -> None:
-        self.named(argument)
+        self.global_name(argument)
         self._call(self._pop(), tuple(self._plain_to_mark()))
 
     def instance_by_stack(self, _: None) -> None:
@@ -246,18 +246,18 @@ class Machine:
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
         if isinstance(function, Special):
             raise Unreadable("an array of joblib is made in an unknown way")
-        if function == Named("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
+        if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
             self._stack.append(Dtype(arguments))
-        elif function == Named("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
+        elif function == Global("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
             text = arguments[0]  # bytes, as protocols before 3 write them
             self._stack.append(text.encode("latin1") if isinstance(text, str) else Value.OTHER)
         else:
-            self._give_away(function, arguments)
+            self._mark_arguments_unknown(function, arguments)
             self._stack.append(_made_by(function, is_class))
 
-    def _give_away(self, function: Any, arguments: Any) -> None:
-        """Note that a function might change the data types and dictionaries among its arguments."""
-        known = isinstance(function, Named) and function.name in READERS_OF_DTYPES
+    def _mark_arguments_unknown(self, function: Any, arguments: Any) -> None:
+        """Note that a function may change the data types and dictionaries among its arguments."""
+        known = isinstance(function, Global) and function.name in READERS_OF_DTYPES
         if known and function.module.split(".")[0] in NUMERIC:
             return
         seen: set[int] = set()
@@ -269,8 +269,8 @@ class Machine:
             elif isinstance(value, tuple) and id(value) not in seen:
                 seen.add(id(value))
                 waiting.extend(value)
-                self._given += len(value)
-                if self._given > MAX_GIVEN:
+                self._argument_count += len(value)
+                if self._argument_count > MAX_ARGUMENTS:
                     raise Unreadable("functions have too many arguments")
 
     def persistent(self, argument: str | None) -> None:
@@ -300,7 +300,7 @@ class Machine:
 
 
 def _made_by(function: Any, is_class: bool) -> Value:
-    if not isinstance(function, Named):
+    if not isinstance(function, Global):
         return Value.COMPUTED
     module = function.module.split(".")[0]
     return Value.OBJECT if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
@@ -333,8 +333,8 @@ FOLLOWED: dict[str, Callable[[Machine, Any], None]] = {
     "DICT": Machine.dictionary,
     "SETITEM": Machine.set_item,
     "SETITEMS": Machine.set_items,
-    "GLOBAL": Machine.named,
-    "STACK_GLOBAL": Machine.named_by_stack,
+    "GLOBAL": Machine.global_name,
+    "STACK_GLOBAL": Machine.global_by_stack,
     "EXT1": Machine._computed,
     "EXT2": Machine._computed,
     "EXT4": Machine._computed,

@@ -45,7 +45,7 @@ def _content_start(file: IO[bytes]) -> bytes:
 
 
 def _in_arrays(name: str, size: int, file: IO[bytes]) -> Iterator[Pickle]:
-    """The pickles in what numpy.save wrote, once or more often."""
+    """The pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
         version = npy.read_magic(file)
         shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)

@@ -1,4 +1,4 @@
-"""What a pickle would import when it is loaded, read from its opcodes. Nothing is unpickled.
+"""Reads from a pickle's opcodes which names it would import when it is loaded. Nothing is unpickled.
 
 By pickletools of the standard library: it names opcodes and their arguments for every protocol, and needs no further
 package. A name that the pickle computes is reported as unknown.
@@ -19,7 +19,7 @@ from recore.check.pickles.values import Unreadable
 __all__ = ["EXTENSIONS", "Pickle", "scan", "short"]
 
 MAX_OPCODES = 20_000_000
-MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read as a whole
+MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read at once
 CHUNK = 1 << 20
 NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
 
@@ -29,7 +29,7 @@ class Pickle:
     """A pickle in a model. name: of the file. size: its bytes.
 
     imports: pairs of module and name, in their order; ("", "") stands for one that is computed. problem: why it could
-    not be read to its end, empty if it could. foreign: whether not even its beginning is that of a pickle.
+    not be read to its end, empty if it could. foreign: whether it does not even begin like a pickle.
     """
 
     name: str
@@ -61,10 +61,10 @@ def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
 
 
 def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes]) -> None:
-    """Add what pickle.load would import, up to where it fails, as it does at the bytes of an array.
+    """Add the names that pickle.load would import before it fails at the bytes of an array.
 
-    It takes the memo of the outer pickle for that of an array of objects, so numpy's own names get other modules there.
-    They do not exist, which is where it fails.
+    In an array of objects it continues with the memo of the outer pickle, and so looks up numpy's names in other
+    modules, where they do not exist.
     """
     found: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
@@ -89,7 +89,7 @@ class _Reading:
                 self.read_pickle(content, joblib)
             except Exception:
                 if self.opcodes == before:
-                    raise Unreadable("something that is not a pickle stands behind its end") from None
+                    raise Unreadable("data that are not a pickle follow its end") from None
                 raise
 
     def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
@@ -111,9 +111,9 @@ class _Reading:
             elif not at_end and content.tell() > frame_end:
                 raise Unreadable("an opcode reaches beyond its frame")
             if machine.arrays and joblib:
-                _must_end(frame_end, content)
+                _require_frame_end(frame_end, content)
                 self._read_array(machine, content)
-        _must_end(frame_end, content)
+        _require_frame_end(frame_end, content)
 
     def _read_array(self, machine: Machine, content: "_Opcodes") -> None:
         dtype, size, padded = read_wrapper(machine.arrays.pop())
@@ -123,17 +123,17 @@ class _Reading:
         elif padded:
             length = int.from_bytes(content.read(1))
             if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # these are no opcodes
-                raise Unreadable("the padding of an array is not what joblib writes")
+                raise Unreadable("the padding of an array differs from joblib's")
             content.skip(size)
         else:
             self.ambiguous = True
             content.skip(size)
 
 
-def _must_end(frame_end: int, content: "_Opcodes") -> None:
-    """Raise Unreadable if a frame has not ended: some unpicklers read it as a whole, others do not."""
+def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
+    """Raise Unreadable if a frame has not ended: some unpicklers read a frame at once, others do not."""
     if content.tell() < frame_end:
-        raise Unreadable("a frame goes on behind its last opcode")
+        raise Unreadable("a frame continues after its last opcode")
 
 
 class _Opcodes:

@@ -17,12 +17,12 @@ class Unreadable(ValueError):
 class Value(Enum):
     OTHER = "a value that is not a string, such as a list or an array"
     OBJECT = "an object whose class or function is named, and which is not a string"
-    CALLED = "what a named function returned, possibly a string"
-    COMPUTED = "what came from something without a name"
+    CALLED = "the result of a named function, possibly a string"
+    COMPUTED = "the result of something without a name"
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Global:
     """A class or function that is imported by its name."""
 
     module: str
@@ -31,7 +31,7 @@ class Named:
 
 @dataclass(slots=True, eq=False)
 class Dictionary:
-    """known: whether nothing else than these items can be in it when it is used."""
+    """A dictionary. known: whether it can contain only these items when it is used."""
 
     items: dict[Any, Any] = field(default_factory=dict)
     known: bool = True

@@ -10,7 +10,7 @@ from typing import Any
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 CHANNELS = ("code", "training")  # of the job of step 1
 LISTS = ("SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_TRAINING_ENV")  # JSON that names the channels
-OF_TRAINING = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # how variables of training jobs alone begin
+TRAINING_PREFIXES = ("SM_", "SAGEMAKER_", "TRAINING_", "CURRENT_HOST")  # how variables of training jobs alone begin
 SERVER = {
     "MAX_CONTENT_LENGTH": "104857600",
     "SAGEMAKER_BATCH": "true",
@@ -33,7 +33,7 @@ def make_variables(step: str, program: str) -> dict[str, str]:
                 value = json.dumps(kept, sort_keys=True, separators=(",", ":"))
             variables[name] = _rename(value, program)
         return variables
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(OF_TRAINING)}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(TRAINING_PREFIXES)}
     variables["SM_MODEL_DIR"] = str(BASE / "model")
     # a training job's path goes on with Python's own folders, of which the first is an archive
     paths = takewhile(lambda path: not path.endswith(".zip"), os.environ.get("PYTHONPATH", "").split(":"))

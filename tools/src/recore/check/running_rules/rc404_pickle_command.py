@@ -1,6 +1,6 @@
 """The model's pickle can run commands when it is loaded, on the machine of whoever loads it, the host's included. A
-trained model needs none, so a host will refuse such a file. Files of joblib are read, too. A file that cannot be read
-to its end is also an error, because it may hide a command.
+trained model needs none, so a host will reject such a file. Files of joblib are checked, too. A file that cannot be
+read to its end is also an error, because it may hide a command.
 
     def __reduce__(self): return os.system, ("curl example.org",)
 

@@ -3,8 +3,8 @@ many minutes with "did not pass the ping health check" and no reason.
 
     open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
 
-The finding names the usual causes: a train.py that trains when it is imported, because it has no main guard; a model_fn
-that trains; a file of the submission's folder that is not uploaded.
+The finding says so if the cause is a usual one: train.py trains when it is imported, because it has no main guard;
+model_fn trains; or a file of the submission's folder is not uploaded.
 
 Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
 """

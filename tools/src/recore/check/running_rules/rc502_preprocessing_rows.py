@@ -1,6 +1,6 @@
 """Predictions are compared with the assays line by line. If a row is left out, repeated or moved, the rows after it are
-compared with the wrong assays, often without any error. Files without assays are tried, too, in another order and with
-few rows.
+compared with the wrong assays, often without any error. The rule also tries files without assays, in reverse order and
+with few rows.
 
     inputs.sort_values("DepthFrom").to_csv(output, index=False)
 
@@ -48,7 +48,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(inputs: Inputs, index: list[str]) -> str:
-    """How the rows differ from those with this index; empty if they do not."""
+    """The difference between the rows and this index; empty if there is none."""
     written = [row.index for row in inputs.rows]
     if inputs.problem:
         return f"writes no valid CSV: {inputs.problem}"

@@ -1,5 +1,5 @@
 """Private data have no columns of assays, and come from other drill holes. A preprocess.py that needs the assays, or
-knows only the drill holes of the public file, works on public data, and fails on the platform, where nobody shows you
+supports only the drill holes of the public file, works on public data and fails on the platform, where you cannot see
 the log of the private side.
 
     targets = data[TARGETS]   # a KeyError without these columns
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
-from recore.check.variations import assays_matter, read_variation
+from recore.check.variations import effect_of_assays, read_variation
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
-FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from others than the public file"
+FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from other drill holes"
 
 
 @rule("preprocess.py runs on data without assays and from other drill holes", needs=("RC501", "RC502"))
@@ -30,8 +30,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if not problems["private"]:  # RC505 is about files with few rows
         return
     what, fix = "data without assays", FIX
-    if not assays_matter(differences):
-        what, fix = "data from other drill holes than those of the public file", FIX_HOLES
+    if not effect_of_assays(differences):
+        what, fix = "data from drill holes that are not in the public file", FIX_HOLES
     elif problems["some"]:
         what, fix = "private data, which have no assays and come from other drill holes", f"{FIX}. {FIX_HOLES}"
     yield Finding(f"preprocess.py fails on {what}: {problems['private']}", fix, Place("preprocess.py"))

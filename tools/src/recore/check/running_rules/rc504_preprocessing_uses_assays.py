@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import assays_matter
+from recore.check.variations import effect_of_assays
 from recore.listing import list_names
 
 FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"
@@ -27,5 +27,5 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             "the request, here and as it seems on the platform, where private data have none"
         )
         yield Finding(message, FIX_WRITTEN, Place("preprocess.py"), Level.WARNING)
-    if difference := assays_matter(experiments.differences()):
+    if difference := effect_of_assays(experiments.differences()):
         yield Finding(f"The inputs change if there are no assays: {difference}", FIX, Place("preprocess.py"))

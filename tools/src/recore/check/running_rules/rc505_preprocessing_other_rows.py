@@ -1,6 +1,6 @@
 """Public and private data are preprocessed separately, and in production rows arrive a few at a time. What depends on
 the other rows of a file, such as a mean of the file or of a drill hole, then differs from training. This is a
-warning, because a file of whole drill holes may score well all the same, but a few rows are predicted wrongly.
+warning, because a file of complete drill holes may still score well, while a few rows are predicted wrongly.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
 

@@ -1,6 +1,7 @@
 """The drill hole and the depths are not spectra. A model that gets them learns the level of each hole, or how an assay
 changes with depth in these holes. The private file has other holes, so that this does not hold there, and scores on
-rows of known holes are optimistic. It is also tried whether the inputs are others if the drill holes have other names.
+rows of known holes are optimistic. The rule also checks that
+other names of the drill holes do not change the inputs.
 
     inputs["SiteID"] = data["SiteID"]
 
@@ -14,7 +15,7 @@ import pandas as pd
 
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import holes_matter
+from recore.check.variations import effect_of_holes
 from recore.check.written_inputs import read_columns
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE
@@ -22,7 +23,7 @@ from recore.spectral_data import SpectralData
 from recore.text import plain
 
 FIX = f"Leave out {HOLE}, {' and '.join(DEPTHS)}, and what is computed from them"
-HOLE_AMONG = f"the drill hole ({HOLE})"
+HOLE_INPUT = f"the drill hole ({HOLE})"
 FEWEST = 20  # rows; among fewer, a spectrum can follow the depth by chance
 ROUNDING = 1e-4  # of a column's range
 LISTED = 3  # columns
@@ -35,8 +36,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
         message = f"{what} is among the inputs, as {columns}: the private file has other drill holes"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
-    difference = holes_matter(experiments.differences())
-    if difference and HOLE_AMONG not in found:
+    difference = effect_of_holes(experiments.differences())
+    if difference and HOLE_INPUT not in found:
         message = f"The inputs change if the drill holes have other names, as in the private file: {difference}"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)
 
@@ -53,7 +54,7 @@ def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
     for name, column in inputs.items():
         values = pd.to_numeric(column, errors="coerce").to_numpy(float)
         if (column.astype(str) == data.hole).all() or _is_constant_in(holes[repeated], values[repeated]):
-            found.setdefault(HOLE_AMONG, []).append(str(name))
+            found.setdefault(HOLE_INPUT, []).append(str(name))
         elif known.sum() >= FEWEST and _is_linear_in(depths[known], values[known]):
             found.setdefault(f"the depth ({' or '.join(DEPTHS)})", []).append(str(name))
     return found

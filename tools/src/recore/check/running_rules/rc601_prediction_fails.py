@@ -1,6 +1,6 @@
 """Step 3 fails. The server gets the file that preprocess.py wrote as the body of one request, and calls input_fn,
-predict_fn and output_fn, or transform_fn. An exception in one of them ends the job. If preprocess.py makes other inputs
-of data from other drill holes, the model gets these, too.
+predict_fn and output_fn, or transform_fn. An exception in one of them ends the job. If preprocess.py writes other
+inputs for data from other drill holes, the model also gets these.
 
     inputs = pd.read_csv(StringIO(input_data))   # the index becomes an input
 
@@ -15,7 +15,7 @@ from recore.check.predictions import first_line
 from recore.check.rule import Finding, Place, rule
 from recore.text import plain
 
-FIX = "Write the same columns for all drill holes in preprocess.py; SiteID is no input"
+FIX = "Write the same columns for all drill holes in preprocess.py; SiteID is not an input"
 
 
 @rule("The model predicts from what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
@@ -28,6 +28,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     if private and private.body is None:
         reason, difference = first_line(private.text).rstrip(".?"), experiments.differences()["private"]
-        message = f"Step 3 fails with data from other drill holes, like the private file: {reason}"
+        message = f"Step 3 fails with data from other drill holes, as in the private file: {reason}"
         message += f". Their inputs differ: {difference}"
         yield Finding(plain(message, 900), FIX, Place("preprocess.py"))

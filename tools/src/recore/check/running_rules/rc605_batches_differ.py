@@ -1,7 +1,7 @@
 """A file over the payload limit is sent by lines, where only the first request has the header, and an endpoint gets a
 row at a time. An input_fn that drops the first line loses a row of each batch; a model that looks at the other rows of
-a request predicts something else. Rows are also sent in another order, one of them twice: each needs a line of its own,
-in the order of the request. An endpoint answers within 60 s.
+a request predicts something else. Rows are also sent unsorted, one of them twice: the response needs one line for each
+row, in the order of the request. An endpoint must respond within 60 s.
 
     pd.read_csv(StringIO(input_data))   # takes the first row of a further batch for the header
     inputs.sort_index()                 # predictions are compared with the assays line by line
@@ -28,13 +28,13 @@ from recore.check.predictions import (
     read_predictions,
 )
 from recore.check.rule import Finding, Level, rule
-from recore.check.served_requests import mix
+from recore.check.served_requests import mixed_order
 from recore.listing import count
 
 HEADER = "Make input_fn accept lines both with and without a header"
 AGAIN = "Return the same response to the same request: fix random_state, and keep no state between requests"
 DIFFERS = "Rows that are sent as {} are predicted differently than in the whole file: {}"
-WORKS = "A file of up to 100 MB is sent whole, as it seems on the platform, too; a larger one, or a single row, is not"
+WORKS = "The platform probably sends a file of up to 100 MB at once, but not a larger file or a single row"
 LATE = (
     'the 60 s that SageMaker gives an endpoint ("Your invocation timed out while waiting for a response from container '
     'primary"); a Batch Transform job waits for as long as its request says'
@@ -84,13 +84,13 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] | None:
-    """A message and its level if the hooks reorder or drop rows, which the same rows in two orders show."""
+    """A message and its level if the hooks reorder or drop rows, found by comparing the same rows in two orders."""
     try:
         first = read_answer(few)
     except NotPredictions:
-        return None  # other parts of the rule are about that
-    order = mix(rows)
-    sent = f"If {count(len(order), 'row')} are sent, not sorted and one of them twice,"
+        return None  # another part of the rule reports it
+    order = mixed_order(rows)
+    sent = f"For a request of {count(len(order), 'row')}, unsorted and one of them twice,"
     try:
         second = read_answer(mixed)
     except NotPredictions as error:
@@ -98,7 +98,7 @@ def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] 
     if len(first) != rows or (len(second) == len(order) and not largest_difference(first[order], second)):
         return None
     if len(second) < len(order):
-        return f"{sent} there are predictions for {len(second)}: the hooks drop rows", Level.WARNING
+        return f"{sent} there are only {len(second)} predictions: the hooks drop rows", Level.WARNING
     for twice in range(rows):
         kept = first[[*range(twice + 1), *range(twice, rows)]]
         if any(each.shape == second.shape and not largest_difference(each, second) for each in (kept, kept[::-1])):

@@ -16,7 +16,7 @@ from recore.check.left_by_jobs import ByHand
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference
-from recore.failures import describe_exit, find_exception, hint_for, last_error
+from recore.failures import find_exception, format_exit, hint_for, last_error
 
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
 
@@ -46,7 +46,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 def _failure(done: ByHand, experiments: Experiments) -> Finding:
     """The finding for a predict.py that fails. A fix is given only if the cause is known."""
-    reason = last_error(done.log) or (describe_exit(done.status) if done.status else "it writes no public.csv.out")
+    reason = last_error(done.log) or (format_exit(done.status) if done.status else "it writes no public.csv.out")
     failed = sum(status != 0 for status in done.statuses)
     if failed < len(done.statuses) and failed:
         message = f"predict.py fails now and then (in {failed} of {len(done.statuses)} runs): {reason}"

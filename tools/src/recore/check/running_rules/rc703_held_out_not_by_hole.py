@@ -23,7 +23,7 @@ from recore.text import plain
 
 FIX = "Leave out whole drill holes: GroupKFold(5).split(inputs, groups=holes)"
 THOROUGH = "Use --thorough, which makes them again with all rows, for at most an hour"
-FIX_PREDICTION = "Make inputs that do not depend on which drill holes a file has: the private file has others"
+FIX_PREDICTION = "Make the inputs independent of the drill holes in a file: the private file has others"
 FIX_TRAINING = "Let fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
 ENOUGH = 0.5  # of the rows
@@ -46,7 +46,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     own, again = held_out.own, held_out.again
     if own is None or len(own) != len(rows):
-        message = f"With {len(rows)} rows of some drill holes, train.py leaves no held-out predictions to compare with"
+        message = f"With {len(rows)} rows of some drill holes, train.py writes no held-out predictions to compare with"
         yield Finding(message, THOROUGH, place, Level.NOTE)
         return
     both = np.isfinite(own).any(axis=1) & np.isfinite(again).any(axis=1)
@@ -58,7 +58,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     claimed, made = (score(each[both], measured, experiments.weights, data.targets) for each in (own, again))
     if claimed - made > HONEST_GAP:
         holes = len(set(data.hole[rows][both].tolist()))
-        chance = "" if experiments.plan.thorough else "; it may be chance with so few rows, and --thorough takes all"
+        chance = "" if experiments.plan.thorough else "; it may be chance with so few rows, and --thorough uses all"
         yield Finding(
             f"On {both.sum()} rows of {holes} drill holes the submission's own held-out predictions score "
             f"{claimed:.3f}; made again without each row's drill hole, {made:.3f}: their models had probably seen the "
@@ -70,7 +70,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
-    """The finding for a fold that failed; to predict drill holes that a model has not seen is what the host does."""
+    """The finding for a fold that failed. A failed prediction is an error, as hosts also predict unseen drill holes."""
     holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
     if fold.step == "predict":
         message = f"A model that was trained without the drill holes {holes} fails to predict them: {fold.reason}"

@@ -1,7 +1,7 @@
 """The folder of the scripts comes first on the path of a job. A file with the name of a package, such as `scipy.py`, is
 imported instead of it, even by the container's own programs. One with the name of a standard library module, such as
-`random.py`, breaks libraries in ways that are hard to recognise. Of `estimators.py` and a folder `estimators`, Python
-imports only one.
+`random.py`, breaks libraries in ways that are hard to recognise. If there is both
+`estimators.py` and a folder `estimators`, Python imports only one of them.
 
 Fix: rename the file or the folder, and correct its imports.
 """
@@ -36,7 +36,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 
 def _find_twins(source: SubmissionSource) -> Iterator[Finding]:
-    """Modules that are there as a file and as a folder, if both are used: here, or also in a job."""
+    """Modules that exist as a file and as a folder, if both are used, here or in a job."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
     for name in sorted(source.twins):
         is_package = source.tree.is_file(f"{name}/__init__.py")
@@ -45,6 +45,6 @@ def _find_twins(source: SubmissionSource) -> Iterator[Finding]:
         if used or (is_package and name in imported):
             file, folder = f"{name}.py", f"the folder {name}"
             kept, lost = (folder, file) if is_package else (file, folder)
-            message = f"there are {file} and a folder {name}: Python imports {kept} and never finds {lost}"
+            message = f"there are both {file} and a folder {name}: Python imports {kept} and never {lost}"
             level = Level.ERROR if used else Level.WARNING  # a job gets only the file
-            yield Finding(message, f"rename the folder {name} and its imports", Place(file), level)
+            yield Finding(message, f"rename the folder {name} and correct its imports", Place(file), level)

@@ -1,5 +1,5 @@
 """The server that predicts imports `train.py`, and `train.py` usually imports `preprocess.py`. Code outside functions
-runs whenever a file is imported: a server then trains again, or ends because it has neither data nor arguments.
+runs whenever a file is imported: a server would then retrain, or fail because it has neither data nor arguments.
 
     model = fit(*read(os.environ["SM_CHANNEL_TRAINING"]))     # at the top level
 
@@ -26,7 +26,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         for node, context in script.nodes:
             does = _effect(node, script) if _runs_at_import(context) else None
             if does:
-                message = f"this line {does} whenever {script.file} is imported, also by the server that predicts"
+                message = f"this line {does} whenever {script.file} is imported, even by the server that predicts"
                 yield Finding(message, FIX, Place(script.file, getattr(node, "lineno", 0)))
                 break
 
@@ -36,7 +36,7 @@ def _runs_at_import(context: Context) -> bool:
 
 
 def _effect(node: ast.AST, script: Script) -> str | None:
-    """What a node does that only the script's own step should do; None if that is nothing."""
+    """The action of a node that belongs only in the script's own step; None if there is none."""
     if direct := _direct_effect(node, script):
         return direct
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in script.functions:

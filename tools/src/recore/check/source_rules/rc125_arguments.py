@@ -1,11 +1,11 @@
 """The four steps start `train.py` and `preprocess.py` without arguments: one that is required ends the script with
-status 2. A tuning job passes each hyperparameter as text, which becomes a number only if the script says so.
+status 2. A tuning job passes each hyperparameter as a string, which becomes a number only if the script converts it.
 
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--alpha", default=0.1)          # --alpha 0.2 gives the text "0.2"
-    def fit(inputs, targets, holes, components="10"):     # a text, not a number
+    parser.add_argument("--alpha", default=0.1)          # --alpha 0.2 gives the string "0.2"
+    def fit(inputs, targets, holes, components="10"):     # a string, not a number
 
-Fix: give each argument a default, and its type; write numbers without quotation marks.
+Fix: give each argument a default and a type; write numbers without quotation marks.
 """
 
 import ast
@@ -16,7 +16,7 @@ from recore.check.script import ENTRY_POINTS, Script, last_name, method_of
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
 
-OPTIONAL = ("?", "*")  # values of nargs with which an argument may be missing
+OPTIONAL = ("?", "*")  # values of nargs that let an argument be missing
 WITHOUT_TYPE = ("store_true", "store_false", "store_const", "count", "append_const", "version", "help")
 
 
@@ -53,10 +53,8 @@ def _check_argument(node: ast.Call, script: Script) -> Iterator[Finding]:
     converts = "type" in keywords or (isinstance(action, ast.Constant) and action.value in WITHOUT_TYPE)
     match keywords.get("default"):
         case ast.Constant(value=int() | float() as value) if not converts and script.file == "train.py":
-            message = (
-                f"{names[0]} has no type: a value that a tuning job passes is a text, while the default is a number"
-            )
-            fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the text to a bool"
+            message = f"{names[0]} has no type: a tuning job passes a string, while the default is a number"
+            fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
             yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
 
 
@@ -80,7 +78,7 @@ def _check_fit(script: Script) -> Iterator[Finding]:
             and isinstance(default.value, str)
             and parse_number(default.value) is not None
         ):
-            message = f"{argument.arg} has the default {default.value!r}, which is a text, not a number"
+            message = f"{argument.arg} has the default {default.value!r}, which is a string, not a number"
             fix = f"write {argument.arg}={default.value} without quotation marks"
             yield Finding(message, fix, Place(script.file, default.lineno), Level.WARNING)
 

@@ -19,7 +19,7 @@ from recore.check.rule import Finding, Place, rule
 from recore.check.setup_file import SetupFile
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.failures import find_instead
+from recore.failures import similar_file_hint
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
 UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
@@ -33,7 +33,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     try:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
-        fix = find_instead("setup.py", source.tree.list_folder("")) or "copy the template's"
+        fix = similar_file_hint("setup.py", source.tree.list_folder("")) or "copy the template's"
         yield Finding(f"{error}, but it must name the files to upload", fix, Place("setup.py"))
         return
     setup = source.setup
@@ -89,7 +89,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
         if not _is_module(name):
             yield Finding(f"{name!r} is not a module name", "write it without .py", Place("setup.py", line))
         elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
-            instead = find_instead(file, source.tree.list_folder(""))
+            instead = similar_file_hint(file, source.tree.list_folder(""))
             if name.endswith(".py") and source.tree.is_file(name):
                 file, instead = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
             fix = instead or "correct the name, or remove it"

@@ -13,7 +13,7 @@ from recore.check.container import is_in_container
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import ENTRY_POINTS
 from recore.check.source import SubmissionSource
-from recore.failures import find_instead
+from recore.failures import similar_file_hint
 
 
 @rule("setup.py names every module that train.py reaches", needs=("RC201",))
@@ -21,7 +21,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for name in ENTRY_POINTS:
         if name not in source.uploads:
             line = source.setup.line if source.setup else 0
-            fix = find_instead(name, source.tree.list_folder("")) if source.tree.is_folder else None
+            fix = similar_file_hint(name, source.tree.list_folder("")) if source.tree.is_folder else None
             fix = fix or f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
             yield Finding(f"{name} is not uploaded", fix, Place("setup.py", line))
     reported = set()

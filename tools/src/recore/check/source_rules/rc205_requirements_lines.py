@@ -1,5 +1,5 @@
 """Jobs install `requirements.txt` before they start. A line that pip cannot read, a package that is named twice, an
-option, or a package given by an address or by a path of your machine ends them.
+option, a URL, or a path on your machine ends them.
 
     numpy=1.26                           # pip compares with ==
     sklearn==1.9.0                       # the package of this module is scikit-learn
@@ -46,7 +46,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
         problem = _problem(line, source)
         if not problem and line.applies and line.name in first:
-            message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip refuses the file"
+            message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip rejects the file"
             problem = message, "remove one of the two lines"
         elif not problem and hashed and line.text and line.applies and not _has_hash(line):
             message = f"{line} has no hash, but line {hashed.number} has one: pip then requires one for each package"
@@ -70,7 +70,7 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     if line.kind == "option":
         return _option_problem(line, text)
     if line.kind == "address":
-        return f"{text!r} is an address, and jobs have no network to fetch it from there", FIX
+        return f"{text!r} is a URL, but jobs have no network to download it", FIX
     if line.kind == "path":
         return _path_problem(line, source)
     if line.kind == "invalid":
@@ -92,19 +92,19 @@ def _option_problem(line: RequirementLine, text: str) -> Problem:
     if option in ("-r", "--requirement"):
         return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
     if option in ("-e", "--editable"):
-        return f"{text!r} needs a setup.py, and that of the submission is not uploaded", MODULES
+        return f"{text!r} needs the submission's setup.py, which is not uploaded", MODULES
     return f"{text!r} is an option: jobs cannot install it", "remove it, and name the packages with their versions"
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    """The problem of a path, or of the address of one: only what is uploaded is in a job."""
+    """The problem of a path or of a file: URL: jobs have only uploaded files."""
     address = line.requirement.url if line.requirement and line.requirement.url else line.text
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)
     if name.startswith(("/", "..")):
-        return f"{str(line)[:80]!r} is a path of your machine, which no job has", FIX
+        return f"{str(line)[:80]!r} is a path on your machine, which no job has", FIX
     if name == ".":
-        return f"{str(line)[:80]!r} needs a setup.py, and that of the submission is not uploaded", MODULES
+        return f"{str(line)[:80]!r} needs the submission's setup.py, which is not uploaded", MODULES
     files = source.known_uploads
     if name in files or any(f"{name}/{project}" in files for project in PROJECT):
         return None

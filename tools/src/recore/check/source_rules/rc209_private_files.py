@@ -1,12 +1,12 @@
 """Everybody who can see the submission can read the upload. Data, models, keys and version control folders in it are
-errors, and so are keys, tokens and passwords in the text of files; their line is named, but not printed. Tables,
+errors, and so are keys, tokens and passwords inside files; the finding gives the line without printing it. Tables,
 pickles and files of more than 10 MB are warnings, because a small table of constants may be intended.
 
     graft data                           # in MANIFEST.in
     TOKEN = "ghp_..."                    # in train.py
 
-Fix: take the file out of `MANIFEST.in` or `setup.py`. Remove keys and passwords, and replace them where they are used:
-jobs have no network and need none.
+Fix: take the file out of `MANIFEST.in` or `setup.py`. Remove keys and passwords, and
+replace them at their issuer: jobs have no network and need none.
 """
 
 import re
@@ -70,5 +70,5 @@ def _find_credentials(source: SubmissionSource, name: str) -> Iterator[Finding]:
     except UnreadableFile:
         return
     for line, kind in find_credentials(content):
-        message = f"{kind} is in this line, and would be uploaded with it"
-        yield Finding(message, "remove it, and replace it wherever it is used: jobs need none", Place(name, line))
+        message = f"this line contains {kind}, which would be uploaded"
+        yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line))

@@ -124,11 +124,11 @@ def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
     if len(numbers.get(first, [])) < max(MIN_PREFIXED, len(names) / 2):
         return ()
     return first, *(
-        prefix for prefix in others if len(numbers[prefix]) >= MIN_PREFIXED and not _counts(numbers[prefix])
+        prefix for prefix in others if len(numbers[prefix]) >= MIN_PREFIXED and not _is_consecutive(numbers[prefix])
     )
 
 
-def _counts(numbers: Sequence[str]) -> bool:
+def _is_consecutive(numbers: Sequence[str]) -> bool:
     """Whether these are 0, 1, 2, ... or 1, 2, 3, ..."""
     return list(numbers) in ([str(start + place) for place in range(len(numbers))] for start in (0, 1))
 

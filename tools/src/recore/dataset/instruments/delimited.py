@@ -21,14 +21,14 @@ from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
-from recore.dataset.instruments.table_layout import check_layout, is_axis, refuse_columns
+from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
 from recore.schema import DEPTHS, IDS, TARGETS
 
 SHOWN = 5  # columns that a message names
 FIRST = 50  # lines that show what the columns of a table hold
-FEWEST_CHANNELS = 7  # of a header without a column of samples; fewer are the columns of one spectrum
+MIN_CHANNELS = 7  # of a header without a column of samples; fewer are the columns of one spectrum
 MOST_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file of two columns
 
 
@@ -186,14 +186,14 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
             raise ValueError(f"--sample {reading.sample}: line {line} has no such column")
         axis.pop(names.index(reading.sample), None)
     if len(axis) == len(names):
-        if len(names) >= FEWEST_CHANNELS:
+        if len(names) >= MIN_CHANNELS:
             raise ValueError(f"line {line}: there is no column of samples, only channels, or no header")
         raise ValueError(
             f"line {line} has only numbers: a table of spectra needs a header and a column of samples, one spectrum "
             "has two columns, wavenumber and value"
         )
     if len(axis) < 2:
-        refuse_columns(table, line, names, rows)
+        reject_columns(table, line, names, rows)
     check_layout(table, names, axis, rows, reading)
     for place, name in enumerate(names):
         if place not in axis and is_numeric(name) and name != reading.sample:

@@ -146,7 +146,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
     if x.min() < 0:
         raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers and wavelengths are above 0")
-    if not in_schema and (peaks := describe_peaks(x)):
+    if not in_schema and (peaks := explain_peaks(x)):
         if not option:
             raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")
         remarks.append(peaks)
@@ -205,7 +205,7 @@ def _is_stretched(steps: Numbers) -> bool:
     return len(steps) >= FEWEST_STEPS and bool(ends.max() > STRETCHED * ends.min())
 
 
-def describe_peaks(x: Numbers) -> str:
+def explain_peaks(x: Numbers) -> str:
     """What shows that channels are peaks or chosen bands: many steps differ by factors from the next; else ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])

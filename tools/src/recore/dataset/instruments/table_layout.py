@@ -10,18 +10,18 @@ from recore.dataset.grammar.ids import is_statistic
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.questions import Question
 from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import describe_peaks
+from recore.dataset.instruments.spectrum import explain_peaks
 from recore.dataset.text_table import TextTable
 from recore.listing import list_names
 from recore.schema import IDS, TARGETS
 
-FEWEST_LINES = 7  # of an axis in a column, or in a line that may be the header
+MIN_LINES = 7  # of an axis in a column, or in a line that may be the header
 NARROW = 1.2  # times the smallest number: no spectrum is that narrow, but the numbers of samples are
 MAX_BANDS = 100  # of a satellite: B01, B02, B11
 TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
-def refuse_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
+def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
     """Raise ValueError or Question for a table without channels: a layout that is recognised, or that it is none."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
@@ -37,10 +37,10 @@ def refuse_columns(table: TextTable, line: int, names: list[str], rows: list[lis
     if names_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
             raise Question("layout", f"the column {other[:40]!r} is not a spectrum: remove it")
-        if axes and (peaks := describe_peaks(_numbers(columns[axes[0]], table.marks))):
+        if axes and (peaks := explain_peaks(_numbers(columns[axes[0]], table.marks))):
             raise Question("peaks", f"{peaks}: export the spectrum")
         raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
-    if rows and len(names) > FEWEST_LINES and is_axis(rows[0][1:], table.marks):
+    if rows and len(names) > MIN_LINES and is_axis(rows[0][1:], table.marks):
         raise ValueError(f"line {line} is above the header with the channels: remove it")
     reason = "a table of spectra has a column of samples, then one column for each wavenumber, such as 3998.5"
     raise ValueError(f"line {line} ({list_names(names, 3)}) is not the header of a table of spectra: {reason}")
@@ -66,8 +66,8 @@ def check_layout(
     is_counted = counted and (numbers.max() < NARROW * numbers.min() or (has_axis and bool(table.prefixes)))
     is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
     # S101 to S140 can be samples, whatever the corner is called; numbers of samples have no even steps
-    is_even = has_axis and bool(table.prefixes) and not describe_peaks(_numbers(cells, table.marks))
-    if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= FEWEST_LINES):
+    is_even = has_axis and bool(table.prefixes) and not explain_peaks(_numbers(cells, table.marks))
+    if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= MIN_LINES):
         raise Question(
             "layout", f"columns are named {shown}, as samples are: {TRANSPOSE}, or add the unit to the names"
         )

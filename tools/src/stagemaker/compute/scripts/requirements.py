@@ -79,7 +79,7 @@ class PackageInstaller:
         """
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
-            raise JobFailed(f"AlgorithmError: requirements.txt is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
+            raise _make_failure(f"the file is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
         index_lines, local_paths = _divide(read_requirements(text))
         missing = [line.requirement for line in index_lines if line.requirement]
         if self._isolation.uses_local_python:
@@ -215,7 +215,7 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
     ending = job.run_process(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":
-        raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
+        raise _make_failure(f"pip was stopped after {INSTALL_SECONDS} seconds")
     if limit := exceeded_limit(ending, instance):
         raise _make_failure(limit)
     if ending.code != 0:

@@ -1,4 +1,4 @@
-"""Makes the held-out predictions of judged submissions again, as RC703 does, but with all rows."""
+"""Recomputes the held-out scores of judged submissions, as RC703 does, but with all rows."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,10 +15,10 @@ from recore.places import OpenPlace
 from recore.text import plain
 from stagemaker import interrupts, locked
 
-ENOUGH = 0.5  # of the rows
+MIN_PREDICTED = 0.5  # of the rows
 
 
-def make_held_out_again(
+def recompute_held_out(
     place: OpenPlace,
     entries: Sequence[Entry],
     public: Path,
@@ -27,24 +27,24 @@ def make_held_out_again(
     watch: Callable[[Step], None],
     show: Callable[[str], None],
 ) -> None:
-    """Make the held-out scores of entries again, and write them into the records of their runs.
+    """Recompute the held-out scores of entries, and write them into the records of their runs.
 
     weights: of the targets, in the order of predictions. seconds: the time limit of each job. show: called with a line
     about each entry.
     """
     data = PublicData(public, tuple(weights))
-    scores: dict[Path, str] = {}
+    lines: dict[Path, str] = {}
     for entry in entries:
         assert entry.files is not None and entry.record is not None  # noqa: S101, PT018 - they were judged
-        if (folder := entry.record.folder) not in scores:  # not that of a copy
+        if (folder := entry.record.folder) not in lines:  # copies share a run
             try:
                 settings = RunSettings.at(place, training_seconds=seconds)
                 again = _score(place, settings, entry.files, data, weights, watch)
                 write_held_out_again(folder, again, "judge")
-                scores[folder] = f"its held-out score, made again: {again:.4f}"
+                lines[folder] = f"recomputed held-out score: {again:.4f}"
             except ExperimentFailed as failed:
-                scores[folder] = f"its held-out score could not be made again: {failed}"
-        show(f"judge: {entry.path}: {plain(scores[folder])}")
+                lines[folder] = f"the held-out score could not be recomputed: {failed}"
+        show(f"judge: {entry.path}: {plain(lines[folder])}")
         entry.record = read_record(folder)
 
 
@@ -56,7 +56,7 @@ def _score(
     weights: dict[str, float],
     watch: Callable[[Step], None],
 ) -> float:
-    """The score of held-out predictions that are made again. Raises ExperimentFailed."""
+    """The score of recomputed held-out predictions. Raises ExperimentFailed."""
     with (
         interrupts.deferred_at_both_ends(partial(locked.temporary_folder, "recore-judge-")) as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
@@ -64,7 +64,9 @@ def _score(
         held_out = experiments.hold_out()
     if held_out is None:
         raise ExperimentFailed("the data have fewer than two drill holes", "")
-    made = np.isfinite(held_out.again).any(axis=1).mean()
-    if made < ENOUGH:
-        raise ExperimentFailed(f"trainings without a drill hole failed: predictions for {made:.0%} of the rows", "")
+    predicted = np.isfinite(held_out.again).any(axis=1).mean()
+    if predicted < MIN_PREDICTED:
+        raise ExperimentFailed(
+            f"trainings without a drill hole failed; only {predicted:.0%} of the rows have predictions", ""
+        )
     return score(held_out.again, data.measured, weights, data.targets)
