@@ -12,13 +12,22 @@ import lzma
 import os
 import pickle
 import pickletools
+import re
 import subprocess
 import sys
+import uuid
 import zipfile
 import zlib
+from collections import Counter, OrderedDict
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from logging import getLogger
+from operator import attrgetter, methodcaller
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
@@ -77,6 +86,11 @@ HONEST: dict[str, Callable[[], Any]] = {
     "XGBoost": lambda: XGBRegressor(n_estimators=2).fit(X, Y),
     "table": lambda: TABLE.assign(when=pd.date_range("2020", periods=4), kind=pd.Categorical(list("abab"))),
     "index": lambda: pd.MultiIndex.from_product([["a", "b"], [1, 2]]),
+    "Python's own": lambda: [
+        *(re.compile("a"), uuid.UUID(int=1), datetime.now(UTC), Decimal(1), Counter("ab"), OrderedDict(a=1)),
+        *(getLogger("a"), Random(1), SimpleNamespace(a=1), attrgetter("real"), methodcaller("sum"), partial(max)),
+        *(TABLE.mean, "ab".join, int, type(None), slice(1), ValueError("a"), np.select, np.copy, pd.Interval(1, 2)),
+    ],
     "arrays in arrays": lambda: np.array([np.array([1, "a"], dtype=object), {"x": np.arange(3)}], dtype=object),
     "the same arrays again": lambda: {"signal": [np.arange(3)] * 2, "code": (np.array(["a", None]), len)},
     "types of numpy": lambda: [
@@ -194,6 +208,49 @@ ATTACKS: dict[str, Callable[[Path], bytes]] = {
         b"cbuiltins\ngetattr\ncos\nmkdir\n" + text("__call__") + b"\x86R" + text(str(folder)) + b"\x85R"
     ),
 }
+# The names that a pickle imports do not tell what they lead to.
+MKDIR = text("mkdir")
+
+
+def called(function: bytes, *arguments: bytes) -> bytes:
+    return function + b"(" + b"".join(arguments) + b"tR"
+
+
+def name(module: str, attribute: str) -> bytes:
+    return text(module) + text(attribute) + b"\x93"
+
+
+GETATTR = name("builtins", "getattr")
+GLOBALS = called(name("glob", "glob.__globals__.get"), text("os"))
+INDIRECT: dict[str, Callable[[bytes], bytes]] = {
+    "module of a module": lambda path: called(name("glob", "os.mkdir"), path),
+    "module of a package": lambda path: called(name("joblib.disk", "os.mkdir"), path),
+    "by an opcode": lambda path: called(b"cglob\nos.mkdir\n", path),
+    "private module of a module": lambda path: called(name("random", "_os.mkdir"), path),
+    "getattr": lambda path: called(called(GETATTR, name("glob", "os"), MKDIR), path),
+    "getattr of getattr": lambda path: called(
+        called(GETATTR, called(GETATTR, name("joblib", "disk"), text("os")), MKDIR), path
+    ),
+    "attrgetter": lambda path: called(
+        called(called(name("operator", "attrgetter"), text("os.mkdir")), name("joblib", "disk")), path
+    ),
+    "methodcaller": lambda path: called(
+        called(name("operator", "methodcaller"), MKDIR, path), name("joblib.disk", "os")
+    ),
+    "getattr given away": lambda path: called(
+        called(name("functools", "reduce"), GETATTR, b"(" + MKDIR + b"l", name("joblib.disk", "os")), path
+    ),
+    "globals of a function": lambda path: called(called(GETATTR, GLOBALS, MKDIR), path),
+    "modules of sys": lambda path: called(
+        called(GETATTR, called(name("collections", "_sys.modules.get"), text("os")), MKDIR), path
+    ),
+    "profiler": lambda path: called(name("cProfile", "run"), text(f"__import__('os').mkdir({path[5:].decode()!r})")),
+    "name of a function": lambda path: called(called(name("pkgutil", "resolve_name"), text("os:mkdir")), path),
+    "installer": lambda path: called(name("setuptools._distutils.spawn", "spawn"), b"(" + MKDIR + path + b"l"),
+    "import by pandas": lambda path: called(
+        called(GETATTR, called(name("pandas.compat._optional", "import_optional_dependency"), text("os")), MKDIR), path
+    ),
+}
 # joblib reads another number of bytes for an array than they seem to say.
 TRICKS: dict[str, Callable[[Path], bytes]] = {
     "shape that is computed": lambda folder: assembled(
@@ -296,6 +353,16 @@ def test_an_attack_by_a_file_of_joblib_on_pickle_is_found(attack: Callable[[Path
 
 
 GOOD = dumped(np.arange(3), compress=3)
+
+
+@pytest.mark.parametrize("attack", INDIRECT.values(), ids=INDIRECT)
+def test_an_attack_by_other_names_is_found(attack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    content = assembled(attack(text(str(tmp_path / "made"))))
+    load(content, pickle.load)
+    assert (tmp_path / "made").is_dir()
+    assert judge(scanned(content))
+
+
 UNREADABLE = {
     "behind its end": dumped(1) + b"x",
     "behind its compressed content": GOOD + b"x",
@@ -390,6 +457,8 @@ HONEST_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in 
     "model.json": (XGBRegressor(n_estimators=2).fit(X, Y).get_booster().save_raw("json"), 0),
     "model.ubj": (XGBRegressor(n_estimators=2).fit(X, Y).get_booster().save_raw("ubj"), 0),
     "x.csv.gz": (gzip.compress(b"x,y\n"), 0),
+    "names.txt": (b"copper\nzinc\nlead\n", 0),
+    "numbers.npy.gz": (gzip.compress(saved(np.save, np.ones(3))), 0),
     "numbers.npy": (saved(np.save, np.ones(3)) * 2, 0),
     "numbers.npz": (saved(np.savez, np.ones(3)), 0),
     "objects.npy": (saved(np.save, OBJECTS), 1),
@@ -426,6 +495,12 @@ ATTACKING_FILES: dict[str, Callable[[Command], bytes]] = {
     "weights": lambda command: pickle.dumps(command),
     "weights.gz": lambda command: gzip.compress(pickle.dumps(command)),
     "cut.npz": lambda command: saved(np.savez, np.array([command], dtype=object))[:-9],
+    "none first.bin": lambda command: b"N0" + pickle.dumps(command),
+    "old.bin": lambda command: pickle.dumps(command, 0),
+    "packed.npy.gz": lambda command: gzip.compress(saved(np.save, np.array([command], dtype=object))),
+    "behind an empty archive.npz": lambda command: (
+        b"PK\x05\x06" + bytes(18) + saved(np.savez, np.array([command], dtype=object))
+    ),
     "negative.npy": lambda _: saved(np.save, np.ones(3)).replace(b"(3,)", b"(-3,)"),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 from recore.check.pickles.joblib_arrays import is_wrapper
 from recore.check.pickles.values import (
     MAX_ITEMS,
+    AttributeReader,
     Dictionary,
     Dtype,
     Global,
@@ -25,6 +26,11 @@ EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
 # packages whose functions and classes do not return strings; other functions may
 NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
+READERS_OF_ATTRIBUTES = frozenset(
+    (module, name)
+    for name in ("getattr", "attrgetter", "methodcaller")
+    for module in ("builtins", "operator", "_operator")
+)
 MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
 MAX_ARGUMENTS = 20_000_000  # arguments of all calls
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
@@ -44,6 +50,7 @@ class Machine:
         self.imports, self.outer = imports, outer
         self.arrays: list[Any] = []
         self.protocol = 0
+        self.calls = False  # whether anything has been called
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
@@ -71,7 +78,7 @@ class Machine:
     def _pop(self) -> Any:
         value = self._stack.pop()
         if isinstance(value, Special):
-            raise Unreadable("an array of joblib is used in an unknown way")
+            raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
         return value
 
     def _pop_many(self, count: int) -> tuple[Any, ...]:
@@ -84,7 +91,7 @@ class Machine:
     def _plain_to_mark(self) -> list[Any]:
         values = self._pop_to_mark()
         if any(isinstance(value, Special) for value in values):
-            raise Unreadable("an array of joblib is used in an unknown way")
+            raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
         return values
 
     # The stack and the memo
@@ -120,7 +127,7 @@ class Machine:
     def get(self, number: Any) -> None:
         value = self._memo[int(number)]
         if isinstance(value, Wrapper):
-            raise Unreadable("an array of joblib is used in an unknown way")
+            raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
         self._stack.append(value)
 
     # Containers
@@ -129,7 +136,7 @@ class Machine:
         values = tuple(values)
         if any(isinstance(value, Special) for value in values):
             if not isinstance(values[0], WrapperClass) or values[1:] != (Global("builtins", "object"), None):
-                raise Unreadable("an array of joblib is used in an unknown way")
+                raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
             self._stack.append(WrapperArguments())
         else:
             self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
@@ -205,7 +212,10 @@ class Machine:
         if self.protocol < 3:
             module, name = in_python_3
         self.imports.append((module, name))
-        self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
+        if not READERS_OF_ATTRIBUTES.isdisjoint(((module, name), in_python_3)):
+            self._stack.append(AttributeReader(name))
+        else:
+            self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
     def _computed(self, _: Any) -> None:
         self.imports.append(("", ""))
@@ -215,10 +225,13 @@ class Machine:
 
     def reduce(self, _: None) -> None:
         arguments = self._stack.pop()
+        if isinstance(self._stack[-1], AttributeReader):
+            self._read_attributes(self._stack.pop().name, arguments)
+            return
         function = self._pop()
         if isinstance(arguments, WrapperArguments):
             if function != Global("copyreg", "_reconstructor"):
-                raise Unreadable("an array of joblib is used in an unknown way")
+                raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
             self._stack.append(Wrapper())
         else:
             self._call(function, arguments)
@@ -244,6 +257,7 @@ class Machine:
         self._call(cls, tuple(arguments))
 
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
+        self.calls = True
         if isinstance(function, Special):
             raise Unreadable("an array of joblib is made in an unknown way")
         if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
@@ -254,6 +268,26 @@ class Machine:
         else:
             self._mark_arguments_unknown(function, arguments)
             self._stack.append(_made_by(function, is_class))
+
+    def _read_attributes(self, reader: str, arguments: Any) -> None:
+        """Note the names of attributes as if they were imported, since one of them can be a module or its function."""
+        self.calls = True
+        owner, names = None, arguments
+        if isinstance(arguments, tuple) and reader != "attrgetter":
+            owner, names = (arguments[0], arguments[1:2]) if reader == "getattr" else (None, arguments[:1])
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            self._computed(None)
+            return
+        self._mark_arguments_unknown(None, arguments)
+        made: Any = Value.CALLED
+        for name in names:
+            if isinstance(owner, Global):
+                made = Global(owner.module, f"{owner.name}.{name}")
+                is_wrapper(made.module, made.name)
+                self.imports.append((made.module, made.name))
+            else:
+                self.imports.append((reader, name))
+        self._stack.append(made)
 
     def _mark_arguments_unknown(self, function: Any, arguments: Any) -> None:
         """Note that a function may change the data types and dictionaries among its arguments."""

@@ -6,6 +6,8 @@ numpy writes arrays of objects as pickles, in .npy files and in .npz archives. P
 import io
 import math
 import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from typing import IO
@@ -16,8 +18,8 @@ from recore.check.pickles.compression import MAX_UNPACKED, decompressed
 from recore.check.pickles.scanner import Pickle, scan
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
-PICKLE = re.compile(rb"\x80[\x02-\x05]")  # protocols 2 to 5; older ones are recognised by the file's name
-ZIP = b"PK\x03\x04"
+PICKLE = re.compile(rb"\x80[\x02-\x05]")  # protocols 2 to 5; others are recognised by the file's name, or by a call
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: of an empty archive, behind which another one can stand
 MAX_FILES = 10_000  # in an archive
 
 
@@ -30,18 +32,32 @@ def find_pickles(name: str, size: int, file: IO[bytes]) -> Iterator[Pickle]:
             yield from _in_arrays(name, size, file)
         elif start.startswith(ZIP):
             yield from _in_archive(name, file)
-        elif name.endswith(SUFFIXES) or PICKLE.match(_content_start(file)):
+        else:
+            content = _content_start(file)
             file.seek(0)
-            yield scan(name, size, file)
+            if content.startswith((npy.MAGIC_PREFIX, *ZIP)):
+                yield from _in_compressed(name, file)
+                return
+            found = scan(name, size, file)
+            if name.endswith(SUFFIXES) or PICKLE.match(content) or found.calls:
+                yield found
     except Exception as error:  # numpy and zipfile raise many kinds
         yield Pickle(name, size, problem=str(error)[:200])
 
 
 def _content_start(file: IO[bytes]) -> bytes:
     try:
-        return decompressed(file).peek(2)
+        return decompressed(file).peek(8)
     except Exception:  # not compressed, in spite of its first bytes
         return b""
+
+
+def _in_compressed(name: str, file: IO[bytes]) -> Iterator[Pickle]:
+    with tempfile.TemporaryFile() as unpacked:
+        shutil.copyfileobj(decompressed(file), unpacked)
+        size = unpacked.tell()
+        unpacked.seek(0)
+        yield from find_pickles(name, size, unpacked)
 
 
 def _in_arrays(name: str, size: int, file: IO[bytes]) -> Iterator[Pickle]:

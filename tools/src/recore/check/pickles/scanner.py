@@ -29,7 +29,8 @@ class Pickle:
     """A pickle in a model. name: of the file. size: its bytes.
 
     imports: pairs of module and name, in their order; ("", "") stands for one that is computed. problem: why it could
-    not be read to its end, empty if it could. foreign: whether it does not even begin like a pickle.
+    not be read to its end, empty if it could. foreign: whether it does not even begin like a pickle. calls: whether it
+    calls something, as far as it was read.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Pickle:
     imports: list[tuple[str, str]] = field(default_factory=list)
     problem: str = ""
     foreign: bool = False
+    calls: bool = False
 
     @property
     def modules(self) -> list[str]:
@@ -56,6 +58,7 @@ def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
         pickle.problem = str(error)[:200] or type(error).__name__
         pickle.foreign = not (reading.opcodes or isinstance(error, Unreadable))
+    pickle.calls = reading.calls
     pickle.imports = list(dict.fromkeys(pickle.imports))
     return pickle
 
@@ -73,12 +76,15 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes]) -> None:
 
 
 class _Reading:
-    """The reading of a file. ambiguous: whether pickle.load could continue where joblib.load reads an array."""
+    """The reading of a file. calls: see Pickle.
+
+    ambiguous: whether pickle.load could continue where joblib.load reads an array.
+    """
 
     def __init__(self, imports: list[tuple[str, str]]):
         self._imports = imports
         self.opcodes = 0
-        self.ambiguous = False
+        self.ambiguous = self.calls = False
 
     def read_all(self, content: "_Opcodes", joblib: bool) -> None:
         """Read one pickle after the other, as joblib or as pickle does. Raises what is wrong with one."""
@@ -103,6 +109,7 @@ class _Reading:
             except LookupError:
                 raise ValueError(f"the opcode {opcode.name} finds too little on the stack or in the memo") from None
             self.opcodes += 1
+            self.calls |= machine.calls
             at_end = frame_end <= cast(int, position)
             if opcode.name == "FRAME":
                 if not at_end:

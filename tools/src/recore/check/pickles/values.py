@@ -54,7 +54,14 @@ class Dtype:
 
 
 class Special:
-    """A part of an array of joblib. It may be used in one way only."""
+    """A part of an array of joblib, or a function that reads attributes. It may be used in one way only."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeReader(Special):
+    """A function that returns attributes of any object: getattr, attrgetter or methodcaller. It may only be called."""
+
+    name: str
 
 
 class WrapperClass(Special):

@@ -7,6 +7,8 @@ read to its end is also an error, because it may hide a command.
 Fix: keep data and estimators in the model, and do the work in model_fn.
 """
 
+import re
+import sys
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
@@ -15,12 +17,30 @@ from recore.check.places import place_of
 from recore.check.rule import Finding, rule
 from recore.text import plain
 
-MODULES = frozenset(
-    "os posix nt subprocess pty sys shutil socket runpy importlib imp ctypes code codeop commands webbrowser pdb "
-    "multiprocessing asyncio threading _thread signal tempfile pathlib io _io pickle _pickle marshal "
-    "shelve urllib http ftplib smtplib".split()
+# Python's own modules of which models need classes or functions. All others are said to run commands, as many do.
+HARMLESS = frozenset(
+    "_codecs _decimal _operator _random _struct array bisect calendar cmath collections copy copyreg datetime decimal "
+    "fractions functools hashlib heapq ipaddress itertools json math numbers operator random re statistics string "
+    "struct textwrap time unicodedata uuid weakref zoneinfo builtins".split()
 )
-BUILTINS = frozenset("eval exec compile __import__ open input breakpoint globals locals vars delattr".split())
+HARMLESS_NAMES = frozenset(
+    (
+        *("types.SimpleNamespace", "types.MappingProxyType", "types.MethodType", "types.NoneType"),
+        *("inspect.Signature", "inspect.Parameter", "inspect._empty", "inspect._ParameterKind"),
+        *("logging.getLogger", "logging.Logger", "enum.Enum", "dataclasses.MISSING"),
+        *("re._compile", "_codecs.encode"),
+    )
+)
+# Other packages that install or start programs, or evaluate text, and are there in every environment
+INSTALLERS = frozenset("distutils setuptools pip pkg_resources _distutils_hack gunicorn cffi".split())
+# Any module can lead to those that it imports, as in `numpy.lib.format.os.system`.
+NAMES = frozenset(
+    "os posix nt sys subprocess builtins importlib shutil pickle socket ctypes runpy multiprocessing pty io codecs "
+    "__globals__ __dict__ __subclasses__ __mro__ __bases__ __base__ __code__ __loader__ __spec__ __getattribute__ "
+    "system popen Popen eval exec compile runstring load loads read_pickle modules".split()
+)
+IMPORT = re.compile(r"(^|_)import(_|$)")  # as in pandas' import_optional_dependency
+BUILTINS = frozenset("open input breakpoint globals locals vars delattr setattr".split())
 FIX = "Keep only data and estimators in the model, and do everything else in model_fn"
 SAVE_AGAIN = "Save the model with pickle.dump or joblib.dump, as the only content of its file"
 
@@ -47,4 +67,11 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 def _runs_commands(module: str, name: str) -> bool:
     if not module:
         return True  # the name is computed while the pickle loads, which pickle itself never writes
-    return module.split(".")[0] in MODULES or (module == "builtins" and name.split(".")[0] in BUILTINS)
+    package, *_ = module.split(".")
+    if f"{module}.{name}" in HARMLESS_NAMES:
+        return False
+    if package in sys.stdlib_module_names and package not in HARMLESS:
+        return True
+    parts = name.split(".")
+    reached = any(part in NAMES or part.strip("_") in NAMES or IMPORT.search(part) for part in parts)
+    return reached or package in INSTALLERS or (module == "builtins" and parts[0] in BUILTINS)
