@@ -32,8 +32,8 @@ LARGEST_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
-REPEATED_HEADER = "is the header again, as between two files that were joined: remove this line"
-VALID_FILES = set[tuple[int, ...]]()  # the device, the inode, the size and the time of files with valid lines
+REPEATED_HEADER = "repeats the header, as after two files were joined: remove this line"
+VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
@@ -72,7 +72,7 @@ class DataFile:
         return names
 
     def check_lines(self) -> None:
-        """Raise ValueError if a line is the header again, or if the numbers of the first row have decimal commas.
+        """Raise ValueError if a line repeats the header, or if the numbers of the first row have decimal commas.
 
         After `cat day1.csv day2.csv`, a row's spectrum would be the wavenumbers. A file is read for this only once.
         """
@@ -255,7 +255,7 @@ def read_header(path: Path) -> list[str]:
 
 
 def _normalised(line: bytes) -> bytes:
-    """A line without what programs may write differently: the mark of UTF-8, quotation marks, spaces, the line end."""
+    """A line without the byte-order mark, quotation marks, spaces and line end, which programs write differently."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n')
 
 

@@ -48,7 +48,7 @@ def is_utf_16(head: bytes) -> bool:
 
 
 def name_foreign(head: bytes) -> str | None:
-    """What a file is that no command reads, by its first bytes, and what to do; None if it can be a table of text."""
+    """The kind of a file that no command reads, by its first bytes, and what to do; None if it can be a text table."""
     if not head:
         return EMPTY
     if head.startswith(b"PK\3\4"):

@@ -1,4 +1,4 @@
-"""Cells of CSV files that people open in a spreadsheet, which would run a text that begins like a formula."""
+"""Cells of CSV files that people open in a spreadsheet, which would run a cell that begins like a formula."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Any
 
 from stagemaker import parse_number
 
-# at the beginning, and after a semicolon, which separates cells in many countries; also the signs of East Asia
+# at the beginning, and after a semicolon, which separates cells in many countries; also full-width signs
 FORMULA = re.compile(r"(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 # control characters, and those that reverse the direction of a line
 CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " ")

@@ -8,7 +8,7 @@ OMISSION = " ... "
 
 
 def name_unusual(text: str) -> str:
-    """The first character of a text that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)"; "" if none is."""
+    """The first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)"; "" if there is none."""
     unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
     return f" (U+{ord(unusual):04X} {unicodedata.name(unusual, '')})".replace(" )", ")") if unusual else ""
 
@@ -23,7 +23,7 @@ def plain(text: str, widest: int = 600) -> str:
 
 
 def is_utf_8(text: str) -> bool:
-    """Whether a text, such as a file's name, can be written as UTF-8: it came from bytes that are."""
+    """Whether a string, such as the name of a file, can be encoded as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The pool of threads that everything in recore uses whose threads may call pyarrow."""
+"""The thread pool for all code of recore whose threads may call pyarrow."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""The one reader of tar archives that others made: bounded in bytes and in members, without sparse files."""
+"""The only reader of untrusted tar archives: it limits bytes and members, and rejects sparse files."""
 
 import io
 import os
@@ -12,9 +12,9 @@ from recore.text import plain
 from stagemaker import ARCHIVE_ERRORS, read_members
 
 MAX_MEMBERS = 100_000  # as many files as a job can write
-MAX_BYTES = 30 << 30  # unpacked; what the volume of a model's instance holds
+MAX_BYTES = 30 << 30  # unpacked; the size of the volume of a model's instance
 SMALL = 1 << 30  # bytes to which any archive may unpack
-MAX_RATIO = 100  # of the bytes that a larger one unpacks to and the bytes that it has
+MAX_RATIO = 100  # of unpacked to packed bytes in larger ones
 BLOCK = 512  # bytes
 
 Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
@@ -25,8 +25,8 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
     """Yield the members of an archive, each with its content, an open file; None if it is not a regular file.
 
     A content can be read until the next member is requested. max_bytes: of the unpacked archive. problem: begins the
-    message, by default with the path. Raises ValueError, also instead of what reading a content raises, if the archive
-    is damaged, hostile or too large, and FileNotFoundError if it is missing.
+    message, by default with the path. Raises ValueError, also while a content is read, if the archive is
+    damaged, hostile or too large, and FileNotFoundError if it is missing.
     """
     try:
         if path.exists() and not path.is_file():

@@ -1,4 +1,4 @@
-"""The one reader of JSON files that others made: its errors are one line that names the file and the field."""
+"""The reader of untrusted JSON files: an error is one line with the file and the field."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 @contextmanager
 def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
-    """Begin each ValueError with the source of the JSON, and with the problem in general."""
+    """Prefix the message of a ValueError with the source of the JSON and a general problem."""
     try:
         yield
     except ValueError as error:

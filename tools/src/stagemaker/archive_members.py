@@ -1,4 +1,4 @@
-"""Reads the members of tar archives that others made. No header, size or map of a sparse file exhausts memory."""
+"""Reads the members of untrusted tar archives. No header, size or map of a sparse file exhausts memory."""
 
 import contextlib
 import errno

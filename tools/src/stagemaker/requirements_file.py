@@ -70,7 +70,7 @@ class RequirementLine:
 
 
 def read_requirements(content: bytes) -> list[RequirementLine]:
-    """The lines that ask for something. Variables such as ${NAME} are not replaced, because jobs do not define any."""
+    """The lines that require something. Variables such as ${NAME} are not replaced, because jobs do not define any."""
     lines = []
     for number, line in _join_lines(_decode(content).splitlines()):
         words = COMMENT.sub("", line).strip().split(" ")

@@ -173,7 +173,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
-    """The cells of a column, each with the sign that another column holds for it: <5."""
+    """The cells of a column, each with its sign if another column contains the signs: <5."""
     if source.signs is None:
         return [(line, cells[source.place]) for line, cells in rows]
     place, name = source.signs
@@ -182,15 +182,15 @@ def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
         sign, cell = read_sign(cells[place], name), cells[source.place]
         if sign is None:
             errors.append(
-                f"line {line}, {name[:40]}: {cells[place][:40]!r} is no known sign of {source.column[:40]!r}; "
-                "write < or > for a value below the detection limit or over the range, or nothing for a measured one"
+                f"line {line}, {name[:40]}: {cells[place][:40]!r} is not a known sign of {source.column[:40]!r}; "
+                "write < for below the detection limit, > for over the range, or nothing for a measured value"
             )
         signed.append((line, cell if not sign or cell in EMPTY or cell.startswith(sign) else sign + cell))
     return signed
 
 
 def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]) -> list[Source | None]:
-    """The source of each line, whose unit another column can hold; None if there is no value, or no valid unit."""
+    """The source for each line, with the unit that another column can contain; None if the unit is not valid."""
     if source.units is None:
         return [source] * len(rows)
     place, name = source.units
@@ -204,8 +204,8 @@ def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]
             continue
         sources.append(None)
         if cells[source.place] not in EMPTY:
-            reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "which is no unit by mass"
-            errors.append(f"line {line}, {name[:40]}: the unit is {cells[place][:40]!r}, {reason}; write ppm or %, say")
+            reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "not a unit by mass"
+            errors.append(f"line {line}, {name[:40]}: the unit is {cells[place][:40]!r}, {reason}; write ppm or %")
     return sources
 
 

@@ -56,7 +56,7 @@ def find_columns(
 
 
 def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str], cells: Cells) -> None:
-    """Raise ValueError if the lines of the table name elements: several, or one that the user has not chosen."""
+    """Raise ValueError if a column contains names of elements: several, or one that the user has not chosen."""
     words = {place: separate_words(name) for place, name in header.items()}
     if not any(RESULT.search(name) for name in words.values()):
         return
@@ -65,8 +65,8 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
         is_chosen = len({*named}) == 1 and not {*TARGETS}.isdisjoint(chosen)
         if named and not is_chosen and all(read_contents(cell).formula for cell in named):
             raise ValueError(
-                f"column {header[place][:40]!r} names elements, such as {named[0][:40]!r}, so a line holds one result: "
-                "arrange the table so that each sample has one line, and each element a column, such as Cu_ppm"
+                f"column {header[place][:40]!r} contains elements, such as {named[0][:40]!r}: "
+                "arrange the table with one line for each sample and one column for each element, such as Cu_ppm"
             )
 
 
@@ -128,8 +128,8 @@ def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused:
     units = stated - {""}
     if len(units) > 1 and not depth_unit:
         raise ValueError(
-            f"{' and '.join(map(repr, names))} are in different units: --depth-unit states that of both depths, "
-            "if it is one; otherwise convert them"
+            f"{' and '.join(map(repr, names))} are in different units: specify the unit with --depth-unit if both "
+            "depths have the same; otherwise convert them"
         )
     unit = depth_unit or "".join(units)
     for name, source in depths.items():
@@ -180,7 +180,7 @@ def _remarks(
         columns = [(column[1], source.column) for source in sources.values() if (column := getattr(source, kind))]
         if columns:
             names = list_names([f"{name} of {column}" for name, column in columns], SHOWN)
-            remarks.append(f"{kind} in columns of their own: {names}")
+            remarks.append(f"{kind} in separate columns: {names}")
     if unknown:
         remarks.append(
             f"these column names state no unit, so their values were assumed to be in the target's unit: "

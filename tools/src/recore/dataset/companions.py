@@ -1,4 +1,4 @@
-"""Columns that belong to another one, because they hold a part of each of its values: the sign or the unit."""
+"""Columns that contain the signs or the units of another column's values."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Sources = Mapping[str, Source]
 def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -> dict[str, Source]:
     """The sources of targets, each with the columns of its signs and of its units, if there are any.
 
-    unused: the names of the other columns by place. Raises ValueError if it is open to what such a column belongs.
+    unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
     """
     result = dict(targets)
     for place, name in unused.items() if targets else ():
@@ -37,8 +37,8 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
             owners, is_clear = _possible_owners(rest, targets, kind)
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
-                f"column {name[:40]!r} holds {kind} such as {next(filter(None, filled), '')[:10]!r}, but of which "
-                f"column? Name it after that column, such as {targets[owners[0]].column + '_' + kind[:-1]!r}"
+                f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
+                f"unclear of which column: name it after it, such as {targets[owners[0]].column + '_' + kind[:-1]!r}"
             )
         for target in owners:
             source = result[target]
@@ -48,7 +48,7 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
 
 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
-    """The place and the name of the column that holds nothing but units of depths, if there is one."""
+    """The position and the name of the column that contains only units of depths, if there is one."""
     for place, name in unused.items():
         filled = [cell for cell in cells(place) if cell]
         rest = {*_words(UNIT_WORD.sub(" ", name))}
@@ -65,7 +65,7 @@ def _holds_units(name: str, filled: list[str]) -> bool:
 
 
 def _holds_signs(name: str, filled: list[str]) -> bool:
-    """Whether a column holds signs: all of its cells, or its name says so and its cells are no numbers but 0 and 1."""
+    """Whether a column contains signs: in all cells, or its name says so and its only numbers are 0 and 1."""
     if filled and all(map(is_plain_sign, filled)):
         return True
     numbers = {number for cell in filled if (number := parse_number(cell)) is not None}
@@ -73,7 +73,7 @@ def _holds_signs(name: str, filled: list[str]) -> bool:
 
 
 def _owners(rest: str, targets: Sources) -> list[str]:
-    """The targets whose column a companion is named after. rest: its name without the words for what it holds."""
+    """The targets whose column a companion is named after. rest: its name without words for signs or units."""
     contents = read_contents(rest)
     owners = []
     for target, source in targets.items():
@@ -85,9 +85,9 @@ def _owners(rest: str, targets: Sources) -> list[str]:
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
-    """The targets to which a companion of another name can belong, and whether it is clear that it does.
+    """The targets to which a companion with another name can belong, and whether it is clear that it does.
 
-    Units are those of all columns that state none. Signs are clear if there is only one column.
+    Units belong to all columns without one. Signs are clear if there is only one column.
     """
     formulas = read_contents(rest).formulas
     if formulas and {_formula(source) for source in targets.values()}.isdisjoint(formulas):

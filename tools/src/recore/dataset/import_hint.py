@@ -44,7 +44,7 @@ def explain_import(path: Path, only_header: bool = False) -> str:
 
 
 def _describe_header(path: Path) -> list[str]:
-    """What only `recore import` understands: UTF-16, other delimiters and marks, a title above the header, units."""
+    """Features that only `recore import` supports: UTF-16, other delimiters and marks, a title, units."""
     try:
         table = open_table(path)
         _, names = next(table.lines())

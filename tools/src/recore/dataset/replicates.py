@@ -1,4 +1,4 @@
-"""Several spectra of a sample: which the names of files, and of samples in a table, say are replicates."""
+"""Finds replicates, several spectra of one sample, by the names of files and of samples in a table."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -10,14 +10,14 @@ from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.listing import list_names
 
 SHOWN = 3  # names in a remark
-# the name of a replicate: S-000_1, S-000 rep 2, S-000(3); after a point there are decimals of a depth, too
+# the name of a replicate: S-000_1, S-000 rep 2, S-000(3); a number after a point can also be decimals of a depth
 REPLICATE = re.compile(
     r"(?P<sample>.*\w)[\s_(-]+(?:r|rep|repl|replicate|scan|spectrum)?[\s_.-]*(?P<number>\d{1,2})\)?", re.IGNORECASE
 )
 
 
 def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
-    """The sample of which a name is a replicate, and its number; both "" if it is none of the samples."""
+    """The sample whose replicate has this name, and the replicate's number; both "" if there is none."""
     match = REPLICATE.fullmatch(name)
     if match is None or name in samples or match["sample"] not in samples:
         return "", ""
@@ -25,7 +25,7 @@ def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
 
 
 def as_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks: list[str]) -> list[Spectrum]:
-    """The spectra, those that are named after a listed sample and a number as its replicates. Adds a remark on them."""
+    """The spectra; those named after a listed sample and a number become its replicates. Adds a remark."""
     samples = set(listed)
     result, renamed = list[Spectrum](), dict[str, str]()
     for spectrum in spectra:
@@ -37,7 +37,7 @@ def as_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks: l
         result.append(spectrum)
     if renamed:
         names = list_names([f"{name} of {sample}" for name, sample in renamed.items()], SHOWN)
-        remarks.append(f"spectra were read as replicates of samples in the assay table by their names: {names}")
+        remarks.append(f"by their names, spectra were read as replicates of samples in the assay table: {names}")
     return result
 
 

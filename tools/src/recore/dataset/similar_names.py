@@ -1,6 +1,6 @@
-"""Names that are written differently, but probably mean the same: 001 and 1, S0 and s0, DH-01 and DH01.
+"""Names that are written differently but probably mean the same: 001 and 1, S0 and s0, DH-01 and DH01.
 
-Names with other digits are other samples, also if they differ in nothing else: S-000_1 is not S-001, and 12-3 not 123.
+Names with different groups of digits are different samples: S-000_1 is not S-001, and 12-3 is not 123.
 """
 
 import re
@@ -26,14 +26,14 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
 
 
 def note_similar_holes(holes: Iterable[str]) -> str:
-    """A sentence about drill holes whose names are written in several ways; "" if there are none."""
+    """A note on drill holes whose names are written in several ways; "" if there are none."""
     groups = [sorted(group) for group in _by_core(set(holes)).values() if len(group) > 1]
     if not groups:
         return ""
     listed = list_names([" and ".join(repr(plain(name, 40)) for name in group) for group in sorted(groups)], SHOWN)
     return (
         f"{HOLE}: {listed} count as different drill holes, so that one can be held out while the model is trained on "
-        "another; if they are the same hole, write it in one way"
+        "another; if they are the same hole, use one spelling"
     )
 
 
@@ -45,7 +45,7 @@ def _by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
 
 
 def _core(name: str) -> tuple[str, ...]:
-    """The digits and the letters of a name, without what is often written differently. What parts digits is kept."""
+    """The groups of digits and letters of a name, without leading zeros, case, spaces and punctuation."""
     name = re.sub(r"(?<=\d)\.0+$", "", same_text(name).casefold()).strip(" _.-")
     parts = re.findall(r"\d+|\D+", name)
     return tuple(part.lstrip("0") or "0" if part[0].isdigit() else re.sub(r"[\s_.-]+", "", part) for part in parts)

@@ -42,8 +42,8 @@ SHOWN = 3  # choices that a question names
 class Source:
     """A column of the table that holds a column of the schema: its values times `factor`.
 
-    `unit` and `formula` are what the values are converted from, "" if no unit is known. `signs` and `units`
-    are the place and the name of the column that holds the sign, or the unit, of each value, if there is one.
+    The values are converted from `unit` and `formula`, "" if unknown. `signs` and `units` are the position and the
+    name of the column with the sign or the unit of each value, if there is one.
     """
 
     place: int

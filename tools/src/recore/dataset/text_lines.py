@@ -19,7 +19,7 @@ from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 FIRST = 1 << 16  # bytes that decide whether a file is text
 LARGEST_FILE = 1 << 30  # bytes, unpacked
 LONGEST_LINE = 1 << 22  # characters
-MAX_BREAKS = 100  # lines that a quoted cell can go on
+MAX_BREAKS = 100  # line breaks in a quoted cell
 OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
 MOST_SKIPPED = 100_000  # lines that are empty or comments
 
@@ -27,9 +27,9 @@ MOST_SKIPPED = 100_000  # lines that are empty or comments
 def check_text(path: Path, reason: str) -> str:
     """Check that a file can be text, and return its encoding.
 
-    Its beginning is of no foreign kind, and has no control characters but tabs and line ends. It is UTF-16 if it begins
-    like that, otherwise UTF-8, otherwise Latin-1, which can decode any bytes. reason: what the message says if the file
-    is of an unknown kind. Raises ValueError, Question if it is of a known format that is not read.
+    Its beginning must not be of a foreign kind, nor contain control characters other than tabs and line ends. It is
+    UTF-16 if it begins like that, otherwise UTF-8, otherwise Latin-1, which can decode any bytes. reason: the message
+    for a file of an unknown kind. Raises ValueError, or Question for a known format that is not read.
     """
     with _unpacked(path) as file:
         head = file.read(FIRST)
@@ -92,7 +92,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
-    """The line, with those that follow if it ends within a quoted cell; one that does not end stays open."""
+    """The line, joined with the next ones if it ends within a quoted cell; a cell that never ends stays open."""
     if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line):
         return line
     parts, length = [line.rstrip()], len(line)

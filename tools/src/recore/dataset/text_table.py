@@ -37,8 +37,8 @@ class TextTable:
 
     width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
     preamble: the text above the header. units: the number and the cells of the row below it that states the units of
-    the columns; 0 if there is none. marks: of the numbers. name_marks: of the names of channels. prefixes: of these
-    names. remarks: on how it is read.
+    the columns; 0 if there is none. marks: of the numbers. name_marks, prefixes: of the names of channels.
+    remarks: on how it is read.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class TextTable:
     remarks: tuple[str, ...] = ()
 
     def channel(self, name: str) -> ChannelName | None:
-        """The channel that a column of this name holds, None if it holds none."""
+        """The channel of a column with this name, None if it is not a channel."""
         return parse_channel(name, self.name_marks, self.prefixes)
 
     def lines(self) -> Lines:
@@ -149,7 +149,7 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
 
 
 def _repeats(header: list[str], cells: list[str]) -> bool:
-    """Whether a line has nothing but the names of the header, which are not all numbers, in any order."""
+    """Whether a line contains only names of the header, which are not all numbers, in any order."""
     names = {name for name in header if name}
     return names.issuperset(filter(None, cells)) and not all(map(possible_marks, names))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HELD_OUT_NAME = "held_out.csv"  # in a model.tar.gz, if train.py has written it
 MAX_BYTES, MAX_HEADER_BYTES = 256 << 20, 64 << 10
-MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # what a process of ours parses, outside the sandbox
+MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # limits, because it is parsed outside the sandbox
 # How much more than recore's a submission's own held-out score can be if whole drill holes were held out. Over 30 parts
 # of the sample data and four kinds of models, folds of other numbers, seeds or sizes scored at most 0.064 more; folds
 # of shuffled rows at least 0.077, and 0.2 in the median.

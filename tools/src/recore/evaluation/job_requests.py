@@ -77,7 +77,7 @@ class RunSettings:
 
 
 def unique_name() -> str:
-    """A new name of a run. It does not say which command runs: a job sees its name, and should not know."""
+    """A new name for a run. It does not reveal the command, because jobs see the name and should not know."""
     return f"recore-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{token_hex(3)}"
 
 

@@ -202,7 +202,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
 def write_record(record: dict[str, Any], folder: Path) -> None:
     """Write run.json into a run's folder; an earlier one is replaced as a whole.
 
-    It is UTF-8, so that it can be read again: in the name of a file that is not, such bytes become question marks.
+    It is UTF-8, so that it can be read again: in file names that are not UTF-8, the other bytes become question marks.
     """
     path = folder / NAME
     with tempfile.TemporaryDirectory(dir=folder) as beside:

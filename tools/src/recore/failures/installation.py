@@ -1,4 +1,4 @@
-"""What to do if a job could not install requirements.txt: the line at fault."""
+"""Hints for a job that could not install requirements.txt: the line at fault."""
 
 import platform
 import re
@@ -14,7 +14,7 @@ NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  
 
 
 def installation_hint(reason: str, submission: Path) -> str | None:
-    """What to do about a failed installation; None if its reason names no line of the file.
+    """What to do about a failed installation; None if its reason does not lead to a line of the file.
 
     submission: its folder or archive.
     """

@@ -1,4 +1,4 @@
-"""Packages whose name is not that of the module that is imported, or that people write under another name."""
+"""Packages whose name differs from the name of their module, or that have a common wrong name."""
 
 from packaging.utils import canonicalize_name
 
@@ -19,5 +19,5 @@ _RIGHT_NAMES = FORMER_NAMES | {canonicalize_name(module): package for module, pa
 
 
 def right_name(requirement: str) -> str | None:
-    """The package that is meant by a normalised name that is none; None for any other name."""
+    """The package that a wrong, normalised name means; None for any other name."""
     return _RIGHT_NAMES.get(requirement)

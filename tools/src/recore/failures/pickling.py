@@ -1,10 +1,10 @@
-"""What to do about a model that cannot be saved, because pickle (and so joblib) cannot write one of its objects."""
+"""Hints for a model that cannot be saved because pickle (and so joblib) cannot write one of its objects."""
 
 import re
 
 # A pickle holds the names of functions and classes, and asks for those where it is loaded.
 NAMED = "define it with a name at the top level of a module that setup.py names, and use it from there."
-# what pickle, its form in Python and joblib say; {0} is what they name
+# by the messages of pickle, its Python implementation and joblib; {0} is the name in the message
 HINTS = {
     r"(<lambda>)": f"a lambda has no name that a pickle could refer to: {NAMED}",
     r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it: {NAMED}",

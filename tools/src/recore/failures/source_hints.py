@@ -1,4 +1,4 @@
-"""What to do about a failure of training or serving whose cause the source of train.py shows."""
+"""Hints for failures of training or serving whose cause is visible in the source of train.py."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ def _early_exit(tree: ast.Module) -> str | None:
     if not exits:
         return None
     lines = " or ".join(f"by {name} in line {line}" for name, line in exits[:3])
-    return f"train.py ended early, without an error, {lines}: let it go on until the model is saved."
+    return f"train.py ended early, without an error, {lines}: let it continue until the model is saved."
 
 
 def _missing_guard(tree: ast.Module) -> str | None:
@@ -49,7 +49,7 @@ def _missing_guard(tree: ast.Module) -> str | None:
             if local or _name(call) == "fit":
                 return (
                     f"train.py has no main guard: the server imports it, and line {call.lineno} then calls "
-                    f'{_name(call)}(). Put what trains below `if __name__ == "__main__":`.'
+                    f'{_name(call)}(). Put the training below `if __name__ == "__main__":`.'
                 )
     return None
 
@@ -84,5 +84,5 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
 
 
 def _name(call: ast.Call) -> str:
-    """The last part of the name of what is called."""
+    """The last part of the called function's name."""
     return ast.unparse(call.func).rpartition(".")[2]

@@ -65,7 +65,7 @@ def _start_script(step: str, submission: Path, data: Path) -> str | None:
 
 
 def _shows_by_hand(exception: LoggedException) -> bool:
-    """Whether an exception does not depend on what distinguishes a job from a terminal."""
+    """Whether an exception does not depend on the differences between a job and a terminal."""
     name = exception.innermost.type.rpartition(".")[2]
     kind = getattr(builtins, name, None)
     of_the_job = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)

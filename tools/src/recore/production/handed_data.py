@@ -1,6 +1,6 @@
-"""What a hand-over, or an archive of a version, says about the training file: checked, as others may have written it.
+"""Reads and checks the facts about the training file in an untrusted hand-over or archive of a version.
 
-An invalid file is one error that names the file and the field, here and not in a job.
+An error about an invalid file gives the file and the field, before a job uses it.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ CURVES = ("predicted", "error", "low", "high")
 
 
 def parse_columns(content: bytes, source: object) -> list[str]:
-    """The names of columns in a channels.json. Raises ValueError, which names the source, if there are none."""
+    """The names of columns in a channels.json. Raises ValueError, with the source, if there are none."""
     with prefix_errors(source):
         return _get_strings(parse_object(content), "columns")
 
 
 def read_reference(path: Path) -> Reference:
-    """What the spectra of the training look like, from a domain.json. Raises ValueError if it is invalid."""
+    """The reference of the training spectra, from a domain.json. Raises ValueError if it is invalid."""
     with prefix_errors(path):
         return check_reference(read_object(path, MAX_BYTES))
 
@@ -48,7 +48,7 @@ def check_reference(reference: Reference) -> Reference:
 
 
 def read_errors(path: Path) -> dict[str, Any]:
-    """What expected errors are calculated from, an expected_error.json. Raises ValueError if it is invalid."""
+    """The basis of expected errors, from an expected_error.json. Raises ValueError if it is invalid."""
     with prefix_errors(path):
         errors = read_object(path, MAX_BYTES)
         get_number(errors, "coverage")

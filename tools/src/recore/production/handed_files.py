@@ -1,5 +1,5 @@
-"""The files of a hand-over that are used, and SHA256SUMS, by which damage is found. It proves nothing about the author:
-who writes the files writes the sums.
+"""The files of a hand-over that are used, and SHA256SUMS, which detects damage. It proves nothing about the author, who
+also wrote the hashes.
 """
 
 import os
@@ -19,7 +19,7 @@ AGAIN = "copy the hand-over again from where it came"
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check that each file that is used is listed, there and undamaged. Return the names of the listed files.
+    """Check that each file that is used is listed, exists and is undamaged. Return the names of the listed files.
 
     Raises ProductionError or FileNotFoundError.
     """

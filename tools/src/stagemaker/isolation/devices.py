@@ -1,6 +1,6 @@
-"""Protects this machine's device files from jobs of a simulator that runs as root.
+"""Protects the host's device files from jobs of a simulator that runs as root.
 
-A sandbox contains the files /dev/null, /dev/zero and so on of this machine. Root owns them, so a job of root could
+A sandbox contains the host's files /dev/null, /dev/zero and so on. Root owns them, so a job that runs as root could
 change their modes and times for all programs. bubblewrap cannot mount devices read-only, but keeps such a mount.
 """
 
@@ -15,7 +15,7 @@ MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1, 2, 32, 4096, 16
 def protect() -> None:
     """Make the files of devices read-only for this process and those that it starts; devices can still be used.
 
-    Does nothing for other users than root: they cannot mount anything, but own no device.
+    Does nothing for users other than root, who cannot mount anything but also do not own devices.
     """
     libc = ctypes.CDLL(None)
     if os.geteuid() or libc.unshare(CLONE_NEWNS):

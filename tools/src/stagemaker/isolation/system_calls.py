@@ -27,7 +27,7 @@ def _deny(error: int = errno.ENOSYS) -> Instruction:
     return (RETURN, 0, 0, 0x00050000 | error)
 
 
-# By name: the call's number on x86-64 and on arm64 (None: it does not exist), and what decides about the call
+# By name: the call's number on x86-64 and on arm64 (None: it does not exist), and the instructions that decide about it
 CALLS: dict[str, tuple[int | None, int | None, list[Instruction]]] = {
     "add_key": (248, 217, [_deny()]),
     "request_key": (249, 218, [_deny()]),

@@ -13,7 +13,7 @@ TOO_MANY = (
 
 
 def find_period_problem(period: Any) -> str | None:
-    """Return what is invalid about a period, or None."""
+    """Return the problem of an invalid period, or None."""
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in (1, 5, 10, 20, 30)):
         return f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60, not {str(period)[:20]}."
     return None
@@ -29,7 +29,7 @@ def find_problem(periods: Iterable[int], start: datetime.datetime, end: datetime
 def find_query_problem(
     queries: Iterable[Mapping[str, Any]], start: datetime.datetime, end: datetime.datetime
 ) -> str | None:
-    """Return what is invalid about a request of GetMetricData, or None."""
+    """Return the problem of an invalid request of GetMetricData, or None."""
     if start >= end:
         return "The parameter EndTime must be greater than StartTime."
     periods = [

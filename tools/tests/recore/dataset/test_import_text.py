@@ -150,7 +150,7 @@ def test_an_axis_that_is_not_supported_is_named_without_an_option(tmp_path: Path
 def test_a_second_axis_is_to_be_removed(tmp_path: Path) -> None:
     lines = "".join(f"{x!r},{1e4 / x!r},{y!r}\n" for x, y in zip(X.tolist(), Y.tolist(), strict=True))
     reason = refusal(tmp_path, f"Wavenumber (cm-1),Wavelength (um),Absorbance\n{lines}")
-    assert reason == "'Wavelength (um)' is a second axis, besides 'Wavenumber (cm-1)': remove it"
+    assert reason == "'Wavelength (um)' is a second axis next to 'Wavenumber (cm-1)': remove it"
 
 
 @pytest.mark.parametrize(

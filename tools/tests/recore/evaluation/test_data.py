@@ -84,7 +84,7 @@ def test_a_repeated_header_is_refused_with_its_line(again: str, is_packed: bool,
         path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())
         if content == PUBLIC:
             DataFiles(path).check()
-    with pytest.raises(ValueError, match=f"{path}: line 3 is the header again, .* remove this line"):
+    with pytest.raises(ValueError, match=f"{path}: line 3 repeats the header, .* remove this line"):
         DataFiles(path).check()
     with pytest.raises(ValueError, match="line 3"), as_csv_gz(path):
         pass

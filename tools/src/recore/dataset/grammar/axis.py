@@ -59,8 +59,8 @@ class ChannelName:
 def axis_unit(text: str, is_header: bool = False) -> str:
     """The unit of the axis that a text states, "" if it states none.
 
-    is_header: whether the text is the header of the axis. Raises Question if the text leaves the unit open, or if
-    it states an axis that is not supported.
+    is_header: whether the text is the header of the axis. Raises Question if the unit is ambiguous, or if the axis is
+    not supported.
     """
     words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", text))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
@@ -110,10 +110,10 @@ def names_axis(text: str) -> bool:
 
 
 def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
-    """What the names of channels begin with, such as "m" of m7497.96, the most common first; several for several kinds.
+    """The prefixes of channels, such as "m" of m7497.96, the most common one first.
 
-    They are those of more than half of a table's columns. A few other columns that are counted, such as bio1 to bio19,
-    are no channels.
+    More than half of a table's columns have the first. Other columns that are just numbered, such as bio1 to bio19, are
+    not channels.
     """
     numbers: dict[str, list[str]] = {}
     for name in names:
@@ -148,7 +148,7 @@ def wavelength_unit(words: str, numbers: Sequence[float]) -> str:
 def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> ChannelName | None:
     """The number and the unit in the name of a column, None if it is not the name of a channel.
 
-    prefixes: those of the table's channels.
+    prefixes: of the table's channels.
     """
     prefix, name = split_prefix(name, prefixes)
     match = CHANNEL.fullmatch(name)

@@ -41,7 +41,7 @@ def rank_sample_name(name: str) -> int | None:
 
 
 def is_statistic(name: str) -> bool:
-    """Whether a line or column of this name is a mean, a standard deviation or the like of others."""
+    """Whether a line or column with this name is a mean, a standard deviation or a similar statistic."""
     return re.fullmatch(STATISTIC, re.sub(r"[^\w]+", " ", separate_words(name)).strip()) is not None
 
 

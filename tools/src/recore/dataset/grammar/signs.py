@@ -1,4 +1,4 @@
-"""A sign or qualifier of a number in a column of its own: `Cu_sign` holds `>`, `Cu_qual` holds `BDL`."""
+"""Signs and qualifiers of numbers in separate columns: `Cu_sign` contains `>`, `Cu_qual` contains `BDL`."""
 
 import re
 
@@ -30,7 +30,7 @@ YES, NO = ("1", "true", "t", "y", "yes", "x"), ("0", "false", "f", "n", "no")
 
 
 def names_sign(header: str) -> bool:
-    """Whether the name of a column says that it holds signs or qualifiers."""
+    """Whether the name of a column says that it contains signs or qualifiers."""
     return NAME.search(header) is not None
 
 

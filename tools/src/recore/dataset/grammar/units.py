@@ -22,7 +22,7 @@ SYNONYMS = {
     "mg/t": "ppb",
     "ng/g": "ppb",
 }
-MAX_UNIT = 40  # characters of a text that can be a unit alone
+MAX_UNIT_LENGTH = 40  # characters
 OUNCES = "oz/t"  # troy ounces, of a ton that can be a short one (34.29 g/t), a long one or a tonne
 NOT_BY_MASS = "another unit"  # atoms, moles, volumes, charges, counts: no factor converts them
 
@@ -100,8 +100,8 @@ def content_unit_in(text: str) -> str:
 
 
 def unit_of_cell(text: str) -> str:
-    """The unit of contents that a text is, "" if it is not one, or not that alone."""
-    units, rest = split_units(simple_text(text)) if len(text) <= MAX_UNIT else ([], "")
+    """The unit of contents in a cell, "" if the cell is not a unit or contains more."""
+    units, rest = split_units(simple_text(text)) if len(text) <= MAX_UNIT_LENGTH else ([], "")
     return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
 
 

@@ -1,13 +1,13 @@
-"""Text as its words: wl_nm has two, and so has MicroLab. And text that looks alike, made the same."""
+"""Splits text into words (wl_nm has two, and so has MicroLab), and normalises text that looks alike."""
 
 import re
 import unicodedata
 
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
-# Spaces of all widths, and what is invisible: marks of direction, joiners, marks of the byte order.
+# spaces of all widths, and invisible characters: direction marks, joiners, byte-order marks
 SPACES = str.maketrans(dict.fromkeys("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000", " "))
 INVISIBLE = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
-# How numbers are written with letters that are not ASCII: dashes for the minus, and the wide digits of East Asia.
+# characters in numbers that are not ASCII: dashes for the minus, and full-width digits
 IN_NUMBERS = str.maketrans(
     {
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"),
@@ -19,14 +19,14 @@ NUMBER = re.compile(r"[<>]? ?[+-]?[\d.,' \u2019]*(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def same_text(text: str) -> str:
-    """The text with composed accents, plain spaces and nothing invisible, so that what looks alike is the same."""
+    """The text with composed accents, plain spaces and no invisible characters, so that lookalikes are equal."""
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", text.translate(INVISIBLE)).translate(SPACES)
 
 
 def plain_number(cell: str) -> str:
-    """The cell, in ASCII if it is a number with a long minus or wide digits, or a dash for a missing one."""
+    """The cell, in ASCII if it is a number with a long minus or full-width digits, or a dash for a missing number."""
     if cell.isascii():
         return cell
     plain = cell.translate(IN_NUMBERS)

@@ -80,7 +80,7 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
 
 
 def _stated_unit(header: str, table: TextTable, reading: Reading, is_header: bool = False) -> str:
-    """The unit that a header states, otherwise that of the lines above it. is_header: whether it is that of the axis"""
+    """The unit that a header states, otherwise the lines above it. is_header: whether it belongs to the axis."""
     return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 

@@ -128,8 +128,8 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
     """Convert an axis to cm-1, still in the direction of the file.
 
     stated: the unit that the file states, or "". option: that of the user. What was done is added to the remarks.
-    in_schema: whether the file is in the challenge's schema, whose channels may be any. Raises ValueError if it is not
-    an axis, Question if its unit is open.
+    in_schema: whether the file is in the challenge's schema, which allows any channels. Raises ValueError if it is not
+    an axis, Question if its unit is ambiguous.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -206,7 +206,7 @@ def _is_stretched(steps: Numbers) -> bool:
 
 
 def explain_peaks(x: Numbers) -> str:
-    """What shows that channels are peaks or chosen bands: many steps differ by factors from the next; else ""."""
+    """The evidence that channels are peaks or chosen bands (many steps differ by factors from the next), or ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):

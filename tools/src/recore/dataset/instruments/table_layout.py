@@ -1,4 +1,4 @@
-"""Layouts of tables that are not one spectrum per line, with what to change: each is named, and none is guessed."""
+"""Layouts of tables without one spectrum per line: messages say which layout it is and what to change."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
-    """Raise ValueError or Question for a table without channels: a layout that is recognised, or that it is none."""
+    """Raise ValueError or Question for a table without channels, with its layout if that is recognised."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
         raise ValueError(
@@ -33,7 +33,7 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
     axes = [place for place, cells in columns.items() if names_axis(names[place]) and is_axis(cells, table.marks)]
     if len(axes) > 1:
         first, second = (names[place][:40] for place in axes[:2])
-        raise Question("layout", f"{second!r} is a second axis, besides {first!r}: remove it")
+        raise Question("layout", f"{second!r} is a second axis next to {first!r}: remove it")
     if names_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
             raise Question("layout", f"the column {other[:40]!r} is not a spectrum: remove it")
@@ -49,7 +49,7 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
 ) -> None:
-    """Raise Question if the names of the channels are those of samples, because the table has a spectrum per column."""
+    """Raise Question if the channels are named like samples, because the table has one spectrum per column."""
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
         return
@@ -68,9 +68,7 @@ def check_layout(
     # S101 to S140 can be samples, whatever the corner is called; numbers of samples have no even steps
     is_even = has_axis and bool(table.prefixes) and not explain_peaks(_numbers(cells, table.marks))
     if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= MIN_LINES):
-        raise Question(
-            "layout", f"columns are named {shown}, as samples are: {TRANSPOSE}, or add the unit to the names"
-        )
+        raise Question("layout", f"columns are named {shown}, like samples: {TRANSPOSE}, or add the unit to the names")
     is_numbering = (
         (numbers == np.round(numbers)).all() and numbers.min() <= 2 and (counted or numbers.max() < MAX_BANDS)
     )

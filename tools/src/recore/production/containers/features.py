@@ -97,7 +97,7 @@ class Columns:
                 problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
                 raise SpectraError(f"{source}: {problem}")
             if row == self._last_header[0] or not set(IDS).isdisjoint(row):
-                raise SpectraError(f"{source}: row {number} is the header again; remove it")
+                raise SpectraError(f"{source}: row {number} repeats the header; remove it")
             yield ["" if position is None else row[position] for position in positions]
 
     def read_spectra(self, rows: Sequence[Row]) -> "np.ndarray":

@@ -32,7 +32,7 @@ from stagemaker.requirements_file import RequirementLine, read_requirements
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
 HASH = "--hash="
-# on a line of their own; jobs install only wheels from the configured index
+# on separate lines; jobs install only wheels from the configured index
 ALLOWED_OPTIONS = ("--require-hashes", "--pre", "--prefer-binary")
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt

@@ -130,7 +130,7 @@ class CloudWatch(CloudWatchBackend):
             if "MetricStat" in query:
                 chosen, statistic = _data_of(query["MetricStat"], data), query["MetricStat"]["Stat"]
                 series[query["Id"]] = _series(chosen, start, metric_requests.period_of(query), statistic)
-            elif query["Expression"].startswith("SELECT"):  # moto knows nothing else of such queries
+            elif query["Expression"].startswith("SELECT"):  # moto supports nothing else in such queries
                 series[query["Id"]] = _series(data, start, metric_requests.period_of(query), "Sum")
         results = []
         for query in queries:

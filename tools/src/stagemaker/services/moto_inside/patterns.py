@@ -1,6 +1,6 @@
-"""The patterns that requests choose. moto makes regular expressions of them, which can take longer than any patience.
+"""The patterns that requests choose. moto makes regular expressions of them, which can take practically forever.
 
-These take a time that grows with the length of the text. What they do not support is rejected when it is stored.
+The time of these functions grows with the length of the text. Unsupported patterns are rejected when they are stored.
 """
 
 import re

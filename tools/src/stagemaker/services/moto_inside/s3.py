@@ -149,7 +149,7 @@ class S3Responses(S3Response):
         return 200, {"Content-Type": "application/xml"} | self.response_headers, body
 
     def _get_checksum(self, response_headers: dict[str, Any]) -> tuple[str, str | None]:
-        """Look for a checksum behind the body at its end only. moto searches all of it, as slowly as its square."""
+        """Search for a checksum only at the end of the body. moto searches all of it, in quadratic time."""
         algorithm = self.headers.get("x-amz-sdk-checksum-algorithm", "")
         header = f"x-amz-checksum-{algorithm.lower()}"
         if not algorithm or self.headers.get(header):
