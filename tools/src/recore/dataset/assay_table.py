@@ -140,7 +140,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     table.samples = _names(cells_of["sample"], "sample", errors)
     table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
     table.identity[HOLE] = [cell for _, cell in cells_of[HOLE]]
-    errors += [f"line {line}, {HOLE}: the cell is empty" for line, cell in cells_of[HOLE] if not cell]
+    errors += [f"line {line}, {HOLE}: {_no_name(cell)}" for line, cell in cells_of[HOLE] if cell in EMPTY]
     depths = {name: _depths(cells_of[name], name, sources[name].factor, marks, errors) for name in DEPTHS}
     table.identity |= depths
     for (line, _), start, end in zip(rows, *depths.values(), strict=True):
@@ -219,12 +219,16 @@ def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
     """The cells of a column in which every name must be different."""
     first_line: dict[str, int] = {}
     for line, cell in cells:
-        if not cell:
-            errors.append(f"line {line}, {column}: the cell is empty")
+        if cell in EMPTY:
+            errors.append(f"line {line}, {column}: {_no_name(cell)}")
         elif cell in first_line:
             errors.append(f"line {line}, {column}: {cell[:60]!r} is already on line {first_line[cell]}")
         first_line.setdefault(cell, line)
     return [cell for _, cell in cells]
+
+
+def _no_name(cell: str) -> str:
+    return f"{cell!r} is no name" if cell else "the cell is empty"
 
 
 def _depths(cells: Cells, column: str, factor: float, marks: Marks, errors: list[str]) -> list[float]:

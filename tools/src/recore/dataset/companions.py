@@ -4,13 +4,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from recore.dataset.column_options import column_option
 from recore.dataset.grammar.contents import read_contents
 from recore.dataset.grammar.ids import Cells
-from recore.dataset.grammar.signs import is_plain_sign, names_sign, read_sign, without_sign_words
+from recore.dataset.grammar.signs import is_plain_sign, names_sign, read_sign, without_sign, without_sign_words
 from recore.dataset.grammar.units import is_depth_unit, unit_of_cell
 from recore.dataset.target_columns import Source
 from stagemaker import parse_number
 
+# Words beside "qualifier", "BDL" and the like in the name of a column that is about the only assay of a table.
+NEUTRAL_WORDS = frozenset(
+    "lab laboratory result results value assay analyte analysis reported final interpreted validation data is was "
+    "limit limits detection dl lod mdl flag code".split()
+)
 UNIT_WORD = re.compile(r"(?<![a-z])(units?|uom)(?![a-z])", re.IGNORECASE)
 
 Sources = Mapping[str, Source]
@@ -26,7 +32,7 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
         filled = [cell for cell in cells(place) if cell]
         if _holds_units(name, filled):
             kind, rest = "units", UNIT_WORD.sub(" ", name)
-        elif _holds_signs(name, filled):
+        elif _holds_signs(name, filled, _names_any(name, targets)):
             kind, rest = "signs", without_sign_words(name)
         else:
             continue
@@ -35,6 +41,10 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
         owners, is_clear = _owners(rest, targets), True
         if not owners and (kind == "units" or any(read_sign(cell, name) for cell in filled)):
             owners, is_clear = _possible_owners(rest, targets, kind)
+            if kind == "signs" and not (any(map(is_plain_sign, filled)) or NEUTRAL_WORDS.issuperset(_words(rest))):
+                if not (_names_any(name, targets) or "qual" in name.lower()):
+                    continue  # about something else, as `Sulphides detected` and `Less than 2 mm` are
+                is_clear = False
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
                 f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
@@ -44,7 +54,30 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
             source = result[target]
             is_sign = kind == "signs"
             result[target] = replace(source, signs=(place, name)) if is_sign else replace(source, units=(place, name))
+    _reject_unsigned_copies(result, unused, cells)
     return result
+
+
+def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells) -> None:
+    """Raise ValueError if an unused column has the numbers of an imported one with signs: `>10000` beside `10000`."""
+    for place, name in unused.items() if targets else ():
+        signed = {row: number for row, cell in enumerate(cells(place)) if (number := without_sign(cell))}
+        for target, source in targets.items() if signed else ():
+            if source.signs:
+                continue
+            own = cells(source.place)
+            rows = [row for row, number in signed.items() if _are_equal(number, own[row])]
+            if rows and (len(rows) == len(signed) or _names_any(name, {target: source})):
+                unit = source.unit and f":{source.unit}"
+                raise ValueError(
+                    f"column {name[:40]!r} has {cells(place)[rows[0]][:20]!r} where {source.column[:40]!r} has "
+                    f"{own[rows[0]][:20]!r}: import the column that has the signs, with "
+                    f"{column_option(target, name + unit)}, or remove it"
+                )
+
+
+def _are_equal(number: str, other: str) -> bool:
+    return number == other or None is not parse_number(number) == parse_number(other)
 
 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
@@ -64,9 +97,13 @@ def _holds_units(name: str, filled: list[str]) -> bool:
     return any(units) and (all(units) or UNIT_WORD.search(name) is not None)
 
 
-def _holds_signs(name: str, filled: list[str]) -> bool:
-    """Whether a column contains signs: in all cells, or its name says so and its only numbers are 0 and 1."""
-    if filled and all(map(is_plain_sign, filled)):
+def _holds_signs(name: str, filled: list[str], is_named: bool) -> bool:
+    """Whether a column contains signs: in all cells, or its name says so and its only numbers are 0 and 1.
+
+    is_named: whether it is named after an imported column, so that one sign among other words is enough.
+    """
+    plain = [is_plain_sign(cell) for cell in filled]
+    if any(plain) and (all(plain) or is_named):
         return True
     numbers = {number for cell in filled if (number := parse_number(cell)) is not None}
     return names_sign(name) and numbers <= {0, 1}
@@ -82,6 +119,11 @@ def _owners(rest: str, targets: Sources) -> list[str]:
         if _words(rest) == _words(source.column) or (is_formula and is_unit):
             owners.append(target)
     return owners
+
+
+def _names_any(name: str, targets: Sources) -> bool:
+    """Whether the name of a column has the element or compound of an imported one."""
+    return not {_formula(source) for source in targets.values()}.isdisjoint(read_contents(name).formulas)
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:

@@ -4,9 +4,10 @@ Names with different groups of digits are different samples: S-000_1 is not S-00
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
-from recore.dataset.grammar.words import same_text
+from recore.dataset.grammar.words import DASHES, same_text
 from recore.listing import list_names
 from recore.schema import HOLE
 from recore.text import plain
@@ -46,6 +47,7 @@ def _by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
 
 def _core(name: str) -> tuple[str, ...]:
     """The groups of digits and letters of a name, without leading zeros, case, spaces and punctuation."""
-    name = re.sub(r"(?<=\d)\.0+$", "", same_text(name).casefold()).strip(" _.-")
+    name = unicodedata.normalize("NFKC", same_text(name)).translate(DASHES).casefold()
+    name = re.sub(r"(?<=\d)\.0+$", "", name).strip(" _.-/")
     parts = re.findall(r"\d+|\D+", name)
-    return tuple(part.lstrip("0") or "0" if part[0].isdigit() else re.sub(r"[\s_.-]+", "", part) for part in parts)
+    return tuple(part.lstrip("0") or "0" if part[0].isdigit() else re.sub(r"[\s_./-]+", "", part) for part in parts)

@@ -23,6 +23,7 @@ from recore.schema import DEPTHS
 
 DELIMITERS = ("\t", ";", "|", ",")
 MAX_CELL = 32_767  # characters, as in Excel
+TOO_LONG = f"a cell has more than {MAX_CELL:,} characters; shorten or remove it"
 HEAD = 200  # lines that decide how a table is laid out
 MOST_LINES = 10_000  # that decide on the decimal mark, unless they leave it open
 SEPARATOR = "sep="  # a first line for Excel alone
@@ -63,7 +64,7 @@ class TextTable:
 
         Raises ValueError if a line cannot be read, or if the file holds too much.
         """
-        header, empty = list[str](), 0
+        header, names, empty = list[str](), set[str](), 0
         for number, line in numbered_lines(self.path, self.encoding):
             if number < self.first:
                 continue
@@ -76,9 +77,9 @@ class TextTable:
             if number == self.units[0]:
                 continue
             if not header:
-                header = cells
+                header, names = cells, _names_to_repeat(cells)
                 cells = self._full_header(cells)
-            elif cells[0] in header and _repeats(header, cells):
+            elif _repeats(names, cells):
                 raise ValueError(f"line {number} {REPEATED_HEADER}")
             yield number, without_empty_end(cells, self.width)
 
@@ -129,7 +130,7 @@ def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     """The stripped cells of a line, which is split at white space without a delimiter. Raises ValueError."""
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
-        raise ValueError(f"line {number}: a cell has more than {MAX_CELL:,} characters; shorten or remove it")
+        raise ValueError(f"line {number}: {TOO_LONG}")
     return cells if line.isascii() else [plain_number(cell) for cell in cells]
 
 
@@ -144,14 +145,24 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except csv.Error as error:
-        reason = "the quotation marks of a cell are not closed" if "unexpected end" in str(error) else error
+        reason = str(error)
+        if "unexpected end" in reason:
+            reason = "the quotation marks of a cell are not closed"
+        elif "field limit" in reason:
+            reason = TOO_LONG
         raise ValueError(f"line {number}: {reason}") from None
 
 
-def _repeats(header: list[str], cells: list[str]) -> bool:
-    """Whether a line contains only names of the header, which are not all numbers, in any order."""
-    names = {name for name in header if name}
-    return names.issuperset(filter(None, cells)) and not all(map(possible_marks, names))
+def _names_to_repeat(header: list[str]) -> set[str]:
+    """The names of a header in lower case; none if all are numbers, because a line of numbers can look like it."""
+    names = {name.casefold() for name in header if name}
+    return set() if all(map(possible_marks, names)) else names
+
+
+def _repeats(names: set[str], cells: list[str]) -> bool:
+    """Whether a line contains only names of the header, in any order and case."""
+    may_repeat = not cells[0] or cells[0].casefold() in names  # which few lines do
+    return may_repeat and names.issuperset(cell.casefold() for cell in cells if cell)
 
 
 def without_empty_end(cells: list[str], width: int) -> list[str]:

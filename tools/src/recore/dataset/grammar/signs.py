@@ -5,13 +5,13 @@ import re
 BELOW, ABOVE = "<", ">"
 # Words in a column's name after which "yes" means below the limit of detection, or over the method's range.
 BELOW_WORDS = (
-    r"lt|bdl|bld|(?-i:ND)|cens(?:or(?:ed)?)?|non[ _-]?detects?|less[ _-]?than"
+    r"lt|bdl|bld|(?-i:ND|nd)|cen(?:s(?:or(?:ed)?)?)?|non[ _-]?detects?|less[ _-]?than"
     r"|below(?:[ _-]?(?:detection|limit|m?dl|lod))*"
 )
 ABOVE_WORDS = r"gt|adl|over[ _-]?(?:range|limit)|greater[ _-]?than|above"
 DETECTED_WORDS = r"det|detect|detected"
 WORDS = (
-    "signs?|qual(?:ifier)?s?|flags?|symbol|letter|prefix|modifier|operator|q|lt[ _/]?gt"
+    "signs?|qual(?:ifier)?s?|flags?|symbol|letter|prefix|modifier|q|lt[ _/]?gt"
     f"|{BELOW_WORDS}|{ABOVE_WORDS}|{DETECTED_WORDS}"
 )
 # Each begins where a word does: Cu_sign, CuSign, CuLT, but neither SILT nor Design.
@@ -22,7 +22,10 @@ NAME, BELOW_NAME, ABOVE_NAME, DETECTED_NAME = (
 )
 SIGNS = {BELOW: ("<", "<=", "\u2264"), ABOVE: (">", ">=", "\u2265")}
 MEANINGS = {
-    BELOW: (*SIGNS[BELOW], "l", "lt", "bdl", "bld", "bd", "u", "below", "less than", "below detection", "<lod", "<dl"),
+    BELOW: (
+        *(*SIGNS[BELOW], "l", "lt", "bdl", "bld", "bd", "bql", "u", "nd", "below", "less than", "below detection"),
+        *("not detected", "non-detect", "<lod", "<loq", "<dl", "<mdl", "<rl"),
+    ),
     ABOVE: (*SIGNS[ABOVE], "g", "gt", "adl", "over", "above", "greater than", "over range", "overrange"),
     "": ("", "=", "==", "0", "false", "f", "no", "ok", "na", "nan", "none", "measured", "detected"),
 }
@@ -52,3 +55,8 @@ def is_plain_sign(cell: str) -> bool:
     """Whether a cell is a sign that cannot be anything else: <, BDL, over range."""
     text = cell.strip().casefold()
     return any(text in SIGNS[sign] or (len(text) > 2 and text in MEANINGS[sign]) for sign in SIGNS)
+
+
+def without_sign(cell: str) -> str:
+    """What follows a sign in a cell, such as 5 of <5; "" if it has no sign."""
+    return cell.lstrip("<>=\u2264\u2265 ") if cell[:1] in ("<", ">", "\u2264", "\u2265") else ""

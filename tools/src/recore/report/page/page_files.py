@@ -79,7 +79,7 @@ def check_place(path: Path) -> None:
     if not os.path.lexists(folder):
         return
     try:
-        report_files = {CONTENTS, *get(read_object(folder / CONTENTS), "files", list)}
+        report_files = {CONTENTS, *get(read_object(folder / CONTENTS), "files", dict)}
         replaceable = not folder.is_symlink() and {file.name for file in folder.iterdir()} <= report_files
     except (OSError, ValueError, TypeError):
         replaceable = False

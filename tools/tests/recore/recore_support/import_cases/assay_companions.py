@@ -72,6 +72,9 @@ CASES: list[Case] = [
     *(signed(title, ("TRUE", "FALSE", "FALSE")) for title in ("Cu_LT", "Cu_censored", "Censored", "Cu_BDL")),
     *(signed(title, ("1", "0", "0")) for title in ("Cu_LT", "censored", "Cu_below_LOD", "Cu below DL?", "Cu_ND")),
     *(signed(title, ("N", "Y", "Y")) for title in ("Cu_detected", "Cu_ppm_det", "Detected")),
+    *(signed(title, ("TRUE", "FALSE", "FALSE")) for title in ("CuCen", "Cu.cen", "Cen", "Cu_nd", "nd")),
+    *(signed(title, ("U", "", "=")) for title in ("Lab Qual", "Final Qualifier", "Cu_ppm validation qualifier")),
+    *(signed("Qualifier", (cell, "", "")) for cell in ("ND", "not detected", "<MDL", "BQL")),
     signed("x", ("<", "", "")),
     signed("Cu_sign", ("<", "", ""), "CuPPM"),
     signed("Cu-ICP61_Q", ("<", "", ""), "Cu-ICP61 (g/t)"),
@@ -81,6 +84,19 @@ CASES: list[Case] = [
     *(signed("Cu_qual", ("", cell, "")).asks(ANY) for cell in ("G", "J", "-", "ADL", "+", "~", "N", "1")),
     *(signed(title, ("", "yes", "")).asks(ANY) for title in ("Cu_GT", "Cu_overlimit")),
     signed("Cu_remark", ("below detection", "", "")).asks(ANY),
+    *(signed("Cu_status", (cell, "OK", "dup")).asks(ANY) for cell in ("<LOD", "over range", "<")),
+    signed("Dup qualifier", ("U", "", "")).asks(ANY),
+    # the numbers of an imported column once more, with signs
+    *(signed(title, ("<5", "10000", "7")).asks(ANY) for title in ("Cu_ppm_orig", "Cu reported", "Result", "Raw")),
+    *(signed(title, ("<2", ">10000", "7")).asks(ANY) for title in ("Cu_ppm_text", "Copper as reported")),
+    signed("Cu_text", ("<5", "10000", "7")).with_options(columns=("CuPPM=Cu_text:ppm",)),
+    assay_case("halves of limits", {"Cu_ppm": NUMBERS, "Cu_raw": ("<10", "10000", "7")}, {"CuPPM": [5, 10000, 7]}),
+    assay_case("signs of ages", {"Cu_ppm": NUMBERS, "Age (Ma)": (">5", "<3", "7")}, {"CuPPM": [5, 10000, 7]}),
+    assay_case(
+        "a sign in two columns",
+        {"Cu_ppm": NUMBERS, "Cu_sign": ("<", "", ""), "Cu_text": ("<5", "10000", "7")},
+        {"CuPPM": [2.5, 10000, 7]},
+    ),
     signed("Remark", ("below detection", "", "")),
     signed("Cu_sol_x", ("", ">", "")).asks(ANY),
     # of which column?
@@ -126,6 +142,19 @@ CASES: list[Case] = [
     *(
         assay_case(f"numbers below {title!r}", {title: ("1", "5", "12"), "Cu_ppm": NUMBERS}, {"CuPPM": [5, 10000, 7]})
         for title in ("Depth below surface", "ND", "Cu_LT", "Flag", "Q")
+    ),
+    *(
+        assay_case(f"{cells!r} below {title!r}", {title: cells, "Cu_ppm": NUMBERS}, {"CuPPM": [5, 10000, 7]})
+        for title, cells in (
+            ("Sulphides detected", ("Y", "N", "N")),
+            ("Less than 2 mm", ("Y", "Y", "N")),
+            ("Below base of oxidation", ("1", "0", "0")),
+            ("Above water table", ("yes", "no", "no")),
+            ("Operator", ("L", "G", "AB")),
+            ("Bag letter", ("L", "G", "U")),
+            ("Map symbol", ("U", "L", "L")),
+            ("Nd_ppm", ("1", "0", "0")),
+        )
     ),
     assay_case("silt beside an assay", {"SILT": ("1", "0", "1"), "Cu_ppm": NUMBERS}, {"CuPPM": [5, 10000, 7]}),
 ]

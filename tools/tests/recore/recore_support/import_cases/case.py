@@ -57,7 +57,8 @@ class Case:
 
     def with_options(self, **options: object) -> "Case":
         """This case with these options of the import."""
-        return replace(self, options={**self.options, **options})
+        name = ", ".join([self.name, *(f"{key} {value}" for key, value in options.items())])
+        return replace(self, name=name, options={**self.options, **options})
 
     def notes(self, text: str) -> "Case":
         """This case, if a remark must contain `text`."""

@@ -168,6 +168,8 @@ CASES += [
     replicates("S-000_1", "S-000_2", "S-001_1", listed=("S-0", "S-1")).asks(ANY),
     holes("DH01", "dh01", "H2").notes("'DH01' and 'dh01' count as different drill holes"),
     holes("DH-01", "H2", "DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
+    holes("DH/1", "H2", "DH\u20111").notes("count as different drill holes"),
+    *(holes("H1", "H2", name).asks(ANY) for name in ("NA", "nan", "-")),
     holes("12-3", "123", "1-23"),
     accents("a composed accent in the table", "E\u0301chantillon A", "\u00c9chantillon A"),
     accents("a composed accent in the file name", "\u00c9chantillon A", "E\u0301chantillon A"),

@@ -90,10 +90,8 @@ OTHER_AXES = (
         "2\u03b8 (deg)",
         "Two-Theta",
         "m/z",
-        "Retention time (min)",
     ),
     *("Retention time (min)", "Minutes", "seconds", "Chemical shift (ppm)", "ppm", "Temperature (K)"),
-    "Wavelength (\u212b)",
 )
 
 

@@ -188,6 +188,7 @@ CASES: list[Case] = [
     damaged("a sample without a name", "R2,", ","),
     damaged("a sample twice", "R2,", "R1,"),
     damaged("the header again", "R2,0", "sample,4000.0,3900.0\nR2,0"),
+    damaged("the header again, in capitals", "R2,0", "SAMPLE,4000.0,3900.0\nR2,0"),
     lines("the axis starts again", "{x},{y}\n{x},{y}").asks(ANY),
     # the corner of a table speaks of the channels
     table("a corner of nm", MIR_NM, columns={"Wavelength (nm)": SAMPLES}),
