@@ -118,6 +118,11 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     if other := other_case(f"{top}.py", _list(submission)) or other_case(top, _list(submission)):
         module = other.removesuffix(".py")
         return f"import {module} instead of {top}: the file is {other}, and Linux distinguishes upper and lower case."
+    if folder := next((file.parent.name for file in sorted(submission.glob(f"*/{top}.py")) if file.is_file()), None):
+        return (
+            f"{top}.py is in the folder {folder}, where Python does not look for it: move it beside train.py and add "
+            f'"{top}" to py_modules of setup.py; or import it as {folder}.{top} and add "{folder}" to packages.'
+        )
     known = packages_distributions().get(top)
     if known and name != top:  # this version of the package has no such module
         return None
