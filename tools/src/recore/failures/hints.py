@@ -26,6 +26,7 @@ REQUIRED = re.compile(r"the following arguments are required: (?P<names>[\w, -]+
 NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")
 TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
 TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processing/input/public/public.csv.gz"
+MODEL = "/opt/ml/model/"  # where a server has what training wrote into SM_MODEL_DIR
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
@@ -74,6 +75,9 @@ def reason_hint(reason: str, step: str) -> str | None:
 
 def missing_file_hint(path: str, step: str) -> str | None:
     """What to do about a file that a job does not have; None for a file that it should have."""
+    if step.endswith("predict") and path.startswith(MODEL) and not path.startswith(f"{MODEL}code/"):
+        name = path.removeprefix(MODEL)
+        return f"train.py wrote no {name} into SM_MODEL_DIR: write it there, under the name that model_fn reads."
     if path.startswith("/opt/ml/") or step.endswith("predict"):
         return None
     alone = step.endswith("preprocess")
