@@ -104,7 +104,7 @@ def _option_problem(line: RequirementLine, text: str) -> Problem:
     if option in ("-r", "--requirement"):
         return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
     if option in ("-e", "--editable"):
-        return _editable_problem(re.split("[= ]", line.options[0], maxsplit=1)[-1].strip(), text)
+        return _editable_problem(re.split("[= ]", " ".join(line.options), maxsplit=1)[-1], text)
     return f"{text!r} is an option: jobs cannot install it", "remove it, and name the packages with their versions"
 
 
