@@ -125,7 +125,8 @@ def main() -> None:
     seconds = time.monotonic() - start
     shape, needed = predict_fn(inputs[:2], model).shape if hasattr(model, "predict") else None, targets[:2].shape
     if shape != needed:
-        sys.exit(f"train.py: fit() must return a model that predicts a column for each target: {needed}, not {shape}")
+        reason = "fit() must return a model with which predict_fn gives a column for each target"
+        sys.exit(f"train.py: {reason}: {needed}, not {shape}")
     save_model(model, arguments.model_dir)
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
     print(f"train: model of {len(inputs)} rows in {arguments.model_dir}{ignored}", flush=True)

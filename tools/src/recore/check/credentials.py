@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 KINDS = {
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "an AWS secret key": r"(?i:aws_?secret_?(?:access_?)?key)\W{1,5}[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+])",
+    "an AWS secret key": r"(?i:aws_?secret_?(?:access_?)?key)\W{1,8}[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+])",
     "a GitHub token": r"\bgh[opsru]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,}",
     "a GitLab token": r"\bglpat-[0-9A-Za-z_-]{20,}",
     "a Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
     "a Hugging Face token": r"\bhf_[0-9A-Za-z]{34,}",
+    "a key of a language model": r"\bsk-(?:proj|ant|svcacct)-[0-9A-Za-z_-]{20,}|\bsk-[0-9A-Za-z]{40,}",
     "a PyPI token": r"\bpypi-AgE[0-9A-Za-z_-]{50,}",
     "a Slack token": r"\bxox[abeprs]-[0-9A-Za-z-]{10,}",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",

@@ -19,6 +19,7 @@ JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/(?:instance|servers)-\d+/container-\d+)?"
 # where the scripts of a job are
 JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 
+START = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):$")
 HEADER = r"(?:Exception Group )?Traceback \(most recent call last\).*\n"
 FRAME = re.compile(r'^ +File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$', re.M)
 CHAINED = (
@@ -97,7 +98,7 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
     folder: of the submission's files; by default, the folders of jobs.
     """
     submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
-    text = "\n".join(line[:LINE_LENGTH].rstrip("\r") for line in text.split("\n"))
+    text = "\n".join(_cut(line.rstrip("\r")) for line in text.split("\n"))
     chain: list[LoggedException] = []
     end = 0  # of the last exception
     for match in EXCEPTION.finditer(text):
@@ -117,6 +118,14 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
     exception = next((exception for exception in reversed(chain) if exception.place), chain[-1])
     exception.following_lines = _count_lines(text[end:])
     return exception
+
+
+def _cut(line: str) -> str:
+    """The beginning of a line, divided if a traceback follows text that does not end its line, such as a question."""
+    header = START.search(line)
+    if not header or not line[: header.start()].strip() or line.lstrip().startswith(("|", "+")):
+        return line[:LINE_LENGTH].rstrip("\r")
+    return f"{line[: min(header.start(), LINE_LENGTH)]}\n{header[0]}"
 
 
 def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> LoggedException:

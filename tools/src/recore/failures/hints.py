@@ -26,6 +26,7 @@ REQUIRED = re.compile(r"the following arguments are required: (?P<names>[\w, -]+
 NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")
 TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
 TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processing/input/public/public.csv.gz"
+MODEL = "/opt/ml/model/"  # where a server has what training wrote into SM_MODEL_DIR
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
@@ -74,6 +75,9 @@ def reason_hint(reason: str, step: str) -> str | None:
 
 def missing_file_hint(path: str, step: str) -> str | None:
     """What to do about a file that a job does not have; None for a file that it should have."""
+    if step.endswith("predict") and path.startswith(MODEL) and not path.startswith(f"{MODEL}code/"):
+        name = path.removeprefix(MODEL)
+        return f"train.py wrote no {name} into SM_MODEL_DIR: write it there, under the name that model_fn reads."
     if path.startswith("/opt/ml/") or step.endswith("predict"):
         return None
     alone = step.endswith("preprocess")
@@ -118,6 +122,11 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     if submission.is_dir() and (other := module_in_other_case(top, os.listdir(submission))):
         module = other.removesuffix(".py")
         return f"import {module} instead of {top}: the file is {other}, and Linux distinguishes upper and lower case."
+    if folder := next((file.parent.name for file in sorted(submission.glob(f"*/{top}.py")) if file.is_file()), None):
+        return (
+            f"{top}.py is in the folder {folder}, where Python does not look for it: move it beside train.py and add "
+            f'"{top}" to py_modules of setup.py; or import it as {folder}.{top} and add "{folder}" to packages.'
+        )
     known = packages_distributions().get(top)
     if known and name != top:  # this version of the package has no such module
         return None

@@ -18,7 +18,7 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if step.endswith("train") and NO_MODEL in reason:
-        return _early_exit(tree)
+        return _early_exit(tree) or _missing_start(tree)
     if step.endswith("predict") and NOT_LOADED.search(reason):
         return _missing_guard(tree) or _missing_file(reason, submission) or _training_in_model_fn(tree)
     return None
@@ -36,6 +36,19 @@ def _early_exit(tree: ast.Module) -> str | None:
         return None
     lines = " or ".join(f"by {name} in line {line}" for name, line in exits[:3])
     return f"train.py ended early, without an error, {lines}: let it continue until the model is saved."
+
+
+def _missing_start(tree: ast.Module) -> str | None:
+    """Why train.py, started as a program, calls nothing."""
+    start = 'end it with `if __name__ == "__main__":` and a call of the function that trains.'
+    statements = [each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]
+    for guard in statements:
+        if isinstance(guard, ast.If) and (test := ast.unparse(guard.test)).startswith("__name__ =="):
+            if "__main__" in test:
+                return None
+            return f"train.py starts nothing: __name__ is never what line {guard.lineno} compares it with: {start}"
+    called = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
+    return None if called else f"train.py only defines functions, and calls none of them: {start}"
 
 
 def _missing_guard(tree: ast.Module) -> str | None:

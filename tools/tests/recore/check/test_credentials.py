@@ -12,6 +12,7 @@ FOUND = {
     "a GitLab token": "glpat-" + "aB3_" * 5,
     "a Google API key": "key=AIza" + "Sy-3x" * 7,
     "a Hugging Face token": "login('hf_" + "aBcDe" * 7 + "')",
+    "a key of a language model": "OpenAI(api_key='sk-" + "proj-aB3_" * 4 + "')",
     "a PyPI token": "pypi-AgE" + "IcHlwa" * 10,
     "a Slack token": "xoxb-" + "17653672481-19874698323",
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",

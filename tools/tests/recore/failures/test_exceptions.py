@@ -176,6 +176,14 @@ def test_a_wrappers_exception_does_not_replace_the_submissions() -> None:
     assert str(find_exception(text)) == "KeyError: 'Cu' (train.py, line 3, in fit)"
 
 
+@pytest.mark.parametrize("before", ["components? ", "  0%|    | 0/9\r" * 200, "done\n"])
+def test_a_question_or_a_progress_bar_before_a_traceback_does_not_hide_it(before: str) -> None:
+    exception = find_exception(before + make_traceback("/opt/ml/code/train.py"))
+    assert exception
+    assert exception.place
+    assert exception.place.name == "train.py"
+
+
 def test_windows_line_endings_and_following_lines_are_read() -> None:
     exception = find_exception(make_traceback("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert exception

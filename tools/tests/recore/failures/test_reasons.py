@@ -465,6 +465,14 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
         ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py ended early, without an error, by sys.exit in line 10"),
         ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "by SystemExit in line 10"),
         ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # that fails, so something else is the cause
+        ("train", NO_MODEL, {"start": ""}, "train.py only defines functions, and calls none of them"),
+        (
+            "train",
+            NO_MODEL,
+            {"start": GUARD.replace("__main__", "main")},
+            "what line 14 compares it with",
+        ),
+        ("train", NO_MODEL, {}, None),
         ("train", "KeyError: 'CuPPM'", {"main": "sys.exit(0)"}, None),
         ("private predict", NO_DATA, {"start": "main()"}, "no main guard: the server imports it, and line 14"),
         ("serve predict", NO_DATA, {"start": "model = Ridge().fit(1, 2)"}, "line 14 then calls fit()"),
@@ -500,6 +508,11 @@ INPUT = "--input, by default /opt/ml/processing/input/public/public.csv.gz"
         ("train", "FileNotFoundError: [Errno 2] No such file or directory: 'C:\\\\data\\\\a.csv'", TRAINING),
         ("train", "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/x/y'", None),
         ("public predict", "FileNotFoundError: [Errno 2] No such file or directory: 'limits.json'", None),
+        (
+            "public predict",
+            "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/model.pkl'",
+            "train.py wrote no model.pkl into SM_MODEL_DIR",
+        ),
     ],
 )
 def test_a_script_that_jobs_cannot_start_as_it_is_has_a_hint(

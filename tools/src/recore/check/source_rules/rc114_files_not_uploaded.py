@@ -14,12 +14,13 @@ from collections.abc import Iterator
 
 from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.script import Script, method_of
+from recore.check.script import Context, Script, method_of
 from recore.check.source import SubmissionSource
 
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
+DATA = re.compile(r"\.(?:csv|gz|parquet|xlsx?)$")
 FIXES = {  # by script
     "preprocess.py": "take the path from --input, whose default is /opt/ml/processing/input/public/public.csv.gz",
     "train.py": 'use os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", in a job '
@@ -35,6 +36,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             if not use.writes and use.path not in written and _is_certain(use, script):
                 yield from _read(source, script, use)
         yield from _defaults(script)
+        yield from _arguments(script)
 
 
 def _fix_data(script: Script) -> str:
@@ -76,6 +78,13 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
             yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
 
 
+def _is_of_this_machine(path: str, context: Context, line: int) -> bool:
+    """Whether a path is one of this machine, or in a folder that is never uploaded."""
+    name = FileUse(path, False, line, context).in_submission
+    never = name and "/" in name and name.partition("/")[0] in NEVER
+    return bool(never or ABSOLUTE.fullmatch(path) or path.startswith("../"))
+
+
 def _defaults(script: Script) -> Iterator[Finding]:
     """Arguments whose default is a path of one machine, or in data/ or model/: the platform passes none instead."""
     for node, context in script.calls:
@@ -83,8 +92,21 @@ def _defaults(script: Script) -> Iterator[Finding]:
             continue
         for keyword in node.keywords:
             path = path_of(keyword.value, script) if keyword.arg == "default" else None
-            name = FileUse(path, False, node.lineno, context).in_submission if path else None
-            never = name and "/" in name and name.partition("/")[0] in NEVER
-            if never or (path and (ABSOLUTE.fullmatch(path) or path.startswith("../"))):
+            if path and _is_of_this_machine(path, context, node.lineno):
                 message = f"the platform passes no path, but the default {path!r} does not exist in a job"
+                yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
+
+
+def _arguments(script: Script) -> Iterator[Finding]:
+    """Data of one machine with which a function of the submission is called."""
+    for node, context in script.calls:
+        handled = context.handles("OSError", "FileNotFoundError", "IOError")
+        name = script.name_of(node.func)
+        own = name in script.functions or name == "preprocess.preprocess"
+        if not own or handled or context.conditional or not script.executes(context):
+            continue
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            path = path_of(argument, script)
+            if path and DATA.search(path) and _is_of_this_machine(path, context, node.lineno):
+                message = f"{path!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
                 yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)

@@ -92,11 +92,14 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
             instead = similar_file_hint(file, source.tree.list_folder(""))
             if name.endswith(".py") and source.tree.is_file(name):
                 file, instead = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
+            elif source.tree.list_folder(name.replace(".", "/")):
+                instead = f'{name} is a folder: name it in packages=["{name}"]'
             fix = instead or "correct the name, or remove it"
             yield Finding(f"it names {name}, but there is no {file}", fix, Place("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
-            fix = "correct the name, or remove it"
+            is_file = source.tree.is_file(f"{name.replace('.', '/')}.py")
+            fix = "name it in py_modules: it is a file" if is_file else "correct the name, or remove it"
             yield Finding(f"it names the package {name}, which does not exist", fix, Place("setup.py", line))
 
 

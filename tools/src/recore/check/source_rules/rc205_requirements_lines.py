@@ -14,11 +14,15 @@ are packages in the submission itself, such as `./mdl`, if `MANIFEST.in` include
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+
+from packaging.requirements import InvalidRequirement, Requirement
 
 from recore.check.container import VERSIONS
 from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
+from recore.distribution import PACKAGES
 from recore.failures import other_case, right_name
 from stagemaker import RequirementLine
 
@@ -26,6 +30,11 @@ NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
 MODULES = "remove the line: train.py can import the submission's modules without it, if setup.py names them"
 ACCEPTED = ("--require-hashes", "--pre", "--prefer-binary")  # options on a line of their own
+NOT_PACKAGES = {
+    "python": "Python is not a package, and jobs have Python 3.12",
+    **dict.fromkeys(PACKAGES, "it is for this machine, and no job has it"),
+}
+ELSEWHERE = re.compile(r"/|\.\.|~|[A-Za-z]:[\\/]")  # how a path of one machine begins
 PROJECT = ("setup.py", "pyproject.toml")  # a folder with one of these is a package that pip can build
 Problem = tuple[str, str] | None  # what is wrong, and the fix
 
@@ -47,7 +56,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         problem = _problem(line, source)
         if not problem and line.applies and line.name in first:
             message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip rejects the file"
-            problem = message, "remove one of the two lines"
+            there = VERSIONS.get(line.name)
+            problem = message, f"keep only {line.name}=={there}, as the container" if there else "keep only one of them"
         elif not problem and hashed and line.text and line.applies and not _has_hash(line):
             message = f"{line} has no hash, but line {hashed.number} has one: pip then requires one for each package"
             problem = message, "add a hash to this line, or remove all hashes"
@@ -74,9 +84,11 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     if line.kind == "path":
         return _path_problem(line, source)
     if line.kind == "invalid":
-        return f"{text!r} is not a valid requirement: jobs cannot install it", FIX
+        return f"{text!r} is not a valid requirement: jobs cannot install it", _corrected(line.text) or FIX
     if not all(map(_is_hash, line.options)):
         return f"{text!r} has an option that jobs do not support", FIX
+    if line.name in NOT_PACKAGES and line.applies:
+        return f"{text!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
     package = right_name(line.name) if line.applies else None
     if package is None:
         return None
@@ -92,8 +104,25 @@ def _option_problem(line: RequirementLine, text: str) -> Problem:
     if option in ("-r", "--requirement"):
         return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
     if option in ("-e", "--editable"):
-        return f"{text!r} needs the submission's setup.py, which is not uploaded", MODULES
+        return _editable_problem(re.split("[= ]", " ".join(line.options), maxsplit=1)[-1], text)
     return f"{text!r} is an option: jobs cannot install it", "remove it, and name the packages with their versions"
+
+
+def _editable_problem(path: str, text: str) -> Problem:
+    if "://" in path:
+        return f"{text!r} is an address, and jobs have no network to fetch it from there", FIX
+    if ELSEWHERE.match(path):
+        return f"{text!r} is a path on your machine, which no job has", FIX
+    return f"{text!r} needs the submission's setup.py, which is not uploaded", MODULES
+
+
+def _corrected(text: str) -> str | None:
+    """The requirement that is meant by a line for conda or a command of pip; None if that is not clear."""
+    meant = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", text.strip()).strip("\"'")
+    meant = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", meant)
+    with suppress(InvalidRequirement):
+        return f"write {Requirement(meant)}"
+    return None
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
@@ -101,7 +130,7 @@ def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     address = line.requirement.url if line.requirement and line.requirement.url else line.text
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)
-    if name.startswith(("/", "..")):
+    if ELSEWHERE.match(name):
         return f"{str(line)[:80]!r} is a path on your machine, which no job has", FIX
     if name == ".":
         return f"{str(line)[:80]!r} needs the submission's setup.py, which is not uploaded", MODULES

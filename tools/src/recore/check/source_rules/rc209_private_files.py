@@ -26,7 +26,7 @@ CERTAIN = {
     "a model": rf"(?:^|/)model/{NOT_CODE}|(?:^|/)model\.(?:pkl|joblib|tar\.gz)$",
     "version control": r"(?:^|/)\.(?:git|hg|svn)(?:/|$)",
     "a key or a password": (
-        r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|\.npmrc|\.aws/.*|\.ssh/.*|\.unearthed/.*|credentials(?:\.json)?"
+        r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|\.npmrc|\.aws/.*|\.ssh/.*|\.unearthed/.*|credentials(?:\.json)?|kaggle\.json"
         r"|id_(?:rsa|dsa|ecdsa|ed25519)|\.unearthed_last_submission\.json)$|\.(?:pem|key|p12|pfx|kdbx)$"
     ),
     "the host's score.py": r"^score\.py$",

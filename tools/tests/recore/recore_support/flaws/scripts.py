@@ -85,6 +85,11 @@ SCRIPTS = {
         "import argparse\n",
         level=WARNING,
     ),
+    "files-not-uploaded-by-own-function": train_flaw(
+        "RC114",
+        'def read(path):\n    return open(path)\n\n\ndef load():\n    return read("../data/public/public.csv.gz")\n',
+        level=WARNING,
+    ),
     "files-not-uploaded-windows": train_flaw(
         "RC114", f'{RUN}    data = pd.read_csv(r"C:\\Users\\ada\\public.csv.gz")\n', "import pandas as pd\n"
     ),
@@ -120,11 +125,11 @@ SCRIPTS = {
     "available-packages-of-this-machine": train_flaw(
         "RC108", "MODEL = schema.TARGETS\n", "from recore import schema\n", line="from recore import schema"
     ),
-    "available-packages-of-this-machine-required": Flaw(
+    "available-packages-in-a-folder": Flaw(
         "RC108",
         "train.py",
-        "import stagemaker",
-        both(write_train("", "import stagemaker\n"), require("stagemaker==1.0")),
+        "import helpers",
+        both(write_train("ALPHA = helpers.ALPHA\n", "import helpers\n"), write("src/helpers.py", "ALPHA = 1.0\n")),
     ),
     "files-not-uploaded": Flaw(
         "RC114",
