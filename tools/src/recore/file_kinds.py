@@ -19,6 +19,8 @@ BEGINNINGS = {
     b"ARROW1": f"this is an Arrow file; {SAVE}",
     b"\x89HDF\r\n": f"this is an HDF5 file; {SAVE}",
     **dict.fromkeys((b"RDX2\n", b"RDX3\n", b"X\n\0\0\0"), f"this is a file of R; {SAVE}"),
+    b"MATLAB ": f"this is a file of MATLAB; {SAVE}",
+    b"SQLite format 3\0": f"this is an SQLite database; {SAVE}",
     b"\x93NUMPY": f"this is a NumPy file; {SAVE}",
     b"%PDF-": f"this is a PDF document; {SAVE}",
     GZIP: "this is a gzip file; unpack it first",
@@ -32,6 +34,7 @@ BEGINNINGS = {
 TEXT_BEGINNINGS = {
     r"version https://git-lfs\.": "this is a Git LFS pointer, not the data; run `git lfs pull`",
     r"/annex/objects/": "this is a git-annex pointer, not the data; run `git annex get FILE`",
+    r"outs:\s+- ": "this is a DVC pointer, not the data; run `dvc pull`",
     r"<!doctype html|<html|<head": "this is a web page, not the data; download the file itself",
     r"<[?!a-z]": f"this is HTML or XML, not the data; download the file itself, or {SAVE}",
     r"\{\s*\"|\[\s*[\[{\"\d-]": f"this is JSON; {SAVE}",

@@ -111,7 +111,8 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
     if "sample" not in known and columns and (with_spectra or is_named or columns.get(0) == ""):
         others = {place: name for place, name in columns.items() if place not in places.values()}
         others = {place: name for place, name in others.items() if not targets_in(read_contents(name).formula)}
-        places["sample"] = find_sample_column(others or columns, cells, "--column sample=COLUMN")
+        others = others or {places["index"]: "index"} if "index" in places else others or columns
+        places["sample"] = find_sample_column(others, cells, "--column sample=COLUMN")
     return {name: Source(place, columns[place]) for name, place in places.items()}
 
 

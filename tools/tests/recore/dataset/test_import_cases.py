@@ -20,7 +20,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
 
 
 def test_cases_have_different_names() -> None:
-    names = [case.name for case in CASES]
+    names = [f"{case.name} {case.options or ''}" for case in CASES]
     assert len(set(names)) == len(names), sorted({name for name in names if names.count(name) > 1})
     assert sum(case.is_plain for case in CASES) >= 100
 

@@ -124,6 +124,12 @@ def test_an_axis_above_15000_needs_a_unit(
     np.testing.assert_allclose(read_spectrum(folder, text, unit="nm").wavenumbers, 1e7 / x)
 
 
+def test_the_axis_of_the_challenges_schema_is_not_asked_about(tmp_path: Path) -> None:
+    x = np.arange(99.0, 20, -10)
+    table = f"index,SiteID,DepthFrom,DepthTo,{','.join(f'{channel:g}' for channel in x)}\n0,1,0,1{',.5,.4' * 4}\n"
+    assert read_spectrum(tmp_path, table).wavenumbers == pytest.approx(x)
+
+
 def test_an_axis_that_could_be_nm_is_read_as_the_user_specifies(tmp_path: Path) -> None:
     x = np.linspace(400, 2500, 50)
     assert read_spectrum(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
@@ -264,7 +270,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
     [
         ("\n\n", "the file is empty"),
         ("x\n", "two columns"),
-        ("cm-1,A\n", "0 channels"),
+        ("cm-1,A\n", "no line holds two numbers"),
         (columns() + "600\n", "line 51"),
         (columns() + "590,abc\n", "line 51"),
         (columns() + "590,nan\n", "line 51"),

@@ -16,9 +16,9 @@ UNIT_PATTERNS = {
     "um": rf"{NOT_A_SETTING}(\b[u\u03bc]m\b|\bmicrons?\b)|\bmi[ck]romet",
 }
 OTHER_AXES = {  # eV is two words here
-    "an energy": rf"{NOT_A_SETTING}\b[mk]?e ?v(?!\w)|\bk ?(j|cal)( ?/ ?| )mol",
+    "an energy": rf"{NOT_A_SETTING}\b[mk]?e ?v(?!\w)|\bk ?(j|cal)( ?/ ?| )mol|\bhartrees?\b",
     "a frequency": rf"{NOT_A_SETTING}\b[tgmk]? ?hz(?!\w)",
-    "in another unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*)(?!\w)",
+    "in another unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|rad ?(/ ?cm|cm ?\^? ?-1))(?!\w)",
     "a Raman shift": r"\braman shift",
     "an angle of diffraction": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
     "a ratio of mass to charge": r"\bm ?/ ?z\b",
@@ -40,10 +40,12 @@ AXIS = rf"{WAVENUMBER}|{WAVELENGTH}|\b(x|axis|abscissa|units?|channels?)\b"
 # a value after a unit, or the light of the instrument
 SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcitation\b"
 
-QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance")  # words after the number of a channel
+# words after the number of a channel
+QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance", "trans", "transmittance")
 NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
 NANOMETRES = (100, 2600)  # of visible and near-infrared light
-PREFIX = re.compile(r"[^\d]*[^\W\d][^\d]*(?=[0-9])")  # of a channel: m7497.96, R_1005, v.4000
+# of a channel: m7497.96, R_1005, v.4000, scan2_4000
+PREFIX = re.compile(r"[^\W\d][^\W_]*\d[^\W_]*_(?=[0-9][0-9.,]*$)|[^\d]*[^\W\d][^\d]*(?=[0-9])")
 MIN_PREFIXED = 7  # columns that show that their names have a prefix
 
 

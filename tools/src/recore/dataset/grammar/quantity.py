@@ -19,7 +19,7 @@ OTHERS = {
     "a refractive index": r"\brefracti",
     "a natural logarithm": r"\bln\b|\bbase e\b",
     "a logarithm of reflectance": r"(?<!-)(?<!- )\blog ?(10)? ?\(? ?r\b",
-    "thousandths of absorbance": r"\bm ?au\b|\bmilli ?a",
+    "thousandths of absorbance": r"\bm ?(au|od)\b|\bmilli ?(a|od\b)",
     "a Raman spectrum": r"\braman\b",
     "a derivative": (
         r"\bderiv|\bableitung|\b(1st|2nd|first|second) ?(der|diff)\w*\b|\bd ?\(? ?a ?\)? ?/ ?d"

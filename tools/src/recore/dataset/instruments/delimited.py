@@ -15,7 +15,7 @@ from recore.dataset.grammar.axis import (
     names_axis,
     wavelength_unit,
 )
-from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_statistic
+from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_statistic, rank_sample_name
 from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
@@ -72,6 +72,8 @@ def _two_columns(table: TextTable, sample: str, replicate: str, lines: Lines, re
             raise ValueError(f"line {line}: a spectrum has at most {MOST_CHANNELS:,} lines of two numbers")
         x.append(numbers[0])
         y.append(numbers[1])
+    if not x:
+        raise ValueError("no line holds two numbers, wavenumber and value")
     if names_axis(header[1]) and not names_axis(header[0]):
         raise Question("layout", f"the second column, {header[1][:40]!r}, is the axis: exchange the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)
@@ -159,8 +161,8 @@ def _table(
             yield Problem(place_in_file, f"column {names[columns.sample]!r}: the cell is empty")
         elif not in_schema and is_statistic(sample):
             yield Problem(place_in_file, f"{sample[:40]!r} is a statistic of samples, not a sample: remove the line")
-        elif names_axis(sample) and is_axis([cells[place] for place in columns.axis], table.marks):
-            yield Problem(place_in_file, f"the line {sample[:40]!r} is a second axis: remove it", "layout")
+        elif (kind := _kind_of_axis(sample, name)) and is_axis([cells[place] for place in columns.axis], table.marks):
+            yield Problem(place_in_file, f"the line {sample[:40]!r} is {kind}: remove it", "layout")
         elif wrong is not None:
             reason = f"column {names[wrong]!r}: {cells[wrong][:40]!r} is not a number"
             yield Problem(place_in_file, reason, sample=sample, ids=_read_ids(columns, cells, table))
@@ -172,6 +174,17 @@ def _table(
             yield Measured(place_in_file, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids)
     if not first:
         raise ValueError("there is a header, but no spectrum")
+
+
+def _kind_of_axis(sample: str, name: str) -> str:
+    """What a line of numbers is that rise or fall throughout, by its first cell; "" if it can be a spectrum.
+
+    name: that of the column of samples.
+    """
+    if names_axis(sample):
+        return "a second axis"
+    is_header = sample.lower() == name.lower() or rank_sample_name(sample) is not None
+    return "a header with other channels, as between two files that were joined" if is_header else ""
 
 
 def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: Reading) -> _Columns:

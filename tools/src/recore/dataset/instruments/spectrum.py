@@ -151,7 +151,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
             raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")
         remarks.append(peaks)
     unit = option or stated or _plain_unit(x)
-    if unit == "cm-1" and x.max() < HIGHEST_MICROMETRES and not option:
+    if unit == "cm-1" and x.max() < HIGHEST_MICROMETRES and not option and not in_schema:
         raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
     if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
         raise Question("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}: specify --unit")

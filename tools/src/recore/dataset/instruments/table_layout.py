@@ -42,6 +42,8 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
         raise Question("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
     if rows and len(names) > MIN_LINES and is_axis(rows[0][1:], table.marks):
         raise ValueError(f"line {line} is above the header with the channels: remove it")
+    if written := [name for name in names if re.fullmatch(r"x\d{3,}_\d+", name)]:
+        raise ValueError(f"line {line}: {written[0][:40]!r} may be MATLAB's name of a number: write its decimal point")
     reason = "a table of spectra has a column of samples, then one column for each wavenumber, such as 3998.5"
     raise ValueError(f"line {line} ({list_names(names, 3)}) is not the header of a table of spectra: {reason}")
 

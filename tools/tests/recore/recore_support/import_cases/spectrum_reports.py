@@ -47,6 +47,12 @@ OF_PREFIXES: list[Case] = [
     table("prefix 'm' within 350 to 2500", VISNIR_NM, channel="m{}").asks("unit"),
     table("prefix 'R_'", quantity="fraction", channel="R_{}").asks("quantity"),
     table("prefix 'T'", quantity="percent", channel="T{}").asks("quantity"),
+    table("prefix 'scan2_'", channel="scan2_{}").notes("begin with 'scan2_'"),
+    table("prefix 'd1_'", channel="d1_{}").asks("quantity"),
+    table("a word for transmittance after the channels", quantity="fraction", channel="{}_transmittance").asks(
+        "quantity"
+    ),
+    table("names of MATLAB", channel=lambda text: "x" + text.replace(".", "_")).asks(""),
     table("prefix 'm' and soil", columns={"PIDN": SAMPLES, "BSAN": ("0.1", "0.2", "0.3")}, channel="m{}"),
     table("spectra and their errors", channel=lambda text: f"{'sd' if text < '2' else 'm'}{text}").asks(ANY),
     *(
@@ -81,7 +87,9 @@ OTHER_AXES = (
         "Frequency (GHz)",
         "E (kJ/mol)",
         "kcal mol-1",
-        "Wavelength (\u212b)",
+        "Energy (Hartree)",
+        "Angular wavenumber (rad/cm)",
+        "k / rad cm-1",
     ),
     *(
         "Raman shift (cm-1)",

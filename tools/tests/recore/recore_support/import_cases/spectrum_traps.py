@@ -25,6 +25,7 @@ OTHER_QUANTITIES = (
     "-ln(R)",
     "Absorption coefficient (cm-1)",
     "Absorbance (mAU)",
+    "mOD",
     "d(A)/d(x)",
     "Absorbance derivative",
     "Extinction coefficient",

@@ -5,15 +5,18 @@ from dataclasses import replace
 from recore_support.import_cases.assays import ID_VALUES
 from recore_support.import_cases.case import ANY, Case
 from recore_support.import_cases.rocks import MIR, MIR_NM, MIR_UM, NIR, OPUS, axis
-from recore_support.import_cases.spectra import table, transposed, two_columns
+from recore_support.import_cases.spectra import SAMPLES, table, transposed, two_columns
 from recore_support.import_cases.text import GERMAN, GERMAN_TAB, US, US_TAB, WINDOWS, TextFormat
 
+HOLES, FROMS, TOS = ("H1", "H1", "H2"), ("0", "1", "5"), ("1", "2", "6")
 NUMBERS = tuple(str(number) for number in range(5001, 5009))
 
 
-def own_schema(name: str, value: object = MIR, form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
+def own_schema(
+    name: str, value: object = MIR, form: TextFormat = WINDOWS, channel: str = "{}", index: str = ""
+) -> Case:
     """A data file of the challenge, as a spreadsheet saves it."""
-    ids = {"": ("1", "2", "3"), "SiteID": ("H1", "H1", "H2"), "DepthFrom": ("0", "1", "5"), "DepthTo": ("1", "2", "6")}
+    ids = {index: ("1", "2", "3"), "SiteID": HOLES, "DepthFrom": FROMS, "DepthTo": TOS}
     case = table(name, value, form, {**ids, "CuPPM": ("10", "", "30")}, ("1", "2", "3"), channel)  # type: ignore[arg-type]
     assert case.values
     assays = {**ID_VALUES, "DepthTo": [1, 2, 6], "CuPPM": [10, None, 30]}
@@ -49,6 +52,18 @@ def joined(case: Case, mark: bytes = b"") -> Case:
     return replace(case, files={file: content + mark + content.replace(b"R", b"T")}).asks("")
 
 
+def with_another_header(corner: str) -> Case:
+    """Two tables in micrometres, whose channels differ; no number of the second header is too high for absorbance."""
+    positions = axis(2.5, 9.75, 0.25, "um", 2)
+    other = replace(positions, positions=positions.positions + 0.05)
+    [(file, content)], [(_, more)] = (
+        table("", grid, columns={title: SAMPLES}).files.items()
+        for grid, title in ((positions, "sample"), (other, corner))
+    )
+    case = Case(f"two tables with other channels, {corner}", {file: content + more.replace(b"R", b"T")}, None)
+    return case.asks("layout").with_options(unit="um")
+
+
 def with_long_minus(case: Case) -> Case:
     """The case with the sign that typesetters use."""
     [(file, content)] = case.files.items()
@@ -56,14 +71,13 @@ def with_long_minus(case: Case) -> Case:
     return replace(case, files={file: content.replace(b",-", b",\xe2\x88\x92")})
 
 
-HOLES, FROMS, TOS = ("H1", "H1", "H2"), ("0", "1", "5"), ("1", "2", "6")
-
 CASES: list[Case] = [
     with_long_minus(table("a long minus in a table", MIR, offset=-0.25).with_options(convert="none")),
     with_long_minus(two_columns("a long minus in two columns", MIR, offset=-0.25)),
     # a header in the middle
     *(joined(table(f"two tables, {form.separator!r}", MIR, form)) for form in (US, GERMAN, US_TAB)),
     joined(table("two tables in micrometres", MIR_UM).with_options(unit="um"), b"\xef\xbb\xbf"),
+    *(with_another_header(corner) for corner in ("sample", "SAMPLE", "Sample ID")),
     joined(table("two tables, R's header", MIR, channel="X{}")),
     joined(own_schema("two tables in the challenge's schema")),
     joined(two_columns("two files of a spectrum")),
@@ -94,6 +108,7 @@ CASES: list[Case] = [
     own_schema("own schema in German", OPUS, GERMAN),
     own_schema("own schema, 2500 to 1000", axis(2500, 1000, -50, decimals=0)),
     own_schema("own schema, rising from 4000", axis(4000, 10000, 250, decimals=0)),
+    own_schema("own schema, a named index", index="index"),
     own_schema("own schema, rising 350 to 2500", axis(350, 2500, 50, decimals=0)),
     # a laboratory's columns beside the channels
     in_one_table(
