@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.distribution import PROGRAM
 from recore.file_kinds import CONVERT, GZIP, IMPORT, name_kind
-from recore.schema import channels_of
+from recore.schema import HOLE, channels_of
 from recore.text import plain
 from stagemaker import locked
 
@@ -32,6 +32,7 @@ LARGEST_ROW = 16 << 20  # characters
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
+HOLE_CELL = f",{HOLE.lower()},".encode()  # only a header has it, also one of other channels
 REPEATED_HEADER = "repeats the header, as after two files were joined: remove this line"
 VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
@@ -72,7 +73,7 @@ class DataFile:
         return names
 
     def check_lines(self) -> None:
-        """Raise ValueError if a line repeats the header, or if the numbers of the first row have decimal commas.
+        """Raise ValueError if a line is another header, or if the numbers of the first row have decimal commas.
 
         After `cat day1.csv day2.csv`, a row's spectrum would be the wavenumbers. A file is read for this only once.
         """
@@ -86,7 +87,8 @@ class DataFile:
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
                     raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
-                if _normalised(line) == header != b"":
+                cells = _normalised(line)
+                if cells == header != b"" or HOLE_CELL in b"," + cells + b",":
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
         VALID_FILES.add(version)
 
@@ -255,8 +257,8 @@ def read_header(path: Path) -> list[str]:
 
 
 def _normalised(line: bytes) -> bytes:
-    """A line without the byte-order mark, quotation marks, spaces and line end, which programs write differently."""
-    return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n')
+    """A line in lower case without what programs write differently: a byte-order mark, quotes, spaces, a line end."""
+    return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n').lower()
 
 
 def _explain(error: Exception) -> str:

@@ -76,7 +76,16 @@ def test_a_broken_gzip_file_is_refused(content: bytes, reason: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
-@pytest.mark.parametrize("again", [PUBLIC, "\ufeff" + PUBLIC.replace("\n", "\r\n"), '"","DepthTo"' + PUBLIC[8:]])
+@pytest.mark.parametrize(
+    "again",
+    [
+        PUBLIC,
+        "\ufeff" + PUBLIC.replace("\n", "\r\n"),
+        '"","DepthTo"' + PUBLIC[8:],
+        PUBLIC.upper(),
+        PUBLIC.replace("4000.0", "3998.0"),
+    ],
+)
 def test_a_repeated_header_is_refused_with_its_line(again: str, is_packed: bool, tmp_path: Path) -> None:
     """It is that of the second of two files that were joined, perhaps with other marks."""
     path = tmp_path / "public.csv"
