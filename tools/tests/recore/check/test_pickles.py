@@ -364,8 +364,8 @@ def test_an_attack_by_other_names_is_found(attack: Callable[[bytes], bytes], tmp
 
 
 UNREADABLE = {
-    "behind its end": dumped(1) + b"x",
-    "behind its compressed content": GOOD + b"x",
+    "follow its end": dumped(1) + b"x",
+    "follow its compressed content": GOOD + b"x",
     "content ends early": GOOD[:-5],
     "lz4": b"\x04\x22\x4d\x18" + bytes(100),
     "before version 0.10": b"ZF0x3" + bytes(100),

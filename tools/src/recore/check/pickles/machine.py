@@ -31,6 +31,7 @@ READERS_OF_ATTRIBUTES = frozenset(
     for name in ("getattr", "attrgetter", "methodcaller")
     for module in ("builtins", "operator", "_operator")
 )
+UNKNOWN_USE = "an array of joblib, or a function that reads attributes, is used in an unknown way"
 MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
 MAX_ARGUMENTS = 20_000_000  # arguments of all calls
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
@@ -78,7 +79,7 @@ class Machine:
     def _pop(self) -> Any:
         value = self._stack.pop()
         if isinstance(value, Special):
-            raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
+            raise Unreadable(UNKNOWN_USE)
         return value
 
     def _pop_many(self, count: int) -> tuple[Any, ...]:
@@ -91,7 +92,7 @@ class Machine:
     def _plain_to_mark(self) -> list[Any]:
         values = self._pop_to_mark()
         if any(isinstance(value, Special) for value in values):
-            raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
+            raise Unreadable(UNKNOWN_USE)
         return values
 
     # The stack and the memo
@@ -127,7 +128,7 @@ class Machine:
     def get(self, number: Any) -> None:
         value = self._memo[int(number)]
         if isinstance(value, Wrapper):
-            raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
+            raise Unreadable(UNKNOWN_USE)
         self._stack.append(value)
 
     # Containers
@@ -136,7 +137,7 @@ class Machine:
         values = tuple(values)
         if any(isinstance(value, Special) for value in values):
             if not isinstance(values[0], WrapperClass) or values[1:] != (Global("builtins", "object"), None):
-                raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
+                raise Unreadable(UNKNOWN_USE)
             self._stack.append(WrapperArguments())
         else:
             self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
@@ -231,7 +232,7 @@ class Machine:
         function = self._pop()
         if isinstance(arguments, WrapperArguments):
             if function != Global("copyreg", "_reconstructor"):
-                raise Unreadable("an array of joblib, or a function that reads attributes, is used in an unknown way")
+                raise Unreadable(UNKNOWN_USE)
             self._stack.append(Wrapper())
         else:
             self._call(function, arguments)
