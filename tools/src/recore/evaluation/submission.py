@@ -157,7 +157,7 @@ def read_submission(path: Path) -> SubmissionFiles:
         raise ValueError(f"{path}: a submission's folder or archive is needed, not a pipe, socket or device")
     files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
     for name in (str(path), *files):
-        _check_name(name)
+        _check_name(name, path)
     for name in SCRIPTS:
         if name not in files:
             instead = similar_file_hint(name, os.listdir(path)) if path.is_dir() else None
@@ -243,15 +243,16 @@ def _is_dropped(name: str) -> bool:
     return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, submission: Path) -> None:
     """Raise ValueError if a file's name is not UTF-8: records and tables could not hold it."""
     if not is_utf_8(name):
-        raise ValueError(f"the file name {name!a} is not UTF-8: rename the file")
+        start = f"{submission}: " if is_utf_8(str(submission)) else ""
+        raise ValueError(f"{start}the file name {name!a} is not UTF-8: rename the file")
 
 
 def _check_inside(path: Path, folder: Path) -> None:
     """Raise ValueError if a path leads out of a folder, is a loop of links, or has a name that is not UTF-8."""
-    _check_name(str(path.relative_to(folder)))
+    _check_name(str(path.relative_to(folder)), folder)
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):

@@ -97,7 +97,7 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
         ("broken.0", b"\n\n\xfe\xfe" + bytes(500), "damaged"),
         ("short.0", b"\n\n\xfe\xfe", "truncated"),
         ("empty.csv", b"", "empty"),
-        ("words.csv", b"once upon a time\nthere was\n", "not"),
+        ("words.csv", b"once upon a time\nthere was\n", "two numbers"),
         ("table.csv", BROKEN_TABLE, "line 2"),
         ("table.csv", MALICIOUS, "is not a number"),
         ("..", b"1,2\n", "no name"),
