@@ -33,7 +33,8 @@ from recore.schema import TARGETS
 # own: one reads OPUS files, the others recognise names of elements in mistyped columns.
 PACKAGES = (
     *("recore.constant_runs", "recore.dataset", "recore.data_file", "recore.distribution", "recore.file_kinds"),
-    *("recore.listing", "recore.outputs", "recore.schema", "recore.text", "stagemaker.text"),
+    *("recore.listing", "recore.outputs", "recore.schema", "recore.spreadsheet_csv", "recore.text"),
+    *("stagemaker.locked", "stagemaker.text"),
     *("brukeropus", "periodictable", "pyparsing"),
 )
 DATA_FILE = "public.csv.gz"

@@ -24,10 +24,13 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 @contextmanager
 def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
-    """Prefix the message of a ValueError with the source of the JSON and a general problem."""
+    """Prefix the message of a ValueError or OverflowError with the source of the JSON and a general problem.
+
+    Both become a ValueError.
+    """
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{source}: {problem}{' '.join(str(error).split())}") from None
 
 
