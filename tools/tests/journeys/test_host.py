@@ -1,12 +1,12 @@
 """A host's evening: data are split, submissions are judged in one call, and the board says who won."""
 
-import csv
 import signal
 from pathlib import Path
 
 import pytest
 from journeys.commands import interrupt, run, started, wait_for
 from journeys.submissions import MODELS, Model, add_to_main, write
+from journeys.tables import read_table, write_spectra
 
 DATA = "--public data/public/public.csv.gz --private data/private/private.csv.gz --actual data/private/actual.csv.gz"
 CHEAT = """pd.read_csv(os.path.join(arguments.data_dir, "public.csv.gz"), index_col=0)[TARGETS].to_csv(held_out)"""
@@ -16,18 +16,20 @@ SLOW = "    time.sleep(3600)\n"
 
 def split(folder: Path) -> None:
     """Write a table of samples, and split it into public and private data in the folder data."""
-    run("recore sample --out sample --rows 100 --holes 10 --channels 300", folder)
+    run("recore sample --out sample --rows 80 --holes 8 --channels 120", folder)
     run("recore split sample/public/public.csv.gz --holes 30% --out data", folder)
 
 
 def judged(folder: Path) -> dict[str, dict[str, str]]:
     """Return the lines of judged.csv by submission."""
-    with (folder / "judged/judged.csv").open(newline="") as file:
-        return {line["submission"]: line for line in csv.DictReader(file)}
+    return {line["submission"]: line for line in read_table(folder / "judged/judged.csv")}
 
 
 def test_two_submissions(tmp_path: Path) -> None:
-    """One submission is ranked and one that fails is listed with its reason; a second call has nothing to do."""
+    """One submission is ranked and one that fails is listed with its reason; a second call has nothing to do.
+
+    The winner's run is handed over, and a partner predicts spectra with it.
+    """
     split(tmp_path)
     write(tmp_path / "good", MODELS["joblib"])
     write(tmp_path / "failing", Model(FAILING))
@@ -40,6 +42,13 @@ def test_two_submissions(tmp_path: Path) -> None:
     assert judged(tmp_path) == lines
     board = run("recore board judged --private", tmp_path)
     assert board.index("good") < board.index("failing")
+    printed = run(f"recore handover {lines['good']['run']} --out handover", tmp_path)
+    assert "begin with README.md and MODEL_CARD.md" in printed
+    write_spectra(tmp_path, tmp_path / "sample", 3)
+    assert "3 samples in assays.csv" in run("recore predict handover spectra --out assays.csv", tmp_path)
+    assays = read_table(tmp_path / "assays.csv")
+    assert [row["name"].startswith("sample-") for row in assays] == [True] * 3
+    assert all(row["CuPPM"] for row in assays)
 
 
 @pytest.mark.journey

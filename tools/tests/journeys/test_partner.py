@@ -9,51 +9,25 @@ from pathlib import Path
 
 import pytest
 from journeys.commands import finish, interrupt, output, run, started, wait_until
+from journeys.tables import read_table, write_spectra
 
 WITH = ". ./variables.sh;"  # the variables that direct `recore production` to the simulator
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # for small data, which is quicker
 
 
-def hand_over(folder: Path, rows: int = 60, holes: int = 6) -> None:
+def hand_over(folder: Path, rows: int, holes: int) -> None:
     """Take the author's steps: data, a submission, its run and the hand-over, of which the partner gets a copy."""
     run(f"recore sample --out author/data --rows {rows} --holes {holes} --channels 120 --seed 3", folder)
     run("recore new mine", folder / "author")
-    run("recore run mine --public data/public/public.csv.gz --no-report --out run", folder / "author", **ONE_THREAD)
-    printed = run("recore handover run", folder / "author", **ONE_THREAD)
+    run("recore run mine --public data/public/public.csv.gz --no-report --out run", folder / "author")
+    printed = run("recore handover run", folder / "author")
     assert "begin with README.md and MODEL_CARD.md" in printed
     shutil.copytree(folder / "author/run/handover", folder / "handover")
-
-
-def write_spectra(folder: Path, number: int) -> None:
-    """Write the first private spectra as files of two columns, as an instrument exports them."""
-    (folder / "spectra").mkdir()
-    with gzip.open(folder / "author/data/private/private.csv.gz", "rt", newline="") as file:
-        for row, _ in zip(csv.DictReader(file), range(number), strict=False):
-            name, *_ = row.values()
-            points = [(channel, value) for channel, value in row.items() if channel[:1].isdigit()]
-            lines = ["cm-1,absorbance", *(f"{channel},{value}" for channel, value in points)]
-            (folder / f"spectra/sample-{name}.csv").write_text("\n".join(lines) + "\n")
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_spectra_are_predicted_with_a_hand_over(tmp_path: Path) -> None:
-    hand_over(tmp_path)
-    write_spectra(tmp_path, 3)
-    printed = run("recore predict handover spectra --out assays.csv", tmp_path, **ONE_THREAD)
-    assert "3 samples in assays.csv" in printed
-    assays = read_table(tmp_path / "assays.csv")
-    assert [row["name"].startswith("sample-") for row in assays] == [True] * 3
-    assert all(float(row["CuPPM"]) >= 0 for row in assays)
 
 
 @pytest.mark.journey
 def test_a_week_with_mistakes_and_interruptions(tmp_path: Path) -> None:
     hand_over(tmp_path, rows=500, holes=20)
-    write_spectra(tmp_path, 5)
+    write_spectra(tmp_path, tmp_path / "author/data", 5)
     predict_with_mistakes(tmp_path)
     (tmp_path / "config.json").write_text('{"MINIMUM_SCORE": -10}')
     with started("stagemaker start --variables variables.sh", tmp_path) as simulator:
