@@ -1,0 +1,25 @@
+"""Reads the tables that commands write, and writes the files that they read."""
+
+import csv
+import gzip
+from pathlib import Path
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Return the lines of a CSV file."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_spectra(folder: Path, data: Path, number: int) -> None:
+    """Write the first private spectra as files of two columns into folder/spectra, as an instrument exports them.
+
+    data: the folder with the sample data.
+    """
+    (folder / "spectra").mkdir()
+    with gzip.open(data / "private/private.csv.gz", "rt", newline="") as file:
+        for row, _ in zip(csv.DictReader(file), range(number), strict=False):
+            name, *_ = row.values()
+            points = [(channel, value) for channel, value in row.items() if channel[:1].isdigit()]
+            lines = ["cm-1,absorbance", *(f"{channel},{value}" for channel, value in points)]
+            (folder / f"spectra/sample-{name}.csv").write_text("\n".join(lines) + "\n")
