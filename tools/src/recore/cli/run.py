@@ -107,7 +107,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     files = read_submission(options.submission)
     jobs = ("training", "processing", "transform")
     instances = {job: _parse_instances(job, values[f"{job}_instances"]) for job in jobs}
-    isolation = choose_isolation(options.isolation, options.submission, options.actual)
+    isolation = choose_isolation(options.isolation, options.submission, data.actual)
     place_settings = PlaceSettings(options.engine, isolation, options.role, options.bucket, options.image)
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
     run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
@@ -179,7 +179,7 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
 
     if scores := evaluation_run.read_scores():
         data, submission = evaluation_run.data, evaluation_run.submission.path
-        show_scores(scores, is_strangers(submission, data.actual is not None))
+        show_scores(scores, is_strangers(submission, data.actual))
     contents = sorted(path.name for path in evaluation_run.folder.iterdir())
     click.echo(f"run: {evaluation_run.folder} holds {', '.join(contents)}")
     if "report.html" in contents:

@@ -26,6 +26,6 @@ def next_command(run: EvaluationRun) -> str | None:
     words = [] if submission == Path() else [str(submission)]
     if run.data.public != find_data_files(submission).public:
         words += ["--public", str(run.data.public)]
-    if is_strangers(submission, "actual" in run.data.files):
+    if is_strangers(submission, run.data.actual):
         words.append("--for-host")
     return " ".join([shell_program(), "check", *map(shlex.quote, words)])

@@ -76,7 +76,8 @@ class Record:
     @property
     def is_strangers(self) -> bool:
         """Whether somebody ran another's submission beside private assays."""
-        return is_strangers(self.started_in / self.submission, "actual" in self.data)
+        actual = self.started_in / self.data["actual"][0] if "actual" in self.data else None
+        return is_strangers(self.started_in / self.submission, actual, self.started_in)
 
     @property
     def judge(self) -> str | None:

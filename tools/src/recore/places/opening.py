@@ -49,12 +49,18 @@ def choose_isolation(chosen: str | None, submission: Path, actual: Path | None =
 
     for_host: whether a host checks it, so that it is a stranger's in any case.
     """
-    return chosen or ("required" if for_host or is_strangers(submission, actual is not None) else "auto")
+    return chosen or ("required" if for_host or is_strangers(submission, actual) else "auto")
 
 
-def is_strangers(submission: Path, with_actual: bool) -> bool:
-    """Whether a submission is a stranger's: it runs beside private assays (actual) and is not the template here."""
-    return with_actual and submission.resolve() != TEMPLATE
+def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:
+    """Whether a submission is a stranger's: it runs beside a host's private assays, and is not the template here.
+
+    actual: the file of private assays, if there is one. Those in data/ of the submission or of the folder in which the
+    command was started are no host's: a run finds them without being told.
+    """
+    found = (submission / "data", folder / "data")
+    is_hosts = actual is not None and not any(actual.resolve().is_relative_to(data.resolve()) for data in found)
+    return is_hosts and submission.resolve() != TEMPLATE
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recore.distribution import PROGRAM
 from recore.production.captured import CaptureEvent
 from recore.production.containers.domain import Domain, Reference
 from recore.production.containers.features import (
@@ -105,7 +106,7 @@ def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
     if not header or not content:
         raise ProductionError(
             f"version {version.number} does not say what it was trained on: it is older than `monitor`, or its data "
-            "had too few spectra; `train --again` makes one that does"
+            f"had too few spectra; `{PROGRAM} production train --again` makes one that does"
         )
     try:
         return make_trained_on(parse_columns(header, CHANNELS), check_reference(parse_object(content)))

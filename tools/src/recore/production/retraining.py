@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.distribution import PROGRAM
 from recore.evaluation import Step, SubmissionFiles
 from recore.production.approving import approve
 from recore.production.endpoints import Strategy, Variant, describe_endpoint, require_endpoint, update
@@ -102,13 +103,14 @@ def put_to_use(
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:
-        raise ProductionError(f"version {new.number} was rejected: `approve {new.number}` approves it")
+        command = f"{PROGRAM} production approve {new.number}"
+        raise ProductionError(f"version {new.number} was rejected: `{command}` approves it")
     served, old = _served(project), find_in_use(project, new.number)
     is_alone = [variant["version"] for variant in served] == [new.number]
     if old and not is_alone and (fault := _find_fault(new, old, tolerance)):
         raise WorkFailedError(
             f"version {new.number} is registered, but not put to use, because {fault}; {_compare(new, old)}; to use it "
-            f"anyway: `{_command_to_use(new, bool(served))}`"
+            f"anyway: `{PROGRAM} production {_command_to_use(new, bool(served))}`"
         )
     outcomes = [trained, approve(project, new.number)]
     if strategy:

@@ -4,6 +4,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from recore.distribution import PROGRAM
 from recore.production.next_command import APPROVED, REJECTED
 from recore.production.project import ProductionError, ProductionProject
 from recore.untrusted_json import get_number, parse_object
@@ -74,12 +75,15 @@ def find_version(project: ProductionProject, number: int | None, usable: bool = 
     if number is None:
         number = next((each for each, state in states.items() if state == APPROVED), None)
         if number is None:
-            raise ProductionError(f"no version of {group} is approved: `approve {max(states)}` approves the latest")
+            command = f"{PROGRAM} production approve {max(states)}"
+            raise ProductionError(f"no version of {group} is approved: `{command}` approves the latest")
     if number not in states:
         raise ProductionError(f"{group} has no version {number}; its versions: {', '.join(map(str, reversed(states)))}")
     if usable and states[number] != APPROVED:
         state = "was rejected" if states[number] == REJECTED else "is not approved"
-        raise ProductionError(f"version {number} of {group} {state}: `approve {number}` approves it")
+        raise ProductionError(
+            f"version {number} of {group} {state}: `{PROGRAM} production approve {number}` approves it"
+        )
     return read_version(
         project, next(each["ModelPackageArn"] for each in packages if each["ModelPackageVersion"] == number)
     )

@@ -61,14 +61,20 @@ def test_the_public_score_never_decides(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("submission", "data", "strangers"),
-    [("theirs", "actual", True), ("theirs", "private", False), (str(ROOT), "actual", False)],
+    [
+        ("theirs", {"actual": "../host/actual.csv.gz"}, True),
+        ("theirs", {"private": "../host/private.csv.gz"}, False),
+        ("mine", {"actual": "mine/data/actual/actual.csv.gz"}, False),
+        ("mine", {"actual": "data/actual/actual.csv.gz"}, False),
+        (str(ROOT), {"actual": "../host/actual.csv.gz"}, False),
+    ],
 )
-def test_a_submission_beside_private_assays_that_is_not_the_template_is_a_strangers(
-    submission: str, data: str, strangers: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_submission_beside_a_hosts_private_assays_that_is_not_the_template_is_a_strangers(
+    submission: str, data: dict[str, str], strangers: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = make_record(public=0.9, **{"held-out": 0.9})
     record["submission"]["path"] = submission
-    record["data"][data] = record["data"]["public"]
+    record["data"] |= {name: {"path": path, "sha256": "0" * 64} for name, path in data.items()}
     write_record(tmp_path, "run", record)
     run = read_record(tmp_path / "run")
     assert run.is_strangers == strangers

@@ -99,7 +99,7 @@ def test_a_version_that_cannot_be_used_is_refused(trained: ProductionCommands, f
     line = trained.refuse("predict", few_rows, "--version", 9)
     assert line == "recore: trained has no version 9; its versions: 1, 2, 3"
     line = trained.refuse("predict", few_rows, "--version", 3)
-    assert line == "recore: version 3 of trained is not approved: `approve 3` approves it"
+    assert line == "recore: version 3 of trained is not approved: `python -m recore production approve 3` approves it"
 
 
 def test_without_a_version_the_first_step_is_named(commands: ProductionCommands, few_rows: Path) -> None:
