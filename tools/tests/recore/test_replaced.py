@@ -20,10 +20,10 @@ from support.scripts import modules_of
 from recore.template.new_submission import write_submission
 
 SUBMISSIONS = ROOT / "tools/tests/recore/submissions/replaced"
-MODELS = ("pls", "forest", "own_class")
+MODELS = ("pls", "own_class", pytest.param("forest", marks=pytest.mark.slow))
 
 
-@pytest.fixture(params=["template", *MODELS])
+@pytest.fixture(params=[*MODELS, pytest.param("template", marks=pytest.mark.slow)])
 def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a folder from `recore new`, with preprocess.py in pandas, one of the models and the sample's data."""
     folder = tmp_path / "mine"

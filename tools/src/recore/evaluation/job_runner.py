@@ -18,7 +18,7 @@ from recore.failures import is_outside, read_reason
 from recore.places import Services, SimulatorGoneError
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
 
 

@@ -44,6 +44,7 @@ def soils() -> Samples:
     return Samples(np.linspace(4000, 600, 140), spectra, targets, sites, np.arange(60).astype(str))
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_path: Path) -> None:
     json_file = tmp_path / "numbers.json"
     numbers = ("--repeats", 1, "--resamplings", 4, "--holes", 10, "--json", json_file)

@@ -95,6 +95,7 @@ def assert_names_no_place(written: Path, folder: Path) -> None:
     assert command in files["README.md"].decode().replace("python -m recore", "recore")
 
 
+@pytest.mark.slow
 def test_a_submission_with_transform_fn_is_repeated_as_printed(sample: Path, tmp_path: Path) -> None:
     written = hand_over({"train.py": TRANSFORM}, sample, tmp_path)
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()

@@ -95,6 +95,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     assert "exit code 9" in note
 
 
+@pytest.mark.slow
 def test_a_hyperparameter_that_fit_ignores_has_no_effect(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
