@@ -32,6 +32,7 @@ from recore.evaluation import (
     tied_by_private_score,
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
+from recore.evaluation.job_runner import TIME_LIMIT
 from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
@@ -138,6 +139,11 @@ def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_dec
         {"score_script": {"sha256": "0" * 64}},
         {"state": "Stopped"},
         {"state": "Failed", "steps": [record["steps"][0] | {"state": "Failed", "outside": True}]},
+        {
+            "state": "Failed",
+            "steps": [{**record["steps"][0], "name": "public preprocess", "state": "Failed", "reason": TIME_LIMIT}],
+            "settings": record["settings"] | {"training_seconds": 15},
+        },
     ]
     for change in ({}, *changes):
         path.write_text(json.dumps(record | change))
