@@ -83,7 +83,8 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 class Round:
     """Data, the host's score.py, and the folder for the runs on them.
 
-    seconds: the time limit of train.py and preprocess.py. invalid: the records in the folder that could not be read, and why.
+    seconds: the time limit of train.py and preprocess.py. invalid: the records in the folder that could not be
+    read, and why.
     """
 
     data: DataFiles

@@ -10,3 +10,4 @@ from recore.failures.installation import INSTALLING
 from recore.failures.job_log import last_error, last_lines, read_end
 from recore.failures.old_pins import FORMER_IMAGE, is_old_pin
 from recore.failures.package_names import DISTRIBUTIONS, right_name
+from recore.failures.source_hints import TRAINING_METHODS, TRAINING_VARIABLES

@@ -63,16 +63,18 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
 
 def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
     """What to do about a failed step; None if its reason is not a frequent one. logs: the folder of the steps' logs."""
-    if hint := source_hint(step.reason or "", step.name, submission):
+    reason = step.reason or ""
+    hint = hint_for(step.exception, step.name, submission, installs) if step.exception else None
+    if hint or step.outside:
+        return hint
+    if hint := source_hint(reason, step.name, submission):
         return hint
     if step.exception:
-        return hint_for(step.exception, step.name, submission, installs)
-    if step.outside:
         return None
-    if INSTALLING in (step.reason or "") and (hint := installation_hint(step.reason or "", submission)):
+    if INSTALLING in reason and (hint := installation_hint(reason, submission)):
         return hint
     # if a worker of the server was killed, only the log says so
-    return reason_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]), step.name)
+    return reason_hint("\n".join([reason, *last_lines(logs / step.log)]), step.name, submission)
 
 
 def look_at(step: FailedStep) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from recore.failures.exceptions import LoggedException
 from recore.failures.installation import INSTALLING
-from recore.failures.old_pins import requirements_of
+from recore.failures.submission_files import requirements_of
 from recore.text import plain
 
 # as in a new environment, without making one: nothing is installed; jobs, too, install only wheels
