@@ -105,6 +105,12 @@ def test_of_equal_names_the_last_is_read_as_it_is_unpacked(tmp_path: Path) -> No
         read_files(tmp_path / "model.tar.gz", ["train.py"], 3)
 
 
+def test_an_archive_may_end_with_padding(tmp_path: Path) -> None:
+    archive = gzip.decompress(packed(**FILES)) + bytes(2 << 20)  # as `tar -b 4096` writes it
+    (tmp_path / "model.tar.gz").write_bytes(gzip.compress(archive))
+    assert set(read_files(tmp_path / "model.tar.gz", ["train.py"], 10)) == {"train.py"}
+
+
 def test_an_error_of_the_machine_is_not_the_archives(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(packed(**FILES))
     with pytest.raises(OSError, match="No space left"), open_archive(tmp_path / "model.tar.gz"):
