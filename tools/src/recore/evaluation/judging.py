@@ -66,16 +66,17 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 
     They have the same private score as another submission, and at least one of them claims a held-out score.
     """
-    complete = [entry.record for entry in entries if entry.record and entry.record.has_all_results]
-    claimed = {record.values["private"] for record in complete if record.held_out_is_own}
-    submissions: dict[float, set[str]] = {}
-    for record in complete:
-        submissions.setdefault(record.values["private"], set()).add(record.submission_sha256)
-    tied = {private for private in claimed if len(submissions[private]) > 1}
+    groups: dict[float, list[tuple[Entry, Record]]] = {}
+    for entry in entries:
+        if entry.record and entry.record.has_all_results and "private" in entry.record.values:
+            groups.setdefault(entry.record.values["private"], []).append((entry, entry.record))
     return [
         entry
-        for entry in entries
-        if entry.record in complete and entry.record.held_out_again is None and entry.record.values["private"] in tied
+        for group in groups.values()
+        if len({record.submission_sha256 for _, record in group}) > 1
+        and any(record.held_out_is_own for _, record in group)
+        for entry, record in group
+        if record.held_out_again is None
     ]
 
 
