@@ -26,9 +26,11 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None
-    package, python = right_name(name), ".".join(platform.python_version_tuple()[:2])
-    fix = f"the package is called {package}." if package else "correct the name or the version."
+    asks = f"requirements.txt, line {line.number}, asks for `{line.text}`:"
+    if package := right_name(name):
+        return f"{asks} the package is called {package}."
+    python = ".".join(platform.python_version_tuple()[:2])
     return (
-        f"requirements.txt, line {line.number}, asks for `{line}`: {fix} pip finds no wheel of it for Python {python}: "
-        "it may be misspelt, withdrawn or made for other versions of Python, or the index cannot be reached."
+        f"{asks} correct the name or the version. pip finds no wheel of it for Python {python}: it may be misspelt, "
+        "withdrawn or made for other versions of Python, or the index cannot be reached."
     )

@@ -414,7 +414,7 @@ def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path:
             "lightgmb==4.6.0",
             "line 2, asks for `lightgmb==4.6.0`: correct the name",
         ),
-        ("Sklearn\n", "sklearn", "line 1, asks for `Sklearn`: the package is called scikit-learn"),
+        ("Sklearn --hash=sha256:aa\n", "sklearn", "1, asks for `Sklearn`: the package is called scikit-learn."),
         ("lightgbm\n", "a-dependency", ""),
     ],
 )
@@ -426,6 +426,7 @@ def test_a_requirement_that_does_not_exist_is_named(
     lines = explain_failure(Step("train", reason=reason), tmp_path, submission)
     assert advice in lines[1] if advice else lines[1] == "  look at: requirements.txt"
     assert "train.py" not in lines[1]
+    assert ("misspelt" in lines[1]) == ("correct the name" in advice)
 
 
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
