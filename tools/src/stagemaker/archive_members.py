@@ -56,6 +56,12 @@ def read_members(
                 tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
 
 
+def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return a member that belongs to root, as on AWS, and of whose permissions only "executable" remains."""
+    mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member.replace(uid=0, gid=0, uname="", gname="", mode=mode, deep=False)
+
+
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
     """Open a gzip file for reading. check: called for each part that is read, even if it contains no data.
