@@ -90,6 +90,11 @@ class Record:
         return next((step.name for step in self.steps if step.state == "Failed"), None)
 
     @property
+    def reason(self) -> str | None:
+        """Why the first step failed that did, if that is known."""
+        return next((step.reason for step in self.steps if step.state == "Failed"), None)
+
+    @property
     def result(self) -> str:
         """The state in words, with the step that failed."""
         return f"{self.failed} failed" if self.failed else self.state.lower()
@@ -104,10 +109,9 @@ class Record:
 
         with_private: also if that step read private data. The submission could then have put them into the reason.
         """
-        reason = next((step.reason for step in self.steps if step.name == self.failed), None)
-        if not reason or ((self.failed or "").startswith("private") and not with_private):
+        if not self.reason or ((self.failed or "").startswith("private") and not with_private):
             return self.result
-        return plain(f"{self.result}: {reason}", MAX_REASON)
+        return plain(f"{self.result}: {self.reason}", MAX_REASON)
 
     @property
     def data_hashes(self) -> str:

@@ -182,9 +182,9 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
             if not _is_dropped(name):
                 names.append(name)
                 yield name, content.read()
-        tops = {name.partition("/")[0] for name in names}
-        if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
-            raise ValueError(f"its files are in a folder, {top!r}: pack them without it, or unpack it and use that")
+    tops = {name.partition("/")[0] for name in names}
+    if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
+        raise ValueError(f"{path}: its files are in a folder, {top!r}: pack them without it, or unpack it and use that")
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
