@@ -10,7 +10,9 @@ OMISSION = " ... "
 def name_unusual(text: str) -> str:
     """The first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)"; "" if there is none."""
     unusual = next((letter for letter in text if not letter.isascii() and not letter.isalpha()), "")
-    return f" (U+{ord(unusual):04X} {unicodedata.name(unusual, '')})".replace(" )", ")") if unusual else ""
+    if not unusual:
+        return ""
+    return f" ({' '.join([f'U+{ord(unusual):04X}', *unicodedata.name(unusual, '').split()])})"
 
 
 def plain(text: str, widest: int = 600) -> str:

@@ -11,7 +11,7 @@ from typing import cast
 from recore.text import plain
 from stagemaker import ARCHIVE_ERRORS, read_members
 
-MAX_MEMBERS = 100_000  # as many files as a job can write
+MAX_MEMBERS = 100_000
 MAX_BYTES = 30 << 30  # unpacked; the size of the volume of a model's instance
 SMALL = 1 << 30  # bytes to which any archive may unpack
 MAX_RATIO = 100  # of unpacked to packed bytes in larger ones

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
-    from stagemaker.archive_members import ARCHIVE_ERRORS, read_members
+    from stagemaker.archive_members import ARCHIVE_ERRORS, read_members, without_owner
     from stagemaker.image_packages import container_packages
     from stagemaker.images.family import CONTAINER
     from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
@@ -46,6 +46,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "parse_number",
     "printable",
     "read_members",
+    "without_owner",
     # a requirements.txt, as jobs read it
     "RequirementLine",
     "read_requirements",
@@ -76,6 +77,7 @@ _MODULES = {
     "read_members": "archive_members",
     "read_requirements": "requirements_file",
     "sandbox_works": "isolation.bubblewrap",
+    "without_owner": "archive_members",
 }
 
 

@@ -12,6 +12,7 @@ from typing import IO, BinaryIO, cast
 
 CHUNK_SIZE = 1 << 18  # bytes that are read at a time
 MAX_HEADER_BYTES = 1 << 20  # maximum size of all headers before a file's content
+MAX_PADDING = 64 << 20  # bytes after the last file
 MAX_PATH_LENGTH = 4096  # characters, as on Linux
 MAX_GLOBAL_HEADERS = 100  # header values that apply to all following files
 # the exceptions that tarfile and gzip raise when they read an invalid or hostile archive
@@ -39,6 +40,7 @@ def read_members(
                 content.bytes_left = MAX_HEADER_BYTES
                 member = tar.next()
                 if member is None:
+                    content.bytes_left = MAX_PADDING
                     while to_end and content.read(CHUNK_SIZE):
                         pass
                     return
@@ -52,6 +54,12 @@ def read_members(
                 content.bytes_left = max(tar.offset - member.offset_data, 0)
                 yield tar, member
                 tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
+
+
+def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return a member that belongs to root, as on AWS, and of whose permissions only "executable" remains."""
+    mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member.replace(uid=0, gid=0, uname="", gname="", mode=mode, deep=False)
 
 
 @contextlib.contextmanager
@@ -80,7 +88,7 @@ class _Content:
         self._check()
         self.bytes_left -= size
         if self.bytes_left < 0:
-            raise tarfile.ReadError(f"the headers of a file are larger than {MAX_HEADER_BYTES >> 10} KiB")
+            raise tarfile.ReadError("the headers of a file, or the zeros at the end, are too large")
         return self._file.read(size)
 
     def seek(self, position: int) -> None:

@@ -11,7 +11,7 @@ PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?"
 EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
 
-def read_requirements(text: str) -> Iterator[tuple[str, str | None]]:
+def pinned_versions(text: str) -> Iterator[tuple[str, str | None]]:
     """The packages in the lines of a requirements file, with their pinned versions, if any.
 
     Options, URLs and lines with a condition are skipped.
@@ -24,7 +24,7 @@ def read_requirements(text: str) -> Iterator[tuple[str, str | None]]:
 
 def required_packages() -> dict[str, str | None]:
     """The packages that the distribution requires without an extra; none if it is not installed."""
-    return dict(read_requirements("\n".join(line for line in _requirements() if ";" not in line)))
+    return dict(pinned_versions("\n".join(line for line in _requirements() if ";" not in line)))
 
 
 def missing_packages(names: Iterable[str]) -> list[str]:

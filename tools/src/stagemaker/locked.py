@@ -13,16 +13,25 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class Locked:
-    """A folder's lock, held unless another process holds it. The kernel releases it when the process ends."""
+    """A folder's lock, held unless another process holds it. The kernel releases it when the process ends.
+
+    unsupported: the file system has no locks.
+    """
 
     def __init__(self, folder: Path):
-        self.held = False
+        self.held = self.unsupported = False
         self._descriptor = -1
         try:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(FileNotFoundError):  # another process may remove it at the same time
                 self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self.held = True
+        except BlockingIOError:  # another process holds it
+            pass
+        except OSError:
+            if self._descriptor < 0:
+                raise
+            self.unsupported = True
         except BaseException:  # an interrupt can arrive at any moment
             self.close()
             raise
@@ -40,7 +49,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
     """
     parent = Path(tempfile.gettempdir())
     remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
-    folder, lock = make(parent, prefix, TEMPORARY)
+    folder, lock = _make(parent, prefix, TEMPORARY)
     try:
         yield str(folder)
     finally:
@@ -51,13 +60,18 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
     """Make a new locked folder, after the removal of folders with such names whose processes have ended."""
     remove_abandoned(parent, f"{prefix}*{suffix}")
+    return _make(parent, prefix, suffix)
+
+
+def _make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         new: Locked | None = None
         try:
             folder.mkdir(0o700)
             new = Locked(folder)
-            if new.held and folder.is_dir():  # until it was locked, another process could remove it as one left over
+            # until it was locked, another process could remove it as one left over
+            if (new.held or new.unsupported) and folder.is_dir():
                 return folder, new
             new.close()
         except FileExistsError:

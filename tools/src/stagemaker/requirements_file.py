@@ -15,6 +15,13 @@ COMMENT = re.compile(r"(^|\s+)#.*$")
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
+HASH = "--hash="
+OPTION_LINES = (
+    "--require-hashes",
+    "--pre",
+    "--prefer-binary",
+)  # supported; jobs install wheels of the configured index
+
 
 @dataclass(frozen=True)
 class RequirementLine:
@@ -64,6 +71,17 @@ class RequirementLine:
         if self.requirement:
             return "package"
         return "path" if self.text.startswith(".") or "/" in self.text else "invalid"
+
+    @property
+    def has_hash(self) -> bool:
+        return any(option.startswith(HASH) for option in self.options)
+
+    @property
+    def unsupported_options(self) -> list[str]:
+        """The options that jobs do not support: packages have only hashes, and others are on their own lines."""
+        if self.kind == "package":
+            return [option for option in self.options if not option.startswith(HASH)]
+        return [option for option in self.options if self.text or option not in OPTION_LINES]
 
     def __str__(self) -> str:
         return " ".join([self.text, *self.options]).strip()

@@ -13,7 +13,7 @@ from recore import untrusted_archives
 from recore.check.pickles import read_pickles, same_models, size_of
 from recore.evaluation import extend_archive, read_submission
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out
-from recore.failures.old_pins import old_pins_hint
+from recore.failures.submission_files import requirements_of
 from recore.untrusted_archives import open_archive, read_files
 
 FILES = {"train": b"", "preprocess": b"", "code/train": b"", "code/preprocess": b""}
@@ -92,10 +92,10 @@ def test_what_is_not_a_regular_file_is_not_waited_for(
         READERS[reader](path)
 
 
-def test_old_pins_of_a_hostile_archive_are_not_read(tmp_path: Path) -> None:
+def test_the_requirements_of_a_hostile_archive_are_not_read(tmp_path: Path) -> None:
     for archive, _ in HOSTILE.values():
         (tmp_path / "src.tar.gz").write_bytes(archive)
-        assert old_pins_hint(tmp_path / "src.tar.gz") is None
+        assert requirements_of(tmp_path / "src.tar.gz") == []
 
 
 def test_of_equal_names_the_last_is_read_as_it_is_unpacked(tmp_path: Path) -> None:
@@ -103,6 +103,12 @@ def test_of_equal_names_the_last_is_read_as_it_is_unpacked(tmp_path: Path) -> No
     assert read_files(tmp_path / "model.tar.gz", ["train.py"], 10) == {"train.py": b"last"}
     with pytest.raises(ValueError, match=r"train\.py has more than 0 MB"):
         read_files(tmp_path / "model.tar.gz", ["train.py"], 3)
+
+
+def test_an_archive_may_end_with_padding(tmp_path: Path) -> None:
+    archive = gzip.decompress(packed(**FILES)) + bytes(2 << 20)  # as `tar -b 4096` writes it
+    (tmp_path / "model.tar.gz").write_bytes(gzip.compress(archive))
+    assert set(read_files(tmp_path / "model.tar.gz", ["train.py"], 10)) == {"train.py"}
 
 
 def test_an_error_of_the_machine_is_not_the_archives(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from support.checkout import ROOT, environment
 
 from stagemaker.doctor import system
-from stagemaker.installation import read_requirements
+from stagemaker.installation import pinned_versions
 
 TOOLS = ("bwrap", "docker", "cc", "gcc")
 LEVELS = {"ok", "note", "fail"}
@@ -268,4 +268,4 @@ def test_fixes_on_macos_use_macos_tools(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_requirements_are_read_with_their_versions() -> None:
     text = "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"
-    assert list(read_requirements(text)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]
+    assert list(pinned_versions(text)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]

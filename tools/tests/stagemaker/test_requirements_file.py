@@ -101,6 +101,23 @@ def test_each_line_has_a_kind(text: str, kind: str) -> None:
     assert line.kind == kind
 
 
+@pytest.mark.parametrize(
+    ("text", "unsupported"),
+    [
+        ("--require-hashes --pre --prefer-binary", []),
+        ("numpy --hash=sha256:aa", []),
+        ("numpy --pre", ["--pre"]),
+        ("--pre --index-url https://example.com", ["--index-url", "https://example.com"]),
+        ("--prefix=/x", ["--prefix=/x"]),
+        ("./mdl --config-settings=a=b", ["--config-settings=a=b"]),
+        ("./mdl --hash=sha256:aa", ["--hash=sha256:aa"]),
+    ],
+)
+def test_options_that_jobs_do_not_support_are_recognised(text: str, unsupported: list[str]) -> None:
+    [line] = read_requirements(text.encode())
+    assert line.unsupported_options == unsupported
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_decides_on_the_encoding(encoding: str) -> None:
     assert [line.name for line in read_requirements("numpy\r\nCubist\r\n".encode(encoding))] == ["numpy", "cubist"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
 from recore.evaluation import Step
-from recore.failures import INSTALLING, UNKNOWN_REASON, command_by_hand, find_hint, look_at
+from recore.failures import INSTALLING, UNKNOWN_REASON, find_command, find_hint, look_at
 from recore.text import plain
 
 LOOK_AT = "Look at"  # the beginning of a general fix
@@ -51,6 +51,6 @@ def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     frame = step.exception.place if step.exception else None
     place = Place(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
-    if command := command_by_hand(step, submission):
+    if command := find_command(step, submission):
         fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"
     return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, place, step.outside)

@@ -40,7 +40,7 @@ class HeldOut:
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
     try:
-        content = evaluation.read_held_out(archive)
+        content = evaluation.held_out_bytes(archive)
     except NoHeldOutScoreError:
         return None
     return parse_held_out(content, targets)

@@ -59,7 +59,7 @@ def summarise(run: Record) -> dict[str, Any]:
         "folder": run.folder.name,
         "state": run.state,
         "failed": run.failed,
-        "reason": next((step.reason for step in run.steps if step.name == run.failed), None),
+        "reason": run.reason,
         "started": run.started.isoformat(),
         "seconds": run.seconds,
         "scores": {name: score.value for name, score in run.scores.items()},

@@ -33,13 +33,13 @@ class NoHeldOutScoreError(Exception):
 
 
 def extract_held_out(model: Path, target: Path) -> None:
-    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError as `read_held_out`."""
-    content = read_held_out(model)
+    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError as `held_out_bytes`."""
+    content = held_out_bytes(model)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
 
 
-def read_held_out(model: Path) -> bytes:
+def held_out_bytes(model: Path) -> bytes:
     """The held-out predictions in a model.tar.gz, not parsed.
 
     Raises NoHeldOutScoreError if there are none, or if parsing them would take much time or memory.

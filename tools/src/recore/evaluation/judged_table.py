@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recore.evaluation.judging import Entry
 from recore.evaluation.scores import HOSTS_JUDGES
-from recore.spreadsheet_csv import safe_row
+from recore.spreadsheet_csv import safe_cell
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def write_table(entries: Sequence[Entry], folder: Path) -> Path:
             rows = [summarise_entry(entry) for entry in entries]
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(dict(zip(row, safe_row(row.values()), strict=True)) for row in rows)
+            writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
         os.replace(part, path)
     return path
 

@@ -13,6 +13,7 @@ from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles, sha256_of
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_runner import TIME_LIMIT
 from recore.evaluation.kept_run import keep_run
 from recore.evaluation.record import MAX_REASON, Record, read_record
 from recore.evaluation.run_folder import RunFolder
@@ -65,16 +66,17 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 
     They have the same private score as another submission, and at least one of them claims a held-out score.
     """
-    complete = [entry.record for entry in entries if entry.record and entry.record.has_all_results]
-    claimed = {record.values["private"] for record in complete if record.held_out_is_own}
-    submissions: dict[float, set[str]] = {}
-    for record in complete:
-        submissions.setdefault(record.values["private"], set()).add(record.submission_sha256)
-    tied = {private for private in claimed if len(submissions[private]) > 1}
+    groups: dict[float, list[tuple[Entry, Record]]] = {}
+    for entry in entries:
+        if entry.record and entry.record.has_all_results and "private" in entry.record.values:
+            groups.setdefault(entry.record.values["private"], []).append((entry, entry.record))
     return [
         entry
-        for entry in entries
-        if entry.record in complete and entry.record.held_out_again is None and entry.record.values["private"] in tied
+        for group in groups.values()
+        if len({record.submission_sha256 for _, record in group}) > 1
+        and any(record.held_out_is_own for _, record in group)
+        for entry, record in group
+        if record.held_out_again is None
     ]
 
 
@@ -82,7 +84,8 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 class Round:
     """Data, the host's score.py, and the folder for the runs on them.
 
-    seconds: the time limit of a training job. invalid: the records in the folder that could not be read, and why.
+    seconds: the time limit of train.py and preprocess.py. invalid: the records in the folder that could not be
+    read, and why.
     """
 
     data: DataFiles
@@ -97,8 +100,8 @@ class Round:
         """Read the submissions, and find the runs of those that were judged before.
 
         A run counts if the files of the submission, the data and score.py are the same, and it completed, or failed
-        for no reason outside the submission and with at least as much time. Raises ValueError or OSError if the data
-        are invalid.
+        through the submission's fault, and no job exceeded a time limit that was lower than now. Raises ValueError or
+        OSError if the data are invalid.
         """
         self.data.check()
         data = {name: sha256_of(path) for name, path in self.data.files.items()}
@@ -200,6 +203,5 @@ class Round:
         """Whether a new run would give the same result: it completed, or failed by itself and not for lack of time."""
         failed = [step for step in record.steps if step.state == "Failed"]
         by_itself = bool(failed) and not any(step.outside for step in failed)
-        return record.state == "Completed" or (
-            by_itself and (record.failed != "train" or record.training_seconds >= self.seconds)
-        )
+        timed_out = any(TIME_LIMIT in (step.reason or "") for step in failed)
+        return record.state == "Completed" or (by_itself and (record.training_seconds >= self.seconds or not timed_out))

@@ -26,10 +26,7 @@ from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step
 from recore.places import OpenPlace, is_strangers
 from recore.text import plain
-from recore.untrusted_json import get as _get
-from recore.untrusted_json import get_number as _number
-from recore.untrusted_json import get_optional_number as _optional_number
-from recore.untrusted_json import prefix_errors, read_object
+from recore.untrusted_json import get, get_number, get_optional_number, prefix_errors, read_object
 from stagemaker.machine import describe_machine
 
 if TYPE_CHECKING:
@@ -90,6 +87,11 @@ class Record:
         return next((step.name for step in self.steps if step.state == "Failed"), None)
 
     @property
+    def reason(self) -> str | None:
+        """Why the first step failed that did, if that is known."""
+        return next((step.reason for step in self.steps if step.state == "Failed"), None)
+
+    @property
     def result(self) -> str:
         """The state in words, with the step that failed."""
         return f"{self.failed} failed" if self.failed else self.state.lower()
@@ -104,10 +106,9 @@ class Record:
 
         with_private: also if that step read private data. The submission could then have put them into the reason.
         """
-        reason = next((step.reason for step in self.steps if step.name == self.failed), None)
-        if not reason or ((self.failed or "").startswith("private") and not with_private):
+        if not self.reason or ((self.failed or "").startswith("private") and not with_private):
             return self.result
-        return plain(f"{self.result}: {reason}", MAX_REASON)
+        return plain(f"{self.result}: {self.reason}", MAX_REASON)
 
     @property
     def data_hashes(self) -> str:
@@ -248,71 +249,71 @@ def _versions() -> dict[str, str | None]:
 
 
 def _run_record(folder: Path, content: Any) -> Record:
-    steps = tuple(_step(step) for step in _get(content, "steps", list))
+    steps = tuple(_step(step) for step in get(content, "steps", list))
     if len({step.name for step in steps}) < len(steps):
         raise ValueError("two steps have the same name")
-    files = _get(content, "data", dict)
-    _get(files, "public", dict)
-    scores = _get(content, "scores", dict)
-    started = datetime.datetime.fromisoformat(_get(content, "started", str))
+    files = get(content, "data", dict)
+    get(files, "public", dict)
+    scores = get(content, "scores", dict)
+    started = datetime.datetime.fromisoformat(get(content, "started", str))
     if started.tzinfo is None:
         started = started.replace(tzinfo=datetime.UTC)
-    note = _get(content, "note", str) if "note" in content else ""  # records of earlier versions have none
+    note = get(content, "note", str) if "note" in content else ""  # records of earlier versions have none
     return Record(
         folder=folder,
         note=clean_note(note),
-        state=plain(_get(content, "state", str), 40),
+        state=plain(get(content, "state", str), 40),
         started=started.astimezone(datetime.UTC),
-        seconds=_number(content, "seconds"),
-        submission=_get(content, "submission.path", str),
-        submission_sha256=_get(content, "submission.sha256", str),
-        score_sha256=_get(content, "score_script.sha256", str),
+        seconds=get_number(content, "seconds"),
+        submission=get(content, "submission.path", str),
+        submission_sha256=get(content, "submission.sha256", str),
+        score_sha256=get(content, "score_script.sha256", str),
         data={
-            name: (_get(files, f"{name}.path", str), _get(files, f"{name}.sha256", str, type(None)))
+            name: (get(files, f"{name}.path", str), get(files, f"{name}.sha256", str, type(None)))
             for name in DATA
             if name in files
         },
-        started_in=Path(_get(content, "folder", str)),
-        endpoint=_get(content, "endpoint", str),
-        isolation=_get(content, "isolation", str),
+        started_in=Path(get(content, "folder", str)),
+        endpoint=get(content, "endpoint", str),
+        isolation=get(content, "isolation", str),
         instances={
-            job: f"{_get(content, f'settings.{job}.type', str)} x {_get(content, f'settings.{job}.count', int)}"
+            job: f"{get(content, f'settings.{job}.type', str)} x {get(content, f'settings.{job}.count', int)}"
             for job in ("training", "processing", "transform")
         },
-        version=_get(content, "versions.recore", str, type(None)) or "unknown",
+        version=get(content, "versions.recore", str, type(None)) or "unknown",
         steps=steps,
-        scores={name: _score(_get(scores, name, dict)) for name in SCORES if name in scores},
-        held_out_again=_number(content, "held_out_again.score") if "held_out_again" in content else None,
-        training_seconds=_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
+        scores={name: _score(get(scores, name, dict)) for name in SCORES if name in scores},
+        held_out_again=get_number(content, "held_out_again.score") if "held_out_again" in content else None,
+        training_seconds=get_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
         or JOB_SECONDS,  # records of earlier versions have none
     )
 
 
 def _step(content: Any) -> Step:
-    name = _get(content, "name", str)
+    name = get(content, "name", str)
     if name not in STEPS:  # the name becomes part of a path
         raise ValueError(f"there is no step {name[:40]!r}")
     return Step(
         name=name,
-        kind=_get(content, "kind", str, type(None)),
-        state=plain(_get(content, "state", str), 40),
-        began=_optional_number(content, "began") if "began" in content else None,
-        seconds=_optional_number(content, "seconds"),
-        memory=_optional_number(content, "memory_percent"),
-        reason=_get(content, "reason", str, type(None)),
+        kind=get(content, "kind", str, type(None)),
+        state=plain(get(content, "state", str), 40),
+        began=get_optional_number(content, "began") if "began" in content else None,
+        seconds=get_optional_number(content, "seconds"),
+        memory=get_optional_number(content, "memory_percent"),
+        reason=get(content, "reason", str, type(None)),
         outside=content.get("outside") is True,
     )
 
 
 def _score(content: dict[str, Any]) -> Score:
-    r2, weights = _get(content, "r2", dict), _get(content, "weights", dict)
+    r2, weights = get(content, "r2", dict), get(content, "weights", dict)
     for name in r2:
         if not TARGET.fullmatch(name):
             raise ValueError(f"{name[:40]!r} is not a target name")
     return Score(
-        value=_number(content, "value"),
-        weights_scored=_number(content, "weights_scored"),
-        rows=_get(content, "rows", int),
-        r2={name: _optional_number(r2, name) for name in r2},
-        weights={name: _number(weights, name) for name in r2},
+        value=get_number(content, "value"),
+        weights_scored=get_number(content, "weights_scored"),
+        rows=get(content, "rows", int),
+        r2={name: get_optional_number(r2, name) for name in r2},
+        weights={name: get_number(weights, name) for name in r2},
     )

@@ -25,6 +25,7 @@ from recore.failures import similar_file_hint
 from recore.file_kinds import GZIP
 from recore.text import is_utf_8
 from recore.untrusted_archives import open_archive
+from stagemaker import without_owner
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
@@ -115,10 +116,7 @@ def extend_archive(
             elif not (member.isdir() or (member.issym() and not os.path.isabs(member.linkname))):
                 continue
             member.name = _move(member.name, moved)
-            member.uid = member.gid = 0
-            member.uname = member.gname = ""
-            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
-            joined.addfile(member, content)
+            joined.addfile(without_owner(member), content)
         _add(joined, files)
     if is_empty:
         raise ValueError("the training job wrote no file to SM_MODEL_DIR, /opt/ml/model")
@@ -184,9 +182,9 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
             if not _is_dropped(name):
                 names.append(name)
                 yield name, content.read()
-        tops = {name.partition("/")[0] for name in names}
-        if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
-            raise ValueError(f"its files are in a folder, {top!r}: pack them without it, or unpack it and use that")
+    tops = {name.partition("/")[0] for name in names}
+    if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
+        raise ValueError(f"{path}: its files are in a folder, {top!r}: pack them without it, or unpack it and use that")
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,9 +1,8 @@
 """What a participant reads about a failed step: its reason, what to do, the last lines of its job, and its log."""
 
 from pathlib import Path
-from typing import Protocol
 
-from recore.failures.exceptions import LoggedException
+from recore.failures.failure_reason import FailedStep
 from recore.failures.hints import hint_for, reason_hint
 from recore.failures.installation import INSTALLING, installation_hint
 from recore.failures.job_log import last_lines
@@ -24,23 +23,6 @@ LOOK_AT = {  # by the last words of a step's name
 }
 
 
-class FailedStep(Protocol):
-    """A step that failed. name: its last words are those of LOOK_AT. exception: the submission's, if it is the reason.
-
-    outside: the cause lies outside the job. data: the file that it read, if the user can start its script with it.
-    log: the name of the log's file.
-    """
-
-    name: str
-    reason: str | None
-    exception: LoggedException | None
-    outside: bool
-    data: Path | None
-
-    @property
-    def log(self) -> str: ...
-
-
 def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: bool = True) -> list[str]:
     """The lines that a participant needs to fix a failed step, the reason first.
 
@@ -52,7 +34,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
         f"recore: {step.name} failed: {plain(step.reason or UNKNOWN_REASON)}",
         f"  what to do: {plain(hint)}" if hint else f"  look at: {look_at(step)}",
     ]
-    if command := command_by_hand(step, submission):
+    if command := find_command(step, submission):
         lines.append(f"  to see the error alone: {command}")
     if log.is_file():
         last = [f"    {line}" for line in last_lines(log)]
@@ -63,16 +45,18 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
 
 def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
     """What to do about a failed step; None if its reason is not a frequent one. logs: the folder of the steps' logs."""
-    if hint := source_hint(step.reason or "", step.name, submission):
+    reason = step.reason or ""
+    hint = hint_for(step.exception, step.name, submission, installs) if step.exception else None
+    if hint or step.outside:
+        return hint
+    if hint := source_hint(reason, step.name, submission):
         return hint
     if step.exception:
-        return hint_for(step.exception, step.name, submission, installs)
-    if step.outside:
         return None
-    if INSTALLING in (step.reason or "") and (hint := installation_hint(step.reason or "", submission)):
+    if INSTALLING in reason and (hint := installation_hint(reason, submission)):
         return hint
     # if a worker of the server was killed, only the log says so
-    return reason_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]), step.name)
+    return reason_hint("\n".join([reason, *last_lines(logs / step.log)]), step.name, submission)
 
 
 def look_at(step: FailedStep) -> str:
@@ -80,10 +64,3 @@ def look_at(step: FailedStep) -> str:
     if INSTALLING in (step.reason or ""):
         return "requirements.txt"
     return OUTSIDE if step.outside else next(text for end, text in LOOK_AT.items() if step.name.endswith(end))
-
-
-def command_by_hand(step: FailedStep, submission: Path) -> str | None:
-    """The command that shows the error alone; None if it cannot be seen by hand."""
-    if step.outside:
-        return None
-    return find_command(step.name, step.reason or "", step.exception, submission, step.data)

@@ -3,6 +3,7 @@
 import re
 import signal
 from pathlib import Path
+from typing import Protocol
 
 from recore.failures.exceptions import JOB_FOLDER, LoggedException, find_exception
 from recore.failures.job_log import read_end, script_lines
@@ -19,6 +20,23 @@ OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|en
 # what a simulator without a sandbox adds to the reason
 NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
+
+
+class FailedStep(Protocol):
+    """A step that failed. name: its last words are the kind of step. exception: the submission's, if it is the reason.
+
+    outside: the cause lies outside the job. data: the file that it read, if the user can start its script with it.
+    log: the name of the log's file.
+    """
+
+    name: str
+    reason: str | None
+    exception: LoggedException | None
+    outside: bool
+    data: Path | None
+
+    @property
+    def log(self) -> str: ...
 
 
 def is_outside(failure_reason: str | None) -> bool:

@@ -1,6 +1,9 @@
 """Hints about a missing file if the folder contains one with a similar name, or a notebook."""
 
+import shlex
 from collections.abc import Collection
+
+from recore.distribution import PROGRAM
 
 
 def other_case(wanted: str, names: Collection[str]) -> str | None:
@@ -21,8 +24,9 @@ def similar_file_hint(wanted: str, names: Collection[str]) -> str | None:
         return f"rename {similar} to {wanted}: jobs run on Linux, which distinguishes upper and lower case"
     notebook = next((name for name in sorted(names) if name.endswith(".ipynb")), None)
     if notebook and "train.py" not in names:
+        convert = f"jupyter nbconvert --to script --output train {shlex.quote(notebook)}"
         return (
-            f"jobs cannot run a notebook: `jupyter nbconvert --to script --output train {notebook}` writes its code to "
-            "train.py; `recore new FOLDER` writes the files that belong to it"
+            f"jobs cannot run a notebook: `{convert}` writes its code to train.py; `{PROGRAM} new FOLDER` writes the "
+            "files that belong to it"
         )
     return None

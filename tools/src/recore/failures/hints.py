@@ -12,9 +12,9 @@ from packaging.utils import canonicalize_name
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
 from recore.failures.file_names import module_in_other_case
-from recore.failures.old_pins import requirements_of
 from recore.failures.package_names import DISTRIBUTIONS
 from recore.failures.pickling import pickling_hint
+from recore.failures.submission_files import requirements_of
 
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
@@ -27,6 +27,7 @@ NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")
 TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
 TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processing/input/public/public.csv.gz"
 MODEL = "/opt/ml/model/"  # where a server has what training wrote into SM_MODEL_DIR
+CODE = re.compile(r"^/opt/ml/(?:model/)?code/")  # the submission's files in a job
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
@@ -59,23 +60,29 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "inside it."
         )
     if cause.type.endswith("FileNotFoundError") and (named := NO_FILE.search(cause.message)):
-        return missing_file_hint(named["path"], step)
+        return missing_file_hint(named["path"], step, submission)
     if cause.type.endswith("AttributeError") and NO_PREDICT.search(cause.message):
         return "fit() in train.py must return a model that has predict()."
     return None
 
 
-def reason_hint(reason: str, step: str) -> str | None:
+def reason_hint(reason: str, step: str, submission: Path) -> str | None:
     """What to do about a step whose script ended by itself, if its reason is a frequent one."""
     if named := REQUIRED.search(reason):
         return f"give {named['names']} a default in {_script(step)}: jobs start it without arguments."
     named = TEMPLATE_NO_FILE.search(reason)
-    return missing_file_hint(named["path"], step) if named else memory_hint(reason)
+    return missing_file_hint(named["path"], step, submission) if named else memory_hint(reason)
 
 
-def missing_file_hint(path: str, step: str) -> str | None:
+def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
     """What to do about a file that a job does not have; None for a file that it should have."""
-    if step.endswith("predict") and path.startswith(MODEL) and not path.startswith(f"{MODEL}code/"):
+    name = CODE.sub("", path)
+    if step.endswith("predict") and not name.startswith("/") and (submission / name).is_file():
+        return (
+            f"{name} is not uploaded: add a line `include {name}` to MANIFEST.in; or let train.py write the file into "
+            "SM_MODEL_DIR, and let model_fn read it from model_dir."
+        )
+    if step.endswith("predict") and name.startswith(MODEL):
         name = path.removeprefix(MODEL)
         return f"train.py wrote no {name} into SM_MODEL_DIR: write it there, under the name that model_fn reads."
     if path.startswith("/opt/ml/") or step.endswith("predict"):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from recore.failures.old_pins import old_pins_hint, requirements_of
+from recore.failures.old_pins import old_pins_hint
 from recore.failures.package_names import right_name
+from recore.failures.submission_files import requirements_of
 
 INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
 NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # as pip words it
@@ -18,15 +19,18 @@ def installation_hint(reason: str, submission: Path) -> str | None:
 
     submission: its folder or archive.
     """
-    if hint := old_pins_hint(submission):
+    lines = requirements_of(submission)
+    if hint := old_pins_hint(lines):
         return hint
     name = canonicalize_name(missing[1]) if (missing := NOT_FOUND.search(reason)) else None
-    line = next((line for line in requirements_of(submission) if name and line.name == name), None)
+    line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None
-    package, python = right_name(name), ".".join(platform.python_version_tuple()[:2])
-    fix = f"the package is called {package}." if package else "correct the name or the version."
+    asks = f"requirements.txt, line {line.number}, asks for `{line.text}`:"
+    if package := right_name(name):
+        return f"{asks} the package is called {package}."
+    python = ".".join(platform.python_version_tuple()[:2])
     return (
-        f"requirements.txt, line {line.number}, asks for `{line}`: {fix} pip finds no wheel of it for Python {python}: "
-        "it may be misspelt, withdrawn or made for other versions of Python, or the index cannot be reached."
+        f"{asks} correct the name or the version. pip finds no wheel of it for Python {python}: it may be misspelt, "
+        "withdrawn or made for other versions of Python, or the index cannot be reached."
     )

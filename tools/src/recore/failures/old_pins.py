@@ -4,17 +4,14 @@ The challenge's first template listed these versions, and published submissions 
 Python 3.12, so that a job that installs them fails.
 """
 
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterable
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from recore.untrusted_archives import read_files
-from stagemaker import RequirementLine, container_packages, read_requirements
+from stagemaker import RequirementLine, container_packages
 
-MAX_BYTES = 1 << 20  # of requirements.txt
 FORMER_IMAGE = "the platform's former image (scikit-learn 0.23, Python 3.7)"
 FORMER_VERSIONS = {  # of its packages, as the template listed them; scikit-learn 0.24.0 was installed over 0.23.2
     "boto3": "1.16.4",
@@ -44,10 +41,9 @@ def is_old_pin(requirement: Requirement) -> bool:
     return former is not None and any(Version(version) <= Version(former) for version in pinned)
 
 
-def old_pins_hint(submission: Path) -> str | None:
-    """What to do about old pins in a submission's requirements.txt; None if there are none."""
-    requirements = (line.requirement for line in requirements_of(submission))
-    pins = [each for each in requirements if each and is_old_pin(each)]
+def old_pins_hint(lines: Iterable[RequirementLine]) -> str | None:
+    """What to do about old pins in the lines of a requirements.txt; None if there are none."""
+    pins = [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]
     if not pins:
         return None
     versions = {name.lower(): version for name, version in container_packages().items()}
@@ -57,16 +53,3 @@ def old_pins_hint(submission: Path) -> str | None:
         f"remove {', '.join(map(str, pins))} from requirements.txt: these versions belong to {FORMER_IMAGE}. The "
         f"container has these packages: {there}."
     )
-
-
-def requirements_of(submission: Path) -> list[RequirementLine]:
-    """The lines of a submission's requirements.txt; none if it has none.
-
-    submission: a folder, or an archive that has been read before.
-    """
-    file = submission / "requirements.txt"
-    if submission.is_dir():
-        return read_requirements(file.read_bytes()) if file.is_file() else []
-    with suppress(ValueError, OSError):
-        return read_requirements(read_files(submission, [file.name], MAX_BYTES).get(file.name, b""))
-    return []

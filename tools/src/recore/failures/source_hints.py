@@ -3,33 +3,48 @@
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from recore.failures.hints import NO_FILE, missing_file_hint
+from recore.failures.submission_files import read_file
+
 NO_MODEL = "wrote no file to SM_MODEL_DIR"  # in the reason of a training without a model
-NOT_LOADED = re.compile(r"did not load|no such file|No such file|SystemExit|ping")  # of a server that does not start
-MISSING_FILE = re.compile(r"No such file or directory: '(?:/opt/ml/(?:model/)?code/)?(?P<path>[^']+)'")
+# in the reason of a server that does not start
+NOT_LOADED = re.compile(r"did not load|no such file|No such file|SystemExit|\bping\b")
 EXITS = ("sys.exit", "exit", "quit", "os._exit", "SystemExit")
+TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # that only the training job has
+TRAINING_METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
 
 
 def source_hint(reason: str, step: str, submission: Path) -> str | None:
     """What to do about a failed step; None if train.py does not show the cause. submission: its folder or archive."""
-    try:
-        tree = ast.parse((submission / "train.py").read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+    content = read_file(submission, "train.py")
+    if not content:
         return None
-    if step.endswith("train") and NO_MODEL in reason:
-        return _early_exit(tree) or _missing_start(tree)
-    if step.endswith("predict") and NOT_LOADED.search(reason):
-        return _missing_guard(tree) or _missing_file(reason, submission) or _training_in_model_fn(tree)
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(content)
+        if step.endswith("train") and NO_MODEL in reason:
+            return _early_exit(tree) or _missing_start(tree)
+        if step.endswith("predict") and NOT_LOADED.search(reason):
+            missing = NO_FILE.search(reason)
+            hint = missing_file_hint(missing["path"], step, submission) if missing else None
+            return hint or _missing_guard(tree) or _training_in_model_fn(tree)
     return None
 
 
 def _early_exit(tree: ast.Module) -> str | None:
-    """The exits of train.py without an error."""
+    """The exits of train.py without an error, except at its end and in functions that nothing calls."""
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    last = tree.body[-1] if tree.body else None
+    last = last.body[-1] if isinstance(last, ast.If) else last
     exits = [
         (ast.unparse(call.func), call.lineno)
-        for call in _calls(tree)
+        for statement in tree.body
+        if not isinstance(statement, ast.FunctionDef) or statement.name in used
+        for call in _calls(statement)
         if ast.unparse(call.func) in EXITS
+        and call not in (getattr(last, "value", None), getattr(last, "exc", None))  # of an expression or a `raise`
         and all(isinstance(each, ast.Constant) and not each.value for each in call.args)
     ]
     if not exits:
@@ -53,13 +68,12 @@ def _missing_start(tree: ast.Module) -> str | None:
 
 def _missing_guard(tree: ast.Module) -> str | None:
     """The statement at the top level of train.py that trains when the server imports it."""
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _trains(node)}
     for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.If):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):
             continue
         for call in _calls(statement):
-            local = isinstance(statement, ast.Expr) and statement.value is call and _name(call) in functions
-            if local or _name(call) == "fit":
+            if _name(call) in TRAINING_METHODS or ast.unparse(call.func) in training:
                 return (
                     f"train.py has no main guard: the server imports it, and line {call.lineno} then calls "
                     f'{_name(call)}(). Put the training below `if __name__ == "__main__":`.'
@@ -67,12 +81,20 @@ def _missing_guard(tree: ast.Module) -> str | None:
     return None
 
 
+def _trains(function: ast.FunctionDef) -> bool:
+    """Whether a function does something that works only in the training job."""
+    variables = (node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript))
+    return any(_name(call) in TRAINING_METHODS for call in _calls(function)) or any(
+        isinstance(each, ast.Constant) and each.value in TRAINING_VARIABLES for each in variables
+    )
+
+
 def _training_in_model_fn(tree: ast.Module) -> str | None:
     """The call in model_fn that trains."""
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and function.name == "model_fn":
             for call in _calls(function):
-                if _name(call) in ("fit", "train", "main"):
+                if _name(call) == "fit" or ast.unparse(call.func) in ("train", "main"):
                     return (
                         f"model_fn calls {_name(call)}() in line {call.lineno}, but the server has no data to train "
                         "on: train in the training job, save the model in SM_MODEL_DIR, and let model_fn read it."
@@ -80,20 +102,13 @@ def _training_in_model_fn(tree: ast.Module) -> str | None:
     return None
 
 
-def _missing_file(reason: str, submission: Path) -> str | None:
-    """A file of the submission's folder that is not uploaded."""
-    missing = MISSING_FILE.search(reason)
-    if not missing or Path(missing["path"]).is_absolute() or not (submission / missing["path"]).is_file():
-        return None
-    path = missing["path"]
-    return (
-        f"{path} is not uploaded: add a line `include {path}` to MANIFEST.in; or let train.py write the file into "
-        "SM_MODEL_DIR, and let model_fn read it from model_dir."
-    )
-
-
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    return (each for each in ast.walk(node) if isinstance(each, ast.Call))
+    """The calls that happen when a statement or a function runs, unlike those in a lambda."""
+    if isinstance(node, ast.Call):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.Lambda | ast.AsyncFunctionDef):
+            yield from _calls(child)
 
 
 def _name(call: ast.Call) -> str:

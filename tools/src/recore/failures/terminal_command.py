@@ -9,8 +9,9 @@ from importlib import metadata, util
 from pathlib import Path
 
 from recore.failures.exceptions import LoggedException
+from recore.failures.failure_reason import FailedStep
 from recore.failures.installation import INSTALLING
-from recore.failures.old_pins import requirements_of
+from recore.failures.submission_files import requirements_of
 from recore.text import plain
 
 # as in a new environment, without making one: nothing is installed; jobs, too, install only wheels
@@ -24,20 +25,17 @@ JOB_ERRORS = (OSError, ImportError, MemoryError)
 NETWORK_ERRORS = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gaierror|Timeout)$")
 
 
-def find_command(
-    step: str, reason: str, exception: LoggedException | None, submission: Path, data: Path | None
-) -> str | None:
+def find_command(step: FailedStep, submission: Path) -> str | None:
     """The command that shows by hand why a step failed; None if it would not show the error.
 
-    step: its name, such as "public preprocess". exception: the submission's, if that is the reason. submission: its
-    folder or archive. data: the file that the step read; None if the user does not have that file, or must not run the
-    submission without a sandbox.
+    submission: its folder or archive.
     """
-    if not submission.is_dir() or not sys.executable:
+    if step.outside or not submission.is_dir() or not sys.executable:
         return None
-    command = _install(submission) if f"{INSTALLING}ERROR: " in reason else None  # an error of pip's own
+    data, exception = step.data, step.exception
+    command = _install(submission) if f"{INSTALLING}ERROR: " in (step.reason or "") else None  # an error of pip's own
     if data and exception and not command and _shows_by_hand(exception) and _has_packages(submission):
-        command = _start_script(step.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
+        command = _start_script(step.name.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
     if command and submission.resolve() != Path.cwd():
         command = f"cd {shlex.quote(str(submission))} && {command}"
     return command if command and command == plain(command) else None

@@ -2,7 +2,6 @@
 
 import ast
 import platform
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -43,9 +42,10 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
     if _minor(recorded["python"]) != _minor(platform.python_version()):
         raise ValueError(_different("Python", platform.python_version(), recorded["python"]))
     texts = [(TEMPLATE / REQUIREMENTS).read_bytes(), submission.files.get(REQUIREMENTS, b"")]
+    lines = [line for text in texts for line in read_requirements(text)]
     found: dict[str, Package] = {}
     followed: set[tuple[str, str]] = set()  # packages and their extras, "" for none
-    waiting = [each for text in texts for each in _required(line.text for line in read_requirements(text))]
+    waiting = [line.requirement for line in lines if line.requirement and line.applies]
     waiting += map(Requirement, _imported(submission))
     while waiting:
         requirement = waiting.pop(0)
@@ -92,11 +92,10 @@ def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
     """The requirements that apply to this Python. extra: also those of this optional part of a package."""
     requirements = []
     for line in lines:
-        text = re.split(r"(?:^|\s)#", line)[0].strip()
         try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue  # empty, a comment or an option of pip
+            requirement = Requirement(line)
+        except InvalidRequirement:  # in the metadata of an old package
+            continue
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             requirements.append(requirement)
     return requirements

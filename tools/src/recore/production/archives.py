@@ -18,7 +18,7 @@ from recore.evaluation import (
     Record,
     extend_archive,
     find_public,
-    read_held_out,
+    held_out_bytes,
     read_record,
     sha256_of,
 )
@@ -130,7 +130,7 @@ def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
     try:
-        content = read_held_out(model)
+        content = held_out_bytes(model)
     except NoHeldOutScoreError as error:
         raise expected_error.CalibrationError(str(error)) from None
     with locked.temporary_folder("recore-held-out-") as name:

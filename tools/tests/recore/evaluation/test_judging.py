@@ -32,6 +32,7 @@ from recore.evaluation import (
     tied_by_private_score,
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
+from recore.evaluation.job_runner import TIME_LIMIT
 from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
@@ -138,6 +139,11 @@ def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_dec
         {"score_script": {"sha256": "0" * 64}},
         {"state": "Stopped"},
         {"state": "Failed", "steps": [record["steps"][0] | {"state": "Failed", "outside": True}]},
+        {
+            "state": "Failed",
+            "steps": [{**record["steps"][0], "name": "public preprocess", "state": "Failed", "reason": TIME_LIMIT}],
+            "settings": record["settings"] | {"training_seconds": 15},
+        },
     ]
     for change in ({}, *changes):
         path.write_text(json.dumps(record | change))
@@ -150,15 +156,17 @@ def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_dec
 def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_place(
     place: OpenPlace, data: DataFiles, tmp_path: Path
 ) -> None:
-    def entry(name: str, private: float, change: str = "", **scores: float) -> Entry:
+    def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:
         files = read_submission(tiny(tmp_path / name, {"train.py": TRAIN + change}))
-        record = make_record(private=private, **scores) | {"submission": {"path": name, "sha256": files.sha256}}
+        scores |= {} if private is None else {"private": private}
+        record = make_record(**scores) | {"submission": {"path": name, "sha256": files.sha256}}
         write_record(tmp_path / "judged", name, record)
         return Entry(tmp_path / name, files, read_record(tmp_path / "judged" / name))
 
     claims = entry("claims", 0.25, COPY_ASSAYS, **{"held-out": 1.01})
     without = entry("without", 0.25, "# writes no held_out.csv")
-    entries = [without, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
+    unscored = entry("unscored", None, "#", **{"held-out": 0.9})
+    entries = [without, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
     assert tied_by_private_score(entries) == [without, claims]
     weights, lines = host_weights(), []
     recompute_held_out(place, [claims, without], data.public, weights, 600, lambda step: None, lines.append)

@@ -175,9 +175,9 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
         ({"Setup.py": ""}, "setup.py", "rename Setup.py to setup.py"),
         ({"setup.py": SETUP.replace('"train"', '"train.py"')}, "", "names train.py: write modules without .py"),
         (
-            {"train.py": "", "setup.py": "", "a.ipynb": "{}"},
+            {"train.py": "", "setup.py": "", "my model.ipynb": "{}"},
             "train.py setup.py",
-            "nbconvert --to script --output train a",
+            r"nbconvert --to script --output train 'my model\.ipynb'`",
         ),
     ],
     ids=["script", "setup.py", "suffix", "notebook"],

@@ -6,6 +6,7 @@ import pickle
 import resource
 import sqlite3
 import subprocess
+import tarfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -413,7 +414,7 @@ def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path:
             "lightgmb==4.6.0",
             "line 2, asks for `lightgmb==4.6.0`: correct the name",
         ),
-        ("Sklearn\n", "sklearn", "line 1, asks for `Sklearn`: the package is called scikit-learn"),
+        ("Sklearn --hash=sha256:aa\n", "sklearn", "1, asks for `Sklearn`: the package is called scikit-learn."),
         ("lightgbm\n", "a-dependency", ""),
     ],
 )
@@ -425,6 +426,7 @@ def test_a_requirement_that_does_not_exist_is_named(
     lines = explain_failure(Step("train", reason=reason), tmp_path, submission)
     assert advice in lines[1] if advice else lines[1] == "  look at: requirements.txt"
     assert "train.py" not in lines[1]
+    assert ("misspelt" in lines[1]) == ("correct the name" in advice)
 
 
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
@@ -474,12 +476,18 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
         ),
         ("train", NO_MODEL, {}, None),
         ("train", "KeyError: 'CuPPM'", {"main": "sys.exit(0)"}, None),
+        ("train", NO_MODEL, {"start": f"{GUARD}\n    sys.exit(0)"}, None),
+        ("train", NO_MODEL, {"start": f"def usage():\n    sys.exit(0)\n\n\n{GUARD}"}, None),
         ("private predict", NO_DATA, {"start": "main()"}, "no main guard: the server imports it, and line 14"),
         ("serve predict", NO_DATA, {"start": "model = Ridge().fit(1, 2)"}, "line 14 then calls fit()"),
         ("serve predict", NO_DATA, {"model_fn": "main()"}, "model_fn calls main() in line 5"),
         ("serve predict", NO_SETTINGS, {}, "settings.json is not uploaded: add a line `include settings.json`"),
         ("serve predict", NO_SETTINGS.replace("settings", "other"), {}, None),
         ("serve predict", "KeyError: 'CuPPM'", {"start": "main()"}, None),
+        ("serve predict", "KeyError: 'mapping'", {"start": "main()"}, None),
+        ("serve predict", NO_DATA, {"start": "set_seeds()"}, None),
+        ("serve predict", NO_DATA, {"start": "train = lambda x: x.fit(1)"}, None),
+        ("serve predict", NO_DATA, {"model_fn": "model.train(False)"}, None),
     ],
 )
 def test_the_source_shows_why_a_step_failed(
@@ -487,8 +495,13 @@ def test_the_source_shows_why_a_step_failed(
 ) -> None:
     (tmp_path / "settings.json").touch()
     (tmp_path / "train.py").write_text(SCRIPT.format(**{"model_fn": "pass", "main": "pass", "start": GUARD} | changes))
+    archive = tmp_path / "source.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "train.py", "train.py")
     hint = source_hint(reason, step, tmp_path)
     assert (hint is None) if expected is None else (hint and expected in hint)
+    if reason != NO_SETTINGS:
+        assert source_hint(reason, step, archive) == hint
 
 
 TRAINING = "SM_CHANNEL_TRAINING, by default /opt/ml/input/data/training/public.csv.gz"
@@ -518,6 +531,8 @@ INPUT = "--input, by default /opt/ml/processing/input/public/public.csv.gz"
 def test_a_script_that_jobs_cannot_start_as_it_is_has_a_hint(
     step: str, reason: str, advice: str | None, tmp_path: Path
 ) -> None:
+    if advice:
+        (tmp_path / "train.py").write_text("model = Ridge().fit(1, 2)\n")
     is_exception = reason.startswith("FileNotFoundError")
     exception = find_exception(make_traceback(reason)) if is_exception else None
     line = explain_failure(Step(step, reason=reason, exception=exception), tmp_path, tmp_path)[1]

@@ -1,5 +1,6 @@
 """Temporary folders: jobs run with any TMPDIR, nothing is left behind, and socket paths are short enough."""
 
+import errno
 import os
 import signal
 import stat
@@ -116,6 +117,20 @@ def test_a_killed_programs_temporary_folders_are_removed_by_its_next_one(
     with locked.temporary_folder("recore-predict-") as folder:
         assert {path.name for path in parent.iterdir()} == {Path(folder).name, "recore-mine"}
     assert [path.name for path in parent.iterdir()] == ["recore-mine"]
+
+
+def test_a_file_system_without_locks_can_have_temporary_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: int) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")  # as NFS does
+
+    monkeypatch.setattr(locked.fcntl, "flock", fail)
+    parent = set_temporary_folder(tmp_path / "t", monkeypatch)
+    (parent / f"recore-other{locked.TEMPORARY}").mkdir()  # it is unknown whether its process has ended
+    with locked.temporary_folder("recore-predict-"):
+        assert len(list(parent.iterdir())) == 2
+    assert len(list(parent.iterdir())) == 1
 
 
 def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

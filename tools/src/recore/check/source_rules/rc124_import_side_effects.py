@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from recore.check.rule import Finding, Place, rule
 from recore.check.script import ENTRY_POINTS, Context, Script, method_of
 from recore.check.source import SubmissionSource
+from recore.failures import TRAINING_METHODS, TRAINING_VARIABLES
 
-DATA = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # variables that only the training job has
-METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
 FIX = 'put this code into a function main(), and call it below `if __name__ == "__main__":`'
 
 
@@ -47,8 +46,8 @@ def _effect(node: ast.AST, script: Script) -> str | None:
 
 def _direct_effect(node: ast.AST, script: Script) -> str | None:
     match node:
-        case ast.Subscript(value=value, slice=ast.Constant(value=name)) if name in DATA:
+        case ast.Subscript(value=value, slice=ast.Constant(value=name)) if name in TRAINING_VARIABLES:
             return f"needs {name}" if script.name_of(value) == "os.environ" else None
-        case ast.Call() if method_of(node) in METHODS:
-            return METHODS[method_of(node)]
+        case ast.Call() if method_of(node) in TRAINING_METHODS:
+            return TRAINING_METHODS[method_of(node)]
     return None

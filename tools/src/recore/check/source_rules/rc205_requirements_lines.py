@@ -29,7 +29,6 @@ from stagemaker import RequirementLine
 NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
 MODULES = "remove the line: train.py can import the submission's modules without it, if setup.py names them"
-ACCEPTED = ("--require-hashes", "--pre", "--prefer-binary")  # options on a line of their own
 NOT_PACKAGES = {
     "python": "Python is not a package, and jobs have Python 3.12",
     **dict.fromkeys(PACKAGES, "it is for this machine, and no job has it"),
@@ -51,14 +50,14 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         yield Finding(f"{error}, so no job can install it", "write it as a regular file", Place(NAME))
         return
     first: dict[str, int] = {}
-    hashed = next((line for line in source.requirements if _has_hash(line)), None)
+    hashed = next((line for line in source.requirements if line.has_hash), None)
     for line in source.requirements:
         problem = _problem(line, source)
         if not problem and line.applies and line.name in first:
             message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip rejects the file"
             there = VERSIONS.get(line.name)
             problem = message, f"keep only {line.name}=={there}, as the container" if there else "keep only one of them"
-        elif not problem and hashed and line.text and line.applies and not _has_hash(line):
+        elif not problem and hashed and line.text and line.applies and not line.has_hash:
             message = f"{line} has no hash, but line {hashed.number} has one: pip then requires one for each package"
             problem = message, "add a hash to this line, or remove all hashes"
         if problem:
@@ -67,26 +66,18 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             first[line.name] = line.number
 
 
-def _has_hash(line: RequirementLine) -> bool:
-    return any(map(_is_hash, line.options))
-
-
-def _is_hash(option: str) -> bool:
-    return option.startswith("--hash=")
-
-
 def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     text = str(line)[:80]
     if line.kind == "option":
         return _option_problem(line, text)
     if line.kind == "address":
         return f"{text!r} is a URL, but jobs have no network to download it", FIX
-    if line.kind == "path":
-        return _path_problem(line, source)
     if line.kind == "invalid":
         return f"{text!r} is not a valid requirement: jobs cannot install it", _corrected(line.text) or FIX
-    if not all(map(_is_hash, line.options)):
-        return f"{text!r} has an option that jobs do not support", FIX
+    if line.unsupported_options:
+        return f"{text!r} has an option that jobs do not support", "remove the option"
+    if line.kind == "path":
+        return _path_problem(line, source)
     if line.name in NOT_PACKAGES and line.applies:
         return f"{text!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
     package = right_name(line.name) if line.applies else None
@@ -98,13 +89,13 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
 
 
 def _option_problem(line: RequirementLine, text: str) -> Problem:
-    option = re.split("[= ]", line.options[0])[0]
-    if option in ACCEPTED:
+    if not line.unsupported_options:
         return None
+    option, *value = re.split("[= ]", " ".join(line.unsupported_options), maxsplit=1)
     if option in ("-r", "--requirement"):
         return f"{text!r}: jobs read only {NAME}", "copy the lines of the other file into this one"
     if option in ("-e", "--editable"):
-        return _editable_problem(re.split("[= ]", " ".join(line.options), maxsplit=1)[-1], text)
+        return _editable_problem("".join(value), text)
     return f"{text!r} is an option: jobs cannot install it", "remove it, and name the packages with their versions"
 
 

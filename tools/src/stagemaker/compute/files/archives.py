@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 from stagemaker import machine
-from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members
+from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, without_owner
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
@@ -29,10 +29,7 @@ def pack(
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
             for file in folder.files(check):
-                member = tar.gettarinfo(os.path.join(folder.path, file.name), file.name)
-                member.uid = member.gid = 0  # as on AWS, and not the account that runs the simulator
-                member.uname = member.gname = ""
-                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+                member = without_owner(tar.gettarinfo(os.path.join(folder.path, file.name), file.name))
                 if member.isreg():
                     with file.open() as content:
                         tar.addfile(member, CheckedReader(content, member.size, check))

@@ -27,13 +27,10 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
-from stagemaker.requirements_file import RequirementLine, read_requirements
+from stagemaker.requirements_file import HASH, RequirementLine, read_requirements
 
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
-HASH = "--hash="
-# on separate lines; jobs install only wheels from the configured index
-ALLOWED_OPTIONS = ("--require-hashes", "--pre", "--prefer-binary")
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
 MAX_NAMES = 5  # of packages that an announcement lists
@@ -141,7 +138,7 @@ def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip:
 
     run(map(str, lines), "--dry-run", "--report", f"{ML}/report.json")
     plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
-    with_hashes = any(option.startswith(HASH) for line in lines for option in line.options)
+    with_hashes = any(line.has_hash for line in lines)
     if plan:
         run((_pin(item, with_hashes) for item in plan), "--no-deps", "--target", f"{ML}/packages")
 
@@ -160,9 +157,8 @@ def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], li
     """
     index_lines, local_paths = [], []
     for line in lines:
-        allowed = (HASH,) if line.kind == "package" else ALLOWED_OPTIONS
-        if any(not option.startswith(allowed) for option in line.options):
-            raise _make_failure(f"line {line.number}: jobs do not support the option '{' '.join(line.options)[:200]}'")
+        if options := " ".join(line.unsupported_options)[:200]:
+            raise _make_failure(f"line {line.number}: jobs do not support the option '{options}'")
         if line.kind in ("address", "invalid"):
             reason = f"'{line.text[:200]}' is neither the name of a package on the index nor a path in the source"
             raise _make_failure(f"line {line.number}: {reason}")

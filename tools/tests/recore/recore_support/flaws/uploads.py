@@ -135,6 +135,7 @@ UPLOADED = {
     "requirements-lines-module": requirements_flaw("RC205", "sklearn==0.0\n"),
     "requirements-lines-name": requirements_flaw("RC205", "tensorflow_gpu==2.12.0\n"),
     "requirements-lines-option": requirements_flaw("RC205", "# more\n-r more.txt\n"),
+    "requirements-lines-option-second": requirements_flaw("RC205", "--pre --index-url https://example.com\n"),
     "requirements-lines-path": requirements_flaw("RC205", "mdl @ file:///home/ada/mdl-1.0-py3-none-any.whl\n"),
     "requirements-lines-repository": requirements_flaw("RC205", "git+https://example.com/ada/mdl\n"),
     "requirements-lines-wheel": Flaw(
