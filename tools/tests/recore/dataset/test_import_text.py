@@ -282,6 +282,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sample,4000 THz,3000 THz\na,1,2\n", "the unit in the names of channels, such as '4000 THz', is not known"),
         ("sample,4000,3000\n", "there is a header, but no spectrum"),
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
+        ('sample,operator,4000,3000\na,",1,2\nb,",3,4\n', "line 2: the quotation marks of a cell are not closed"),
         ("1,2,3\n4,5,6\n", "line 1 has only numbers"),
         ("a" * (1 << 23), "longer than"),
         (b"\x89PNG\r\n\x1a\n\x00", "neither a Bruker OPUS file nor text"),
