@@ -78,7 +78,7 @@ def read_assays(
         def cells(place: int) -> list[str]:
             return [row[place] for _, row in rows]
 
-        sources, remarks = find_columns(header, columns or {}, cells, depth_unit, unit, with_spectra)
+        sources, remarks = find_columns(header, columns or {}, cells, text.marks, depth_unit, unit, with_spectra)
         remarks = [f"{path}: {remark}" for remark in (*text.remarks, *remarks)]
         table = AssayTable(path, sources["sample"].column, remarks=remarks)
         if not errors:

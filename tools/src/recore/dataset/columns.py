@@ -7,6 +7,7 @@ from recore.dataset.column_options import column_option, likely_name, mistyped_t
 from recore.dataset.companions import depth_unit_column, with_companions
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
+from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.grammar.words import separate_words
@@ -24,6 +25,7 @@ def find_columns(
     header: dict[int, str],
     columns: Mapping[str, str],
     cells: Cells,
+    marks: Marks,
     depth_unit: str | None = None,
     content_unit: str = "",
     with_spectra: bool = False,
@@ -31,9 +33,9 @@ def find_columns(
     """Where each column of the schema is in a table, and remarks.
 
     header: the names of columns by place. columns: those that the user chose, which nothing else replaces. cells: the
-    cells of the column at a place. depth_unit: of both depths. content_unit: of assays whose column states none.
-    with_spectra: without a column named after samples, the first one names them. Raises Question if the header leaves
-    something open, ValueError if it is invalid.
+    cells of the column at a place. marks: of their numbers. depth_unit: of both depths. content_unit: of assays whose
+    column states none. with_spectra: without a column named after samples, the first one names them. Raises Question if
+    the header leaves something open, ValueError if it is invalid.
     """
     if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
         raise ValueError(f"column {unnamed[0]} has no name")
@@ -46,7 +48,7 @@ def find_columns(
     # who names a target, or all IDs, has chosen the columns of the table; other options only answer a question
     asks = not chosen and not {"sample", *IDS} <= columns.keys()
     found = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
-    targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells)
+    targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells, marks)
     chosen, found = ({target: targets[target] for target in part} for part in (chosen, found))
     sources |= converted(found, chosen, content_unit)
     ignored = [name for name in _unused(header, sources).values() if name]

@@ -10,6 +10,7 @@ from stagemaker_support.fuzzing import examples
 from recore.dataset.column_options import SCHEMA
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar.contents import factor, read_contents, targets_in
+from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.units import CONTENT_UNITS
 from recore.dataset.target_columns import chosen_source, unit_in_comments
 from recore.schema import TARGETS
@@ -214,4 +215,4 @@ def test_states_methods_and_compounds_in_words_are_not_contents_of_elements(head
 def test_a_chosen_column_that_is_no_content_is_refused(target: str, column: str, reason: str) -> None:
     names = dict(enumerate(["sample", "SiteID", "DepthFrom", "DepthTo", column.partition(":")[0]]))
     with pytest.raises(ValueError, match=reason):
-        find_columns(names, {target: column}, lambda place: ["1", "2"])
+        find_columns(names, {target: column}, lambda place: ["1", "2"], Marks())
