@@ -72,7 +72,7 @@ def possible_marks(cell: str) -> list[str]:
 
     Below a limit of detection (<0,5) is a number, too.
     """
-    number = cell.lstrip("<> ")
+    number = cell.lstrip("<>= ")
     return [mark for mark in PATTERNS if _match(number, mark)]
 
 
