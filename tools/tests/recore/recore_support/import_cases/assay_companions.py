@@ -50,6 +50,7 @@ CASES: list[Case] = [
     with_units("Units", ("ppm", "ppm", "ppm"), "Cu", "Zn"),
     with_units("Cu_unit", MIXED, "Cu").with_options(content_unit="ppm"),
     with_units("Cu_unit", MIXED, "Cu").with_options(columns=("CuPPM=Cu",)).notes("units in separate columns"),
+    with_units("Units", MIXED, "Cu").with_options(columns=("CuPPM=Cu",), content_unit="ppm"),
     with_units("Cu_unit", MIXED, "Cu", "Zn").asks("content-unit"),
     with_units("Unit", ("Basalt", "Shale", "Shale"), "Cu").asks("content-unit"),
     with_units("Hg_unit", MIXED, "Hg", "Cu").asks("content-unit"),
