@@ -188,7 +188,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
             f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states another unit"
         )
     if ignored:
-        remarks.append(f"ignored columns: {list_names(ignored, SHOWN)}")
+        remarks.append(f"ignored columns: {list_names([name[:40] for name in ignored], SHOWN)}")
     unclear = []
     for column in ignored:
         contents = read_contents(column)

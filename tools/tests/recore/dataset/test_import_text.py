@@ -198,6 +198,8 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spectra[2].wavenumbers, [3000.5, 2000, 1000])
     np.testing.assert_array_equal(spectra[2].absorbance, [7, 8, 9])
     assert "not wavenumbers were ignored: operator" in spectra[0].remarks[0]
+    (remark,) = read_items(tmp_path / "all.csv", TABLE.replace("operator", "o" * 20_000))[0].remarks
+    assert remark.endswith(f": {'o' * 40}")
     reversed_table = read_items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
     np.testing.assert_array_equal(reversed_table[0].wavenumbers, [3000, 1000.5])
     np.testing.assert_array_equal(reversed_table[0].absorbance, [0.2, 0.1])
