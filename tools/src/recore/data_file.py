@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.distribution import PROGRAM
-from recore.file_kinds import CONVERT, GZIP, IMPORT, name_kind
+from recore.file_kinds import CONVERT, GZIP, IMPORT, REPEATED_HEADER, name_kind
 from recore.schema import HOLE, channels_of
 from recore.text import plain
 from stagemaker import locked
@@ -34,7 +34,6 @@ BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
 HOLE_CELL = f",{HOLE.lower()},".encode()  # only a header has it, also one of other channels
 COMPARED = 256  # bytes of each line that are compared with the header before the rest
-REPEATED_HEADER = "repeats the header, as after two files were joined: remove this line"
 VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and time of files with valid lines
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 

@@ -13,6 +13,7 @@ UTF_16 = "this is UTF-16 text; save it as UTF-8"
 UTF_32 = "this is UTF-32 text; save it as UTF-8"
 WORKBOOK = f"this is an Excel workbook; {SAVE}"
 EMPTY = "this file is empty; download or copy it again"
+REPEATED_HEADER = "repeats the header, as after two files were joined: remove this line"
 BEGINNINGS = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": WORKBOOK,
     b"PAR1": f"this is a Parquet file; {SAVE}",

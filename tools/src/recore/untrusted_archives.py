@@ -40,13 +40,14 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
         raise ValueError(f"{problem or f'{path}: the archive could not be read'}: {message}") from None
 
 
-def read_files(path: Path, names: Collection[str], max_bytes: int) -> dict[str, bytes]:
+def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str = "") -> dict[str, bytes]:
     """Return the contents of those regular files in an archive that have one of these names, the last of each name.
 
-    Raises ValueError if the archive is invalid or one of these files has more than `max_bytes` bytes.
+    problem: begins the message, by default with the path. Raises ValueError if the archive is invalid or one of these
+    files has more than `max_bytes` bytes.
     """
     files = {}
-    with open_archive(path) as members:
+    with open_archive(path, problem=problem) as members:
         for member, content in members:
             name = os.path.normpath(member.name)
             if content is None or name not in names:

@@ -105,6 +105,7 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     [
         ("domain.json", ["mean", 0], "x", "`mean`"),
         ("domain.json", ["q_limit"], 0, "`q_limit`"),
+        *(("domain.json", ["holes", 0], hole, "`holes`") for hole in (100_000, -1, 0.5)),
         ("expected_error.json", ["targets", "CuPPM"], None, "`targets.CuPPM.range`"),
         ("run.json", ["settings", "training", "count"], "x", "`settings.training.count`"),
         ("config.json", ["MINIMUM_SCORE"], 10**400, "MINIMUM_SCORE"),

@@ -78,7 +78,7 @@ def read_assays(
         def cells(place: int) -> list[str]:
             return [row[place] for _, row in rows]
 
-        sources, remarks = find_columns(header, columns or {}, cells, depth_unit, unit, with_spectra)
+        sources, remarks = find_columns(header, columns or {}, cells, text.marks, depth_unit, unit, with_spectra)
         remarks = [f"{path}: {remark}" for remark in (*text.remarks, *remarks)]
         table = AssayTable(path, sources["sample"].column, remarks=remarks)
         if not errors:
@@ -194,19 +194,19 @@ def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]
     if source.units is None:
         return [source] * len(rows)
     place, name = source.units
-    sources: list[Source | None] = []
-    for line, cells in rows:
-        unit = unit_of_cell(cells[place])
+    by_cell: dict[str, Source | None] = {}
+    for cell in {cells[place] for _, cells in rows}:
+        unit = unit_of_cell(cell)
         is_valid = unit in CONTENT_UNITS and source.unit in ("", unit)
-        if is_valid:
-            formula = source.formula or target[:-3]
-            sources.append(replace(source, unit=unit, factor=factor(target, formula, unit)))
-            continue
-        sources.append(None)
-        if cells[source.place] not in EMPTY:
-            reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "not a unit by mass"
-            errors.append(f"line {line}, {name[:40]}: the unit is {cells[place][:40]!r}, {reason}; write ppm or %")
-    return sources
+        size = factor(target, source.formula or target[:-3], unit) if is_valid else 0
+        by_cell[cell] = replace(source, unit=unit, factor=size) if is_valid else None
+    reason = f"but {source.column[:40]!r} states {source.unit}" if source.unit else "which is not a unit by mass"
+    for line, cells in rows:
+        cell = cells[place]
+        if by_cell[cell] is None and cells[source.place] not in EMPTY:
+            problem = f"the unit is {cell[:40]!r}, {reason}" if cell else "the unit is missing"
+            errors.append(f"line {line}, {name[:40]}: {problem}; write ppm or %")
+    return [by_cell[cells[place]] for _, cells in rows]
 
 
 def _numbers(cells: Cells, marks: Marks) -> list[float]:
@@ -228,7 +228,7 @@ def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
 
 
 def _no_name(cell: str) -> str:
-    return f"{cell!r} is no name" if cell else "the cell is empty"
+    return f"{cell!r} is not a name" if cell else "the cell is empty"
 
 
 def _depths(cells: Cells, column: str, factor: float, marks: Marks, errors: list[str]) -> list[float]:
@@ -248,7 +248,7 @@ def _assay(
     """The assay of a cell in the unit of the target, NaN if it is missing or invalid."""
     if cell in EMPTY or not source:
         return np.nan
-    value = marks.parse(cell.removeprefix("<").strip())
+    value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
     place = f"line {line}, {name}: {cell[:40]!r}"
     if cell.startswith(">"):
         errors.append(f"{place} exceeds the method's range: enter the value, or leave the cell empty")

@@ -7,6 +7,7 @@ from recore.dataset.column_options import column_option, likely_name, mistyped_t
 from recore.dataset.companions import depth_unit_column, with_companions
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
+from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.grammar.words import separate_words
@@ -24,6 +25,7 @@ def find_columns(
     header: dict[int, str],
     columns: Mapping[str, str],
     cells: Cells,
+    marks: Marks,
     depth_unit: str | None = None,
     content_unit: str = "",
     with_spectra: bool = False,
@@ -31,14 +33,14 @@ def find_columns(
     """Where each column of the schema is in a table, and remarks.
 
     header: the names of columns by place. columns: those that the user chose, which nothing else replaces. cells: the
-    cells of the column at a place. depth_unit: of both depths. content_unit: of assays whose column states none.
-    with_spectra: without a column named after samples, the first one names them. Raises Question if the header leaves
-    something open, ValueError if it is invalid.
+    cells of the column at a place. marks: of their numbers. depth_unit: of both depths. content_unit: of assays whose
+    column states none. with_spectra: without a column named after samples, the first one names them. Raises Question if
+    the header leaves something open, ValueError if it is invalid.
     """
     if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
         raise ValueError(f"column {unnamed[0]} has no name")
     _check_one_line_per_sample(header, columns, cells)
-    sources = {name: _chosen(name, column, header, content_unit) for name, column in columns.items()}
+    sources = {name: _chosen(name, column, header) for name, column in columns.items()}
     chosen = {name: source for name, source in sources.items() if name in TARGETS}
     sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
     _check_missing(list(_unused(header, sources).values()), sources.keys())
@@ -46,9 +48,8 @@ def find_columns(
     # who names a target, or all IDs, has chosen the columns of the table; other options only answer a question
     asks = not chosen and not {"sample", *IDS} <= columns.keys()
     found = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
-    targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells)
-    chosen, found = ({target: targets[target] for target in part} for part in (chosen, found))
-    sources |= converted(found, chosen, content_unit)
+    targets = with_companions({**chosen, **found}, _unused(header, {**sources, **found}), cells, marks)
+    sources |= converted(targets, chosen, content_unit)
     ignored = [name for name in _unused(header, sources).values() if name]
     _check_repeated([source.column for source in sources.values()], list(header.values()))
     _check_mistyped(ignored, sources.keys())
@@ -77,7 +78,7 @@ def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[in
     return {place: name for place, name in header.items() if place not in used}
 
 
-def _chosen(name: str, column: str, header: Mapping[int, str], content_unit: str) -> Source:
+def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
     """The column of the table that the user chose, with the unit stated after it. Raises ValueError."""
     option, stated, names = f"--column {name}={column}", "", list(header.values())
     if column not in names and ":" in column:
@@ -88,7 +89,7 @@ def _chosen(name: str, column: str, header: Mapping[int, str], content_unit: str
         raise ValueError(f"{option}: the table has no column {column!r}{question}")
     place = next(place for place, other in header.items() if other == column)
     if name in TARGETS:
-        return chosen_source(name, column, place, stated, content_unit)
+        return chosen_source(name, column, place, stated)
     if stated:
         instead = "--depth-unit states the unit of depths" if name in DEPTHS else f"{name} has no unit"
         raise ValueError(f"{option}: {instead}")
@@ -166,16 +167,15 @@ def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
             )
 
 
-def _remarks(
-    sources: Mapping[str, Source], chosen: Mapping[str, Source], ignored: Sequence[str], asks: bool
-) -> list[str]:
+def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:
     """What was renamed and converted, what was taken as it is, and which columns were ignored."""
     renamed = [
         _conversion(name, source)
         for name, source in sources.items()
         if source.column and (name != source.column or source.factor != 1)
     ]
-    unknown = [f"{name}={source.column}" for name, source in chosen.items() if not (source.unit or source.units)]
+    without_unit = [(name, sources[name]) for name in chosen if not (sources[name].unit or sources[name].units)]
+    unknown = [f"{name}={source.column}" for name, source in without_unit]
     remarks = [f"imported: {'; '.join(renamed)}"] if renamed else []
     for kind in ("signs", "units"):
         columns = [(column[1], source.column) for source in sources.values() if (column := getattr(source, kind))]
@@ -188,7 +188,7 @@ def _remarks(
             f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states another unit"
         )
     if ignored:
-        remarks.append(f"ignored columns: {list_names(ignored, SHOWN)}")
+        remarks.append(f"ignored columns: {list_names([name[:40] for name in ignored], SHOWN)}")
     unclear = []
     for column in ignored:
         contents = read_contents(column)

@@ -7,43 +7,51 @@ from dataclasses import replace
 from recore.dataset.column_options import column_option
 from recore.dataset.grammar.contents import read_contents
 from recore.dataset.grammar.ids import Cells
+from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.signs import is_plain_sign, names_sign, read_sign, without_sign, without_sign_words
-from recore.dataset.grammar.units import is_depth_unit, unit_of_cell
+from recore.dataset.grammar.units import is_depth_unit, simple_text, split_units, unit_of_cell
 from recore.dataset.target_columns import Source
-from stagemaker import parse_number
 
-# Words beside "qualifier", "BDL" and the like in the name of a column that is about the only assay of a table.
+# Words next to "unit", "qualifier", "BDL" and the like in the name of a column that is about the assays of a table.
 NEUTRAL_WORDS = frozenset(
     "lab laboratory result results value assay analyte analysis reported final interpreted validation data is was "
-    "limit limits detection dl lod mdl flag code".split()
+    "limit limits detection dl lod mdl flag code measure reporting".split()
 )
 UNIT_WORD = re.compile(r"(?<![a-z])(units?|uom)(?![a-z])", re.IGNORECASE)
 
 Sources = Mapping[str, Source]
 
 
-def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -> dict[str, Source]:
+def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
     """The sources of targets, each with the columns of its signs and of its units, if there are any.
 
-    unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
+    unused: the names of the other columns by position. marks: of the table's numbers. Raises ValueError if it is
+    unclear to which column one belongs.
     """
+    if not targets:
+        return {}
     result = dict(targets)
-    for place, name in unused.items() if targets else ():
-        filled = [cell for cell in cells(place) if cell]
+    for place, name in unused.items():
+        filled = [*dict.fromkeys(filter(None, cells(place)))]
         if _holds_units(name, filled):
             kind, rest = "units", UNIT_WORD.sub(" ", name)
-        elif _holds_signs(name, filled, _names_any(name, targets)):
+        elif _holds_signs(name, filled, _names_any(name, targets), marks):
             kind, rest = "signs", without_sign_words(name)
         else:
             continue
-        if _words(rest) in [_words(other) for other in unused.values() if other != name]:
-            continue  # of a column that is not imported
         owners, is_clear = _owners(rest, targets), True
+        others = [other for other in unused.values() if other and other != name]
+        if not owners:  # TOC_flag belongs to TOC_pct, too
+            others += [split_units(simple_text(other))[1] for other in others]
+        if (words := _words(rest)) and words in map(_words, others):
+            continue  # of a column that is not imported
         if not owners and (kind == "units" or any(read_sign(cell, name) for cell in filled)):
             owners, is_clear = _possible_owners(rest, targets, kind)
-            if kind == "signs" and not (any(map(is_plain_sign, filled)) or NEUTRAL_WORDS.issuperset(_words(rest))):
-                if not (_names_any(name, targets) or "qual" in name.lower()):
-                    continue  # about something else, as `Sulphides detected` and `Less than 2 mm` are
+            about = words if kind == "signs" else [word.lower() for word in read_contents(rest).unknown]
+            if owners and rest != name and not NEUTRAL_WORDS.issuperset(about):
+                is_sign = any(map(is_plain_sign, filled)) or "qual" in name.lower()
+                if not (is_sign or _names_any(name, targets)):
+                    continue  # about something else, as `Moisture_unit` and `Sulphides detected` are
                 is_clear = False
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
@@ -54,19 +62,23 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells) -
             source = result[target]
             is_sign = kind == "signs"
             result[target] = replace(source, signs=(place, name)) if is_sign else replace(source, units=(place, name))
-    _reject_unsigned_copies(result, unused, cells)
+    _reject_unsigned_copies(result, unused, cells, marks)
     return result
 
 
-def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells) -> None:
+def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> None:
     """Raise ValueError if an unused column has the numbers of an imported one with signs: `>10000` beside `10000`."""
-    for place, name in unused.items() if targets else ():
+
+    def are_equal(number: str, other: str) -> bool:
+        return number == other or None is not marks.parse(number) == marks.parse(other)
+
+    for place, name in unused.items():
         signed = {row: number for row, cell in enumerate(cells(place)) if (number := without_sign(cell))}
         for target, source in targets.items() if signed else ():
             if source.signs:
                 continue
             own = cells(source.place)
-            rows = [row for row, number in signed.items() if _are_equal(number, own[row])]
+            rows = [row for row, number in signed.items() if are_equal(number, own[row])]
             if rows and (len(rows) == len(signed) or _names_any(name, {target: source})):
                 unit = source.unit and f":{source.unit}"
                 raise ValueError(
@@ -74,10 +86,6 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
                     f"{own[rows[0]][:20]!r}: import the column that has the signs, with "
                     f"{column_option(target, name + unit)}, or remove it"
                 )
-
-
-def _are_equal(number: str, other: str) -> bool:
-    return number == other or None is not parse_number(number) == parse_number(other)
 
 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
@@ -93,11 +101,11 @@ def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str
 
 def _holds_units(name: str, filled: list[str]) -> bool:
     """Whether a column holds units of contents: all of its cells, or some in one whose name says so."""
-    units = [bool(unit_of_cell(cell)) for cell in filled]
-    return any(units) and (all(units) or UNIT_WORD.search(name) is not None)
+    units = map(unit_of_cell, filled)
+    return any(units) if UNIT_WORD.search(name) else bool(filled) and all(units)
 
 
-def _holds_signs(name: str, filled: list[str], is_named: bool) -> bool:
+def _holds_signs(name: str, filled: list[str], is_named: bool, marks: Marks) -> bool:
     """Whether a column contains signs: in all cells, or its name says so and its only numbers are 0 and 1.
 
     is_named: whether it is named after an imported column, so that one sign among other words is enough.
@@ -105,7 +113,7 @@ def _holds_signs(name: str, filled: list[str], is_named: bool) -> bool:
     plain = [is_plain_sign(cell) for cell in filled]
     if any(plain) and (all(plain) or is_named):
         return True
-    numbers = {number for cell in filled if (number := parse_number(cell)) is not None}
+    numbers = {number for cell in filled if (number := marks.parse(cell)) is not None}
     return names_sign(name) and numbers <= {0, 1}
 
 

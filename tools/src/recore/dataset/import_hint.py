@@ -12,7 +12,6 @@ from recore.dataset.text_table import open_table
 from recore.file_kinds import IMPORT
 from recore.schema import is_wavenumber
 
-NO_OPTION = ("format", "layout")  # questions that no option of the import answers
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", None: "spaces"}
 UTF_16 = "this is UTF-16 text"
 
@@ -36,7 +35,7 @@ def explain_import(path: Path, only_header: bool = False) -> str:
     reason = "; ".join(foreign) or "this is not a data file in the challenge's schema"
     if not isinstance(item, Problem):
         return f"{reason}; {IMPORT} reads it" if item else ""
-    if item.question in NO_OPTION:
+    if item.question and "--" not in item.reason:  # no option of the import answers it
         return item.reason
     if item.question:
         return f"{reason}; {IMPORT} has a question: {item.reason}"

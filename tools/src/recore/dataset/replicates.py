@@ -10,6 +10,7 @@ from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.listing import list_names
 
 SHOWN = 3  # names in a remark
+MAX_NAME = 200  # characters of a name that can be that of a replicate
 # the name of a replicate: S-000_1, S-000 rep 2, S-000(3); a number after a point can also be decimals of a depth
 REPLICATE = re.compile(
     r"(?P<sample>.*\w)[\s_(-]+(?:r|rep|repl|replicate|scan|spectrum)?[\s_.-]*(?P<number>\d{1,2})\)?", re.IGNORECASE
@@ -18,7 +19,7 @@ REPLICATE = re.compile(
 
 def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
     """The sample whose replicate has this name, and the replicate's number; both "" if there is none."""
-    match = REPLICATE.fullmatch(name)
+    match = REPLICATE.fullmatch(name) if len(name) <= MAX_NAME else None
     if match is None or name in samples or match["sample"] not in samples:
         return "", ""
     return match["sample"], match["number"]

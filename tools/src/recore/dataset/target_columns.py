@@ -34,7 +34,7 @@ ALL_ASSAYS = frozenset(
 )
 AMBIGUOUS_TON = "ounces per ton are ambiguous (short ton, long ton or tonne): convert them to g/t"
 COORDINATE = re.compile(r"x|east(ing)?|north(ing)?|lon(gitude)?|lat(itude)?", re.IGNORECASE)
-NUMBER = re.compile(r"[<>]?\s*[+-]?\d[\d.,' ]*(?:[eE][+-]?\d+)?")
+NUMBER = re.compile(r"[<>]?=?\s*[+-]?\d[\d.,' ]*(?:[eE][+-]?\d+)?")
 SHOWN = 3  # choices that a question names
 
 
@@ -55,10 +55,11 @@ class Source:
     units: tuple[int, str] | None = None
 
 
-def chosen_source(target: str, column: str, place: int, stated: str, default_unit: str) -> Source:
+def chosen_source(target: str, column: str, place: int, stated: str) -> Source:
     """The column that the user chose for a target, with the unit `stated` after it, if any.
 
-    default_unit: that of columns that state none. Raises ValueError if the name of the column is not understood.
+    Without a unit, its factor is that of values in the target's. Raises ValueError if the name of the column is not
+    understood.
     """
     option = f"--column {target}={column}" + (f":{stated}" if stated else "")
     element, target_unit = target[:-3], target[-3:].lower()
@@ -77,7 +78,6 @@ def chosen_source(target: str, column: str, place: int, stated: str, default_uni
         )
     if unit == OUNCES:
         raise ValueError(f"{option}: {AMBIGUOUS_TON}")
-    unit = unit or default_unit
     return Source(place, column, unit, factor(target, formula, unit or target_unit), formula)
 
 
@@ -151,19 +151,21 @@ def find_targets(
     return {target: sources[0] for target, sources in options.items()}
 
 
-def converted(found: Mapping[str, Source], chosen: Mapping[str, Source], default_unit: str) -> dict[str, Source]:
-    """The sources with their factors. Raises Question if columns state no unit and there is no default unit."""
-    if not default_unit:
-        open_units = {target: source for target, source in chosen.items() if _is_open(target, source)}
-        open_units |= {target: source for target, source in found.items() if not source.unit}
-        _ask_unit({target: source for target, source in open_units.items() if not source.units})
-    return {
-        **chosen,
-        **{
-            target: source if source.units else _converted(target, source, source.unit or default_unit)
-            for target, source in found.items()
-        },
-    }
+def converted(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
+    """The sources with their factors. Raises Question if columns state no unit and there is no default unit.
+
+    chosen: the targets whose column the user chose; an element is in the target's unit if none is known.
+    """
+    result, without_unit = dict(targets), dict[str, Source]()
+    for target, source in targets.items():
+        if source.units:
+            continue
+        if unit := source.unit or default_unit:
+            result[target] = replace(source, unit=unit, factor=factor(target, source.formula, unit))
+        elif target not in chosen or _is_open(target, source):
+            without_unit[target] = source
+    _ask_unit(without_unit)
+    return result
 
 
 def _is_open(target: str, source: Source) -> bool:
@@ -192,10 +194,6 @@ def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
     """What a header says; pandas adds .1 to the second of two equal headers."""
     first = re.sub(r"\.\d$", "", header)
     return read_contents(first if first in headers else header)
-
-
-def _converted(target: str, source: Source, unit: str) -> Source:
-    return replace(source, unit=unit, factor=factor(target, source.formula, unit))
 
 
 def _without_ounces(target: str, sources: list[Source]) -> list[Source]:

@@ -21,6 +21,7 @@ LARGEST_FILE = 1 << 30  # bytes, unpacked
 LONGEST_LINE = 1 << 22  # characters
 MAX_BREAKS = 100  # line breaks in a quoted cell
 OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
+DITTO_MARK = re.compile(r'(?:^|[\t;|,])"\s*(?=[\t;|,]|$)')  # a quotation mark alone in a cell
 MOST_SKIPPED = 100_000  # lines that are empty or comments
 
 
@@ -93,7 +94,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
     """The line, joined with the next ones if it ends within a quoted cell; a cell that never ends stays open."""
-    if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line):
+    if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line) or DITTO_MARK.search(line):
         return line
     parts, length = [line.rstrip()], len(line)
     for _, more in itertools.islice(following, MAX_BREAKS):

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recore.data_file import REPEATED_HEADER
 from recore.dataset.formats import refuse_factor, refuse_format
 from recore.dataset.grammar.axis import ChannelName, channel_prefixes, names_axis, parse_channel, split_prefix
 from recore.dataset.grammar.contents import continues_header, read_contents
@@ -19,6 +18,7 @@ from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence,
 from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.words import plain_number
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
+from recore.file_kinds import REPEATED_HEADER
 from recore.schema import DEPTHS
 
 DELIMITERS = ("\t", ";", "|", ",")
@@ -64,7 +64,8 @@ class TextTable:
 
         Raises ValueError if a line cannot be read, or if the file holds too much.
         """
-        header, names, empty = list[str](), set[str](), 0
+        names: set[str] | None = None
+        empty = 0
         for number, line in numbered_lines(self.path, self.encoding):
             if number < self.first:
                 continue
@@ -76,9 +77,8 @@ class TextTable:
                 continue
             if number == self.units[0]:
                 continue
-            if not header:
-                header, names = cells, _names_to_repeat(cells)
-                cells = self._full_header(cells)
+            if names is None:
+                names, cells = _names_to_repeat(cells), self._full_header(cells)
             elif _repeats(names, cells):
                 raise ValueError(f"line {number} {REPEATED_HEADER}")
             yield number, without_empty_end(cells, self.width)

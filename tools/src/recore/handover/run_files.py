@@ -110,9 +110,10 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
             raise FileNotFoundError(f"{folder}: the run has no {name}: {AGAIN}")
     with prefix_errors(folder / RECORD, "not a valid run record: "):
         raw = read_object(folder / RECORD)
-        _check_record(raw)
     if not {"python", "platform"} <= set(raw["versions"]):
         raise ValueError(f"{folder / RECORD}: an older recore wrote it, without versions: {AGAIN}")
+    with prefix_errors(folder / RECORD, "not a valid run record: "):
+        _check_record(raw)
     score_script = (TEMPLATE / SCORE).read_bytes()
     if hashlib.sha256(score_script).hexdigest() != record.score_sha256:
         raise ValueError(f"{TEMPLATE / SCORE}: the run was scored by another version of this file: {AGAIN}")
@@ -138,12 +139,11 @@ def _refuse_links(folder: Path) -> None:
 
 def _check_record(raw: dict[str, Any]) -> None:
     """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
-    for file in raw["data"].values():
-        get({"data": file}, "data.path", str)
-    for name in ("versions.python", "versions.platform"):
-        get({"versions": {"python": "", "platform": ""} | raw["versions"]}, name, str)
+    for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
+        get(raw, name, str)
     for name in ("arguments", "seeds", "machine"):
-        get({name: {}} | raw, name, dict)
+        if name in raw:
+            get(raw, name, dict)
     memory = raw.get("machine", {}).get("memory_bytes", 0)
     if not isinstance(memory, int) or not 0 <= memory < LARGEST_MEMORY:
         raise ValueError("`machine.memory_bytes` is not a number of bytes")

@@ -5,7 +5,6 @@ import itertools
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,15 +22,13 @@ from recore.production.containers.features import (
     read_request,
 )
 from recore.production.drift import ReferenceUnits
-from recore.production.handed_data import MAX_BYTES, check_reference, parse_columns
+from recore.production.handed_data import check_reference, parse_columns
 from recore.production.handed_files import CHANNELS
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
-from recore.production.versions import Version
+from recore.production.versions import Version, read_features_files
 from recore.schema import HOLE
-from recore.untrusted_archives import read_files
 from recore.untrusted_json import parse_object
-from stagemaker import locked
 
 Floats = NDArray[np.float64]
 
@@ -95,13 +92,7 @@ def usual_outside(reference: Reference) -> float:
 
 def read_trained_on(project: ProductionProject, version: Version) -> TrainedOn:
     """Read what a version was trained on. Raises ProductionError if its archive does not say it."""
-    with locked.temporary_folder("recore-monitor-") as folder:
-        archive = Path(folder, "model.tar.gz")
-        archive.write_bytes(project.read(version.archives[0]))
-        try:
-            files = read_files(archive, (CHANNELS, REFERENCE), MAX_BYTES)
-        except ValueError as error:
-            raise ProductionError(f"version {version.number}, {version.archives[0]}: {error}") from None
+    files = read_features_files(project, version, (CHANNELS, REFERENCE))
     header, content = files.get(CHANNELS), files.get(REFERENCE)
     if not header or not content:
         raise ProductionError(

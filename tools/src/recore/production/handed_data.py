@@ -3,14 +3,15 @@
 An error about an invalid file gives the file and the field, before a job uses it.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
 from recore.production.containers.domain import Reference
+from recore.production.handed_files import MAX_BYTES
 from recore.schema import TARGETS
 from recore.untrusted_json import get, get_number, get_numbers, parse_object, prefix_errors, read_object
 
-MAX_BYTES = 256 << 20  # of a file
 CURVES = ("predicted", "error", "low", "high")
 
 
@@ -32,7 +33,8 @@ def check_reference(reference: Reference) -> Reference:
     bins = (len(get_numbers(reference, "bins")),)
     components = (len(get_numbers(reference, "variances")),)
     statistics = (len(_get_strings(reference, "statistics")),)
-    rows = (len(get_numbers(reference, "holes")),)
+    holes, hole_names = get_numbers(reference, "holes"), get(reference, "hole_names", list)
+    rows = (len(holes),)
     for name in ("mean", "shape_limits", "residual_limits"):
         get_numbers(reference, name, bins)
     get_numbers(reference, "loadings", components + bins)
@@ -42,8 +44,11 @@ def check_reference(reference: Reference) -> Reference:
         if get_number(reference, name) <= 0:
             raise ValueError(f"`{name}` is not a positive number")
     get(reference, "rows", int)
-    if get(reference, "hole_names", list):
+    if hole_names:
         _get_strings(reference, "hole_names")
+    limit = len(hole_names) or math.inf
+    if not all(isinstance(hole, int) and 0 <= hole < limit for hole in holes):
+        raise ValueError("`holes` is not a list of positions in `hole_names`")
     return reference
 
 

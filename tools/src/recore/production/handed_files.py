@@ -9,10 +9,12 @@ from pathlib import Path
 from recore.distribution import PROGRAM
 from recore.evaluation import sha256_of
 from recore.production.project import ProductionError
+from recore.untrusted_archives import MAX_BYTES as MAX_ARCHIVE_BYTES
 
 CONTENTS, SUMS, ARCHIVE = "handover.json", "SHA256SUMS", "model.tar.gz"
 CHANNELS, REFERENCE, ERRORS = "channels.json", "domain.json", "expected_error.json"
 REQUIRED, OPTIONAL = (CONTENTS, ARCHIVE, "run.json", CHANNELS), (REFERENCE, ERRORS)
+MAX_BYTES = 256 << 20  # of a file other than an archive
 MAX_SUMS_BYTES = 16 << 20
 SUM = re.compile(r"\\?([0-9a-f]{64})  (.+)")
 AGAIN = "copy the hand-over again from where it came"
@@ -35,6 +37,9 @@ def check_files(folder: Path) -> set[str]:
             raise FileNotFoundError(f"{path}: this file of the hand-over is missing or not a regular file: {AGAIN}")
         if name not in sums and (name in REQUIRED or os.path.lexists(path)):
             raise ProductionError(f"{path}: {SUMS} does not list this file, so it may be damaged: {AGAIN}")
+        limit = MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES
+        if name in sums and path.stat().st_size > limit:
+            raise ProductionError(f"{path}: more than {limit >> 20} MB are not read")
         if name in sums and sha256_of(path) != sums[name]:
             raise ProductionError(f"{path}: it is not the file that was handed over ({SUMS} has another hash): {AGAIN}")
     return set(sums)

@@ -25,14 +25,12 @@ from recore.production.project import (
     WorkFailedError,
     wait_for_end,
 )
-from recore.production.versions import Version, ensure_model, find_version
+from recore.production.versions import Version, ensure_model, find_version, read_features_files
 from recore.schema import IDS, TARGETS
-from recore.untrusted_archives import read_files
 from stagemaker import locked
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
-LARGEST_COLUMNS = 4 << 20  # bytes of channels.json
 
 
 def predict_file(
@@ -129,13 +127,15 @@ def describe_batch_costs(project: ProductionProject) -> str:
 
 
 def read_columns(project: ProductionProject, version: Version) -> list[str]:
-    """The columns of the data file that a version was trained on, in their order, from the features' archive."""
-    archive = version.archives[0]
-    with locked.temporary_folder("recore-columns-") as name:
-        packed = Path(name, "model.tar.gz")
-        packed.write_bytes(project.read(archive))
-        content = read_files(packed, [CHANNELS], LARGEST_COLUMNS).get(CHANNELS)
-    return parse_columns(content or b"", f"{archive}, {CHANNELS}")
+    """The columns of the data file that a version was trained on, in their order, from the features' archive.
+
+    Raises ProductionError or ValueError if they are missing or invalid.
+    """
+    source = f"version {version.number}, {version.archives[0]}"
+    content = read_features_files(project, version, [CHANNELS]).get(CHANNELS)
+    if content is None:
+        raise ProductionError(f"{source}: there is no {CHANNELS} in it")
+    return parse_columns(content, f"{source}, {CHANNELS}")
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:

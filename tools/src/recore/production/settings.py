@@ -91,7 +91,7 @@ def _find_fault(name: str, value: Any) -> str:
         return "a number from 1 to 100 is needed"
     if name == "model_approval_status" and value not in APPROVAL:
         return f"one of {', '.join(APPROVAL)} is needed"
-    if name == "minimum_score" and not -1e300 < value < 1e300:
+    if name == "minimum_score" and not abs(value) < 1e300:
         return "a finite number is needed"
     if name == "default_bucket" and value and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
         return "the name of a bucket is needed"

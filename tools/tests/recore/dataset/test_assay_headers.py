@@ -10,6 +10,7 @@ from stagemaker_support.fuzzing import examples
 from recore.dataset.column_options import SCHEMA
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar.contents import factor, read_contents, targets_in
+from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.units import CONTENT_UNITS
 from recore.dataset.target_columns import chosen_source, unit_in_comments
 from recore.schema import TARGETS
@@ -92,7 +93,7 @@ def test_compounds_are_converted_by_their_masses(compound: str) -> None:
     for target in targets:
         expected = 1e4 * SIZES[target[-3:]] * share(target[:-3], compound)
         assert factor(target, compound, "pct") == pytest.approx(expected, rel=2e-4)
-        assert chosen_source(target, f"{compound} (%)", 0, "", "").factor == pytest.approx(expected, rel=2e-4)
+        assert chosen_source(target, f"{compound} (%)", 0, "").factor == pytest.approx(expected, rel=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +138,13 @@ def test_other_words_are_not_understood(header: str) -> None:
 def test_units_that_are_not_by_mass_are_refused(unit: str) -> None:
     assert read_contents(f"Ca ({unit})").unit not in CONTENT_UNITS
     with pytest.raises(ValueError, match="no single unit by mass"):
-        chosen_source("CaPPM", f"Ca ({unit})", 0, "", "")
+        chosen_source("CaPPM", f"Ca ({unit})", 0, "")
 
 
 @pytest.mark.parametrize("unit", ["opt", "OPT", "oz/t", "oz_t", "oz/ton", "oz per ton", "oz", "ounces"])
 def test_ounces_per_ton_are_refused(unit: str) -> None:
     with pytest.raises(ValueError, match="ounces per ton are ambiguous"):
-        chosen_source("AuPPM", f"Au_{unit}", 0, "", "")
+        chosen_source("AuPPM", f"Au_{unit}", 0, "")
 
 
 @pytest.mark.parametrize(
@@ -158,12 +159,12 @@ def test_ounces_per_ton_are_refused(unit: str) -> None:
 )
 def test_a_chosen_column_that_is_not_understood_is_refused(target: str, column: str, reason: str) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)):
-        chosen_source(target, column, 0, "", "")
+        chosen_source(target, column, 0, "")
 
 
 def test_a_chosen_column_may_have_other_words() -> None:
     for column, expected in {"Cu_sol_pct": 1e4, "CuO_sol_pct": 7988.7, "Cu_HNO3_pct": 1e4, "assay_pct": 1e4}.items():
-        assert chosen_source("CuPPM", column, 0, "", "").factor == pytest.approx(expected, rel=1e-4)
+        assert chosen_source("CuPPM", column, 0, "").factor == pytest.approx(expected, rel=1e-4)
 
 
 @examples(300)
@@ -214,4 +215,4 @@ def test_states_methods_and_compounds_in_words_are_not_contents_of_elements(head
 def test_a_chosen_column_that_is_no_content_is_refused(target: str, column: str, reason: str) -> None:
     names = dict(enumerate(["sample", "SiteID", "DepthFrom", "DepthTo", column.partition(":")[0]]))
     with pytest.raises(ValueError, match=reason):
-        find_columns(names, {target: column}, lambda place: ["1", "2"])
+        find_columns(names, {target: column}, lambda place: ["1", "2"], Marks())

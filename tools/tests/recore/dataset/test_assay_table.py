@@ -84,6 +84,8 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (f"{HEADER},CuPPM\na,D,0,1,-0.5\n", "is negative; write <0.5 for a value below the detection limit"),
         (f"{HEADER},CuPPM\na,D,0,1,-9999\n", "or nothing if it is missing or the number is a code"),
         (f"{HEADER},CuPPM\na,D,0,1,>10000\n", "exceeds the method's range"),
+        (f"{HEADER},Cu_ppm,Units\na,D,0,1,5,\nb,D,1,2,5,ppm\n", "line 2, Units: the unit is missing; write ppm or %"),
+        (f"{HEADER},Cu,Units\na,D,0,1,5,ppm\nb,D,1,2,5,m\n", "the unit is 'm', which is not a unit by mass; write"),
         (
             f"{HEADER},FePCT\na,D,0,1,31000\n",
             "more than the whole sample; --column FePCT=FePCT:ppm, for example, converts it from another unit",

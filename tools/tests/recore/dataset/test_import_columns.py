@@ -15,6 +15,7 @@ from recore_support.import_runs import X, absorbance, import_command
 from recore.cli import main
 from recore.dataset.column_options import SCHEMA, parse_columns
 from recore.dataset.columns import find_columns
+from recore.dataset.grammar.numbers import Marks
 from recore.dataset.targets import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
@@ -178,7 +179,7 @@ def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) ->
         columns = parse_columns(options)
         header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]
         names = dict(enumerate(dict.fromkeys(header)))
-        sources, _ = find_columns(names, columns, lambda place: ["1.5", "2.5"])
+        sources, _ = find_columns(names, columns, lambda place: ["1.5", "2.5"], Marks())
         assert set(columns) <= set(sources) <= set(SCHEMA)
         assert all(source.factor > 0 for source in sources.values())
 

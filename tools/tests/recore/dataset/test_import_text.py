@@ -198,6 +198,8 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spectra[2].wavenumbers, [3000.5, 2000, 1000])
     np.testing.assert_array_equal(spectra[2].absorbance, [7, 8, 9])
     assert "not wavenumbers were ignored: operator" in spectra[0].remarks[0]
+    (remark,) = read_items(tmp_path / "all.csv", TABLE.replace("operator", "o" * 20_000))[0].remarks
+    assert remark.endswith(f": {'o' * 40}")
     reversed_table = read_items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
     np.testing.assert_array_equal(reversed_table[0].wavenumbers, [3000, 1000.5])
     np.testing.assert_array_equal(reversed_table[0].absorbance, [0.2, 0.1])
@@ -282,6 +284,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sample,4000 THz,3000 THz\na,1,2\n", "the unit in the names of channels, such as '4000 THz', is not known"),
         ("sample,4000,3000\n", "there is a header, but no spectrum"),
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
+        ('sample,operator,4000,3000\na,",1,2\nb,",3,4\n', "line 2: the quotation marks of a cell are not closed"),
         ("1,2,3\n4,5,6\n", "line 1 has only numbers"),
         ("a" * (1 << 23), "longer than"),
         (b"\x89PNG\r\n\x1a\n\x00", "neither a Bruker OPUS file nor text"),

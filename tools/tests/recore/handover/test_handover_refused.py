@@ -165,7 +165,7 @@ def test_a_hostile_record_is_refused_in_one_line(change: dict[str, Any], changed
 
 def test_a_data_file_without_a_path_is_refused_in_one_line(changed_run: Path) -> None:
     change_record(changed_run, lambda record: record["data"].update(more={"path": 5}))
-    assert "run.json: not a valid run record: `data.path` has the wrong type" in refused(changed_run)
+    assert "run.json: not a valid run record: `data.more.path` has the wrong type" in refused(changed_run)
 
 
 def test_a_killed_hand_over_leaves_the_earlier_one(changed_run: Path) -> None:

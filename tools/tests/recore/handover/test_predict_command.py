@@ -143,6 +143,7 @@ def list_again(folder: Path, name: str) -> None:
     ("change", "reason"),
     [
         (lambda folder: (folder / "model.tar.gz").open("ab").write(b"x"), "model.tar.gz: it is not the file that was"),
+        (lambda folder: os.truncate(folder / "model.tar.gz", 1 << 40), "model.tar.gz: more than 30720 MB are not read"),
         (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json: it is not the file that was handed"),
         (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the hand-over"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the hand-over is missing"),
@@ -161,7 +162,7 @@ def list_again(folder: Path, name: str) -> None:
         ),
         (lambda folder: ((folder / "SHA256SUMS").unlink(), os.mkfifo(folder / "SHA256SUMS")), "not a regular file"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_changed_hand_over_is_refused(
     change: Callable[[Path], object], reason: str, handed: Path, private: pd.DataFrame, tmp_path: Path

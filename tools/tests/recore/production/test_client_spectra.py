@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ import pytest
 from recore.production.captured import Body, CaptureEvent
 from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainedOn, make_trained_on
 from recore.production.containers.domain import fit_reference
+from recore.production.predicting import read_columns
+from recore.production.project import ProductionError
 from recore.schema import IDS
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -73,3 +76,12 @@ def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainedOn) 
     names = [f"{(7 * number) % 40}" for number in range(40)]
     found = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
     assert found.samples["index"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"damaged", "it could not be read: "), (bytes(1024), "there is no channels.json in it")]
+)
+def test_an_archive_without_columns_is_named_by_its_version(content: bytes, reason: str) -> None:
+    version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
+    with pytest.raises(ProductionError, match=f"version 3, s3://models/model.tar.gz: {reason}"):
+        read_columns(SimpleNamespace(read=lambda uri: content), version)

@@ -105,6 +105,7 @@ def test_decimal_commas_are_named(delimiter: str, cell: str, reason: str, tmp_pa
         ),
         ([["X,Y"]], ("not a data file in the challenge's schema", "reads it")),
         ([["wavenumber,reflectance"]], ("has a question: ", "--convert")),
+        ([["Frequency (THz),A"]], ("the axis 'Frequency (THz)' is a frequency, which is not supported",)),
         ([["##TITLE=quartz"], ["##JCAMP-DX=4.24"], ["X,Y"]], ("this is JCAMP-DX, which is not read",)),
     ],
 )

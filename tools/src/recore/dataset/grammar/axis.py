@@ -46,6 +46,7 @@ NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
 NANOMETRES = (100, 2600)  # of visible and near-infrared light
 # of a channel: m7497.96, R_1005, v.4000, scan2_4000
 PREFIX = re.compile(r"[^\W\d][^\W_]*\d[^\W_]*_(?=[0-9][0-9.,]*$)|[^\d]*[^\W\d][^\d]*(?=[0-9])")
+MAX_CHANNEL_NAME = 100  # characters in which a prefix is looked for
 MIN_PREFIXED = 7  # columns that show that their names have a prefix
 
 
@@ -119,7 +120,7 @@ def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
     """
     numbers: dict[str, list[str]] = {}
     for name in names:
-        match = PREFIX.match(name)
+        match = PREFIX.match(name, 0, MAX_CHANNEL_NAME)
         if match and not CHANNEL.fullmatch(name) and CHANNEL.fullmatch(name[match.end() :]):
             numbers.setdefault(match.group(), []).append(name[match.end() :])
     first, *others = sorted(numbers, key=lambda prefix: -len(numbers[prefix])) or [""]
@@ -137,7 +138,7 @@ def _is_consecutive(numbers: Sequence[str]) -> bool:
 
 def split_prefix(name: str, prefixes: Sequence[str]) -> tuple[str, str]:
     """The prefix of a channel, "" if the name has none, and the rest of the name."""
-    match = PREFIX.match(name) if prefixes else None
+    match = PREFIX.match(name, 0, MAX_CHANNEL_NAME) if prefixes else None
     return (match.group(), name[match.end() :]) if match and match.group() in prefixes else ("", name)
 
 

@@ -109,6 +109,7 @@ def targets_in(formula: str) -> list[str]:
     return [target for target in TARGETS if target[:-3] in elements]
 
 
+@cache
 def mass_share(element: str, formula: str) -> float:
     """The mass of an element per mass of the compound, 1 for the element itself."""
     if element == formula:

@@ -12,7 +12,7 @@ from recore.dataset.grammar.questions import Question
 from stagemaker import parse_number
 
 OPTIONS = {"point": ".", "comma": ","}  # of --decimal
-SPACES = "' \u2019\u00a0\u202f"  # which group thousands in some countries, whatever the decimal mark is
+SPACES = "' \u2019"  # which group thousands in some countries, whatever the decimal mark is
 LONG = 4  # digits of a whole number that would have a thousands mark if the column had any
 EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
 
@@ -72,7 +72,7 @@ def possible_marks(cell: str) -> list[str]:
 
     Below a limit of detection (<0,5) is a number, too.
     """
-    number = cell.lstrip("<> ")
+    number = cell.lstrip("<>= ")
     return [mark for mark in PATTERNS if _match(number, mark)]
 
 

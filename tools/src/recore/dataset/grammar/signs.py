@@ -20,7 +20,7 @@ NAME, BELOW_NAME, ABOVE_NAME, DETECTED_NAME = (
     re.compile(rf"{_START}(?:{words})(?:[ _-]?(?:codes?|flags?))?{_END}", re.IGNORECASE)
     for words in (WORDS, BELOW_WORDS, ABOVE_WORDS, DETECTED_WORDS)
 )
-SIGNS = {BELOW: ("<", "<=", "\u2264"), ABOVE: (">", ">=", "\u2265")}
+SIGNS = {BELOW: ("<", "<="), ABOVE: (">", ">=")}
 MEANINGS = {
     BELOW: (
         *(*SIGNS[BELOW], "l", "lt", "bdl", "bld", "bd", "bql", "u", "nd", "below", "less than", "below detection"),
@@ -59,4 +59,4 @@ def is_plain_sign(cell: str) -> bool:
 
 def without_sign(cell: str) -> str:
     """What follows a sign in a cell, such as 5 of <5; "" if it has no sign."""
-    return cell.lstrip("<>=\u2264\u2265 ") if cell[:1] in ("<", ">", "\u2264", "\u2265") else ""
+    return cell.lstrip("<>= ") if cell.startswith(("<", ">")) else ""

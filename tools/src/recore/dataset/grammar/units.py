@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from recore.dataset.grammar.words import DASHES
+
 # One unit in parts per million by mass, and in metres.
 CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}
 DEPTH_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
@@ -22,6 +24,7 @@ SYNONYMS = {
     "mg/t": "ppb",
     "ng/g": "ppb",
 }
+ASCII_SIGNS = DASHES | {0x3BC: "u", 0xB7: ".", 0x2219: ".", 0x22C5: "."}
 MAX_UNIT_LENGTH = 40  # characters
 OUNCES = "oz/t"  # troy ounces, of a ton that can be a short one (34.29 g/t), a long one or a tonne
 NOT_BY_MASS = "another unit"  # atoms, moles, volumes, charges, counts: no factor converts them
@@ -76,8 +79,7 @@ _CONTENT = re.compile(
 
 def simple_text(text: str) -> str:
     """The text with ASCII signs for sub- and superscripts, the micro sign and the minus: Al2O3, ug kg-1."""
-    text = unicodedata.normalize("NFKC", text)
-    return text.translate({0x3BC: "u", 0x2212: "-", 0x2010: "-", 0x2013: "-", 0xB7: ".", 0x2219: ".", 0x22C5: "."})
+    return unicodedata.normalize("NFKC", text).translate(ASCII_SIGNS)
 
 
 def split_units(text: str) -> tuple[list[str], str]:

@@ -3,16 +3,17 @@
 import re
 import unicodedata
 
-DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
+DASHES: dict[int, str] = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 # spaces of all widths, and invisible characters: direction marks, joiners, byte-order marks
 SPACES = str.maketrans(dict.fromkeys("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000", " "))
 INVISIBLE = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
-# characters in numbers that are not ASCII: dashes for the minus, and full-width digits
-IN_NUMBERS = str.maketrans(
+# characters in numbers that are not ASCII: dashes for the minus, full-width digits, and signs of limits
+IN_NUMBERS: dict[int, str] = DASHES | str.maketrans(
     {
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"),
+        **dict.fromkeys("\u2014\ufe63\uff0d", "-"),
         **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
         **{chr(ord(sign) + 0xFEE0): sign for sign in "+.,<>"},
+        **{"\u2264": "<", "\u2265": ">"},
     }
 )
 NUMBER = re.compile(r"[<>]? ?[+-]?[\d.,' \u2019]*(?:[eE][+-]?\d+)?", re.ASCII)

@@ -227,7 +227,7 @@ def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[li
         sample = find_sample_column(candidates or others, lambda place: [cells[place] for cells in rows])
         if sample != min(others):
             remarks.append(f"the column {names[sample]!r} names the samples")
-    ignored = [name or "(without a name)" for place, name in others.items() if place != sample]
+    ignored = [name[:40] or "(without a name)" for place, name in others.items() if place != sample]
     if ignored and reading.only_spectra:
         remarks.append(f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}")
     return _Columns(names, sample, axis, tuple(remarks), _find_ids(others, reading.id_columns))

@@ -36,6 +36,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         check_block(self.block)
+        for option in ("sample", "name"):
+            if value := getattr(self, option):
+                object.__setattr__(self, option, same_text(value))
         if self.name is not None:
             try:
                 groups = re.compile(self.name).groupindex

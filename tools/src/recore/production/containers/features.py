@@ -85,18 +85,19 @@ class Columns:
         first = next(rows, None)
         if first is None:
             raise SpectraError(f"{source}: it is empty")
-        last, positions = self._last_header
-        if first != last and self._is_header(first):
+        header, positions = self._last_header
+        if first != header and self._is_header(first):
             positions = self._find_positions(first, source)
-            self._last_header = first, positions
-        elif first != last:
-            positions = self._known_positions(len(first), source)
+            header, self._last_header = first, (first, positions)
+        elif first != header:
+            header, positions = [], self._known_positions(len(first), source)
             rows = itertools.chain([first], rows)
+        ids = [place for name, place in zip(self.names, positions, strict=False) if name in IDS and place is not None]
         for number, row in enumerate(rows, 1):
             if len(row) != len(first):
                 problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
                 raise SpectraError(f"{source}: {problem}")
-            if row == self._last_header[0] or not set(IDS).isdisjoint(row):
+            if row == header or any(row[place] in IDS for place in ids):
                 raise SpectraError(f"{source}: row {number} repeats the header; remove it")
             yield ["" if position is None else row[position] for position in positions]
 

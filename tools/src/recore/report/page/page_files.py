@@ -81,7 +81,7 @@ def check_place(path: Path) -> None:
     try:
         report_files = {CONTENTS, *get(read_object(folder / CONTENTS), "files", dict)}
         replaceable = not folder.is_symlink() and {file.name for file in folder.iterdir()} <= report_files
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         replaceable = False
     if not replaceable:
         raise FileExistsError(

@@ -44,23 +44,25 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
     table = draw_points(result, curve)
     judged = table[table["held out"] == result.held_out]
-    findings = []
+    failed = []
     if failures:
         values = ", ".join(f"{value:.4g}" for value in failures)
         text = f"fit() failed with {curve.name} = {values}: {next(iter(failures.values()))}"
-        findings.append(PageFinding("note", "failed values", text, "curve", {"values": list(failures)}))
+        failed = [PageFinding("note", "failed values", text, "curve", {"values": list(failures)})]
     if len(judged) < 2:
         skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
-        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE)), findings
+        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE)), failed
     items = (_scores(table, result, curve), _by_target(table, result, curve))
     unchanged = _values_without_effect(result, curve)
-    if len(unchanged) < len(judged) - (curve.default is not None):
-        findings.insert(0, _finding(judged, result, curve))
+    tried = len(judged) - 1 if curve.default is not None else len(judged)
+    findings = []
     if unchanged:
         values = ", ".join(f"{value:.4g}" for value in unchanged)
         text = f"{curve.name} = {values} has no effect: fit()'s default gives the same predictions; does fit() use it?"
-        findings.insert(0, PageFinding("note", "no effect", text, "curve", {"values": unchanged}))
-    return Section("curve", title, READING, items, note), findings
+        findings.append(PageFinding("note", "no effect", text, "curve", {"values": unchanged}))
+    if len(unchanged) < tried:
+        findings.append(_finding(judged, result, curve))
+    return Section("curve", title, READING, items, note), [*findings, *failed]
 
 
 def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:

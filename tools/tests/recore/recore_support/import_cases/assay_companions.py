@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from recore_support.import_cases.assays import IDS, assay_case, share, times
 from recore_support.import_cases.case import ANY, Case
+from recore_support.import_cases.text import GERMAN
 
 NUMBERS = ("5", "10000", "7")
+DECIMALS = ("5,5", "10,50", "7")
 
 
 def signed(title: str, cells: Sequence[str], header: str = "Cu_ppm", factor: float = 1) -> Case:
@@ -48,6 +50,7 @@ CASES: list[Case] = [
     with_units("Units", ("ppm", "ppm", "ppm"), "Cu", "Zn"),
     with_units("Cu_unit", MIXED, "Cu").with_options(content_unit="ppm"),
     with_units("Cu_unit", MIXED, "Cu").with_options(columns=("CuPPM=Cu",)).notes("units in separate columns"),
+    with_units("Units", MIXED, "Cu").with_options(columns=("CuPPM=Cu",), content_unit="ppm"),
     with_units("Cu_unit", MIXED, "Cu", "Zn").asks("content-unit"),
     with_units("Unit", ("Basalt", "Shale", "Shale"), "Cu").asks("content-unit"),
     with_units("Hg_unit", MIXED, "Hg", "Cu").asks("content-unit"),
@@ -55,6 +58,30 @@ CASES: list[Case] = [
     *(with_units("Units", MIXED, header).asks(ANY) for header in ("Cu_ppm", "CuPPM", "Cu (%)")),
     with_units("Units", MIXED, "Cu").with_options(columns=("CuPPM=Cu:ppm",)).asks(ANY),
     assay_case("two columns of units", {"Cu": NUMBERS, "Unit": MIXED, "Zn": NUMBERS, "Unit.1": MIXED}, {}).asks(ANY),
+    # units and signs of something else
+    *(
+        assay_case(
+            f"{cells[0]!r} in {title!r} beside {other!r}",
+            {"Cu_ppm": NUMBERS, other: ("1", "2", "3"), title: cells},
+            {"CuPPM": [5, 10000, 7]},
+        )
+        for title, other, cells in (
+            ("TOC_unit", "TOC_pct", ("%", "%", "%")),
+            ("TOC_qual", "TOC_pct", ("BDL", "", "")),
+            ("Moisture_flag", "Moisture_pct", ("<", "", "")),
+            ("Hg_qual", "Hg_ppm", ("U", "", "")),
+        )
+    ),
+    with_units("TOC_unit", MIXED, "Cu", "TOC_pct").asks("content-unit"),
+    *(with_units(title, MIXED, "Cu").asks("content-unit") for title in ("Moisture_unit", "Core_recovery_unit")),
+    *(with_units(title, MIXED, "Cu") for title in ("Grade unit", "Lab_Unit", "Unit of measure", "Reporting unit")),
+    signed("Moisture_flag", ("<", "", "")).asks(ANY),
+    assay_case(
+        "signs beside a column without a name",
+        {"Cu_ppm": NUMBERS, "Sign": ("<", "", "")},
+        {"CuPPM": [2.5, 10000, 7]},
+        ids={"": ["1", "2", "3"], **IDS},
+    ),
     assay_case(
         "a unit and a sign for each number",
         {"Cu": NUMBERS, "Cu_sign": ("<", "", ""), "Cu_unit": ("%", "ppm", "ppb")},
@@ -90,6 +117,10 @@ CASES: list[Case] = [
     *(signed(title, ("<5", "10000", "7")).asks(ANY) for title in ("Cu_ppm_orig", "Cu reported", "Result", "Raw")),
     *(signed(title, ("<2", ">10000", "7")).asks(ANY) for title in ("Cu_ppm_text", "Copper as reported")),
     signed("Cu_text", ("<5", "10000", "7")).with_options(columns=("CuPPM=Cu_text:ppm",)),
+    assay_case("a copy with signs, German", {"Cu_ppm": DECIMALS, "Cu_raw": ("5,5", ">10,5", "7")}, {}, GERMAN).asks(
+        ANY
+    ),
+    assay_case("German flags", {"Cu_ppm": DECIMALS, "Cu_flag": ("3,5", "", "")}, {"CuPPM": [5.5, 10.5, 7]}, GERMAN),
     assay_case("halves of limits", {"Cu_ppm": NUMBERS, "Cu_raw": ("<10", "10000", "7")}, {"CuPPM": [5, 10000, 7]}),
     assay_case("signs of ages", {"Cu_ppm": NUMBERS, "Age (Ma)": (">5", "<3", "7")}, {"CuPPM": [5, 10000, 7]}),
     assay_case(

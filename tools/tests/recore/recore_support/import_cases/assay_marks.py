@@ -222,6 +222,8 @@ CASES: list[Case] = [
             ("1\u00a0234.5", 1234.5),
             ("\u00a012.5\u200b", 12.5),
             ("\uff1c\uff15", 2.5),
+            ("\u22645", 2.5),
+            ("<= 5", 2.5),
             ("12.5e\u22121", 1.25),
             ("\u2013", None),
             ("\u2014", None),
@@ -230,7 +232,7 @@ CASES: list[Case] = [
     ),
     *(
         whole(f"a number {cell!r}", {"Cu_ppm": (cell, "7.5", "8")}, {}).asks(ANY)
-        for cell in ("\u22125", "\u20135", "10\u00b2", "1\u20132", "\u00bd", "\u0665")
+        for cell in ("\u22655", ">=5", "\u22125", "\u20135", "10\u00b2", "1\u20132", "\u00bd", "\u0665")
     ),
     whole(
         "a depth after a long minus",
@@ -259,7 +261,7 @@ CASES: list[Case] = [
         {"Au_ppb": ("<5", "< 10", "12"), "Ag_ppm": ("<0.01", "0.5", "0.7")},
         {"AuPPM": [0.0025, 0.005, 0.012], "AgPPM": [0.005, 0.5, 0.7]},
     ),
-    whole("limits of detection, German", {"AuPPM": ("<0,01", "0,5", "12")}, {"AuPPM": [0.005, 0.5, 12]}, GERMAN),
+    whole("limits of detection, German", {"AuPPM": ("<0,01", "<=0,5", "12")}, {"AuPPM": [0.005, 0.25, 12]}, GERMAN),
     whole("exponents in assays", {"CuPPM": ("1.2E+3", "7.5e-1", "8")}, {"CuPPM": [1200, 0.75, 8]}),
     whole("exponents, German", {"CuPPM": ("1,2E+3", "7,5E-1", "8")}, {"CuPPM": [1200, 0.75, 8]}, GERMAN),
     whole("above the range", {"CuPPM": (">10000", "7", "8")}, {}).asks(ANY),

@@ -92,6 +92,9 @@ CASES: list[Case] = [
         "two ids, --sample", {"FieldID": ("F1", "F2", "F3"), "LabID": ("L7", "L8", "L9")}, ("L7", "L8", "L9")
     ).with_options(sample="LabID"),
     join(
+        "an accent in --sample", {"ID": ("F1", "F2", "F3"), "\u00c9ID": ("L7", "L8", "L9")}, ("L7", "L8", "L9")
+    ).with_options(sample="E\u0301ID"),
+    join(
         "two sample columns in the assay table",
         {"sample": SAMPLES},
         title="SampleID",
@@ -173,6 +176,7 @@ CASES += [
     holes("12-3", "123", "1-23"),
     accents("a composed accent in the table", "E\u0301chantillon A", "\u00c9chantillon A"),
     accents("a composed accent in the file name", "\u00c9chantillon A", "E\u0301chantillon A"),
+    accents("an accent in --name", "\u00c9ch A", "\u00c9ch A").with_options(name="(?P<sample>E\u0301ch A).csv"),
     accents("a no-break space in the file name", "sol n\u00b0\u00a0A", "sol n\u00b0 A"),
     file_of_depth("a depth in the name that the assay table lists", "DH1_12.5").or_asks("replicate"),
     file_of_depth("a depth in the name that the assay table does not list", "DH1_12").asks("replicate"),

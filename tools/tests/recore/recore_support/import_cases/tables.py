@@ -8,7 +8,7 @@ from recore_support.import_cases.rocks import MIR, MIR_NM, MIR_UM, NIR, OPUS, ax
 from recore_support.import_cases.spectra import SAMPLES, table, transposed, two_columns
 from recore_support.import_cases.text import GERMAN, GERMAN_TAB, US, US_TAB, WINDOWS, TextFormat
 
-HOLES, FROMS, TOS = ("H1", "H1", "H2"), ("0", "1", "5"), ("1", "2", "6")
+ROWS, HOLES, FROMS, TOS = ("1", "2", "3"), ("H1", "H1", "H2"), ("0", "1", "5"), ("1", "2", "6")
 NUMBERS = tuple(str(number) for number in range(5001, 5009))
 
 
@@ -16,8 +16,8 @@ def own_schema(
     name: str, value: object = MIR, form: TextFormat = WINDOWS, channel: str = "{}", index: str = ""
 ) -> Case:
     """A data file of the challenge, as a spreadsheet saves it."""
-    ids = {index: ("1", "2", "3"), "SiteID": HOLES, "DepthFrom": FROMS, "DepthTo": TOS}
-    case = table(name, value, form, {**ids, "CuPPM": ("10", "", "30")}, ("1", "2", "3"), channel)  # type: ignore[arg-type]
+    ids = {index: ROWS, "SiteID": HOLES, "DepthFrom": FROMS, "DepthTo": TOS}
+    case = table(name, value, form, {**ids, "CuPPM": ("10", "", "30")}, ROWS, channel)  # type: ignore[arg-type]
     assert case.values
     assays = {**ID_VALUES, "DepthTo": [1, 2, 6], "CuPPM": [10, None, 30]}
     return replace(case, values=replace(case.values, assays=assays))
