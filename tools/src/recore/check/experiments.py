@@ -291,9 +291,9 @@ class Experiments:
     def held_out(self) -> HeldOut | None:
         """The submission's own held-out predictions and the recomputed ones. None if it has none of its own."""
         own = read_held_out(self.training().archive, self.data.targets)
-        return None if own is None else self.hold_out(own)
+        return None if own is None else self.recompute_held_out(own)
 
-    def hold_out(self, own: Floats | None = None) -> HeldOut | None:
+    def recompute_held_out(self, own: Floats | None = None) -> HeldOut | None:
         """The predictions of held-out drill holes: each by a training without the hole. None if there are no folds.
 
         Each training is like step 1, and each prediction like step 3, but in one job. own: the submission's own.

@@ -20,7 +20,7 @@ def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]
     modules: set[str] = set()
     unknown = []
     for line in lines:
-        if line.kind == "option":
+        if line.kind == "option" or not line.applies:
             continue
         modules.add(line.name.replace("-", "_"))
         if line.name in VERSIONS:

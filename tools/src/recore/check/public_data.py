@@ -55,7 +55,7 @@ class PublicData:
         """The drill hole of each row, as text; no elements if the file does not say."""
         return self._table[2]
 
-    @property
+    @cached_property
     def holes(self) -> int:
         """How many drill holes the rows are from; 0 if the file does not say."""
         return len(set(self.hole.tolist()))
