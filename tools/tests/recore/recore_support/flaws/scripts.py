@@ -70,6 +70,11 @@ SCRIPTS = {
         f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("data")\n',
         "import argparse\n",
     ),
+    "arguments-several": train_flaw(
+        "RC125",
+        f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("files", nargs="+", default=["x"])\n',
+        "import argparse\n",
+    ),
     "available-packages-other-case": Flaw(
         "RC108",
         "train.py",
