@@ -30,6 +30,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -363,6 +364,18 @@ def test_an_attack_by_other_names_is_found(attack: Callable[[bytes], bytes], tmp
     assert judge(scanned(content))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        *("joblib.externals.loky.backend.fork_exec:fork_exec", "joblib:externals.loky.backend.fork_exec.fork_exec"),
+        *("numpy:savetxt", "invoke:run", "paramiko:ProxyCommand", "gevent.subprocess:check_output"),
+        *("numpy.ctypeslib:load_library", "pandas:DataFrame.query", "joblib.disk:delete_folder"),
+    ],
+)
+def test_a_package_function_that_runs_commands_or_writes_files_is_found(function: str) -> None:
+    assert judge(scanned(assembled(called(name(*function.split(":")), text("x")))))
+
+
 UNREADABLE = {
     "follow its end": dumped(1) + b"x",
     "follow its compressed content": GOOD + b"x",
@@ -467,6 +480,7 @@ HONEST_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in 
     "model.z": (dumped(Ridge(), compress=3), 1),
     "model.pkl": (dumped(Ridge().fit(X, Y)), 1),
     "old.pkl": (pickle.dumps(Ridge(), 0), 1),
+    "function.pkl": (cloudpickle.dumps(lambda: None), 1),
 }
 
 
