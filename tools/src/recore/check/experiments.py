@@ -26,6 +26,7 @@ from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
 from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
+from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData, pick_few
@@ -288,9 +289,19 @@ class Experiments:
         return self._jobs.serve("serve", trained.joined, requests)
 
     @experiment
+    def pickles(self) -> list[Pickle]:
+        """The pickles in the model."""
+        return read_pickles(self.training().archive)
+
+    @experiment
+    def own_held_out(self) -> Floats | None:
+        """The submission's own held-out predictions, as it claims them. None if it has none."""
+        return read_held_out(self.training().archive, self.data.targets)
+
+    @experiment
     def held_out(self) -> HeldOut | None:
         """The submission's own held-out predictions and the recomputed ones. None if it has none of its own."""
-        own = read_held_out(self.training().archive, self.data.targets)
+        own = self.own_held_out()
         return None if own is None else self.recompute_held_out(own)
 
     def recompute_held_out(self, own: Floats | None = None) -> HeldOut | None:

@@ -8,10 +8,37 @@ from enum import Enum
 from typing import Any
 
 MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
+LIMITS = {  # of all files of a model together
+    "opcodes": 20_000_000,
+    "arguments of functions": 20_000_000,
+    "decompressed bytes": 8 << 30,  # each file is decompressed up to twice
+    "files in archives": 10_000,
+}
 
 
 class Unreadable(ValueError):
     """A pickle does something that cannot be followed without loading it."""
+
+
+class ExhaustedError(Unreadable):
+    """A model holds more than may be read of it."""
+
+
+class Budget:
+    """How much may still be read of a model: small files can hold work for hours."""
+
+    def __init__(self) -> None:
+        self._remaining = dict(LIMITS)
+
+    @property
+    def exhausted(self) -> bool:
+        return min(self._remaining.values()) < 0
+
+    def spend(self, what: str, count: int = 1) -> None:
+        """Subtract what is read, one of LIMITS. Raises ExhaustedError if too little remains."""
+        self._remaining[what] -= count
+        if self._remaining[what] < 0:
+            raise ExhaustedError(f"the model holds more than {LIMITS[what]:,} {what}")
 
 
 class Value(Enum):

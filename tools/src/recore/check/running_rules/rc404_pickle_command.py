@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES
 from recore.check.experiments import Experiments
-from recore.check.pickles import Pickle, read_pickles, short
+from recore.check.pickles import Pickle, short
 from recore.check.places import place_of
 from recore.check.rule import Finding, rule
 from recore.text import plain
@@ -64,7 +64,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 
 @rule("Loading the model runs no commands", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    for pickle in read_pickles(experiments.training().archive):
+    for pickle in experiments.pickles():
         judged = judge(pickle)
         if judged:
             yield Finding(plain(judged[0]), judged[1], place_of(experiments.submission, "save_model"))
