@@ -21,6 +21,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
@@ -46,11 +48,13 @@ from recore.places import Services
 from recore.thread_pool import ThreadPool
 from stagemaker import CONTAINER
 
-SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
 MOST_LINES = 10_000  # of a log that are looked at
-LIKE_A_RUN = PROGRAMS / "like_a_run.py"
+SERVING_FILES = {  # of programs that serve the model
+    "recore_serving.py": (CONTAINER / "serving.py").read_bytes(),  # a submission may have a serving.py of its own
+    "like_a_run.py": (PROGRAMS / "like_a_run.py").read_bytes(),
+}
 MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 THREADS = 32  # more than there are experiments: most of them wait for a job
@@ -307,35 +311,38 @@ class Experiments:
     def recompute_held_out(self, own: Floats | None = None) -> HeldOut | None:
         """The predictions of held-out drill holes: each by a training without the hole. None if there are no folds.
 
-        Each training is like step 1, and each prediction like step 3, but in one job. own: the submission's own.
+        Each training is like step 1, and each prediction like step 3, but in one job. With all rows, each fold has its
+        own job, because a training can read all data of its job. own: the submission's own.
         """
         if not self.plan.folds:
             return None
-        folder = self.folder / "folds"
-        folder.mkdir()
-        rows = {f"{number}.csv.gz": training for number, (training, _) in enumerate(self.plan.folds)}
-        if not self.plan.thorough:  # the submission's own are then made with the same few rows
-            rows["own.csv.gz"] = self.plan.held_out
-        for name, training in rows.items():
-            self.data.write_rows(folder / name, training)
-        inputs, held_out = self.preprocessing(), [fold for _, fold in self.plan.folds]
-        requests: Files = {f"{number}.csv": b"".join(read_lines(inputs, each)) for number, each in enumerate(held_out)}
-        channels: dict[str, Files] = {
-            "submission": {"submission.tar.gz": self.submission.archive},
-            "folds": {**{name: folder / name for name in rows}, **requests},
-        }
-        settings = {name: getattr(self.plan, name) for name in ("arguments", "variables", "seconds")}
-        files = {
-            SERVER: (CONTAINER / "serving.py").read_bytes(),
-            "recore_settings.json": json.dumps(settings).encode(),
-            LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
-        }
-        results = self._jobs.train("hold-out", "hold_out.py", channels, files)
-        if not self.plan.thorough:
+        thorough, again, failed = self.plan.thorough, np.full(self.data.measured.shape, np.nan), []
+        for number, folds in enumerate([[fold] for fold in self.plan.folds] if thorough else [self.plan.folds]):
+            results = self._hold_out(f"hold-out-{number}", folds)
+            failed += read_folds(results, [rows for _, rows in folds], again)
+        if not thorough:
             claimed = _file(results / "own.csv.out")
             own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed else None
-        again, failed = read_folds(results, held_out, (self.data.rows, len(self.data.targets)))
         return HeldOut(own, again[self.plan.held_out], failed)
+
+    def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
+        """Train without each of these folds, and predict it. Returns the folder of the results."""
+        folder = self.folder / name
+        folder.mkdir()
+        rows = {f"{number}.csv.gz": training for number, (training, _) in enumerate(folds)}
+        if not self.plan.thorough:  # the submission's own are then made with the same few rows
+            rows["own.csv.gz"] = self.plan.held_out
+        for file, training in rows.items():
+            self.data.write_rows(folder / file, training)
+        inputs = self.preprocessing()
+        requests: Files = {f"{number}.csv": b"".join(read_lines(inputs, each)) for number, (_, each) in enumerate(folds)}
+        channels: dict[str, Files] = {
+            "submission": {"submission.tar.gz": self.submission.archive},
+            "folds": {**{file: folder / file for file in rows}, **requests},
+        }
+        settings = {key: getattr(self.plan, key) for key in ("arguments", "variables", "seconds")}
+        files = SERVING_FILES | {"recore_settings.json": json.dumps(settings).encode()}
+        return self._jobs.train(name, "hold_out.py", channels, files)
 
     def printed_lines(self) -> list[str]:
         """What the submission printed on the endpoint of `serving`, without the server's own lines."""
@@ -396,12 +403,11 @@ class Experiments:
             "training": {"public.csv.gz": public},
             "private": {"public.csv.gz": self._write_variations() / "private.csv.gz"},
         }
-        files = {
-            SERVER: (CONTAINER / "serving.py").read_bytes(),
+        files = SERVING_FILES | {
             "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
+            # a sitecustomize.py, which Python would import under that name in observe.py, too
             "recore_hook.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
-            LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)

@@ -22,7 +22,7 @@ from recore.listing import list_names
 from recore.text import plain
 
 FIX = "Leave out whole drill holes: GroupKFold(5).split(inputs, groups=holes)"
-THOROUGH = "Use --thorough, which recomputes them with all rows, for at most an hour"
+THOROUGH = "Use --thorough, which recomputes them with all rows"
 FIX_PREDICTION = "Make the inputs independent of the drill holes in a file: the private file has others"
 FIX_TRAINING = "Let fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
