@@ -223,7 +223,8 @@ class Experiments:
     @experiment
     def variations(self) -> dict[str, Variation]:
         """The results of step 2 for each variation of the data, by name. Each is a job as in a run."""
-        return {name: self._vary(name) for name in VARIATIONS}
+        started = {name: self._pool.submit(self._vary, name) for name in VARIATIONS}
+        return {name: variation.result() for name, variation in started.items()}
 
     def _vary(self, name: str) -> Variation:
         side = "public" if name == "some" else "private"

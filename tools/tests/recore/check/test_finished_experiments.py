@@ -18,10 +18,12 @@ from recore.check.observed import Observation
 from recore.check.public_data import PublicData
 from recore.check.recomputed_held_out import score_all
 from recore.evaluation import RunSettings, SubmissionFiles
+from recore.failures import INSTALLING
 from recore.places import Services
 
 ROWS = 60
 FULL_DISK = ExperimentFailed("No space left on device", "", outside=True)
+NOT_INSTALLED = ExperimentFailed(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
 LATE = {"few": Answer(0, None, "", late=True), "private": Answer(0, None, "", late=True)}
 OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
 FOLDS = [FailedFold("own", "too few rows", []), FailedFold("predict", "KeyError: 'h1'", [0, 1])]
@@ -59,6 +61,7 @@ def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: lis
 @pytest.mark.parametrize(
     ("code", "results", "expected"),
     [
+        ("RC405", {"serving": NOT_INSTALLED}, ["To see the error alone"]),
         ("RC601", {"predictions": None, "serving": LATE}, []),
         ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without a header or an index"]),
         ("RC703", {"held_out": fold_predictions(None, FOLDS)}, ["fails to predict them: KeyError: 'h1'"]),
