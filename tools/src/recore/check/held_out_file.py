@@ -27,7 +27,7 @@ class FailedFold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and made again.
+    """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and the recomputed.
 
     own: None if train.py wrote none. failed: the folds that failed, without folds for which there was no time.
     """

@@ -54,7 +54,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from stagemaker_support.fuzzing import TIMES, examples, generator
 from xgboost import XGBRegressor
 
-from recore.check.pickles import Pickle, find_pickles, read_pickles, scan, scanner, values
+from recore.check.pickles import Pickle, find_pickles, scan, scanner, values
 from recore.check.running_rules.rc404_pickle_command import judge
 
 TABLE = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [0.0, 1, 0, 1], "c": ["x", "y", "x", "y"]})

@@ -336,7 +336,7 @@ def _made_by(function: Any, is_class: bool) -> Value:
     if not isinstance(function, Global):
         return Value.COMPUTED
     module = function.module.split(".")[0]
-    return Value.OBJECT if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
+    return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
 
 
 FOLLOWED: dict[str, Callable[[Machine, Any], None]] = {

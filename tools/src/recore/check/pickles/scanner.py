@@ -6,16 +6,13 @@ package. A name that the pickle computes is reported as unknown.
 
 import io
 import pickletools
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, cast
 
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
-from recore.check.pickles.machine import EXTENSIONS, Machine
+from recore.check.pickles.machine import Machine
 from recore.check.pickles.values import Budget, ExhaustedError, Unreadable
-
-__all__ = ["EXTENSIONS", "Pickle", "scan", "short"]
 
 MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read at once
 CHUNK = 1 << 20
@@ -70,10 +67,9 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     found: list[tuple[str, str]] = []
     try:
         _Reading(found, budget).read_all(_Opcodes(decompressed(file, budget)), joblib=False)
-    except ExhaustedError:
-        raise
-    except Exception:  # here pickle.load fails, too
-        pass
+    except Exception as error:  # here pickle.load fails, too
+        if isinstance(error, ExhaustedError):
+            raise
     imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)
 
 
@@ -178,8 +174,3 @@ class _Opcodes:
     def _advance(self, data: bytes) -> bytes:
         self._position += len(data)
         return data
-
-
-def short(imports: list[tuple[str, str]]) -> Iterator[str]:
-    """Imports as they are written in Python."""
-    return (f"{module}.{name}" if module else "a computed name" for module, name in imports)

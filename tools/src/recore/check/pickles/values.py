@@ -42,8 +42,7 @@ class Budget:
 
 
 class Value(Enum):
-    OTHER = "a value that is not a string, such as a list or an array"
-    OBJECT = "an object whose class or function is named, and which is not a string"
+    OTHER = "a value that is not a string, such as a list, an array or an object of a named class"
     CALLED = "the result of a named function, possibly a string"
     COMPUTED = "the result of something without a name"
 

@@ -1,10 +1,10 @@
 """Trains a submission without each fold of the drill holes, and predicts the fold as the container's server does.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, the files beside it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz, the
-data without it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model folder
-go the responses, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or the reason
-of a failure, as NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
+file, the files beside it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz,
+the data without it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model
+folder go the responses, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or the
+reason of a failure, as NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
 
 Each training and each prediction is a separate process, which is forked after the libraries have been imported: with
 few rows, importing them takes longer than all else. A submission that means to can read all of the job's data in each

@@ -25,7 +25,5 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         for pickle in experiments.pickles():
             for module in pickle.modules:
                 if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:
-                    what = (
-                        f"{pickle.name} needs the module {module}, which cannot be imported where the model is served"
-                    )
-                    yield Finding(plain(what), FIX, Place("setup.py"))
+                    message = f"{pickle.name} needs the module {module}, which cannot be imported where it is served"
+                    yield Finding(plain(message), FIX, Place("setup.py"))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES
 from recore.check.experiments import Experiments
-from recore.check.pickles import Pickle, short
+from recore.check.pickles import Pickle
 from recore.check.places import place_of
 from recore.check.rule import Finding, rule
 from recore.text import plain
@@ -55,7 +55,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
     """A message and its remedy, if loading the pickle can run commands."""
     commands = [each for each in pickle.imports if _runs_commands(*each)]
     if commands:
-        names = ", ".join(short(commands))
+        names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
     if pickle.problem and not pickle.foreign:
         return f"{pickle.name} cannot be read to its end, so it may run any command: {pickle.problem}", SAVE_AGAIN

@@ -36,7 +36,7 @@ POSSIBLE = {
     "an instrument's file": r"\.\d{1,4}$",
     "what may be a trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
 }
-POSSIBLE_PASSWORD = "what may be a password"
+UNCERTAIN = "what may be a password"
 CREDENTIALS = {  # by the formats that their issuers publish
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "an AWS secret key": r"(?i:aws_?secret_?(?:access_?)?key)\W{1,8}[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+])",
@@ -49,7 +49,7 @@ CREDENTIALS = {  # by the formats that their issuers publish
     "a Slack token": r"\bxox[abeprs]-[0-9A-Za-z-]{10,}",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
     "an address with a password": r"\b[a-z][a-z+]*://[^\s/:@'\"]+:[^\s/:@'\"{}<>$%]{3,}@[\w.-]",
-    POSSIBLE_PASSWORD: (
+    UNCERTAIN: (
         r"""(?i:(?:password|passwd|client_?secret|secret_?key|api_?key|(?:auth|access)_?token))["']?\]?\s*[=:]\s*"""
         r"""["'](?=[^"']*[0-9])(?=[^"']*[A-Za-z])[^\s"'{}<>$%()]{8,}["']"""
     ),
@@ -92,7 +92,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Iterator[Finding]:
         return
     for line, kind in find_credentials(content):
         message = f"this line contains {kind}, which would be uploaded"
-        level = Level.WARNING if kind == POSSIBLE_PASSWORD else Level.ERROR
+        level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
         yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line), level)
 
 

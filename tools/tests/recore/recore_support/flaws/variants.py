@@ -291,9 +291,7 @@ VARIANTS: dict[str, Change] = {
         require(""),
         lambda folder: (folder / "requirements.txt").write_bytes("numpy\r\ncubist==1.2.2\r\n".encode("utf-16")),
     ),
-    "requirements-pinned": require(
-        'numpy\ncubist==1.2.2\nxgboost-cpu===3.4.1\ntomli; python_version < "3.11"\n'
-    ),
+    "requirements-pinned": require('numpy\ncubist==1.2.2\nxgboost-cpu===3.4.1\ntomli; python_version < "3.11"\n'),
     "requirements-uploaded": write(
         "requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'
     ),
