@@ -12,9 +12,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +70,12 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
         read_pickles(archive)
 
 
+def saved(save: Callable[[io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    save(file)
+    return file.getvalue()
+
+
 def zipped(content: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -79,18 +87,25 @@ def zipped(content: bytes) -> bytes:
     ("limit", "content"),
     [
         ("opcodes", b"N" * 30),
+        ("opcodes", saved(partial(joblib.dump, np.array(["a"], dtype=object))) * 2),
         ("arguments of functions", b"(" + b"N" * 9 + b"tq\x000" + b"cbuiltins\nlen\nh\x00R" * 3 + b"."),
         ("decompressed bytes", zlib.compress(bytes(90))),
-        ("files in archives", zipped(zipped(b""))),
+        ("files and arrays in files", zipped(zipped(b""))),
+        ("files and arrays in files", saved(partial(np.save, arr=np.ones(3))) * 3),
     ],
+    ids=["opcodes", "opcodes read twice", "arguments", "bytes", "archives", "arrays"],
 )
 def test_the_files_of_a_model_share_the_limits_of_reading(
     limit: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What follows is not read any more, so that the model is an error, whatever the names of its files."""
-    monkeypatch.setitem(values.LIMITS, limit, 100 if limit != "files in archives" else 9)
-    found = read_pickles(pack(tmp_path / "model.tar.gz", {f"{number}.txt": content for number in range(20)}))
-    assert f"more than {values.LIMITS[limit]} {limit}" in judge_pickle(found[-1])[0]
+    archive = pack(tmp_path / "model.tar.gz", {f"{number}.txt": content for number in range(40)})
+    assert not any(map(judge_pickle, read_pickles(archive)))
+    for maximum in range(9, 79):
+        monkeypatch.setitem(values.LIMITS, limit, maximum)
+        found = read_pickles(archive)
+        assert judge_pickle(found[-1])
+        assert len(found) < 40
 
 
 def test_rounded_predictions_are_distinguished_from_assays_of_other_rows() -> None:

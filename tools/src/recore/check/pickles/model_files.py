@@ -64,6 +64,7 @@ def _content_start(file: IO[bytes], budget: Budget) -> bytes:
 def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """The pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
+        budget.spend("files and arrays in files")
         version = npy.read_magic(file)
         shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
         if dtype.hasobject:
@@ -78,7 +79,7 @@ def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if not member.is_dir():
-                budget.spend("files in archives")
+                budget.spend("files and arrays in files")
                 budget.spend("decompressed bytes", member.file_size)
                 with archive.open(member) as content:
                     yield from find_in_stream(f"{name}/{member.filename}", content, budget)

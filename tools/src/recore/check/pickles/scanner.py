@@ -4,6 +4,7 @@ By pickletools of the standard library: it names opcodes and their arguments for
 package. A name that the pickle computes is reported as unknown.
 """
 
+import contextlib
 import io
 import pickletools
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import IO, cast
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
 from recore.check.pickles.machine import Machine
-from recore.check.pickles.values import Budget, ExhaustedError, Unreadable
+from recore.check.pickles.values import Budget, Unreadable
 
 MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read at once
 CHUNK = 1 << 20
@@ -65,11 +66,10 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     modules, where they do not exist.
     """
     found: list[tuple[str, str]] = []
-    try:
+    with contextlib.suppress(Exception):
         _Reading(found, budget).read_all(_Opcodes(decompressed(file, budget)), joblib=False)
-    except Exception as error:  # here pickle.load fails, too
-        if isinstance(error, ExhaustedError):
-            raise
+    if budget.exhausted:  # otherwise pickle.load fails where this did
+        raise Unreadable("the model holds too much to be read")
     imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)
 
 

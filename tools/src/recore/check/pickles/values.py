@@ -12,16 +12,12 @@ LIMITS = {  # of all files of a model together
     "opcodes": 20_000_000,
     "arguments of functions": 20_000_000,
     "decompressed bytes": 8 << 30,  # each file is decompressed up to twice
-    "files in archives": 10_000,
+    "files and arrays in files": 10_000,
 }
 
 
 class Unreadable(ValueError):
     """A pickle does something that cannot be followed without loading it."""
-
-
-class ExhaustedError(Unreadable):
-    """A model holds more than may be read of it."""
 
 
 class Budget:
@@ -35,10 +31,10 @@ class Budget:
         return min(self._remaining.values()) < 0
 
     def spend(self, what: str, count: int = 1) -> None:
-        """Subtract what is read, one of LIMITS. Raises ExhaustedError if too little remains."""
+        """Subtract what is read, one of LIMITS. Raises Unreadable if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
-            raise ExhaustedError(f"the model holds more than {LIMITS[what]:,} {what}")
+            raise Unreadable(f"the model holds more than {LIMITS[what]:,} {what}")
 
 
 class Value(Enum):
