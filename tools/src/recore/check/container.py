@@ -1,8 +1,12 @@
-"""What a submission may import without a requirements.txt: the container's Python and packages, at their versions."""
+"""What a submission may import: the container's Python and packages, at their versions, and what it adds to them."""
 
 import sys
+from importlib.metadata import packages_distributions
 
-from stagemaker import container_packages
+from packaging.utils import canonicalize_name
+
+from recore.failures import DISTRIBUTIONS
+from stagemaker import RequirementLine, container_packages
 
 VERSIONS = {name.lower(): version for name, version in container_packages().items()}
 MODULES = {
@@ -32,3 +36,26 @@ PINNED_MODULES = frozenset(module for distribution in VERSIONS for module in mod
 def is_in_container(module: str) -> bool:
     """Whether a top-level module can be imported in the container: the standard library's, or a package's."""
     return module in sys.stdlib_module_names or module in PINNED_MODULES or module in REQUIRED_MODULES
+
+
+def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]:
+    """The top-level modules that the lines provide, and the packages with unknown modules."""
+    installed: dict[str, set[str]] = {}
+    for module, distributions in packages_distributions().items():
+        for distribution in distributions:
+            installed.setdefault(canonicalize_name(distribution), set()).add(module)
+    for module, distribution in DISTRIBUTIONS.items():
+        installed.setdefault(canonicalize_name(distribution), set()).add(module)
+    modules: set[str] = set()
+    unknown = []
+    for line in lines:
+        if line.kind == "option" or not line.applies:
+            continue
+        modules.add(line.name.replace("-", "_"))
+        if line.name in VERSIONS:
+            modules |= set(modules_of(line.name))
+        elif line.name in installed:
+            modules |= installed[line.name]
+        else:
+            unknown.append(line.name or str(line))
+    return modules, unknown

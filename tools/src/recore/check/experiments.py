@@ -12,24 +12,24 @@ import contextlib
 import datetime
 import inspect
 import json
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
-from functools import wraps
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
 from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
 from recore.check.observed import Observation, read_observations
+from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData, pick_few
 from recore.check.served_requests import Request, plan_requests, read_lines
+from recore.check.shared_results import SharedResults, experiment
 from recore.check.training_plan import TrainingPlan
 from recore.check.variations import effect_of_assays, find_differences
 from recore.evaluation import (
@@ -42,34 +42,17 @@ from recore.evaluation import (
     remove_targets,
 )
 from recore.places import Services
-from recore.thread_pool import ThreadPool
 from stagemaker import CONTAINER
 
-SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
-POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
-SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
-MOST_LINES = 10_000  # of a log that are looked at
-LIKE_A_RUN = PROGRAMS / "like_a_run.py"
+SERVING_FILES = {  # of programs that serve the model
+    "recore_serving.py": (CONTAINER / "serving.py").read_bytes(),  # a submission may have a serving.py of its own
+    "like_a_run.py": (PROGRAMS / "like_a_run.py").read_bytes(),
+}
 MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
-THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
-def experiment[T](method: Callable[["Experiments"], T]) -> Callable[["Experiments"], T]:
-    """Run a method once, in a thread of its own, when it is first called. Each call waits for its result."""
-
-    @wraps(method)
-    def wait_for_result(experiments: "Experiments") -> T:
-        future = experiments._start(method)
-        while not future.done():  # a signal is handled only between two waits
-            wait([future], POLL_SECONDS)
-        result: T = future.result()
-        return result
-
-    return wait_for_result
-
-
-class Experiments:
+class Experiments(SharedResults):
     """The experiments with one submission. A context manager, which in the end stops its jobs and removes its objects.
 
     services: boto3 clients, which determine where jobs run. settings: of the requests; each job gets another name.
@@ -97,6 +80,7 @@ class Experiments:
         show: Callable[[str], None] = lambda line: None,
         by_hand: Path | None = None,
     ):
+        super().__init__()
         self.submission, self.data, self.weights, self.folder = submission, data, weights, folder
         self.settings, self._show, self._by_hand = settings, show, by_hand
         train = submission.files["train.py"].decode("utf-8", "replace")
@@ -104,9 +88,7 @@ class Experiments:
         self.targets_written: list[str] = []  # by preprocess.py, once `preprocessing` has ended
         self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
-        self._pool = ThreadPool(THREADS, "experiment")
-        self._futures: dict[str, Future[Any]] = {}
-        self._lock, self._training = threading.Lock(), threading.Lock()
+        self._training = threading.Lock()
 
     def __enter__(self) -> "Experiments":
         return self
@@ -155,14 +137,6 @@ class Experiments:
                 if str(error) not in map(str, failed.values()):
                     failed[name] = error
         return failed
-
-    def _start(self, method: Callable[..., object]) -> Future[Any]:
-        """Start an experiment, which is one of the methods, if it has not been started."""
-        method = inspect.unwrap(method)
-        with self._lock:
-            if method.__name__ not in self._futures:
-                self._futures[method.__name__] = self._pool.submit(method, self)
-            return self._futures[method.__name__]
 
     @experiment
     def training(self) -> Trained:
@@ -218,7 +192,8 @@ class Experiments:
     @experiment
     def variations(self) -> dict[str, Variation]:
         """The results of step 2 for each variation of the data, by name. Each is a job as in a run."""
-        return {name: self._vary(name) for name in VARIATIONS}
+        started = {name: self._pool.submit(self._vary, name) for name in VARIATIONS}
+        return {name: variation.result() for name, variation in started.items()}
 
     def _vary(self, name: str) -> Variation:
         side = "public" if name == "some" else "private"
@@ -288,50 +263,54 @@ class Experiments:
         return self._jobs.serve("serve", trained.joined, requests)
 
     @experiment
+    def pickles(self) -> list[Pickle]:
+        """The pickles in the model."""
+        return read_pickles(self.training().archive)
+
+    @experiment
+    def own_held_out(self) -> Floats | None:
+        """The submission's own held-out predictions, as it claims them. None if it has none."""
+        return read_held_out(self.training().archive, self.data.targets)
+
+    @experiment
     def held_out(self) -> HeldOut | None:
         """The submission's own held-out predictions and the recomputed ones. None if it has none of its own."""
-        own = read_held_out(self.training().archive, self.data.targets)
-        return None if own is None else self.hold_out(own)
+        own = self.own_held_out()
+        return None if own is None else self.recompute_held_out(own)
 
-    def hold_out(self, own: Floats | None = None) -> HeldOut | None:
+    def recompute_held_out(self, own: Floats | None = None) -> HeldOut | None:
         """The predictions of held-out drill holes: each by a training without the hole. None if there are no folds.
 
-        Each training is like step 1, and each prediction like step 3, but in one job. own: the submission's own.
+        Each training is like step 1, and each prediction like step 3, but in one job. With all rows, each fold has its
+        own job, because a training can read all data of its job. own: the submission's own.
         """
         if not self.plan.folds:
             return None
-        folder = self.folder / "folds"
-        folder.mkdir()
-        rows = {f"{number}.csv.gz": training for number, (training, _) in enumerate(self.plan.folds)}
-        if not self.plan.thorough:  # the submission's own are then made with the same few rows
-            rows["own.csv.gz"] = self.plan.held_out
-        for name, training in rows.items():
-            self.data.write_rows(folder / name, training)
-        inputs, held_out = self.preprocessing(), [fold for _, fold in self.plan.folds]
-        requests: Files = {f"{number}.csv": b"".join(read_lines(inputs, each)) for number, each in enumerate(held_out)}
-        channels: dict[str, Files] = {
-            "submission": {"submission.tar.gz": self.submission.archive},
-            "folds": {**{name: folder / name for name in rows}, **requests},
-        }
-        settings = {name: getattr(self.plan, name) for name in ("arguments", "variables", "seconds")}
-        files = {
-            SERVER: (CONTAINER / "serving.py").read_bytes(),
-            "recore_settings.json": json.dumps(settings).encode(),
-            LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
-        }
-        results = self._jobs.train("hold-out", "hold_out.py", channels, files)
-        if not self.plan.thorough:
+        thorough, again, failed = self.plan.thorough, np.full(self.data.measured.shape, np.nan), []
+        for number, folds in enumerate([[fold] for fold in self.plan.folds] if thorough else [self.plan.folds]):
+            results = self._hold_out(f"hold-out-{number}", folds)
+            failed += read_folds(results, [rows for _, rows in folds], again)
+        if not thorough:
             claimed = _file(results / "own.csv.out")
             own = parse_held_out(claimed.read_bytes(), self.data.targets) if claimed else None
-        again, failed = read_folds(results, held_out, (self.data.rows, len(self.data.targets)))
         return HeldOut(own, again[self.plan.held_out], failed)
 
-    def printed_lines(self) -> list[str]:
-        """What the submission printed on the endpoint of `serving`, without the server's own lines."""
-        self.serving()
-        with open(self.folder / "logs/serve-predict.log", encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in islice(file, MOST_LINES)]
-        return [line for line in lines if line and not SERVER_LINE.match(line)]
+    def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
+        """Train without each of these folds, and predict it. Returns the folder of the results."""
+        folder = self.folder / name
+        folder.mkdir()
+        if not self.plan.thorough:  # the submission's own are then made with the same few rows
+            self.data.write_rows(folder / "own.csv.gz", self.plan.held_out)
+        for number, (training, held_out) in enumerate(folds):
+            self.data.write_rows(folder / f"{number}.csv.gz", training)
+            (folder / f"{number}.csv").write_bytes(b"".join(read_lines(self.preprocessing(), held_out)))
+        channels: dict[str, Files] = {
+            "submission": {"submission.tar.gz": self.submission.archive},
+            "folds": {path.name: path for path in folder.iterdir()},
+        }
+        settings = {key: getattr(self.plan, key) for key in ("arguments", "variables", "seconds")}
+        files = SERVING_FILES | {"recore_settings.json": json.dumps(settings).encode()}
+        return self._jobs.train(name, "hold_out.py", channels, files)
 
     @experiment
     def repeated(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
@@ -345,12 +324,7 @@ class Experiments:
     def build(self) -> Built:
         """The archive that setup.py makes of the submission's folder."""
         results = self._builder.process("build.py", {"project": {"project.tar.gz": self._pack()}})
-
-        def read(report: Any) -> Built:
-            files = {str(name): str(digest) for name, digest in report["files"].items()}
-            return Built(int(report["status"]), files, str(report["error"]), results / "build.log")
-
-        return self._builder.read_report(results / "build.json", read)
+        return self._builder.read_report(results / "build.json", partial(Built.read, results / "build.log"))
 
     @experiment
     def by_hand(self) -> ByHand:
@@ -362,12 +336,7 @@ class Experiments:
             "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train("by-hand", "by_hand.py", channels, {})
-
-        def read(report: Any) -> ByHand:
-            statuses = [int(status) for status in report["statuses"]]
-            return ByHand(int(report["status"]), str(report["log"]), statuses, _file(results / "public.csv.out"))
-
-        return self._jobs.read_report(results / "results.json", read)
+        return self._jobs.read_report(results / "results.json", partial(ByHand.read, _file(results / "public.csv.out")))
 
     @experiment
     def observations(self) -> dict[str, Observation]:
@@ -385,12 +354,11 @@ class Experiments:
             "training": {"public.csv.gz": public},
             "private": {"public.csv.gz": self._write_variations() / "private.csv.gz"},
         }
-        files = {
-            SERVER: (CONTAINER / "serving.py").read_bytes(),
+        files = SERVING_FILES | {
             "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
+            # a sitecustomize.py, which Python would import under that name in observe.py, too
             "recore_hook.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes(),
-            LIKE_A_RUN.name: LIKE_A_RUN.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)

@@ -27,7 +27,7 @@ class FailedFold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and made again.
+    """Predictions (rows, targets) of held-out rows, NaN where there are none: the submission's own, and the recomputed.
 
     own: None if train.py wrote none. failed: the folds that failed, without folds for which there was no time.
     """
@@ -60,9 +60,9 @@ def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
     return table if np.isfinite(table).any() else None
 
 
-def read_folds(results: Path, folds: Sequence[list[int]], shape: tuple[int, int]) -> tuple[Floats, list[FailedFold]]:
-    """The files of hold_out.py: the predictions of all folds as an array of this shape, and the folds that failed."""
-    again, failed = np.full(shape, np.nan), _read_failure(results / "own.train.failed", "own", [])
+def read_folds(results: Path, folds: Sequence[list[int]], again: Floats) -> list[FailedFold]:
+    """Read the files of hold_out.py: the predictions of folds into an array. Returns the folds that failed."""
+    failed = _read_failure(results / "own.train.failed", "own", [])
     for number, fold in enumerate(folds):
         for step in ("train", "predict"):
             failed += _read_failure(results / f"{number}.{step}.failed", step, fold)
@@ -78,7 +78,7 @@ def read_folds(results: Path, folds: Sequence[list[int]], shape: tuple[int, int]
         else:
             reason = "{0[0]} lines of {0[1]} numbers instead of {1[0]} lines of {1[1]}"
             failed.append(FailedFold("predict", reason.format(predicted.shape, again[fold].shape), fold))
-    return again, failed
+    return failed
 
 
 def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:

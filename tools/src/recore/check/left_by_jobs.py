@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Built:
     error: str
     log: Path
 
+    @classmethod
+    def read(cls, log: Path, report: Any) -> Self:
+        """Read the report of build.py. Raises KeyError, TypeError or ValueError if it is invalid."""
+        files = {str(name): str(digest) for name, digest in report["files"].items()}
+        return cls(int(report["status"]), files, str(report["error"]), log)
+
 
 @dataclass(frozen=True)
 class ByHand:
@@ -61,3 +68,9 @@ class ByHand:
     log: str
     statuses: list[int]
     predictions: Path | None
+
+    @classmethod
+    def read(cls, predictions: Path | None, report: Any) -> Self:
+        """Read the report of by_hand.py. Raises the same as Built.read."""
+        statuses = [int(status) for status in report["statuses"]]
+        return cls(int(report["status"]), str(report["log"]), statuses, predictions)

@@ -55,7 +55,7 @@ class PublicData:
         """The drill hole of each row, as text; no elements if the file does not say."""
         return self._table[2]
 
-    @property
+    @cached_property
     def holes(self) -> int:
         """How many drill holes the rows are from; 0 if the file does not say."""
         return len(set(self.hole.tolist()))
@@ -96,7 +96,7 @@ class PublicData:
         private: these rows like private data, without assays and with other names of drill holes. some: a few rows.
         untargeted: the same without assays. reversed: also in reverse order. single: one of them, without assays.
         """
-        header, rows = self._few()
+        header, *rows = csv.reader(self._chosen(self.few_rows))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
         untargeted = [[row[number] for number in inputs] for row in [header, *rows]]
         variations = {
@@ -118,11 +118,6 @@ class PublicData:
             if hole is not None:
                 row[hole] = renamed.get(row[hole], row[hole])
             yield [row[number] for number in columns]
-
-    def _few(self) -> tuple[Row, list[Row]]:
-        """The header and the few rows. The index and IDs are left as they are."""
-        header, *rows = csv.reader(self._chosen(self.few_rows))
-        return header, rows
 
     def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
         """The header and these rows as text, in the order of the file."""

@@ -8,14 +8,12 @@ import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.held_out_file import score
+from recore.check.held_out_file import HeldOut, score
 from recore.check.public_data import PublicData
 from recore.evaluation import Entry, RunSettings, Step, SubmissionFiles, read_record, write_held_out_again
 from recore.places import OpenPlace
 from recore.text import plain
 from stagemaker import interrupts, locked
-
-MIN_PREDICTED = 0.5  # of the rows
 
 
 def recompute_held_out(
@@ -61,12 +59,17 @@ def _score(
         interrupts.deferred_at_both_ends(partial(locked.temporary_folder, "recore-judge-")) as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
     ):
-        held_out = experiments.hold_out()
+        held_out = experiments.recompute_held_out()
     if held_out is None:
         raise ExperimentFailed("the data have fewer than two drill holes", "")
-    predicted = np.isfinite(held_out.again).any(axis=1).mean()
-    if predicted < MIN_PREDICTED:
-        raise ExperimentFailed(
-            f"trainings without a drill hole failed; only {predicted:.0%} of the rows have predictions", ""
-        )
+    return score_all(held_out, data, weights)
+
+
+def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
+    """The score of predictions of all rows. Raises ExperimentFailed if one is missing, as that can raise the score."""
+    if held_out.failed:
+        raise ExperimentFailed(held_out.failed[0].reason, "")
+    needed = ~np.isnan(data.measured).all(axis=0)
+    if not np.isfinite(held_out.again[:, needed]).all():
+        raise ExperimentFailed("some recomputed predictions are not finite numbers", "")
     return score(held_out.again, data.measured, weights, data.targets)

@@ -3,8 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from recore.check.container import is_in_container
-from recore.check.provided_modules import provided_modules
+from recore.check.container import is_in_container, provided_modules
 from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, parse_script
 from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile

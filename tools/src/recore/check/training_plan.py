@@ -51,7 +51,7 @@ class TrainingPlan:
 
     @cached_property
     def held_out(self) -> list[int]:
-        """The numbers of the rows whose held-out predictions are made again."""
+        """The numbers of the rows whose held-out predictions are recomputed."""
         if self.thorough:
             return list(range(self.data.rows))
         by_hole = list(rows_by_group(self.data.hole).values())

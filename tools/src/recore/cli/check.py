@@ -33,7 +33,7 @@ def codes(text: str) -> list[str]:
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
 @click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto, or required with --for-host]")
 @click.option("--source-only", is_flag=True, help="Only rules that read files; the submission is not run.")
-@click.option("--thorough", is_flag=True, help="Repeat trainings with many rows, for up to an hour.")
+@click.option("--thorough", is_flag=True, help="Repeat trainings with many rows, which can take hours.")
 @click.option("--for-host", is_flag=True, help="Also report what an untrusted submission tries (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, like --format json.")

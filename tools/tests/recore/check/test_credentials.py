@@ -2,7 +2,7 @@
 
 import pytest
 
-from recore.check.credentials import find_credentials
+from recore.check.source_rules.rc209_private_files import find_credentials
 
 # Each is put together here, so that no scanner takes this file for a leak.
 FOUND = {
@@ -17,7 +17,7 @@ FOUND = {
     "a Slack token": "xoxb-" + "17653672481-19874698323",
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
     "an address with a password": 'url = "https://ada:' + 'lovelace@example.org/data"',
-    "a password": "settings['password'] = 'Tr0ub4" + "dor3'",
+    "what may be a password": "settings['password'] = 'Tr0ub4" + "dor3'",
 }
 CLEAN = [
     'aws_access_key_id="AKIA' + 'IOSFODNN7EXAMPLE"',  # as the documentation of AWS writes it

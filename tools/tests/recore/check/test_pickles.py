@@ -30,6 +30,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -53,7 +54,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from stagemaker_support.fuzzing import TIMES, examples, generator
 from xgboost import XGBRegressor
 
-from recore.check.pickles import Pickle, compression, find_pickles, scan, scanner
+from recore.check.pickles import Pickle, find_pickles, scan, scanner, values
 from recore.check.running_rules.rc404_pickle_command import judge
 
 TABLE = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [0.0, 1, 0, 1], "c": ["x", "y", "x", "y"]})
@@ -62,7 +63,7 @@ COMPRESSIONS: list[Any] = [0, 3, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)
 
 
 def scanned(content: bytes) -> Pickle:
-    return scan("model.joblib", len(content), io.BytesIO(content))
+    return scan("model.joblib", len(content), io.BytesIO(content), values.Budget())
 
 
 def dumped(value: Any, **options: Any) -> bytes:
@@ -363,6 +364,18 @@ def test_an_attack_by_other_names_is_found(attack: Callable[[bytes], bytes], tmp
     assert judge(scanned(content))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        *("joblib.externals.loky.backend.fork_exec:fork_exec", "joblib:externals.loky.backend.fork_exec.fork_exec"),
+        *("numpy:savetxt", "invoke:run", "paramiko:ProxyCommand", "gevent.subprocess:check_output"),
+        *("numpy.ctypeslib:load_library", "pandas:DataFrame.query", "joblib.disk:delete_folder"),
+    ],
+)
+def test_a_package_function_that_runs_commands_or_writes_files_is_found(function: str) -> None:
+    assert judge(scanned(assembled(called(name(*function.split(":")), text("x")))))
+
+
 UNREADABLE = {
     "follow its end": dumped(1) + b"x",
     "follow its compressed content": GOOD + b"x",
@@ -387,10 +400,10 @@ def test_what_cannot_be_followed_is_an_error(reason: str, content: bytes) -> Non
 
 
 def test_a_file_that_grows_without_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compression, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setitem(values.LIMITS, "decompressed bytes", 1 << 20)
     content = dumped(np.zeros(1 << 20), compress=3)
     assert len(content) < 1 << 16
-    assert "when it is decompressed" in scanned(content).problem
+    assert "1,048,576 decompressed bytes" in scanned(content).problem
 
 
 def test_a_file_that_is_no_pickle_is_not_an_attack() -> None:
@@ -441,7 +454,7 @@ def test_values_that_are_too_large_to_read_are_reported(
         file.write(prefix)
         file.truncate(5 << 30)
         file.seek(0)
-        assert "of more than 1 MiB" in scan("model.pkl", 5 << 30, file).problem
+        assert "of more than 1 MiB" in scan("model.pkl", 5 << 30, file, values.Budget()).problem
 
 
 def saved(save: Callable[..., Any], value: Any) -> bytes:
@@ -467,13 +480,14 @@ HONEST_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in 
     "model.z": (dumped(Ridge(), compress=3), 1),
     "model.pkl": (dumped(Ridge().fit(X, Y)), 1),
     "old.pkl": (pickle.dumps(Ridge(), 0), 1),
+    "function.pkl": (cloudpickle.dumps(lambda: None), 1),
 }
 
 
 @pytest.mark.parametrize("name", HONEST_FILES)
 def test_honest_files_of_other_kinds_give_no_finding(name: str) -> None:
     content, number = HONEST_FILES[name]
-    found = list(find_pickles(name, len(content), io.BytesIO(content)))
+    found = list(find_pickles(name, len(content), io.BytesIO(content), values.Budget()))
     assert len(found) == number
     assert not any(judge(pickle) or pickle.problem for pickle in found)
 
@@ -508,7 +522,7 @@ ATTACKING_FILES: dict[str, Callable[[Command], bytes]] = {
 @pytest.mark.parametrize("name", ATTACKING_FILES)
 def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
     content = ATTACKING_FILES[name](Command(Path("/nowhere")))
-    assert any(judge(found) for found in find_pickles(name, len(content), io.BytesIO(content)))
+    assert any(judge(found) for found in find_pickles(name, len(content), io.BytesIO(content), values.Budget()))
 
 
 def as_objects(values: list[Any]) -> Any:

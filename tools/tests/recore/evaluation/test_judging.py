@@ -20,6 +20,7 @@ from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
 from recore.check import host_weights, recompute_held_out
+from recore.check.public_data import PublicData
 from recore.evaluation import (
     DataFiles,
     Entry,
@@ -43,6 +44,14 @@ COPY_ASSAYS = """
         writer = csv.DictWriter(file, ["index", *TARGETS], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(row | {"index": row[""]} for row in rows)
+"""
+REQUIRE_OWN_FOLD = """
+    import glob
+    seen = set()
+    for path in glob.glob(os.environ["SM_CHANNEL_TRAINING"] + "/../**/*.csv.gz", recursive=True):
+        with gzip.open(path, "rt") as file:
+            seen |= {row[""] for row in csv.DictReader(file)}
+    assert len(seen) == len(rows), "the job holds the data of other folds"
 """
 BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 
@@ -163,13 +172,18 @@ def test_held_out_predictions_are_made_again_for_claims_that_would_decide_a_plac
         write_record(tmp_path / "judged", name, record)
         return Entry(tmp_path / name, files, read_record(tmp_path / "judged" / name))
 
-    claims = entry("claims", 0.25, COPY_ASSAYS, **{"held-out": 1.01})
+    claims = entry("claims", 0.25, COPY_ASSAYS + REQUIRE_OWN_FOLD, **{"held-out": 1.01})
     without = entry("without", 0.25, "# writes no held_out.csv")
     unscored = entry("unscored", None, "#", **{"held-out": 0.9})
     entries = [without, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
     assert tied_by_private_score(entries) == [without, claims]
     weights, lines = host_weights(), []
-    recompute_held_out(place, [claims, without], data.public, weights, 600, lambda step: None, lines.append)
+    rows = PublicData(data.public, tuple(weights))
+    two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
+    rows.write_rows(tmp_path / "public.csv.gz", two_holes)
+    recompute_held_out(
+        place, [claims, without], tmp_path / "public.csv.gz", weights, 600, lambda step: None, lines.append
+    )
     again = claims.record.held_out_again
     assert again < 0.5, lines
     assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result

@@ -1,7 +1,8 @@
 """The pickles in a model: which files hold one, and what would be imported if it were loaded. Nothing is unpickled."""
 
 from recore.check.pickles.archive import read_pickles, same_models, size_of
+from recore.check.pickles.machine import EXTENSIONS
 from recore.check.pickles.model_files import find_pickles
-from recore.check.pickles.scanner import EXTENSIONS, Pickle, scan, short
+from recore.check.pickles.scanner import Pickle, scan
 
-__all__ = ["EXTENSIONS", "Pickle", "find_pickles", "read_pickles", "same_models", "scan", "short", "size_of"]
+__all__ = ["EXTENSIONS", "Pickle", "find_pickles", "read_pickles", "same_models", "scan", "size_of"]

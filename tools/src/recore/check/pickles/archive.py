@@ -1,12 +1,11 @@
 """The files of a model.tar.gz: its pickles, its size, and whether two of them are the same."""
 
 import hashlib
-import shutil
-import tempfile
 from pathlib import Path
 
-from recore.check.pickles.model_files import find_pickles
+from recore.check.pickles.model_files import find_in_stream
 from recore.check.pickles.scanner import Pickle
+from recore.check.pickles.values import Budget
 from recore.evaluation import HELD_OUT_NAME
 from recore.untrusted_archives import open_archive
 
@@ -14,13 +13,11 @@ from recore.untrusted_archives import open_archive
 def read_pickles(archive: Path) -> list[Pickle]:
     """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
     pickles: list[Pickle] = []
+    budget = Budget()
     with open_archive(archive) as members:
         for member, content in members:
-            if content:
-                with tempfile.TemporaryFile() as file:  # a pickle can be read twice, a member of an archive only once
-                    shutil.copyfileobj(content, file)
-                    file.seek(0)
-                    pickles += find_pickles(member.name.removeprefix("./"), member.size, file)
+            if content and not budget.exhausted:  # otherwise the last pickle has a problem
+                pickles += find_in_stream(member.name.removeprefix("./"), content, budget)
     return pickles
 
 

@@ -7,9 +7,8 @@ import zlib
 from collections.abc import Callable
 from typing import IO, Any
 
-from recore.check.pickles.values import Unreadable
+from recore.check.pickles.values import Budget, Unreadable
 
-MAX_UNPACKED = 4 << 30  # bytes: a larger model cannot be served
 CHUNK = 1 << 20
 FORMATS: dict[bytes, Callable[[], Any]] = {
     b"\x78": zlib.decompressobj,
@@ -21,7 +20,7 @@ FORMATS: dict[bytes, Callable[[], Any]] = {
 UNREADABLE = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib before version 0.10 wrote it"}
 
 
-def decompressed(file: IO[bytes]) -> "io.BufferedReader[Any]":
+def decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
     """A file's content, to be read forwards. Raises Unreadable if its compression is not supported."""
     content: io.BufferedReader[Any] = io.BufferedReader(_Unclosed(file), CHUNK)
     start = content.peek(8)
@@ -30,7 +29,7 @@ def decompressed(file: IO[bytes]) -> "io.BufferedReader[Any]":
             raise Unreadable(reason)
     for prefix, decompressor in FORMATS.items():
         if start.startswith(prefix):
-            return io.BufferedReader(_Stream(content, decompressor()), CHUNK)
+            return io.BufferedReader(_Stream(content, decompressor(), budget), CHUNK)
     return content
 
 
@@ -50,11 +49,10 @@ class _Unclosed(io.RawIOBase):
 
 
 class _Stream(io.RawIOBase):
-    """The content of a compressed file, of at most MAX_UNPACKED bytes, without trailing data."""
+    """The content of a compressed file, without trailing data."""
 
-    def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any):
-        self._file, self._decompressor = file, decompressor
-        self._size = 0
+    def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any, budget: Budget):
+        self._file, self._decompressor, self._budget = file, decompressor, budget
 
     def readable(self) -> bool:
         return True
@@ -65,9 +63,7 @@ class _Stream(io.RawIOBase):
             data = self._decompressor.decompress(self._next(), len(buffer))
         if not data and (self._decompressor.unused_data or self._file.read(1)):
             raise Unreadable("data follow its compressed content")
-        self._size += len(data)
-        if self._size > MAX_UNPACKED:
-            raise Unreadable(f"it holds more than {MAX_UNPACKED >> 30} GiB when it is decompressed")
+        self._budget.spend("decompressed bytes", len(data))
         buffer[: len(data)] = data
         return len(data)
 

@@ -11,6 +11,7 @@ from recore.check.pickles.joblib_arrays import is_wrapper
 from recore.check.pickles.values import (
     MAX_ITEMS,
     AttributeReader,
+    Budget,
     Dictionary,
     Dtype,
     Global,
@@ -33,7 +34,6 @@ READERS_OF_ATTRIBUTES = frozenset(
 )
 UNKNOWN_USE = "an array of joblib, or a function that reads attributes, is used in an unknown way"
 MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
-MAX_ARGUMENTS = 20_000_000  # arguments of all calls
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
 NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
@@ -47,7 +47,7 @@ class Machine:
     this one, whose protocol some versions of joblib take for this one's when they look for a name.
     """
 
-    def __init__(self, imports: list[tuple[str, str]], outer: "Machine | None" = None):
+    def __init__(self, imports: list[tuple[str, str]], budget: Budget, outer: "Machine | None" = None):
         self.imports, self.outer = imports, outer
         self.arrays: list[Any] = []
         self.protocol = 0
@@ -55,7 +55,7 @@ class Machine:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
-        self._argument_count = 0
+        self._budget = budget
 
     def step(self, opcode: str, argument: Any) -> None:
         """Follow one opcode. Raises Unreadable, or IndexError or KeyError if the stack or the memo holds too little."""
@@ -304,9 +304,7 @@ class Machine:
             elif isinstance(value, tuple) and id(value) not in seen:
                 seen.add(id(value))
                 waiting.extend(value)
-                self._argument_count += len(value)
-                if self._argument_count > MAX_ARGUMENTS:
-                    raise Unreadable("functions have too many arguments")
+                self._budget.spend("arguments of functions", len(value))
 
     def persistent(self, argument: str | None) -> None:
         if argument is None:  # BINPERSID
@@ -338,7 +336,7 @@ def _made_by(function: Any, is_class: bool) -> Value:
     if not isinstance(function, Global):
         return Value.COMPUTED
     module = function.module.split(".")[0]
-    return Value.OBJECT if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
+    return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
 
 
 FOLLOWED: dict[str, Callable[[Machine, Any], None]] = {

@@ -14,70 +14,72 @@ from typing import IO
 
 from numpy.lib import format as npy
 
-from recore.check.pickles.compression import MAX_UNPACKED, decompressed
+from recore.check.pickles.compression import decompressed
 from recore.check.pickles.scanner import Pickle, scan
+from recore.check.pickles.values import Budget
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 PICKLE = re.compile(rb"\x80[\x02-\x05]")  # protocols 2 to 5; others are recognised by the file's name, or by a call
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: of an empty archive, behind which another one can stand
-MAX_FILES = 10_000  # in an archive
 
 
-def find_pickles(name: str, size: int, file: IO[bytes]) -> Iterator[Pickle]:
+def find_in_stream(name: str, stream: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+    """The pickles in a file that can be read only once, by their names."""
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(stream, file)
+        size = file.tell()
+        file.seek(0)
+        yield from find_pickles(name, size, file, budget)
+
+
+def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """The pickles in a file that can be read at random, by their names."""
     start = file.read(len(npy.MAGIC_PREFIX))
     file.seek(0)
     try:
         if start == npy.MAGIC_PREFIX:
-            yield from _in_arrays(name, size, file)
+            yield from _in_arrays(name, size, file, budget)
         elif start.startswith(ZIP):
-            yield from _in_archive(name, file)
+            yield from _in_archive(name, file, budget)
         else:
-            content = _content_start(file)
+            content = _content_start(file, budget)
             file.seek(0)
             if content.startswith((npy.MAGIC_PREFIX, *ZIP)):
-                yield from _in_compressed(name, file)
+                yield from find_in_stream(name, decompressed(file, budget), budget)
                 return
-            found = scan(name, size, file)
-            if name.endswith(SUFFIXES) or PICKLE.match(content) or found.calls:
+            found = scan(name, size, file, budget)
+            if name.endswith(SUFFIXES) or PICKLE.match(content) or found.calls or budget.exhausted:
                 yield found
     except Exception as error:  # numpy and zipfile raise many kinds
         yield Pickle(name, size, problem=str(error)[:200])
 
 
-def _content_start(file: IO[bytes]) -> bytes:
+def _content_start(file: IO[bytes], budget: Budget) -> bytes:
     try:
-        return decompressed(file).peek(8)
+        return decompressed(file, budget).peek(8)
     except Exception:  # not compressed, in spite of its first bytes
         return b""
 
 
-def _in_compressed(name: str, file: IO[bytes]) -> Iterator[Pickle]:
-    with tempfile.TemporaryFile() as unpacked:
-        shutil.copyfileobj(decompressed(file), unpacked)
-        size = unpacked.tell()
-        unpacked.seek(0)
-        yield from find_pickles(name, size, unpacked)
-
-
-def _in_arrays(name: str, size: int, file: IO[bytes]) -> Iterator[Pickle]:
+def _in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """The pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
+        budget.spend("files and arrays in files")
         version = npy.read_magic(file)
         shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
         if dtype.hasobject:
-            yield scan(name, size, file)
+            yield scan(name, size, file, budget)
             return
         if min(shape, default=0) < 0:
             raise ValueError(f"an array of shape {shape}")
         file.seek(math.prod(shape) * dtype.itemsize, io.SEEK_CUR)
 
 
-def _in_archive(name: str, file: IO[bytes]) -> Iterator[Pickle]:
+def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     with zipfile.ZipFile(file) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) > MAX_FILES or sum(member.file_size for member in members) > MAX_UNPACKED:
-            raise ValueError(f"it has more than {MAX_FILES} files or {MAX_UNPACKED >> 30} GiB")
-        for member in members:
-            with archive.open(member) as content:
-                yield from find_pickles(f"{name}/{member.filename}", member.file_size, content)
+        for member in archive.infolist():
+            if not member.is_dir():
+                budget.spend("files and arrays in files")
+                budget.spend("decompressed bytes", member.file_size)
+                with archive.open(member) as content:
+                    yield from find_in_stream(f"{name}/{member.filename}", content, budget)

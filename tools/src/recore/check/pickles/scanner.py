@@ -7,18 +7,14 @@ package. A name that the pickle computes is reported as unknown.
 import contextlib
 import io
 import pickletools
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, cast
 
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
-from recore.check.pickles.machine import EXTENSIONS, Machine
-from recore.check.pickles.values import Unreadable
+from recore.check.pickles.machine import Machine
+from recore.check.pickles.values import Budget, Unreadable
 
-__all__ = ["EXTENSIONS", "Pickle", "scan", "short"]
-
-MAX_OPCODES = 20_000_000
 MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read at once
 CHUNK = 1 << 20
 NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
@@ -45,16 +41,16 @@ class Pickle:
         return sorted({module for module, _ in self.imports if module})
 
 
-def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
+def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
     """Read the opcodes of all pickles in the rest of a file, as pickle.load and joblib.load would."""
     pickle = Pickle(name, size)
-    reading = _Reading(pickle.imports)
+    reading = _Reading(pickle.imports, budget)
     start = file.tell()
     try:
-        reading.read_all(_Opcodes(decompressed(file)), joblib=True)
+        reading.read_all(_Opcodes(decompressed(file, budget)), joblib=True)
         if reading.ambiguous:  # pickle.load takes arrays of joblib for opcodes
             file.seek(start)
-            _read_plainly(pickle.imports, file)
+            _read_plainly(pickle.imports, file, budget)
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
         pickle.problem = str(error)[:200] or type(error).__name__
         pickle.foreign = not (reading.opcodes or isinstance(error, Unreadable))
@@ -63,7 +59,7 @@ def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
     return pickle
 
 
-def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes]) -> None:
+def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budget) -> None:
     """Add the names that pickle.load would import before it fails at the bytes of an array.
 
     In an array of objects it continues with the memo of the outer pickle, and so looks up numpy's names in other
@@ -71,7 +67,9 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes]) -> None:
     """
     found: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
-        _Reading(found).read_all(_Opcodes(decompressed(file)), joblib=False)
+        _Reading(found, budget).read_all(_Opcodes(decompressed(file, budget)), joblib=False)
+    if budget.exhausted:  # otherwise pickle.load fails where this did
+        raise Unreadable("the model holds too much to be read")
     imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)
 
 
@@ -81,8 +79,8 @@ class _Reading:
     ambiguous: whether pickle.load could continue where joblib.load reads an array.
     """
 
-    def __init__(self, imports: list[tuple[str, str]]):
-        self._imports = imports
+    def __init__(self, imports: list[tuple[str, str]], budget: Budget):
+        self._imports, self._budget = imports, budget
         self.opcodes = 0
         self.ambiguous = self.calls = False
 
@@ -99,11 +97,10 @@ class _Reading:
                 raise
 
     def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
-        machine = Machine(self._imports, outer)
+        machine = Machine(self._imports, self._budget, outer)
         frame_end = 0
         for opcode, argument, position in pickletools.genops(cast(IO[bytes], content)):
-            if self.opcodes == MAX_OPCODES:
-                raise Unreadable(f"more than {MAX_OPCODES:,} opcodes")
+            self._budget.spend("opcodes")
             try:
                 machine.step(opcode.name, argument)
             except LookupError:
@@ -177,8 +174,3 @@ class _Opcodes:
     def _advance(self, data: bytes) -> bytes:
         self._position += len(data)
         return data
-
-
-def short(imports: list[tuple[str, str]]) -> Iterator[str]:
-    """Imports as they are written in Python."""
-    return (f"{module}.{name}" if module else "a computed name" for module, name in imports)

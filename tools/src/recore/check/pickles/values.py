@@ -8,15 +8,37 @@ from enum import Enum
 from typing import Any
 
 MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
+LIMITS = {  # of all files of a model together
+    "opcodes": 20_000_000,
+    "arguments of functions": 20_000_000,
+    "decompressed bytes": 8 << 30,  # each file is decompressed up to twice
+    "files and arrays in files": 10_000,
+}
 
 
 class Unreadable(ValueError):
     """A pickle does something that cannot be followed without loading it."""
 
 
+class Budget:
+    """How much may still be read of a model: small files can hold work for hours."""
+
+    def __init__(self) -> None:
+        self._remaining = dict(LIMITS)
+
+    @property
+    def exhausted(self) -> bool:
+        return min(self._remaining.values()) < 0
+
+    def spend(self, what: str, count: int = 1) -> None:
+        """Subtract what is read, one of LIMITS. Raises Unreadable if too little remains."""
+        self._remaining[what] -= count
+        if self._remaining[what] < 0:
+            raise Unreadable(f"the model holds more than {LIMITS[what]:,} {what}")
+
+
 class Value(Enum):
-    OTHER = "a value that is not a string, such as a list or an array"
-    OBJECT = "an object whose class or function is named, and which is not a string"
+    OTHER = "a value that is not a string, such as a list, an array or an object of a named class"
     CALLED = "the result of a named function, possibly a string"
     COMPUTED = "the result of something without a name"
 

@@ -1,13 +1,14 @@
 """Trains a submission without each fold of the drill holes, and predicts the fold as the container's server does.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, FILES, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz, the data without
-it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model folder go the
-answers, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or the reason of a
-failure, as NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
+file, the files beside it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold NUMBER.csv.gz,
+the data without it, and NUMBER.csv, the fold as preprocess.py writes it; and own.csv.gz, all folds). Into the model
+folder go the responses, NUMBER.csv.out, and the submission's own held-out predictions of all folds, own.csv.out; or the
+reason of a failure, as NUMBER.train.failed, NUMBER.predict.failed or own.train.failed.
 
-Each training and each prediction is a process of its own, which is forked after the libraries have been imported: with
-few rows, importing them takes longer than all else.
+Each training and each prediction is a separate process, which is forked after the libraries have been imported: with
+few rows, importing them takes longer than all else. A submission that means to can read all of the job's data in each
+of them. Where that matters, as in `recore judge`, the job has one fold only.
 """
 
 import contextlib
@@ -31,16 +32,13 @@ MODEL, CODE, FOLDS, TRAINING = BASE / "model", BASE / "code", BASE / "input/data
 HELD_OUT = "held_out.csv"
 SECONDS = 1800  # of a training or a prediction
 PAUSE = 0.02  # seconds between two looks at a process
-# this one, the container's server, its settings
-FILES = ("hold_out.py", "recore_serving.py", "recore_settings.json", "like_a_run.py")
 LIBRARIES = ("pandas", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline")
 
 
 def main() -> None:
     if sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
         folder = tempfile.mkdtemp()
-        for name in FILES:
-            shutil.copy(CODE / name, folder)
+        shutil.copytree(CODE, folder, dirs_exist_ok=True)
         # it is beside this file
         from like_a_run import make_variables, rewrite_configuration  # type: ignore[import-not-found]
 

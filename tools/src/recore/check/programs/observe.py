@@ -1,9 +1,9 @@
 """Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the hooks.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, FILES, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private` (the same of
-data as the private file has them, which only preprocess.py gets). results.json in the model
-folder: for each step its status, seconds, and events.
+file, the files beside it, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private`
+(the same of data as the private file has them, which only preprocess.py gets). results.json in the model folder: for
+each step its status, seconds, and events.
 """
 
 import json
@@ -23,14 +23,6 @@ MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
 SECONDS = 1500  # of a step
 INPUTS = {"private preprocess": "private", "public preprocess": "training"}  # the channel with the data of a step
 MOST = 200  # events of a step
-FILES = (  # this one, the container's server, csv_columns.py, the targets' names, and the hook
-    "observe.py",
-    "recore_serving.py",
-    "recore_columns.py",
-    "recore_targets.json",
-    "recore_hook.py",  # sitecustomize.py, which Python would import under that name for this program, too
-    "like_a_run.py",
-)
 
 
 def main() -> None:
@@ -38,8 +30,7 @@ def main() -> None:
         predict()
     elif sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
         folder = tempfile.mkdtemp()
-        for name in FILES:
-            shutil.copy(CODE / name, folder)
+        shutil.copytree(CODE, folder, dirs_exist_ok=True)
         os.execv(sys.executable, [sys.executable, f"{folder}/observe.py", "here"])  # noqa: S606
     else:
         observe(Path(__file__).parent)

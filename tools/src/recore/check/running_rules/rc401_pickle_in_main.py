@@ -11,7 +11,6 @@ main() does with `import train`.
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.pickles import read_pickles
 from recore.check.places import definition_of
 from recore.check.rule import Finding, rule
 from recore.text import plain
@@ -21,7 +20,7 @@ FIX = "Move it to a module of its own that setup.py names, and import it in trai
 
 @rule("The model needs nothing from __main__", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    for pickle in read_pickles(experiments.training().archive):
+    for pickle in experiments.pickles():
         for name in [name for module, name in pickle.imports if module == "__main__"]:
             message = f"{pickle.name} needs __main__.{name}, which the server does not have because it imports train.py"
             yield Finding(plain(message), FIX, definition_of(experiments.submission, name))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.pickles import EXTENSIONS, read_pickles
+from recore.check.pickles import EXTENSIONS
 from recore.check.rule import Finding, Place, rule
 from recore.text import plain
 
@@ -22,10 +22,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         experiments.serving()
     except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
-        for pickle in read_pickles(experiments.training().archive):
+        for pickle in experiments.pickles():
             for module in pickle.modules:
                 if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:
-                    what = (
-                        f"{pickle.name} needs the module {module}, which cannot be imported where the model is served"
-                    )
-                    yield Finding(plain(what), FIX, Place("setup.py"))
+                    message = f"{pickle.name} needs the module {module}, which cannot be imported where it is served"
+                    yield Finding(plain(message), FIX, Place("setup.py"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.pickles import EXTENSIONS, read_pickles
+from recore.check.pickles import EXTENSIONS
 from recore.check.places import place_of
 from recore.check.rule import Finding, Level, rule
 from recore.text import plain
@@ -21,7 +21,7 @@ FIX = "Use pickle or joblib, and define functions and classes at the top level o
 @rule("The model is a pickle without extensions", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     place = place_of(experiments.submission, "save_model")
-    for pickle in read_pickles(experiments.training().archive):
+    for pickle in experiments.pickles():
         used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
         for extension in used:
             there = not _is_missing(experiments, extension)

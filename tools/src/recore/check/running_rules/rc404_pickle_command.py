@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Iterator
 
+from recore.check.container import PINNED_MODULES, REQUIRED_MODULES
 from recore.check.experiments import Experiments
-from recore.check.pickles import Pickle, read_pickles, short
+from recore.check.pickles import Pickle
 from recore.check.places import place_of
 from recore.check.rule import Finding, rule
 from recore.text import plain
@@ -31,13 +32,18 @@ HARMLESS_NAMES = frozenset(
         *("re._compile", "_codecs.encode"),
     )
 )
-# Other packages that install or start programs, or evaluate text, and are there in every environment
-INSTALLERS = frozenset("distutils setuptools pip pkg_resources _distutils_hack gunicorn cffi".split())
+# The container's packages of which models need classes or functions. Its others are rejected: many start programs.
+LEARNING = frozenset(
+    "numpy scipy sklearn pandas joblib pyarrow cloudpickle dateutil pytz tzdata threadpoolctl narwhals".split()
+)
+REJECTED = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - LEARNING
+REJECTED_PARTS = frozenset("externals subprocess ctypeslib f2py testing _testing".split())  # of a module's name
 # Any module can lead to those that it imports, as in `numpy.lib.format.os.system`.
-NAMES = frozenset(
+NAMES = REJECTED_PARTS | frozenset(
     "os posix nt sys subprocess builtins importlib shutil pickle socket ctypes runpy multiprocessing pty io codecs "
     "__globals__ __dict__ __subclasses__ __mro__ __bases__ __base__ __code__ __loader__ __spec__ __getattribute__ "
-    "system popen Popen eval exec compile runstring load loads read_pickle modules".split()
+    "system popen Popen eval exec compile query runstring load loads read_pickle modules fork_exec load_library "
+    "save savetxt savez savez_compressed savemat save_npz tofile dump to_pickle to_csv delete_folder".split()
 )
 IMPORT = re.compile(r"(^|_)import(_|$)")  # as in pandas' import_optional_dependency
 BUILTINS = frozenset("open input breakpoint globals locals vars delattr setattr".split())
@@ -49,7 +55,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
     """A message and its remedy, if loading the pickle can run commands."""
     commands = [each for each in pickle.imports if _runs_commands(*each)]
     if commands:
-        names = ", ".join(short(commands))
+        names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
     if pickle.problem and not pickle.foreign:
         return f"{pickle.name} cannot be read to its end, so it may run any command: {pickle.problem}", SAVE_AGAIN
@@ -58,7 +64,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 
 @rule("Loading the model runs no commands", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    for pickle in read_pickles(experiments.training().archive):
+    for pickle in experiments.pickles():
         judged = judge(pickle)
         if judged:
             yield Finding(plain(judged[0]), judged[1], place_of(experiments.submission, "save_model"))
@@ -67,11 +73,13 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 def _runs_commands(module: str, name: str) -> bool:
     if not module:
         return True  # the name is computed while the pickle loads, which pickle itself never writes
-    package, *_ = module.split(".")
+    package, *below = module.split(".")
     if f"{module}.{name}" in HARMLESS_NAMES:
         return False
     if package in sys.stdlib_module_names and package not in HARMLESS:
         return True
+    if package in REJECTED or not REJECTED_PARTS.isdisjoint(below):
+        return True
     parts = name.split(".")
     reached = any(part in NAMES or part.strip("_") in NAMES or IMPORT.search(part) for part in parts)
-    return reached or package in INSTALLERS or (module == "builtins" and parts[0] in BUILTINS)
+    return reached or (module == "builtins" and parts[0] in BUILTINS)

@@ -28,5 +28,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             yield failed.finding("The model could not be served")
             return
         place = failed.place or place_of(experiments.submission, "model_fn")
-        fix = FIX if failed.fix.startswith(LOOK_AT) else failed.fix
+        is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
+        fix = FIX if is_general else failed.fix
         yield Finding(f"The server does not start: {failed}", fix, place)

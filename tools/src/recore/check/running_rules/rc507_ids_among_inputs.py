@@ -1,7 +1,6 @@
 """The drill hole and the depths are not spectra. A model that gets them learns the level of each hole, or how an assay
 changes with depth in these holes. The private file has other holes, so that this does not hold there, and scores on
-rows of known holes are optimistic. The rule also checks that
-other names of the drill holes do not change the inputs.
+rows of known holes are optimistic. The rule also checks that other names of the drill holes do not change the inputs.
 
     inputs["SiteID"] = data["SiteID"]
 

@@ -17,37 +17,36 @@ from recore.check.rule import Finding, rule
 from recore.text import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
-
 FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, 49); `.T` transposes one"
 
 
 @rule("The predictions are 49 finite numbers for each row", needs=("RC601",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    message = _problem(experiments)
-    if message:
-        fix = FIX_TRANSPOSED if "transposed" in message else FIX
+    if problem := _problem(experiments):
+        message, fix = problem
         yield Finding(plain(message), fix, place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn"))
 
 
-def _problem(experiments: Experiments) -> str:
-    """What is wrong with the predictions; empty if nothing is."""
+def _problem(experiments: Experiments) -> tuple[str, str] | None:
+    """A message and its remedy if the predictions are invalid."""
     data = experiments.data
     try:
         predicted = read_predictions(experiments.predictions())
     except NotPredictions as error:
         header = error.line == 1 and "is not a number" in str(error)
-        return f"The predictions {'begin with a header' if header else 'are invalid'}: {error}"
+        return f"The predictions {'begin with a header' if header else 'are invalid'}: {error}", FIX
     rows, columns = predicted.shape
     if (columns, rows) == (data.rows, len(data.targets)) and rows != columns:
-        return f"The predictions are transposed: {rows} lines of {columns} numbers instead of {columns} of {rows}"
+        message = f"The predictions are transposed: {rows} lines of {columns} numbers instead of {columns} of {rows}"
+        return message, FIX_TRANSPOSED
     if columns != len(data.targets):
-        what = f"The predictions have {columns} columns instead of {len(data.targets)}"
-        return f"{what}: the first one seems to be an index" if columns == len(data.targets) + 1 else what
+        index = ": the first one seems to be an index" if columns == len(data.targets) + 1 else ""
+        return f"The predictions have {columns} columns instead of {len(data.targets)}{index}", FIX
     if rows != data.rows:
-        return f"There are {rows} lines of predictions for {data.rows} rows of data"
+        return f"There are {rows} lines of predictions for {data.rows} rows of data", FIX
     needed = ~np.isnan(data.measured).all(axis=0)  # a target that was never measured may be left empty
     wrong = np.argwhere(~np.isfinite(predicted) & (needed | ~np.isnan(predicted).all(axis=0)))
     if len(wrong):
         row, column = wrong[0]
-        return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}"
-    return ""
+        return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}", FIX
+    return None

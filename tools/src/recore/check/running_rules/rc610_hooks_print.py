@@ -10,6 +10,7 @@ Fix: remove the print, or print once, in model_fn.
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
@@ -17,12 +18,14 @@ from recore.check.rule import Finding, Level, rule
 from recore.listing import count
 
 NUMBER = re.compile(r"\d+")  # by which lines of different requests differ
+SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # of gunicorn's log
+MAX_LINES = 10_000  # of a log that are looked at
 FIX = "Remove the print, or print once, in model_fn"
 
 
 @rule("The hooks do not print at each request", needs=("RC601", "RC605"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    answers, printed = experiments.serving(), experiments.printed_lines()
+    answers, printed = experiments.serving(), _printed_lines(experiments)
     if any(answer.body is None for answer in answers.values()):  # errors are logged
         return
     counts = Counter(NUMBER.sub("0", line) for line in printed)
@@ -32,3 +35,10 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         message = f"The hooks print {count(lines, 'line')} for {count(len(answers), 'request')}: {example!r}"
         place = place_of(experiments.submission, "predict_fn", "input_fn", "transform_fn")
         yield Finding(message, FIX, place, Level.WARNING)
+
+
+def _printed_lines(experiments: Experiments) -> list[str]:
+    """What the submission printed on the endpoint, without the server's own lines."""
+    with open(experiments.folder / "logs/serve-predict.log", encoding="utf-8", errors="replace") as file:
+        lines = [line.strip() for line in islice(file, MAX_LINES)]
+    return [line for line in lines if line and not SERVER_LINE.match(line)]

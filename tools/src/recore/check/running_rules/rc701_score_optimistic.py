@@ -11,7 +11,7 @@ Fix: choose models by the cross-validated score (`python -m recore validate`), a
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.held_out_file import read_held_out, score
+from recore.check.held_out_file import score
 from recore.check.places import place_of
 from recore.check.predictions import read_predictions
 from recore.check.rule import Finding, Level, rule
@@ -28,7 +28,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     data = experiments.data
     if data.holes < HOLES:
         return
-    held_out = read_held_out(experiments.training().archive, data.targets)
+    held_out = experiments.own_held_out()
     if held_out is None or held_out.shape != data.measured.shape:
         return
     public = score(read_predictions(experiments.predictions()), data.measured, experiments.weights, data.targets)

@@ -6,6 +6,7 @@ that ends the program that observes it, or forges its report, is reported here a
 Fix: do not run it again without limits.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -35,7 +36,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     for step, observation in observations.items():
         if observation.status == TIMED_OUT:
             yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s while it is observed", FIX)
-        elif step.startswith("private") and experiments.variations()["private"].problem:
-            continue  # RC503 reports that
         elif observation.status and not failures:
+            with contextlib.suppress(ExperimentFailed):
+                if step.startswith("private") and experiments.variations()["private"].problem:
+                    continue  # RC503 reports that
             yield Finding(f"Step {step} fails only while it is observed", OTHERWISE, level=Level.WARNING)

@@ -1,7 +1,7 @@
 """The folder of the scripts comes first on the path of a job. A file with the name of a package, such as `scipy.py`, is
 imported instead of it, even by the container's own programs. One with the name of a standard library module, such as
-`random.py`, breaks libraries in ways that are hard to recognise. If there is both
-`estimators.py` and a folder `estimators`, Python imports only one of them.
+`random.py`, breaks libraries in ways that are hard to recognise. If there is both `estimators.py` and a folder
+`estimators`, Python imports only one of them.
 
 Fix: rename the file or the folder, and correct its imports.
 """

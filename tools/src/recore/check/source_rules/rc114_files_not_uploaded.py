@@ -21,6 +21,7 @@ NEVER = ("data", "model", "runs", "score.py")  # folders and files that are neve
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
 DATA = re.compile(r"\.(?:csv|gz|parquet|xlsx?)$")
+NOT_IN_JOBS = "{!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
 FIXES = {  # by script
     "preprocess.py": "take the path from --input, whose default is /opt/ml/processing/input/public/public.csv.gz",
     "train.py": 'use os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", in a job '
@@ -31,9 +32,10 @@ FIXES = {  # by script
 @rule("The scripts read only files that a job has", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
-        written = {use.path for use in find_file_uses(script) if use.writes}
-        for use in find_file_uses(script):
-            if not use.writes and use.path not in written and _is_certain(use, script):
+        uses = list(find_file_uses(script))
+        written = {use.path for use in uses if use.writes}
+        for use in uses:
+            if not use.writes and use.path not in written and _is_certain(use.context, script):
                 yield from _read(source, script, use)
         yield from _defaults(script)
         yield from _arguments(script)
@@ -43,17 +45,16 @@ def _fix_data(script: Script) -> str:
     return FIXES.get(script.file, FIXES["train.py"])
 
 
-def _is_certain(use: FileUse, script: Script) -> bool:
+def _is_certain(context: Context, script: Script) -> bool:
     """Whether a file is read without being asked for, and its absence is not handled."""
-    handled = use.context.handles("OSError", "FileNotFoundError", "IOError")
-    return script.executes(use.context) and not use.context.conditional and not handled
+    handled = context.handles("OSError", "FileNotFoundError", "IOError")
+    return script.executes(context) and not context.conditional and not handled
 
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
     name, place = use.in_submission, Place(script.file, use.line)
     if ABSOLUTE.fullmatch(use.path) or (use.is_relative and use.path.startswith("..")):
-        message = f"{use.path!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
-        yield Finding(message, _fix_data(script), place)
+        yield Finding(NOT_IN_JOBS.format(use.path), _fix_data(script), place)
     if not name or name == REST or name in (".", script.file):
         return
     top = name.partition("/")[0]
@@ -100,13 +101,11 @@ def _defaults(script: Script) -> Iterator[Finding]:
 def _arguments(script: Script) -> Iterator[Finding]:
     """Data of one machine with which a function of the submission is called."""
     for node, context in script.calls:
-        handled = context.handles("OSError", "FileNotFoundError", "IOError")
         name = script.name_of(node.func)
-        own = name in script.functions or name == "preprocess.preprocess"
-        if not own or handled or context.conditional or not script.executes(context):
+        if not (name in script.functions or name == "preprocess.preprocess") or not _is_certain(context, script):
             continue
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
             path = path_of(argument, script)
             if path and DATA.search(path) and _is_of_this_machine(path, context, node.lineno):
-                message = f"{path!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
+                message = NOT_IN_JOBS.format(path)
                 yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)

@@ -16,26 +16,41 @@ from recore.check.script import ENTRY_POINTS, Script, last_name, method_of
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
 
-OPTIONAL = ("?", "*")  # values of nargs that let an argument be missing
+OPTIONAL = ("?", "*", "...")  # values of nargs that let an argument be missing
 WITHOUT_TYPE = ("store_true", "store_false", "store_const", "count", "append_const", "version", "help")
 
 
 @rule("The scripts need no arguments, and convert those that they get")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in filter(None, map(source.script, ENTRY_POINTS)):
+        subparsers = {
+            last_name(target)
+            for node, _ in script.nodes
+            if isinstance(node, ast.Assign) and _adds_parser(node.value)
+            for target in node.targets
+        }
         for node, context in script.calls:
             if context.conditional or context.typing or not script.executes(context):
                 continue
-            if method_of(node) == "add_argument":
-                yield from _check_argument(node, script)
-            elif last_name(node.func) in ("option", "argument") and script.name_of(node.func).startswith("click."):
-                keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-                if _is_true(keywords.get("required")) or (
-                    last_name(node.func) == "argument" and "default" not in keywords
-                ):
-                    yield _required(node, script)
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument":
+                if not _adds_parser(node.func.value) and last_name(node.func.value) not in subparsers:
+                    yield from _check_argument(node, script)
+            elif script.name_of(node.func) in ("click.option", "click.argument") and _click_requires(node):
+                yield _required(node, script)
         if script.file == "train.py":
             yield from _check_fit(script)
+
+
+def _adds_parser(node: ast.expr) -> bool:
+    """Whether an expression makes a subparser, whose arguments are required only with its command."""
+    return isinstance(node, ast.Call) and method_of(node) == "add_parser"
+
+
+def _click_requires(node: ast.Call) -> bool:
+    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    if "required" in keywords or None in keywords or last_name(node.func) == "option":
+        return _is_true(keywords.get("required"))
+    return "default" not in keywords and ("nargs" not in keywords or ast.unparse(keywords["nargs"]) != "-1")
 
 
 def _check_argument(node: ast.Call, script: Script) -> Iterator[Finding]:
@@ -43,14 +58,11 @@ def _check_argument(node: ast.Call, script: Script) -> Iterator[Finding]:
     names = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     if None in keywords or not names:
         return
-    nargs = keywords.get("nargs")
-    is_positional = not names[0].startswith("-")
-    may_be_missing = "default" in keywords or (isinstance(nargs, ast.Constant) and nargs.value in OPTIONAL)
-    if _is_true(keywords.get("required")) or (is_positional and not (nargs and may_be_missing)):
+    may_be_missing = names[0].startswith("-") or _is_one_of(keywords.get("nargs"), OPTIONAL)
+    if _is_true(keywords.get("required")) or not may_be_missing:
         yield _required(node, script)
         return
-    action = keywords.get("action")
-    converts = "type" in keywords or (isinstance(action, ast.Constant) and action.value in WITHOUT_TYPE)
+    converts = "type" in keywords or _is_one_of(keywords.get("action"), WITHOUT_TYPE)
     match keywords.get("default"):
         case ast.Constant(value=int() | float() as value) if not converts and script.file == "train.py":
             message = f"{names[0]} has no type: a tuning job passes a string, while the default is a number"
@@ -81,6 +93,11 @@ def _check_fit(script: Script) -> Iterator[Finding]:
             message = f"{argument.arg} has the default {default.value!r}, which is a string, not a number"
             fix = f"write {argument.arg}={default.value} without quotation marks"
             yield Finding(message, fix, Place(script.file, default.lineno), Level.WARNING)
+
+
+def _is_one_of(value: ast.expr | None, constants: tuple[str, ...]) -> bool:
+    """Whether the value of a keyword is one of these, or can be: other expressions than constants are unknown."""
+    return value is not None and (not isinstance(value, ast.Constant) or value.value in constants)
 
 
 def _is_true(value: ast.expr | None) -> bool:

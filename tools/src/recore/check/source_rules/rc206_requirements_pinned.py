@@ -17,7 +17,7 @@ from stagemaker import RequirementLine
 @rule("requirements.txt pins the version of every package that it adds", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
-        if line.kind == "package" and line.name not in VERSIONS and not _is_pinned(line):
+        if line.kind == "package" and line.applies and line.name not in VERSIONS and not _is_pinned(line):
             yield Finding(
                 f"{line.name} has no exact version: jobs on different days may install different ones",
                 f"pin it: {line.name}==VERSION",

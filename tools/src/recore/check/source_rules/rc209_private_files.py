@@ -1,18 +1,18 @@
 """Everybody who can see the submission can read the upload. Data, models, keys and version control folders in it are
-errors, and so are keys, tokens and passwords inside files; the finding gives the line without printing it. Tables,
-pickles and files of more than 10 MB are warnings, because a small table of constants may be intended.
+errors, and so are keys and tokens inside files; the finding gives the line without printing it. What may be a password
+is a warning. Tables, pickles and files of more than 10 MB are warnings, too, because a small table of constants may be
+intended.
 
     graft data                           # in MANIFEST.in
     TOKEN = "ghp_..."                    # in train.py
 
-Fix: take the file out of `MANIFEST.in` or `setup.py`. Remove keys and passwords, and
-replace them at their issuer: jobs have no network and need none.
+Fix: take the file out of `MANIFEST.in` or `setup.py`. Remove keys and passwords, and replace them at their issuer: jobs
+have no network and need none.
 """
 
 import re
 from collections.abc import Iterator
 
-from recore.check.credentials import find_credentials
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
@@ -26,8 +26,8 @@ CERTAIN = {
     "a model": rf"(?:^|/)model/{NOT_CODE}|(?:^|/)model\.(?:pkl|joblib|tar\.gz)$",
     "version control": r"(?:^|/)\.(?:git|hg|svn)(?:/|$)",
     "a key or a password": (
-        r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|\.npmrc|\.aws/.*|\.ssh/.*|\.unearthed/.*|credentials(?:\.json)?|kaggle\.json"
-        r"|id_(?:rsa|dsa|ecdsa|ed25519)|\.unearthed_last_submission\.json)$|\.(?:pem|key|p12|pfx|kdbx)$"
+        r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|\.npmrc|\.aws/.*|\.ssh/.*|\.unearthed/.*|credentials(?:\.json)?"
+        r"|kaggle\.json|id_(?:rsa|dsa|ecdsa|ed25519)|\.unearthed_last_submission\.json)$|\.(?:pem|key|p12|pfx|kdbx)$"
     ),
     "the host's score.py": r"^score\.py$",
 }
@@ -36,6 +36,27 @@ POSSIBLE = {
     "an instrument's file": r"\.\d{1,4}$",
     "what may be a trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
 }
+UNCERTAIN = "what may be a password"
+CREDENTIALS = {  # by the formats that their issuers publish
+    "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "an AWS secret key": r"(?i:aws_?secret_?(?:access_?)?key)\W{1,8}[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+])",
+    "a GitHub token": r"\bgh[opsru]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,}",
+    "a GitLab token": r"\bglpat-[0-9A-Za-z_-]{20,}",
+    "a Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
+    "a Hugging Face token": r"\bhf_[0-9A-Za-z]{34,}",
+    "a key of a language model": r"\bsk-(?:proj|ant|svcacct)-[0-9A-Za-z_-]{20,}|\bsk-[0-9A-Za-z]{40,}",
+    "a PyPI token": r"\bpypi-AgE[0-9A-Za-z_-]{50,}",
+    "a Slack token": r"\bxox[abeprs]-[0-9A-Za-z-]{10,}",
+    "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    "an address with a password": r"\b[a-z][a-z+]*://[^\s/:@'\"]+:[^\s/:@'\"{}<>$%]{3,}@[\w.-]",
+    UNCERTAIN: (
+        r"""(?i:(?:password|passwd|client_?secret|secret_?key|api_?key|(?:auth|access)_?token))["']?\]?\s*[=:]\s*"""
+        r"""["'](?=[^"']*[0-9])(?=[^"']*[A-Za-z])[^\s"'{}<>$%()]{8,}["']"""
+    ),
+}
+PATTERNS = {kind: re.compile(pattern) for kind, pattern in CREDENTIALS.items()}
+PLACEHOLDER = re.compile(r"example|placeholder|change.?me|dummy|your|xxxx|\*\*\*|\.\.\.|0123456789|1234567890", re.I)
+MAX_LINE_LENGTH = 2000  # the rest of a line is not searched
 
 
 @rule("Nothing private or large is uploaded", needs=("RC201",))
@@ -71,4 +92,16 @@ def _find_credentials(source: SubmissionSource, name: str) -> Iterator[Finding]:
         return
     for line, kind in find_credentials(content):
         message = f"this line contains {kind}, which would be uploaded"
-        yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line))
+        level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
+        yield Finding(message, "remove it, and replace it at its issuer: jobs need none", Place(name, line), level)
+
+
+def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the line number of each credential and its most specific kind."""
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        line = line[:MAX_LINE_LENGTH]
+        for kind, pattern in PATTERNS.items():
+            match = pattern.search(line)
+            if match and not PLACEHOLDER.search(match[0]):
+                yield number, kind
+                break

@@ -70,6 +70,11 @@ SCRIPTS = {
         f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("data")\n',
         "import argparse\n",
     ),
+    "arguments-several": train_flaw(
+        "RC125",
+        f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("files", nargs="+", default=["x"])\n',
+        "import argparse\n",
+    ),
     "available-packages-other-case": Flaw(
         "RC108",
         "train.py",
@@ -124,6 +129,12 @@ SCRIPTS = {
     ),
     "available-packages-of-this-machine": train_flaw(
         "RC108", "MODEL = schema.TARGETS\n", "from recore import schema\n", line="from recore import schema"
+    ),
+    "available-packages-other-python": Flaw(
+        "RC108",
+        "train.py",
+        "import tomli",
+        both(write_train("LOAD = tomli.load\n", "import tomli\n"), require('tomli==2.0.1; python_version < "3.11"\n')),
     ),
     "available-packages-in-a-folder": Flaw(
         "RC108",

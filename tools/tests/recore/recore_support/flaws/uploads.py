@@ -104,6 +104,7 @@ UPLOADED = {
         "train.py",
         'PASSWORD = "Tr0ub4dor3"',
         write_train('PASSWORD = "Tr0ub4dor3"\n'),
+        WARNING,
     ),
     "private-files-score": Flaw(
         "RC209", "score.py", "", both(write("score.py", "print(1)\n"), write("MANIFEST.in", "include score.py\n"))

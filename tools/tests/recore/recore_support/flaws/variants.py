@@ -188,7 +188,18 @@ if __name__ == "__main__":
     parser.add_argument("--alpha", type=float, default=1.0)
     parser.add_argument("--kernel", default="rbf")
     parser.add_argument("--verbose", action="store_true", default=False)
+    parser.add_argument("--scale", action=argparse.BooleanOptionalAction, default=False)
+    command = parser.add_subparsers().add_parser("plot")
+    command.add_argument("picture")
+    parser.add_argument("more", nargs=argparse.REMAINDER)
     parser.parse_known_args()
+
+
+@click.command()
+@click.argument("rows", nargs=-1)
+@click.argument("seed", required=False)
+def main(rows, seed):
+    print(rows, seed)
 """
 AT_IMPORT = """\
 FOLDER = os.environ.get("SM_MODEL_DIR", "model")
@@ -249,7 +260,7 @@ VARIANTS: dict[str, Change] = {
         write("mdl.py", "ALPHA = 1.0\n"),
         write("MANIFEST.in", "include mdl.py\n"),
     ),
-    "arguments": write_train(ARGUMENTS, "import argparse\n"),
+    "arguments": write_train(ARGUMENTS, "import argparse\n\nimport click\n"),
     "import-side-effects": write_train(AT_IMPORT, "from functools import partial\n"),
     "network": write_train(TALK, "import socket\n"),
     "preprocess-alone": insert("preprocess.py", PREPROCESS_IMPORTS, before="HERE ="),
@@ -280,7 +291,7 @@ VARIANTS: dict[str, Change] = {
         require(""),
         lambda folder: (folder / "requirements.txt").write_bytes("numpy\r\ncubist==1.2.2\r\n".encode("utf-16")),
     ),
-    "requirements-pinned": require("numpy\ncubist==1.2.2\nxgboost-cpu===3.4.1\n"),
+    "requirements-pinned": require('numpy\ncubist==1.2.2\nxgboost-cpu===3.4.1\ntomli; python_version < "3.11"\n'),
     "requirements-uploaded": write(
         "requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'
     ),

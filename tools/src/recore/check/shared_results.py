@@ -1,0 +1,44 @@
+"""Methods that run once, each in its own thread, when something first asks for their result."""
+
+import inspect
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import wraps
+from typing import Any
+
+from recore.thread_pool import ThreadPool
+
+POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
+THREADS = 32  # more than there are experiments: most of them wait for a job
+
+
+def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T]:
+    """Run a method once, in its own thread, when it is first called. Each call waits for its result."""
+
+    @wraps(method)
+    def wait_for_result(experiments: S) -> T:
+        future = experiments._start(method)
+        while not future.done():  # a signal is handled only between two waits
+            wait([future], POLL_SECONDS)
+        result: T = future.result()
+        return result
+
+    return wait_for_result
+
+
+class SharedResults:
+    """The base of a class with such methods. They may be called from several threads."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPool(THREADS, "experiment")
+        self._futures: dict[str, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def _start(self, method: Callable[..., object]) -> Future[Any]:
+        """Start an experiment, which is one of the methods, if it has not been started."""
+        method = inspect.unwrap(method)
+        with self._lock:
+            if method.__name__ not in self._futures:
+                self._futures[method.__name__] = self._pool.submit(method, self)
+            return self._futures[method.__name__]

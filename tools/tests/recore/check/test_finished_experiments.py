@@ -1,0 +1,101 @@
+"""Rules judge the results of experiments that have finished: rare results, without running a submission."""
+
+import gzip
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recore.check.catalogue import load_catalogue
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.held_out_file import FailedFold, HeldOut
+from recore.check.left_by_jobs import Answer
+from recore.check.observed import Observation
+from recore.check.public_data import PublicData
+from recore.check.recomputed_held_out import score_all
+from recore.evaluation import RunSettings, SubmissionFiles
+from recore.failures import INSTALLING
+from recore.places import Services
+
+ROWS = 60
+FULL_DISK = ExperimentFailed("No space left on device", "", outside=True)
+NOT_INSTALLED = ExperimentFailed(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
+LATE = {"few": Answer(0, None, "", late=True), "private": Answer(0, None, "", late=True)}
+OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
+FOLDS = [FailedFold("own", "too few rows", []), FailedFold("predict", "KeyError: 'h1'", [0, 1])]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> PublicData:
+    path = tmp_path / "public.csv.gz"
+    lines = "".join(f"r{row},h{row // 10},{row},{row * 2}\n" for row in range(ROWS))
+    path.write_bytes(gzip.compress(f"id,SiteID,4000.0,CuPPM\n{lines}".encode()))
+    return PublicData(path, ("CuPPM",))
+
+
+def finish(data: PublicData, results: dict[str, Any], folder: Path) -> Experiments:
+    """Return experiments that have these results, or failures, by the names of their methods."""
+    submission = SubmissionFiles(folder, {"train.py": b"", "preprocess.py": b""})
+    services: Services = None  # type: ignore[assignment] - no job is started
+    settings: RunSettings = None  # type: ignore[assignment]
+    experiments = Experiments(services, settings, submission, data, {"CuPPM": 1.0}, folder)
+    for name, result in results.items():
+        future = experiments._futures[name] = Future()
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+    return experiments
+
+
+def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
+    """Return held-out predictions of the wrong sign. own: the submission's own, from the assays."""
+    measured = np.arange(ROWS, dtype=float)[:, None] * 2
+    return HeldOut(own(measured) if own else None, -measured, failed)
+
+
+@pytest.mark.parametrize(
+    ("code", "results", "expected"),
+    [
+        ("RC405", {"serving": NOT_INSTALLED}, ["To see the error alone"]),
+        ("RC601", {"predictions": None, "serving": LATE}, []),
+        ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without a header or an index"]),
+        ("RC703", {"held_out": fold_predictions(None, FOLDS)}, ["fails to predict them: KeyError: 'h1'"]),
+        (
+            "RC703",
+            {"held_out": fold_predictions(np.copy, FOLDS[:1])},
+            ["rows of some drill holes fails: too few rows", "score 1.000; recomputed"],
+        ),
+        ("RC703", {"held_out": fold_predictions(None, [])}, ["writes no held-out predictions"]),
+        ("RC804", {"observations": OBSERVED, "variations": FULL_DISK}, ["private preprocess fails only while"]),
+        ("RC804", {"observations": {"private preprocess": Observation(0, 2.0, [])}}, []),
+    ],
+)
+def test_rare_results_lead_to_the_right_findings(
+    code: str, results: dict[str, Any], expected: list[str], data: PublicData, tmp_path: Path
+) -> None:
+    [rule] = [rule for rule in load_catalogue() if rule.code == code]
+    if isinstance(results.get("predictions"), bytes):
+        (tmp_path / "predictions.csv").write_bytes(results["predictions"])
+        results = {"predictions": tmp_path / "predictions.csv"}
+    experiments = finish(data, {"training": None, "preprocessing": None, "predictions": None} | results, tmp_path)
+    findings = list(rule.inspect(experiments))
+    assert len(findings) == len(expected), findings
+    for finding, words in zip(findings, expected, strict=True):
+        assert words in finding.message + finding.fix
+
+
+@pytest.mark.parametrize(
+    ("held_out", "reason"),
+    [
+        (fold_predictions(None, FOLDS[1:]), "KeyError: 'h1'"),
+        (HeldOut(None, np.where(np.arange(ROWS)[:, None] == 3, np.nan, 1.0), []), "not finite"),
+    ],
+)
+def test_a_recomputed_score_needs_predictions_of_all_rows(held_out: HeldOut, reason: str, data: PublicData) -> None:
+    with pytest.raises(ExperimentFailed, match=reason):
+        score_all(held_out, data, {"CuPPM": 1.0})
