@@ -132,7 +132,10 @@ def header(file: Path) -> str:
     ("arguments", "reason"),
     [
         (["--variant", "A=9"], "trained has no version 9; its versions: 1, 2, 3"),
-        (["--variant", "A=3"], "version 3 of trained is not approved: `python -m recore production approve 3` approves it"),
+        (
+            ["--variant", "A=3"],
+            "version 3 of trained is not approved: `python -m recore production approve 3` approves it",
+        ),
         (["--variant", "A"], "--variant A: NAME=VERSION or NAME=VERSION:WEIGHT is needed, such as A=3:9"),
         (["--variant", "A=1:0"], "every variant has the weight 0: no request would be answered"),
         (["--variant", "A=1", "--variant", "A=2"], "the variant A is given twice: each needs a name of its own"),

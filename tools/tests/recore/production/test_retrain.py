@@ -53,7 +53,8 @@ def test_a_new_version_replaces_the_one_in_use(
     line = commands.refuse(*worse, status=1)
     assert line == (
         "recore: version 3 is registered, but not put to use, because its score is lower; held-out scores: 0.6464 for "
-        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway: `python -m recore production approve 3`"
+        "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway: "
+        "`python -m recore production approve 3`"
     )
     assert "is lower by more than 0.1; " in commands.refuse(*worse, "--tolerance", 0.1, status=1)
     assert [version["approval"] for version in commands.succeed("list")["versions"]].count("Approved") == 1
