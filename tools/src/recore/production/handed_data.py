@@ -4,15 +4,32 @@ An error about an invalid file gives the file and the field, before a job uses i
 """
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from recore.production.containers.domain import Reference
 from recore.production.handed_files import MAX_BYTES
+from recore.production.project import ProductionError, ProductionProject
+from recore.production.versions import Version
 from recore.schema import TARGETS
+from recore.untrusted_archives import read_files
 from recore.untrusted_json import get, get_number, get_numbers, parse_object, prefix_errors, read_object
+from stagemaker import locked
 
 CURVES = ("predicted", "error", "low", "high")
+
+
+def read_features_files(project: ProductionProject, version: Version, names: Collection[str]) -> dict[str, bytes]:
+    """The files with these names in the archive of a version's features. Raises ProductionError if it is invalid."""
+    uri = version.archives[0]
+    with locked.temporary_folder("recore-features-") as folder:
+        archive = Path(folder, "features.tar.gz")
+        archive.write_bytes(project.read(uri))
+        try:
+            return read_files(archive, names, MAX_BYTES, f"version {version.number}, {uri}: it could not be read")
+        except ValueError as error:
+            raise ProductionError(str(error)) from None
 
 
 def parse_columns(content: bytes, source: object) -> list[str]:

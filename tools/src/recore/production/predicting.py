@@ -14,7 +14,7 @@ import pyarrow.csv
 from recore.data_file import DataFile, open_data
 from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
 from recore.production.endpoints import require_endpoint
-from recore.production.handed_data import parse_columns
+from recore.production.handed_data import parse_columns, read_features_files
 from recore.production.handed_files import CHANNELS
 from recore.production.project import (
     NO_REASON,
@@ -25,7 +25,7 @@ from recore.production.project import (
     WorkFailedError,
     wait_for_end,
 )
-from recore.production.versions import Version, ensure_model, find_version, read_features_files
+from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
 from stagemaker import locked
 

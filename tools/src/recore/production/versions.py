@@ -1,18 +1,13 @@
 """The versions of the model: packages in a group of SageMaker's model registry."""
 
 import datetime
-from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from recore.distribution import PROGRAM
-from recore.production.handed_files import MAX_BYTES
 from recore.production.next_command import APPROVED, REJECTED
 from recore.production.project import ProductionError, ProductionProject
-from recore.untrusted_archives import read_files
 from recore.untrusted_json import get_number, parse_object
-from stagemaker import locked
 
 
 @dataclass(frozen=True)
@@ -40,18 +35,6 @@ class Version:
         """The version for programs."""
         names = ("number", "arn", "approval", "created", "score", "metadata", "archives")
         return {name: getattr(self, name) for name in names}
-
-
-def read_features_files(project: ProductionProject, version: Version, names: Collection[str]) -> dict[str, bytes]:
-    """The files with these names in the archive of a version's features. Raises ProductionError if it is invalid."""
-    uri = version.archives[0]
-    with locked.temporary_folder("recore-features-") as folder:
-        archive = Path(folder, "features.tar.gz")
-        archive.write_bytes(project.read(uri))
-        try:
-            return read_files(archive, names, MAX_BYTES, f"version {version.number}, {uri}: it could not be read")
-        except ValueError as error:
-            raise ProductionError(str(error)) from None
 
 
 def list_versions(project: ProductionProject) -> list[Version]:
