@@ -40,9 +40,8 @@ def read_members(
                 content.bytes_left = MAX_HEADER_BYTES
                 member = tar.next()
                 if member is None:
-                    content.bytes_left = MAX_PADDING
-                    while to_end and content.read(CHUNK_SIZE):
-                        pass
+                    if to_end:
+                        _read_padding(stream, check)
                     return
                 pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
                 if member.size < 0 or any(offset + size > member.size for offset, size in pieces):
@@ -54,6 +53,15 @@ def read_members(
                 content.bytes_left = max(tar.offset - member.offset_data, 0)
                 yield tar, member
                 tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
+
+
+def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
+    """Read to the end, after the last file."""
+    for _ in range(MAX_PADDING // CHUNK_SIZE):
+        check()
+        if not stream.read(CHUNK_SIZE):
+            return
+    raise tarfile.ReadError(f"more than {MAX_PADDING >> 20} MiB follow the last file")
 
 
 def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -88,7 +96,7 @@ class _Content:
         self._check()
         self.bytes_left -= size
         if self.bytes_left < 0:
-            raise tarfile.ReadError("the headers of a file, or the zeros at the end, are too large")
+            raise tarfile.ReadError(f"the headers of a file are larger than {MAX_HEADER_BYTES >> 10} KiB")
         return self._file.read(size)
 
     def seek(self, position: int) -> None:
