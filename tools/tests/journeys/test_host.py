@@ -26,23 +26,25 @@ def judged(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def test_two_submissions(tmp_path: Path) -> None:
-    """One submission is ranked and one that fails is listed with its reason; a second call has nothing to do.
+    """An upload is ranked, and a folder that fails is listed with its reason; a second call has nothing to do.
 
     The winner's run is handed over, and a partner predicts spectra with it.
     """
     split(tmp_path)
     write(tmp_path / "good", MODELS["joblib"])
+    run("recore pack --out ../good.tar.gz", tmp_path / "good")
     write(tmp_path / "failing", Model(FAILING))
-    first = run(f"recore judge good failing {DATA}", tmp_path)
+    command = f"recore judge good.tar.gz failing {DATA}"
+    first = run(command, tmp_path)
     assert "no model for" in first
     lines = judged(tmp_path)
-    assert lines["good"]["private"]
+    assert lines["good.tar.gz"]["private"]
     assert not lines["failing"]["private"]
-    run(f"recore judge good failing {DATA}", tmp_path)
+    run(command, tmp_path)
     assert judged(tmp_path) == lines
     board = run("recore board judged --private", tmp_path)
     assert board.index("good") < board.index("failing")
-    printed = run(f"recore handover {lines['good']['run']} --out handover", tmp_path)
+    printed = run(f"recore handover {lines['good.tar.gz']['run']} --out handover", tmp_path)
     assert "begin with README.md and MODEL_CARD.md" in printed
     write_spectra(tmp_path, tmp_path / "sample", 3)
     assert "3 samples in assays.csv" in run("recore predict handover spectra --out assays.csv", tmp_path)
