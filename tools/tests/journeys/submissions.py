@@ -18,7 +18,7 @@ PLS = """\
     from sklearn.cross_decomposition import PLSRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    return make_pipeline(StandardScaler(), PLSRegression(8)).fit(inputs, targets)
+    return make_pipeline(StandardScaler(), PLSRegression(2)).fit(inputs, targets)
 """
 XGBOOST = """\
     from xgboost import XGBRegressor
@@ -88,7 +88,7 @@ MODELS = {
     model.load_model(os.path.join(model_dir, "model.json"))
     return model
 """,
-        "xgboost==3.0.5",
+        "xgboost-cpu==3.4.1",
     ),
 }
 

@@ -71,7 +71,7 @@ def test_evening(tmp_path: Path) -> None:
     with started(f"exec {command}", tmp_path) as process:
         wait_for("joblib: completed", process)
         interrupt(process, signal.SIGKILL)
-    run(command, tmp_path)
+    run(command, tmp_path, timeout=1800)
     lines = judged(tmp_path)
     assert set(lines) == set(models)
     good = set(models) - {"failing", "invalid", "slow"}
