@@ -219,7 +219,7 @@ def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: 
 
 
 def test_a_strangers_submission_is_isolated_unless_the_user_chooses_otherwise(tmp_path: Path) -> None:
-    actual = tmp_path / "actual.csv.gz"
+    actual = tmp_path / "data/actual.csv.gz"
     assert choose_isolation(None, tmp_path) == choose_isolation(None, ROOT, actual) == "auto"
     assert choose_isolation(None, tmp_path, actual) == choose_isolation(None, ROOT, for_host=True) == "required"
     assert choose_isolation("off", tmp_path, actual, for_host=True) == "off"

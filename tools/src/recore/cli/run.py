@@ -11,7 +11,7 @@ import click
 
 from recore.cli.common import FILE, ISOLATION, ascii_option, show_line
 from recore.distribution import TEMPLATE, shell_program
-from recore.places import OpenPlace, PlaceSettings, choose_isolation, is_strangers, open_place
+from recore.places import OpenPlace, PlaceSettings, choose_isolation, open_place
 from recore.text import plain
 from stagemaker import interrupts
 
@@ -107,7 +107,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     files = read_submission(options.submission)
     jobs = ("training", "processing", "transform")
     instances = {job: _parse_instances(job, values[f"{job}_instances"]) for job in jobs}
-    isolation = choose_isolation(options.isolation, options.submission, data.actual)
+    isolation = choose_isolation(options.isolation, options.submission, options.actual)
     place_settings = PlaceSettings(options.engine, isolation, options.role, options.bucket, options.image)
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
     run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
@@ -178,8 +178,7 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
     from recore.cli.results import show_scores
 
     if scores := evaluation_run.read_scores():
-        data, submission = evaluation_run.data, evaluation_run.submission.path
-        show_scores(scores, is_strangers(submission, data.actual))
+        show_scores(scores, evaluation_run.is_strangers)
     contents = sorted(path.name for path in evaluation_run.folder.iterdir())
     click.echo(f"run: {evaluation_run.folder} holds {', '.join(contents)}")
     if "report.html" in contents:

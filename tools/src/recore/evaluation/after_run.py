@@ -6,7 +6,6 @@ from pathlib import Path
 from recore.distribution import shell_program
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
-from recore.places import is_strangers
 
 
 def next_command(run: EvaluationRun) -> str | None:
@@ -26,6 +25,6 @@ def next_command(run: EvaluationRun) -> str | None:
     words = [] if submission == Path() else [str(submission)]
     if run.data.public != find_data_files(submission).public:
         words += ["--public", str(run.data.public)]
-    if is_strangers(submission, run.data.actual):
+    if run.is_strangers:
         words.append("--for-host")
     return " ".join([shell_program(), "check", *map(shlex.quote, words)])

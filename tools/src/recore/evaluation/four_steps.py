@@ -49,7 +49,8 @@ class EvaluationRun:
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script = score_script.read_bytes()
         self.sides = [side for side in SIDES if side in data.files]
-        by_hand = {} if is_strangers(submission.path, data.actual) else data.files
+        self.is_strangers = is_strangers(submission.path, data.actual)
+        by_hand = {} if self.is_strangers else data.files
         steps = [Step("upload"), Step("train", "TrainingJob", data=by_hand.get("public"))]
         for side in self.sides:
             steps.append(Step(f"{side} preprocess", "ProcessingJob", data=by_hand.get(side)))

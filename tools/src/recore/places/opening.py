@@ -45,11 +45,13 @@ def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> Abstract
 
 
 def choose_isolation(chosen: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
-    """The isolation of jobs: what the user chose, or by default "required" for a stranger's work, otherwise "auto".
+    """The isolation of jobs: what the user chose, or by default "required" for a host, otherwise "auto".
 
-    for_host: whether a host checks it, so that it is a stranger's in any case.
+    A host is somebody who names a file of private assays (actual), except for the template here; for_host: or who
+    checks as one.
     """
-    return chosen or ("required" if for_host or is_strangers(submission, actual) else "auto")
+    judges = actual is not None and submission.resolve() != TEMPLATE
+    return chosen or ("required" if for_host or judges else "auto")
 
 
 def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -> bool:

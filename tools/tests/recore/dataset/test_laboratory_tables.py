@@ -273,5 +273,5 @@ def test_an_option_that_answers_one_question_leaves_the_others(tmp_path: Path) -
 
 def test_an_element_that_is_no_target_is_not_offered(tmp_path: Path) -> None:
     table = read_table(tmp_path, f"{HEADER},Cu_ppm,Hg_ppm,{'o' * 9000}\na,D,0,1,1.5,3,x\n")
-    assert max(map(len, table.remarks)) < 200
+    assert max(len(remark.replace(str(tmp_path), "")) for remark in table.remarks) < 200
     assert not any("Hg" in remark and "--column" in remark for remark in table.remarks)
