@@ -20,7 +20,7 @@ from recore.places import Services, SimulatorGoneError
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
-TIME_LIMIT = "it exceeded its time limit"  # in the reason of a job that was stopped
+TIMED_OUT = "the job was stopped: it exceeded its time limit"  # the beginning of a reason
 
 
 class StepFailed(Exception):
@@ -97,8 +97,8 @@ class JobRunner:
             self.raise_if_stopping()
             limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", math.inf)
             if job.get("SecondaryStatus") == "MaxRuntimeExceeded" or _duration(job) >= limit:
-                raise StepFailed(f"the job was stopped: {TIME_LIMIT} of {limit / 60:.3g} min")
-            raise StepFailed(f"the job was stopped: {TIME_LIMIT}, or someone else stopped it")
+                raise StepFailed(f"{TIMED_OUT} of {limit / 60:.3g} min")
+            raise StepFailed(f"{TIMED_OUT}, or someone else stopped it")
         if status != "Completed":
             step.outside = is_outside(job.get("FailureReason"))
             reason, step.exception = read_reason(job.get("FailureReason"), self.logs / step.log)

@@ -13,7 +13,7 @@ from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles, sha256_of
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
-from recore.evaluation.job_runner import TIME_LIMIT
+from recore.evaluation.job_runner import TIMED_OUT
 from recore.evaluation.kept_run import keep_run
 from recore.evaluation.record import MAX_REASON, Record, read_record
 from recore.evaluation.run_folder import RunFolder
@@ -203,5 +203,5 @@ class Round:
         """Whether a new run would give the same result: it completed, or failed by itself and not for lack of time."""
         failed = [step for step in record.steps if step.state == "Failed"]
         by_itself = bool(failed) and not any(step.outside for step in failed)
-        timed_out = any(TIME_LIMIT in (step.reason or "") for step in failed)
+        timed_out = any((step.reason or "").startswith(TIMED_OUT) for step in failed)
         return record.state == "Completed" or (by_itself and (record.training_seconds >= self.seconds or not timed_out))

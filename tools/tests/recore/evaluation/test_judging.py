@@ -33,7 +33,7 @@ from recore.evaluation import (
     tied_by_private_score,
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
-from recore.evaluation.job_runner import TIME_LIMIT
+from recore.evaluation.job_runner import TIMED_OUT
 from recore.places import OpenPlace, PlaceSettings, open_place
 from stagemaker import interrupts
 
@@ -150,7 +150,7 @@ def test_a_run_counts_only_for_the_same_data_and_score_and_if_the_submission_dec
         {"state": "Failed", "steps": [record["steps"][0] | {"state": "Failed", "outside": True}]},
         {
             "state": "Failed",
-            "steps": [{**record["steps"][0], "name": "public preprocess", "state": "Failed", "reason": TIME_LIMIT}],
+            "steps": [{**record["steps"][0], "name": "public preprocess", "state": "Failed", "reason": TIMED_OUT}],
             "settings": record["settings"] | {"training_seconds": 15},
         },
     ]
