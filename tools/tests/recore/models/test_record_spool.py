@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def record_names(client: Client, prefix: str, bucket: str = BUCKET) -> list[str]
     return [item["Key"].partition("/")[2] for page in pages for item in page.get("Contents", [])]
 
 
+@contextmanager
+def errors_written_to(path: Path) -> Iterator[None]:
+    """Let this process and those that it starts write their errors to a file, which loses none while it is read."""
+    with path.open("wb") as file:
+        stderr = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
 def test_records_in_several_files_are_written(
     make_spool: Callable[..., RecordSpool], client: Client, tmp_path: Path
 ) -> None:
@@ -50,26 +64,21 @@ def test_records_in_several_files_are_written(
 
 @pytest.mark.slow
 def test_records_are_kept_until_their_bucket_exists(
-    make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
+    make_spool: Callable[..., RecordSpool], client: Client, tmp_path: Path
 ) -> None:
     """The only message, which may be repeated, says why the records are kept."""
-    bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
-    spool = make_spool()
-    for number in range(10):
-        spool.put(bucket, f"records/{number}", b"{}")
-
-    def is_reported() -> bool:
-        nonlocal output
-        output += capfd.readouterr().err
-        return "does not exist" in output
-
-    wait_until(is_reported)
-    client.s3.create_bucket(Bucket=bucket)
-    spool.close()
+    bucket, messages = f"late-{next(numbers)}-{os.getpid()}", tmp_path / "messages"
+    with errors_written_to(messages):
+        spool = make_spool()
+        for number in range(10):
+            spool.put(bucket, f"records/{number}", b"{}")
+        wait_until(lambda: "does not exist" in messages.read_text())
+        client.s3.create_bucket(Bucket=bucket)
+        spool.close()
     assert record_names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
-    output += capfd.readouterr().err  # the line may be printed twice
-    assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and retried: {reason}"}
+    lines = set(messages.read_text().splitlines())
+    assert lines == {f"records: S3 does not accept them; they are kept and retried: {reason}"}
 
 
 @pytest.mark.slow
@@ -207,16 +216,19 @@ def test_a_record_that_s3_never_accepts_does_not_stop_others(
 
 @pytest.mark.slow
 def test_a_full_disk_loses_records_only_while_it_is_full(
-    make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+    make_spool: Callable[..., RecordSpool],
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One record is dropped. Later records are written once there is space again."""
     prefix = f"spool-{next(numbers)}"
     spool = make_spool()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
-    moved_folder = spool.folder.rename(spool.folder.with_name("aside"))
     spool._end_segment()
-    spool.put(BUCKET, f"{prefix}/lost", b"{}")
-    moved_folder.rename(spool.folder)
+    with monkeypatch.context() as context:
+        context.setattr(spool, "_begin_segment", lambda: os.open("/dev/full", os.O_WRONLY))
+        spool.put(BUCKET, f"{prefix}/lost", b"{}")
     spool.put(BUCKET, f"{prefix}/after", b"{}")
     spool.close()
     assert record_names(client, prefix) == ["after", "before"]
