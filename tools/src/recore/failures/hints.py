@@ -1,6 +1,7 @@
 """What to do about the most frequent exceptions of submissions."""
 
 import os
+import posixpath
 import re
 import shlex
 import sys
@@ -28,6 +29,7 @@ TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
 TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processing/input/public/public.csv.gz"
 MODEL = "/opt/ml/model/"  # where a server has what training wrote into SM_MODEL_DIR
 CODE = re.compile(r"^/opt/ml/(?:model/)?code/")  # the submission's files in a job
+JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model|output|processing)(?:/|$)")
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
@@ -74,6 +76,11 @@ def reason_hint(reason: str, step: str, submission: Path) -> str | None:
     return missing_file_hint(named["path"], step, submission) if named else memory_hint(reason)
 
 
+def is_in_job(path: str) -> bool:
+    """Whether a path is in a folder that the platform gives to a job. One above train.py, by `__file__`, is not."""
+    return bool(JOB_FOLDERS.match(posixpath.normpath(path)))
+
+
 def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
     """What to do about a file that a job does not have; None for a file that it should have."""
     name = CODE.sub("", path)
@@ -85,7 +92,7 @@ def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
     if step.endswith("predict") and name.startswith(MODEL):
         name = path.removeprefix(MODEL)
         return f"train.py wrote no {name} into SM_MODEL_DIR: write it there, under the name that model_fn reads."
-    if path.startswith("/opt/ml/") or step.endswith("predict"):
+    if is_in_job(path) or step.endswith("predict"):
         return None
     alone = step.endswith("preprocess")
     data = f"{'--input' if alone else 'SM_CHANNEL_TRAINING'}, by default {INPUT if alone else TRAINING}"

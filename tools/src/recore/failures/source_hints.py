@@ -35,7 +35,9 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
 
 def _early_exit(tree: ast.Module) -> str | None:
     """The exits of train.py without an error, except at its end and in functions that nothing calls."""
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    nodes = list(ast.walk(tree))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
     last = tree.body[-1] if tree.body else None
     last = last.body[-1] if isinstance(last, ast.If) else last
     exits = [

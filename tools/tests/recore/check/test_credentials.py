@@ -15,10 +15,17 @@ FOUND = {
     "a key of a language model": "OpenAI(api_key='sk-" + "proj-aB3_" * 4 + "')",
     "a PyPI token": "pypi-AgE" + "IcHlwa" * 10,
     "a Slack token": "xoxb-" + "17653672481-19874698323",
+    "a JSON web token": "{'Authorization': 'Bearer " + "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSM" + "'}",
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
     "an address with a password": 'url = "https://ada:' + 'lovelace@example.org/data"',
     "what may be a password": "settings['password'] = 'Tr0ub4" + "dor3'",
 }
+POSSIBLE = [
+    'os.environ["DB_PASSWORD"] = "Tr0ub4' + 'dor3"',
+    'aws_session_token = "IQoJb3JpZ2lu' + '/+8aGVsbG8="',
+    'headers = {"token": "' + "aB3" * 10 + '"}',
+    "WANDB_API_KEY = " + "0a1b2" * 8,  # of an .ini file
+]
 CLEAN = [
     'aws_access_key_id="AKIA' + 'IOSFODNN7EXAMPLE"',  # as the documentation of AWS writes it
     'password = os.environ["DATABASE_PASSWORD1"]',
@@ -40,6 +47,11 @@ CLEAN = [
 def test_a_credential_is_found_in_its_line(kind: str) -> None:
     content = f"import os\n{FOUND[kind]}\n".encode()
     assert list(find_credentials(content)) == [(2, kind)]
+
+
+@pytest.mark.parametrize("line", POSSIBLE)
+def test_what_may_be_a_credential_is_found(line: str) -> None:
+    assert list(find_credentials(line.encode())) == [(1, "what may be a password")]
 
 
 @pytest.mark.parametrize("line", CLEAN)

@@ -465,6 +465,12 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
     ("step", "reason", "changes", "expected"),
     [
         ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py ended early, without an error, by sys.exit in line 10"),
+        (
+            "train",
+            NO_MODEL,
+            {"main": "if 1: exit()", "start": f"{GUARD.replace('main()', 'import train; train.main()')}"},
+            "by exit in line 10",
+        ),
         ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "by SystemExit in line 10"),
         ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # that fails, so something else is the cause
         ("train", NO_MODEL, {"start": ""}, "train.py only defines functions, and calls none of them"),
@@ -519,6 +525,7 @@ INPUT = "--input, by default /opt/ml/processing/input/public/public.csv.gz"
         ("train", "train.py: data/public/public.csv.gz: there is no such file: jobs have ...", TRAINING),
         ("public preprocess", "FileNotFoundError: [Errno 2] No such file or directory: '../data/a.csv'", INPUT),
         ("train", "FileNotFoundError: [Errno 2] No such file or directory: 'C:\\\\data\\\\a.csv'", TRAINING),
+        ("train", "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/code/../data/a.csv'", TRAINING),
         ("train", "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/x/y'", None),
         ("public predict", "FileNotFoundError: [Errno 2] No such file or directory: 'limits.json'", None),
         (

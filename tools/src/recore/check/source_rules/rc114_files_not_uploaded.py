@@ -9,13 +9,15 @@ Fix: take data from the platform's paths, such as `SM_CHANNEL_TRAINING` or `--in
 needs in `MANIFEST.in`.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 
-from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
+from recore.check.file_uses import CODE, REST, FileUse, find_file_uses, path_of
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Context, Script, method_of
 from recore.check.source import SubmissionSource
+from recore.failures import is_in_job
 
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
@@ -53,8 +55,10 @@ def _is_certain(context: Context, script: Script) -> bool:
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
     name, place = use.in_submission, Place(script.file, use.line)
-    if ABSOLUTE.fullmatch(use.path) or (use.is_relative and use.path.startswith("..")):
-        yield Finding(NOT_IN_JOBS.format(use.path), _fix_data(script), place)
+    is_above = use.path.startswith("/opt/ml/") and not is_in_job(use.path)  # by __file__, which is in CODE
+    path = posixpath.relpath(use.path, CODE) if is_above else use.path
+    if ABSOLUTE.fullmatch(path) or path.startswith(".."):
+        yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place)
     if not name or name == REST or name in (".", script.file):
         return
     top = name.partition("/")[0]

@@ -68,6 +68,13 @@ def _check_argument(node: ast.Call, script: Script) -> Iterator[Finding]:
             message = f"{names[0]} has no type: a tuning job passes a string, while the default is a number"
             fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
             yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
+        case ast.Constant(value=str() as value) if not converts and script.file == "train.py" and _is_number(value):
+            message = f"{names[0]} has the default {value!r}, which is a string, not a number"
+            yield Finding(message, "add a type, such as type=float", Place(script.file, node.lineno), Level.WARNING)
+
+
+def _is_number(text: str) -> bool:
+    return parse_number(text) is not None
 
 
 def _required(node: ast.Call, script: Script) -> Finding:
@@ -85,11 +92,7 @@ def _check_fit(script: Script) -> Iterator[Finding]:
     last = zip(positional[::-1], arguments.defaults[::-1], strict=False)
     defaults = [*last, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     for argument, default in defaults:
-        if (
-            isinstance(default, ast.Constant)
-            and isinstance(default.value, str)
-            and parse_number(default.value) is not None
-        ):
+        if isinstance(default, ast.Constant) and isinstance(default.value, str) and _is_number(default.value):
             message = f"{argument.arg} has the default {default.value!r}, which is a string, not a number"
             fix = f"write {argument.arg}={default.value} without quotation marks"
             yield Finding(message, fix, Place(script.file, default.lineno), Level.WARNING)

@@ -84,6 +84,11 @@ SCRIPTS = {
     "files-not-uploaded-above": train_flaw(
         "RC114", f'{RUN}    data = pd.read_csv("../data/public.csv.gz")\n', "import pandas as pd\n"
     ),
+    "files-not-uploaded-above-the-script": train_flaw(
+        "RC114",
+        f'{RUN}    data = pd.read_csv(Path(__file__).resolve().parent.parent / "data" / "public.csv.gz")\n',
+        "from pathlib import Path\nimport pandas as pd\n",
+    ),
     "files-not-uploaded-default-above": train_flaw(
         "RC114",
         f'{RUN}    parser = argparse.ArgumentParser()\n    parser.add_argument("--data", default="../data/public")\n',
