@@ -43,7 +43,8 @@ class Contents:
 class Content:
     """The content of one object, with the file methods that moto uses: `seek(0)` and `read`, or `truncate` and `write`.
 
-    Each thread has its own position, because moto reads without a lock when it computes an ETag.
+    Each thread has its own position, because moto reads without a lock when it computes an ETag. A content that was
+    replaced or deleted remains until the last request that reads it has ended.
     """
 
     _thread_local = threading.local()  # the content that this thread is reading, and the position in it
@@ -51,25 +52,18 @@ class Content:
     def __init__(self, max_size: int = 0) -> None:
         self._memory = b""
         self._file: Path | None = None
-        self._closed = False
 
     def seek(self, position: int) -> None:
         self._thread_local.content, self._thread_local.position = id(self), position
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, by default all remaining ones. Raises ValueError after `close`."""
+        """Return the next bytes, by default all remaining ones."""
         if getattr(self._thread_local, "content", None) != id(self):
             self.seek(0)
         position = self._thread_local.position
-        try:
-            with open(self._file, "rb") if self._file else io.BytesIO(self._memory) as file:
-                file.seek(position)
-                content = file.read(size)
-        except FileNotFoundError:
-            if not self._closed:
-                raise
-        if self._closed:  # another thread may have just closed it
-            raise ValueError("the content is closed")
+        with open(self._file, "rb") if self._file else io.BytesIO(self._memory) as file:
+            file.seek(position)
+            content = file.read(size)
         self._thread_local.position = position + len(content)
         return content
 
@@ -90,7 +84,9 @@ class Content:
             raise
 
     def close(self) -> None:
-        self._closed = True
+        """Do nothing: moto closes a content that another request may be reading."""
+
+    def __del__(self) -> None:
         self._remove()
 
     def _remove(self) -> None:

@@ -14,7 +14,7 @@ from stagemaker.server import BUCKET, Simulator
 pytestmark = pytest.mark.slow
 
 OUTPUT = "/opt/ml/processing/output/o"
-MANY_FILES = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
+MANY_FILES = "for number in range(10_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
 LARGE_FILE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse, so creating it takes no time
 
 
@@ -120,7 +120,7 @@ MANY_FILES_AND_WAIT = f"{MANY_FILES}print('written', flush=True)\nimport time\nt
 
 def is_complete(client, target):
     """Return whether the last of the many files has been uploaded; files are uploaded in the order of their names."""
-    prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
+    prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/09999"
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 

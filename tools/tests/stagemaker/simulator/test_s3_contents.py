@@ -1,6 +1,7 @@
 """Only small S3 objects are kept in memory; larger ones are kept in files that do not stay open."""
 
 import gc
+import hashlib
 import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from moto.moto_server.werkzeug_app import BackendRequest
+from moto.s3.models import s3_backends
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, run
@@ -114,12 +116,15 @@ def test_content_that_could_not_be_stored_is_stored_when_the_simulator_ends(tmp_
     assert result.returncode == 0, result.stderr
 
 
-def test_closed_content_cannot_be_read() -> None:
-    content = Content()
-    content.write(b"x")
-    content.close()
-    with pytest.raises(ValueError, match="closed"):
-        content.read()
+@pytest.mark.parametrize("size", [100, MAX_BYTES_IN_MEMORY + 100])
+def test_an_object_that_is_replaced_while_it_is_read_is_read_to_its_end(client: Client, size: int) -> None:
+    backend, data = s3_backends["123456789012"]["aws"], os.urandom(size)
+    client.s3.put_object(Bucket=BUCKET, Key="replaced", Body=data)
+    being_read = backend.get_object(BUCKET, "replaced")
+    client.s3.put_object(Bucket=BUCKET, Key="replaced", Body=b"another")
+    assert being_read.value == data
+    assert being_read.etag == f'"{hashlib.md5(data).hexdigest()}"'
+    assert client.s3.get_object(Bucket=BUCKET, Key="replaced")["Body"].read() == b"another"
 
 
 @pytest.mark.parametrize("size", [100, MAX_BYTES_IN_MEMORY + 100])

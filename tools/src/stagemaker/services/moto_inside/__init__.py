@@ -7,7 +7,8 @@ This package takes a second to import, and is imported by the first request to o
 moto, for the rest of the process. CloudWatch, ECR, EventBridge, Logs and S3 are subclasses of moto's
 backends, put into its registries. For the rest moto has no hook, so `_install` replaces names in its modules: the
 sessions that look up regions and services, what matches the patterns of requests, the class of the mapping from a
-bucket's keys to its objects, the times of objects in listings, and the files with objects' contents.
+bucket's keys to its objects, the times of objects in listings, the files with objects' contents, and its lists of all
+models, which keep deleted ones.
 
 All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the version.
 """
@@ -20,6 +21,7 @@ import moto.core.base_backend
 import moto.core.utils
 import moto.s3.models
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.common_models import BaseModel
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.ecr.models import ecr_backends
 from moto.events.models import events_backends
@@ -61,6 +63,7 @@ def _install() -> None:
     # moto's sessions would fail if the user's configuration were invalid
     moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
     moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
+    BaseModel.__new__ = staticmethod(_make_model)  # type: ignore[assignment]
     moto.s3.models._VersionedKeyStore = WatchedKeys  # type: ignore[attr-defined, assignment]
     moto.s3.models.tempfile = SimpleNamespace(SpooledTemporaryFile=Content)  # type: ignore[attr-defined, assignment]
     for kind in (FakeKey, FakeDeleteMarker):
@@ -71,6 +74,10 @@ def _install() -> None:
     events_backends.backend = Events
     logs_backends.backend = Logs
     s3_backends.backend = S3
+
+
+def _make_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
+    return object.__new__(kind)
 
 
 _install()
