@@ -189,7 +189,9 @@ class DataFile:
     def _stream(self, content: BinaryIO) -> Any:
         import pyarrow as pa
 
-        return pa.CompressedInputStream(content, "gzip") if self.is_packed else content
+        # pyarrow opens it itself: its threads may not use an object of Python's while an interrupted program ends
+        file = pa.OSFile(f"/dev/fd/{content.fileno()}")
+        return pa.CompressedInputStream(file, "gzip") if self.is_packed else file
 
     def _options(self, types: "Mapping[int, pa.DataType]", block_size: int) -> tuple[Any, Any]:
         import pyarrow.csv

@@ -3,8 +3,6 @@
 import tempfile
 from pathlib import Path
 
-from stagemaker import interrupts
-
 
 def check_writable(path: Path) -> None:
     """Raise OSError unless a file or a folder can be written at a path, whose folders may be missing.
@@ -15,7 +13,7 @@ def check_writable(path: Path) -> None:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():
             raise NotADirectoryError(f"{path}: {folder} is not a folder; choose another place")
-        with interrupts.deferred(), tempfile.TemporaryDirectory(dir=folder, prefix=".recore-"):
+        with tempfile.TemporaryFile(dir=folder, prefix=".recore-"):  # which an interrupt does not leave behind
             pass
     except NotADirectoryError:
         raise
