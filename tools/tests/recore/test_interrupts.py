@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE = "recore: interrupted"
 WAIT = "recore: stopping"  # printed if the command does not end at once
 LONG = ("run", "judge")
-STARTED = ("upload: started", "train: started", "check: data", "judge: on")  # the lines of commands that run jobs
+STARTED = ("upload: started", "train: started", "check: data", "judge: ")  # the lines of commands that run jobs
 SLEEP = "import time\ntime.sleep(600)\n"
 
 

@@ -47,11 +47,12 @@ def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
 def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
     """How many rules were run, and what they found, after a line about those that were not run.
 
-    verbose: each rule that was not run is listed with the reason, instead of their number.
+    verbose: each rule that was not run is listed with the reason, instead of their number. Without an error above,
+    which explains it, it is listed in any case.
     """
     lines = []
     not_run = [result for result in results if result.not_run]
-    if verbose:
+    if verbose or not _counts(results)[Level.ERROR]:
         lines += [f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in not_run]
     elif not_run:
         lines.append(f"{_number(len(not_run), 'rule')} could not be run because of the errors above; -v lists them")

@@ -3,11 +3,20 @@
 from packaging.utils import canonicalize_name
 
 DISTRIBUTIONS = {  # by module, where the names differ; a package that is installed here needs no entry
+    "Bio": "biopython",
+    "Crypto": "pycryptodome",
     "PIL": "pillow",
+    "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "fitz": "PyMuPDF",
+    "git": "GitPython",
     "imblearn": "imbalanced-learn",
+    "jwt": "PyJWT",
     "pywt": "PyWavelets",
+    "serial": "pyserial",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "skopt": "scikit-optimize",

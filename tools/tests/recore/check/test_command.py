@@ -53,6 +53,8 @@ def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> N
     line = "RC202 modules-uploaded was not run: it needs RC201 (setup-py), which found an error"
     assert line in result.stdout.splitlines()
     assert result.stdout.splitlines()[-1].endswith("rules not run")
+    *lines, _ = run_check(folder, "--source-only", "--select", "RC202").stdout.splitlines()
+    assert lines == [line]  # the error itself is not selected
 
 
 def test_warnings_alone_result_in_exit_status_0(tmp_path: Path) -> None:

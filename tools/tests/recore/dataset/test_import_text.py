@@ -292,6 +292,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         (b"PK\x03\x04\x14\x00", "save the table as CSV"),
         (columns(header="cm-1,Kubelka-Munk\n"), "it contains Kubelka-Munk values, but absorbance is expected"),
         ("wavenumber,a,b\n4000,1,2\n", "transpose the table"),
+        ("sample,2,1,0,-1,-2\na,1,2,3,4,5\n", "the axis has the value -1, but wavenumbers and wavelengths are above 0"),
         ("sep=;\n", "the file is empty"),
     ],
 )

@@ -85,7 +85,7 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
         return None
     version = VERSIONS.get(package.lower())
     fix = f"remove the line: the container has {package} {version}" if version else f"write {package}==VERSION"
-    return f"{text!r}: the package is called {package}; pip cannot install {line.name}", fix
+    return f"{text!r}: the package is called {package}; {line.name} is another one, or none", fix
 
 
 def _option_problem(line: RequirementLine, text: str) -> Problem:
@@ -104,6 +104,9 @@ def _editable_problem(path: str, text: str) -> Problem:
         return f"{text!r} is an address, and jobs have no network to fetch it from there", FIX
     if ELSEWHERE.match(path):
         return f"{text!r} is a path on your machine, which no job has", FIX
+    if posixpath.normpath(path) != ".":
+        fix = f"upload the folder by MANIFEST.in, and write {path} alone"
+        return f"{text!r}: jobs install a folder of the submission, but not as editable", fix
     return f"{text!r} needs the submission's setup.py, which is not uploaded", MODULES
 
 

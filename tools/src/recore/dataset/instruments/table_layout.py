@@ -51,7 +51,10 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: Reading
 ) -> None:
-    """Raise Question if the channels are named like samples, because the table has one spectrum per column."""
+    """Raise ValueError if there are channels below 0. Raise Question if the channels are named like samples, because
+    the table has one spectrum per column."""
+    if below := next((name for name in names if re.fullmatch(r"-\d+(?:\.\d+)?", name)), ""):
+        raise ValueError(f"the axis has the value {below}, but wavenumbers and wavelengths are above 0")
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
         return

@@ -131,6 +131,7 @@ UPLOADED = {
     "requirements-lines-python": requirements_flaw("RC205", "python==3.12\n"),
     "requirements-lines-editable-above": requirements_flaw("RC205", "-e ../mdl\n"),
     "requirements-lines-windows": requirements_flaw("RC205", "C:\\mdl\\mdl-1.0-py3-none-any.whl\n"),
+    "requirements-lines-editable-folder": requirements_flaw("RC205", "--editable ./lib\n"),
     "requirements-lines-editable": requirements_flaw("RC205", "-e .\n"),
     "requirements-lines-hash-missing": requirements_flaw("RC205", "cubist==1.2.2 --hash=sha256:aa\nsix==1.17.0\n"),
     "requirements-lines-module": requirements_flaw("RC205", "sklearn==0.0\n"),
