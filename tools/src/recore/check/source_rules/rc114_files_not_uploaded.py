@@ -55,7 +55,8 @@ def _is_certain(context: Context, script: Script) -> bool:
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
     name, place = use.in_submission, Place(script.file, use.line)
-    is_above = use.path.startswith("/opt/ml/") and not is_in_job(use.path)  # by __file__, which is in CODE
+    is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{REST}")
+    is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
     path = posixpath.relpath(use.path, CODE) if is_above else use.path
     if ABSOLUTE.fullmatch(path) or path.startswith(".."):
         yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place)

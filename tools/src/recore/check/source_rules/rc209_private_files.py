@@ -51,7 +51,8 @@ CREDENTIALS = {  # by the formats that their issuers publish
     "an address with a password": r"\b[a-z][a-z+]*://[^\s/:@'\"]+:[^\s/:@'\"{}<>$%]{3,}@[\w.-]",
     "a JSON web token": r"\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}",
     UNCERTAIN: (
-        r"""(?i:(?:password|passwd|client_?secret|secret_?key|api_?key|(?:auth|access|session|bearer|refresh)_?token))["']?\]?\s*[=:]\s*"""
+        r"""(?i:password|passwd|client_?secret|secret_?key|api_?key|(?:auth|access|session|bearer|refresh)_?token)"""
+        r"""["']?\]?\s*[=:]\s*"""
         r"""["'](?=[^"']*[0-9])(?=[^"']*[A-Za-z])[^\s"'{}<>$%()]{8,}["']"""
         r"""|(?i:secret|token|key)["']?\]?\s*[=:]\s*["']?\b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{30,}\b"""
     ),

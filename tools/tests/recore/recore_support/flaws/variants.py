@@ -96,6 +96,7 @@ def explain():
     routes = ["/", "/ping", "/invocations", "text/csv", "http://127.0.0.1", "/opt/ml/model", "/tmp/cache"]
     if os.path.isdir("/home/ada"):
         routes.append(open("/home/ada/more.csv"))
+    routes += [open("/opt/ml/" + routes[0]), open(os.path.join("/opt/ml", routes[1], "x"))]
     raise ValueError("/home/ada/public.csv.gz", routes)
 '''
 IMPORTS = """\
