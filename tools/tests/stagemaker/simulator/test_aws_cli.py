@@ -207,7 +207,7 @@ def test_the_life_cycle_of_a_tuning_job(client, aws, sagemaker, command, tmp_pat
         **command("sagemaker", "stop-hyper-parameter-tuning-job", *job_option), capture_output=True, timeout=60
     )
     assert result.returncode == ERROR_STATUS
-    assert "Could not find hyper parameter tuning job" in result.stderr
+    assert "can't find a tuning job called" in result.stderr
 
 
 def test_a_pipeline_registers_versions_that_become_models(client, sagemaker, command, tmp_path: Path) -> None:
