@@ -15,15 +15,15 @@ ARG BASE_IMAGE=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-lea
 FROM python:3.12-slim AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 # This target needs the folder tools/.
-COPY requirements.txt tools/src/stagemaker/container/packages.txt /tmp/
+COPY requirements.txt tools/stagemaker/src/stagemaker/container/packages.txt /tmp/
 RUN pip install --no-cache-dir -r /tmp/packages.txt
 RUN pip install --no-cache-dir -r /tmp/requirements.txt
 
 FROM python:3.12-slim AS equivalent
 COPY --from=packages /usr/local /usr/local
-COPY tools/src/stagemaker/container/commands/ /usr/local/bin/
-COPY tools/src/stagemaker/container/script_mode.py tools/src/stagemaker/container/serving.py /opt/stagemaker/
-COPY tools/src/stagemaker/container/library/ /usr/local/lib/python3.12/site-packages/
+COPY tools/stagemaker/src/stagemaker/container/commands/ /usr/local/bin/
+COPY tools/stagemaker/src/stagemaker/container/script_mode.py tools/stagemaker/src/stagemaker/container/serving.py /opt/stagemaker/
+COPY tools/stagemaker/src/stagemaker/container/library/ /usr/local/lib/python3.12/site-packages/
 ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

@@ -1,11 +1,11 @@
 # Every target sets itself up: .venv is made if it is missing, and updated if requirements are newer.
-ifeq ($(wildcard tools/pyproject.toml),)
+ifeq ($(wildcard tools/recore/pyproject.toml),)
 $(error make needs the folder tools/, which this copy does not have. README.md says how to run the scripts by hand)
 endif
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score production-demo
 .PHONY: test test-tools test-template test-stagemaker test-recore
-.PHONY: first-stagemaker later-stagemaker first-recore later-recore later-journeys
+.PHONY: first-stagemaker later-stagemaker first-recore later-recore
 .PHONY: test-all test-journeys test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
 .PHONY: lint bench clean setup setup-dev setup-docker setup-web setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
@@ -29,11 +29,11 @@ SDK_V1 = $(CACHE)/sdk-v1-$(call DIGEST,tools/requirements/sdk-v1.txt)
 ML2P = $(CACHE)/ml2p-$(call DIGEST,tools/requirements/ml2p.txt)
 AIRFLOW = $(CACHE)/airflow-$(call DIGEST,tools/requirements/airflow.txt)
 # that of PyTorch images: stagemaker/images/pytorch.py finds it by the same name
-PYTORCH_REQUIREMENTS := tools/src/stagemaker/images/pytorch.txt
+PYTORCH_REQUIREMENTS := tools/stagemaker/src/stagemaker/images/pytorch.txt
 PYTORCH = $(CACHE)/pytorch-$(call DIGEST,$(PYTORCH_REQUIREMENTS))
 PYTORCH_IMPORTS := torch,torch.utils.data,pandas,sklearn.preprocessing,boto3,gunicorn.app.base,gunicorn.workers.sync
 PYTORCH_IMPORTS := $(PYTORCH_IMPORTS),sagemaker_inference.transformer,sagemaker_training.entry_point
-PYTORCH_TESTS := tools/tests/stagemaker/simulator/test_pytorch.py tools/tests/recore/production/test_pytorch.py
+PYTORCH_TESTS := tools/stagemaker/tests/simulator/test_pytorch.py tools/recore/tests/production/test_pytorch.py
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
@@ -68,94 +68,100 @@ private-score:
 	$(PYTHON) score.py --actual $(ACTUAL) --predicted data/predictions/private.csv.out --output data/scores/private.txt
 
 production-demo: $(READY) ## a model in production on a simulator of its own, from sample data to the last deletion
-	@$(PYTHON) tools/examples/production_demo.py
+	@$(PYTHON) tools/recore/examples/production_demo.py
 
 test-journeys test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
 test: lint test-template first-stagemaker first-recore ## lint, the template's tests, and the quick ones of tools/
 
-test-tools: later-stagemaker later-recore later-journeys ## the rest of the gate: the tests of tools/ that take longer
+test-tools: later-stagemaker later-recore ## the rest of the gate: the tests of tools/ that take longer
 
-GATE = $(PYTHON) tools/tests/gate.py
+GATE = $(PYTHON) .ci/gate.py
+STAGEMAKER := tools/stagemaker/tests
+RECORE := tools/recore/tests
 # three at a time on two processors, here and below: they often wait
 WORKERS := -n 3 --dist worksteal
 
 test-template: $(READY_DEV) ## the template's tests
 	$(GATE) tests $(WORKERS)
 
-test-stagemaker: $(READY_DEV) ## both parts of the gate about stagemaker, which recore is hidden from
-	STAGEMAKER_ALONE=1 $(GATE) tools/tests/stagemaker $(WORKERS)
+test-stagemaker: $(READY_DEV) ## both parts of the gate about stagemaker
+	$(GATE) $(STAGEMAKER) $(WORKERS)
 
 test-recore: $(READY_DEV) ## both parts of the gate about recore
-	$(GATE) tools/tests/recore $(WORKERS)
+	$(GATE) $(RECORE) $(WORKERS)
 
 first-stagemaker later-stagemaker: $(READY_DEV)
-	STAGEMAKER_ALONE=1 $(GATE) --$(@:-stagemaker=) tools/tests/stagemaker $(WORKERS)
+	$(GATE) --$(@:-stagemaker=) $(STAGEMAKER) $(WORKERS)
 
 first-recore later-recore: $(READY_DEV)
-	$(GATE) --$(@:-recore=) tools/tests/recore $(WORKERS)
-
-later-journeys: $(READY_DEV)
-	$(GATE) tools/tests/journeys $(WORKERS)
+	$(GATE) --$(@:-recore=) $(RECORE) $(WORKERS)
 
 test-all: test test-tools test-journeys test-slow test-timing
 test-all: test-fuzz test-bare test-machine test-sdk ## all tests, for hours
 
 test-journeys: ## journeys of a participant, a host, a partner and a SageMaker user, command by command
-	$(PYTHON) -m pytest tools/tests/journeys -n 2 -m journey
+	$(PYTHON) -m pytest $(RECORE)/journeys -n 2 -m journey
+
+# Each distribution has its own settings of pytest. The tests of the second run even if some of the first fail.
+EACH = status=0; for tests in $(1); do $(2) || status=1; done; exit $$status
+BOTH = $(call EACH,$(STAGEMAKER) $(RECORE),$(1))
 
 test-slow: ## tests that take long
-	$(PYTHON) -m pytest tools/tests -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"
+	$(call BOTH,$(PYTHON) -m pytest $$tests -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)")
 
 # one after the other; crowds of clients go on as much longer as test-fuzz searches
 test-timing: ## tests that assert on a clock, on memory or on processor time: on a quiet machine
-	$(PYTHON) -m pytest tests -m timing
-	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest tools/tests -m timing
+	$(call EACH,tests $(STAGEMAKER) $(RECORE),RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest $$tests -m timing)
 
 test-fuzz: ## random search, with RECORE_FUZZ times as many examples as in the gate
-	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest tools/tests -n 2 --dist worksteal -m "(fuzz or hypothesis) and not timing"
+	$(call BOTH,RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest $$tests -n 2 --dist worksteal \
+	  -m "(fuzz or hypothesis) and not timing")
 
 test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
-	$(PYTHON) tools/tests/recore/recore_support/bare_machine.py $(PYTHON) -m pytest tools/tests -n 2 -m everywhere
+	$(call BOTH,$(PYTHON) $(RECORE)/recore_support/bare_machine.py $(PYTHON) -m pytest $$tests -n 2 -m everywhere)
 
 # test-sdk runs those of PyTorch images, and makes what they need
 test-machine: ## tests that need a sandbox, Docker, a browser or other environments, as far as they are there
 	$(PYTHON) -m pytest tests -m "machine and not timing"
-	$(PYTHON) -m pytest tools/tests -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %)
+	$(call BOTH,$(PYTHON) -m pytest $$tests -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %))
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
 test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3, 2 and 1, ML2P, Airflow, and PyTorch images (3.7 GB)
 	-@$(MAKE) setup-pytorch
-	$(PYTHON) -m pytest $(PYTORCH_TESTS) tools/tests/stagemaker/simulator/test_serial_inference.py
-	"$(SDK)/bin/python" -m pytest tools/tests/stagemaker/sdk
-	"$(SDK)/bin/python" -m pytest tools/tests/recore/sdk
-	"$(SDK_V2)/bin/python" -m pytest tools/tests/stagemaker/sdk_v2
-	"$(SDK_V2)/bin/python" -m pytest tools/tests/recore/sdk_v2
-	"$(SDK_V1)/bin/python" -m pytest tools/tests/stagemaker/sdk_v1
-	"$(ML2P)/bin/python" -m pytest tools/tests/recore/ml2p_client
-	"$(AIRFLOW)/bin/python" -m pytest tools/tests/stagemaker/airflow_client
+	$(PYTHON) -m pytest $(filter $(STAGEMAKER)/%,$(PYTORCH_TESTS)) $(STAGEMAKER)/simulator/test_serial_inference.py
+	$(PYTHON) -m pytest $(filter $(RECORE)/%,$(PYTORCH_TESTS))
+	"$(SDK)/bin/python" -m pytest tools/stagemaker/tests/sdk
+	"$(SDK)/bin/python" -m pytest tools/recore/tests/sdk
+	"$(SDK_V2)/bin/python" -m pytest tools/stagemaker/tests/sdk_v2
+	"$(SDK_V2)/bin/python" -m pytest tools/recore/tests/sdk_v2
+	"$(SDK_V1)/bin/python" -m pytest tools/stagemaker/tests/sdk_v1
+	"$(ML2P)/bin/python" -m pytest tools/recore/tests/ml2p_client
+	"$(AIRFLOW)/bin/python" -m pytest tools/stagemaker/tests/airflow_client
 
 lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy --config-file tools/pyproject.toml
-	$(VENV)/bin/lint-imports --config tools/pyproject.toml
+	$(VENV)/bin/mypy --config-file tools/stagemaker/pyproject.toml
+	$(VENV)/bin/mypy --config-file tools/recore/pyproject.toml
+	$(VENV)/bin/lint-imports --config tools/stagemaker/pyproject.toml
+	$(VENV)/bin/lint-imports --config tools/recore/pyproject.toml
 
 bench: $(READY_DEV) ## the benchmarks, except those that put faults into the code
-	$(PYTHON) tools/benchmarks/speed.py
-	$(PYTHON) tools/benchmarks/simulator_overhead.py
-	$(PYTHON) tools/benchmarks/endpoints.py
-	$(PYTHON) tools/benchmarks/records.py
-	$(PYTHON) tools/benchmarks/pipelines.py
-	$(PYTHON) tools/benchmarks/state_writes.py
-	$(PYTHON) tools/benchmarks/pipeline_overhead.py
-	$(PYTHON) tools/benchmarks/accuracy.py --limesoda
-	$(PYTHON) tools/benchmarks/published.py
-	$(PYTHON) tools/benchmarks/ab_comparison.py
-	$(PYTHON) tools/benchmarks/drift.py
-	$(PYTHON) tools/benchmarks/web_page.py
+	$(PYTHON) tools/recore/benchmarks/speed.py
+	$(PYTHON) tools/stagemaker/benchmarks/simulator_overhead.py
+	$(PYTHON) tools/stagemaker/benchmarks/endpoints.py
+	$(PYTHON) tools/recore/benchmarks/records.py
+	$(PYTHON) tools/stagemaker/benchmarks/pipelines.py
+	$(PYTHON) tools/stagemaker/benchmarks/state_writes.py
+	$(PYTHON) tools/recore/benchmarks/pipeline_overhead.py
+	$(PYTHON) tools/recore/benchmarks/accuracy.py --limesoda
+	$(PYTHON) tools/recore/benchmarks/published.py
+	$(PYTHON) tools/recore/benchmarks/ab_comparison.py
+	$(PYTHON) tools/recore/benchmarks/drift.py
+	$(PYTHON) tools/recore/benchmarks/web_page.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
@@ -171,7 +177,7 @@ setup-web: $(READY_WEB) ## the same with what `recore web` needs
 setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine
 	@test -f "$(PYTORCH)/ready" || for name in python3.11 python3.12 python3.13 python3; do \
 	  $$name -c "import ensurepip" 2>/dev/null || continue; \
-	  $(INSTALLING_WITH) $$name -m recore.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" $(PYTORCH_REQUIREMENTS) || { \
+	  $(INSTALLING_WITH) $$name -m stagemaker.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" $(PYTORCH_REQUIREMENTS) || { \
 	    test $$? -ne 130 || exit 130; continue; }; \
 	  touch "$(PYTORCH)/ready"; break; \
 	done
@@ -190,8 +196,10 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
 # An environment whose Python is missing is made again, and .venv, if it was made for another folder, as after this one
 # was renamed, is set up again, even if its stamps are up to date. Another environment, which several folders may share,
 # and one that is a symbolic link, are left to whoever made them.
+PACKAGES := $(VENV)/lib/python3.12/site-packages
 SET_UP_FOR_THIS_FOLDER = $(shell test -x $(PYTHON) && { test "$(VENV)" != .venv || test -L $(VENV) || \
-  grep -qsxF "$$(pwd -P)/tools/src" $(VENV)/lib/python3.12/site-packages/*_recore.pth; } && echo yes)
+  grep -qsxF "$$(pwd -P)/tools/stagemaker/src" $(PACKAGES)/*_stagemaker.pth && \
+  grep -qsxF "$$(pwd -P)/tools/recore/src" $(PACKAGES)/*_recore.pth; } && echo yes)
 $(READY) $(READY_DEV) $(READY_DOCKER) $(READY_WEB): $(if $(SET_UP_FOR_THIS_FOLDER),,FORCE)
 FORCE:
 
@@ -210,28 +218,35 @@ $(CHECK_PYTHON)
   echo "$(VENV) is a symbolic link to an environment that is older than these requirements" >&2; exit 1; }
 endef
 
-REQUIREMENTS := requirements.txt tools/pyproject.toml tools/src/stagemaker/container/packages.txt
-REQUIREMENTS += tools/requirements/tools.txt
-EXTRAS := docker web xgboost
-comma := ,
-ALL_EXTRAS := $(subst $() ,$(comma),$(EXTRAS))
+REQUIREMENTS := requirements.txt tools/recore/pyproject.toml
+REQUIREMENTS += $(addprefix tools/stagemaker/,pyproject.toml requirements.txt src/stagemaker/container/packages.txt)
 # the set-up starts before anything is installed
-INSTALLING_WITH := PYTHONPATH=tools/src
-INSTALL = @$(INSTALLING_WITH) $(PYTHON312) -m recore.installing --needs-compiler $(VENV)
+INSTALLING_WITH := PYTHONPATH=tools/stagemaker/src
+# A recore that holds stagemaker, too, is removed first: removed later, it would take the new one's files along.
+REMOVE_FORMER = @test ! -x $(VENV)/bin/stagemaker || ls $(PACKAGES)/stagemaker-*.dist-info >/dev/null 2>&1 || \
+  $(PYTHON) -m pip uninstall --quiet --yes recore
+INSTALL = @$(INSTALLING_WITH) $(PYTHON312) -m stagemaker.installing --needs-compiler $(VENV)
 
 $(READY): $(REQUIREMENTS)
 	$(CHECK)
-	$(INSTALL) ./tools requirements.txt
+	$(REMOVE_FORMER)
+	$(INSTALL) ./tools/stagemaker ./tools/recore requirements.txt
 	@touch $@
 
-$(READY_DEV): $(REQUIREMENTS) $(EXTRAS:%=tools/requirements/%.txt) tools/requirements/dev.txt
+$(READY_DEV): $(REQUIREMENTS) tools/requirements/dev.txt
 	$(CHECK)
-	$(INSTALL) "./tools[$(ALL_EXTRAS)]" tools/requirements/dev.txt requirements.txt
+	$(REMOVE_FORMER)
+	$(INSTALL) "./tools/stagemaker[docker,xgboost]" "./tools/recore[docker,web]" tools/requirements/dev.txt requirements.txt
 	@touch $(READY) $(READY_DOCKER) $(READY_WEB) $@
 
-$(READY_DOCKER) $(READY_WEB): $(VENV)/ready-%: tools/requirements/%.txt | $(READY)
+$(READY_DOCKER): $(REQUIREMENTS) | $(READY)
 	$(CHECK)
-	$(INSTALL) $<
+	$(INSTALL) "./tools/stagemaker[docker]"
+	@touch $@
+
+$(READY_WEB): $(REQUIREMENTS) | $(READY)
+	$(CHECK)
+	$(INSTALL) "./tools/recore[web]"
 	@touch $@
 
 setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore
@@ -244,4 +259,4 @@ setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore
 
 # make an environment outside of the checkout, if it is missing; the path may contain spaces
 MAKE_SHARED = test -e "$(1)/ready" || { \
-  $(INSTALLING_WITH) $(PYTHON312) -m recore.installing "$(1)" $(2) && touch "$(1)/ready"; }
+  $(INSTALLING_WITH) $(PYTHON312) -m stagemaker.installing "$(1)" $(2) && touch "$(1)/ready"; }

@@ -1,0 +1,173 @@
+"""The experiments that the winner of the challenge published, repeated on the sample.
+
+Example:
+    python tools/recore/benchmarks/published.py
+    python tools/recore/benchmarks/published.py --seed 1
+
+The sample is made anew with these options of `recore sample`; its public rows are used. Each experiment is a ridge
+regression on 4 shuffled folds with each of 5 seeds, as in the winner's val.py, preprocess.py, mdl.py and tmp/
+(github.com/mlisovyi/total_recore_part1). A score is the challenge's; the number after +- is its standard deviation over
+the 20 folds. Differences are from the first experiment, on the same folds.
+
+The exit status is 1 if a score or a difference is not within its bound of the published one, or if copper is the
+easiest target. docs/dataset.md says what a match proves. It takes some two minutes on two processors.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from score import TARGETS, WEIGHTS
+
+from recore.dataset.sample_files import Plan, simulate_rows
+from recore.schema import IDS
+
+ALPHAS = np.logspace(-5, 5, 50)
+FOLDS, REPEATS = 4, 5
+SCORE_BOUND = 0.04  # by which our score of an experiment may deviate from the published one
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`window`: the channels, by position, that a spectrum is clipped to and normalised by; None does neither.
+
+    `n` channels are summed into a bin. `ids`: whether hole and depths are inputs. `share`: of a fold's training rows,
+    of which the first are used. `bound`: by which our difference from the first experiment, which must have the sign of
+    the published one, may deviate from it; None if the difference is not checked.
+    """
+
+    published: float
+    window: tuple[int, int] | None = (100, -300)
+    n: int = 5
+    ids: bool = True
+    share: float = 1.0
+    bound: float | None = None
+
+    @property
+    def name(self) -> str:
+        window = "{}:{}".format(*self.window) if self.window else "not normalised"
+        return (
+            f"{window}, n = {self.n}"
+            + (", no IDs" if not self.ids else "")
+            + (f", {self.share:.0%} of the rows" if self.share < 1 else "")
+        )
+
+
+EXPERIMENTS = [
+    Experiment(0.680),
+    Experiment(0.658, n=1, bound=0.015),
+    Experiment(0.677, n=3),
+    Experiment(0.683, n=7),
+    Experiment(0.680, n=10),
+    Experiment(0.690, window=(0, -300), n=7),  # submitted
+    Experiment(0.690, window=(0, -300)),
+    Experiment(0.688, window=(50, -300)),
+    Experiment(0.653, window=(200, -300), bound=0.015),
+    Experiment(0.689, window=(100, -200)),
+    Experiment(0.693, window=(100, -100), bound=0.015),
+    Experiment(0.476, window=(100, -1), bound=0.05),
+    Experiment(0.661, window=(100, -400)),
+    Experiment(0.666, window=None, bound=0.015),
+    Experiment(0.679, ids=False),
+    Experiment(0.627, share=0.6),
+    Experiment(0.655, share=0.7),
+    Experiment(0.661, share=0.8),
+    Experiment(0.670, share=0.9),
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=Plan.rows, help="public and private rows of the sample")
+    parser.add_argument("--seed", type=int, default=Plan.seed, help="of the sample")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    arguments = parser.parse_args()
+    data = public_data(Plan(rows=arguments.rows, seed=arguments.seed))
+    by_cost = sorted(EXPERIMENTS, key=lambda experiment: experiment.n)
+    parts = Parallel(arguments.jobs)(delayed(repeat)(experiment, *data) for experiment in by_cost)
+    r2_of = dict(zip(by_cost, parts, strict=True))
+    if problems := show([r2_of[experiment] for experiment in EXPERIMENTS]):
+        sys.exit("\n".join(problems))
+
+
+def public_data(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the spectra (rows, channels), IDs (rows, 3) and targets (rows, 49) of the plan's public rows."""
+    parts = []
+    for is_private, inputs, assays in simulate_rows(plan):
+        if not is_private:
+            spectra = [column for name, column in inputs.items() if name not in ("", *IDS)]
+            ids = [inputs[name] for name in IDS]
+            parts.append([np.column_stack(columns) for columns in (spectra, ids, list(assays.values()))])
+    spectra, ids, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return spectra, ids.astype(float), targets
+
+
+def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return R2 of the targets in an experiment (REPEATS * FOLDS, 49)."""
+    inputs = features(experiment, spectra, ids)
+    r2 = []
+    for seed in range(REPEATS):
+        for training, test in KFold(FOLDS, shuffle=True, random_state=seed).split(inputs):
+            training = training[: int(len(training) * experiment.share)]
+            # the least squared error of a target is its best R2, by which the winner chose
+            model = RidgeCV(ALPHAS, alpha_per_target=True, gcv_mode="svd").fit(inputs[training], targets[training])
+            predicted = model.predict(inputs[test]).clip(0)
+            r2.append(r2_score(targets[test], predicted, multioutput="raw_values"))
+    return np.array(r2)
+
+
+def features(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return what the winner's preprocess() makes of spectra, or the same rotated if there are more columns than rows.
+
+    A rotation does not change the predictions of a ridge regression.
+    """
+    inputs = bins(experiment, spectra)
+    if experiment.ids:
+        inputs = np.column_stack([ids, inputs])
+    return np.linalg.qr(inputs.T, mode="r").T if inputs.shape[1] > len(inputs) else inputs
+
+
+def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
+    """Return sums of neighbouring channels (rows, bins); the first bin is the first channel alone, as the winner's."""
+    if experiment.window:
+        window = spectra[:, slice(*experiment.window)]
+        highest = window.max(axis=1, keepdims=True)
+        spectra = spectra.clip(window.min(axis=1, keepdims=True), highest) / highest
+    last = (spectra.shape[1] - 1) // experiment.n * experiment.n
+    return np.add.reduceat(spectra[:, : last + 1], [0, *range(1, last + 1, experiment.n)], axis=1)
+
+
+def show(r2: list[np.ndarray]) -> list[str]:
+    """Print published and our scores of EXPERIMENTS, from R2 (folds, 49) of each, and return what is out of bounds."""
+    problems = []
+    scores = [of_experiment @ WEIGHTS for of_experiment in r2]
+    print(f"{'':36}{'score':^25}{'difference':^20}")
+    print(f"{'experiment':36}{'published':>9}{'ours':>7}{'':9}{'published':>11}{'ours':>8}")
+    for experiment, values in zip(EXPERIMENTS, scores, strict=True):
+        score, difference = values.mean(), (values - scores[0]).mean()
+        expected = experiment.published - EXPERIMENTS[0].published
+        ours = f"{score:7.3f} +- {values.std():.3f}"
+        print(f"{experiment.name:36}{experiment.published:9.3f}{ours:16}{expected:11.3f}{difference:+9.3f}")
+        if abs(score - experiment.published) > SCORE_BOUND:
+            problems.append(f"{experiment.name}: the score deviates by more than {SCORE_BOUND}")
+        if experiment.bound and (abs(difference - expected) > experiment.bound or difference * expected <= 0):
+            problems.append(f"{experiment.name}: the difference deviates by more than {experiment.bound}, or in sign")
+    of_target = dict(zip(TARGETS, r2[0].mean(axis=0), strict=True))
+    easiest = sorted(of_target, key=of_target.__getitem__, reverse=True)
+    print(f"easiest targets: {', '.join(easiest[:3])}; copper is number {easiest.index('CuPPM') + 1} of {len(easiest)}")
+    if easiest[0] == "CuPPM":
+        problems.append("copper is the easiest target")
+    return problems
+
+
+if __name__ == "__main__":
+    main()

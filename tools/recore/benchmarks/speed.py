@@ -1,0 +1,167 @@
+"""Time and peak memory of the four steps, plain pandas and ours in turns; and the time of one fit.
+
+    python tools/recore/benchmarks/speed.py --rows 1344 3000 --repeats 3
+
+plain: plain/, the simplest code for the same steps; its model is one ridge regression. Whole processes are measured,
+including start and imports, on the public file of a sample with about so many rows. The fit is measured alone, in a
+process that does nothing else: with all assays, and with 3 % of them removed at random, so that each target is fitted
+on rows of its own. All numbers are medians. Compare the ratios, because machines differ and are busy.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+SIDES = ("plain", "ours")
+CHANNELS = 3651  # from 4000 to 350, as the challenge's spectra have them
+MISSING = 0.03
+# The matrices are small, and on a busy machine BLAS's threads wait for each other: both sides have one thread.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def make_data(folder: Path, rows: int) -> Path:
+    """Make a sample with about so many public rows; return its public file."""
+    from recore.dataset.sample_files import PRIVATE_SHARE, Plan, make_sample
+
+    plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(24, rows // 50), channels=CHANNELS, missing=0)
+    return next(iter(make_sample(folder, plan)))
+
+
+def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
+    """Return the commands by step and side. Each side reads its own model; both score the same predictions."""
+    plain, ours = (folder / side for side in SIDES)
+    plain.mkdir()
+    predicted, model = ours / "public.csv.out", ("--model_dir", ours)
+    return {
+        "preprocess": {
+            "plain": [HERE / "plain/preprocess.py", data, plain / "public.csv"],
+            "ours": [ROOT / "preprocess.py", "--input", data, "--output", ours / "public.csv"],
+        },
+        "train": {
+            "plain": [HERE / "plain/train.py", data, plain / "model.pkl"],
+            "ours": [ROOT / "train.py", "--data_dir", data.parent, *model],
+        },
+        "predict": {
+            "plain": [HERE / "plain/predict.py", plain / "model.pkl", data, plain / "public.csv.out"],
+            "ours": [ROOT / "predict.py", *model, "--input", data, "--output", predicted],
+        },
+        "score": {
+            "plain": [HERE / "plain/score.py", data, predicted],
+            "ours": [ROOT / "score.py", "--actual", data, "--predicted", predicted, "--output", ours / "public.txt"],
+        },
+    }
+
+
+def measure(command: list[object]) -> dict[str, float]:
+    """Run a command; return its seconds, processor seconds and peak MiB. Raises RuntimeError if it fails."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command[:2]} ended with {process.returncode}")
+    seconds = time.perf_counter() - start
+    return {"s": seconds, "CPU s": usage.ru_utime + usage.ru_stime, "MiB": usage.ru_maxrss / 1024}
+
+
+def call_in_new_process(function: Any, *arguments: object) -> Any:
+    """Call a function in a new process: this one must stay small, as its size counts in a child's peak memory."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def time_fit(data: Path, missing: float) -> tuple[int, float]:
+    """Return the number of bins, and the processor seconds of one fit to data in memory without a share of assays."""
+    sys.path.insert(0, str(ROOT))
+    import numpy as np
+    import train
+
+    inputs, targets, holes = train.read(str(data))
+    targets = targets.where(np.random.default_rng(0).random(targets.shape) >= missing)
+    start = time.process_time()
+    train.fit(inputs, targets, holes)
+    return inputs.shape[1], time.process_time() - start
+
+
+def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return each side's median of each quantity over some runs of both sides."""
+    return {
+        side: {quantity: statistics.median(run[side][quantity] for run in runs) for quantity in runs[0][side]}
+        for side in SIDES
+    }
+
+
+def compare(rows: int, repeats: int) -> dict[str, Any]:
+    """Measure one size of data; return the steps by name, side and quantity, and the fits."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        report(f"{rows} rows: making the data")
+        data = call_in_new_process(make_data, folder, rows)
+        steps = {}
+        for step, sides in commands(folder, data).items():
+            runs = [{side: measure(command) for side, command in sides.items()} for _ in range(repeats)]
+            steps[step] = medians(runs)
+            report(f"{rows} rows: {step}")
+        steps["all four"] = {
+            side: {
+                "s": sum(sides[side]["s"] for sides in steps.values()),
+                "CPU s": sum(sides[side]["CPU s"] for sides in steps.values()),
+                "MiB": max(sides[side]["MiB"] for sides in steps.values()),
+            }
+            for side in SIDES
+        }
+        fits = {}
+        for missing in (0.0, MISSING):
+            runs = [call_in_new_process(time_fit, data, missing) for _ in range(repeats)]
+            fits[f"{missing:.0%}"] = {"bins": runs[0][0], "s": statistics.median(seconds for _, seconds in runs)}
+            report(f"{rows} rows: fit, {missing:.0%} missing")
+    return {"rows": rows, "steps": steps, "fits": fits}
+
+
+def report(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
+
+
+def print_tables(results: list[dict[str, Any]]) -> None:
+    quantities = [f"{side}, {unit}" for unit in ("s", "CPU s", "MiB") for side in SIDES]
+    print(f"| rows | step | {' | '.join([*quantities[:2], 'plain / ours', *quantities[2:]])} |")
+    print("|---" * (len(quantities) + 3) + "|")
+    for result in results:
+        for step, sides in result["steps"].items():
+            seconds, cpu, memory = ([sides[side][unit] for side in SIDES] for unit in ("s", "CPU s", "MiB"))
+            cells = [f"{result['rows']:,}", step, *(f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1]))]
+            cells += [*(f"{each:.2f}" for each in cpu), *(f"{each:.0f}" for each in memory)]
+            print(f"| {' | '.join(cells)} |")
+    print("\n| rows | bins | missing assays | one fit, CPU s |\n|---|---|---|---|")
+    for result in results:
+        for missing, fit in result["fits"].items():
+            print(f"| {result['rows']:,} | {fit['bins']} | {missing} | {fit['s']:.2f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1344, 3000])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = [compare(rows, arguments.repeats) for rows in arguments.rows]
+    if arguments.json:
+        print(json.dumps(results))
+    else:
+        print_tables(results)
+
+
+if __name__ == "__main__":
+    os.environ |= ONE_THREAD
+    main()

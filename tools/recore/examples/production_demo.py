@@ -1,0 +1,171 @@
+"""The life of a model in production, from sample data to the last deletion, on a simulator of its own.
+
+    python tools/recore/examples/production_demo.py [FOLDER]
+
+FOLDER, a new one, gets the data and the predictions; its default name has the time. Each step is a command, printed
+before it runs; tools/recore/docs/production.md explains them. Nothing is left on the simulator, which ends with the
+demo.
+"""
+
+import gzip
+import itertools
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
+
+RECORE = [sys.executable, "-m", "recore"]
+ROOT = Path(__file__).parents[3]
+ENDPOINT = "core-assays"
+SAMPLE = ("--rows", "600", "--holes", "60", "--channels", "424")
+
+
+class Demo:
+    """Runs the steps and keeps their times."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.seconds, self.variables = folder, dict[str, float](), dict[str, str]()
+
+    def step(self, title: str, *arguments: object, output: Path | None = None) -> None:
+        """Print and run one command. output: a file for its output. Ends the demo if it fails."""
+        words = [str(argument) for argument in arguments]
+        redirection = f" > {shlex.quote(str(output))}" if output else ""
+        print(f"\n== {title}\n$ recore {shlex.join(words)}{redirection}", flush=True)
+        began = time.monotonic()
+        with open(output, "w") if output else nullcontext() as file:
+            command, variables = [*RECORE, *words], os.environ | self.variables
+            done = subprocess.run(command, cwd=ROOT, env=variables, stdout=file)  # noqa: S603
+        self.seconds[title] = time.monotonic() - began
+        if done.returncode:
+            sys.exit(f"demo: the step failed with status {done.returncode}: {title}")
+
+    @contextmanager
+    def simulator(self) -> Iterator[None]:
+        """A simulator for the steps within the context."""
+        command = [sys.executable, "-m", "stagemaker", "start", "--json"]
+        with subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            try:
+                self.variables = json.loads(process.stdout.readline())
+                yield
+            finally:
+                process.terminate()
+
+
+class Load:
+    """Clients that ask the endpoint without a pause, and count the answers and what was lost."""
+
+    def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
+        self.answers, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
+        session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
+        self._runtime = session.client("sagemaker-runtime", endpoint_url=variables["AWS_ENDPOINT_URL"])
+        self._bodies = itertools.cycle(bodies)
+        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        while not self._ended.is_set():
+            try:
+                answer = self._runtime.invoke_endpoint(
+                    EndpointName=ENDPOINT, ContentType="text/csv", Accept="text/csv", Body=next(self._bodies)
+                )
+                answer["Body"].read()
+                self.answers[answer["InvokedProductionVariant"]] += 1
+            except (ClientError, BotoCoreError) as error:
+                self.lost.append(str(error))
+            self._ended.wait(0.1)
+
+
+def read_bodies(file: Path) -> list[bytes]:
+    """One request for each row of a data file: the header and the row."""
+    with gzip.open(file, "rb") as lines:
+        header = lines.readline()
+        return [header + line for line in lines]
+
+
+def write_assays(folder: Path) -> Path:
+    """Write the private assays as they would arrive: by the inference ids of the requests, which are the indices."""
+    target = folder / "arrived.csv"
+    pd.read_csv(folder / "private/actual.csv.gz", index_col=0, dtype=str).to_csv(target, index_label="InferenceId")
+    return target
+
+
+def join_assays(folder: Path) -> Path:
+    """Write a data file of the public rows, and of the private ones with the assays that have arrived."""
+    public, private, actual = (
+        pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
+        for name in ("public/public", "private/private", "private/actual")
+    )
+    together = pd.concat([public, pd.concat([private, actual[actual.columns.difference(private.columns)]], axis=1)])
+    target = folder / "grown.csv.gz"
+    together[public.columns].to_csv(target)
+    return target
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else time.strftime("runs/production-demo-%Y%m%d-%H%M%S")).absolute()
+    if folder.exists():
+        sys.exit(f"demo: {folder} already exists: choose another FOLDER")
+    demo, began = Demo(folder), time.monotonic()
+    public, private = folder / "public/public.csv.gz", folder / "private/private.csv.gz"
+    demo.step("Sample data", "sample", "--out", folder, *SAMPLE)
+    with demo.simulator():
+        demo.step("Train version 1 through a pipeline", "production", "train", ROOT, "--public", public)
+        demo.step("Approve it", "production", "approve", 1)
+        demo.step("Predict in batch", "production", "predict", private, "--out", folder / "assays.csv")
+        challenger, run = folder / "challenger", folder / "challenger-run"
+        demo.step("A challenger with another model", "new", challenger, "--model", "pls")
+        demo.step("Train it outside of production", "run", challenger, "--public", public, "--out", run, "--no-report")
+        demo.step("Register its run as version 2", "production", "register", run)
+        demo.step("Approve it, too", "production", "approve", 2)
+        variants = ("--variant", "A=1:1", "--variant", "B=2:1")
+        demo.step("Deploy both as variants", "production", "deploy", *variants)
+        with Load(demo.variables, read_bodies(private)) as load:
+            demo.step("Ask the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
+            arrived = write_assays(folder)
+            demo.step("Compare the variants by assays that arrived", "production", "compare", "--assays", arrived)
+            monitor = ("monitor", "--complete", "--out", folder / "monitor.html")
+            demo.step("Test whether the spectra are like those of the training", "production", *monitor)
+            update = ("update", 1, "--strategy", "linear", "--step", 50, "--seconds", 0)
+            demo.step("Update under load", "production", *update)
+            demo.step("Roll back under load", "production", "rollback", "--seconds", 0)
+        retrain = ("retrain", ROOT, "--public", join_assays(folder), "--approve")
+        demo.step("Retrain with the assays that arrived", "production", *retrain)
+        demo.step("List what there is", "production", "list")
+        demo.step("Delete everything", "production", "delete", "--all", "--yes")
+    print("\n== Summary")
+    for title, seconds in demo.seconds.items():
+        print(f"{seconds:7.1f} s  {title}")
+    shares = ", ".join(f"{variant} {count}" for variant, count in sorted(load.answers.items()))
+    print(f"{time.monotonic() - began:7.1f} s  in all")
+    print(f"requests under load: {load.answers.total()} answered ({shares}), {len(load.lost)} lost")
+    left = "the data, the challenger, assays.csv, answers.jsonl and monitor.html"
+    print(f"left: {folder} with {left}, and nothing on the simulator")
+    if load.lost:
+        sys.exit(f"demo: requests were lost, the first: {load.lost[0]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""`python -m recore`, and the `recore` command of an installed package."""
+
+import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]  # the working directory, which -m puts there: a submission's numpy.py in it would be run
+
+try:
+    from stagemaker.supported import require_supported
+except ModuleNotFoundError as error:
+    if error.name not in ("stagemaker", "stagemaker.supported"):
+        raise
+    from recore.distribution import INSTALLED, find_origin, install_command
+
+    remedy = install_command(find_origin(), "--force-reinstall") if INSTALLED else "make setup"
+    sys.exit(f"recore: stagemaker, which runs its jobs, is not installed for {sys.executable}: {remedy}")
+
+require_supported("recore", "`make setup` here, or `uv venv --python 3.12`, makes an environment of it")
+
+from stagemaker import interrupts
+
+
+def start() -> None:
+    """Run the command line. A package that is missing is reported in one line."""
+    interrupts.end_at_once("recore")
+    try:
+        from recore.cli import main
+    except ModuleNotFoundError as error:
+        if (error.name or "recore").partition(".")[0] in ("recore", "stagemaker"):
+            raise
+        from recore.distribution import setup_command
+
+        remedy = f"run `{setup_command()}`" + ("" if INSTALLED else ", then `. .venv/bin/activate`")
+        sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}: {remedy}")
+    main()
+
+
+if __name__ == "__main__":
+    start()

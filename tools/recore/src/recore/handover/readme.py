@@ -1,0 +1,76 @@
+"""README.md of a hand-over: what is in the folder, and the exact commands that repeat the run and check it."""
+
+import csv
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from recore.distribution import PROGRAM
+from recore.evaluation import Again
+from recore.handover.markdown import render
+from recore.handover.run_files import SUBMISSION, HandedRun
+from recore.handover.steps import TOLERANCE
+from recore.production.hooks import find_missing_hook
+from recore.schema import TARGETS
+from recore.validation import unit_of
+
+SHOWN_TARGETS = 6  # of the worked answer
+SHOWN_INPUTS = 5  # of the worked request
+
+
+def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str], wheels: list[str]) -> str:
+    """The page. files: the names of all other files of the hand-over. wheels: those of recore and stagemaker.
+
+    Raises ValueError if the record has a hash that is not one: the hashes go into commands.
+    """
+    hashes = {name: sha256 for name, (_, sha256) in run.record.data.items() if sha256}
+    for sha256 in hashes.values():
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise ValueError(f"run.json: {sha256[:80]!r} is not a SHA-256")
+    header, first = _read_lines(again.request)
+    answer = dict(zip(TARGETS, _read_lines(again.answer)[0], strict=False))
+    weights = next(iter(run.record.scores.values())).weights if run.record.scores else {}
+    shown = sorted(answer, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
+    return render(
+        "README.md.jinja",
+        run=run,
+        scores=run.record.scores,
+        files=files,
+        python=".".join(run.versions["python"].split(".")[:2]),
+        hashes=hashes,
+        places=run.places,
+        tolerance=TOLERANCE,
+        sample_rows=sample_rows,
+        wheels=wheels,
+        missing=find_missing_hook(run.submission.script, run.submission.files.get("train.py", b"")),
+        training=next((step.seconds for step in run.record.steps if step.name == "train"), None),
+        seconds=[step.seconds or 0 for step in again.steps],
+        targets=TARGETS,
+        columns=len(header),
+        inputs=list(zip(header[:SHOWN_INPUTS], first, strict=False)),
+        outputs=[(name, TARGETS.index(name) + 1, answer[name], unit_of(name)) for name in shown],
+        command=shlex.join(_command(run)),
+    )
+
+
+def _read_lines(path: Path) -> tuple[list[str], list[str]]:
+    """The cells of the first two lines of a CSV file."""
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        return next(lines, []), next(lines, [])
+
+
+def _command(run: HandedRun) -> list[str]:
+    """The words of the command that made the run, with the places that its files have in the hand-over."""
+    record = run.handed_record
+    arguments: dict[str, Any] = {name: file["path"] for name, file in record["data"].items() if file.get("sha256")}
+    arguments |= {name: value for name, value in record.get("arguments", {}).items() if name not in arguments}
+    arguments.pop("submission", None)
+    words = [*shlex.split(PROGRAM), "run", SUBMISSION]
+    for name, value in arguments.items():
+        if name == "report":
+            words += [] if value else ["--no-report"]
+        elif value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return words

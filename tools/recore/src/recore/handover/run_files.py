@@ -1,0 +1,164 @@
+"""The run that is handed over, and its data file: read and checked. Nothing of the submission is executed."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from recore.distribution import PROGRAM, TEMPLATE
+from recore.evaluation import HELD_OUT, LARGEST, SCORES, SIDES, Instances, Record, SubmissionFiles, find_public
+from recore.evaluation import read_record as read_valid_record
+from recore.production.archives import TrainedModel, describe_training
+from recore.spectral_data import SpectralData, read_data
+from recore.text import plain
+from recore.untrusted_archives import open_archive
+from recore.untrusted_json import get, prefix_errors, read_object
+
+MODEL, SCORE, RECORD = "model.tar.gz", "score.py", "run.json"
+SUBMISSION, DATA = "submission", "data"  # folders of a hand-over; the second is the reader's own
+RESULTS = {  # what is handed over of a run's folders
+    "predictions": [*(f"{side}.csv.out" for side in SIDES), f"{HELD_OUT}.csv"],
+    "scores": [f"{name}.{suffix}" for name in SCORES for suffix in ("json", "txt")],
+}
+LARGEST_MEMORY = 1 << 60  # bytes
+AGAIN = f"run it again with `{PROGRAM} run`"
+
+
+@dataclass(frozen=True)
+class HandedRun:
+    """record: what is checked of run.json. raw: all of it. public: the data file, hashed. data: its content."""
+
+    record: Record
+    raw: dict[str, Any]
+    submission: SubmissionFiles
+    score_script: bytes
+    public: Path
+    data: SpectralData
+
+    @property
+    def folder(self) -> Path:
+        return self.record.folder
+
+    @property
+    def model(self) -> Path:
+        return self.folder / MODEL
+
+    @cached_property
+    def trained(self) -> TrainedModel:
+        """The model, with what a version needs to know of its training file."""
+        return describe_training(self.folder, self.record, self.public)
+
+    @property
+    def results(self) -> list[str]:
+        """The names of the files in RESULTS that the run has, with their folders."""
+        names = [f"{folder}/{name}" for folder, files in RESULTS.items() for name in files]
+        return [name for name in names if (self.folder / name).is_file()]
+
+    @property
+    def instances(self) -> dict[str, Instances]:
+        """One instance of each type of job that the worked request needs, of the type that the run used."""
+        return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
+
+    @property
+    def ran_here(self) -> bool:
+        """Whether the jobs were processes of the machine that started the run, with its Python and its packages."""
+        is_embedded = not self.record.endpoint.startswith(("http://", "https://"))
+        return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the data files belong in the hand-over, by name, with the suffixes that they had in the run."""
+        paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
+        return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
+
+    @property
+    def handed_record(self) -> dict[str, Any]:
+        """All of run.json, with the places that files have in the hand-over instead of the author's."""
+        places = {"submission": SUBMISSION} | self.places
+        arguments = {
+            name: value if value is None else places.get(name, Path(value).name if _is_elsewhere(value) else value)
+            for name, value in self.raw.get("arguments", {}).items()
+        }
+        return self.raw | {
+            "folder": ".",
+            "arguments": arguments,
+            "submission": self.raw["submission"] | {"path": SUBMISSION},
+            "data": {name: file | {"path": places[name]} for name, file in self.raw["data"].items()},
+            "steps": [step | {"reason": None} for step in self.raw["steps"]],  # it can quote a path
+        }
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions that run.json names, also those of Python and of the system."""
+        versions: dict[str, Any] = self.raw["versions"]
+        return {name: str(version) for name, version in versions.items() if version is not None}
+
+
+def read_run(folder: Path, public: Path | None = None) -> HandedRun:
+    """Read a run that is to be handed over. public: its public data file, if that has moved.
+
+    Raises ValueError or OSError, in one line, if something that is handed over is missing or not what the run used.
+    """
+    _refuse_links(folder)
+    record = read_valid_record(folder)
+    if record.state != "Completed":
+        raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}): {AGAIN}")
+    for name in (MODEL, "predictions/public.csv.out"):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder}: the run has no {name}: {AGAIN}")
+    with prefix_errors(folder / RECORD, "not a valid run record: "):
+        raw = read_object(folder / RECORD)
+        _check_record(raw)
+    score_script = (TEMPLATE / SCORE).read_bytes()
+    if hashlib.sha256(score_script).hexdigest() != record.score_sha256:
+        raise ValueError(f"{TEMPLATE / SCORE}: the run was scored by another version of this file: {AGAIN}")
+    submission = _read_submission(folder / MODEL, record)
+    path = find_public(record, public)
+    if not record.data["public"][1]:
+        raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing: {AGAIN}")
+    return HandedRun(record, raw, submission, score_script, path, read_data(path))
+
+
+def _is_elsewhere(value: Any) -> bool:
+    """Whether an argument is the path of a file outside the folder in which the run was started."""
+    return isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise ValueError for a link in the run's folder: it could hand over a file of the reader's own."""
+    files = [f"{results}/{name}" for results, names in RESULTS.items() for name in names]
+    for name in (RECORD, MODEL, *RESULTS, *files):
+        if (folder / name).is_symlink():
+            raise ValueError(f"{folder / name}: this is a link; only a run's own files are handed over")
+
+
+def _check_record(raw: dict[str, Any]) -> None:
+    """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
+    for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
+        get(raw, name, str)
+    for name in ("arguments", "seeds", "machine"):
+        if name in raw:
+            get(raw, name, dict)
+    memory = raw.get("machine", {}).get("memory_bytes", 0)
+    if not isinstance(memory, int) or not 0 <= memory < LARGEST_MEMORY:
+        raise ValueError("`machine.memory_bytes` is not a number of bytes")
+
+
+def _read_submission(model: Path, record: Record) -> SubmissionFiles:
+    """The submission's files in the model's archive, which must be those that the run trained."""
+    files, size = {}, 0
+    with open_archive(model) as members:
+        for member, content in members:
+            top, _, name = os.path.normpath(member.name).partition("/")
+            if top != "code" or not content:
+                continue
+            size += member.size
+            if size > LARGEST:
+                raise ValueError(f"its code has more than {LARGEST >> 20} MB")
+            files[name] = content.read()
+    submission = SubmissionFiles(model, files)
+    if submission.sha256 != record.submission_sha256:
+        raise ValueError(f"{model}: its code is not the submission that run.json names: {AGAIN}")
+    return submission

@@ -1,0 +1,80 @@
+"""The program that writes a hand-over as wheels, which pip installs: packed from its own files, without a network."""
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
+from importlib import metadata, resources
+from pathlib import Path
+
+from recore.distribution import COPIES, INSTALLED, PACKAGES, TEMPLATE, TEMPLATE_FILES
+
+TAGS = "Wheel-Version: 1.0\nGenerator: recore\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def write_wheels(folder: Path, submission: Mapping[str, bytes]) -> list[str]:
+    """Write the wheels of this program into a folder, and return their names. Equal programs give equal bytes.
+
+    submission: the files that are handed over. In a checkout they take the place of the author's, which may be newer.
+    The requirements are those with which pip installed this program. Raises FileNotFoundError if pip has not.
+    """
+    return [_write_wheel(folder, name, submission) for name in PACKAGES]
+
+
+def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> str:
+    try:
+        own = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise FileNotFoundError(f"pip has not installed {name} here, so its requirements are unknown") from None
+    information = f"{name}-{own.version}.dist-info"
+    sources = dict(sorted(_find_files(name)))
+    files = {path: source.read_bytes() for path, source in sources.items()}
+    handed = {f"recore/{COPIES}/{path}": content for path, content in submission.items()}
+    if not INSTALLED:
+        files |= {path: handed[path] for path in files if path in handed}
+    for member in ("METADATA", "entry_points.txt"):
+        files[f"{information}/{member}"] = (own.read_text(member) or "").encode()
+    files[f"{information}/WHEEL"] = TAGS.encode()
+    files[f"{information}/RECORD"] = _record(files, f"{information}/RECORD")
+    wheel_name = f"{name}-{own.version}-py3-none-any.whl"
+    with zipfile.ZipFile(folder / wheel_name, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for path, content in files.items():
+            entry = zipfile.ZipInfo(path)  # of 1980, the earliest time that a zip can hold
+            is_program = path in sources and os.access(sources[path], os.X_OK)
+            # without the kind of file, pip would not make a program executable
+            entry.external_attr = (stat.S_IFREG | (0o755 if is_program else 0o644)) << 16
+            wheel.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return wheel_name
+
+
+def _find_files(package: str) -> Iterator[tuple[str, Path]]:
+    """The names in the wheel of a package's files and, in a checkout, of the template's, and where they are."""
+    yield from _find_below(Path(str(resources.files(package))), package)
+    if package == "recore" and not INSTALLED:
+        for name in TEMPLATE_FILES:
+            yield from _find_below(TEMPLATE / name, f"recore/{COPIES}/{name}")
+
+
+def _find_below(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """A file, or all files below a folder, under another name; without what Python has compiled."""
+    if root.is_file():
+        yield name, root
+    for path in root.rglob("*"):
+        parts = path.relative_to(root).parts
+        if path.is_file() and "__pycache__" not in parts:
+            yield "/".join((name, *parts)), path
+
+
+def _record(files: dict[str, bytes], own_name: str) -> bytes:
+    """The list of the wheel's files with their hashes, as the format of wheels requires."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    for name, content in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        lines.writerow((name, f"sha256={digest}", len(content)))
+    lines.writerow((own_name, "", ""))
+    return text.getvalue().encode()

@@ -1,0 +1,169 @@
+"""Writes the folder of a hand-over, whole or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recore.evaluation import Again, Step, StepFailed, sha256_of
+from recore.handover import readme, steps
+from recore.handover.model_card import write_card
+from recore.handover.model_domain import measure_domain
+from recore.handover.packages import list_packages, write_requirements
+from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
+from recore.handover.sample_rows import write_sample
+from recore.handover.target_figures import TargetFigures, measure_targets
+from recore.handover.wheel import write_wheels
+from recore.outputs import check_writable
+from recore.production.handed_files import CONTENTS, SUMS
+from recore.untrusted_json import get, read_object
+from stagemaker import interrupts, locked
+from stagemaker.machine import describe_machine
+
+
+class NotReproducedError(Exception):
+    """The model does not give the run's predictions again. The message says by how much."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A hand-over that was written. files: their names."""
+
+    folder: Path
+    files: list[str]
+    figures: list[TargetFigures]
+
+    def describe(self) -> dict[str, Any]:
+        targets = {each.name: each.describe() for each in self.figures}
+        return {"folder": str(self.folder), "files": self.files, "targets": targets}
+
+
+def check_place(folder: Path) -> None:
+    """Check that a hand-over can be written to a folder; an earlier one, with all of its files, is replaced.
+
+    Raises FileExistsError if something else is there, OSError if nothing can be written there.
+    """
+    check_writable(folder)
+    if not os.path.lexists(folder):
+        return
+    try:
+        if not folder.is_symlink() and not os.listdir(folder):
+            return
+        listed = {CONTENTS, SUMS, *get(read_object(folder / CONTENTS), "files", list)}
+        replaceable = not folder.is_symlink() and set(_names(folder)) <= listed
+    except (OSError, ValueError, TypeError):
+        replaceable = False
+    if not replaceable:
+        raise FileExistsError(f"{folder}: it contains more than a hand-over: move it, or choose another --out")
+
+
+def write_handover(
+    run: HandedRun,
+    cut_offs: Mapping[str, float],
+    predict: Callable[..., Again],
+    folder: Path,
+    watch: Callable[[Step], None],
+) -> Handover:
+    """Write the hand-over of a run; an earlier one is replaced as a whole.
+
+    predict: predict_again() at an open place, for the worked request. watch: called with each step that changes.
+    Raises StepFailed if a step failed, NotReproducedError, and ValueError or OSError if an input is invalid.
+    """
+    check_place(folder)
+    figures = measure_targets(run, cut_offs)
+    packages = list_packages(run.submission, run.versions)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
+    try:
+        new = temporary / "new"
+        (new / "sample").mkdir(parents=True)
+        rows = write_sample(run, new / "sample")
+        spectra = new / "sample/spectra.csv.gz"
+        try:
+            again = predict(run.model, run.submission.script, run.instances, spectra, temporary, watch)
+        except StepFailed as error:
+            raise StepFailed(f"the worked request of {rows} rows failed: {error}") from error
+        _check_equal(new / "sample/predictions.csv", again)
+        _copy_files(run, again, new)
+        domain = measure_domain(run)
+        for name, text in run.trained.describe_data().items():
+            (new / name).write_text(text, "utf-8")
+        wheels = write_wheels(new, run.submission.files)
+        (new / "requirements.txt").write_text(write_requirements(packages), "utf-8")
+        machine = describe_machine()
+        (new / "MODEL_CARD.md").write_text(write_card(run, figures, domain, packages, machine), "utf-8")
+        page = readme.write_readme(run, again, rows, set(_names(new)), wheels)
+        (new / "README.md").write_text(page, "utf-8")
+        files = sorted(_names(new))
+        result = Handover(folder, [*files, CONTENTS, SUMS], figures)
+        contents = {**result.describe(), "folder": folder.name, "files": files, "written_on": machine}
+        (new / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
+        (new / SUMS).write_text("".join(_sum_line(new, name) for name in sorted([*files, CONTENTS])), "utf-8")
+        mask = os.umask(0)
+        os.umask(mask)
+        new.chmod(0o777 & ~mask)
+        check_place(folder)  # it may have changed meanwhile
+        replace_folder(folder, new, temporary / "old")
+        return result
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        lock.close()
+
+
+def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
+    for name, content in run.submission.files.items():
+        path = new / SUBMISSION / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (new / SCORE).write_bytes(run.score_script)
+    shutil.copyfile(steps.__file__, new / "steps.py")
+    shutil.copyfile(run.model, new / MODEL)
+    (new / RECORD).write_text(json.dumps(run.handed_record, indent=1) + "\n", "utf-8")
+    for name in run.results:
+        (new / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(run.folder / name, new / name, follow_symlinks=False)
+    shutil.copyfile(again.request, new / "request.csv")
+    shutil.copyfile(again.answer, new / "answer.csv")
+
+
+def _check_equal(expected: Path, again: Again) -> None:
+    """Raise NotReproducedError unless the answer is what the run predicted for these rows."""
+    pair = [steps.read_cells(path) for path in (expected, again.answer)]
+    try:
+        largest = steps.largest_difference(*pair)
+    except ValueError as error:
+        raise NotReproducedError(
+            f"the model's answers and the run's predictions: {error}; nothing was written"
+        ) from None
+    if largest > steps.TOLERANCE:
+        raise NotReproducedError(
+            f"the model's answers differ from the run's by up to {largest:.3g}: they are random, depend on the other "
+            "rows of the file, or are not exact to five digits, as with half precision; nothing was written"
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    """The names of all files below a folder, with slashes."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+
+
+def _sum_line(folder: Path, name: str) -> str:
+    """A line as sha256sum writes it: a name with a backslash or a line break is escaped."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
+
+
+def replace_folder(folder: Path, new: Path, old: Path) -> None:
+    """Rename a folder that may exist to old, and new to its name. An interrupt waits until both are renamed."""
+    with interrupts.deferred():
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise

@@ -1,0 +1,130 @@
+"""What a model class sees of SageMaker: its settings, which are environment variables, and its folders."""
+
+import enum
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+from .hyperparameters import HyperParameterEncodingError, decode
+from .s3_url import S3URL
+
+FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails
+# Hyperparameters of SageMaker's own: those that begin like this, and what a tuning job adds.
+RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
+
+
+def read_number(variable: str, default: int) -> int:
+    """Return a whole number from this process's environment. Raises ConfigError if it is not one."""
+    text = os.environ.get(variable) or str(default)
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
+        raise ConfigError(f"the environment variable {variable} is {text[:40]!r}: it must be a whole number")
+    return int(text)
+
+
+class SageMakerEnvType(enum.Enum):
+    """What kind of environment this is."""
+
+    DATASET = "dataset"
+    TRAIN = "train"
+    SERVE = "serve"
+    LOCAL = "local"
+    UNKNOWN = "unknown"
+
+
+class SageMakerEnv:
+    """The environment of a job or of a model's server. tools/recore/docs/models.md lists its attributes and variables.
+
+    ml_folder: the folder that SageMaker fills, /opt/ml in a container. environ: the variables, by default this
+    process's. Raises ConfigError if ML2P_S3_URL is not an address on S3.
+    """
+
+    DATASET = SageMakerEnvType.DATASET
+    TRAIN = SageMakerEnvType.TRAIN
+    SERVE = SageMakerEnvType.SERVE
+    LOCAL = SageMakerEnvType.LOCAL
+    UNKNOWN = SageMakerEnvType.UNKNOWN
+
+    def __init__(self, ml_folder: str | os.PathLike[str], environ: Mapping[str, str] | None = None):
+        environ = os.environ if environ is None else environ
+        self._ml_folder = Path(ml_folder)
+        self.session: Any = None  # of boto3; a local environment may have one
+        self.dataset_name = environ.get("ML2P_DATASET")
+        self.training_job_name = environ.get("ML2P_TRAINING_JOB")
+        self.model_version = environ.get("ML2P_MODEL_VERSION")
+        self.project = environ.get("ML2P_PROJECT")
+        self.model_cls = environ.get("ML2P_MODEL_CLS")
+        self.record_invokes = environ.get("ML2P_RECORD_INVOKES") == "true"
+        self.s3: S3URL | None = None
+        if url := environ.get("ML2P_S3_URL"):
+            try:
+                self.s3 = S3URL(url)
+            except ValueError as error:
+                raise ConfigError(f"the environment variable ML2P_S3_URL is invalid: {error}") from error
+        self.env_type = self._find_type()
+
+    def dataset_folder(self, dataset: str | None = None) -> Path:
+        """Return the folder of the training data. The argument is deprecated: use data_channel_folder."""
+        if dataset is None:
+            return self.data_channel_folder("training")
+        warnings.warn(
+            "dataset_folder(channel) is deprecated: use data_channel_folder(channel)", DeprecationWarning, stacklevel=2
+        )
+        return self.data_channel_folder(dataset)
+
+    def data_channel_folder(self, channel: str) -> Path:
+        """Return the folder of one of the training job's channels."""
+        return self._ml_folder / "input" / "data" / channel
+
+    def model_folder(self) -> Path:
+        """Return the folder of the model. SageMaker keeps all that a trainer writes there, and restores it to serve."""
+        return self._ml_folder / "model"
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return the training job's hyperparameters, nested as before hyperparameters.encode(); empty without a file.
+
+        Those of SageMaker's own, such as `sagemaker_program`, are left out. Raises ConfigError if the file
+        hyperparameters.json is not a JSON object, or what it contains was not encoded.
+        """
+        config = self._read_config("hyperparameters.json")
+        texts = {name: text for name, text in config.items() if not name.startswith(RESERVED_PREFIX)}
+        texts.pop(TUNING_OBJECTIVE, None)
+        try:
+            return decode(texts)
+        except HyperParameterEncodingError as error:
+            raise ConfigError(f"the hyperparameters are invalid: {error}") from error
+
+    def resourceconfig(self) -> dict[str, Any]:
+        """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
+
+        Raises ConfigError if the file is not a JSON object.
+        """
+        return self._read_config("resourceconfig.json")
+
+    def write_failure(self, text: str) -> None:
+        """Write why a job failed to the file that SageMaker reads."""
+        path = self._ml_folder / FAILURE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+    def _read_config(self, name: str) -> dict[str, Any]:
+        path = self._ml_folder / "input" / "config" / name
+        if not path.exists():
+            return {}
+        try:
+            config = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{path} is not valid JSON: {error}") from error
+        if not isinstance(config, dict):
+            raise ConfigError(f"{path} does not contain a JSON object")
+        return config
+
+    def _find_type(self) -> SageMakerEnvType:
+        if self.dataset_name:
+            return self.DATASET
+        if self.training_job_name:
+            return self.TRAIN
+        return self.SERVE if self.model_version else self.UNKNOWN

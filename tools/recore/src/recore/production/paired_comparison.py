@@ -1,0 +1,261 @@
+"""Which of two variants has smaller errors, for each target, on samples that both predicted.
+
+The errors of samples from one drill hole are alike, so the units are holes: E_A and E_B are the sums of squared errors
+of a hole, and t is the sum of E_B - E_A over its cluster-robust standard error. Between equal variants, it is chance
+which of them made which errors in a hole. The largest |t| of all targets, when the errors are exchanged in holes at
+random, therefore has a distribution whose quantile is a critical value for all targets together (max-T: Westfall and
+Young, Resampling-Based Multiple Testing, 1993), for holes of any sizes and errors with any tails. The interval of the
+ratio of mean squared errors is all r for which the sum of E_B - r E_A is not significant (Fieller, Journal of the Royal
+Statistical Society B 16, 1954, 175-185), so that a verdict is simply an interval without 0.
+
+tools/recore/benchmarks/ab_comparison.py measures how often verdicts are false.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from recore.schema import TARGETS
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+EXCHANGES = 2000  # random ones
+BATCH = 1 << 22  # numbers in memory at once
+# Planned for 95 %, so that at least 80 % is reached: a small sample contains few of the largest errors, and
+# underestimates the variance.
+POWER = 0.95
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Variant `second` compared with `first`. Arrays have an element for each target.
+
+    by_hole: whether the units are drill holes, or samples, because the holes are unknown. samples, units: which both
+    variants predicted. rmse: (2, targets) of first and second. change, low, high: the relative difference of the RMSE
+    of second to that of first, and its interval: -0.1 means 10 % lower. more_samples, more_units: estimate of how many
+    more are needed to find `difference`, either way; 0 if that is decided or there are enough, NaN for fewer units than
+    fewest_units, which allow no verdict. scores: of first and second. score_low, score_high: the interval of their
+    difference, second - first.
+    """
+
+    first: str
+    second: str
+    by_hole: bool
+    difference: float
+    confidence: float
+    fewest_units: int
+    samples: Integers
+    units: Integers
+    rmse: Floats
+    change: Floats
+    low: Floats
+    high: Floats
+    more_samples: Floats
+    more_units: Floats
+    scores: Floats
+    score_low: float
+    score_high: float
+
+    @property
+    def better(self) -> NDArray[np.str_]:
+        """The better variant for each target; "" if that is undecided."""
+        return np.where(self.high < 0, self.second, np.where(self.low > 0, self.first, ""))
+
+    @property
+    def better_score(self) -> str:
+        """The variant with the better score; "" if that is undecided."""
+        return self.second if self.score_low > 0 else self.first if self.score_high < 0 else ""
+
+    def table(self) -> pd.DataFrame:
+        """A row for each target; change, low and high in %."""
+        columns = {
+            "first": self.first,
+            "second": self.second,
+            "target": TARGETS,
+            "samples": self.samples,
+            "units": self.units,
+            "RMSE first": self.rmse[0],
+            "RMSE second": self.rmse[1],
+            "change": 100 * self.change,
+            "low": 100 * self.low,
+            "high": 100 * self.high,
+            "better": self.better,
+            "more samples": self.more_samples,
+        }
+        return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Squared errors of both variants, summed by unit. The last column is the cost of the errors in the score.
+
+    sums: (2, units, targets + 1). counts: (units, targets + 1) the samples. best_score: with no errors.
+    """
+
+    sums: Floats
+    counts: Floats
+    best_score: float
+
+    @cached_property
+    def units(self) -> Integers:
+        return np.asarray((self.counts > 0).sum(axis=0))
+
+    @property
+    def deviations(self) -> Floats:
+        """The sums less what a unit of this number of samples has on average."""
+        return self.sums - self.counts * (self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1))[:, None]
+
+    @cached_property
+    def covariances(self) -> Floats:
+        """(2, 2, targets + 1) of the totals of both variants, robust to the correlation within units."""
+        deviations = self.deviations
+        return np.asarray(np.einsum("aut,but->abt", deviations, deviations))
+
+
+def compare_variants(
+    assays: Floats,
+    predictions: Mapping[str, Floats],
+    holes: NDArray[Any] | None,
+    weights: Floats,
+    difference: float = 0.1,
+    confidence: float = 0.95,
+) -> list[Comparison]:
+    """Compare each variant after the first one with the first.
+
+    assays: (samples, targets), NaN where not measured. predictions: the same shape for each variant, NaN where it did
+    not predict. holes: (samples,) the drill hole of each sample, None if unknown: then samples count as independent.
+    weights: (targets,) of the score. difference: the relative difference of RMSE that is worth finding. confidence: of
+    all intervals together.
+    """
+    first, *others = predictions
+    units = np.arange(len(assays)) if holes is None else pd.factorize(holes, sort=True)[0]
+    comparisons = []
+    level = (1 - confidence) / len(others)
+    fewest = fewest_units(level)
+    for name in others:
+        errors = _sum_errors(assays, predictions[first], predictions[name], units, weights)
+        critical = _find_critical_value(errors, level)
+        ratio, low, high = _estimate_ratios(errors, critical, fewest)
+        more_units = np.where((low > 1) | (high < 1), 0, _plan(errors, critical, difference, fewest))
+        samples, costs = errors.counts.sum(axis=0)[:-1], errors.sums.sum(axis=1)
+        (variance_first, covariance), (_, variance_second) = errors.covariances[:, :, -1]
+        with np.errstate(invalid="ignore"):
+            width = critical * np.sqrt(variance_first - 2 * covariance + variance_second)
+            rmse, more_samples = np.sqrt(costs[:, :-1] / samples), np.ceil(more_units * samples / errors.units[:-1])
+        comparisons.append(
+            Comparison(
+                first=first,
+                second=name,
+                by_hole=holes is not None,
+                difference=difference,
+                confidence=confidence,
+                fewest_units=fewest,
+                samples=samples.astype(int),
+                units=errors.units[:-1],
+                rmse=rmse,
+                change=ratio - 1,
+                low=low - 1,
+                high=high - 1,
+                more_samples=more_samples,
+                more_units=more_units,
+                scores=errors.best_score - costs[:, -1],
+                score_low=float(costs[0, -1] - costs[1, -1] - width),
+                score_high=float(costs[0, -1] - costs[1, -1] + width),
+            )
+        )
+    return comparisons
+
+
+def fewest_units(level: float) -> int:
+    """How many units a verdict needs: with fewer, one of two equal variants is better in all by chance too often."""
+    return math.floor(math.log2(1 / level)) + 2
+
+
+def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, weights: Floats) -> _Errors:
+    """Sum the squared errors by unit, over samples with an assay that both variants predicted.
+
+    The score is the sum of weight x R2, in which the variation of the assays counts as known. As in score.py, a target
+    with fewer than two samples or with equal assays costs nothing.
+    """
+    order = np.argsort(units, kind="stable")
+    starts = np.flatnonzero(np.diff(units[order], prepend=-1))
+    assays, first, second = assays[order], first[order], second[order]
+    measured = np.isfinite(assays) & np.isfinite(first) & np.isfinite(second)
+    samples = measured.sum(axis=0)
+    mean = np.where(measured, assays, 0).sum(axis=0) / np.maximum(samples, 1)
+    variation = np.where(measured, np.square(assays - mean), 0).sum(axis=0)
+    shares = np.divide(weights, variation, out=np.zeros(len(weights)), where=(variation > 0) & (samples > 1))
+    squares = np.where(measured, np.square([first - assays, second - assays]), 0.0)
+    sums = np.add.reduceat(squares, starts, axis=1)
+    counts = np.add.reduceat(measured.astype(float), starts, axis=0)
+    all_sums = np.concatenate([sums, (sums @ shares)[:, :, None]], axis=2)
+    return _Errors(all_sums, np.column_stack([counts, counts.max(axis=1)]), float(weights[shares > 0].sum()))
+
+
+def _find_critical_value(errors: _Errors, level: float) -> float:
+    """The |t| that the largest of all targets and the score exceeds with this probability if the variants are equal.
+
+    Infinite if no target has enough units for a verdict.
+    """
+    is_tested = errors.units >= fewest_units(level)
+    if not is_tested.any():
+        return np.inf
+    random = np.random.default_rng(0)
+    difference, counts = (errors.sums[1] - errors.sums[0])[:, is_tested], errors.counts[:, is_tested]
+    total, products = counts.sum(axis=0), difference * counts
+    squares, squared_counts = np.square(difference).sum(axis=0), np.square(counts).sum(axis=0)
+    largest: list[Floats] = []
+    step = max(1, BATCH // len(counts))
+    for start in range(0, EXCHANGES, step):
+        signs = 2.0 * random.integers(0, 2, (min(step, EXCHANGES - start), len(counts)), np.int8) - 1
+        sums = signs @ difference
+        mean = sums / total
+        variance = squares - 2 * mean * (signs @ products) + mean**2 * squared_counts
+        t = np.divide(abs(sums), np.sqrt(np.maximum(variance, 0)), out=np.zeros(sums.shape), where=variance > 0)
+        largest.append(t.max(axis=1))
+    return float(np.quantile(np.concatenate(largest), 1 - level, method="higher")) * (1 + 1e-9)  # rounding errors
+
+
+def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Floats, Floats, Floats]:
+    """The ratios of the RMSE, of the second variant to the first, and the ends of their intervals, by target.
+
+    The upper end is infinite where the squared errors of the first variant do not differ significantly from 0.
+    """
+    first, second = errors.sums.sum(axis=1)[:, :-1]
+    covariances = errors.covariances[:, :, :-1]
+    # the roots of (S_B - r S_A)^2 = t^2 (V_BB - 2 r V_AB + r^2 V_AA)
+    products = np.array([first**2, first * second, second**2])
+    with np.errstate(all="ignore"):
+        quadratic, linear, constant = products - critical**2 * covariances[[0, 0, 1], [0, 1, 1]]
+        root = np.sqrt(np.maximum(linear**2 - quadratic * constant, 0.0))
+        has_units = errors.units[:-1] >= fewest
+        low = np.where(has_units & (constant > 0), np.sqrt(constant / (linear + root)), 0.0)
+        high = np.where(has_units & (quadratic > 0), np.sqrt((linear + root) / quadratic), np.inf)
+        return np.sqrt(second / first), low, high
+
+
+def _plan(errors: _Errors, critical: float, difference: float, fewest: int) -> Floats:
+    """How many more units are needed to find that the second RMSE is lower, or the first, by `difference`, by target.
+
+    The errors of the second variant are scaled to this difference. The variance that few units show is uncertain, for
+    which the noncentral t distribution accounts (Julious and Owen, Pharmaceutical Statistics 5, 2006, 29-37).
+    """
+    units = errors.units[:-1]
+    first, second = errors.sums.sum(axis=1)[:, :-1]
+    covariances = errors.covariances[:, :, :-1]
+    t = np.full(len(units), np.inf)
+    with np.errstate(all="ignore"):
+        for ratio in ((1 - difference) ** 2, (1 - difference) ** -2):
+            factor = ratio * first / second
+            variance = factor**2 * covariances[1, 1] - 2 * factor * covariances[0, 1] + covariances[0, 0]
+            t = np.fmin(t, abs(ratio - 1) * first / np.sqrt(variance))
+        needed = units * np.square(special.nctdtrit(units - 1, critical, POWER) / t)
+        return np.where(units < fewest, np.nan, np.ceil(np.maximum(needed - units, 0.0)))

@@ -1,0 +1,115 @@
+"""Writes a new submission: the template's files with one of its models, without the tools around a submission."""
+
+import ast
+import os
+import shutil
+import sys
+import tempfile
+from itertools import groupby
+from pathlib import Path
+
+from recore.distribution import TEMPLATE, find_origin, install_command
+from recore.outputs import check_writable
+
+EXAMPLES = TEMPLATE / "examples"
+EXTRA_FILES = Path(__file__).parent / "files"  # those that a new submission has instead of the template's
+EXTRA_NAMES = {
+    "Makefile": "Makefile",
+    "README.md": "README.md",
+    "gitignore": ".gitignore",
+    "check.yml": ".github/workflows/check.yml",
+}
+INSTALL = "`{command}` installs `recore`."
+INSTALL_UNKNOWN = (
+    "`{command}` installs `recore`, with the address of its repository in place of ADDRESS. **Write `git+` and this "
+    "address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not find it out."
+)
+DEFAULT_MODEL = "ridge"  # the model of the template
+FILES = (
+    *("preprocess.py", "train.py", "estimators.py", "predict.py", "score.py", "setup.py", "requirements.txt"),
+    *("MANIFEST.in", "submission.yml", ".unearthed_challenge.json", ".python-version"),
+)
+TESTS = Path("tests/contract")
+Import = ast.Import | ast.ImportFrom
+
+
+def list_models() -> list[str]:
+    """The models that a new submission can start with, the default first.
+
+    An example with a config.json is none of them: it needs other images than the challenge's.
+    """
+    scripts = [path for path in EXAMPLES.glob("*/fit.py") if not path.with_name("config.json").exists()]
+    return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
+
+
+def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
+    """Write a submission to a folder that does not exist or is empty. Returns the names of its files.
+
+    All files appear at once or not at all. Raises FileExistsError if the folder is not empty, ValueError if there is no
+    such model.
+    """
+    if model not in list_models():
+        raise ValueError(f"there is no model {model!r}: {', '.join(list_models())}")
+    folder = folder.absolute()
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
+    check_writable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as parent:
+        complete = Path(parent, folder.name)
+        complete.mkdir()
+        _fill(complete, model)
+        os.replace(complete, folder)
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _fill(folder: Path, model: str) -> None:
+    for name in FILES:
+        shutil.copy(TEMPLATE / name, folder / name)
+    example = EXAMPLES / model
+    if model != DEFAULT_MODEL:
+        train = folder / "train.py"
+        train.write_text(replace_fit(train.read_text("utf-8"), (example / "fit.py").read_text("utf-8")), "utf-8")
+        if (example / "requirements.txt").is_file():
+            with (folder / "requirements.txt").open("a") as file:
+                file.write((example / "requirements.txt").read_text())
+    shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
+    origin = find_origin()
+    install = (INSTALL if origin else INSTALL_UNKNOWN).format(command=install_command(origin))
+    for name, target in EXTRA_NAMES.items():
+        text = (EXTRA_FILES / name).read_text("utf-8").replace("{origin}", origin or "").replace("{install}", install)
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        (folder / target).write_text(text, "utf-8")
+
+
+def replace_fit(train: str, example: str) -> str:
+    """Return the template's train.py with the code of an example in place of its fit(), and with the example's imports.
+
+    Imports that only the template's fit() needs are removed.
+    """
+    docstring, imports, code = _split(train)
+    _, new_imports, new_code = _split(example)
+    before, _, rest = code.partition("\ndef fit(")
+    after = rest.partition("\ndef save_model(")[2]
+    nodes = ast.walk(ast.parse(f"{before}\ndef save_model({after}"))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    needed = [each for each in imports if used & {alias.asname or alias.name for alias in each.names}]
+    chosen = {ast.unparse(each): _place(each) for each in (*needed, *new_imports)}
+    groups = groupby(sorted(chosen, key=lambda line: chosen[line]), key=lambda line: chosen[line][0])
+    sections = ["\n".join(lines) for _, lines in groups]
+    return f"{docstring}{'\n\n'.join(sections)}\n{before.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({after}"
+
+
+def _split(text: str) -> tuple[str, list[Import], str]:
+    """The text before the imports of a module, the imports, and the text after them."""
+    imports = [node for node in ast.parse(text).body if isinstance(node, Import)]
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[: imports[0].lineno - 1]), imports, "".join(lines[imports[-1].end_lineno :])
+
+
+def _place(node: Import) -> tuple[int, bool, str]:
+    """Where an import is among others: those of the standard library are first, those of the submission last."""
+    is_from = isinstance(node, ast.ImportFrom)
+    module = str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name
+    group = 0 if module in sys.stdlib_module_names else 2 if f"{module}.py" in FILES else 1
+    return group, is_from, module

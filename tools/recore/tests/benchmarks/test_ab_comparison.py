@@ -1,0 +1,31 @@
+"""tools/recore/benchmarks/ab_comparison.py as a command: the tables that it prints."""
+
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, run
+
+
+@pytest.mark.parametrize(
+    ("count", "most_false", "least_found"), [(20, 10, 70), pytest.param(300, 7, 80, marks=pytest.mark.slow)]
+)
+def test_the_command_prints_its_tables(count: int, most_false: float, least_found: float, tmp_path: Path) -> None:
+    """The random numbers have seeds, so the shares do not differ from run to run."""
+    program = ROOT / "tools/recore/benchmarks/ab_comparison.py"
+    result = run(program, "--count", count, "--processes", 1, cwd=tmp_path, timeout=600)
+    assert result.returncode == 0, result.stderr
+    rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
+    equal = [row for row in rows if row[0] == "same errors"]
+    assert [row[1:3] for row in equal] == [["50", "50"], ["8", "80"], ["20", "200"], ["40", "400"]]
+    assert all(float(row[4]) <= most_false for row in equal)
+    assert all(float(row[5]) > 50 for row in equal[1:]), "samples of one hole are not independent"
+    better = rows[rows.index(next(row for row in rows if row[0].startswith("10 % better"))) + 1 :]
+    assert [row[:2] for row in better] == [
+        ["0.95", "80"],
+        ["0.95", "50"],
+        ["0.95", "200"],
+        ["0.85", "50"],
+        ["0.85", "200"],
+    ]
+    assert all(float(row[2]) > float(row[1]) for row in better)
+    assert all(float(row[4]) >= least_found for row in better)

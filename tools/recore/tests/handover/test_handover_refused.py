@@ -1,0 +1,240 @@
+"""What `recore handover` refuses, in one line, and what it replaces."""
+
+import gzip
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from recore_support.command import recore
+from recore_support.example_runs import HOSTILE, Runs, change_record
+from recore_support.submission_runs import run_submission
+from recore_support.tiny_submission import TRAIN, tiny
+from support.checkout import environment
+from support.data_files import write_csv
+
+from recore.evaluation import SubmissionFiles
+from recore.handover.markdown import code, escape, fence
+from recore.handover.packages import list_packages, write_requirements
+from recore.handover.writing import replace_folder
+from stagemaker import interrupts
+
+
+def refused(run: Path, *options: object, status: int = 2) -> str:
+    """Check that a hand-over is refused and leaves nothing; return its error line."""
+    before = sorted(os.listdir(run)) if run.is_dir() else []
+    result = recore("handover", run, *options)
+    assert (result.returncode, result.stdout) == (status, ""), result.stderr
+    assert (sorted(os.listdir(run)) if run.is_dir() else []) == before
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def changed_run(runs: Runs, tmp_path: Path) -> Path:
+    """Return a copy of a good run, which may be changed."""
+    return shutil.copytree(runs.good, tmp_path / "run")
+
+
+def test_what_is_missing_or_not_the_runs_is_said_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
+    assert "private score failed): run it again" in refused(runs.failed)
+    assert "there is no such file; `python -m recore run`" in refused(changed_run / "nowhere")
+    other = "this is not the file that the run was trained on: name that with --public"
+    assert other in refused(changed_run, "--public", sample / "private/private.csv.gz")
+    assert "name it with --public" in refused(changed_run, "--public", changed_run / "gone.csv.gz")
+    assert "a target and a number are needed, such as CuPPM=2000" in refused(changed_run, "--cut-off", "Cu=1")
+    assert "too few held-out predictions" in refused(changed_run, "--cut-off", "CuPPM=1")
+    change_record(changed_run, lambda record: record["score_script"].update(sha256="0" * 64))
+    assert "scored by another version of this file" in refused(changed_run)
+
+
+def test_another_environment_is_refused(changed_run: Path) -> None:
+    change_record(changed_run, lambda record: record["versions"].update(numpy="1.0"))
+    assert "is installed here, but the run used 1.0" in refused(changed_run)
+    change_record(changed_run, lambda record: record["versions"].update(python="3.1.4"))
+    assert f"Python {platform.python_version()} is installed here, but the run used 3.1.4" in refused(changed_run)
+
+
+def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) -> None:
+    needed = b"notinstalledx[abc]==1.2  # of ours\nboto3[crt]\n"
+    files = SubmissionFiles(changed_run, {"requirements.txt": needed})
+    packages = list_packages(files, {"python": platform.python_version()})
+    first, second, *lines = write_requirements(packages).splitlines()
+    assert "as installed where this page was written" in first
+    assert "notinstalledx" in second
+    assert {"notinstalledx[abc]==1.2", f"boto3=={metadata.version('boto3')}"} <= set(lines)
+    assert any(line.startswith("awscrt==") for line in lines)  # of the optional part
+
+
+def test_the_worked_request_runs_on_the_runs_instances(changed_run: Path) -> None:
+    change_record(changed_run, lambda record: record["settings"]["processing"].update(type="mine"))
+    line = refused(changed_run, status=1)
+    assert "the worked request of 10 rows failed: " in line
+    assert "mine" in line
+
+
+def test_a_run_without_model_or_with_an_incomplete_record_is_refused(changed_run: Path) -> None:
+    (changed_run / "model.tar.gz").write_bytes(b"not an archive")
+    assert "the archive could not be read" in refused(changed_run)
+    (changed_run / "model.tar.gz").unlink()
+    assert "the run has no model.tar.gz" in refused(changed_run)
+    (changed_run / "model.tar.gz").touch()
+    change_record(changed_run, lambda record: record["versions"].pop("python"))
+    assert "not a valid run record: " in refused(changed_run)
+    (changed_run / "run.json").write_text("{}")
+    assert "not a valid run record" in refused(changed_run)
+
+
+def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, tmp_path: Path) -> None:
+    changed = TRAIN.replace("mean * number for", "mean * number + os.urandom(1)[0] for")
+    finished = run_submission(
+        tiny(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
+    )
+    assert finished.status == 0, finished.stderr
+    assert "they are random, depend on the other rows" in refused(finished.folder, status=1)
+
+
+def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(changed_run: Path) -> None:
+    """Its submission knows only the platform's folders; a record of an earlier version has no machine."""
+    change_record(changed_run, lambda record: record.pop("machine"))
+    result = recore("handover", changed_run, "--json")
+    assert result.returncode == 0, result.stderr
+    described = json.loads(result.stdout)
+    assert described["targets"] == {}
+    assert {"README.md", "MODEL_CARD.md", "SHA256SUMS", "handover.json", "answer.csv"} <= set(described["files"])
+    card = (changed_run / "handover/MODEL_CARD.md").read_text()
+    assert "how good the model is on other drill holes was not measured" in card
+    assert "run.json does not name the machine of the run" in card
+
+
+def test_a_second_hand_over_replaces_the_first_and_nothing_else(changed_run: Path) -> None:
+    folder = changed_run / "handover"
+    assert recore("handover", changed_run).returncode == 0
+    (folder / "README.md").write_text("an earlier one")
+    assert recore("handover", changed_run).returncode == 0
+    assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
+    assert not list(changed_run.glob(".*"))
+    (folder / "mine.txt").write_text("mine")
+    assert "it contains more than a hand-over: move it, or choose another --out" in refused(changed_run)
+    assert (folder / "mine.txt").read_text() == "mine"
+    link = changed_run.parent / "link"
+    link.symlink_to(changed_run)
+    assert "it contains more than a hand-over" in refused(changed_run, "--out", link)
+
+
+def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_path: Path) -> None:
+    (changed_run / "scores/notes.txt").write_text("mine")
+    (changed_run / "handover").mkdir()  # an empty folder is no obstacle
+    assert recore("handover", changed_run).returncode == 0
+    handed = {path.name for path in (changed_run / "handover/scores").iterdir()}
+    assert handed == {"public.json", "public.txt", "private.json", "private.txt"}
+    shutil.rmtree(changed_run / "handover")
+    for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
+        shutil.move(changed_run / name, tmp_path / "moved")
+        (changed_run / name).symlink_to(tmp_path / "moved")
+        assert f"{name}: this is a link; only a run's own files are handed over" in refused(changed_run)
+        (changed_run / name).unlink()
+        shutil.move(tmp_path / "moved", changed_run / name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arguments": [1]},
+        {"seeds": 5},
+        {"machine": {"memory_bytes": 10**400}},
+        {"machine": "mine"},
+        {"versions": {"recore": None, "python": None, "platform": "Linux"}},
+    ],
+    ids=range(5),
+)
+def test_a_hostile_record_is_refused_in_one_line(change: dict[str, Any], changed_run: Path) -> None:
+    change_record(changed_run, lambda record: record.update(change))
+    assert "run.json: not a valid run record: `" in refused(changed_run)
+
+
+def test_a_data_file_without_a_path_is_refused_in_one_line(changed_run: Path) -> None:
+    change_record(changed_run, lambda record: record["data"].update(more={"path": 5}))
+    assert "run.json: not a valid run record: `data.more.path` has the wrong type" in refused(changed_run)
+
+
+def test_a_killed_hand_over_leaves_the_earlier_one(changed_run: Path) -> None:
+    assert recore("handover", changed_run).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recore", "handover", changed_run], env=environment(), stderr=subprocess.DEVNULL
+    )
+    while not list(changed_run.glob(".handover.*.part/new/sample")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    sums = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(sums, cwd=changed_run / "handover").returncode == 0
+    assert recore("handover", changed_run).returncode == 0
+    assert not list(changed_run.glob(".*"))
+
+
+def test_an_interrupt_between_two_renames_waits(tmp_path: Path) -> None:
+    class InterruptingPath(type(tmp_path)):  # type: ignore[misc]
+        def rename(self, target: Path) -> Path:
+            renamed = super().rename(target)
+            os.kill(os.getpid(), signal.SIGINT)
+            return Path(renamed)
+
+    for name in ("folder", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "name.txt").write_text(name)
+    with pytest.raises(KeyboardInterrupt), interrupts.raised():
+        replace_folder(InterruptingPath(tmp_path / "folder"), tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "folder/name.txt").read_text() == "new"
+    assert (tmp_path / "old/name.txt").read_text() == "folder"
+
+
+def test_names_of_others_are_shown_as_text(changed_run: Path, sample: Path, tmp_path: Path) -> None:
+    names = [HOSTILE, "a|b`c\n# heading", "[x](http://example.com)", "```", "<img src=x>"]
+    public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
+    data = write_csv(tmp_path / "hostile.csv.gz", public.assign(SiteID=[names[row % 5] for row in range(len(public))]))
+    sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
+
+    def change(record: dict) -> None:
+        record["data"]["public"] = {"path": str(data), "sha256": sha256}
+        record["note"] = record["isolation"] = HOSTILE
+        record["endpoint"] = "{{ 7 * 7 }}{% raw %}{# | x |\n# heading"
+        record["machine"]["processor"] = record["submission"]["path"] = HOSTILE
+        record["arguments"] |= {"submission": HOSTILE, "image": "```\n# heading\n$(rm -rf .)", "engine": "docker"}
+        record["versions"]["recore"] = record["folder"] = HOSTILE
+        record["settings"]["training"]["type"] = HOSTILE
+
+    result = recore("handover", change_record(changed_run, change))
+    assert result.returncode == 0, result.stderr
+    for name in ("MODEL_CARD.md", "README.md"):
+        page = (changed_run / "handover" / name).read_text()
+        page = re.sub(r"^(`{3,}).*?^\1$", "", page, flags=re.MULTILINE | re.DOTALL)  # fenced blocks
+        outside_code = "".join(part for place, part in enumerate(page.replace("\\`", "").split("`")) if not place % 2)
+        assert "<script>" not in outside_code
+        assert "<img" not in outside_code.replace("\\<img", "")
+        assert "\n# heading" not in page
+        for rows in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+            assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows.splitlines()}) == 1, rows
+    assert (
+        r"| jobs ran on | \{\{ 7 \* 7 \}\}\{% raw %\}\{\# \| x \| \# heading |"
+        in (changed_run / "handover/MODEL_CARD.md").read_text()
+    )
+    with gzip.open(changed_run / "handover/sample/spectra.csv.gz", "rt") as file:
+        assert "heading" in file.read()
+
+
+def test_markdown_of_hostile_texts_is_text() -> None:
+    assert escape("[a](http://b) <i> | *x*\n# y") == r"\[a\](http\://b) \<i\> \| \*x\* \# y"
+    assert code("a`b|c\nd") == "`` a`b\N{BROKEN BAR}c d ``"
+    assert fence("x\n```\n# y") == "````text\nx\n```\n# y\n````"

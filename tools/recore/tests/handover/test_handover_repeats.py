@@ -1,0 +1,151 @@
+"""A hand-over, followed as printed, reproduces the predictions of its run."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from recore_support.handovers import FENCE, run_blocks
+from support.checkout import environment
+
+from recore.schema import TARGETS
+from stagemaker import sandbox_works
+
+
+@pytest.fixture
+def strangers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
+    """Return a copy of the hand-over, with the data files where its README says, and nothing of recore."""
+    folder = tmp_path / "a stranger's copy"
+    shutil.copytree(template_run / "handover", folder)
+    (folder / "data").mkdir()
+    for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
+        shutil.copy(many_holes / name, folder / "data")
+    return folder
+
+
+def check_results(folder: Path, run: Path) -> None:
+    """Check what the commands left against the run itself, not against the copy that the hand-over has of it."""
+    for name, side in (("public", "public"), ("private", "private"), ("again", "public")):
+        expected = pd.read_csv(run / f"predictions/{side}.csv.out", header=None).to_numpy()
+        found = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    for side in ("public", "private"):
+        expected_score = float((run / f"scores/{side}.txt").read_text())
+        assert float((folder / f"work/{side}.txt").read_text()) == pytest.approx(expected_score, abs=1e-9)
+    held_out = [
+        pd.read_csv(path, index_col=0)
+        for path in (folder / "work/trained/held_out.csv", run / "predictions/held-out.csv")
+    ]
+    np.testing.assert_allclose(*held_out, rtol=1e-9, atol=1e-9)
+
+
+def test_the_commands_as_printed_give_the_runs_predictions(strangers_copy: Path, template_run: Path) -> None:
+    (strangers_copy / ".venv").symlink_to(sys.prefix)
+    skipped = {"environment"} if sandbox_works() else {"environment", "predict"}
+    ran = run_blocks(strangers_copy, skipped)
+    assert ran == ["check", *({"predict"} - skipped), "", "public", "private", "public", "actual", "public"]
+    check_results(strangers_copy, template_run)
+
+
+@pytest.mark.slow
+def test_the_commands_as_printed_work_in_a_new_environment(strangers_copy: Path, template_run: Path) -> None:
+    assert "environment" in run_blocks(strangers_copy, skipped=set() if sandbox_works() else {"predict"})
+    check_results(strangers_copy, template_run)
+
+
+def test_a_changed_file_and_a_changed_prediction_are_noticed(strangers_copy: Path) -> None:
+    (check,) = (text for tag, text in FENCE.findall((strangers_copy / "README.md").read_text()) if tag == "check")
+    sums, unlisted = check.replace("$ ", "").splitlines()
+    (strangers_copy / "submission/more.py").touch()
+    result = subprocess.run(["bash", "-c", unlisted], cwd=strangers_copy, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, "submission/more.py\n")
+    path = strangers_copy / "sample/predictions.csv"
+    path.write_text("1" + path.read_text())
+    result = subprocess.run(["bash", "-c", sums], cwd=strangers_copy, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, "sample/predictions.csv: FAILED\n")
+    command = [sys.executable, "steps.py", "compare", "sample/predictions.csv", "answer.csv"]
+    result = subprocess.run(command, cwd=strangers_copy, env=environment(), capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("compare: the predictions differ by up to ")
+
+
+def run_step(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a step of steps.py."""
+    command = [sys.executable, "steps.py", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_steps_name_the_assays_and_the_samples(strangers_copy: Path) -> None:
+    shutil.unpack_archive(strangers_copy / "model.tar.gz", strangers_copy / "work/model", filter="data")
+    rows = pd.read_csv(strangers_copy / "request.csv", dtype=str)
+    predict = ("predict", "--model", "work/model", "--request", "request.csv", "--output")
+    for output in ("work/assays.csv", "work/assays.csv.out"):
+        result = run_step(strangers_copy, *predict, output)
+        assert (result.returncode, result.stderr) == (0, "")
+    table = pd.read_csv(strangers_copy / "work/assays.csv", dtype=str)
+    assert list(table) == ["index", *TARGETS]
+    assert table["index"].tolist() == rows.iloc[:, 0].tolist()
+    numbers = table[list(TARGETS)].to_csv(header=False, index=False)
+    assert (strangers_copy / "work/assays.csv.out").read_text() == numbers
+    result = run_step(strangers_copy, "compare", "work/assays.csv", "answer.csv")
+    assert (result.returncode, result.stdout) == (0, "compare: 10 rows are equal within 1e-05\n")
+
+
+def test_steps_report_an_error_in_one_line(strangers_copy: Path) -> None:
+    (strangers_copy / "model").mkdir()
+    predict = ("predict", "--output", "x.csv", "--model")
+    for words, reason in (
+        ((*predict, "gone", "--request", "request.csv"), "gone: there is no such folder; README.md says how to unpack"),
+        ((*predict, "model", "--request", "gone.csv"), "gone.csv: No such file or directory"),
+        ((*predict, "model", "--request", "request.csv"), "train.py failed: FileNotFoundError: "),
+        (("preprocess", "--data", "README.md", "--output", "x.csv"), "preprocess.py failed: "),
+        (("train", "--data", "README.md", "--model", "model"), "train.py failed: "),
+        (("compare", "answer.csv", "README.md"), "README.md: these are not predictions: "),
+        (("compare", "answer.csv", "gone.csv"), "gone.csv: No such file or directory"),
+    ):
+        result = run_step(strangers_copy, *words)
+        assert result.returncode == 1
+        [line] = result.stderr.splitlines()
+        assert line.startswith("steps.py")
+        assert reason in line
+
+
+def test_the_command_in_the_folder_is_installed_without_a_network(template_run: Path, tmp_path: Path) -> None:
+    wheels = sorted((template_run / "handover").glob("*.whl"))
+    assert len(wheels) == 2
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", tmp_path / "site", *wheels]
+    subprocess.run([sys.executable, *install], env=environment(), check=True, timeout=300)
+    code = "from pathlib import Path; from recore.handover.wheel import write_wheels; write_wheels(Path(), {})"
+    variables = environment() | {"PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    for wheel in wheels:  # an installed recore hands over itself
+        assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_the_warning_comes_before_the_first_command_and_the_own_recore_before_the_authors(template_run: Path) -> None:
+    page = (template_run / "handover/README.md").read_text("utf-8")
+    before, *_ = page.partition("```")
+    for words in ("code by the author of this folder", "same author: it detects damage", "your own recore"):
+        assert words in before
+    assert page.index("--isolation required --out") < page.index("pip install")
+
+
+def test_every_file_is_listed_with_its_hash(template_run: Path) -> None:
+    folder = template_run / "handover"
+    listed = {line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert listed == files - {"SHA256SUMS"}
+    assert "data" not in {path.name for path in folder.iterdir()}
+
+
+def test_the_sample_has_no_assays(template_run: Path, template_public: pd.DataFrame) -> None:
+    spectra = pd.read_csv(template_run / "handover/sample/spectra.csv.gz", index_col=0, float_precision="round_trip")
+    assert len(spectra) == 10
+    pd.testing.assert_frame_equal(spectra, template_public.loc[spectra.index, spectra.columns])
+    assert not [name for name in spectra if name.endswith(("PPM", "PCT", "PPB"))]

@@ -1,0 +1,212 @@
+"""`recore predict`: somebody else's spectra become assays with nothing but the hand-over."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from recore_support.command import recore
+from recore_support.example_runs import Runs
+from recore_support.handovers import write_pages
+from support.checkout import ROOT, environment
+from support.data_files import write_csv
+
+from recore.schema import TARGETS
+
+ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
+
+
+@pytest.fixture(scope="module")
+def handed(template_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of a hand-over, far from the run and its data. Do not write to it."""
+    return shutil.copytree(template_run / "handover", tmp_path_factory.mktemp("laboratory") / "handover")
+
+
+@pytest.fixture
+def private(many_holes: Path) -> pd.DataFrame:
+    """Return the first rows of the private data, as text."""
+    return pd.read_csv(many_holes / "private/private.csv.gz", index_col=0, dtype=str).head(12)
+
+
+def refused(*arguments: object, cwd: Path) -> str:
+    """Check that a command is refused in one line and writes nothing; return that line."""
+    before = sorted(cwd.iterdir())
+    result = recore("predict", *arguments, cwd=cwd)
+    assert (result.returncode, result.stdout) == (2, ""), result.stderr
+    assert sorted(cwd.iterdir()) == before
+    lines = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
+    assert len([line for line in lines if "nothing was written" not in line]) == 1, lines
+    return lines[0]
+
+
+def test_a_table_of_a_laboratory_is_predicted_without_the_hosts_data(
+    handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
+) -> None:
+    """The IDs have other names, depths are in feet, an assay is no number, and one spectrum has a gap."""
+    table = private.rename(columns={"SiteID": "hole", "DepthFrom": "from (ft)", "DepthTo": "to (ft)"})
+    table = table.rename_axis("sample").assign(Cu_ppm="see report")
+    table.iloc[4, 200] = "n.d."
+    table.to_csv(tmp_path / "table.csv")
+    result = recore("predict", handed, "table.csv", "--out", "assays.csv", "--intervals", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    [line] = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
+    assert line == f"recore: table.csv line 6: column '{table.columns[200]}': 'n.d.' is not a number"
+    assert result.stdout.startswith("predict: 12 samples in assays.csv; outside the domain: ")
+    assays = pd.read_csv(tmp_path / "assays.csv", dtype={"SiteID": str})
+    assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *ENDS]
+    assert assays["name"].tolist() == private.index.tolist()
+    bad = assays.index == 4
+    assert assays.loc[bad, "SiteID":"DepthTo"].notna().all(axis=None)
+    assert assays.loc[bad, "domain":].isna().all(axis=None)
+    assert assays.loc[~bad, "domain"].isin(["inside", "outside"]).all()
+    assert assays.loc[~bad, "SiteID"].tolist() == private["SiteID"][~bad].tolist()
+    np.testing.assert_allclose(assays["DepthFrom"][~bad], 0.3048 * private["DepthFrom"][~bad].astype(float))
+    expected = pd.read_csv(template_run / "predictions/private.csv.out", header=None).head(12)
+    values = assays[list(TARGETS)].to_numpy()
+    np.testing.assert_allclose(values[~bad], expected.to_numpy()[~bad], rtol=1e-9)
+    known = ~np.isnan(values)
+    lows, highs = (assays[[f"{target} {end}" for target in TARGETS]].to_numpy() for end in ("low", "high"))
+    assert (lows[known] <= values[known]).all()
+    assert (values[known] <= highs[known]).all()
+    line = refused(handed, "table.csv", "--out", "assays.csv", cwd=tmp_path)
+    assert line == "recore: assays.csv already exists: choose another --out, or replace it with --force"
+
+
+def test_spectra_of_another_instrument_are_interpolated_where_asked_and_lie_outside(
+    handed: Path, private: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Files of two columns, with other channels and a tilted baseline; nothing names a drill hole."""
+    channels = private.columns[3:]
+    wavenumbers = np.linspace(float(channels[0]), float(channels[-1]), 500)
+    (tmp_path / "spectra").mkdir()
+    for name, row in private.head(3).iterrows():
+        absorbance = np.interp(wavenumbers, channels[::-1].astype(float), row[channels[::-1]].astype(float))
+        spectrum = np.column_stack([wavenumbers, absorbance + np.linspace(0, 2, 500)])
+        np.savetxt(tmp_path / f"spectra/S{name}.csv", spectrum, "%.6f", ",", header="cm-1,absorbance", comments="")
+    line = refused(handed, "spectra", "--out", "assays.csv", cwd=tmp_path)
+    assert "--interpolate interpolates them" in line
+    assert line.endswith("; the same holds for 2 more files")
+    result = recore("predict", handed, "spectra", "--out", "assays.csv", "--interpolate", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    described = json.loads(result.stdout)
+    assert (described["rows"], described["outside"], described["problems"]) == (3, 3, [])
+    assays = pd.read_csv(tmp_path / "assays.csv")
+    assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS]
+    assert assays["name"].tolist() == [f"S{name}" for name in private.index[:3]]
+    assert assays["SiteID"].isna().all()
+    assert (assays["domain"] == "outside").all()
+
+
+def test_what_cannot_be_predicted_is_refused_in_one_line(
+    handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
+) -> None:
+    spectra = write_csv(tmp_path / "spectra.csv.gz", private)
+    (tmp_path / "empty").mkdir()
+    shutil.copy(ROOT / "README.md", tmp_path / "wrong.csv")
+    options = ("--out", "assays.csv")
+    assert "Missing argument 'FILES...'" in refused(handed, *options, cwd=tmp_path)
+    assert "no file name in this folder ends in a number" in refused(handed, "empty", *options, cwd=tmp_path)
+    assert "wrong.csv: " in refused(handed, "wrong.csv", *options, cwd=tmp_path)
+    assert "there is no such file" in refused(handed, "missing.csv", *options, cwd=tmp_path)
+    assert "missing: there is no such folder" in refused("missing", spectra, *options, cwd=tmp_path)
+    line = refused("empty", spectra, *options, cwd=tmp_path)
+    assert "neither a run, which has a run.json, nor a hand-over, with a handover.json" in line
+    line = refused(template_run, spectra, *options, "--public", spectra, cwd=tmp_path)
+    assert "this is not the file that the run was trained on" in line
+    line = refused(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
+    assert "the table would replace what it is made of" in line
+    line = refused(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
+    assert "only sample, SiteID, DepthFrom and DepthTo are read here" in line
+    twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
+    assert "--replicates mean averages them" in refused(handed, twice, *options, cwd=tmp_path)
+
+
+def unlist(folder: Path, name: str) -> None:
+    """Remove a file from the list of sums."""
+    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (folder / "SHA256SUMS").write_text("".join(line for line in lines if not line.endswith(f"  {name}\n")))
+
+
+def list_again(folder: Path, name: str) -> None:
+    with open(folder / "SHA256SUMS", "a") as file:
+        file.write(f"{'0' * 64}  {name}\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda folder: (folder / "model.tar.gz").open("ab").write(b"x"), "model.tar.gz: it is not the file that was"),
+        (lambda folder: os.truncate(folder / "model.tar.gz", 1 << 40), "model.tar.gz: more than 30720 MB are not read"),
+        (lambda folder: (folder / "domain.json").write_text("{}"), "domain.json: it is not the file that was handed"),
+        (lambda folder: (folder / "expected_error.json").unlink(), "expected_error.json: this file of the hand-over"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the hand-over is missing"),
+        (lambda folder: unlist(folder, "channels.json"), "channels.json: SHA256SUMS does not list this file"),
+        (lambda folder: unlist(folder, "model.tar.gz"), "model.tar.gz: SHA256SUMS does not list this file"),
+        (lambda folder: unlist(folder, "domain.json"), "domain.json: SHA256SUMS does not list this file"),
+        (
+            lambda folder: (unlist(folder, "channels.json"), (folder / "channels.json").unlink()),
+            "channels.json: SHA256SUMS does not list this file",
+        ),
+        (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
+        (lambda folder: list_again(folder, "model.tar.gz"), "names a file a second time"),
+        (
+            lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
+            "model.tar.gz: this file of the hand-over is missing or not a regular file",
+        ),
+        (lambda folder: ((folder / "SHA256SUMS").unlink(), os.mkfifo(folder / "SHA256SUMS")), "not a regular file"),
+    ],
+    ids=range(13),
+)
+def test_a_changed_hand_over_is_refused(
+    change: Callable[[Path], object], reason: str, handed: Path, private: pd.DataFrame, tmp_path: Path
+) -> None:
+    changed = shutil.copytree(handed, tmp_path / "changed")
+    change(changed)
+    spectra = write_csv(tmp_path / "spectra.csv.gz", private)
+    assert reason in refused(changed, spectra, "--out", "assays.csv", cwd=tmp_path)
+
+
+def test_a_submission_without_the_functions_that_are_called_is_refused_and_its_page_says_so(
+    runs: Runs, private: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Its scripts work on the platform all the same."""
+    spectra = write_csv(tmp_path / "spectra.csv.gz", private)
+    line = refused(runs.good, spectra, "--out", "assays.csv", cwd=tmp_path)
+    assert line.endswith(
+        "its preprocess.py has no function preprocess(data_file), which `predict` and `production` call"
+    )
+    page, _ = write_pages(runs.good, write_worked(tmp_path))
+    assert "## 1. Check the copy" in page
+    assert "`recore predict` cannot use this model, because its preprocess.py has no function preprocess" in page
+
+
+def write_worked(folder: Path) -> Path:
+    """Write a request and an answer, and return their folder."""
+    (folder / "request.csv").write_text("index,first\n0,1\n")
+    (folder / "answer.csv").write_text(",".join(["1"] * len(TARGETS)) + "\n")
+    return folder
+
+
+def test_an_interrupted_prediction_leaves_nothing(handed: Path, many_holes: Path, tmp_path: Path) -> None:
+    words = ["predict", handed, many_holes / "private/private.csv.gz", "--out", "assays.csv"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recore", *map(str, words)],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    assert next(line for line in process.stderr if "predicting" in line)
+    process.send_signal(signal.SIGINT)
+    *_, last = process.stderr
+    assert process.wait(timeout=60) == 130
+    assert last == "recore: interrupted\n"
+    assert list(tmp_path.iterdir()) == []

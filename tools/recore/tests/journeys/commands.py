@@ -1,0 +1,103 @@
+"""Command lines that a user would type, run by a shell in a fresh environment. Nothing of this project is imported."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[4]
+TIMEOUT = 300  # seconds
+KEPT = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the tester's environment is left out
+KEPT_PREFIXES = ("PIP_", "UV_")  # where packages come from
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # for small data, which is quicker
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment of a user who has the commands of this checkout and nothing else set."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
+    return kept | ONE_THREAD | {"PATH": path} | variables
+
+
+def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **variables: str) -> str:
+    """Run a command line, check its exit status and that it shows no traceback, and return its stdout and stderr.
+
+    variables: additional environment variables. After the timeout, the command and its children are killed.
+    """
+    with started(command, cwd, **variables) as process:
+        return finish(process, status, timeout)
+
+
+@contextmanager
+def started(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command line in its own process group, which is interrupted and then killed at the end of the block.
+
+    Its output is in a temporary file, `process.stdout`; `output` returns what is there so far.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", command],
+            cwd=cwd,
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        process.stdout = log
+        try:
+            yield process
+        finally:
+            for number, seconds in ((signal.SIGINT, 30), (signal.SIGKILL, None)):
+                if process.poll() is None:
+                    interrupt(process, number)
+                    with_timeout(process, seconds)
+
+
+def output(process: subprocess.Popen[str]) -> str:
+    """Return what a command has printed so far."""
+    assert process.stdout is not None
+    return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
+
+
+def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
+    """Send a signal to a command and its children, by default the one of Ctrl-C."""
+    os.killpg(process.pid, number)
+
+
+def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:
+    """Wait for a command, check its exit status and that it shows no traceback, and return its output."""
+    assert with_timeout(process, timeout), f"still running after {timeout:.0f} s: {process.args}\n{output(process)}"
+    text = output(process)
+    assert process.returncode == status, f"exit status {process.returncode}, not {status}: {process.args}\n{text}"
+    assert "Traceback" not in text, f"{process.args}\n{text}"
+    return text
+
+
+def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:
+    """Wait for the end of a command. Return False if it is still running after some seconds."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Wait until a condition holds while a command runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, f"ended with status {process.returncode}: {process.args}\n{output(process)}"
+        assert time.monotonic() < end, f"waited for {seconds:.0f} s: {process.args}\n{output(process)}"
+        time.sleep(0.1)
+
+
+def wait_for(words: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a command that is still running has printed some words."""
+    wait_until(lambda: words in output(process), process, TIMEOUT)

@@ -1,0 +1,42 @@
+"""The house prices example runs with ML2P's own classes if only its imports are changed."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import ml2p
+from stagemaker_support.sdk import PYTHON, ROOT
+
+EXAMPLE = ROOT / "tools/recore/examples/house_prices"
+
+
+def run_locally(folder: Path) -> tuple[str, dict]:
+    """Run the example's local.py; return the line that its training prints, and the prediction."""
+    variables = {"PYTHONPATH": f"src:{folder}", "AWS_DEFAULT_REGION": "us-east-1"}
+    result = subprocess.run([PYTHON, "local.py"], cwd=folder, env=variables, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    training_line, prediction_line = result.stdout.splitlines()
+    return training_line, json.loads(prediction_line.replace("'", '"'))
+
+
+def change_imports(folder: Path) -> None:
+    change_count = 0
+    for file in (folder / "local.py", folder / "src/model.py"):
+        text, count = re.subn("^from recore.model import", "from ml2p.core import", file.read_text(), flags=re.M)
+        assert "recore" not in text
+        file.write_text(text)
+        change_count += count
+    assert change_count == 2
+
+
+def test_both_packages_produce_the_same_results(tmp_path: Path) -> None:
+    ours, theirs = (Path(shutil.copytree(EXAMPLE, tmp_path / name)) for name in ("ours", "theirs"))
+    change_imports(theirs)
+    (theirs / "ml2p").symlink_to(Path(ml2p.__file__).parent)  # the other packages are those of the checkout
+    our_training, our_prediction = run_locally(ours)
+    their_training, their_prediction = run_locally(theirs)
+    assert our_training == their_training == "mean absolute error: 17.622"
+    assert our_prediction["result"] == their_prediction["result"] == {"price": 288.111}
+    assert our_prediction["metadata"].keys() == their_prediction["metadata"].keys()

@@ -1,0 +1,242 @@
+"""The web page on AWS Lambda: its handler with events of API Gateway, and the template that deploys it."""
+
+import gzip
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from recore_support.lambda_function import FORM, LambdaRun, make_event, read_body
+from recore_support.web_page import PNG, WebPage, read_rows, refuse_web, run_web
+from support.checkout import ROOT, environment
+
+from recore.web import Limits, write_deployment
+
+LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself, with the function's role
+
+
+@pytest.fixture
+def deployment(web_page: WebPage, small_sample: Path, tmp_path: Path) -> Path:
+    """Return the folder that `recore web --lambda` has written."""
+    folder = tmp_path / "deployment"
+    columns = read_rows(small_sample / "public/public.csv.gz")[0]
+    write_deployment(folder, web_page.endpoint, columns)
+    return folder
+
+
+@pytest.fixture
+def variables(web_page: WebPage, deployment: Path) -> dict[str, str]:
+    """Return the variables of the function, as in the template, and those of AWS, which lead to the simulator."""
+    return read_template(deployment)["Resources"]["Function"]["Properties"]["Environment"]["Variables"] | {
+        "RECORE_NEEDS_KEY": "false",
+        **web_page.variables,
+    }
+
+
+def read_template(deployment: Path) -> dict[str, Any]:
+    from cfnlint.decode import decode
+
+    template, problems = decode(str(deployment / "template.yaml"))
+    assert not problems
+    return template
+
+
+def actions_of(template: dict[str, Any]) -> dict[str, Any]:
+    """Return the resource of each action that the role allows."""
+    roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 1
+    assert "ManagedPolicyArns" not in roles[0]["Properties"]
+    found: dict[str, Any] = {}
+    for policy in roles[0]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            found |= dict.fromkeys(actions, statement["Resource"])
+    return found
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
+    version: str, web_page: WebPage, deployment: Path, variables: dict[str, str], few_rows: Path
+) -> None:
+    table = gzip.decompress(few_rows.read_bytes())
+    rows = read_rows(few_rows)
+    line = ",".join(cell for cell, name in zip(rows[1], rows[0], strict=True) if name[:1].isdigit())
+    run = LambdaRun(
+        deployment,
+        [
+            make_event(version, "/"),
+            make_event(version, "/static/page.js"),
+            make_event(version, "/api/settings"),
+            make_event(version, "/api/assays", table, {"name": "few rows.csv"}),
+            make_event(version, "/api/assays", few_rows.read_bytes(), {"name": "few rows.csv.gz"}, content_type=FORM),
+            make_event(version, "/api/assays", PNG, {"name": "photo.png"}),
+            make_event(version, "/api/assays", bytes(5 << 20), {"name": "large.csv"}),
+            make_event(version, "/line", urlencode({"line": line}).encode(), content_type=FORM),
+            make_event(version, "/nothing"),
+        ],
+        **variables,
+    )
+    page, script, settings, assays, packed, image, large, html, nothing = run.answers
+    assert [answer["statusCode"] for answer in run.answers] == [200, 200, 200, 200, 200, 422, 413, 200, 404]
+    for answer in run.answers:
+        headers = {name: values for name, values in answer.items() if name in ("headers", "multiValueHeaders")}
+        assert "default-src 'none'" in json.dumps(headers)
+    assert "<title>Assays from spectra</title>" in read_body(page)
+    assert "import { History }" in read_body(script)
+    assert json.loads(read_body(settings))["endpoint"] == web_page.endpoint
+    assert json.loads(read_body(settings))["largest_file"] == 4 << 20
+    assert json.loads(read_body(assays)) == web_page.send("few rows.csv", table)
+    assert json.loads(read_body(packed)) == json.loads(read_body(assays))
+    assert "neither a Bruker OPUS file nor text" in json.loads(read_body(image))["error"]
+    assert "larger than 4 MB" in json.loads(read_body(large))["error"]
+    assert '<th scope="row">CuPPM</th>' in read_body(html)
+    assert json.loads(read_body(nothing)) == {"error": "there is no such page"}
+    assert run.unpickled == []
+
+
+def test_the_roles_actions_are_exactly_those_that_are_used(
+    web_page: WebPage, deployment: Path, variables: dict[str, str], few_rows: Path
+) -> None:
+    event = make_event("1.0", "/api/assays", few_rows.read_bytes(), {"name": "few.csv.gz"})
+    run = LambdaRun(deployment, [make_event("1.0", "/"), event], **variables)
+    assert run.answers[1]["statusCode"] == 200
+    allowed = actions_of(read_template(deployment))
+    assert {action for action, _ in run.calls} == set(allowed) - LOG_ACTIONS
+    [address] = {address for _, address in run.calls}
+    assert address == f"/endpoints/{web_page.endpoint}/invocations"
+    assert allowed["sagemaker:InvokeEndpoint"] == {
+        "Fn::Sub": "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:endpoint/" + web_page.endpoint
+    }
+    assert {json.dumps(allowed[action]) for action in LOG_ACTIONS} == {'{"Fn::GetAtt": ["Logs", "Arn"]}'}
+
+
+def test_the_function_imports_only_the_packages_that_its_requirements_name(
+    deployment: Path, variables: dict[str, str], few_rows: Path
+) -> None:
+    event = make_event("2.0", "/api/assays", few_rows.read_bytes(), {"name": "few.csv.gz"})
+    run = LambdaRun(deployment, [event], **variables)
+    lines = (deployment / "code/requirements.txt").read_text().splitlines()
+    required = {line.partition("==")[0] for line in lines if not line.startswith("#")}
+    loaded = {name.partition(".")[0] for name in run.modules}
+    # on Lambda there is no other installation of this project
+    assert all(file.is_relative_to(deployment / "code") for file in run.own_files), run.own_files
+    large = {"pandas", "pyarrow", "sklearn", "joblib", "moto", "plotly", "optuna", "uvicorn"}
+    assert not loaded & large
+    assert {"starlette", "mangum", "numpy"} <= loaded & required
+    recore = tomllib.loads((ROOT / "tools/recore/pyproject.toml").read_text())["project"]
+    pinned = {*recore["dependencies"], *recore["optional-dependencies"]["web"]}
+    for name in ("requirements.txt", "src/stagemaker/container/packages.txt"):
+        pinned |= {*(ROOT / "tools/stagemaker" / name).read_text().split()}
+    assert {line for line in lines if not line.startswith("#")} <= pinned
+
+
+def test_with_an_api_key_the_page_asks_for_it_and_has_no_form(deployment: Path, variables: dict[str, str]) -> None:
+    events = [make_event("1.0", "/api/settings"), make_event("1.0", "/line")]
+    run = LambdaRun(deployment, events, **variables | {"RECORE_NEEDS_KEY": "true"})
+    assert json.loads(read_body(run.answers[0]))["needs_key"] is True
+    assert run.answers[1]["statusCode"] == 404
+
+
+def test_an_endpoint_that_is_gone_is_one_message_and_a_line_in_the_log(
+    deployment: Path, variables: dict[str, str], few_rows: Path
+) -> None:
+    event = make_event("2.0", "/api/assays", few_rows.read_bytes(), {"name": "few.csv.gz"})
+    run = LambdaRun(deployment, [event], **variables | {"RECORE_ENDPOINT": "gone"})
+    assert run.answers[0]["statusCode"] == 502
+    assert "the endpoint gone does not answer" in json.loads(read_body(run.answers[0]))["error"]
+    assert "the endpoint gone: " in run.log
+    assert "Traceback" not in run.log
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"RECORE_COLUMNS": ""}, "RECORE_ENDPOINT and RECORE_COLUMNS are needed"),
+        ({"RECORE_COLUMNS": "missing.json"}, "No such file or directory: 'missing.json'"),
+        ({"RECORE_COLUMNS": "requirements.txt"}, "requirements.txt: Expecting value"),
+        ({"RECORE_COLUMNS": "numbers.json"}, "numbers.json: it does not hold a list of names"),
+        ({"RECORE_NEEDS_KEY": "yes"}, "RECORE_NEEDS_KEY must be true or false"),
+    ],
+)
+def test_a_wrong_deployment_is_one_line_in_the_log(
+    changed: dict[str, str], reason: str, deployment: Path, variables: dict[str, str]
+) -> None:
+    (deployment / "code/numbers.json").write_text("[1, 2]")
+    run = LambdaRun(deployment, [make_event("2.0", "/")], **variables | changed)
+    assert run.answers[0]["statusCode"] == 500
+    assert json.loads(read_body(run.answers[0])) == {"error": "this page is not set up; its log says why"}
+    [line] = run.log.splitlines()
+    assert reason in line
+
+
+def test_an_event_that_is_not_api_gateways_is_refused_in_one_line(deployment: Path, variables: dict[str, str]) -> None:
+    not_base64 = make_event("2.0", "/api/assays", b"x") | {"body": "YQ"}
+    strange_host = make_event("2.0", "/")
+    strange_host["headers"]["host"] = "a:b:c"
+    events = [{}, {"Records": []}, [], not_base64, strange_host, make_event("2.0", "/")]
+    run = LambdaRun(deployment, events, **variables)
+    assert [answer["statusCode"] for answer in run.answers] == [400] * 5 + [200]
+    assert len(run.log.splitlines()) == 5
+    assert "Traceback" not in run.log
+
+
+def test_the_template_is_valid(deployment: Path) -> None:
+    command = [Path(sys.executable).with_name("cfn-lint"), deployment / "template.yaml"]
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_requests_are_throttled_and_predictions_can_need_an_api_key(deployment: Path) -> None:
+    template = read_template(deployment)
+    api = template["Resources"]["Api"]["Properties"]
+    [settings] = api["MethodSettings"]
+    assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "Burst"}
+    page_load = ["/", "/api/settings", *(deployment / "code/recore/web/static").iterdir()]
+    assert template["Parameters"]["Burst"]["Default"] >= len(page_load) + Limits(largest_file=1).most_files
+    assert api["BinaryMediaTypes"] == ["*~1*"]  # what a client sends as text/plain, too, arrives as it was sent
+    methods = {
+        f"{method} {path}": operation
+        for path, operations in api["DefinitionBody"]["paths"].items()
+        for method, operation in operations.items()
+    }
+    keyed = {"Fn::If": ["HasApiKey", [{"key": []}], []]}
+    assert {name: operation.get("security") for name, operation in methods.items()} == {
+        "get /": None,
+        "get /{path+}": None,
+        "post /{path+}": keyed,
+    }
+    for name in ("Key", "Plan", "PlanKey"):
+        assert template["Resources"][name]["Condition"] == "HasApiKey"
+
+
+def test_the_command_writes_the_folder_again_but_over_nothing_else(web_page: WebPage, tmp_path: Path) -> None:
+    commands, folder = web_page.commands, tmp_path / "deployment"
+    for _ in range(2):
+        result = run_web(commands, web_page.endpoint, "--lambda", folder, "--json")
+        assert result.returncode == 0, result.stderr
+        assert "sam deploy" in json.loads(result.stdout)["next"]
+    assert f'RECORE_ENDPOINT: "{web_page.endpoint}"' in (folder / "template.yaml").read_text()
+    assert not list(folder.rglob("__pycache__"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/notes.txt").touch()
+    assert "holds other files" in refuse_web(commands, web_page.endpoint, "--lambda", tmp_path / "other")
+
+
+@pytest.mark.parametrize("columns", [[], ["code/columns.json"]], ids=["sam", "columns"])
+def test_the_command_touches_no_other_sam_project(columns: list[str], web_page: WebPage, tmp_path: Path) -> None:
+    files = ["template.yaml", "code/app.py", *columns]
+    for name in files:
+        (tmp_path / "foreign" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "foreign" / name).write_text(name)
+    message = refuse_web(web_page.commands, web_page.endpoint, "--lambda", tmp_path / "foreign")
+    assert "holds other files" in message
+    found = {path.relative_to(tmp_path / "foreign").as_posix() for path in tmp_path.rglob("*.*")}
+    assert found == {*files}
+    assert all((tmp_path / "foreign" / name).read_text() == name for name in files)

@@ -1,0 +1,177 @@
+"""Instrument files, an assay table and a code folder for the model class in examples/model_class."""
+
+import functools
+import gzip
+import importlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from stagemaker_support.simulator_client import Client
+from support.checkout import ROOT, UPLOADED, copy_scripts
+
+from recore.dataset.sample_files import Plan, make_sample
+from recore.model import SageMakerEnv
+from recore.schema import TARGETS
+from recore_support.models import url_of
+from recore_support.opus_files import block, opus_bytes
+from recore_support.tiny_submission import write
+from stagemaker.server import BUCKET
+
+EXAMPLE = ROOT / "tools/recore/examples/model_class"
+UNMEASURED = "TePPB"  # a target that was never measured
+# A different submission that follows the contract and shares nothing else with the template.
+OTHER_PREPROCESS = f"""
+import pandas as pd
+
+TARGETS = {list(TARGETS)!r}
+
+
+def preprocess(data_file):
+    table = pd.read_csv(data_file, index_col=0, float_precision="round_trip")
+    channels = sorted((name for name in table if name[0].isdigit()), key=float)[:40:4]
+    inputs = table[channels].add_prefix("bin_").round(6)
+    return inputs, table.reindex(columns=TARGETS) if set(TARGETS) & set(table) else None
+"""
+OTHER_TRAIN = """
+import argparse
+import io
+import pickle
+
+import numpy as np
+import pandas as pd
+
+from preprocess import TARGETS, preprocess
+
+
+class Proportional:
+    def __init__(self, means, scale):
+        self.means, self.scale = means, scale
+
+    def predict(self, inputs):
+        return np.outer(np.asarray(inputs).sum(axis=1) * self.scale, self.means)
+
+
+def fit(inputs, targets, holes, scale=1.0):
+    return Proportional(targets.mean().to_numpy(), scale)
+
+
+def model_fn(model_dir):
+    with open(f"{model_dir}/model.pkl", "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return np.loadtxt(io.StringIO(input_data), delimiter=",", skiprows=1, ndmin=2)[:, 1:]
+
+
+def predict_fn(inputs, model):
+    return pd.DataFrame(model.predict(inputs))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("--data_dir", "--model_dir"):
+        parser.add_argument(name)
+    parser.add_argument("--scale", type=float, default=1.0)
+    arguments = parser.parse_args()
+    inputs, targets = preprocess(f"{arguments.data_dir}/public.csv.gz")
+    model = fit(inputs, targets, None, arguments.scale)
+    with open(f"{arguments.model_dir}/model.pkl", "wb") as file:
+        pickle.dump(model, file)
+    held_out = pd.DataFrame(model.predict(inputs), inputs.index, TARGETS)
+    held_out.to_csv(f"{arguments.model_dir}/held_out.csv", index_label="index")
+
+
+if __name__ == "__main__":
+    import train
+
+    train.main()
+"""
+PLAN = Plan(rows=48, holes=4, channels=171, seed=5, missing=0)
+
+
+@functools.cache
+def core_assays() -> Any:
+    """Import and return the example's module, which later imports the submission's modules from this checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLE)
+        return importlib.import_module("core_assays")
+
+
+def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
+    """Copy the class, its script and a submission's files (by default, this checkout's) to a folder; return it."""
+    if submission is None:
+        copy_scripts(folder, *UPLOADED)
+    else:
+        write(folder, submission)
+    for path in EXAMPLE.glob("*.py"):
+        shutil.copy(path, folder)
+    return folder
+
+
+def write_sources(folder: Path) -> Path:
+    """Write an OPUS file for each public row of a sample, and assays.csv, where copper has gaps; return the folder."""
+    make_sample(folder.parent / "sample", PLAN)
+    public = pd.read_csv(folder.parent / "sample/public/public.csv.gz", index_col=0)
+    public.loc[public.index[::5], "CuPPM"] = np.nan
+    channels = [name for name in public.columns if name[0].isdigit()]
+    first, last = float(channels[0]), float(channels[-1])
+    folder.mkdir()
+    for name, spectrum in zip(public.index, public[channels].to_numpy(), strict=True):
+        (folder / f"core_{name}.0").write_bytes(opus_bytes(block("absorbance", spectrum, first, last)))
+    table = public.drop(columns=[*channels, UNMEASURED]).set_axis([f"core_{name}" for name in public.index])
+    table.to_csv(folder / "assays.csv", index_label="sample")
+    return folder
+
+
+def upload_sources(client: Client, folder: Path, project: str) -> None:
+    """Upload the source files of a project's dataset `first`."""
+    for path in folder.iterdir():
+        client.put(f"{project}/sources/first/{path.name}", path.read_bytes())
+
+
+def generator_env(client: Client, **variables: str) -> SageMakerEnv:
+    """Return a dataset generator's environment, with a boto3 session that uses the simulator."""
+    env = SageMakerEnv("nowhere", {"ML2P_DATASET": "first", "ML2P_S3_URL": f"s3://{BUCKET}/none"} | variables)
+    env.session = client.simulator
+    return env
+
+
+def generate(client: Client, project: str) -> bytes:
+    """Generate the dataset `first` of a project in this process, and return the data file that was written to S3."""
+    generator = core_assays().CoreAssays().dataset_generator(generator_env(client, ML2P_S3_URL=url_of(project)))
+    generator.generate()
+    return client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
+
+
+def make_training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, str] | None = None) -> SageMakerEnv:
+    """Make SageMaker's folders for a training job and return its environment."""
+    files = {
+        "input/data/training/public.csv.gz": data_file,
+        "input/config/hyperparameters.json": json.dumps(hyperparameters or {}).encode(),
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return SageMakerEnv(folder, {"ML2P_MODEL_VERSION": "core-1"})
+
+
+def spectra_of(data_file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a data file in the form in which a client sends them."""
+    with gzip.open(data_file, "rt") as file:
+        frame = pd.read_csv(file, index_col=0, float_precision="round_trip")
+    channels = [name for name in frame.columns if name[0].isdigit()]
+    wavenumbers = [float(name) for name in channels]
+    return [{"wavenumbers": wavenumbers, "absorbances": row} for row in frame[channels].to_numpy().tolist()]
+
+
+def values_of(results: list[dict[str, Any]]) -> np.ndarray:
+    """Return the predicted values (rows, 49) in the challenge's order, with NaN for null."""
+    for result in results:
+        assert list(result["assays"]) == list(TARGETS)
+    return np.array([[assay["value"] for assay in result["assays"].values()] for result in results], dtype=float)

@@ -1,0 +1,67 @@
+"""A run of the template's submission and its hand-over, for tests; and the console blocks of a page, run as printed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from support.checkout import ROOT, environment
+
+from recore.evaluation import Again, Step
+from recore.handover import read_run
+from recore.handover.model_card import write_card
+from recore.handover.model_domain import measure_domain
+from recore.handover.packages import list_packages
+from recore.handover.readme import write_readme
+from recore.handover.target_figures import measure_targets
+from recore_support.run_command import file_options, run_recore
+from stagemaker.machine import describe_machine
+
+FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# with recore, and with python3.12, which makes environments
+PATH = os.pathsep.join((f"{sys.base_prefix}/bin", os.environ["PATH"], str(Path(sys.executable).parent)))
+CUT_OFF = 500.0  # ppm of copper
+
+
+def make_run(folder: Path, sample: Path) -> None:
+    """Run the template's submission into the folder run."""
+    result = run_recore(ROOT, *file_options(sample), "--no-report", "--out", folder / "run")
+    assert result.returncode == 0, result.stderr
+
+
+def write_pages(folder: Path, worked: Path, public: Path | None = None) -> tuple[str, str]:
+    """The README and the model card of a run, without the jobs. worked: a folder with a request and its answer."""
+    run = read_run(folder, public)
+    cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
+    packages = list_packages(run.submission, run.versions)
+    card = write_card(run, measure_targets(run, cut_offs), measure_domain(run), packages, describe_machine())
+    steps = Step("public preprocess", "ProcessingJob"), Step("public predict", "TransformJob")
+    again = Again(worked / "request.csv", worked / "answer.csv", steps)
+    return write_readme(run, again, 10, set(), ["recore.whl"]), card
+
+
+def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
+    """Run a hand-over's console blocks as printed, without those of some tags; return the tags of those that ran.
+
+    Every printed line that is not a command must be a line of the output.
+    """
+    ran = []
+    for tag, text in FENCE.findall((folder / "README.md").read_text("utf-8")):
+        if tag in skipped:
+            continue
+        script = "\n".join(line[2:] for line in text.splitlines() if line.startswith("$ "))
+        result = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=folder,
+            env=environment() | {"PATH": PATH},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert result.returncode == 0, script + result.stdout + result.stderr
+        expected = [line for line in text.splitlines() if not line.startswith("$ ")]
+        assert set(expected) <= set(result.stdout.splitlines())
+        assert tag != "check" or not result.stdout + result.stderr
+        ran.append(tag)
+    return ran

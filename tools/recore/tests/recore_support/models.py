@@ -1,0 +1,259 @@
+"""A model class for tests, and the container's program that runs it in separate processes."""
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client
+from support.checkout import ROOT, environment
+
+from recore.model import SageMakerEnv
+from stagemaker.server import BUCKET
+
+MakeEnv = Callable[..., SageMakerEnv]
+
+HOUSE_PRICES = '''
+"""House prices by area."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
+from recore.model.errors import ClientError
+
+
+class HouseGenerator(ModelDatasetGenerator):
+    def generate(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "houses.csv")
+            file.write_text("area,price\\n50,101\\n100,199\\n150,301\\n")
+            self.upload_to_s3(file)
+
+
+class HouseTrainer(ModelTrainer):
+    def train(self):
+        area, price = np.loadtxt(self.env.dataset_folder() / "houses.csv", delimiter=",", skiprows=1).T
+        slope = float(area @ price / (area @ area))
+        (self.env.model_folder() / "house.json").write_text(json.dumps(slope))
+        errors = np.abs(price - slope * area)
+        (self.env.model_folder() / "validation.json").write_text(json.dumps({"largest_error": float(errors.max())}))
+
+
+class HousePredictor(ModelPredictor):
+    def setup(self):
+        self.slope = json.loads((self.env.model_folder() / "house.json").read_text())
+        print("set up", flush=True)
+
+    def teardown(self):
+        print("torn down", flush=True)
+
+    def result(self, data):
+        if "area" not in data:
+            raise ClientError("no area", "a house has an area")
+        if data["area"] == "twice":
+            raise RuntimeError("no price for that")
+        if data["area"] == "later":
+            Path(data["begun"]).touch()
+            while not Path(data["until"]).exists():
+                time.sleep(0.01)
+            return {"price": "late"}
+        if data["area"] == "exit":
+            sys.exit(4)
+        if data["area"] == "interrupt":
+            raise KeyboardInterrupt
+        if data["area"] == "object":
+            return {"price": object()}
+        return {"price": self.slope * np.float32(data["area"])}
+
+
+class HousePrices(Model):
+    DATASET_GENERATOR = HouseGenerator
+    TRAINER = HouseTrainer
+    PREDICTOR = HousePredictor
+
+
+class OnlyTrained(Model):
+    TRAINER = HouseTrainer
+'''
+SCRIPT = """
+from house_prices import HousePrices
+from recore.model.script import make_hooks, train
+
+model_fn, input_fn, predict_fn, output_fn = make_hooks(HousePrices)
+
+if __name__ == "__main__":
+    train(HousePrices)
+"""
+HOUSES = "area,price\n50,101\n100,199\n150,301\n"
+S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
+# The log line of this project's server, or of the plain container's server.
+LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")
+SLOPE = 2.002857142857143  # least squares through the origin
+
+
+def write_house_prices(folder: Path) -> Path:
+    """Write the model's module and its script to a folder, and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "house_prices.py").write_text(HOUSE_PRICES)
+    (folder / "job.py").write_text(SCRIPT)
+    return folder
+
+
+def ml_folder(folder: Path) -> Path:
+    """Create a folder like /opt/ml with a dataset and a trained model, and return it."""
+    for name in ("model", "output", "input/data/training"):
+        (folder / name).mkdir(parents=True)
+    (folder / "input/data/training/houses.csv").write_text(HOUSES)
+    (folder / "model/house.json").write_text(json.dumps(SLOPE))
+    return folder
+
+
+def program_command(ml: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "recore.model", "--ml-folder", str(ml), *arguments]
+
+
+def program_environment(code: Path, variables: dict[str, str]) -> dict[str, str]:
+    return environment() | {"PYTHONPATH": str(code)} | variables
+
+
+def run_program(code: Path, ml: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of the container's program to its end."""
+    return subprocess.run(
+        program_command(ml, *arguments),
+        cwd=code,
+        env=program_environment(code, variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class ServedModel:
+    """The container's server. log: the file with its output."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path):
+        self.process, self.log = process, log
+        self._port = 0
+
+    def wait_until_listening(self) -> None:
+        wait_until(lambda: LISTENING.search(self.log.read_text()) or self.process.poll() is not None)
+        match = LISTENING.search(self.log.read_text())
+        assert match, self.log.read_text()
+        self._port = int(match[1])
+
+    def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
+        """Send a request; return the response's status, content type and JSON."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.headers["Content-Type"], json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers["Content-Type"], json.loads(error.read())
+
+    def invoke(self, data: Any) -> Any:
+        """Return the prediction for data; the response must have the status 200."""
+        status, _, prediction = self.request("/invocations", json.dumps(data).encode())
+        assert status == 200, prediction
+        return prediction
+
+    def idle_connection(self) -> http.client.HTTPConnection:
+        """Return a connection that was used once and is kept open."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection.request("GET", "/ping")
+        assert connection.getresponse().read()
+        return connection
+
+    def stop(self) -> int:
+        """Stop the server as SageMaker does, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def served_model(folder: Path, **variables: str) -> Iterator[ServedModel]:
+    """Serve HousePrices with the container's program on a free port until the block ends."""
+    code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
+    defaults = {"ML2P_MODEL_CLS": "house_prices.HousePrices", "SAGEMAKER_BIND_TO_PORT": "0"}
+    with _server(program_command(ml, "serve"), code, defaults | variables, folder / "log.txt") as server:
+        yield server
+
+
+@contextmanager
+def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
+    """Serve HousePrices with its script in the plain container's server."""
+    code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
+    defaults = {
+        "SAGEMAKER_BASE_DIR": str(ml),
+        "SAGEMAKER_PROGRAM": "job.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": str(code),
+    }
+    command = [
+        sys.executable,
+        "-P",
+        str(ROOT / "tools/stagemaker/src/stagemaker/container/serving.py"),
+        "--bind",
+        "127.0.0.1:0",
+    ]
+    with _server(command, code, defaults | variables, folder / "log.txt") as server:
+        yield server
+
+
+@contextmanager
+def _server(command: list[str], code: Path, variables: dict[str, str], log: Path) -> Iterator[ServedModel]:
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=code, env=program_environment(code, variables), stdout=output, stderr=subprocess.STDOUT
+        )
+    server = ServedModel(process, log)
+    try:
+        server.wait_until_listening()
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def url_of(project: str) -> str:
+    """Return a project's S3 URI."""
+    return f"s3://{BUCKET}/{project}"
+
+
+def s3_variables(client: Client) -> dict[str, str]:
+    """Return the environment variables for a simulator's S3.
+
+    The session token is omitted, because it is too long for a job's request.
+    """
+    variables = client.simulator.variables()
+    return {name: variables[name] for name in S3_VARIABLES}
+
+
+def recording_variables(project: str) -> dict[str, str]:
+    """Return the environment variables of a model whose invocations are recorded."""
+    return {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
+
+
+def server_recording_variables(client: Client, project: str) -> dict[str, str]:
+    """Return the environment variables with which a server outside the simulator records a model's invocations."""
+    return s3_variables(client) | recording_variables(project)
+
+
+def records(client: Client, project: str) -> dict[str, Any]:
+    """Return the recorded invocations of a project's model, by name."""
+    prefix = f"{project}/predictions/{project}-1.0/"
+    pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {key.removeprefix(prefix): json.loads(client.get(f"s3://{BUCKET}/{key}")) for key in keys}

@@ -1,0 +1,207 @@
+"""The two containers of a model in production: archives, requests and programs for tests."""
+
+import gzip
+import importlib.util
+import io
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+from stagemaker_support.archives import archive_of
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.training_jobs import ALGORITHM, channel
+from support.checkout import ROOT, copy_scripts, run
+
+from recore.evaluation.submission import read_submission
+from recore.production import sources
+from recore.schema import TARGETS
+from stagemaker.server import BUCKET, ROLE_ARN
+
+CONTAINERS = ROOT / "tools/recore/src/recore/production/containers"
+ENVIRONMENT = {
+    "PIP_NO_BUILD_ISOLATION": "0",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "600",
+    "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    "PYTHONHASHSEED": "0",
+}
+PROCESSING = "/opt/ml/processing"
+
+
+def load_program(name: str) -> ModuleType:
+    """Import a program of the containers as a job does: modules beside it have no package."""
+    spec = importlib.util.spec_from_file_location(f"container_{name}", CONTAINERS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):
+        spec.loader.exec_module(module)
+    return module
+
+
+def training_source(submission: Path, **files: str) -> bytes:
+    """Return the source of a training job: the containers' programs, a submission, and more files."""
+    programs = {name: (CONTAINERS / name).read_bytes() for name in sources.MODEL}
+    parts = {f"submission/{name}": content for name, content in read_submission(submission).files.items()}
+    return archive_of(**programs, **parts, **files)
+
+
+def train(
+    client: Client, source: bytes, data_file: Path, hyperparameters: dict[str, str] | None = None, wait: bool = True
+) -> dict[str, Any]:
+    """Run a training job on a data file; return its description, by default once it has ended."""
+    name = f"production-{next(numbers)}"
+    program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz"}
+    client.sagemaker.create_training_job(
+        TrainingJobName=name,
+        RoleArn=ROLE_ARN,
+        AlgorithmSpecification=ALGORITHM,
+        HyperParameters=program | (hyperparameters or {}),
+        InputDataConfig=[
+            channel("training", client.put(f"{name}/public.csv.gz", data_file.read_bytes())),
+            channel("code", client.put(f"{name}/source.tar.gz", source)),
+        ],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/{name}"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 120},
+        EnableNetworkIsolation=True,
+    )
+    return client.wait("TrainingJob", name) if wait else client.describe("TrainingJob", name)
+
+
+def process(
+    client: Client, program: str, inputs: dict[str, bytes], output: str, *arguments: str
+) -> tuple[dict[str, Any], str]:
+    """Run a program of the containers as a processing job; return the job's description and its output's address.
+
+    inputs: by FOLDER/NAME. output: the name of the output's folder. Paths are arguments, because in a simulator without
+    a sandbox /opt/ml is another folder.
+    """
+    name = f"production-{next(numbers)}"
+    files = {f"code/{program}": (CONTAINERS / program).read_bytes()} | inputs
+    for path, content in files.items():
+        client.put(f"{name}/{path}", content)
+    sources = [
+        {
+            "InputName": folder,
+            "S3Input": {
+                "S3Uri": f"s3://{BUCKET}/{name}/{folder}",
+                "LocalPath": f"{PROCESSING}/input/{folder}",
+                "S3DataType": "S3Prefix",
+                "S3InputMode": "File",
+            },
+        }
+        for folder in sorted({path.partition("/")[0] for path in files})
+    ]
+    uri = f"s3://{BUCKET}/{name}/output"
+    target = {"S3Uri": uri, "LocalPath": f"{PROCESSING}/output/{output}", "S3UploadMode": "EndOfJob"}
+    client.sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        RoleArn=ROLE_ARN,
+        AppSpecification={
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{program}"],
+            "ContainerArguments": [*arguments, "--output", f"{PROCESSING}/output/{output}"],
+        },
+        ProcessingInputs=sources,
+        ProcessingOutputConfig={"Outputs": [{"OutputName": output, "S3Output": target}]},
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+        NetworkConfig={"EnableNetworkIsolation": True},
+    )
+    return client.wait("ProcessingJob", name), uri
+
+
+def container(client: Client, program: str, archive: bytes) -> dict[str, Any]:
+    """Return a container that serves a program of its model's archive."""
+    variables = {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    uri = client.put(f"production-models/{next(numbers)}/model.tar.gz", archive)
+    return {"Image": IMAGE, "ModelDataUrl": uri, "Environment": ENVIRONMENT | variables}
+
+
+def create_model(client: Client, features: bytes, model: bytes) -> str:
+    """Create the model of both containers from their archives, and return its name."""
+    name = f"production-{next(numbers)}"
+    containers = [
+        container(client, "features.py", features),
+        container(client, "model.py", model),
+    ]
+    client.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=ROLE_ARN, Containers=containers, EnableNetworkIsolation=True
+    )
+    return name
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained default model. folder: of its files."""
+
+    folder: Path
+
+    @property
+    def data_file(self) -> Path:
+        """The data that it was trained on."""
+        return self.folder / "data/public/public.csv.gz"
+
+    @property
+    def archive(self) -> Path:
+        """The training job's model.tar.gz."""
+        return self.folder / "model.tar.gz"
+
+    @property
+    def model(self) -> Path:
+        """A folder with the content of the archive."""
+        return self.folder / "model"
+
+    @property
+    def features(self) -> Path:
+        """The model.tar.gz of the features container."""
+        return self.folder / "features.tar.gz"
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """The predictions of predict.py for the data file, (rows, 49)."""
+        return read_csv((self.folder / "predictions.csv").read_text())
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the data file, the header first."""
+        return gzip.decompress(self.data_file.read_bytes()).decode().splitlines(keepends=True)
+
+    @property
+    def lines_without_assays(self) -> list[str]:
+        rows = [line.split(",") for line in self.lines]
+        places = [place for place, name in enumerate(rows[0]) if name.strip('"\n') not in TARGETS]
+        return [",".join(row[place].rstrip() for place in places) + "\n" for row in rows]
+
+    @property
+    def spectra(self) -> list[dict[str, Any]]:
+        """The rows of the data file as spectra in JSON, with the same numbers."""
+        data = pd.read_csv(self.data_file, dtype={0: str}, float_precision="round_trip")
+        channels = [name for name in data.columns if name[0].isdigit()]
+        spectra = data[channels].to_numpy().tolist()
+        wavenumbers = [float(name) for name in channels]
+        return [
+            {"index": index, "wavenumbers": wavenumbers, "absorbances": spectrum}
+            for index, spectrum in zip(data.iloc[:, 0].astype(str), spectra, strict=True)
+        ]
+
+
+def read_csv(text: str) -> np.ndarray:
+    """Return CSV without a header as an array, NaN where a cell is empty."""
+    return pd.read_csv(io.StringIO(text), header=None, float_precision="round_trip").to_numpy(float)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def predict_by_script(trained: Trained, folder: Path) -> None:
+    """Write the predictions of predict.py, which runs in a new folder."""
+    copy_scripts(folder)
+    files = {"--model_dir": trained.model, "--input": trained.data_file, "--output": trained.folder / "predictions.csv"}
+    result = run("predict.py", *(word for pair in files.items() for word in pair), cwd=folder)
+    assert result.returncode == 0, result.stderr

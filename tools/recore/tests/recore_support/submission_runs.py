@@ -1,0 +1,80 @@
+"""Variants of the submission submissions/good, and `recore run` on them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.checkout import ROOT, environment
+
+from benchmarks.mutants.editing import replace
+
+SUBMISSIONS = ROOT / "tools/recore/tests/submissions"
+
+
+def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
+    """Copy the good submission to a folder. changes: a string in a file and its replacement, by file name.
+
+    files: the contents of additional or replaced files, by name. The name may omit `.py`.
+    """
+    shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, (old, new) in (changes or {}).items():
+        replace(name, old, new)(folder)
+    for name, text in files.items():
+        (folder / (name if "." in name else f"{name}.py")).write_text(text)
+    return folder
+
+
+def command(*arguments: object) -> list[str]:
+    """Return the command line of a run. It makes no report, because these tests need none."""
+    return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has ended: its output and its folder."""
+
+    status: int
+    stdout: str
+    stderr: str
+    folder: Path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return json.loads((self.folder / "run.json").read_text())
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {step["name"]: step["state"] for step in self.record["steps"]}
+
+    def reason(self, step: str) -> str:
+        return next(item["reason"] for item in self.record["steps"] if item["name"] == step)
+
+    def log(self, step: str) -> Path:
+        return self.folder / "logs" / f"{step.replace(' ', '-')}.log"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        return {path.stem: float(path.read_text()) for path in (self.folder / "scores").glob("*.txt")}
+
+
+def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
+    """Run a submission to its end as a separate process."""
+    result = subprocess.run(
+        command(submission, "--out", out, *options),
+        cwd=ROOT,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    return FinishedRun(result.returncode, result.stdout, result.stderr, out)
+
+
+def other_entries(folder: Path) -> list[str]:
+    """Return the entries beside a run's folder, such as partial folders that were not removed."""
+    return sorted(name for name in os.listdir(folder.parent) if name != folder.name)

@@ -1,0 +1,56 @@
+"""The notebooks in examples/notebooks run from their first cell to their last, on a small sample.
+
+A kernel of Jupyter runs them, with the simulator's environment variables. They are in a copy of the files that they
+use, because the data are found from the notebook's folder.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from stagemaker_support.sdk import PYTHON, ROOT
+
+NOTEBOOKS = "examples/notebooks"
+USED = (NOTEBOOKS, "examples/pytorch", "tools/recore/src/recore/production/containers")
+USED_FILES = ("preprocess.py", "train.py", "estimators.py", "score.py", "requirements.txt")
+LACKS_PYTORCH = "from stagemaker.images.pytorch import FAMILY; print(FAMILY.version() is None)"
+NEEDS_PYTORCH = pytest.mark.skipif(
+    subprocess.check_output([PYTHON, "-c", LACKS_PYTORCH], cwd=ROOT, text=True) == "True\n",
+    reason="the PyTorch images' environment is missing: run make setup-pytorch",
+)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the files that the notebooks use, and a small sample."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in USED:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in USED_FILES:
+        shutil.copy(ROOT / name, folder)
+    sample = [PYTHON, "-m", "recore", "sample", "--out", folder / "data", "--missing", "0"]
+    subprocess.run([*sample, "--rows", "400", "--holes", "10", "--channels", "424"], cwd=ROOT, check=True)
+    return folder
+
+
+def run_notebook(path: Path) -> str:
+    """Run the cells of a notebook, and return what they print. A cell that fails fails the test, with its error."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    try:
+        client.execute()
+    except CellExecutionError as error:  # the SDK's own errors have no traceback in Jupyter
+        pytest.fail(f"{error.ename}: {error.evalue}\n{error.traceback}")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.text for output in outputs if output.get("name") == "stdout")
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("name", ["sklearn", pytest.param("pytorch", marks=NEEDS_PYTORCH)])
+def test_a_notebook_runs(name: str, repository: Path) -> None:
+    printed = run_notebook(repository / NOTEBOOKS / f"{name}.ipynb")
+    assert "127 rows, equal to the submission's own predictions" in printed

@@ -1,0 +1,90 @@
+"""docs/architecture.md describes the packages that exist, and packages use of each other only what they offer."""
+
+import ast
+import re
+from importlib.util import resolve_name
+from pathlib import Path
+
+from support.checkout import ROOT
+
+SOURCE = ROOT / "tools/recore/src/recore"
+PAGE = (ROOT / "tools/recore/docs/architecture.md").read_text("utf-8")
+TABLE = PAGE.partition("## The packages\n")[2].partition("\n## ")[0]
+# what other packages may import besides a package's __init__: modules that are namespaces, and packages without one
+NAMESPACES = {
+    "cli -> recore.evaluation.board",
+    "check -> recore.evaluation.job_requests",
+    "cli -> recore.web.server",
+}
+OPEN = {"production"}  # packages whose modules others import one by one, so that a command loads only what it needs
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the full names of what a file imports from recore."""
+    names = set()
+    package = ".".join(path.relative_to(SOURCE.parent).parent.parts)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.startswith("recore.")}
+
+
+PACKAGES = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+
+
+def imported_packages() -> dict[str, set[str]]:
+    """Return the packages of recore that each package of recore imports."""
+    imports = {name: set().union(*map(imported_modules, (SOURCE / name).rglob("*.py"))) for name in PACKAGES}
+    return {name: {each.split(".")[1] for each in imports[name]} & PACKAGES - {name} for name in PACKAGES}
+
+
+def test_the_table_lists_every_package_once() -> None:
+    assert sorted(re.findall(r"^\| `(\w+)` \|", TABLE, re.MULTILINE)) == sorted(PACKAGES)
+
+
+def test_the_table_names_the_packages_that_each_package_imports() -> None:
+    """In the last cell, text after a semicolon does not name imports."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", TABLE, re.MULTILINE)
+    documented = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
+    assert documented == imported_packages()
+
+
+def test_packages_use_of_each_other_only_what_their_init_offers() -> None:
+    """An exception that nothing uses any more is reported, too."""
+    used = set()
+    for path in SOURCE.rglob("*.py"):
+        importer = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        for name in imported_modules(path):
+            _, package, *rest = name.split(".")
+            is_module = len(rest) > 1 or (rest and (SOURCE / package / f"{rest[0]}.py").exists())
+            if package in PACKAGES - OPEN - {importer} and is_module:
+                used.add(f"{importer} -> recore.{package}.{rest[0]}")
+    assert used == NAMESPACES
+
+
+def test_the_submission_imports_nothing_of_the_tools() -> None:
+    files = [*ROOT.glob("*.py")]
+    assert len(files) >= 6
+    importing = re.compile(r"^\s*(?:from|import) (?:recore|stagemaker)\b", re.MULTILINE)
+    assert [path.name for path in files if importing.search(path.read_text("utf-8"))] == []
+
+
+def test_temporary_folders_of_commands_are_removed_even_after_a_kill() -> None:
+    """Only folders beside an output, or of programs that travel alone, are not made by `locked.temporary_folder`."""
+    alone = ("model/", "production/containers/", "check/programs/", "handover/steps.py")
+    for path in SOURCE.rglob("*.py"):
+        if not path.relative_to(SOURCE).as_posix().startswith(alone):
+            calls = re.findall(r"tempfile\.(?:TemporaryDirectory|mk[sd]?temp)\b(?!\(dir=).*", path.read_text("utf-8"))
+            assert calls == [], path
+
+
+def test_every_mentioned_file_exists() -> None:
+    names = set(re.findall(r"`([\w/]+\.py)`", PAGE))
+    assert len(names) > 10
+    paths = [*ROOT.glob("*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("tools/recore/**/*.py")]
+    paths += (ROOT / "tools/stagemaker/src").rglob("*.py")
+    files = [f"/{path.relative_to(ROOT).as_posix()}" for path in paths]
+    assert [name for name in sorted(names) if not any(file.endswith(f"/{name}") for file in files)] == []

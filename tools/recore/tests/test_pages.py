@@ -1,0 +1,102 @@
+"""Every fenced command of the pages runs as printed, and prints what is printed there (stagemaker_support/pages.py).
+
+The blocks of a page run in order, in a checkout in which the README's first two commands have been run: `make run`, and
+the activation of the environment.
+
+Output is checked only if the submission is the template's, because the pages show its figures.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from stagemaker_support.docker_engine import engine
+from stagemaker_support.pages import (
+    ENGINE,
+    assert_tagged,
+    blocks,
+    broken_links,
+    page_marks,
+    run_blocks,
+    run_script,
+)
+from support.checkout import ROOT, copy_checkout, environment
+from support.once import make_once
+from support.template import IS_TEMPLATE, template_only
+
+FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
+PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
+MODEL_PAGE = ROOT / "docs/your-model.md"  # replaces the template's model
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_is_tagged(page: Path) -> None:
+    assert_tagged(page)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of this checkout after `make run`. Its files have the same times: nothing is out of date."""
+
+    def copy_or_link(source: str, target: str) -> None:
+        (os.link if source.endswith(".gz") else shutil.copy2)(source, target)  # data are replaced, but never changed
+
+    made = make_once(tmp_path_factory, "checkout after make run", make_run)
+    return shutil.copytree(made, tmp_path / "checkout", symlinks=True, copy_function=copy_or_link)
+
+
+def make_run(folder: Path) -> None:
+    """Run the README's first command in a copy of this checkout."""
+    copy_checkout(folder)
+    ((_, text), *_) = blocks(ROOT / "README.md")
+    command, *_ = text.splitlines()
+    assert command == "$ make run"
+    with contextlib.ExitStack() as background:
+        status, output, errors = run_script(command[2:], folder, page_environment(folder), background)
+    assert status == 0, output + errors
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=page_marks(page)) for page in PAGES if blocks(page) and page != MODEL_PAGE],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
+    run_blocks(page, checkout, page_environment(checkout), checks_output=IS_TEMPLATE)
+
+
+@pytest.mark.slow
+@template_only
+def test_a_model_is_replaced_as_printed(checkout: Path) -> None:
+    run_blocks(MODEL_PAGE, checkout, page_environment(checkout))
+
+
+@pytest.mark.machine
+@pytest.mark.xdist_group("docker")
+def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None:
+    engine()
+    for page in PAGES:
+        run_blocks(page, checkout, page_environment(checkout), lambda tags: bool(ENGINE & tags), IS_TEMPLATE)
+
+
+def page_environment(checkout: Path) -> dict[str, str]:
+    """Return the variables of a shell in which the environment is active: that of these tests."""
+    assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
+    if not (checkout / ".venv").exists():
+        (checkout / ".venv").symlink_to(sys.prefix)
+    variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
+    # the environment is set up for another folder
+    sources = [str(checkout / f"tools/{name}/src") for name in ("recore", "stagemaker")]
+    variables["PYTHONPATH"] = os.pathsep.join(sources)
+    return environment() | variables
+
+
+def test_each_folder_has_pages() -> None:
+    assert {page.parent for page in PAGES} == {ROOT / folder for folder in FOLDERS}
+
+
+def test_links_lead_to_existing_files() -> None:
+    assert broken_links(PAGES) == []

@@ -1,0 +1,107 @@
+"""Executions of pipelines against the same jobs without a pipeline, and an execution whose steps are all cached.
+
+    python tools/stagemaker/benchmarks/pipelines.py --steps 1 10 100 --repeats 3
+
+A step is a processing job of a script that does nothing; the steps do not depend on each other. The jobs alone are
+created one after the other and looked at as often as an execution looks at its own. The peers take turns; all numbers
+are medians.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from typing import Any
+
+from stagemaker.orchestration.pipelines.executions.execution_work import POLL_INTERVAL
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+
+IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
+CODE = "/opt/ml/processing/input/code"
+numbers = itertools.count()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    print("| steps | jobs alone, s | execution, s | overhead, s | ratio | cached execution, s |")
+    print("|---|---|---|---|---|---|")
+    with Simulator() as simulator:
+        sagemaker = simulator.client("sagemaker")
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="code/job.py", Body=b"")
+        execute(sagemaker, create(sagemaker, 1, cached=False))  # the first job of a simulator takes longer
+        for count in arguments.steps:
+            measure(sagemaker, count, arguments.repeats)
+
+
+def measure(sagemaker: Any, count: int, repeats: int) -> None:
+    """Print a row of the table."""
+    plain, cached = (create(sagemaker, count, cached=cached) for cached in (False, True))
+    execute(sagemaker, cached)
+    alone, executions, hits = [], [], []
+    for _ in range(repeats):
+        alone.append(run_jobs(sagemaker, count))
+        executions.append(execute(sagemaker, plain))
+        hits.append(execute(sagemaker, cached))
+    jobs, execution, hit = map(statistics.median, (alone, executions, hits))
+    row = (count, f"{jobs:.2f}", f"{execution:.2f}", f"{execution - jobs:.2f}", f"{execution / jobs:.2f}", f"{hit:.2f}")
+    print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
+def request() -> dict[str, Any]:
+    """Return the request for a processing job, without its name."""
+    place = {"S3Uri": f"s3://{BUCKET}/code/job.py", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {
+        "RoleArn": ROLE_ARN,
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{CODE}/job.py"]},
+        "ProcessingInputs": [{"InputName": "code", "S3Input": place}],
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        },
+    }
+
+
+def create(sagemaker: Any, count: int, cached: bool) -> str:
+    """Create a pipeline of independent steps and return its name."""
+    name = f"pipeline-{next(numbers)}"
+    steps = [
+        {"Name": f"Step{n}", "Type": "Processing", "Arguments": request(), "CacheConfig": {"Enabled": cached}}
+        for n in range(count)
+    ]
+    definition = json.dumps({"Version": "2020-12-01", "Steps": steps})
+    sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=definition, RoleArn=ROLE_ARN)
+    return name
+
+
+def execute(sagemaker: Any, pipeline: str) -> float:
+    """Run an execution to its end and return the seconds. Raises RuntimeError if it failed."""
+    start = time.perf_counter()
+    execution = sagemaker.start_pipeline_execution(PipelineName=pipeline)["PipelineExecutionArn"]
+    while True:
+        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        if described["PipelineExecutionStatus"] == "Succeeded":
+            return time.perf_counter() - start
+        if described["PipelineExecutionStatus"] != "Executing":
+            raise RuntimeError(described["FailureReason"])
+        time.sleep(POLL_INTERVAL)
+
+
+def run_jobs(sagemaker: Any, count: int) -> float:
+    """Run processing jobs to their ends and return the seconds. Raises RuntimeError if one failed."""
+    start = time.perf_counter()
+    names = [f"job-{next(numbers)}" for _ in range(count)]
+    for name in names:
+        sagemaker.create_processing_job(ProcessingJobName=name, **request())
+    for name in names:
+        while (job := sagemaker.describe_processing_job(ProcessingJobName=name))["ProcessingJobStatus"] == "InProgress":
+            time.sleep(POLL_INTERVAL)
+        if job["ProcessingJobStatus"] != "Completed":
+            raise RuntimeError(job["FailureReason"])
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

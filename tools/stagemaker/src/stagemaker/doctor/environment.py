@@ -1,0 +1,40 @@
+"""Checks of Python and of the packages that this distribution requires."""
+
+import platform
+import sys
+from collections.abc import Iterable
+
+from stagemaker.doctor.result import FAIL, NOTE, OK, Check, Remedy
+from stagemaker.image_packages import container_packages
+from stagemaker.installation import installed_version, missing_packages, required_packages
+
+
+def check_python() -> Check:
+    """Which Python this is. Programs do not start in another version than the container's."""
+    return Check("Python", OK, f"{platform.python_version()}, {sys.executable}")
+
+
+def check_container_packages(remedy: Remedy) -> Check:
+    """Whether the container's packages are installed at the container's versions."""
+    required = container_packages()
+    if missing := missing_packages(required):
+        cost = "Jobs run with this environment's packages, and fail if they import one of these."
+        return Check("container", FAIL, f"not installed: {', '.join(missing)}", cost, remedy(*missing))
+    different = {name: version for name, version in required.items() if installed_version(name) != version}
+    if different:
+        result = "; ".join(f"{name} {installed_version(name)} instead of {different[name]}" for name in different)
+        cost = "A model may train, load or score differently in the container."
+        return Check("container", NOTE, result, cost, remedy(*different))
+    return Check("container", OK, f"{len(required)} packages at the container's versions")
+
+
+def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
+    """Whether the packages that the distributions require are installed."""
+    required = required_packages(distributions)
+    if not required:
+        cost = "It is not known which packages are needed."
+        return Check("packages", NOTE, "this program runs from its source and is not installed", cost, remedy())
+    if missing := missing_packages(required):
+        cost = "The commands that import these end with an error."
+        return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, remedy(*missing))
+    return Check("packages", OK, f"all {len(required)} that are needed")

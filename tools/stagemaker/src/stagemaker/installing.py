@@ -1,0 +1,249 @@
+"""Makes or updates a virtual environment: `python3.12 -m stagemaker.installing .venv ./package requirements.txt`.
+
+The Makefile starts this before anything is installed, so it and what it imports use only the standard library. pip
+installs a pinned version of uv, which installs the packages in a quarter of pip's time; pip itself is one of them. uv
+does not read pip's configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs
+the packages, and a line says so.
+"""
+
+import argparse
+import ast
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+UV = "0.13.8"
+UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
+INTERRUPTED = 130
+MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
+# Packages that jobs import, which in a sandbox cannot store bytecode; that of others is written when they are first
+# imported.
+COMPILED = "bcrypt boto3 botocore certifi charset_normalizer click cloudpickle cryptography dateutil flask google"
+COMPILED += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals numpy"
+COMPILED += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
+COMPILED += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
+COMPILED += " werkzeug xgboost yaml"
+COMPILED += " brukeropus chemotools"  # their first import would print warnings about their source
+# for an option of pip, the variable with the same meaning for uv
+VARIABLES = {
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "constraint": "UV_CONSTRAINT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "index-url": "UV_DEFAULT_INDEX",
+    "no-cache-dir": "UV_NO_CACHE",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "trusted-host": "UV_INSECURE_HOST",
+}
+INDEXES = {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}
+
+
+class SetUpError(Exception):
+    """The set-up failed; the message says why."""
+
+
+def set_up(folder: Path, sources: list[str], imports: str = "") -> None:
+    """Make the environment if it is missing, broken or of another Python, and install the sources one after another.
+
+    sources: files of requirements, and folders of packages, with extras in brackets, which are installed in editable
+    form. A later one may change a version that an earlier one requires, as requirements.txt may on the platform.
+
+    imports: modules, separated by commas, of which the bytecode is written with that of what they import; by default
+    that of COMPILED is.
+    """
+    environment = Environment(folder)
+    if not environment.works():
+        say(f"making {folder}")
+        environment.make()
+    marker = folder / MARKER
+    marker.touch()
+    for source in sources:
+        say(f"installing {source} into {folder}")
+        environment.install(source)
+    if imports:
+        environment.compile_imports(imports)
+    else:
+        environment.compile()
+    marker.unlink()
+
+
+class Environment:
+    """A virtual environment in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin/python"
+        self.uv = folder / "bin/uv"
+
+    def works(self) -> bool:
+        """Whether its Python runs and has this version, and no installation was interrupted."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        code = "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')"
+        return not (self.folder / MARKER).exists() and _output(self.python, "-c", code).strip() == version
+
+    def make(self) -> None:
+        """Make it empty, in place of an earlier one.
+
+        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it in a folder of others.
+        """
+        self._run_venv("--clear", "--without-pip")
+        (self.folder / MARKER).touch()
+
+    def _run_venv(self, *options: str) -> None:
+        command = [os.path.realpath(sys.executable), "-m", "venv", str(self.folder), *options]
+        if subprocess.run(command).returncode:
+            raise SetUpError(f"{self.folder} could not be made; the reason is above")
+
+    @cached_property
+    def _pip_command(self) -> list[str]:
+        """pip for this environment: this Python's own, or if it has none, one in there, which takes seconds longer."""
+        other = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        if _output(*other, "--version"):
+            return other
+        self._run_venv()
+        return [str(self.python), "-m", "pip"]
+
+    def install(self, source: str) -> None:
+        """Install a source with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
+        what = ["-r" if source.endswith(".txt") else "-e", source]
+        status = self._install_by_uv(what) if self._ensure_uv() else UNUSABLE
+        if status == UNUSABLE:
+            say("uv could not install here, the reason is above; installing with pip instead, which takes minutes")
+            status = self._pip("install", "--quiet", *what)
+        if status:
+            (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is
+            raise SetUpError(
+                f"the packages in {source} could not be installed; the reason is above. "
+                "Correct what it names, or the network, and start again"
+            )
+
+    def _ensure_uv(self) -> bool:
+        """Install uv at the pinned version if necessary. Returns whether it is there."""
+        if UV in _output(self.uv, "--version").split():
+            return True
+        return not self._pip("install", "--quiet", f"uv=={UV}")
+
+    def _install_by_uv(self, what: list[str]) -> int:
+        settings = pip_settings(self._pip_command)
+        options = [] if sys.stderr.isatty() else ["--quiet"]
+        if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
+            options.append("--no-index")  # uv has no variable for it
+        # its pyproject.toml has what uv would otherwise build packages to know
+        project = str(Path(__file__).parents[2])
+        command = [str(self.uv), "--project", project, "pip", "install", *options, "--python", str(self.python), *what]
+        try:
+            return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
+        except OSError as error:
+            print(f"{self.uv}: {error}", file=sys.stderr)
+            return UNUSABLE
+
+    def _pip(self, *arguments: str) -> int:
+        return subprocess.run([*self._pip_command, "--disable-pip-version-check", *arguments]).returncode
+
+    def compile(self) -> None:
+        """Write the bytecode of COMPILED, which uv does not."""
+        packages = self.folder / Path(sysconfig.get_path("purelib")).relative_to(sysconfig.get_path("data"))
+        paths = [str(path) for name in COMPILED.split() if (path := packages / name).exists()]
+        # like pip, ignore a file with the syntax of another Python
+        command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
+        # its processes use a socket in the temporary folder, whose path must be short
+        subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
+
+    def compile_imports(self, modules: str) -> None:
+        """Write the bytecode of modules and of what they import: of large packages, most is never imported.
+
+        Raises SetUpError if they cannot be imported.
+        """
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        if subprocess.run([self.python, "-c", f"import {modules}"], env=variables).returncode:
+            raise SetUpError(f"{self.folder} does not work; the reason is above")
+
+
+def pip_settings(pip: Sequence[str]) -> dict[str, str]:
+    """pip's configuration from its files and variables, by option. pip: the command."""
+    settings: dict[str, str] = {}
+    lines = _output(*pip, "config", "list").splitlines()
+    matches = [match for line in lines if (match := re.fullmatch(r"(global|install|:env:)\.([\w-]+)=(.*)", line))]
+    for section in ("global", "install", ":env:"):  # as for pip, the later one counts
+        settings |= {match[2]: str(ast.literal_eval(match[3])) for match in matches if match[1] == section}
+    return settings
+
+
+def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that configure uv as pip is configured, except those that `environ` sets.
+
+    Several values are separated by spaces, but by commas for --find-links.
+    """
+    variables = {}
+    for option, name in VARIABLES.items():
+        known = name in environ or (name in INDEXES and not INDEXES.isdisjoint(environ))
+        if option in settings and not known:
+            separator = "," if option == "find-links" else " "
+            variables[name] = separator.join(settings[option].split())
+    if "UV_INDEX" in variables and "UV_INDEX_STRATEGY" not in environ:
+        variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip compares all indexes, and uv would stop at the first
+    return variables
+
+
+def require_compiler() -> None:
+    """Raise SetUpError if there is no C compiler."""
+    # PyTorch's environment is made by Python 3.11 if its packages are for that one, which cannot read this package
+    from stagemaker.doctor import OK, check_compiler
+
+    compiler = check_compiler()
+    if compiler.level != OK:
+        raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
+
+
+def say(line: str) -> None:
+    """Print a line about the progress of the set-up."""
+    print(f"set-up: {line}", file=sys.stderr, flush=True)
+
+
+def _output(*command: str | Path) -> str:
+    """The output of a command; empty if it does not run or fails."""
+    try:
+        process = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return process.stdout if process.returncode == 0 else ""
+
+
+def main() -> int:
+    """Set up, with one process at a time. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m stagemaker.installing", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the environment's folder")
+    parser.add_argument("sources", nargs="+", help="files of requirements, and folders of packages, in this order")
+    parser.add_argument("--imports", default="", help="modules to write bytecode for, instead of all packages")
+    parser.add_argument("--needs-compiler", action="store_true", help="install nothing if there is no C compiler")
+    arguments = parser.parse_args()
+    parent = arguments.folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(parent, os.O_RDONLY)  # not a file of the checkout: several share the environments for the SDK
+    try:
+        if arguments.needs_compiler:
+            require_compiler()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        set_up(arguments.folder, arguments.sources, arguments.imports)
+    except SetUpError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next `make` completes it")
+        return INTERRUPTED
+    finally:
+        os.close(lock)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""A copy of stagemaker/container by itself, as in an image, and servers and training jobs that run from it."""
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from stagemaker_support.checkout import CONTAINER, environment
+
+
+@pytest.fixture(scope="session")
+def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("elsewhere") / "container"
+    shutil.copytree(CONTAINER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def write_files(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection over a Unix socket."""
+
+    def __init__(self, path: Path):
+        super().__init__("localhost", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+@dataclass
+class Response:
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+@dataclass
+class Server:
+    """A running server. base: the folder that it uses as /opt/ml. log: the file that receives its stdout and stderr."""
+
+    process: subprocess.Popen[bytes]
+    address: Path | int
+    base: Path
+    log: Path
+
+    def connection(self) -> http.client.HTTPConnection:
+        if isinstance(self.address, int):
+            return http.client.HTTPConnection("127.0.0.1", self.address, timeout=60)
+        return UnixConnection(self.address)
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Response:
+        with closing(self.connection()) as connection:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, names)
+            response = connection.getresponse()
+            return Response(response.status, response.headers["Content-Type"], response.read())
+
+    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Response:
+        return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Return a function that starts a server, on a Unix socket or a port, and waits until it responds to pings."""
+    running = []
+
+    def start(
+        module: str = "",
+        files: dict[str, str] | None = None,
+        tcp: bool = False,
+        code: str = "model/code",
+        stderr: socket.socket | None = None,  # receives stderr instead of the log
+        hooks: str | None = None,  # a file with another image's default hooks
+        folders: tuple[str, ...] = (),  # additional folders
+        **settings: str,
+    ) -> Server:
+        base = tmp_path_factory.mktemp("ml")
+        write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
+        for name in ("model", *folders):
+            (base / name).mkdir(exist_ok=True)
+        address = free_port() if tcp else Path(tempfile.mkdtemp(dir=socket_folder)) / "socket"
+        bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
+        env = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | settings
+        log = base.with_suffix(".log")
+        with open(log, "wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", bind]
+                + (["--hooks", str(program_folder / hooks)] if hooks else []),
+                env=env,
+                cwd=tmp_path_factory.mktemp("cwd"),
+                stdout=output,
+                stderr=stderr or output,
+            )
+        server = Server(process, address, base, log)
+        running.append(server)
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                server.request("GET", "/ping")
+                return server
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+
+    yield start
+    for server in running:
+        if server.process.poll() is None:
+            server.process.terminate()
+    for server in running:
+        server.process.wait(60)
+
+
+@dataclass
+class JobResult:
+    code: int
+    stdout: str
+    stderr: str
+    failure: str | None
+    base: Path
+
+
+@dataclass
+class Job:
+    """A training job's folders. `run` runs the training program in them."""
+
+    program_folder: Path
+    base: Path
+    python: str | Path = sys.executable
+
+    def configure(self, hyperparameters: dict[str, str], hosts: tuple[str, ...] = ("algo-1",)) -> None:
+        channels = [folder.name for folder in self.base.glob("input/data/*")]
+        write_files(
+            self.base / "input/config",
+            {
+                "hyperparameters.json": json.dumps(hyperparameters),
+                "resourceconfig.json": json.dumps({"current_host": hosts[0], "hosts": hosts}),
+                "inputdataconfig.json": json.dumps({name: {"TrainingInputMode": "File"} for name in channels}),
+            },
+        )
+
+    def script(self, text: str, **hyperparameters: str) -> None:
+        """Write a submission with a single script, and name its folder in the hyperparameters."""
+        source = write_files(self.base.parent / "source", {"script.py": text})
+        program = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
+        self.configure(program | hyperparameters)
+
+    def start(self, **env: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [self.python, "-P", str(self.program_folder / "script_mode.py")],
+            env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | env,
+            cwd=self.base.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def run(self, **env: str) -> JobResult:
+        with self.start(**env) as process:
+            return self.wait(process)
+
+    def wait(self, process: subprocess.Popen[str]) -> JobResult:
+        stdout, stderr = process.communicate(timeout=60)
+        failure = self.base / "output/failure"
+        reason = failure.read_text() if failure.exists() else None
+        return JobResult(process.returncode, stdout, stderr, reason, self.base)
+
+
+@pytest.fixture
+def job(program_folder: Path, tmp_path: Path) -> Job:
+    return Job(program_folder, tmp_path / "ml")

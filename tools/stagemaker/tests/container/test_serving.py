@@ -1,0 +1,372 @@
+"""The server around the hooks: loading, paths, limits, workers and shutdown."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+from gunicorn.errors import HaltServer
+from stagemaker_support.checkout import environment
+
+from stagemaker.container.serving import ModelServer
+
+pytestmark = pytest.mark.everywhere
+
+MODEL = "def model_fn(model_dir): return None\n"
+PROCESS = MODEL + "import os\ndef transform_fn(model, data, content_type, accept): return str(os.getpid())\n"
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    return serve(PROCESS, MAX_CONTENT_LENGTH="1000")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_requests_above_the_limit_are_refused(server, chunked: bool) -> None:
+    def post_status(size: int) -> int:
+        body = b"1" * size
+        return server.post(iter([body]) if chunked else body).status
+
+    assert [post_status(1000), post_status(1001), post_status(8_000_000), post_status(1)] == [200, 413, 413, 200]
+
+
+def test_large_requests_are_accepted_by_default(serve) -> None:
+    server = serve(MODEL + "def transform_fn(model, data, content_type, accept): return str(len(data))\n")
+    size = 50 * 2**20
+    assert server.post(b"1" * size, "application/octet-stream").text == str(size)
+
+
+def test_a_request_that_ends_early_is_refused(server) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(server.address))
+        client.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n1,2")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+    assert server.post("1").status == 200
+
+
+UNLOADABLE = {
+    "both": (
+        MODEL + "def transform_fn(*_): ...\ndef predict_fn(*_): ...",
+        "Cannot use transform_fn implementation in conjunction with",
+    ),
+    "no model_fn": ("def predict_fn(data, model): ...", "Please provide a model_fn implementation"),
+    "exits": ("import sys; sys.exit('not to be imported')", "SystemExit: not to be imported"),
+    "half a character": ("def model_fn(model_dir): raise OSError('\\ud800')", "OSError: \\ud800"),
+    "class in __main__": (
+        "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
+        "AttributeError: Can't get attribute 'Model' on <module '__main__'",
+    ),
+    "code in a top folder": (
+        MODEL,
+        "the model's archive has my/code/inference.py instead of code/inference.py: "
+        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "model/my/code",
+    ),
+    "model in a top folder": (
+        "def model_fn(model_dir): return open(model_dir + '/model.pkl')",
+        "the model's archive has my/model.pkl instead of model.pkl: "
+        "pack its files without a folder around them: tar -C my -czf model.tar.gz .",
+        "code",
+    ),
+    "no module, although the model has a folder": ("", "no module 'inference' in ", "code"),
+    "failed import, although the model has a folder": ("import no_such_rock", "No module named 'no_such_rock'", "code"),
+}
+
+
+@pytest.mark.parametrize("name", UNLOADABLE)
+def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str) -> None:
+    module, reason, *code = UNLOADABLE[name]
+    settings = {"code": code[0]} if code else {}
+    if code == ["code"]:  # outside the model
+        (tmp_path / "my").mkdir()
+        (tmp_path / "my/model.pkl").touch()
+        settings["SM_MODEL_DIR"] = str(tmp_path)
+    server = serve(module, {"other.py": ""}, **settings)
+    for response in (server.request("GET", "/ping"), server.post("1")):
+        assert response.status == 503
+        assert reason in response.text
+        assert ("set SAGEMAKER_PROGRAM to the script's name" in response.text) == ("no module," in name)
+        assert ("pack its files" in response.text) == ("in a top folder" in name)
+    log = server.log.read_text()
+    assert "Traceback" in log
+    assert log.count(reason) == 1  # the model was loaded once, not repeatedly
+    assert not (server.base / "output").exists()
+    assert server.stop() == 0
+
+
+@contextlib.contextmanager
+def loading_server(
+    program_folder: Path, socket_folder: Path, base: Path, module: str, workers: int = 2
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a server that can save a failure reason, and yield its process while it loads the model."""
+    (base / "model/code").mkdir(parents=True)
+    (base / "model/code/inference.py").write_text(module)
+    (base / "output").mkdir()
+    env = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
+    command = [
+        sys.executable,
+        "-P",
+        str(program_folder / "serving.py"),
+        "--bind",
+        f"unix:{tempfile.mkdtemp(dir=socket_folder)}/socket",
+    ]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+def test_the_reason_why_a_model_does_not_load_is_saved(
+    program_folder: Path, socket_folder: Path, tmp_path: Path
+) -> None:
+    failure = tmp_path / "output/failure"
+    with loading_server(
+        program_folder, socket_folder, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)"
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (failure.exists() and failure.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        process.communicate(timeout=60)
+    assert len(failure.read_text()) == 1024
+    assert failure.read_text().startswith("the model did not load: OSError: torn torn ")
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)", "os._exit(3)"])
+def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
+    program_folder: Path, socket_folder: Path, tmp_path: Path, end: str
+) -> None:
+    """The server also ends and saves the reason, because the next process would end in the same way."""
+    module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
+    with loading_server(program_folder, socket_folder, tmp_path, module) as process:
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 3
+    reason = "the model did not load: the process that was loading it ended abruptly; see the log"
+    assert (tmp_path / "output/failure").read_text() == reason
+    assert "Traceback" not in stderr
+    assert ("was sent SIGSEGV" in stderr) == ("SIGSEGV" in end)
+
+
+def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(
+    program_folder: Path, socket_folder: Path, tmp_path: Path
+) -> None:
+    """No failure is reported, even if a process has to be killed."""
+    block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
+    module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
+    with loading_server(program_folder, socket_folder, tmp_path, module, workers=1) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "in\n"
+        process.terminate()
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
+    assert not (tmp_path / "output/failure").exists()
+
+
+REPLACED = """
+import os
+def model_fn(model_dir):
+    loads = len(os.listdir(f"{model_dir}/../output"))
+    open(f"{model_dir}/../output/{loads}", "x")
+    if loads == 1:
+        os._exit(0)
+def transform_fn(model, data, content_type, accept):
+    return str(os.getpid())
+"""
+
+
+def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
+    """The next process is also replaced if it ends while it loads the model."""
+    server = serve(REPLACED, folders=("output",))
+    first = server.post("1").text
+    os.kill(int(first), signal.SIGKILL)
+    # connections wait in the queue of the socket that all processes share
+    assert server.post("1").text != first
+    assert sorted(os.listdir(server.base / "output")) == ["0", "1", "2"]
+    assert server.stop() == 0
+
+
+def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are loading the model are killed, and gunicorn may or may not report their end."""
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    (tmp_path / "output").mkdir()
+    server = ModelServer("unix:socket")
+    arbiter = types.SimpleNamespace(LISTENERS=[], WORKER_BOOT_ERROR=3)
+    server.cfg.child_exit(arbiter, None)
+    assert not (tmp_path / "output/failure").exists()
+    arbiter.LISTENERS.append("socket")
+    with pytest.raises(HaltServer):
+        server.cfg.child_exit(arbiter, None)
+    assert (tmp_path / "output/failure").exists()
+    server.cfg.post_worker_init(None)
+    server.cfg.child_exit(arbiter, None)
+
+
+@pytest.mark.parametrize(
+    "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
+)
+def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
+    """The workers share a log, so one worker's lines may appear between two writes of another."""
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
+    with reading, writing:
+        reading.settimeout(10)
+        serve(module, stderr=writing).post("1")
+        text = next(text for text in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in text)
+    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
+
+
+# The program and the module that it imports share their names with files in stagemaker/container.
+@pytest.mark.parametrize("code", ["model/code", "code"])
+def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
+    files = {
+        "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
+        "def transform_fn(*_): return training.X + open(model_fn(None)).read()",
+        "training.py": "X = 'mine '",
+        "helpers_of_mine.py": "import os\ndef model_fn(model_dir): return os.path.dirname(__file__) + '/rock.txt'",
+        "rock.txt": "too",
+    }
+    server = serve(files=files, code=code, SAGEMAKER_PROGRAM="serving.py")
+    assert server.post("1").text == "mine too"
+    assert "Warning" not in server.log.read_text()
+
+
+def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
+    """AWS's image has no default for SAGEMAKER_PROGRAM."""
+    log = server.log.read_text()
+    assert "AWS's image fails without it: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
+
+
+def test_environment_variables_select_the_folders(serve, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/main.py").write_text(
+        "def model_fn(model_dir): return model_dir\ndef transform_fn(model, *_): return model"
+    )
+    server = serve(
+        SAGEMAKER_SUBMIT_DIRECTORY=str(tmp_path / "source"), SAGEMAKER_PROGRAM="main", SM_MODEL_DIR=str(tmp_path)
+    )
+    assert server.post("1").text == str(tmp_path)
+
+
+def test_two_workers_respond_concurrently(serve) -> None:
+    """Each request waits for the other's file, so with a single worker neither would finish."""
+    server = serve(
+        "import os, time\n"
+        "def model_fn(model_dir):\n"
+        "    open(f'{model_dir}/loaded', 'a').write('x')\n"
+        "    return model_dir\n"
+        "def transform_fn(model, data, content_type, accept):\n"
+        "    open(f'{model}/{data}', 'w').close()\n"
+        "    while not (os.path.exists(f'{model}/first') and os.path.exists(f'{model}/second')): time.sleep(0.01)\n"
+        "    return str(os.getpid())\n",
+        SAGEMAKER_MODEL_SERVER_WORKERS="2",
+    )
+    connections = [server.connection(), server.connection()]
+    try:
+        for connection, name in zip(connections, ("first", "second"), strict=True):
+            connection.request("POST", "/invocations", name, {"Content-Type": "text/csv"})
+        workers = {connection.getresponse().read() for connection in connections}
+    finally:
+        for connection in connections:
+            connection.close()
+    assert len(workers) == 2
+    assert (server.base / "model/loaded").read_text() == "xx"
+
+
+def test_a_request_that_takes_too_long_is_aborted(serve) -> None:
+    server = serve(
+        "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # loading a model may take longer than a request
+        "def transform_fn(model, data, content_type, accept): time.sleep(float(data)); return 'done'\n",
+        SAGEMAKER_MODEL_SERVER_TIMEOUT="1",
+    )
+    assert server.log.read_text().count("Booting worker") == 1
+    response = server.post("30")
+    assert (response.status, response.text.splitlines()[0]) == (
+        500,
+        "TimeoutError: the hooks did not respond within 1 s",
+    )
+    assert server.post("0").text == "done"
+
+
+def test_hook_output_appears_in_the_log_immediately(serve) -> None:
+    server = serve(MODEL + "def transform_fn(*_): print('a word'); return ''\n")
+    server.post("1")
+    assert "a word\n" in server.log.read_text()
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_sigterm_ends_all_processes(serve, tcp: bool) -> None:
+    server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
+    while len(children := psutil.Process(server.process.pid).children()) < 2:
+        time.sleep(0.05)
+    assert server.stop() == 0
+    _, remaining = psutil.wait_procs(children, timeout=60)
+    assert remaining == []
+    assert tcp or not server.address.exists()
+
+
+def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
+    server = serve(MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n")
+    with closing(server.connection()) as connection:
+        connection.request("POST", "/invocations", b"1")
+        deadline = time.monotonic() + 60
+        while "busy" not in server.log.read_text():
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.05)
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        assert children
+        assert server.stop() == 0
+    _, remaining = psutil.wait_procs(children, timeout=60)
+    assert remaining == []
+
+
+def test_the_server_listens_only_at_the_configured_address(serve) -> None:
+    server = serve(PROCESS, tcp=True)
+    listen_addresses = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
+    assert listen_addresses == [("127.0.0.1", server.address)]
+
+
+def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
+    for folder in folders.values():
+        folder.mkdir()
+    server = serve(PROCESS, **{name: str(folder) for name, folder in folders.items()}, PYTHONDONTWRITEBYTECODE="1")
+    server.post("1")
+    time.sleep(0.5)  # gunicorn would create its temporary files in a thread
+    assert sorted(tmp_path.rglob("*")) == sorted(folders.values())
+    assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py"}
+    assert os.listdir(server.address.parent) == ["socket"]
+    assert os.listdir(f"/proc/{server.process.pid}/cwd") == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "many"),
+        ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "0"),
+        ("MAX_CONTENT_LENGTH", "-1"),
+    ],
+)
+def test_settings_that_are_not_positive_whole_numbers_are_refused(
+    program_folder: Path, variable: str, value: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", "127.0.0.1:0"],
+        env=environment() | {variable: value},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in result.stderr

@@ -1,0 +1,131 @@
+"""Every row of the tables in docs/stagemaker/errors.md: each of its requests gets the documented code and text."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED
+from stagemaker_support.pipelines import definition, fail
+from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.tuning_jobs import tuning_request
+
+from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+
+PAGE = Path(__file__).parents[2] / "docs/errors.md"
+ROWS = re.findall(r"^\| (`.*?) \| `(\w+)` \| (.*?) \| .*? \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+CASES = [(row, operation) for row, _, _ in ROWS for operation in re.findall(r"`(\w+)`", row)]
+ABSENT = f"s3://{BUCKET}/nothing/here"
+INPUT = f"s3://{BUCKET}/error-texts/input"
+RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:[a-z-]+/"
+Request = dict[str, Any]
+
+
+def requests(uri: str = INPUT, name: str = "taken") -> dict[str, Request]:
+    """Return a Create request for each kind, by operation. uri: the input data. name: the model's and the config's."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
+    variant = {"VariantName": "one", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    role = {"RoleArn": ROLE_ARN}
+    return {
+        "CreateTrainingJob": role
+        | {
+            "TrainingJobName": "taken",
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "InputDataConfig": [{"ChannelName": "data", "DataSource": source}],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+            "ResourceConfig": RESOURCES,
+        },
+        "CreateProcessingJob": role
+        | {
+            "ProcessingJobName": "taken",
+            "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+            "ProcessingResources": {"ClusterConfig": RESOURCES},
+        },
+        "CreateHyperParameterTuningJob": tuning_request(INPUT) | {"HyperParameterTuningJobName": "taken"},
+        "CreateModel": {"ModelName": "taken", "ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": {"Image": IMAGE}},
+        "CreateTransformJob": {
+            "TransformJobName": "taken",
+            "ModelName": name,
+            "TransformInput": {"DataSource": source},
+            "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/out"},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        },
+        "CreateEndpointConfig": {"EndpointConfigName": "taken", "ProductionVariants": [variant]},
+        "CreateEndpoint": {"EndpointName": "taken", "EndpointConfigName": name},
+        "CreateModelPackageGroup": {"ModelPackageGroupName": "taken"},
+        "CreateModelPackage": {"ModelPackageName": "taken", "InferenceSpecification": UNVERSIONED},
+        "CreatePipeline": role | {"PipelineName": "taken", "PipelineDefinition": definition(fail("F"))},
+    }
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """Return the client of a simulator of this module alone, with a resource of each kind named "taken"."""
+    with Simulator(isolation="off") as simulator:
+        client = Client(simulator)
+        client.put(INPUT.removeprefix(f"s3://{BUCKET}/"), "1,2\n")
+        client.put(f"{ABSENT}/".removeprefix(f"s3://{BUCKET}/"), "")  # an empty folder, as S3's console creates it
+        for operation, request in requests().items():
+            getattr(client.sagemaker, xform_name(operation))(**request)
+        client.sagemaker.stop_transform_job(TransformJobName="taken")
+        client.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="taken")
+        client.wait("TrainingJob", "taken")  # it fails, as it has no script
+        yield client
+
+
+def faulty_request(row: str, operation: str) -> Request:
+    """Return a request that the simulator must answer as a row of the tables says."""
+    verb, kind = re.fullmatch("([A-Z][a-z]+)(.*)", operation).groups()
+    if "absent model data" in row:
+        return {"ModelName": "absent", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": ABSENT}}
+    if "absent input data" in row:
+        return requests(ABSENT)[operation]
+    if "repeated" in row:
+        output = {"S3Uri": INPUT, "LocalPath": "/opt/ml/processing/o", "S3UploadMode": "EndOfJob"}
+        outputs = [{"OutputName": "nobody", "S3Output": output}] * 2
+        return requests()[operation] | {"ProcessingOutputConfig": {"Outputs": outputs}}
+    if "no policy" in row:
+        return {"ModelPackageGroupName": "taken"}
+    if "not running" in row:
+        return {"TrainingJobName": "taken"}
+    if operation == "CreateModelPackage" and "DescribeModelPackageGroup" in row:
+        return {"ModelPackageGroupName": "nobody", "InferenceSpecification": SPECIFICATION}
+    if verb == "Create":
+        return requests(name="nobody" if "Describe" in row else "taken")[operation]
+    if operation == "InvokeEndpoint":
+        return {"EndpointName": "nobody", "Body": b""}
+    if operation == "UpdateEndpoint":
+        return {"EndpointName": "taken", "EndpointConfigName": "nobody"}
+    return {f"{kind.removesuffix('Policy')}Name": "nobody"}
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) == PAGE.read_text("utf-8").count("\n| `") > 20
+
+
+@pytest.mark.parametrize(("row", "operation"), CASES, ids=[operation for _, operation in CASES])
+def test_the_answer_is_the_documented_one(client: Client, row: str, operation: str) -> None:
+    service = client.simulator.client("sagemaker-runtime") if operation == "InvokeEndpoint" else client.sagemaker
+    with pytest.raises(ClientError) as caught:
+        getattr(service, xform_name(operation))(**faulty_request(row, operation))
+    error = caught.value.response["Error"]
+    [(code, text)] = [(code, text) for other_row, code, text in ROWS if other_row == row]
+    name = "taken" if "already" in text or "no policy" in row else "nobody"
+    parts = {"NAME": name, "ARN": ARN + name, "URI": ABSENT, "BUCKET": BUCKET, "ROLE": ROLE_ARN, "STATUS": "Failed"}
+    pattern = re.sub("|".join(parts), lambda match: parts[match[0]], re.escape(text))
+    assert error["Code"] == code
+    assert re.fullmatch(pattern, error["Message"]), error["Message"]
+
+
+def test_a_model_can_lack_a_role_and_a_folder_can_lack_data(client: Client) -> None:
+    client.sagemaker.create_model(ModelName="no-role", PrimaryContainer={"Image": IMAGE})
+    with pytest.raises(ClientError, match="and that the model's role has"):
+        client.sagemaker.create_transform_job(**requests(ABSENT, name="no-role")["CreateTransformJob"])
+    source = {"S3Uri": f"{ABSENT}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
+    with pytest.raises(ClientError, match="Could not find model data"):
+        client.sagemaker.create_model(ModelName="absent", PrimaryContainer=container)

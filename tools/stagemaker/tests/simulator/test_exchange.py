@@ -1,0 +1,162 @@
+"""Two jobs side by side that try to exchange data, and the system calls that jobs in a sandbox cannot use."""
+
+import errno
+import json
+import os
+import platform
+import re
+import struct
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from stagemaker_support import exchange
+from stagemaker_support.docker_engine import IMAGE, REPOSITORY, engine
+from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.simulator_client import Client
+
+from stagemaker.compute.processes.process import SupervisedProcess
+from stagemaker.isolation import system_calls
+from stagemaker.isolation.containers import build
+from stagemaker.isolation.sandbox import Launch
+from stagemaker.server import Simulator
+
+CHANGES_THE_MACHINE = ("mode in /proc", "time in /dev")  # without a sandbox
+# Locks on files that both jobs can read, and the times of devices, which only root can mount read-only
+OPEN = {"flock", "record lock"} | ({"time in /dev"} if os.geteuid() else set())
+
+
+def exchange_data(client: Client, omitted: tuple[str, ...] = ()) -> set[str]:
+    """Run a sender and a receiver side by side, and return the means by which data arrived."""
+    script = Path(exchange.__file__).read_text("utf-8")
+    variables = {"TOKEN": uuid.uuid4().hex, "OMITTED": json.dumps(omitted)}
+    sender = client.process(script, wait=False, Environment={**variables, "ROLE": "send"})["ProcessingJobName"]
+    try:
+        wait_until(lambda: "ready" in output(client, "ProcessingJob", sender))
+        receiver = client.process(script, Environment={**variables, "ROLE": "receive"})
+    finally:
+        client.sagemaker.stop_processing_job(ProcessingJobName=sender)
+    assert client.wait("ProcessingJob", sender)["ProcessingJobStatus"] == "Stopped"
+    assert receiver["ProcessingJobStatus"] == "Completed", receiver["FailureReason"]
+    return set(json.loads(output(client, "ProcessingJob", receiver["ProcessingJobName"]).splitlines()[-1]))
+
+
+@needs_sandbox
+def test_jobs_in_sandboxes_exchange_no_data(client):
+    assert exchange_data(client) == OPEN
+
+
+def test_jobs_without_a_sandbox_exchange_data(unsandboxed_client):
+    received = exchange_data(unsandboxed_client, CHANGES_THE_MACHINE)
+    assert {"SysV queue", "POSIX memory", "file", "port", "process", "flock", "record lock"} <= received
+    assert "session keyring" not in received
+
+
+@pytest.mark.machine
+@pytest.mark.xdist_group("docker")
+def test_jobs_in_containers_exchange_no_data():
+    build(engine(), REPOSITORY, IMAGE, "equivalent", print)
+    with Simulator(engine="docker") as simulator:
+        assert exchange_data(Client(simulator, IMAGE)) == set()
+
+
+def test_a_job_does_not_share_the_session_keyring_of_its_caller(tmp_path):
+    try:
+        exchange.call("keyctl", 1, None)  # join a new session keyring, as at a login
+        exchange.call("add_key", b"user", exchange.TOKEN.encode(), b"*", 1, -3)
+    except OSError:
+        pytest.skip("the kernel has no keyrings")
+    search = "keyctl", 10, -3, b"user", exchange.TOKEN.encode(), 0
+    assert exchange.call(*search)
+    folder = Path(exchange.__file__).parent
+    script = f"import sys; sys.path.append({str(folder)!r}); import exchange; exchange.call(*{search!r})"
+    process = SupervisedProcess(Launch([sys.executable, "-c", script], dict(os.environ), str(tmp_path)), tmp_path)
+    printed = process.output.read()
+    assert process.wait().code == 1
+    assert b"Required key not available" in printed
+
+
+DENIED = {name for name, (_, _, decision) in system_calls.CALLS.items() if len(decision) == 1}
+ENOSYS, EPERM, EINVAL, EAFNOSUPPORT = errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.EAFNOSUPPORT
+CLONE_NEWUSER, THREAD = 0x10000000, 0x3D0F00  # the second: the flags of a new thread
+# Calls with arguments, and their error; 0 if they are allowed
+DECISIONS = [
+    *[(name, (), EPERM if name in ("unshare", "setns") else ENOSYS) for name in sorted(DENIED)],
+    ("clone", (CLONE_NEWUSER | 17,), EPERM), ("clone", (0x20000000,), EPERM), ("clone", (17,), 0),
+    ("clone", (THREAD,), 0), ("clone", (0x40020011,), EPERM),
+    *[("socket", (family,), 0) for family in (1, 2, 10, 16)],
+    *[("socket", (family,), EAFNOSUPPORT) for family in (0, 3, 17, 38, 40, 42, 44)],
+    ("fcntl", (0, 1024), EINVAL), ("fcntl", (0, 1026), EINVAL), ("fcntl", (0, 1030), 0), ("fcntl", (1024, 6), 0),
+]  # fmt: skip
+
+
+def decide(program: bytes, architecture: int, number: int, arguments: tuple[int, ...] = ()) -> int:
+    """Return the error of a call, or 0 if the filter allows it, as the kernel does."""
+    data = struct.pack("IIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
+    value, position = 0, 0
+    while True:
+        code, if_true, if_false, operand = struct.unpack_from("HBBI", program, 8 * position)
+        position += 1
+        if code == 0x20:
+            value = struct.unpack_from("I", data, operand)[0]
+        elif code == 0x06:
+            assert operand == 0x7FFF0000 or operand & 0xFFFF0000 == 0x50000
+            return operand & 0xFFFF if operand != 0x7FFF0000 else 0
+        else:
+            condition = {0x15: value == operand, 0x35: value >= operand, 0x45: bool(value & operand)}[code]
+            position += if_true if condition else if_false
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_denies_calls_on_each_architecture(machine):
+    program, architecture = system_calls.build_filter(machine), system_calls.ARCHITECTURES[machine]
+    for name, arguments, error in DECISIONS:
+        if (number := system_calls.number(name, machine)) is not None:
+            assert decide(program, architecture, number, arguments) == error, name
+    read = {"x86_64": 0, "aarch64": 63}[machine]
+    assert decide(program, architecture, read) == 0
+    assert decide(program, architecture, read | 0x40000000) == ENOSYS  # x32
+    for other in (0x40000003, 0x40000028, *set(system_calls.ARCHITECTURES.values()) - {architecture}):  # i386, ARM
+        assert decide(program, other, read) == ENOSYS
+
+
+@pytest.mark.parametrize(("machine", "path"), [("x86_64", "x86_64-linux-gnu/asm"), ("aarch64", "asm-generic")])
+def test_the_numbers_of_calls_are_the_kernels(machine, path):
+    headers = list(Path("/usr/include", path).glob("unistd*.h"))
+    if not headers:
+        pytest.skip("the kernel's headers are not installed")
+    text = "".join(
+        header.read_text("utf-8") for header in headers if header.name not in ("unistd_32.h", "unistd_x32.h")
+    )
+    numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text))
+    for name in system_calls.CALLS:
+        if (number := system_calls.number(name, machine)) is not None:
+            assert numbers[name] == str(number), name
+
+
+NATIVE_SCRIPT = """
+import ctypes, json, mmap, platform
+libc, result = ctypes.CDLL(None, use_errno=True), []
+for number, arguments in CALLS:
+    returned = libc.syscall(number, *arguments, *[0] * (6 - len(arguments)))
+    result.append(ctypes.get_errno() if returned < 0 else 0)
+if platform.machine() == "x86_64":
+    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(bytes.fromhex("b814000000cd80c3"))  # getpid of 32-bit programs: mov eax, 20; int 0x80; ret
+    address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+    result.append(-ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+print(json.dumps(result))
+"""
+
+
+@needs_sandbox
+def test_the_kernel_denies_these_calls_to_a_job_in_a_sandbox(client):
+    denied = [(system_calls.number(name), *rest) for name, *rest in DECISIONS if rest[-1]]
+    denied = [(number, arguments, error) for number, arguments, error in denied if number is not None]
+    calls = [(number, arguments) for number, arguments, _ in denied]
+    job = client.process(NATIVE_SCRIPT.replace("CALLS", repr(calls)))
+    errors = json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]))
+    assert errors[: len(denied)] == [error for *_, error in denied]
+    assert errors[len(denied) :] == [ENOSYS] * (platform.machine() == "x86_64")

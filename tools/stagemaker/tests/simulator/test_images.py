@@ -1,0 +1,255 @@
+"""Image families: which family an image belongs to, and the errors, with advice, for all other images."""
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from stagemaker_support.archives import content
+from stagemaker_support.checkout import ROOT
+from stagemaker_support.job_traces import output
+from stagemaker_support.repacking import repack
+from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.training_jobs import ALGORITHM, submit, train
+from stagemaker_support.tuning_jobs import tuning_request
+
+from stagemaker.images import pytorch, xgboost
+from stagemaker.images.catalogue import FAMILIES, find_family, refusal
+from stagemaker.images.family import ImageFamily, image_tag
+from stagemaker.images.python_environment import environment_in, this_python
+
+REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
+
+
+@pytest.mark.parametrize(
+    ("image", "family"),
+    [
+        (IMAGE, "scikit-learn"),
+        ("recore/sagemaker-scikit-learn:1.9-0-cpu-py3", "scikit-learn"),
+        (f"{REGISTRY}/sagemaker-xgboost:1.7-1", "XGBoost"),
+        ("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest", "XGBoost"),
+        ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3", "PyTorch"),
+        ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-gpu-py312-cu124-ubuntu22.04", "PyTorch"),
+        ("localhost:5000/xgboost@sha256:" + 64 * "a", "XGBoost"),
+        (f"{REGISTRY}/sagemaker-xgboost:1.5-1-arm64", "XGBoost"),
+        (f"{REGISTRY}/sagemaker-xgboost-mine:1.7-1", None),
+        ("pytorch-inference-eia:1.3.1-cpu-py3", None),
+        ("382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1", "linear-learner"),
+        ("xgboost/kmeans:1", None),
+    ],
+)
+def test_the_family_of_an_image_is_found(image: str, family: str | None) -> None:
+    actual_family = find_family(image)
+    assert (actual_family.name if actual_family else None) == family
+
+
+@pytest.mark.parametrize("repository", ["sagemaker-scikit-learn", "localhost:5000/sagemaker-scikit-learn"])
+@pytest.mark.parametrize("digest", ["", "@sha256:" + 64 * "a"])
+def test_the_tag_of_an_image_is_found(repository: str, digest: str) -> None:
+    assert image_tag(f"{repository}:1.9-0-cpu-py3{digest}") == "1.9-0-cpu-py3"
+    assert image_tag(f"{repository}{digest}") == ""
+
+
+def refusal_of(client: Client, image: str, **members: Any) -> str:
+    """Return the ValidationException message for a training job with an image that is refused."""
+    with pytest.raises(ClientError) as caught:
+        submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    return caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("name", ["kmeans", "forecasting-deepar", "blazingtext"])
+def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
+    message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
+    assert message.startswith(
+        f"{name} is one of SageMaker's built-in algorithms, "
+        "of which only XGBoost and Linear Learner are simulated. Only images"
+    )
+
+
+def test_other_images_are_refused_by_name(client: Client) -> None:
+    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
+    assert message.startswith("tensorflow-training is a SageMaker image that is not simulated. Only images of the ")
+    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
+    assert message.startswith("autogluon-training is a SageMaker image that is not simulated")
+    message = refusal_of(client, "somebody/else:1.0")
+    assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
+    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in refusal_of(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    assert "one instance" in refusal_of(client, XGBOOST, ResourceConfig=resources)
+
+
+def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Client) -> None:
+    """A tuning job's objective must be one of the image's own metrics."""
+    metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
+    message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
+    assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
+    request = tuning_request("")
+    request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
+    with pytest.raises(ClientError, match="the image does not report the metric 'loss'; it reports validation:rmse"):
+        client.sagemaker.create_hyper_parameter_tuning_job(**request)
+
+
+@pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
+def test_distributed_training_is_refused_by_name(client: Client, name: str) -> None:
+    settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
+    message = refusal_of(client, IMAGE, HyperParameters=settings)
+    expected = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
+    assert message.startswith(expected)
+    request = tuning_request("")
+    request["TrainingJobDefinition"]["StaticHyperParameters"] = settings
+    with pytest.raises(ClientError, match=expected):
+        client.sagemaker.create_hyper_parameter_tuning_job(**request)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
+def test_an_image_whose_package_is_missing_is_refused_with_the_remedy(family: ImageFamily) -> None:
+    family_without_package = replace(family, distributions=("no-such-distribution",))
+    message = family_without_package.refusal("image")
+    assert message == (
+        f"The package for {family.name} images, no-such-distribution, is not installed: run {family.remedy}"
+    )
+
+
+def test_a_pytorch_image_without_its_environment_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every kind of job is refused with the same advice, even if the environment exists but is incomplete."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
+    expected = "The package for PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
+    assert refusal_of(client, image) == expected
+    pytorch.folder().mkdir(parents=True)
+    assert refusal_of(client, image) == expected
+    with pytest.raises(ClientError, match=re.escape(expected)):
+        client.sagemaker.create_processing_job(
+            ProcessingJobName=f"job-{next(numbers)}",
+            RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
+            AppSpecification={"ImageUri": image, "ContainerEntrypoint": ["true"]},
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+        )
+
+
+def test_only_existing_xgboost_tags_are_accepted() -> None:
+    for tag in ("1", "latest", "0.90-2-cpu-py3", "1.5-1-arm64", "3.0-5"):
+        assert refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
+    for tag in ("2", "1.7", "1.7-1-gpu-py3", "1.5-1-arm32"):
+        assert "XGBoost images have tags such as" in str(refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}"))
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [("sagemaker-xgboost:1.2-2-cpu-py3", "1.2-2-cpu-py3"), ("xgboost:latest", "0.72"), ("xgboost", None)],
+)
+def test_the_environment_contains_the_xgboost_image_version(image: str, version: str | None) -> None:
+    assert xgboost.FAMILY.environment_variables(image) == ({"XGBOOST_IMAGE_VERSION": version} if version else {})
+
+
+def test_the_development_environment_has_the_xgboost_package() -> None:
+    assert "pip install xgboost-cpu==" in xgboost.FAMILY.remedy
+    assert refusal(XGBOOST) is None
+
+
+def test_the_makefile_and_pytorch_images_use_the_same_environment() -> None:
+    command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == str(pytorch.folder())
+
+
+def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info").mkdir(parents=True)
+    (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info/METADATA").write_text(
+        "Name: alpha\nVersion: 1.5\n"
+    )
+    (tmp_path / "env/pyvenv.cfg").write_text("version = 3.11.7\n")
+    for folder in ("env/bin", "links/bin", "python/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "python/bin/python3.11").touch()
+    (tmp_path / "links/bin/python3.11").symlink_to(tmp_path / "python/bin/python3.11")
+    (tmp_path / "env/bin/python").symlink_to(tmp_path / "links/bin/python3.11")
+    environment = environment_in(tmp_path / "env")
+    assert environment.version_of("beta", "alpha") == "1.5"
+    assert environment.version_of("beta") is None
+    assert environment.folders == {str(tmp_path / "env"), str(tmp_path / "python")}
+    assert environment.markers == {"python_version": "3.11", "python_full_version": "3.11.7"}
+    assert this_python().version_of("pytest") == pytest.__version__
+
+
+def test_the_log_names_the_differences_from_an_image() -> None:
+    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
+    assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
+    [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
+    assert line.endswith("is for GPUs, but this job runs on CPUs.")
+
+
+def test_other_images_named_xgboost_have_no_metrics_of_their_own() -> None:
+    assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
+    assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
+
+
+def test_xgboost_metrics_are_parsed_from_log_lines() -> None:
+    line = "[12]#011train-rmse:3.5#011train-error@0.7:0.1#011validation-rmse:4.25#011validation-mae:nan"
+    values = {name: match[1] for name, pattern in xgboost.FAMILY.metrics.items() if (match := re.search(pattern, line))}
+    assert values == {"train:rmse": "3.5", "validation:rmse": "4.25", "validation:mae": "nan"}
+    assert re.search(xgboost.FAMILY.metrics["train:rmse"], line.replace("#011", "\t"))[1] == "3.5"
+
+
+def test_settings_without_effect_are_logged(client: Client) -> None:
+    job = train(
+        client,
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+        CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"},
+        VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        EnableInterContainerTrafficEncryption=False,
+        ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        AlgorithmSpecification=ALGORITHM | {"ContainerEntrypoint": ["true"]},
+    )
+    lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
+    assert [line.partition(" has no ")[0] for line in lines if " has no " in line] == [
+        "EnableManagedSpotTraining",
+        "CheckpointConfig",
+        "VpcConfig",
+        "ml.g4dn.xlarge",
+    ]
+
+
+def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
+    """Checkpoints are not kept, but a program that writes them must not fail. Each job has its own folder."""
+
+    def run(command: str, **config: str) -> None:
+        algorithm = ALGORITHM | {"ContainerEntrypoint": ["sh", "-c", command]}
+        checkpoints = {"S3Uri": "s3://bucket/c"} | config
+        job = train(client, AlgorithmSpecification=algorithm, CheckpointConfig=checkpoints)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+    outside = f"{tmp_path}/outside"
+    script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/checkpoints/1', 'w').close()"
+    job = client.train(script, CheckpointConfig={"S3Uri": "s3://bucket/c"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    for path in ("mine/of/all", outside):  # with the last one, /opt/ml is followed by two slashes
+        run(f"echo 1 > /opt/ml/{path}/1", LocalPath=f"/opt/ml/{path}")
+    assert not Path(outside).exists()
+    for path in ("/tmp/own", "/opt/ml/input/config/hyperparameters.json", f"/opt/ml/{'x' * 300}", "/opt/ml/../../x"):
+        run("true", LocalPath=path)
+
+
+@pytest.mark.slow
+def test_the_sdks_repacking_step_installs_no_requirements(any_client: Client) -> None:
+    """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
+    job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
+    job = repack(
+        any_client,
+        job["ModelArtifacts"]["S3ModelArtifacts"],
+        "def model_fn(model_dir): return 1\n",
+        **{"requirements.txt": "no-such-package-at-all==7.0\n"},
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    files = content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
+    assert files == {"model.txt": b"2", "code/inference.py": b"def model_fn(model_dir): return 1\n"}

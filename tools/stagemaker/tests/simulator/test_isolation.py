@@ -1,0 +1,352 @@
+"""The files and processes that a job can see and change. Without a sandbox, paths are only translated."""
+
+import io
+import json
+import os
+import sys
+import sysconfig
+import tarfile
+import uuid
+from pathlib import Path
+
+import pytest
+from stagemaker_support.job_traces import Mark, assert_no_trace, output
+from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.transform_jobs import create_model, transform
+
+from stagemaker.images.family import CONTAINER
+from stagemaker.isolation.translation import translate_paths
+from stagemaker.server import BUCKET
+
+pytestmark = pytest.mark.everywhere
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+
+
+def run_script(client, script, **members):
+    """Run a processing job and return the JSON that it prints."""
+    job = client.process(f"import json, os\n{script}\nprint(json.dumps(result))", **members)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    return json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()[-1])
+
+
+@needs_sandbox
+def test_the_sandbox_has_sagemakers_paths(client):
+    job = client.train(
+        "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
+    )
+    assert job["TrainingJobStatus"] == "Completed", job
+
+
+def test_a_reason_says_that_a_path_in_a_script_needs_a_sandbox(unsandboxed_client):
+    explanation = "install the package bubblewrap (`stagemaker doctor` says how)"
+    job = unsandboxed_client.train("open('/opt/ml/input/data/training/rocks.csv')")
+    assert "'/opt/ml/input/data/training/rocks.csv'" in job["FailureReason"]
+    assert explanation in job["FailureReason"]
+    model = create_model(unsandboxed_client, "def model_fn(folder): return open('/opt/ml/model/rocks.pkl')")
+    job, _ = transform(unsandboxed_client, model, {"a": "1"})
+    assert explanation in job["FailureReason"]
+    script = "import os\ntry:\n    open('/opt/ml/no')\nexcept OSError as error:\n    print(error)\n"
+    job = unsandboxed_client.train(f"{script}open(os.environ['SM_MODEL_DIR'] + '/rocks.pkl')")
+    assert "'/opt/ml/model/rocks.pkl'" in job["FailureReason"]
+    assert explanation not in job["FailureReason"]  # a sandbox would not help
+
+
+def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any_client):
+    app_specification = {
+        "ImageUri": IMAGE,
+        "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],
+        "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
+    }
+    s3_output = {
+        "S3Uri": f"s3://{BUCKET}/paths",
+        "LocalPath": "/opt/ml/processing/output/out",
+        "S3UploadMode": "EndOfJob",
+    }
+    job = any_client.process(
+        "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
+        "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
+        "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
+        AppSpecification=app_specification,
+        Environment={"TO": "/opt/ml/processing/output/out", "URI": "s3://bucket/opt/ml/model"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
+    )
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert any_client.get(f"s3://{BUCKET}/paths/found") == b"here"
+    assert not Path("/relative").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
+        ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
+        ("file:///opt/ml/code/pkg", "file://{ml}/code/pkg"), ("s3://b/opt/ml/x", "s3://b/opt/ml/x"),
+        ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
+    ],
+)  # fmt: skip
+def test_paths_are_translated(text, expected):
+    names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
+    paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
+    assert translate_paths(text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
+
+
+@needs_sandbox
+def test_files_on_this_machine_are_not_visible(client, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    root = Path(__file__).parents[2]
+    paths = [
+        str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow",
+        "/boot", "/sys/class/net", "/var/log", str(client.simulator.folder), str(root / "README.md"),
+        str(root / "src/stagemaker/api"), str(root / "tests"),
+    ]  # fmt: skip
+    result = run_script(
+        client,
+        f"result = [path for path in {paths!r} if os.path.isfile(path) or os.path.isdir(path) and os.listdir(path)]",
+    )
+    assert result == []
+
+
+@needs_sandbox
+def test_writing_elsewhere_changes_nothing_on_this_machine(client):
+    name = uuid.uuid4().hex
+    script = f"""
+result = {{}}
+system = ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', '/proc/sys/kernel')
+for place in (*system, os.path.dirname(json.__file__)):
+    try:
+        os.makedirs(place, exist_ok=True)
+        open(place + '/{name}', 'w').write('x')
+        result[place] = True
+    except OSError:
+        result[place] = False
+for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passwd'):
+    try:
+        open(path, 'a').write('')
+        result[path] = True
+    except OSError:
+        result[path] = False
+"""
+    result = run_script(client, script)
+    for path in result:
+        if Path(path).is_dir():
+            assert not (Path(path) / name).exists()
+    # Writes to these paths go to a layer that only this job sees.
+    layered_paths = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}
+    assert not any(result[path] for path in result if path not in layered_paths)
+    assert result["/tmp"]
+    assert (
+        run_script(client, "result = open('/dev/null', 'w').write('x') + len(open('/dev/urandom', 'rb').read(1))") == 2
+    )
+
+
+@needs_sandbox
+def test_other_jobs_and_processes_are_not_visible(client):
+    mark = Mark()
+    other_job = client.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
+    script = """
+result = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'variables': ''}
+for pid in result['pids']:
+    result['variables'] += open(f'/proc/{pid}/environ').read()
+"""
+    result = run_script(client, script, Environment={"OWN": "own"})
+    assert len(result["pids"]) <= 4
+    assert "OWN=own" in result["variables"]
+    assert mark.environment["MARK"] not in result["variables"]
+    assert all(name not in result["variables"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
+    client.wait("ProcessingJob", other_job["ProcessingJobName"])
+    assert_no_trace(client, mark)
+
+
+INSPECTION_SCRIPT = """
+import stat
+found = {}
+places = ['/proc', '/proc/self', '/proc/1', '/proc/self/task/self', '/proc/1/net', '/proc/tty', '/proc/driver']
+for place in places:
+    for name in os.listdir(place) if os.path.isdir(place) else []:
+        path = f'{place}/{name}'
+        if name in ('mem', 'kcore', 'kmsg', 'pagemap', 'clear_refs') or not os.path.isfile(path):
+            continue
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            text = b''.join(iter(lambda: os.read(file, 1 << 20), b''))
+        except OSError:
+            continue
+        for word in WORDS:
+            if word in text.decode(errors='replace'):
+                found.setdefault(word, []).append(path)
+mounts = [line.split() for line in open('/proc/self/mountinfo')]
+result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts]}
+"""
+
+
+@needs_sandbox
+def test_a_sandbox_reveals_few_paths_on_this_machine(client):
+    """Only mountinfo shows such paths: the job's folder, which cannot be hidden, and paths that the job may read."""
+    folder = str(client.simulator.folder)
+    result = run_script(
+        client, INSPECTION_SCRIPT.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"]))
+    )
+    assert set(result["found"]) == {folder}
+    assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
+    job_mounts = {source: target for source, target in result["mounts"] if source.startswith(folder)}
+    assert sorted(job_mounts.values()) == ["/", "/opt/ml"]
+    assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in job_mounts}) == 1
+    programs = (sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER))
+    read_only = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
+    assert [target for source, target in result["mounts"] if not target.startswith(read_only)] == ["/", "/opt/ml"]
+
+
+def test_no_environment_variable_of_this_process_reaches_a_job(any_client, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_MINE", "x")
+    names = run_script(any_client, "result = list(os.environ)")
+    assert "SECRET_OF_MINE" not in names
+    assert not [name for name in names if name.startswith("AWS_") and "REGION" not in name]
+
+
+@needs_sandbox
+def test_a_job_has_no_network(client):
+    script = f"""
+import socket
+result = {{}}
+for place in (('127.0.0.1', {client.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
+    try:
+        socket.create_connection(place, 3)
+        result[place[0]] = True
+    except OSError:
+        result[place[0]] = False
+try:
+    result['name'] = bool(socket.getaddrinfo('pypi.org', 443))
+except OSError:
+    result['name'] = False
+server = socket.create_server(('127.0.0.1', 0))
+socket.create_connection(server.getsockname(), 3)
+result['algo-1'] = socket.gethostbyname('algo-1')
+result['host'] = socket.gethostname()
+"""
+    result = run_script(client, script)
+    names = {"algo-1": "127.0.0.1", "host": "algo-1"}
+    assert result == {"127.0.0.1": False, "1.1.1.1": False, "10.0.0.1": False, "name": False} | names
+
+
+@needs_sandbox
+def test_a_job_does_not_see_another_jobs_folders(client):
+    result = run_script(
+        client, "open('/opt/ml/processing/file', 'w').write('x'); open('/tmp/file', 'w').write('x'); result = 1"
+    )
+    assert result == 1
+    assert (
+        run_script(client, "result = [os.path.exists('/opt/ml/processing/file'), os.path.exists('/tmp/file')]")
+        == [False] * 2
+    )
+
+
+LINKS_SCRIPT = """
+import os
+os.makedirs(folder, exist_ok=True)
+open(folder + '/real', 'w').write('real')
+os.symlink('real', folder + '/alias')
+os.symlink(host, folder + '/leads_out')
+os.symlink(os.path.dirname(host), folder + '/folder_out')
+os.symlink('../../../../../../../../../../../../../../..' + host, folder + '/relative_out')
+os.mkfifo(folder + '/pipe')
+os.symlink('nowhere', folder + '/dangling')
+"""
+
+
+def test_links_in_outputs_never_lead_to_files_on_this_machine(any_client, tmp_path):
+    (tmp_path / "secret").write_text("secret of the host")
+    target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
+    s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS_SCRIPT}"
+    job = any_client.process(
+        script,
+        Environment={"FOLDER": "/opt/ml/processing/output/o"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
+    )
+    assert job["ProcessingJobStatus"] == "Completed", job
+    listed = any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))["Contents"]
+    assert sorted(item["Key"].rsplit("/", 1)[-1] for item in listed) == ["alias", "real"]
+
+
+@pytest.mark.parametrize("folder_name", ["o", "output", "processing"])
+def test_an_output_folder_replaced_by_a_symbolic_link_fails_the_job(any_client, tmp_path, folder_name):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "output/o").mkdir(parents=True)
+    (tmp_path / "o/secret").write_text("secret of the host")
+    (tmp_path / "output/o/secret").write_text("secret of the host")
+    target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
+    s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    script = f"""
+import os
+path = os.environ['FOLDER']
+while os.path.basename(path) != {folder_name!r}:
+    path = os.path.dirname(path)
+os.rename(path, path + '-before')
+os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[folder_name])!r}, path)
+"""
+    job = any_client.process(
+        script,
+        Environment={"FOLDER": "/opt/ml/processing/output/o"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
+    )
+    assert job["ProcessingJobStatus"] == "Failed", job
+    assert "link" in job["FailureReason"]
+    assert "Contents" not in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))
+
+
+def test_links_in_a_model_never_lead_to_files_on_this_machine(any_client, tmp_path):
+    (tmp_path / "secret").write_text("secret of the host")
+    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['SM_MODEL_DIR']\n{LINKS_SCRIPT}"
+    script += "os.link(folder + '/real', folder + '/second')\n"
+    script += "try:\n    os.link(host, folder + '/hard')\nexcept OSError:\n    pass\n"
+    job = any_client.train(script)
+    assert job["TrainingJobStatus"] == "Completed", job
+    with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+        members = {member.name: member.linkname for member in tar}
+    if (
+        not any_client.simulator.isolation_enforced
+    ):  # without a sandbox, a job that can link to a file could also copy it
+        members.pop("hard", None)
+    assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
+
+
+def test_a_model_folder_replaced_by_a_symbolic_link_fails_the_job(any_client, tmp_path):
+    (tmp_path / "secret").write_text("secret of the host")
+    script = (
+        f"import os\nos.rmdir(os.environ['SM_MODEL_DIR'])\nos.symlink({str(tmp_path)!r}, os.environ['SM_MODEL_DIR'])"
+    )
+    job = any_client.train(script)
+    assert job["TrainingJobStatus"] == "Failed", job
+
+
+def member(name, kind=tarfile.REGTYPE, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+ARCHIVES = {
+    "path outside": [member("../escaped")],
+    "absolute symbolic link": [member("link", tarfile.SYMTYPE, "/etc/passwd")],
+    "name below a symbolic link": [member("link", tarfile.SYMTYPE, "../.."), member("link/escaped")],
+    "hard link": [member("link", tarfile.LNKTYPE, "../../../../etc/passwd")],
+    "device": [member("device", tarfile.CHRTYPE)],
+    "pipe": [member("pipe", tarfile.FIFOTYPE)],
+    "not an archive": None,
+}
+
+
+@pytest.mark.parametrize("members", ARCHIVES.values(), ids=ARCHIVES.keys())
+def test_malicious_source_archives_are_refused(client, members):
+    archive = io.BytesIO(b"no archive")
+    if members:
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            for info in members:
+                tar.addfile(info)
+    uri = client.put(f"harm/{uuid.uuid4().hex}/source.tar.gz", archive.getvalue())
+    job = client.train("", HyperParameters={"sagemaker_submit_directory": uri})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: source.tar.gz could not be unpacked: ")
+    assert not list(client.simulator.folder.rglob("escaped"))
+    assert os.path.isdir(client.simulator.folder)

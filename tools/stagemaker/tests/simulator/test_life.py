@@ -1,0 +1,169 @@
+"""A simulator's constructor has no side effects; a failed start leaves nothing behind and damages no records."""
+
+import builtins
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from stagemaker_support import SEARCH_PATH
+from stagemaker_support.checkout import environment
+from stagemaker_support.pipelines import Pipelines
+from stagemaker_support.simulator_client import Client
+
+from stagemaker import locked, server
+from stagemaker.api import http_server
+from stagemaker.compute.endpoints.endpoint_instance import EndpointInstance
+from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.job import Job
+from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.queue import JobQueue
+from stagemaker.compute.servers.chain import Chain
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.instances import instance_of
+from stagemaker.resources.registry import make_resources
+from stagemaker.server import Simulator
+from stagemaker.state import s3_folder
+from stagemaker.state.records import Store
+
+TRACED_FILES = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
+
+
+@pytest.fixture
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Set this process's temporary folder to one whose path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        yield Path(folder)
+
+
+def open_resources() -> Counter[str]:
+    """Count this process's open files, sockets, threads and simulators by name."""
+    gc.collect()
+    descriptors = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            descriptors.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        except OSError:  # the descriptor of the listing itself
+            continue
+    return Counter(
+        [*descriptors, *(thread.name for thread in threading.enumerate()), *map(str, Simulator._open_simulators)]
+    )
+
+
+def added_since(before: Counter[str]) -> Counter[str]:
+    """Return the resources added since `before` was counted, after waiting up to a minute for threads to end."""
+    deadline = time.monotonic() + 60
+    while (added := open_resources() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return added
+
+
+def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
+    """Return a trace function that raises the error before the start's `line`-th line of code runs."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename not in TRACED_FILES:
+            return None
+        if event == "line":
+            count += 1
+            if count == line:
+                raise error(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        return trace
+
+    return trace
+
+
+def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
+    """Interrupt a simulator's start and return the place where it stopped, or "" if the start runs fewer lines."""
+    simulator = Simulator(isolation="off", state=folder)
+    sys.settrace(raise_at(line, error))
+    try:
+        simulator.__enter__()
+    except error as caught:
+        return str(caught)
+    finally:
+        sys.settrace(None)
+    simulator.__exit__(None, None, None)
+    return ""
+
+
+def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
+    """Start one simulator after another, and interrupt each start one line later than the previous one.
+
+    Raise AssertionError if a start leaves something behind. A pipeline execution, whose job sleeps for hours, resumes
+    whenever a simulator starts.
+    """
+    with Simulator(isolation="off", state=folder) as simulator:  # the first start also imports modules
+        pipelines = Pipelines(Client(simulator))
+        execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
+        pipelines.wait_for(execution, "Sleeps")
+    resources_before, line = open_resources(), 1
+    while location := interrupt_start(folder, line, error):
+        assert not added_since(resources_before), location
+        assert not os.listdir(tempfile.gettempdir()), location
+        line += 1
+    assert line > 50
+    assert not added_since(resources_before)
+    with Simulator(isolation="off", state=folder) as simulator:
+        pipelines = Pipelines(Client(simulator))
+        pipelines.wait_for(execution, "Sleeps")
+        described = pipelines.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        assert described["PipelineExecutionStatus"] == "Executing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
+def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
+    error: str, temporary_folder: Path, tmp_path: Path
+) -> None:
+    """This test uses a separate process, because simulators of other tests also open and close files."""
+    command = [sys.executable, __file__, error, str(tmp_path / "state")]
+    variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": SEARCH_PATH}
+    result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Path) -> None:
+    resources_before = open_resources()
+    Simulator(isolation="required", state=tmp_path / "state")
+    assert not added_since(resources_before)
+    assert not (tmp_path / "state").exists()
+    assert not list(temporary_folder.iterdir())
+
+
+def test_no_constructor_makes_a_folder_or_a_request(client: Client, temporary_folder: Path, tmp_path: Path) -> None:
+    files_before = sorted(tmp_path.rglob("*"))
+    work_folder, simulator = tmp_path / "work", client.simulator
+    queue, job = JobQueue(work_folder), Job(work_folder / "job")
+    folders = work_folder, work_folder / "sockets"
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
+    model = {"Containers": [{"Image": client.image}] * 2}
+    logs, requests = simulator.client("logs"), []
+    logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))
+    log = JobLog(logs, "group", "stream")
+    Chain(platform, job, model, log, instance_of("ml.m5.large"))
+    variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "Model": model}
+    EndpointInstance(platform, "e", variant, threading.Condition())
+    Fleet(platform, "e", variant)
+    make_resources(platform)
+    assert sorted(tmp_path.rglob("*")) == files_before
+    assert not list(temporary_folder.iterdir())
+    assert not requests
+
+
+if __name__ == "__main__":
+    interrupt_at_every_line(getattr(builtins, sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,396 @@
+"""The record store behaves like a dict of dicts, even with many threads and restarts; it refuses damaged files."""
+
+import contextlib
+import copy
+import datetime
+import itertools
+import shutil
+import sqlite3
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from stagemaker_support.fuzzing import examples
+
+from stagemaker.compute.platform import Platform
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.resources.client_token import run_once
+from stagemaker.resources.model import Models
+from stagemaker.resources.tags import Tags
+from stagemaker.state.database import LAYOUT, Database
+from stagemaker.state.records import Record, Store
+
+KEYS = st.sampled_from(["a", "A", "", "a/b", "a\0b", "ü 😀", "arn:aws:sagemaker:us-east-1:1:model/a", "a' OR 1=1 --"])
+KINDS = st.sampled_from(["Model", "TrainingJob"])
+TIMES = st.datetimes(timezones=st.sampled_from([None, datetime.UTC, datetime.timezone(datetime.timedelta(hours=-5))]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | TIMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.just("$time"), inner, max_size=3),
+    max_leaves=8,
+)
+RECORDS = st.dictionaries(st.sampled_from(["Name", "Status", "$time", "$$", "{}"]), VALUES, max_size=4)
+
+
+@pytest.fixture(params=["in memory", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    database = Database.in_memory() if request.param == "in memory" else Database.open(tmp_path / "state.sqlite")
+    yield Store(database)
+    database.close()
+
+
+class StoreComparison(RuleBasedStateMachine):
+    """Carry out every operation on the store and on dicts, and compare both after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.records: defaultdict[str, dict[str, Record]] = defaultdict(dict)
+
+    def teardown(self) -> None:
+        self.database.close()
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def open(self) -> None:
+        self.database = Database.open(self.folder / "state.sqlite")
+        self.store = Store(self.database)
+
+    @rule()
+    def restart(self) -> None:
+        self.database.close()
+        self.open()
+
+    @rule(kind=KINDS, key=KEYS, record=RECORDS)
+    def add(self, kind: str, key: str, record: Record) -> None:
+        assert self.store.add(kind, key, record) == (key not in self.records[kind])
+        self.records[kind].setdefault(key, copy.deepcopy(record))
+        record["Name"] = "changed by the caller"
+
+    @rule(kind=KINDS, key=KEYS, members=RECORDS)
+    def update(self, kind: str, key: str, members: Record) -> None:
+        if key not in self.records[kind]:
+            with pytest.raises(KeyError):
+                self.store.update(kind, key, **members)
+            return
+        self.records[kind][key] |= copy.deepcopy(members)
+        assert self.store.update(kind, key, **members) == self.records[kind][key]
+
+    @rule(kind=KINDS, key=KEYS, record=RECORDS)
+    def change(self, kind: str, key: str, record: Record) -> None:
+        expected = {**self.records[kind].get(key, {"default": []}), "new": copy.deepcopy(record)}
+        assert self.store.change(kind, key, lambda old: {**old, "new": record}, {"default": []}) == expected
+        self.records[kind][key] = expected
+
+    @rule(kind=KINDS, key=KEYS)
+    def fail_to_change(self, kind: str, key: str) -> None:
+        def fail(record: Record) -> Record:
+            record.clear()
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            self.store.change(kind, key, fail, {})
+
+    @rule(kind=KINDS, key=KEYS, record=RECORDS)
+    def fail_in_a_transaction(self, kind: str, key: str, record: Record) -> None:
+        with contextlib.suppress(ZeroDivisionError), self.store.transaction():
+            self.store.delete(kind, key)
+            self.store.add(kind, key, record)
+            assert self.store.get(kind, key) == record
+            raise ZeroDivisionError
+
+    @rule(kind=KINDS, key=KEYS)
+    def delete(self, kind: str, key: str) -> None:
+        assert self.store.delete(kind, key) == (self.records[kind].pop(key, None) is not None)
+
+    @rule(kind=KINDS, key=KEYS)
+    def change_returned_records(self, kind: str, key: str) -> None:
+        for record in [self.store.get(kind, key) or {}, *self.store.all(kind)]:
+            for value in record.values():
+                if isinstance(value, dict | list):
+                    value.clear()
+            record.clear()
+
+    @invariant()
+    def contents_are_equal(self) -> None:
+        for kind, records in self.records.items():
+            assert self.store.all(kind) == list(records.values())
+            assert all(self.store.get(kind, key) == record for key, record in records.items())
+            assert self.store.get(kind, "never stored") is None
+
+
+TestStoreComparison = StoreComparison.TestCase
+TestStoreComparison.settings = settings(examples(10), stateful_step_count=30)
+
+
+def test_the_second_of_two_requests_with_the_same_token_waits_for_the_first() -> None:
+    models = Models(cast(Platform, SimpleNamespace(store=Store())))
+    barrier, run_numbers = threading.Barrier(2), itertools.count(1)
+
+    def create(request: Record) -> Record:
+        number = next(run_numbers)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(1)
+        return {"Number": number}
+
+    with ThreadPoolExecutor(2) as pool:
+        responses = pool.map(lambda _: run_once(models, "CreateModel", {"ClientToken": "one"}, create), range(2))
+        assert [*responses] == [{"Number": 1}] * 2
+
+
+def test_a_change_is_on_disk_when_its_call_returns(tmp_path: Path) -> None:
+    """Only a power failure would reveal that a change was not flushed, so the test checks that synchronous is FULL."""
+    database = Database.open(tmp_path / "state.sqlite")
+    with database.transaction() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    database.close()
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["add", "update", "delete", "count"]), st.integers(0, 3)), max_size=12)
+
+
+@given(st.lists(STEPS, min_size=2, max_size=8))
+@examples(20)
+def test_threads_do_not_interfere_with_each_other(steps_by_thread: list[list[tuple[str, int]]]) -> None:
+    def work(thread: int, steps: list[tuple[str, int]], store: Store) -> dict[str, Record]:
+        expected: dict[str, Record] = {}
+        for number, (step, key) in enumerate(steps):
+            name, record = f"{thread}/{key}", {"step": number}
+            if step == "add":
+                assert store.add("Model", name, record) == (name not in expected)
+                expected.setdefault(name, record)
+            elif step == "update" and name in expected:
+                store.update("Model", name, again=number)
+                expected[name] = expected[name] | {"again": number}
+            elif step == "delete":
+                assert store.delete("Model", name) == (expected.pop(name, None) is not None)
+            elif step == "count":
+                store.change("Counter", "shared", lambda old: {"count": old["count"] + 1}, {"count": 0})
+            assert store.get("Model", name) == expected.get(name)
+        return expected
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database.open(Path(folder) / "state.sqlite")
+        store = Store(database)
+        with ThreadPoolExecutor(len(steps_by_thread)) as pool:
+            futures = [pool.submit(work, *item, store) for item in enumerate(steps_by_thread)]
+        expected = {key: record for future in futures for key, record in future.result().items()}
+        assert sorted(map(str, store.all("Model"))) == sorted(map(str, expected.values()))
+        counts = sum(step == "count" for steps in steps_by_thread for step, _ in steps)
+        assert (store.get("Counter", "shared") or {"count": 0}) == {"count": counts}
+        database.close()
+
+
+def run_in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Call `work` with the numbers below `count`, in threads that start at the same moment; return the results."""
+    ready = threading.Barrier(count)
+
+    def work_when_ready(number: int) -> Any:
+        ready.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work_when_ready, range(count)))
+
+
+def test_no_change_is_lost_between_threads(store: Store) -> None:
+    store.add("Model", "a", {"Threads": []})
+
+    def append(number: int) -> None:
+        for _ in range(5):
+            store.change("Model", "a", lambda record: {"Threads": [*record["Threads"], number]})
+
+    run_in_threads(32, append)
+    assert sorted(store.all("Model")[0]["Threads"]) == sorted([*range(32)] * 5)
+
+
+def test_only_one_of_many_threads_adds_a_record(store: Store) -> None:
+    assert sum(run_in_threads(32, lambda number: store.add("Model", "a", {"Thread": number}))) == 1
+
+
+def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "state.sqlite")
+    store = Store(database)
+    store.add("Model", "a", {"Status": "before"})
+    change_started, read_finished = threading.Event(), threading.Event()
+
+    def change(record: Record) -> Record:
+        change_started.set()
+        assert read_finished.wait(60)
+        return {"Status": "after"}
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(store.change, "Model", "a", change)
+        assert change_started.wait(60)
+        assert (store.get("Model", "a"), store.all("Model")) == ({"Status": "before"}, [{"Status": "before"}])
+        read_finished.set()
+        future.result()
+    assert store.get("Model", "a") == {"Status": "after"}
+    database.close()
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
+def test_values_that_json_cannot_represent_are_refused(value: Any, store: Store) -> None:
+    with pytest.raises(TypeError):
+        store.add("Model", "a", {"value": value})
+    assert store.all("Model") == []
+
+
+def file_contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def make_database(path: Path, records: int = 200) -> None:
+    database = Database.open(path)
+    store = Store(database)
+    with store.transaction():
+        for number in range(records):
+            store.add("Model", f"model-{number}", {"Environment": {"text": "x" * 200}})
+    database.close()
+
+
+def test_a_table_of_an_earlier_version_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    make_database(path, records=1)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE counters (kind TEXT, name TEXT, last INTEGER NOT NULL)")
+        connection.execute("INSERT INTO counters VALUES ('ModelPackage', 'group', 7)")
+    database = Database.open(path)
+    assert Store(database).add("Model", "later", {"Name": "later"})
+    assert [record.get("Name") for record in Store(database).all("Model")] == [None, "later"]
+    assert database.read("SELECT last FROM counters") == [(7,)]
+    database.close()
+
+
+def damage(path: Path, kind: str) -> None:
+    content = path.read_bytes()
+    if kind == "another program's database":
+        path.unlink()
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE records (text)")
+        connection.close()
+    elif kind in OTHER_LAYOUTS:
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"PRAGMA user_version = {OTHER_LAYOUTS[kind]}")
+        connection.close()
+    elif kind == "a folder":
+        path.unlink()
+        path.mkdir()
+    elif kind == "overwritten in the middle":
+        path.write_bytes(content[:8192] + b"\xff" * 8192 + content[16384:])
+    elif kind == "text":
+        path.write_text("This is not a database. " * 100)
+    else:
+        path.write_bytes(content[: int(float(kind) * len(content))])
+
+
+OTHER_LAYOUTS = {"an earlier layout": LAYOUT - 1, "a later layout": LAYOUT + 1}
+DAMAGE_ERRORS = {
+    "0": "damaged",
+    "0.0001": "damaged",
+    "0.1": "damaged",
+    "0.5": "damaged",
+    "0.99": "damaged",
+    "overwritten in the middle": "damaged",
+    "text": "not a simulator database",
+    "another program's database": "not a simulator database",
+    **dict.fromkeys(OTHER_LAYOUTS, "another version of stagemaker wrote it"),
+    "a folder": "cannot be opened",
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE_ERRORS)
+def test_a_damaged_or_foreign_file_is_refused_and_not_changed(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    make_database(path)
+    damage(path, kind)
+    before = file_contents(tmp_path)
+    with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as caught:
+        Database.open(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "use another folder" in str(caught.value) or "or another folder" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert file_contents(tmp_path).items() >= before.items()
+
+
+def test_the_write_ahead_log_of_a_damaged_file_is_kept(tmp_path: Path) -> None:
+    make_database(tmp_path / "state.sqlite")
+    database = Database.open(tmp_path / "state.sqlite")
+    Store(database).add("Model", "the latest", {})
+    copied_folder = tmp_path / "copied"  # the files that a kill at this moment would leave behind
+    copied_folder.mkdir()
+    for name in ("state.sqlite", "state.sqlite-wal"):
+        shutil.copy(tmp_path / name, copied_folder)
+    database.close()
+    damage(copied_folder / "state.sqlite", "0.5")
+    before = file_contents(copied_folder)
+    assert len(before[copied_folder / "state.sqlite-wal"]) > 0
+    with pytest.raises(OSError, match="it is damaged"):
+        Database.open(copied_folder / "state.sqlite")
+    assert file_contents(copied_folder).items() >= before.items()
+
+
+def test_a_partially_created_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite.new").write_bytes(b"SQLite format 3")
+    make_database(tmp_path / "state.sqlite")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]
+
+
+def test_tags_are_merged_and_deleted_with_their_model() -> None:
+    store = Store()
+    platform = SimpleNamespace(store=store)
+    models = Models(platform)
+    tags = Tags(platform, [models])
+    request = {"ModelName": "a", "PrimaryContainer": {"Image": "sklearn:1"}}
+    arn = models.CreateModel(request)["ModelArn"]
+
+    def add(thread: int) -> None:
+        tags.AddTags({"ResourceArn": arn, "Tags": [{"Key": str(thread), "Value": "1"}]})
+
+    run_in_threads(32, add)
+    assert {tag["Key"] for tag in tags.ListTags({"ResourceArn": arn})["Tags"]} == set(map(str, range(32)))
+
+    def add_or_recreate(thread: int) -> None:
+        for _ in range(100):
+            if thread:
+                with contextlib.suppress(ServiceError):  # the model may not exist at this moment
+                    add(thread)
+            else:
+                models.handle("DeleteModel", {"ModelName": "a"})
+                assert store.get("Tags", arn) is None
+                models.CreateModel(request)
+
+    switch_interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    run_in_threads(8, add_or_recreate)
+    sys.setswitchinterval(switch_interval)
+    models.handle("DeleteModel", {"ModelName": "a"})
+    assert store.all("Tags") == []
+
+
+def test_internal_members_are_separate_and_each_change_increments_the_revision() -> None:
+    store = Store()
+    assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
+    updated_record = store.update("Model", "a", {"Other": 2}, Status="new")
+    assert (updated_record, updated_record.internal, updated_record.revision) == (
+        {"ModelName": "a", "Status": "new"},
+        {"Secret": 1, "Other": 2},
+        2,
+    )
+    changed_record = store.change("Model", "a", lambda record: {"ModelName": "b"})
+    assert (changed_record, changed_record.internal, changed_record.revision) == (
+        {"ModelName": "b"},
+        {"Secret": 1, "Other": 2},
+        3,
+    )
+    assert store.all("Model")[0].internal == dict(store.items("Model"))["a"].internal == changed_record.internal

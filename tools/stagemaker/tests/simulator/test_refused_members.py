@@ -1,0 +1,217 @@
+"""The table of refused members in tools/stagemaker/docs/operations.md is up to date.
+
+The table is generated from the simulator's responses. Each member of a request is sent in a request of its own, and so
+is each value of a member that has an enumeration. The service model lists the members and values. A structure that
+occurs in several places of a request is sent only in the first of them.
+"""
+
+import itertools
+import json
+import operator
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.model import Shape
+from stagemaker_support.documented_tables import assert_documented
+
+from stagemaker.protocol.service_model import value_problems
+from stagemaker.resources.registry import KINDS
+from stagemaker.resources.search import Searches
+from stagemaker.server import Simulator
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+MODEL, PIPELINE, ROLE = "model", "pipeline", "arn:aws:iam::123456789012:role/Role"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+# candidates for the value of a string: each pattern that is sent allows at least one of them
+STRINGS = (
+    "x", "/x", "1", "1K", "1.0", "1.0.0", "s3://b/k", "https://x", "text/csv", "ml.m5.large", "mig-1g.5gb",
+    "fs-12345678", "sg-1", "a" * 32, f"sha256:{64 * 'a'}", ROLE, "arn:aws:sns:us-east-1:123456789012:x",
+    "arn:aws:lambda:us-east-1:123456789012:function:x", f"{ARN}pipeline/x/execution/abcdefghijkl",
+    f"{ARN}model-package/x", f"{ARN}model-package-group/x", f"{ARN}training-plan/x", f"{ARN}ml-reservation/x",
+    f"{ARN}inference-component/x", f"{ARN}mlflow-app/x", f"{ARN}hub-content/x/Model/y/1.0.0",
+    f"{ARN}hub-content/x/DataSet/y/1.0.0",
+)  # fmt: skip
+SOURCE = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}
+TRAINING = {
+    "AlgorithmSpecification": {
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "MetricDefinitions": [{"Name": "m", "Regex": "m=(.*)"}],
+    },
+    "RoleArn": ROLE,
+    "InputDataConfig": [{"ChannelName": "x", "DataSource": SOURCE}],
+    "OutputDataConfig": {"S3OutputPath": "s3://b/k"},
+    "StoppingCondition": {},
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+}
+STEP = {"Name": "x", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
+UNUSABLE_CHANNEL = {"ChannelName": "..", "DataSource": SOURCE}
+# Members without which a request fails before its other members are checked. A request that creates a job also has a
+# mistake that fails the request after all its other members have been checked, so that no job starts.
+BASES: dict[str, dict[str, Any]] = {
+    "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
+    "CreateModelPackage": {
+        "ModelPackageName": "x",
+        "InferenceSpecification": {
+            "Containers": [{"Image": IMAGE}],
+            "SupportedTransformInstanceTypes": ["ml.m5.large"],
+            "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+        },
+    },
+    "CreateTrainingJob": TRAINING | {"InputDataConfig": [*TRAINING["InputDataConfig"], UNUSABLE_CHANNEL]},
+    "CreateProcessingJob": {
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["x"]},
+        "ProcessingInputs": [
+            {
+                "InputName": "x",
+                "S3Input": {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix", "LocalPath": "/opt/ml/processing/x"},
+            }
+        ],
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+        },
+    },
+    "CreatePipeline": {"PipelineDefinition": json.dumps({"Version": "2020-12-01", "Steps": [STEP]})},
+    "ListPipelineExecutions": {"PipelineName": PIPELINE},
+    "CreateTransformJob": {"ModelName": MODEL, "MaxPayloadInMB": 100, "MaxConcurrentTransforms": 2},
+    "CreateHyperParameterTuningJob": {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]},
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "m"},
+        },
+        "TrainingJobDefinition": TRAINING,
+    },
+    "Search": {"Resource": "TrainingJob"},
+}
+# the errors of base requests with a mistake; the others succeed
+BASE_ERRORS = {
+    "CreateTrainingJob": "the channel name .. is used twice, or is not a valid folder name",
+    "CreateProcessingJob": "only one instance is simulated",
+    "CreateTransformJob": r"MaxConcurrentTransforms \* MaxPayloadInMB must not exceed",
+    "CreateHyperParameterTuningJob": "MaxParallelTrainingJobs 2 is greater than the number of training jobs",
+}
+
+
+def test_the_docs_list_every_refused_member() -> None:
+    with Simulator(isolation="off") as simulator:
+        table = refused_table(simulator)
+    assert_documented(table)
+
+
+def refused_table(simulator: Simulator) -> str:
+    """Return the table, with a row for each operation that refuses members."""
+    rows = ["| operation | refused members and values |", "|---|---|"]
+    sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
+    sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])
+    sagemaker.create_pipeline(
+        PipelineName=PIPELINE, ClientRequestToken="x" * 32, RoleArn=ROLE, **BASES["CreatePipeline"]
+    )
+    operations = [(sagemaker, name) for kind in (*KINDS, Searches) for name in kind.operations()]
+    operations += [(runtime, name) for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream")]
+    for service, operation in sorted(operations, key=operator.itemgetter(1)):
+        shape = service.meta.service_model.operation_model(operation).input_shape
+        if shape and (refused := list(_refused_by(service, operation, shape))):
+            rows.append(_row(f"`{operation}`", refused))
+        if operation == "CreateModel":
+            rows.append(_row("`CreateModel` from a model package", list(_refused_packaged_members(service))))
+    return "\n".join(rows)
+
+
+def _row(title: str, refused: list[str]) -> str:
+    return f"| {title} | {', '.join(f'`{member}`' for member in refused)} |"
+
+
+def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
+    """Yield the members and values that an operation refuses. shape: the shape of its requests."""
+    numbers = itertools.count()
+    name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
+
+    def send(request: dict[str, Any]) -> str:
+        """Return the message of the error, or an empty string if the request succeeds."""
+        # each resource that is created has a name of its own
+        return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
+
+    base = smallest_value(shape) | BASES.get(operation, {})
+    if operation in BASES:
+        assert re.search(BASE_ERRORS.get(operation, "^$"), send(base))
+    yield from _refused_members(shape, base, send, "", set())
+
+
+def _refused_packaged_members(service: Any) -> Iterator[str]:
+    """Yield the members of a model package's containers with which no model can be created from the package."""
+    numbers = itertools.count()
+    base = BASES["CreateModelPackage"]
+    specification = base["InferenceSpecification"]
+
+    def send(container: dict[str, Any]) -> str:
+        name = f"packaged-{next(numbers)}"
+        package = {"ModelPackageName": name, "InferenceSpecification": specification | {"Containers": [container]}}
+        service.create_model_package(**base | package)
+        model = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {"ModelPackageName": name}}
+        return _error(service, "CreateModel", model)
+
+    [container] = specification["Containers"]
+    assert not send(container)
+    shape = service.meta.service_model.shape_for("ModelPackageContainerDefinition")
+    yield from _refused_members(shape, container, send, "Containers.", set())
+
+
+def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
+    """Return the message of the error, or an empty string if the request succeeds."""
+    try:
+        service._make_api_call(operation, request)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise
+        return str(error)
+    return ""
+
+
+def _refused_members(
+    shape: Shape, value: dict[str, Any], send: Callable[[dict[str, Any]], str], prefix: str, seen: set[str]
+) -> Iterator[str]:
+    """Yield the paths of refused members of a structure, once for each shape. send: sends a value of the structure."""
+    if shape.name in seen:
+        return
+    seen.add(shape.name)
+    for name, member in shape.members.items():
+        inner = value.get(name) or smallest_value(member)
+        if name not in value and re.search(rf"\b{name} (is|are) not simulated", send(value | {name: inner})):
+            yield f"{prefix}{name}"
+            continue
+        if member.type_name == "structure":
+            yield from _refused_members(
+                member, inner, lambda item, name=name: send(value | {name: item}), f"{prefix}{name}.", seen
+            )
+        elif member.type_name == "list" and member.member.type_name == "structure":
+            first, *others = inner
+            send_item = lambda item, name=name, others=others: send(value | {name: [item, *others]})  # noqa: E731
+            yield from _refused_members(member.member, first, send_item, f"{prefix}{name}.", seen)
+        # any instance type is accepted, and there are hundreds of them
+        choices = () if member.name.endswith("InstanceType") else getattr(member, "enum", ())
+        for choice in choices:
+            pattern = rf"\b({name}|sorting by) {re.escape(choice)} is not simulated"
+            if re.search(pattern, send(value | {name: choice})):
+                yield f"{prefix}{name}: {choice}"
+
+
+def smallest_value(shape: Shape) -> Any:
+    """Return a value that the shape allows, with as few members and items as possible, but at least one item."""
+    if shape.type_name == "structure":
+        names = shape.required_members or (list(shape.members)[:1] if shape.is_tagged_union else [])
+        return {name: smallest_value(shape.members[name]) for name in names}
+    if shape.type_name == "list":
+        return [smallest_value(shape.member)] * max(1, shape.metadata.get("min", 1))
+    if shape.type_name == "string":
+        deadline = time.monotonic() + 60
+        allowed = [text for text in (*shape.enum, *STRINGS) if not value_problems(shape, text, "", deadline)]
+        assert allowed, f"add a string to STRINGS that {shape.name} allows: {shape.metadata}"
+        return allowed[0]
+    numbers = {"integer": 1, "long": 1, "float": 0.5, "double": 0.5, "timestamp": 0}
+    values = {name: max(number, shape.metadata.get("min", number)) for name, number in numbers.items()}
+    return (values | {"map": {}, "boolean": True, "blob": b""})[shape.type_name]

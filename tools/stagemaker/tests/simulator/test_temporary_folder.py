@@ -1,0 +1,232 @@
+"""Temporary folders: jobs run with any TMPDIR, nothing is left behind, and socket paths are short enough."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stagemaker_support.checkout import ROOT, environment
+from stagemaker_support.sandbox import SANDBOX
+from stagemaker_support.simulator_client import Client, run_each_kind
+
+from stagemaker import locked
+from stagemaker.compute.scripts import input_files
+from stagemaker.isolation import socket_folder
+from stagemaker.isolation.translation import translate_paths
+from stagemaker.server import Simulator
+
+pytestmark = pytest.mark.everywhere
+
+SPECIAL_NAME = "of spaces, quotes \"' and ü中"
+LONG_NAME = f"{SPECIAL_NAME} {'x' * 100}"
+
+
+def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create this folder, make it this process's temporary folder, and return it."""
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Return a folder with a short path. If XDG_RUNTIME_DIR names it, sockets are created in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("isolation", "name"),
+    [pytest.param("required", LONG_NAME, marks=SANDBOX), ("off", LONG_NAME), ("off", SPECIAL_NAME)],
+)
+def test_each_kind_of_job_runs(
+    isolation: str, name: str, short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the folder's path is short enough for a socket, unless the name is LONG_NAME
+    folder = set_temporary_folder((tmp_path if name == LONG_NAME else short_folder) / name, monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
+    with Simulator(isolation=isolation) as simulator:
+        run_each_kind(Client(simulator))
+    assert not list(folder.iterdir())
+    assert set(short_folder.iterdir()) <= {folder}
+
+
+SIMULATOR_PROGRAM = """
+import sys
+from stagemaker.server import Simulator
+with Simulator(isolation="off"):
+    print("started", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_next_simulator_removes_a_killed_simulators_folders(
+    tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
+    command = [sys.executable, "-c", SIMULATOR_PROGRAM]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "started\n"
+        [leftover] = short_folder.iterdir()
+        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
+        with Simulator(isolation="off"):
+            assert leftover.exists()  # its simulator is still running
+        process.send_signal(signal.SIGKILL)
+    assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == [
+        "stagemaker-jobs",
+        "stagemaker-objects",
+    ]
+    subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)
+    assert not list(short_folder.iterdir())
+    assert not list(folder.iterdir())
+
+
+FOLDER_PROGRAM = """
+import sys
+from stagemaker import locked
+with locked.temporary_folder("recore-check-") as folder:
+    open(folder + "/spectra.csv", "w").close()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_programs_temporary_folders_are_removed_by_its_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = set_temporary_folder(tmp_path / SPECIAL_NAME, monkeypatch)
+    (parent / "recore-mine").mkdir()
+    command = [sys.executable, "-c", FOLDER_PROGRAM]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        leftover = Path(process.stdout.readline().removesuffix("\n"))
+        with locked.temporary_folder("recore-predict-"):
+            assert (leftover / "spectra.csv").exists()  # its program is still running
+        process.kill()
+    assert leftover.exists()
+    with locked.temporary_folder("recore-predict-") as folder:
+        assert {path.name for path in parent.iterdir()} == {Path(folder).name, "recore-mine"}
+    assert [path.name for path in parent.iterdir()] == ["recore-mine"]
+
+
+def test_a_file_system_without_locks_can_have_temporary_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: int) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")  # as NFS does
+
+    monkeypatch.setattr(locked.fcntl, "flock", fail)
+    parent = set_temporary_folder(tmp_path / "t", monkeypatch)
+    (parent / f"recore-other{locked.TEMPORARY}").mkdir()  # it is unknown whether its process has ended
+    with locked.temporary_folder("recore-predict-"):
+        assert len(list(parent.iterdir())) == 2
+    assert len(list(parent.iterdir())) == 1
+
+
+def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = set_temporary_folder(tmp_path / "t", monkeypatch)
+    with Simulator() as simulator:
+        before = sorted(folder.iterdir())
+        with pytest.raises(OSError, match="in use"):
+            Simulator(port=simulator.port).__enter__()
+        assert sorted(folder.iterdir()) == before
+
+
+def test_the_socket_folder_is_created_where_its_path_is_short_enough(
+    short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
+    max_length = (
+        socket_folder.MAX_PATH_BYTES - socket_folder.SUFFIX_BYTES - len(os.fsencode(short_folder.resolve())) - 1
+    )
+    for name, fits in (("x" * max_length, True), ("x" * (max_length + 1), False), ("ü" * (max_length // 2 + 1), False)):
+        parent = set_temporary_folder(short_folder / name, monkeypatch)
+        folder, lock = socket_folder.make()
+        assert folder.parent == (parent if fits else short_folder).resolve(), name
+        server_socket = socket_folder.server_folder(folder) / socket_folder.NAME
+        assert len(os.fsencode(server_socket)) <= socket_folder.MAX_PATH_BYTES
+        lock.close()
+
+
+def test_a_folder_that_others_can_write_to_is_skipped(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("open", "runtime"):
+        (short_folder / name).mkdir()
+    (short_folder / "open").chmod(0o777)
+    set_temporary_folder(short_folder / "open", monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder / "runtime"))
+    folder, lock = socket_folder.make()
+    lock.close()
+    assert folder.parent == (short_folder / "runtime").resolve()
+    (short_folder / "open").chmod(0o1777)  # the permissions of /tmp
+    folder, lock = socket_folder.make()
+    lock.close()
+    assert folder.parent == (short_folder / "open").resolve()
+    if not os.geteuid():
+        os.chown(short_folder / "open", 12345, 12345)
+        folder, lock = socket_folder.make()
+        lock.close()
+        assert folder.parent == (short_folder / "runtime").resolve()
+
+
+def test_a_missing_folder_with_a_short_path_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_folder, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
+    monkeypatch.setattr(socket_folder, "SUFFIX_BYTES", -500)
+    with pytest.raises(OSError, match=r"^could not create a folder .*: No such file or directory.*: set TMPDIR"):
+        socket_folder.make()
+
+
+def test_another_users_folders_are_not_removed(short_folder: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can create a folder that belongs to another user")
+    (short_folder / "recore-theirs").mkdir()
+    os.chown(short_folder / "recore-theirs", 12345, 12345)
+    (short_folder / "recore-mine").mkdir()
+    (short_folder / "recore-link").symlink_to(short_folder / "recore-theirs")
+    _, lock = locked.make(short_folder, "recore-", "")
+    lock.close()
+    assert (short_folder / "recore-theirs").is_dir()
+    assert not (short_folder / "recore-mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("--to=/opt/ml/x", "--to=/t m\"p/ü/x"),
+        ("pkg @ file:///opt/ml/code/pkg", "pkg @ file:///t%20m%22p/%C3%BC/code/pkg"),
+        ('{"a": ["/opt/ml/x", 1]}', '{"a": ["/t m\\"p/\\u00fc/x", 1]}'),
+        ('"/opt/ml"', '"/t m\\"p/\\u00fc"'),
+        ('{"a": "/opt/ml"', '{"a": "/t m"p/ü"'),
+        ("[/opt/ml]", '[/t m"p/ü]'),
+        ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
+    ],
+)  # fmt: skip
+def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text: str, expected: str) -> None:
+    assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
+
+
+def test_the_sdks_drivers_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
+    ml = tmp_path / SPECIAL_NAME / "ml"
+    ml.mkdir(parents=True)
+    (ml / "x y").write_text("read")
+    drivers = tmp_path / "drivers"
+    drivers.mkdir()
+    (drivers / "run.sh").write_text(
+        'set -e\ncd /opt/ml\ncat "x y"\ncat /opt/ml/x\\ y "/opt/ml/x y" >&1; A=/opt/ml/x; cat "$A y"\n'
+        'echo "a" "/opt/ml" /opt/ml\n'
+    )
+    (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
+    input_files.translate_scripts(drivers.iterdir(), ml)
+    shell_output = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
+    assert shell_output == f"readreadreadreada {ml} {ml}\n"
+    python_output = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
+    assert python_output == f"read read {ml}\n"

@@ -1,0 +1,35 @@
+"""This checkout of stagemaker, and programs that its tests run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTAINER = ROOT / "src/stagemaker/container"
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without variables that set folders, Python options or the number of threads."""
+    removed_prefixes = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(removed_prefixes)}
+
+
+def full_disk_environment() -> dict[str, str]:
+    """Return an environment for a process on a full disk, in which Python writes no compiled modules.
+
+    Otherwise, Python would leave a partly written module that no later process could import.
+    """
+    return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with arguments in a folder. timeout: in seconds. variables: additional environment variables."""
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=cwd,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )

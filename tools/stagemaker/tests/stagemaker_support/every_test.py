@@ -1,0 +1,24 @@
+"""What every conftest.py takes: short names of tests, and a folder for sockets."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LONGEST_ID = 100  # characters of a parameter in the name of its test
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten a long parameter in the name of its test: xdist sends all names to and from each of its processes."""
+    if not isinstance(val, str | bytes) or len(val) <= LONGEST_ID:
+        return None
+    begin = val[:LONGEST_ID]
+    return f"{begin if isinstance(begin, str) else begin.decode('ascii', 'backslashreplace')}..."
+
+
+@pytest.fixture(scope="session")
+def socket_folder() -> Iterator[Path]:
+    """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for them."""
+    with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
+        yield Path(folder)

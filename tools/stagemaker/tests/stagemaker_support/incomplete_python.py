@@ -1,0 +1,23 @@
+"""A Python in which the packages that a distribution requires are missing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+
+def make_incomplete_python(folder: Path, **sources: Path) -> Path:
+    """Return the path of a Python that has click and the named distributions, and no other package.
+
+    sources: the folders from which the distributions' packages are imported, by name.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    target = next((folder / "lib").iterdir()) / "site-packages"
+    packages = Path(click.__file__).parents[1]
+    for pattern in ("click", "click-*", *(f"{name}-*" for name in sources)):
+        for path in packages.glob(pattern):
+            shutil.copytree(path, target / path.name)
+    (target / "sources.pth").write_text("".join(f"{source}\n" for source in sources.values()))
+    return folder / "bin/python"

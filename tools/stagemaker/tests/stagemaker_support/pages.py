@@ -1,0 +1,103 @@
+"""The fenced commands of pages, run as printed.
+
+A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
+are their output, in which `...` stands for any text. There are more tags: `self`, the commands that run these tests;
+`login` and `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need
+bubblewrap. A block tagged `diff` is applied.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from stagemaker_support.sandbox import SANDBOX
+
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = {"self", "login", "aws"}
+ENGINE = {"docker"}
+
+
+def blocks(page: Path) -> list[tuple[list[str], str]]:
+    """Return the tags and the text of a page's fenced blocks."""
+    return [(tags.split(), text) for tags, text in FENCE.findall(page.read_text())]
+
+
+def assert_tagged(page: Path) -> None:
+    """Check that each block of a page has known tags."""
+    assert page.read_text().count("```") == 2 * len(blocks(page))
+    for tags, _ in blocks(page):
+        assert tags == ["diff"] or tags[:1] == ["console"], tags
+        assert set(tags[1:]) <= NOT_RUN | ENGINE | {"sandbox"}
+
+
+def broken_links(pages: Iterable[Path]) -> list[str]:
+    """Return the links of pages that lead to no file."""
+    return [
+        f"{page} links to {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text())
+        if "//" not in target and not (page.parent / target).exists()
+    ]
+
+
+def page_marks(page: Path) -> list[pytest.MarkDecorator]:
+    return SANDBOX if any("sandbox" in tags for tags, _ in blocks(page)) else [pytest.mark.slow]
+
+
+def needs_nothing(tags: set[str]) -> bool:
+    """Whether a block with these tags runs on every machine."""
+    return not (NOT_RUN | ENGINE) & tags
+
+
+def run_script(
+    script: str, folder: Path, variables: dict[str, str], background: contextlib.ExitStack
+) -> tuple[int, str, str]:
+    """Run a script in bash; return its exit status, stdout and stderr. background: ends what it leaves running."""
+    command = ["bash", "-e", "-o", "pipefail", "-c", script]
+    # files and not pipes, which a program in the background would keep open
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, cwd=folder, env=variables, stdout=output, stderr=errors, start_new_session=True
+        )
+        background.callback(end_group, process.pid)
+        status = process.wait(timeout=600)
+        output.seek(0)
+        errors.seek(0)
+        return status, output.read(), errors.read()
+
+
+def end_group(number: int) -> None:
+    """End the processes of a group that still run."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(number, signal.SIGTERM)
+
+
+def run_blocks(
+    page: Path,
+    folder: Path,
+    variables: dict[str, str],
+    is_selected: Callable[[set[str]], bool] = needs_nothing,
+    checks_output: bool = True,
+) -> None:
+    """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
+    with contextlib.ExitStack() as background:  # a later block may use what an earlier one has started
+        for tags, text in blocks(page):
+            if not is_selected(set(tags)):
+                continue
+            lines = text.splitlines()
+            script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
+            if tags == ["diff"]:
+                script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
+            status, output, errors = run_script(script, folder, variables, background)
+            assert status == 0, output + errors
+            output_lines = [line.rstrip() for line in output.splitlines()]
+            for line in lines if checks_output and tags != ["diff"] else ():
+                if not line.startswith(("$ ", "> ", "...")):
+                    assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{output}"

@@ -1,0 +1,252 @@
+"""`stagemaker doctor` on machines where something is missing. Each check tries out what it reports on."""
+
+import contextlib
+import http.server
+import json
+import os
+import platform
+import shutil
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stagemaker_support.checkout import ROOT, environment
+from stagemaker_support.incomplete_python import make_incomplete_python
+
+from stagemaker.doctor import system
+from stagemaker.installation import pinned_versions
+
+TOOLS = ("bwrap", "docker", "cc", "gcc")
+LEVELS = {"ok", "note", "fail"}
+
+
+def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process."""
+    command = [sys.executable, "-m", "stagemaker", "doctor", *arguments]
+    full_environment = environment() | variables
+    return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=120)
+
+
+def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
+    """Run `stagemaker doctor --json` and return its checks by name."""
+    result = doctor("--json", cwd=cwd, **variables)
+    assert result.stderr == ""
+    results = {check["name"]: check for check in json.loads(result.stdout)}
+    assert result.returncode == int(any(check["level"] == "fail" for check in results.values()))
+    return results
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a machine whose programs exist but do not work, and whose engine does not respond."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in TOOLS:
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
+
+
+def test_missing_components_are_listed_with_consequences_and_fixes(
+    bare_machine: dict[str, str], tmp_path: Path
+) -> None:
+    results = run_checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
+    assert {check["level"] for check in results.values()} <= LEVELS
+    for name in ("sandbox", "Docker", "C compiler"):
+        assert results[name]["level"] == "note", results[name]
+    for check in results.values():
+        assert check["result"]
+        assert check["level"] == "ok" or check["cost"]
+    assert "cannot start a sandbox" in results["sandbox"]["result"]
+    assert "no-such-socket" in results["Docker"]["result"]
+
+
+def test_missing_programs_are_named(tmp_path: Path) -> None:
+    results = run_checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
+    assert results["sandbox"]["result"] == "bubblewrap is not installed"
+    assert results["C compiler"]["result"] == "not found"
+
+
+def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:
+    result = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
+    for line in result.stdout.splitlines():
+        assert len(line) <= 80 or max(map(len, line.split())) > 62, line
+    assert result.stdout.splitlines()[-1].startswith("doctor: ")
+
+
+def test_a_missing_temporary_folder_is_named(tmp_path: Path) -> None:
+    results = run_checks(TMPDIR=str(tmp_path / "nowhere"))
+    assert results["temporary"]["level"] == "note"
+    assert "nowhere, is not writable" in results["temporary"]["result"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
+@pytest.mark.parametrize(("size", "level"), [("64k", "fail"), ("20m", "fail"), ("200m", "note")])
+def test_a_small_disk_is_reported(size: str, level: str, tmp_path: Path) -> None:
+    with mount_disk(tmp_path / "small", size) as folder:
+        results = run_checks(cwd=folder, TMPDIR=str(folder))
+        assert results["temporary"]["level"] == level
+        assert str(folder) in results["temporary"]["result"]
+        if level == "fail":
+            result = doctor(cwd=folder, TMPDIR=str(folder))
+            assert result.returncode == 1
+            assert "`stagemaker start` cannot work here: temporary" in " ".join(result.stdout.split())
+
+
+@contextlib.contextmanager
+def mount_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a small disk at a new folder, and return the folder."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def write_metadata(folder: Path, *requirements: str) -> None:
+    """Write metadata of this distribution, which Python finds first if the folder is on its path."""
+    folder = folder / "stagemaker-1.0.dist-info"
+    folder.mkdir()
+    lines = [
+        "Metadata-Version: 2.1",
+        "Name: stagemaker",
+        "Version: 1.0",
+        *(f"Requires-Dist: {each}" for each in requirements),
+    ]
+    (folder / "METADATA").write_text("\n".join(lines) + "\n")
+
+
+def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src/stagemaker", tmp_path / "stagemaker", ignore=shutil.ignore_patterns("__pycache__"))
+    packages = tmp_path / "stagemaker/container/packages.txt"
+    packages.write_text(packages.read_text().replace("numpy==", "numpy==0."))
+    results = run_checks(PYTHONPATH=str(tmp_path))
+    assert results["container"]["level"] == "note"
+    assert "numpy" in results["container"]["result"]
+    write_metadata(tmp_path, "click==8.5.1", "no-such-package[extra]==1.0", "docker==7.2.0; extra == 'docker'")
+    packages.write_text(packages.read_text() + "no-such-package==1.0\n")
+    results = run_checks(PYTHONPATH=str(tmp_path))
+    for name in ("container", "packages"):
+        assert results[name]["level"] == "fail"
+        assert results[name]["result"] == "not installed: no-such-package"
+        assert "pip install 'no-such-package[extra]==1.0'" in results[name]["fix"]
+
+
+@pytest.fixture
+def incomplete_python(tmp_path: Path) -> Path:
+    return make_incomplete_python(tmp_path / "venv", stagemaker=ROOT / "src")
+
+
+def test_doctor_starts_if_packages_are_missing(incomplete_python: Path) -> None:
+    command = [incomplete_python, "-m", "stagemaker", "doctor"]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1, result.stderr
+    assert result.stderr == ""
+    assert "not installed: " in result.stdout
+    assert "moto" in result.stdout
+
+
+def test_a_missing_package_is_reported_in_one_line(incomplete_python: Path, tmp_path: Path) -> None:
+    command = [incomplete_python, "-m", "stagemaker", "start"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "-m pip install" in result.stderr
+    shutil.rmtree(next((incomplete_python.parents[1] / "lib").glob("*/site-packages/click")))
+    result = subprocess.run(command[:3], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "`click` is not installed" in result.stderr
+
+
+def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
+    command = [sys.executable, "-m", "stagemaker", "start", "--engine", "docker"]
+    variables = environment() | {"PYTHONPATH": str(tmp_path)}
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith("stagemaker: the Python package `docker` is not installed: `")
+    assert "-m pip install docker==" in line
+
+
+class Engine(http.server.BaseHTTPRequestHandler):
+    """A Docker engine that returns the same response to every request."""
+
+    response = b'{"Version": "28.1.2"}'
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.response)
+
+    def address_string(self) -> str:
+        return "a socket"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def engine_at(path: Path, response: bytes) -> Iterator[None]:
+    handler = type("FixedEngine", (Engine,), {"response": response})
+    with socketserver.UnixStreamServer(str(path), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield
+        server.shutdown()
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Return a folder whose path is short enough for sockets, wherever the temporary folder is."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_docker_engine_that_responds_is_reported(short_folder: Path) -> None:
+    with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
+        results = run_checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
+        assert "engine 28.1.2 responds" in results["result"]
+    with engine_at(short_folder / "other", b"hello"):
+        assert (
+            "does not respond like Docker" in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ({"ID": "debian"}, "apt-get install bubblewrap"),
+        ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "apt-get install bubblewrap"),
+        ({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "dnf install bubblewrap"),
+        ({"ID": "arch"}, "pacman -S bubblewrap"),
+        ({"ID": "unknown"}, "bubblewrap is for Linux"),
+    ],
+)
+def test_a_fix_names_the_systems_package_manager(
+    release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert system.install_command("bubblewrap").startswith(command)
+
+
+def test_fixes_on_macos_use_macos_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert system.install_command("docker") == "brew install --cask docker"
+    assert system.install_command("compiler").startswith("xcode-select")
+
+
+def test_requirements_are_read_with_their_versions() -> None:
+    text = "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"
+    assert list(pinned_versions(text)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]

@@ -1,0 +1,163 @@
+"""`stagemaker start` as a command."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from stagemaker_support.checkout import ROOT, environment
+from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.start_command import COMMAND, start
+
+from stagemaker.variables_file import VariablesFile
+
+
+def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) -> None:
+    """The kernel chooses which thread receives the signal, and the main thread may be asleep."""
+    process, _ = start(folder=tmp_path)
+    threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
+    assert ctypes.CDLL(None).tgkill(process.pid, min(threads), signal.SIGTERM) == 0
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
+    process, variables = start(folder=tmp_path)
+    session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
+    clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
+    role = clients["iam"].list_roles()["Roles"][0]["Arn"]
+    for job in range(2):
+        clients["sagemaker"].create_processing_job(
+            ProcessingJobName=f"sleep-{job}",
+            RoleArn=role,
+            AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["sleep", "600"]},
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+        )
+    deadline = time.monotonic() + 120
+    while not any("sleep" in child.name() for child in psutil.Process(process.pid).children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert errors.splitlines()[-1] == "stagemaker: stopped, with all its jobs"
+    assert "Traceback" not in errors
+    assert "the folder on PYTHONPATH" in errors
+    assert f"role='{role}'" in errors
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [*COMMAND, "--port", str(listener.getsockname()[1])]
+        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "Address already in use" in result.stderr
+    process, _ = start("--state", tmp_path / "state", folder=tmp_path)
+    command = [*COMMAND, "--state", str(tmp_path / "state")]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert result.returncode == 2
+    assert "is in use by another simulator" in result.stderr
+
+
+def test_a_missing_sandbox_is_reported_with_what_the_command_can_choose(tmp_path: Path) -> None:
+    variables = environment() | {"PATH": str(tmp_path)}
+    command = [*COMMAND, "--isolation", "required"]
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("stagemaker: isolation is required, but bubblewrap does not work here")
+    assert result.stderr.endswith("or choose --isolation auto for code that you trust\n")
+
+
+def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Path) -> None:
+    variables = environment() | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(COMMAND, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    lines = [process.stdout.readline().decode() for _ in range(7)]
+    script = "".join(lines) + "env"
+    output = subprocess.check_output(["bash", "-c", script], text=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert not list(tmp_path.iterdir())
+    for line in lines:
+        assert line.removeprefix("export ").strip() in output
+
+
+def test_the_file_with_the_variables_exists_only_while_the_simulator_runs(tmp_path: Path) -> None:
+    file = tmp_path / "variables.sh"
+    file.write_text("export AWS_ENDPOINT_URL=left-by-a-killed-simulator\n")
+    variables = environment() | {"TMPDIR": str(tmp_path)}
+    command = [*COMMAND, "--variables", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while not file.exists() or "killed" in (content := file.read_text()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert content.endswith("export SAGEMAKER_VALIDATE_ROLE=false\n")
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in content
+
+    second = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == (
+        f"stagemaker: {file}: the variables of a simulator that is running: end it, or choose another file\n"
+    )
+    assert file.read_text() == content
+
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert (process.returncode, output) == (0, b"")
+    assert not list(tmp_path.iterdir())
+
+
+def test_variables_replace_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("mine\n")
+    (tmp_path / "link").symlink_to(tmp_path / "text")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("text", "link", "pipe", "."):
+        with pytest.raises(OSError, match="could not be replaced"), VariablesFile(tmp_path / name):
+            pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "text"]
+
+
+def test_a_simulator_loads_other_services_with_their_first_request(tmp_path: Path) -> None:
+    """Importing moto takes a second, which `stagemaker start` does not wait for. Here two requests come at once."""
+    program = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from stagemaker import BUCKET, Simulator
+with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
+    print(sorted({"moto", "flask", "cryptography", "pandas", "optuna"} & {*sys.modules}))
+    simulator.client("sagemaker").list_models()
+    print("moto" in sys.modules)
+    clients = [simulator.client(name) for name in ("s3", "iam", "sts", "s3")]
+    calls = ("list_buckets", "list_roles", "get_caller_identity", "list_buckets")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda client, call: getattr(client, call)(), clients, calls))
+    print([bucket["Name"] == BUCKET for answer in answers[::3] for bucket in answer["Buckets"]])
+    print([role["RoleName"] for role in answers[1]["Roles"]])
+    if len(sys.argv) > 2:
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="kept", Body=bytes(100_000))
+    else:
+        print(simulator.client("s3").head_object(Bucket=BUCKET, Key="kept")["ContentLength"])
+"""
+    ready = ["[]", "False", "[True, True]", "['SageMakerRole']"]
+    for words, expected in ((["write"], ready), ([], [*ready, "100000"])):
+        command = [sys.executable, "-c", program, str(tmp_path / "state"), *words]
+        assert subprocess.check_output(command, text=True, env=environment()).splitlines() == expected
