@@ -80,7 +80,7 @@ def test_requests_are_forwarded_from_a_socket_to_a_port(socket_path: str) -> Non
     """This is how the simulator calls a model's server in a container."""
     port = free_port()
     process = start_bridge(
-        socket_path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "docs"
+        socket_path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT
     )
     try:
         wait_until(lambda: status_of(socket_path) == 200)
