@@ -22,6 +22,7 @@ import pytest
 from support.checkout import ROOT, environment
 
 from stagemaker.doctor import install_command
+from stagemaker.images import pytorch
 from stagemaker.installing import UV
 
 TARGETS = (
@@ -411,6 +412,12 @@ def test_an_environment_whose_recore_holds_stagemaker_is_updated(
     found = subprocess.run([project.python, "-c", program], capture_output=True, text=True).stdout.splitlines()
     assert found == [str(project.folder / f"tools/{name}/src/{name}/__init__.py") for name in ("recore", "stagemaker")]
     assert (project.folder / ".venv/bin/stagemaker").exists()
+
+
+def test_the_makefile_and_pytorch_images_use_the_same_environment() -> None:
+    command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == str(pytorch.folder())
 
 
 def test_make_says_that_the_path_of_the_environment_must_not_contain_spaces() -> None:

@@ -27,9 +27,7 @@ def test_links_lead_to_existing_files() -> None:
     assert broken_links(PAGES) == []
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=page_marks(page)) for page in RUN], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", RUN)
 def test_the_commands_run_as_printed(page: Path, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run_blocks(page, tmp_path, environment() | {"PATH": path, "PYTHONPATH": str(ROOT / "src")})

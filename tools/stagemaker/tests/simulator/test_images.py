@@ -1,7 +1,6 @@
 """Image families: which family an image belongs to, and the errors, with advice, for all other images."""
 
 import re
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import content
-from stagemaker_support.checkout import ROOT
 from stagemaker_support.job_traces import output
 from stagemaker_support.repacking import repack
 from stagemaker_support.simulator_client import IMAGE, Client, numbers
@@ -154,12 +152,6 @@ def test_the_environment_contains_the_xgboost_image_version(image: str, version:
 def test_the_development_environment_has_the_xgboost_package() -> None:
     assert "pip install xgboost-cpu==" in xgboost.FAMILY.remedy
     assert refusal(XGBOOST) is None
-
-
-def test_the_makefile_and_pytorch_images_use_the_same_environment() -> None:
-    command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert result.stdout.strip() == str(pytorch.folder())
 
 
 def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
