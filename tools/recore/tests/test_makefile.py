@@ -8,6 +8,7 @@ used.
 import contextlib
 import fcntl
 import os
+import re
 import select
 import shutil
 import signal
@@ -66,6 +67,13 @@ def test_bare_make_prints_help() -> None:
     assert result.returncode == 0
     for target in TARGETS:
         assert f"make {target} " in result.stdout
+
+
+def test_the_workflow_makes_what_can_be_made() -> None:
+    workflow = (ROOT / ".github/workflows/check.yml").read_text()
+    used = re.findall(r"\bmake (\S+)", workflow)
+    assert used
+    assert set(used) <= set(TARGETS)
 
 
 @pytest.mark.parametrize(

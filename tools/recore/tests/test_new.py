@@ -59,7 +59,11 @@ def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model
     assert not re.search(r"\{\w+\}", (folder / "README.md").read_text())
     lint = [sys.executable, "-m", "ruff", "check", "--config", ROOT / "pyproject.toml", "--no-cache", "train.py"]
     assert subprocess.run(lint, cwd=folder).returncode == 0
-    assert yaml.safe_load((folder / ".github/workflows/check.yml").read_text())["env"].keys() == {"RECORE"}
+    workflow = (folder / ".github/workflows/check.yml").read_text()
+    assert yaml.safe_load(workflow)["env"].keys() == {"RECORE"}
+    installed = re.findall(r'#subdirectory=([^"]+)"', workflow)
+    assert installed == ["tools/stagemaker", "tools/recore"]
+    assert all((ROOT / name / "pyproject.toml").is_file() for name in installed)
 
 
 def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:
