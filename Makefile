@@ -28,11 +28,6 @@ SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,tools/requirements/sdk-v2.txt)
 SDK_V1 = $(CACHE)/sdk-v1-$(call DIGEST,tools/requirements/sdk-v1.txt)
 ML2P = $(CACHE)/ml2p-$(call DIGEST,tools/requirements/ml2p.txt)
 AIRFLOW = $(CACHE)/airflow-$(call DIGEST,tools/requirements/airflow.txt)
-# that of PyTorch images: stagemaker/images/pytorch.py finds it by the same name
-PYTORCH_REQUIREMENTS := tools/stagemaker/src/stagemaker/images/pytorch.txt
-PYTORCH = $(CACHE)/pytorch-$(call DIGEST,$(PYTORCH_REQUIREMENTS))
-PYTORCH_IMPORTS := torch,torch.utils.data,pandas,sklearn.preprocessing,boto3,gunicorn.app.base,gunicorn.workers.sync
-PYTORCH_IMPORTS := $(PYTORCH_IMPORTS),sagemaker_inference.transformer,sagemaker_training.entry_point
 PYTORCH_TESTS := tools/stagemaker/tests/simulator/test_pytorch.py tools/recore/tests/production/test_pytorch.py
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
@@ -173,17 +168,8 @@ setup-dev: $(READY_DEV) ## the same with what tests, lint and benchmarks need
 setup-docker: $(READY_DOCKER) ## the same with what `recore run --engine docker` needs
 setup-web: $(READY_WEB) ## the same with what `recore web` needs
 
-# the first Python that its packages are there for
-setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine
-	@test -f "$(PYTORCH)/ready" || for name in python3.11 python3.12 python3.13 python3; do \
-	  $$name -c "import ensurepip" 2>/dev/null || continue; \
-	  $(INSTALLING_WITH) $$name -m stagemaker.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" $(PYTORCH_REQUIREMENTS) || { \
-	    test $$? -ne 130 || exit 130; continue; }; \
-	  touch "$(PYTORCH)/ready"; break; \
-	done
-	@test -f "$(PYTORCH)/ready" || { \
-	  echo "The packages in $(PYTORCH_REQUIREMENTS) could not be installed with any Python here; the reasons are above."; \
-	  echo "torch's CPU builds may need an index of their own in pip's configuration (extra-index-url)."; exit 1; } >&2
+setup-pytorch: $(READY) ## make the environment of PyTorch images, 1.2 GB, once on a machine
+	@$(PYTHON) -m stagemaker setup pytorch
 
 $(PUBLIC): | $(READY)
 	$(PYTHON) -m recore sample --out data
@@ -218,14 +204,17 @@ $(CHECK_PYTHON)
   echo "$(VENV) is a symbolic link to an environment that is older than these requirements" >&2; exit 1; }
 endef
 
+CONSTRAINTS := tools/requirements/constraints.txt
+XGBOOST := tools/stagemaker/src/stagemaker/images/xgboost.txt
 REQUIREMENTS := requirements.txt tools/recore/pyproject.toml
-REQUIREMENTS += $(addprefix tools/stagemaker/,pyproject.toml requirements.txt src/stagemaker/container/packages.txt)
+REQUIREMENTS += $(addprefix tools/stagemaker/,pyproject.toml docker.txt src/stagemaker/container/packages.txt)
+REQUIREMENTS += $(CONSTRAINTS)
 # the set-up starts before anything is installed
 INSTALLING_WITH := PYTHONPATH=tools/stagemaker/src
 # A recore that holds stagemaker, too, is removed first: removed later, it would take the new one's files along.
 REMOVE_FORMER = @test ! -x $(VENV)/bin/stagemaker || ls $(PACKAGES)/stagemaker-*.dist-info >/dev/null 2>&1 || \
   $(PYTHON) -m pip uninstall --quiet --yes recore
-INSTALL = @$(INSTALLING_WITH) $(PYTHON312) -m stagemaker.installing --needs-compiler $(VENV)
+INSTALL = @$(INSTALLING_WITH) $(PYTHON312) -m stagemaker.installing --needs-compiler --constraints $(CONSTRAINTS) $(VENV)
 
 $(READY): $(REQUIREMENTS)
 	$(CHECK)
@@ -233,10 +222,10 @@ $(READY): $(REQUIREMENTS)
 	$(INSTALL) ./tools/stagemaker ./tools/recore requirements.txt
 	@touch $@
 
-$(READY_DEV): $(REQUIREMENTS) tools/requirements/dev.txt
+$(READY_DEV): $(REQUIREMENTS) $(XGBOOST) tools/requirements/dev.txt
 	$(CHECK)
 	$(REMOVE_FORMER)
-	$(INSTALL) "./tools/stagemaker[docker,xgboost]" "./tools/recore[docker,web]" tools/requirements/dev.txt requirements.txt
+	$(INSTALL) "./tools/stagemaker[docker]" "./tools/recore[docker,web]" $(XGBOOST) tools/requirements/dev.txt requirements.txt
 	@touch $(READY) $(READY_DOCKER) $(READY_WEB) $@
 
 $(READY_DOCKER): $(REQUIREMENTS) | $(READY)

@@ -1,6 +1,7 @@
-"""Puts copies of the template's files, which are outside this folder, into the wheel: recore/distribution.py uses them.
+"""Puts copies of the template's files, which are outside this folder, into wheels and source distributions.
 
-An editable installation uses the files of the checkout.
+recore/distribution.py uses them. An editable installation uses the files of the checkout. A wheel is also built from a
+source distribution, which has the copies already.
 """
 
 import runpy
@@ -15,7 +16,9 @@ class TemplateFiles(BuildHookInterface):  # type: ignore[type-arg]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the files, unless the version is "editable"."""
-        if version == "standard":
-            known = runpy.run_path(str(Path(self.root, "src/recore/distribution.py")))
-            copies = {f"../{name}": f"recore/{known['COPIES']}/{name}" for name in known["TEMPLATE_FILES"]}
-            build_data["force_include"] |= copies
+        package = Path(self.root, "src/recore")
+        known = runpy.run_path(str(package / "distribution.py"))
+        copies = known["COPIES"]
+        if version == "standard" and not (package / copies).is_dir():
+            place = f"recore/{copies}" if self.target_name == "wheel" else f"src/recore/{copies}"
+            build_data["force_include"] |= {f"../../{name}": f"{place}/{name}" for name in known["TEMPLATE_FILES"]}

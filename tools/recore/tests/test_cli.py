@@ -158,11 +158,18 @@ UNSUPPORTED = {
     "sys.platform = 'win32'": "`wsl --install` in PowerShell",
     "sys.version_info = (3, 9, 18)": f"Python 3.12 is needed, and {sys.executable} is Python 3.9.18: ",
     "sys.version_info = (3, 13, 0)": f"Python 3.12 is needed, and {sys.executable} is Python 3.13.0: ",
+    "sys.version_info = (3, 10, 1)": f"Python 3.11 or later is needed, and {sys.executable} is Python 3.10.1: ",
 }
 
 
-@pytest.mark.parametrize("program", ["recore", "stagemaker"])
-@pytest.mark.parametrize("setting", UNSUPPORTED)
+@pytest.mark.parametrize(
+    ("program", "setting"),
+    [
+        *(("recore", setting) for setting in list(UNSUPPORTED)[:3]),
+        ("stagemaker", "sys.platform = 'win32'"),
+        ("stagemaker", "sys.version_info = (3, 10, 1)"),
+    ],
+)
 def test_a_program_that_cannot_run_here_says_what_to_do(program: str, setting: str) -> None:
     """The line is printed before any other module is imported: it may not exist there, or have newer syntax."""
     code = f"import runpy, sys; {setting}; sys.argv[1:] = ['doctor', '--json']; sys.path[:0] = ['', '']; "

@@ -23,7 +23,6 @@ import pytest
 from support.checkout import ROOT, environment
 
 from stagemaker.doctor import install_command
-from stagemaker.images import pytorch
 from stagemaker.installing import UV
 
 TARGETS = (
@@ -170,7 +169,7 @@ class Project:
         tools, ignored = folder / "tools", shutil.ignore_patterns("__pycache__")
         source = "stagemaker/src/stagemaker"
         shutil.copytree(ROOT / "tools" / source, tools / source, ignore=ignored)
-        (tools / "stagemaker/requirements.txt").touch()
+        (tools / "stagemaker/docker.txt").touch()
         (tools / "recore/src/recore").mkdir(parents=True)
         shutil.copy(ROOT / "tools/recore/src/recore/__init__.py", tools / "recore/src/recore")
         for name in ("recore", "stagemaker"):
@@ -180,6 +179,8 @@ class Project:
                 f"[project]\nname = '{name}'\nversion = '1.0'\n"
             )
         (tools / "requirements").mkdir()
+        (tools / "requirements/constraints.txt").touch()
+        (tools / "stagemaker/src/stagemaker/images/xgboost.txt").write_text("")
         (tools / "requirements/dev.txt").write_text("gamma==1.0\n")
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
             files = {f"{name}.py": f"version = '{version}'\n".encode()}
@@ -420,12 +421,6 @@ def test_an_environment_whose_recore_holds_stagemaker_is_updated(
     found = subprocess.run([project.python, "-c", program], capture_output=True, text=True).stdout.splitlines()
     assert found == [str(project.folder / f"tools/{name}/src/{name}/__init__.py") for name in ("recore", "stagemaker")]
     assert (project.folder / ".venv/bin/stagemaker").exists()
-
-
-def test_the_makefile_and_pytorch_images_use_the_same_environment() -> None:
-    command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert result.stdout.strip() == str(pytorch.folder())
 
 
 def test_make_says_that_the_path_of_the_environment_must_not_contain_spaces() -> None:

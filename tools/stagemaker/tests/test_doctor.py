@@ -131,15 +131,11 @@ def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> Non
     packages = tmp_path / "stagemaker/container/packages.txt"
     packages.write_text(packages.read_text().replace("numpy==", "numpy==0."))
     results = run_checks(PYTHONPATH=str(tmp_path))
-    assert results["container"]["level"] == "note"
-    assert "numpy" in results["container"]["result"]
+    assert "scikit-learn-1.9-0: made before its first job" in results["images"]["result"]
     write_metadata(tmp_path, "click==8.5.1", "no-such-package[extra]==1.0", "docker==7.2.0; extra == 'docker'")
-    packages.write_text(packages.read_text() + "no-such-package==1.0\n")
-    results = run_checks(PYTHONPATH=str(tmp_path))
-    for name in ("container", "packages"):
-        assert results[name]["level"] == "fail"
-        assert results[name]["result"] == "not installed: no-such-package"
-        assert "pip install 'no-such-package[extra]==1.0'" in results[name]["fix"]
+    result = run_checks(PYTHONPATH=str(tmp_path))["packages"]
+    assert (result["level"], result["result"]) == ("fail", "not installed: no-such-package")
+    assert "pip install 'no-such-package[extra]==1.0'" in result["fix"]
 
 
 @pytest.fixture
@@ -177,7 +173,7 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
     assert line.startswith("stagemaker: the Python package `docker` is not installed: `")
-    assert "-m pip install docker==" in line
+    assert "-m pip install 'docker" in line
 
 
 class Engine(http.server.BaseHTTPRequestHandler):

@@ -15,7 +15,9 @@ except ModuleNotFoundError as error:
     remedy = install_command(find_origin(), "--force-reinstall") if INSTALLED else "make setup"
     sys.exit(f"recore: stagemaker, which runs its jobs, is not installed for {sys.executable}: {remedy}")
 
-require_supported("recore", "`make setup` here, or `uv venv --python 3.12`, makes an environment of it")
+require_supported(
+    "recore", "`make setup` here, or `uv venv --python 3.12`, makes an environment of it", (3, 12), (3, 12)
+)
 
 from stagemaker import interrupts
 

@@ -90,7 +90,9 @@ def assert_names_no_place(written: Path, folder: Path) -> None:
                 files[f"model.tar.gz/{member.name}"] = content.read()
     files = {name: gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text for name, text in files.items()}
     assert {"README.md", "run.json", "spectra.csv.gz", "model.tar.gz/code/train.py"} <= files.keys()
-    assert {"wheel/recore/template_files/score.py", "wheel/recore-1.0.dist-info/METADATA"} <= files.keys()
+    packed = {"recore/template_files/score.py", "recore-1.0+git.dist-info/METADATA"}
+    packed |= {f"{name}-1.0+git.dist-info/licenses/LICENSE" for name in ("recore", "stagemaker")}
+    assert {f"wheel/{name}" for name in packed} <= files.keys()
     assert [name for name, text in files.items() if str(folder).encode() in text or str(ROOT).encode() in text] == []
     command = "recore run submission --public data/public.csv"
     assert command in files["README.md"].decode().replace("python -m recore", "recore")

@@ -130,8 +130,8 @@ def test_the_function_imports_only_the_packages_that_its_requirements_name(
     assert {"starlette", "mangum", "numpy"} <= loaded & required
     recore = tomllib.loads((ROOT / "tools/recore/pyproject.toml").read_text())["project"]
     pinned = {*recore["dependencies"], *recore["optional-dependencies"]["web"]}
-    for name in ("requirements.txt", "src/stagemaker/container/packages.txt"):
-        pinned |= {*(ROOT / "tools/stagemaker" / name).read_text().split()}
+    for name in ("requirements/constraints.txt", "stagemaker/src/stagemaker/container/packages.txt"):
+        pinned |= {*(ROOT / "tools" / name).read_text().split()}
     assert {line for line in lines if not line.startswith("#")} <= pinned
 
 

@@ -17,10 +17,10 @@ from stagemaker_support.sdk import PYTHON, ROOT
 NOTEBOOKS = "examples/notebooks"
 USED = (NOTEBOOKS, "examples/pytorch", "tools/recore/src/recore/production/containers")
 USED_FILES = ("preprocess.py", "train.py", "estimators.py", "score.py", "requirements.txt")
-LACKS_PYTORCH = "from stagemaker.images.pytorch import FAMILY; print(FAMILY.version() is None)"
+LACKS_PYTORCH = "from stagemaker.images.pytorch import PACKAGES; print(PACKAGES.find() is None)"
 NEEDS_PYTORCH = pytest.mark.skipif(
     subprocess.check_output([PYTHON, "-c", LACKS_PYTORCH], cwd=ROOT, text=True) == "True\n",
-    reason="the PyTorch images' environment is missing: run make setup-pytorch",
+    reason="the PyTorch images' environment is missing: `stagemaker setup pytorch`",
 )
 
 

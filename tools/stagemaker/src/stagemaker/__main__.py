@@ -7,9 +7,7 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
 
 from stagemaker.supported import require_supported
 
-require_supported(
-    "stagemaker", "`uv venv --python 3.12`, or `python3.12 -m venv`, makes an environment to install it in"
-)
+require_supported("stagemaker", "`uv venv --python 3.12` makes an environment to install it in")
 
 from stagemaker import interrupts
 

@@ -1,4 +1,4 @@
-"""The command line: `stagemaker start` and `stagemaker doctor`."""
+"""The command line: `stagemaker start`, `doctor`, `setup` and `clean`."""
 
 import json
 import os
@@ -23,7 +23,7 @@ CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
 def main() -> None:
     """SageMaker on this machine: jobs, endpoints, pipelines, tuning and a registry, behind AWS's own API.
 
-    Jobs run on the packages of the environment that stagemaker is installed in.
+    Jobs run on the packages of AWS's images, in environments that are made once on a machine.
 
     \b
     Example:
@@ -139,6 +139,67 @@ def doctor(as_json: bool) -> None:
     from stagemaker.doctor import check_up, show_checks
 
     raise SystemExit(show_checks(check_up(), "stagemaker start", as_json))
+
+
+@main.command()
+@click.argument("images", nargs=-1)
+def setup(images: tuple[str, ...]) -> None:
+    """Make the environments of IMAGES, which the first job of each would otherwise wait for.
+
+    IMAGES are names as `stagemaker doctor` lists them, families (scikit-learn, xgboost, linear-learner, pytorch), or
+    `all`; by default the newest scikit-learn image. An environment is made once for all simulators of this user.
+    Nothing is made if the environment that stagemaker runs in holds the packages already.
+
+    Exit status: 0 all are there, 1 one could not be made.
+
+    \b
+    Example:
+      stagemaker setup
+      stagemaker setup scikit-learn-1.2-1 xgboost
+    """
+    from stagemaker.images.catalogue import FAMILIES, package_sets
+
+    by_name = {packages.name: packages for packages in package_sets()}
+    newest = {family.name.lower(): next(iter(family.package_sets.values())) for family in FAMILIES}
+    known = newest | by_name
+    if unknown := [name for name in images if name.lower() not in (*known, "all")]:
+        raise click.UsageError(f"there is no image {unknown[0]!r}: {', '.join(sorted(known))}, all")
+    chosen = [known[name.lower()] for name in images if name != "all"] or [next(iter(newest.values()))]
+    if "all" in images:
+        chosen = list(by_name.values())
+    failed = False
+    for packages in dict.fromkeys(chosen):
+        try:
+            packages.make(lambda line: click.echo(f"stagemaker: {line}", err=True))
+        except OSError as error:
+            failed = True
+            click.echo(f"stagemaker: {error}", err=True)
+        else:
+            click.echo(f"{packages.name}: {'this environment' if packages.is_here else packages.folder}")
+    raise SystemExit(int(failed))
+
+
+@main.command()
+@click.option("--all", "everything", is_flag=True, help="Also those that the next job would make again.")
+def clean(everything: bool) -> None:
+    """Remove the environments of images that are no longer needed.
+
+    These are the ones that only other versions of stagemaker need, and those whose making was interrupted. An
+    environment that a running simulator uses stays.
+
+    \b
+    Example:
+      stagemaker clean
+      stagemaker clean --all
+    """
+    from stagemaker.images.kept_environments import remove_unneeded
+
+    found = False
+    for folder, is_gone in remove_unneeded(everything):
+        found = True
+        click.echo(f"{folder}: {'removed' if is_gone else 'left, because it is in use or being made'}")
+    if not found:
+        click.echo("nothing to remove")
 
 
 def run() -> int:

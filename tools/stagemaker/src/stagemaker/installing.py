@@ -1,9 +1,9 @@
 """Makes or updates a virtual environment: `python3.12 -m stagemaker.installing .venv ./package requirements.txt`.
 
-The Makefile starts this before anything is installed, so it and what it imports use only the standard library. pip
-installs a pinned version of uv, which installs the packages in a quarter of pip's time; pip itself is one of them. uv
-does not read pip's configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs
-the packages, and a line says so.
+This may run before anything is installed, so it and what it imports use only the standard library. pip installs a
+pinned version of uv, which installs the packages in a quarter of pip's time; pip itself is one of them. uv does not
+read pip's configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs the
+packages, and a line says so.
 """
 
 import argparse
@@ -13,10 +13,11 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+
+from stagemaker.images.package_set import READY, lock_file
 
 UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
@@ -51,16 +52,23 @@ class SetUpError(Exception):
     """The set-up failed; the message says why."""
 
 
-def set_up(folder: Path, sources: list[str], imports: str = "") -> None:
+def set_up(
+    folder: Path,
+    sources: list[str],
+    imports: str = "",
+    python: str = sys.executable,
+    constraints: str | None = None,
+) -> None:
     """Make the environment if it is missing, broken or of another Python, and install the sources one after another.
 
     sources: files of requirements, and folders of packages, with extras in brackets, which are installed in editable
     form. A later one may change a version that an earlier one requires, as requirements.txt may on the platform.
 
     imports: modules, separated by commas, of which the bytecode is written with that of what they import; by default
-    that of COMPILED is.
+    that of COMPILED is. python: the program that makes the environment, and whose version it has.
+    constraints: a file with versions of what the folders of packages require.
     """
-    environment = Environment(folder)
+    environment = Environment(folder, python)
     if not environment.works():
         say(f"making {folder}")
         environment.make()
@@ -68,7 +76,7 @@ def set_up(folder: Path, sources: list[str], imports: str = "") -> None:
     marker.touch()
     for source in sources:
         say(f"installing {source} into {folder}")
-        environment.install(source)
+        environment.install(source, constraints)
     if imports:
         environment.compile_imports(imports)
     else:
@@ -79,16 +87,16 @@ def set_up(folder: Path, sources: list[str], imports: str = "") -> None:
 class Environment:
     """A virtual environment in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, base: str) -> None:
+        self.folder, self.base = folder, base
         self.python = folder / "bin/python"
         self.uv = folder / "bin/uv"
 
     def works(self) -> bool:
-        """Whether its Python runs and has this version, and no installation was interrupted."""
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        code = "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')"
-        return not (self.folder / MARKER).exists() and _output(self.python, "-c", code).strip() == version
+        """Whether its Python runs and has the wanted version, and no installation was interrupted."""
+        code = "import sys; print(sys.version_info[:2])"
+        version = _output(self.base, "-c", code)
+        return not (self.folder / MARKER).exists() and _output(self.python, "-c", code) == version != ""
 
     def make(self) -> None:
         """Make it empty, in place of an earlier one.
@@ -99,22 +107,24 @@ class Environment:
         (self.folder / MARKER).touch()
 
     def _run_venv(self, *options: str) -> None:
-        command = [os.path.realpath(sys.executable), "-m", "venv", str(self.folder), *options]
+        command = [os.path.realpath(self.base), "-m", "venv", str(self.folder), *options]
         if subprocess.run(command).returncode:
             raise SetUpError(f"{self.folder} could not be made; the reason is above")
 
     @cached_property
     def _pip_command(self) -> list[str]:
-        """pip for this environment: this Python's own, or if it has none, one in there, which takes seconds longer."""
-        other = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        """pip for this environment: the base's own, or if it has none, one in there, which takes seconds longer."""
+        other = [self.base, "-m", "pip", "--python", str(self.python)]
         if _output(*other, "--version"):
             return other
         self._run_venv()
         return [str(self.python), "-m", "pip"]
 
-    def install(self, source: str) -> None:
+    def install(self, source: str, constraints: str | None = None) -> None:
         """Install a source with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
         what = ["-r" if source.endswith(".txt") else "-e", source]
+        if constraints and not source.endswith(".txt"):
+            what += ["-c", constraints]
         status = self._install_by_uv(what) if self._ensure_uv() else UNUSABLE
         if status == UNUSABLE:
             say("uv could not install here, the reason is above; installing with pip instead, which takes minutes")
@@ -137,8 +147,8 @@ class Environment:
         options = [] if sys.stderr.isatty() else ["--quiet"]
         if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
             options.append("--no-index")  # uv has no variable for it
-        # its pyproject.toml has what uv would otherwise build packages to know
-        project = str(Path(__file__).parents[2])
+        # its uv.toml has what uv would otherwise build packages to know; no settings of a user's project count
+        project = str(Path(__file__).parent / "images")
         command = [str(self.uv), "--project", project, "pip", "install", *options, "--python", str(self.python), *what]
         try:
             return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
@@ -151,8 +161,8 @@ class Environment:
 
     def compile(self) -> None:
         """Write the bytecode of COMPILED, which uv does not."""
-        packages = self.folder / Path(sysconfig.get_path("purelib")).relative_to(sysconfig.get_path("data"))
-        paths = [str(path) for name in COMPILED.split() if (path := packages / name).exists()]
+        folders = list(self.folder.glob("lib/python3*/site-packages"))
+        paths = [str(path) for folder in folders for name in COMPILED.split() if (path := folder / name).exists()]
         # like pip, ignore a file with the syntax of another Python
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
         # its processes use a socket in the temporary folder, whose path must be short
@@ -196,7 +206,6 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
 
 def require_compiler() -> None:
     """Raise SetUpError if there is no C compiler."""
-    # PyTorch's environment is made by Python 3.11 if its packages are for that one, which cannot read this package
     from stagemaker.doctor import OK, check_compiler
 
     compiler = check_compiler()
@@ -225,15 +234,26 @@ def main() -> int:
     parser.add_argument("sources", nargs="+", help="files of requirements, and folders of packages, in this order")
     parser.add_argument("--imports", default="", help="modules to write bytecode for, instead of all packages")
     parser.add_argument("--needs-compiler", action="store_true", help="install nothing if there is no C compiler")
+    parser.add_argument("--python", default=sys.executable, help="the Python that makes the environment")
+    parser.add_argument("--constraints", help="a file with versions of packages that the sources require")
+    parser.add_argument("--once", action="store_true", help="do nothing if it is complete; then mark it as complete")
     arguments = parser.parse_args()
     parent = arguments.folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(parent, os.O_RDONLY)  # not a file of the checkout: several share the environments for the SDK
+    if arguments.once:
+        lock = os.open(lock_file(arguments.folder), os.O_CREAT | os.O_RDWR, 0o600)
+    else:  # not a file of the checkout: several share the environments for the SDK
+        lock = os.open(parent, os.O_RDONLY)
     try:
         if arguments.needs_compiler:
             require_compiler()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        set_up(arguments.folder, arguments.sources, arguments.imports)
+        is_made = arguments.once and (arguments.folder / READY).exists()
+        if is_made and Environment(arguments.folder, arguments.python).works():
+            return 0
+        set_up(arguments.folder, arguments.sources, arguments.imports, arguments.python, arguments.constraints)
+        if arguments.once:
+            (arguments.folder / READY).touch()
     except SetUpError as error:
         say(str(error))
         return 1

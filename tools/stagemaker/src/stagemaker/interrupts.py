@@ -13,6 +13,9 @@ from _thread import LockType, allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -104,7 +107,7 @@ def allowed() -> Iterator[None]:
 
 
 @contextmanager
-def deferred_at_both_ends[T](make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+def deferred_at_both_ends(make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
     """Enter a context manager so that no interrupt is raised while it is made, entered or left."""
     ends = ExitStack()
     try:

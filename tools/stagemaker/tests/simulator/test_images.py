@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 from stagemaker_support.archives import content
 from stagemaker_support.job_traces import output
 from stagemaker_support.repacking import repack
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.simulator_client import IMAGE, Client
 from stagemaker_support.training_jobs import ALGORITHM, submit, train
 from stagemaker_support.tuning_jobs import tuning_request
 
-from stagemaker.images import pytorch, xgboost
-from stagemaker.images.catalogue import FAMILIES, find_family, refusal
+from stagemaker.images import pytorch, scikit_learn, xgboost
+from stagemaker.images.catalogue import FAMILIES, find_family, package_sets, refusal
 from stagemaker.images.family import ImageFamily, image_tag
 from stagemaker.images.python_environment import environment_in, this_python
 
@@ -105,33 +105,38 @@ def test_distributed_training_is_refused_by_name(client: Client, name: str) -> N
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
-def test_an_image_whose_package_is_missing_is_refused_with_the_remedy(family: ImageFamily) -> None:
-    family_without_package = replace(family, distributions=("no-such-distribution",))
-    message = family_without_package.refusal("image")
-    assert message == (
-        f"The package for {family.name} images, no-such-distribution, is not installed: run {family.remedy}"
+def test_an_image_that_needs_a_python_that_is_not_here_is_refused_with_the_remedy(
+    family: ImageFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    packages = replace(family.package_set("image"), pythons=("3.99", "3.98"))
+    assert replace(family, package_sets={"": packages}).refusal("image") == (
+        f"{packages.name} needs Python 3.99 or 3.98 with venv, and this machine has none: `uv python install 3.99`, or "
+        "install python3.99 and python3.99-venv"
     )
 
 
-def test_a_pytorch_image_without_its_environment_is_refused(
-    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Every kind of job is refused with the same advice, even if the environment exists but is incomplete."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
-    expected = "The package for PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
-    assert refusal_of(client, image) == expected
-    pytorch.folder().mkdir(parents=True)
-    assert refusal_of(client, image) == expected
-    with pytest.raises(ClientError, match=re.escape(expected)):
-        client.sagemaker.create_processing_job(
-            ProcessingJobName=f"job-{next(numbers)}",
-            RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
-            AppSpecification={"ImageUri": image, "ContainerEntrypoint": ["true"]},
-            ProcessingResources={
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-            },
-        )
+@pytest.mark.parametrize(
+    ("image", "version", "is_named"),
+    [
+        ("sagemaker-scikit-learn:1.9-0-cpu-py3", "1.9-0", False),
+        ("sagemaker-scikit-learn:1.4-2-cpu-py3", "1.4-2", False),
+        ("recore/scikit-learn:1.2-1", "1.2-1", False),
+        ("sagemaker-scikit-learn:1.2-2-cpu-py3", "1.2-1", True),
+        ("sagemaker-scikit-learn:1.4-3-cpu-py3", "1.4-2", True),
+        ("sagemaker-scikit-learn:0.23-1-cpu-py3", "1.2-1", True),
+        ("sagemaker-scikit-learn:0.20.0-cpu-py3", "1.2-1", True),
+        ("sagemaker-scikit-learn:1.3-0", "1.4-2", True),
+        ("sagemaker-scikit-learn:2.0-1", "1.9-0", True),
+        ("sagemaker-scikit-learn", "1.9-0", False),
+        ("my-sklearn-app:0.1.0", "1.9-0", False),
+    ],
+)
+def test_the_tag_chooses_the_packages(image: str, version: str, is_named: bool) -> None:
+    family = scikit_learn.FAMILY
+    assert family.package_set(image).name == f"scikit-learn-{version}"
+    line = f"There are no packages of the image {image}: those of the nearest one, {version}, are used."
+    assert family.substitution(image) == (line if is_named else None)
 
 
 def test_only_existing_xgboost_tags_are_accepted() -> None:
@@ -149,9 +154,9 @@ def test_the_environment_contains_the_xgboost_image_version(image: str, version:
     assert xgboost.FAMILY.environment_variables(image) == ({"XGBOOST_IMAGE_VERSION": version} if version else {})
 
 
-def test_the_development_environment_has_the_xgboost_package() -> None:
-    assert "pip install xgboost-cpu==" in xgboost.FAMILY.remedy
-    assert refusal(XGBOOST) is None
+def test_the_development_environment_has_the_packages_of_the_newest_images() -> None:
+    """So the tests make no environment."""
+    assert [packages.name for packages in package_sets() if packages.is_here] == ["scikit-learn-1.9-0", "xgboost"]
 
 
 def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
@@ -176,7 +181,8 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
 def test_the_log_names_the_differences_from_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
-    [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
+    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST}, distributions=("pytest",))
+    _, line = family.remarks("pytorch-training:99.0-gpu-py3")
     assert line.endswith("is for GPUs, but this job runs on CPUs.")
 
 

@@ -44,7 +44,8 @@ sys.stdout.flush()
 sys.exit('too much')
 """
     job = client.process(script, seconds=300)
-    assert job["FailureReason"] == f"AlgorithmError: {'\n'.join([*['x' * 1000] * 4, 'too much'])[-900:]}, exit code: 1"
+    end = "\n".join([*["x" * 1000] * 4, "too much"])[-900:]
+    assert job["FailureReason"] == f"AlgorithmError: {end}, exit code: 1"
     text = output(client, "ProcessingJob", job["ProcessingJobName"])
     assert len(text) <= log_stream.MAX_OUTPUT_BYTES
     assert text.startswith("first\nxxx")

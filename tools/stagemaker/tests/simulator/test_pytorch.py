@@ -88,7 +88,7 @@ def test_torchscript_is_served_without_a_script(client: Client, endpoints: Endpo
     """
     job = train_slope(client, 3)
     log = output(client, "TrainingJob", job["TrainingJobName"])
-    assert f"versions {pytorch.FAMILY.version()} " in log
+    assert f"versions {pytorch.FAMILY.version('pytorch-training:1.8.0-cpu-py3')} " in log
     assert "has PyTorch 1.8, but this job runs with " in log
     assert "read-only:" in log or not client.simulator.isolation_enforced
     environment = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}

@@ -24,7 +24,7 @@ from stagemaker.server import Simulator
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 MODEL, PIPELINE, ROLE = "model", "pipeline", "arn:aws:iam::123456789012:role/Role"
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 # candidates for the value of a string: each pattern that is sent allows at least one of them
 STRINGS = (
     "x", "/x", "1", "1K", "1.0", "1.0.0", "s3://b/k", "https://x", "text/csv", "ml.m5.large", "mig-1g.5gb",

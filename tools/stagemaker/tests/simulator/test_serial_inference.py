@@ -3,7 +3,8 @@
 recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
 notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts that they refer
 to are replaced by those in support/serial_inference.py, and the data has different columns. Requests with PyTorch
-images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment.
+images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment. Requests with
+the scikit-learn image 1.2-1 are replayed with the newest one, whose packages are those of the tests' environment.
 """
 
 import json
@@ -45,7 +46,7 @@ class Recording:
     image: str | None = None
 
     def definition(self) -> str:
-        text = (RECORDINGS / self.file).read_text("utf-8")
+        text = (RECORDINGS / self.file).read_text("utf-8").replace("scikit-learn:1.2-1-", "scikit-learn:1.9-0-")
         return re.sub(r"[\w.-]+/pytorch-(training|inference):[\w.-]+", self.image, text) if self.image else text
 
 
@@ -68,7 +69,7 @@ PYTORCH = Recording(
     cached_steps=("PreprocessData", "TrainPyTorchModel"),
 )
 PYTORCH_REPLACED = replace(
-    PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+    PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 )
 
 

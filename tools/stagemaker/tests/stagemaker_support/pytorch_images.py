@@ -1,4 +1,4 @@
-"""A mark for tests that need the PyTorch images' environment, which `make setup-pytorch` creates."""
+"""A mark for tests that need the environment of PyTorch images, which `make setup-pytorch` makes."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from stagemaker.images import pytorch
 NEEDS_PYTORCH = [
     pytest.mark.machine,
     pytest.mark.skipif(
-        pytorch.FAMILY.version() is None,
-        reason=f"the PyTorch images' environment is missing: run {pytorch.FAMILY.remedy}",
+        pytorch.PACKAGES.find() is None,
+        reason="the environment of PyTorch images is missing: `stagemaker setup pytorch`",
     ),
 ]

@@ -37,8 +37,7 @@ def repack(client: Client, model: str, script: str, **files: str) -> dict[str, A
         "dependencies": "null",
         "source_dir": "null",
     }
-    image = IMAGE.replace("1.9-0", "1.2-1")
-    algorithm = ALGORITHM | {"TrainingImage": image}
+    algorithm = ALGORITHM | {"TrainingImage": IMAGE}
     return train(
         client,
         AlgorithmSpecification=algorithm,

@@ -3,12 +3,13 @@
 import itertools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from stagemaker.server import BUCKET, ROLE_ARN
 from stagemaker_support.simulator_client import IMAGE
 
 numbers = itertools.count()
+T = TypeVar("T")
 
 # Computes the objective from the hyperparameter, prints it, and saves it as the model.
 SCRIPT = """
@@ -95,7 +96,7 @@ class Tuning:
         return [job for page in pages for job in page["TrainingJobSummaries"]]
 
     @staticmethod
-    def until[T](look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
+    def until(look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
         """Call `look` until `accepts` is true of its result, and return that result."""
         deadline = time.monotonic() + seconds
         while not accepts(value := look()):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recore.distribution import INSTALLED, PACKAGES, TEMPLATE, setup_command
 from recore.doctor import files
-from stagemaker.doctor import NOTE, OK, Check, check_disk, check_program, install_command
+from stagemaker.doctor import NOTE, OK, Check, check_container_packages, check_disk, check_program, install_command
 from stagemaker.doctor import check_up as check_up_for_jobs
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -16,6 +16,7 @@ def check_up() -> list[Check]:
     python, *others = check_up_for_jobs(setup_command, PACKAGES)
     return [
         _check_environment(python),
+        check_container_packages(setup_command),
         *others,
         _check_runs_disk(Path("runs")),
         _check_browser(),

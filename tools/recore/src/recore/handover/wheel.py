@@ -36,7 +36,7 @@ def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> st
     handed = {f"recore/{COPIES}/{path}": content for path, content in submission.items()}
     if not INSTALLED:
         files |= {path: handed[path] for path in files if path in handed}
-    for member in ("METADATA", "entry_points.txt"):
+    for member in ("METADATA", "entry_points.txt", "licenses/LICENSE"):
         files[f"{information}/{member}"] = (own.read_text(member) or "").encode()
     files[f"{information}/WHEEL"] = TAGS.encode()
     files[f"{information}/RECORD"] = _record(files, f"{information}/RECORD")

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -60,7 +60,6 @@ class JobRun:
             # if the job was stopped before it was queued, only the record says so
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
-            self.change(**{f"{self._activity}StartTime": now()})
             self.run()
             self.end("Completed")
         except JobTimedOut:
@@ -74,6 +73,15 @@ class JobRun:
             elif not isinstance(error, JobFailed):
                 logger.exception("%s %s", self.kind, self.name)
             self.end("Failed", FailureReason=host_disk.reason_of(error, job.path)[:1024])
+
+    def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
+        """Make the job's images available, and then record that its time begins. Raises JobFailed or JobStopped.
+
+        images: with the logs of what runs in them. announce: called with lines about the progress.
+        """
+        for image, log in images:
+            self.platform.prepare(self.job, image, log, announce)
+        self.change(**{f"{self._activity}StartTime": now()})
 
     def change(self, **members: Any) -> None:
         """Update members of the record."""

@@ -1,5 +1,6 @@
 """What jobs and model servers share: records, the job queue, clients of the simulator, and the isolation method."""
 
+import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.network import Network
 from stagemaker.isolation.sandbox import Isolation, Sandbox
 from stagemaker.state.records import Store
+
+logger = logging.getLogger(__name__)
 
 HasObjects = Callable[[str, str, bool], bool]
 
@@ -52,6 +55,27 @@ class Platform:
         self.observed_metrics: dict[str, list[tuple[str, float]]] = {}
         self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 
+    def prepare(self, job: Job, image: str, log: JobLog, announce: Callable[[str], None] = lambda line: None) -> None:
+        """Make an image available, before the job's own time begins. Raises JobFailed or JobStopped.
+
+        announce: called with each line about the progress, which is logged and shown in the simulator's terminal, too.
+        """
+
+        def report(line: str) -> None:
+            logger.warning("stagemaker: %s", line)  # seen in the terminal unless a program configures logging otherwise
+            log.line(line)
+            log.deliver()
+            announce(line)
+
+        if line := self.isolation.substitution(image):
+            log.line(line)
+        try:
+            self.isolation.prepare(image, report, job.raise_if_stopping)
+        except OSError as error:
+            log.line(str(error))
+            log.deliver()
+            raise JobFailed(f"ClientError: {error}") from None
+
     def sandbox(
         self,
         job: Job,
@@ -71,10 +95,6 @@ class Platform:
         has_network: whether the job would have a network on AWS, that is, whether EnableNetworkIsolation is not set.
         announce: called with a line that names the packages, before they are installed.
         """
-        try:
-            self.isolation.prepare(image, log.line)
-        except OSError as error:
-            raise JobFailed(f"ClientError: {error}") from None
         folder, libraries = folder or job.folder, None
         if requirements:
             limits = instance or job.instance

@@ -32,6 +32,7 @@ class ProcessingRun(JobRun):
         log = self.log()
         for line in ineffective_setting_lines(self.record, PROCESSING):
             log.line(line)
+        self.begin((self.record["AppSpecification"]["ImageUri"], log))
         with self.apply_limits(self.record["ProcessingResources"]["ClusterConfig"], log) as volume:
             self._process(volume, log)
 

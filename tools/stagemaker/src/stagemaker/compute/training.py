@@ -33,6 +33,7 @@ class TrainingRun(JobRun):
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
+        self.begin((algorithm["TrainingImage"], log), announce=self._change_message)
         remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.uses_local_python else []
         for line in [*remarks, *ineffective_setting_lines(record)]:
             log.line(line)

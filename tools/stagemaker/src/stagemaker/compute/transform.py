@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.feeding import MAX_MEGABYTES, Feeder
@@ -18,6 +18,8 @@ from stagemaker.compute.servers.chain import Chain
 from stagemaker.compute.servers.response import NoResponse
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.state.records import Record, StoredRecord
+
+Item = TypeVar("Item")
 
 PARAMETERS_SECONDS = 60.0  # seconds to wait for a response from /execution-parameters
 
@@ -39,6 +41,7 @@ class TransformRun(JobRun):
         chains = [self._chain(model, instance, number) for number in range(1, count + 1)]
         for line in ineffective_setting_lines(record, TRANSFORM):
             chains[0].log.line(line)
+        self.begin(*chains[0].images())
         try:
             distribute(job, chains, objects, self._transform)
         finally:
@@ -79,7 +82,7 @@ class TransformRun(JobRun):
             transfers.upload_file(s3, response_file, f"{target}/{source.name}.out", job.raise_if_stopping)
 
 
-def distribute[Item](
+def distribute(
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
     """Start the chains, and let each take the next item when it has finished one. Returns when all have stopped.

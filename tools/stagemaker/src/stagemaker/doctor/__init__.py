@@ -4,6 +4,7 @@ The package uses only the standard library and click, so that it works in an inc
 """
 
 from stagemaker.doctor.checkup import check_up
+from stagemaker.doctor.environment import check_container_packages
 from stagemaker.doctor.machine import check_disk
 from stagemaker.doctor.output import show_checks
 from stagemaker.doctor.programs import check_compiler, check_program

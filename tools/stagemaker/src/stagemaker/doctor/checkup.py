@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stagemaker.doctor import environment, machine, programs
+from stagemaker.doctor import environment, images, machine, programs
 from stagemaker.doctor.result import Check, Remedy
 from stagemaker.installation import DISTRIBUTIONS, pip_command
 
@@ -13,14 +13,15 @@ def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRI
     remedy: returns the command that installs packages, or those of an extra. distributions: whose requirements are
     needed.
     """
+    compiler = programs.check_compiler()
     return [
         environment.check_python(),
-        environment.check_container_packages(remedy),
         environment.check_packages(remedy, distributions),
         machine.check_temporary_folder(),
         machine.check_memory(),
         machine.check_cores(),
         programs.check_sandbox(),
         programs.check_docker(remedy),
-        programs.check_compiler(),
+        compiler,
+        images.check_images(compiler),
     ]

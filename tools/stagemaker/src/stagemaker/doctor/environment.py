@@ -10,20 +10,18 @@ from stagemaker.installation import installed_version, missing_packages, require
 
 
 def check_python() -> Check:
-    """Which Python this is. Programs do not start in another version than the container's."""
+    """Which Python this is. Programs do not start in one that is not supported."""
     return Check("Python", OK, f"{platform.python_version()}, {sys.executable}")
 
 
 def check_container_packages(remedy: Remedy) -> Check:
-    """Whether the container's packages are installed at the container's versions."""
+    """Whether the container's packages are installed here at the container's versions."""
     required = container_packages()
-    if missing := missing_packages(required):
-        cost = "Jobs run with this environment's packages, and fail if they import one of these."
-        return Check("container", FAIL, f"not installed: {', '.join(missing)}", cost, remedy(*missing))
-    different = {name: version for name, version in required.items() if installed_version(name) != version}
+    installed = {name: installed_version(name) or "no version" for name in required}
+    different = {name: version for name, version in installed.items() if version != required[name]}
     if different:
-        result = "; ".join(f"{name} {installed_version(name)} instead of {different[name]}" for name in different)
-        cost = "A model may train, load or score differently in the container."
+        result = "; ".join(f"{name}: {version} instead of {required[name]}" for name, version in different.items())
+        cost = "Scripts that you run by hand may train, load or score differently."
         return Check("container", NOTE, result, cost, remedy(*different))
     return Check("container", OK, f"{len(required)} packages at the container's versions")
 

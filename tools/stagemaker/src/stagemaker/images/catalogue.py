@@ -4,9 +4,15 @@ from collections.abc import Mapping
 
 from stagemaker.images import built_in, linear_learner, pytorch, scikit_learn, xgboost
 from stagemaker.images.family import ImageFamily, image_name
+from stagemaker.images.package_set import PackageSet
 
 # The first family is also used for images that belong to no family.
 FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.FAMILY)
+
+
+def package_sets() -> list[PackageSet]:
+    """Return the packages of all images, those of the images for which no other family is chosen first."""
+    return list(dict.fromkeys(packages for family in FAMILIES for packages in family.package_sets.values()))
 
 
 def find_family(image: str) -> ImageFamily | None:

@@ -1,15 +1,17 @@
 """An image family: the programs and the Python environment that replace its images if jobs run as processes."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stagemaker.images.python_environment import PythonEnvironment, this_python
+from stagemaker.images.package_set import PackageSet
+from stagemaker.images.python_environment import PythonEnvironment
 
 CONTAINER = Path(__file__).parents[1] / "container"  # the package of programs that run inside jobs
 SERVING = str(CONTAINER / "serving.py")
 VERSION_NUMBER = re.compile(r"\d+\.\d+")
+TAG_NUMBERS = re.compile(r"\d+\.\d+([.-]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -17,42 +19,68 @@ class ImageFamily:
     """The images of one framework.
 
     name: the family's name for messages. repositories: a pattern for image names, without registry and tag.
-    distributions: the names of the framework's distribution packages, at least one of which must be installed. remedy:
-    the command that installs one. tags: a pattern for image tags; None if any tag is allowed. examples: examples of
-    tags, for messages. old_versions: the versions of tags without a number. version_variable: the environment variable
-    that contains the image's tag or old version in a job. training: the program that `train` runs. hooks: a file with
-    default hooks for `serve`, or None for the server's own hooks. python: a function that returns the jobs' Python
-    environment. metrics: the regular expressions, by metric name, with which SageMaker searches every log.
-    builds_to_serve: a pattern for the names of images whose `serve` builds a package from the script, for which pip
-    needs a network. runs_scripts: whether jobs can have a script, instead of the image's own algorithm.
+    distributions: the names of the framework's distribution packages, of which its environments hold one.
+    package_sets: the packages by the version in an image's tag, the newest first; a family with one set has no
+    version for it. tags: a pattern for image tags; None if any tag is allowed. examples: examples of tags, for
+    messages. old_versions: the versions of tags without a number. version_variable: the environment variable that
+    contains the image's tag or old version in a job. training: the program that `train` runs. hooks: a file with
+    default hooks for `serve`, or None for the server's own hooks. metrics: the regular expressions, by metric name,
+    with which SageMaker searches every log. builds_to_serve: a pattern for the names of images whose `serve` builds
+    a package from the script, for which pip needs a network. runs_scripts: whether jobs can have a script, instead
+    of the image's own algorithm. versioned_names: a pattern for the names of images whose tags choose the packages.
     """
 
     name: str
     repositories: re.Pattern[str]
     distributions: tuple[str, ...]
-    remedy: str
+    package_sets: Mapping[str, PackageSet]
     tags: re.Pattern[str] | None = None
     examples: str = ""
     old_versions: Mapping[str, str] = field(default_factory=dict)
     version_variable: str | None = None
     training: Path = CONTAINER / "script_mode.py"
     hooks: Path | None = None
-    python: Callable[[], PythonEnvironment] = this_python
     metrics: Mapping[str, str] = field(default_factory=dict)
     builds_to_serve: re.Pattern[str] | None = None
     runs_scripts: bool = True
+    versioned_names: re.Pattern[str] | None = None
 
     def refusal(self, image: str) -> str | None:
         """Return why jobs with this image of the family cannot run, or None if they can."""
         if not self._has_family_tag(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
-        if self.version() is None:
-            return f"The package for {self.name} images, {self.distributions[0]}, is not installed: run {self.remedy}"
+        return self.package_set(image).problem()
+
+    def package_set(self, image: str) -> PackageSet:
+        """Return the packages that jobs with an image use: those of the version in its tag, or the nearest ones."""
+        return self.package_sets[self._nearest(image)]
+
+    def substitution(self, image: str) -> str | None:
+        """Return a line that says that there are no packages of the version in an image's tag, or None."""
+        wanted, nearest = self._wanted_version(image), self._nearest(image)
+        if wanted and wanted != _numbers(nearest):
+            return f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used."
         return None
 
-    def version(self) -> str | None:
-        """Return the version of the framework that jobs use, or None if it is not installed."""
-        return self.python().version_of(*self.distributions)
+    def _nearest(self, image: str) -> str:
+        """Return the version in an image's tag, or else one that begins alike, a newer one, or the newest."""
+        wanted, oldest_first = self._wanted_version(image), list(self.package_sets)[::-1]
+        alike = [version for version in oldest_first if wanted and _numbers(version)[:2] == wanted[:2]]
+        newer = [version for version in oldest_first if wanted and _numbers(version) >= wanted]
+        return (alike or newer or oldest_first[-1:])[0]
+
+    def _wanted_version(self, image: str) -> tuple[int, ...]:
+        """Return the numbers of the version in an image's tag; none if its tag does not choose the packages."""
+        is_versioned = self.versioned_names and self.versioned_names.fullmatch(image_name(image))
+        return _numbers(image_tag(image)) if is_versioned else ()
+
+    def python(self, image: str) -> PythonEnvironment:
+        """Return the environment of jobs with an image; it has no packages if it must be made first."""
+        return self.package_set(image).environment()
+
+    def version(self, image: str) -> str | None:
+        """Return the version of the framework that jobs with an image use, or None if it must be installed first."""
+        return self.python(image).version_of(*self.distributions)
 
     def environment_variables(self, image: str) -> dict[str, str]:
         """Return the environment variables that describe the image to programs in a job."""
@@ -67,7 +95,7 @@ class ImageFamily:
 
     def remarks(self, image: str) -> list[str]:
         """Return lines for a training job's log that describe differences from the image."""
-        tag, installed_version, lines = image_tag(image), self.version() or "", []
+        tag, installed_version, lines = image_tag(image), self.version(image) or "", []
         match = VERSION_NUMBER.match(self._tag_version(image))
         if match and not installed_version.startswith(f"{match[0]}."):
             lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed_version}.")
@@ -101,6 +129,12 @@ class ImageFamily:
         """Return the version in an image's tag, such as 1.7-1, or 0.72 for an old tag without a number."""
         tag = image_tag(image)
         return self.old_versions.get(tag, tag)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers at the beginning of a tag: (1, 2, 1) of 1.2-1-cpu-py3."""
+    match = TAG_NUMBERS.match(version)
+    return tuple(map(int, re.findall(r"\d+", match[0]))) if match else ()
 
 
 def image_name(image: str) -> str:

@@ -6,8 +6,8 @@ and those that the page "Tune a linear learner model" of SageMaker's Developer G
 
 import re
 
+from stagemaker.images import scikit_learn
 from stagemaker.images.family import CONTAINER, ImageFamily
-from stagemaker.installation import pip_command
 
 LOSSES = ("mse", "absolute_loss")
 TRAINING_SCORES = {
@@ -43,7 +43,7 @@ FAMILY = ImageFamily(
     name="linear-learner",
     repositories=re.compile("linear-learner"),
     distributions=("scikit-learn",),
-    remedy=pip_command("scikit-learn"),
+    package_sets={"": scikit_learn.NEWEST},
     tags=re.compile("1|latest"),
     examples="1",
     training=CONTAINER / "linear_learner_training.py",

@@ -1,14 +1,23 @@
-"""scikit-learn images: jobs run in the simulator's environment, which has the packages of AWS's image."""
+"""scikit-learn images: the packages of three of AWS's images, chosen by the tag of an image."""
 
 import re
+from pathlib import Path
 
-from stagemaker.images.family import ImageFamily
-from stagemaker.installation import pip_command
+from stagemaker.images.family import CONTAINER, ImageFamily
+from stagemaker.images.package_set import PackageSet
+
+FOLDER = Path(__file__).parent
+NEWEST = PackageSet("scikit-learn-1.9-0", (CONTAINER / "packages.txt",), ("3.12",))
 
 FAMILY = ImageFamily(
     name="scikit-learn",
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
     distributions=("scikit-learn",),
-    remedy=pip_command("scikit-learn"),
+    package_sets={
+        "1.9-0": NEWEST,
+        "1.4-2": PackageSet("scikit-learn-1.4-2", (FOLDER / "scikit-learn-1.4-2.txt",), ("3.12",)),
+        "1.2-1": PackageSet("scikit-learn-1.2-1", (FOLDER / "scikit-learn-1.2-1.txt",), ("3.11",)),
+    },
+    versioned_names=re.compile("(sagemaker-)?scikit-learn"),
     builds_to_serve=re.compile(".*scikit-learn.*"),
 )

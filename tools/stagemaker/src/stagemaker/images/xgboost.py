@@ -1,9 +1,10 @@
 """XGBoost images: script mode, and SageMaker's built-in algorithm for jobs without a script."""
 
 import re
+from pathlib import Path
 
 from stagemaker.images.family import CONTAINER, ImageFamily
-from stagemaker.installation import pip_command
+from stagemaker.images.package_set import PackageSet
 
 METRICS = """
 rmse error logloss merror mlogloss auc mae accuracy aucpr balanced_accuracy f1 f1_binary f1_macro map ndcg precision
@@ -14,8 +15,10 @@ interval-regression-accuracy mape mphe mse poisson-nloglik rmsle tweedie-nloglik
 FAMILY = ImageFamily(
     name="XGBoost",
     repositories=re.compile(r"(sagemaker-)?xgboost"),
-    distributions=("xgboost-cpu", "xgboost"),
-    remedy=pip_command(extra="xgboost"),
+    distributions=("xgboost-cpu",),
+    package_sets={
+        "": PackageSet("xgboost", (CONTAINER / "packages.txt", Path(__file__).with_name("xgboost.txt")), ("3.12",))
+    },
     tags=re.compile(r"1|latest|\d+\.\d+-\d+(-cpu-py\d+|-arm64)?"),
     examples="1.7-1 and 3.0-5",
     old_versions={"1": "0.72", "latest": "0.72"},

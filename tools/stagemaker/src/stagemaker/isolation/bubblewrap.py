@@ -43,7 +43,7 @@ class Bubblewrap(Isolation):
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
-        python = catalogue.family_of(sandbox.image).python()
+        python = catalogue.family_of(sandbox.image).python(sandbox.image)
         arguments = [*_arguments(root, python), "--bind", str(sandbox.ml), ML]
         for job_path, host_path in sandbox.shared_folders.items():
             arguments += ["--bind", str(host_path), job_path]

@@ -41,17 +41,20 @@ class Docker(Isolation):
     def refusal(self, image: str) -> str | None:
         return None
 
-    def prepare(self, image: str, report: Callable[[str], None]) -> None:
+    def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
         try:
             if image_exists(self._engine, image):
                 return
             if self._pulls:
-                pull(self._engine, image, report)
+                pull(self._engine, image, report, check)
                 return
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
         remedy = "`docker pull` it, because --network simulator does not"
         raise OSError(f"The image '{image}' is not on this machine; {remedy}")
+
+    def substitution(self, image: str) -> str | None:
+        return None
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         variables = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
@@ -153,15 +156,16 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
     return True
 
 
-def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None]) -> None:
-    """Pull an image. report: called with a message when a layer is found or completed. Raises DockerException."""
+def pull(
+    engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
+) -> None:
+    """Pull an image. report: called with lines about the progress. Raises DockerException, and what `check` raises."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
         if "error" in event:
             raise DockerException(event["error"])
-        if event.get("status") in ("Pulling fs layer", "Pull complete"):
-            report(f"{event['status']} {event.get('id', '')}")
+        check()
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:

@@ -101,10 +101,19 @@ class Isolation:
         """Return why jobs with this image cannot run, or None if they can."""
         return catalogue.refusal(image)
 
-    def prepare(self, image: str, report: Callable[[str], None]) -> None:
-        """Make the image available. report: called with progress messages. Raises OSError if this is impossible."""
+    def substitution(self, image: str) -> str | None:
+        """Return a line that says that jobs with this image get the packages of another one, or None."""
+        return catalogue.family_of(image).substitution(image)
+
+    def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
+        """Make the image available. This may take minutes, and must not count as a job's own time.
+
+        report: called with lines about the progress. check: called often; what it raises ends the work. Raises OSError
+        if this is impossible.
+        """
         if problem := self.refusal(image):
             raise OSError(problem)
+        catalogue.family_of(image).package_set(image).make(report, check)
 
     def training(self, image: str) -> list[str]:
         """Return the command for a training job that does not specify one."""
@@ -121,7 +130,7 @@ class Isolation:
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         """Return a job's default environment variables. The job's own variables override them."""
         family = catalogue.family_of(sandbox.image)
-        return {"PATH": family.python().search_path, **family.environment_variables(sandbox.image)}
+        return {"PATH": family.python(sandbox.image).search_path, **family.environment_variables(sandbox.image)}
 
     def explain(self, message: str) -> str:
         """Return a sentence for the failure reason if a job failed because of this method, or an empty string.
@@ -139,6 +148,6 @@ class Isolation:
 
         command: the arguments for the job's Python.
         """
-        paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
+        paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python(sandbox.image).program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
         return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

@@ -1,11 +1,13 @@
 """Work that waits for other resources. It survives the end of the simulator, because its records show its progress."""
 
+import contextlib
 import logging
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
@@ -14,6 +16,8 @@ from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
 from stagemaker.state.records import Record
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,21 @@ class Work(ABC):
         if self.job.stopping.wait(seconds):
             raise JobStopped
 
-    def persist[T](self, access: Callable[[], T]) -> T:
+    def make_available(self, images: Iterable[str]) -> float:
+        """Make images available, before a clock starts that is not about this. Returns how long it took, in seconds.
+
+        If one cannot be made available, whatever uses it says why. Raises JobStopped when the simulator ends.
+        """
+        began = time.monotonic()
+        for image in images:
+            with contextlib.suppress(OSError):
+                self.platform.isolation.prepare(image, self._report, lambda: self.wait(0))
+        return time.monotonic() - began
+
+    def _report(self, line: str) -> None:
+        logger.warning("stagemaker: %s", line)
+
+    def persist(self, access: Callable[[], T]) -> T:
         """Return the result of `access`, which reads or writes records. Retries while it raises OSError.
 
         Raises JobStopped when the simulator ends.

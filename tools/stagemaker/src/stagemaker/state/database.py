@@ -58,8 +58,10 @@ class Database:
         with contextlib.ExitStack() as exit_stack, _convert_errors(path):
             if not path.exists():
                 _create(path)
+            _check(path)
             writer = exit_stack.enter_context(contextlib.closing(_connect(path)))
-            _check(writer, path)
+            writer.execute("BEGIN IMMEDIATE")  # fails if the file is not writable
+            writer.execute("COMMIT")
             reader = exit_stack.enter_context(contextlib.closing(_connect(path)))
             exit_stack.pop_all()
         return cls(writer, reader, path)
@@ -135,22 +137,21 @@ def _create(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise OSError if a database is damaged or not writable, or belongs to another version or to another program."""
-    # A rejected file must stay unchanged. By default, closing it would copy the changes from its -wal file into it.
-    connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-    application_id, layout = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-    )
-    if application_id != APPLICATION_ID or layout < 1:
-        raise OSError(f"{path}: {REMEDIES['NOTADB']}")
-    if layout != LAYOUT:
-        raise OSError(f"{path}: another version of stagemaker wrote it: use that version, or another folder")
-    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
-    connection.execute("BEGIN IMMEDIATE")  # fails if the file is not writable
-    connection.execute("COMMIT")
-    connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, False)
+def _check(path: Path) -> None:
+    """Raise OSError if a database is damaged, or belongs to another version or to another program."""
+    if not path.is_file():
+        raise OSError(f"{path}: {REMEDIES['CANTOPEN']}")
+    # A rejected file must stay unchanged. Closing a writable one would copy the changes from its -wal file into it.
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        application_id, layout = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        if application_id != APPLICATION_ID or layout < 1:
+            raise OSError(f"{path}: {REMEDIES['NOTADB']}")
+        if layout != LAYOUT:
+            raise OSError(f"{path}: another version of stagemaker wrote it: use that version, or another folder")
+        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
 
 
 @contextlib.contextmanager

@@ -120,6 +120,8 @@ class EndpointInstance:
         if gibibytes:
             instance = instance.with_volume(gibibytes << 30)
         chain = Chain(self._platform, job, self._variant["Model"], log, instance, folder)
+        for image, image_log in chain.images():
+            self._platform.prepare(job, image, image_log)
         with contextlib.ExitStack() as stack:
             try:
                 with job.time_limit(download_seconds):

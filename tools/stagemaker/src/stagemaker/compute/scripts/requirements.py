@@ -80,7 +80,7 @@ class PackageInstaller:
         index_lines, local_paths = _divide(read_requirements(text))
         missing = [line.requirement for line in index_lines if line.requirement]
         if self._isolation.uses_local_python:
-            python = family_of(image).python()
+            python = family_of(image).python(image)
             missing = [each for each in missing if not _is_satisfied(each, python)]
             if not missing and not local_paths:
                 return None

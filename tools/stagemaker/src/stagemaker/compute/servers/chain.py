@@ -66,6 +66,10 @@ class Chain:
             for number, ((container_name, container), folder) in enumerate(zip(containers, folders, strict=True), 1)
         ]
 
+    def images(self) -> list[tuple[str, JobLog]]:
+        """Return the image and the log of each container. All must be made available before the chain starts."""
+        return [(server.container["Image"], server.log.create()) for server in self._servers]
+
     def __enter__(self) -> "Chain":
         """Start all servers concurrently. Raises JobFailed or JobStopped."""
         try:

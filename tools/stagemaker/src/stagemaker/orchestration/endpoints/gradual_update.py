@@ -4,7 +4,7 @@ import time
 
 from stagemaker.compute.endpoints.traffic import Traffic, divide
 from stagemaker.compute.failure import JobFailed, JobStopped
-from stagemaker.orchestration.endpoints.deployment import Stage, instance_count
+from stagemaker.orchestration.endpoints.deployment import Stage, images, instance_count
 from stagemaker.orchestration.endpoints.deployment_config import read_deployment_config
 from stagemaker.orchestration.endpoints.hosting import Hosting, change_record, end_fleets, start_fleets
 from stagemaker.orchestration.runner import Work, reason_of
@@ -37,6 +37,8 @@ class GradualUpdate:
         reached before the old fleets are shut down. Raises JobStopped when the simulator ends.
         """
         self._hosting.stages[self._name] = Stage("Creating")
+        models = [variant["Model"] for variant in self._pending["Variants"]]
+        self.deadline += self._work.make_available(image for model in models for image in images(model))
         try:
             start_fleets(self._work, self._new_traffic.fleets, self._pending["Variants"], self.deadline)
             if self._old_traffic:

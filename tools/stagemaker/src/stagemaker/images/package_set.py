@@ -1,0 +1,243 @@
+"""The packages of an image, and the environment that holds them: this one, or one that is made once on a machine."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from stagemaker.images.python_environment import PythonEnvironment, environment_in, this_python
+from stagemaker.installation import installed_version, pinned_versions
+
+READY = "ready"  # a file in an environment that is complete, which whoever uses the environment keeps locked
+LOOK_SECONDS = 0.2  # between two looks at an environment that is being made
+TELL_SECONDS = 15.0  # between two lines about one
+PYTHON_SECONDS = 10  # that a Python may take to say which version it is
+REASON_LINES = 6  # of the output of a set-up that failed
+_making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while this process makes an environment
+_used: dict[Path, int] = {}  # the descriptors of the locked files READY of environments that this process uses
+_pythons: dict[str, str] = {}  # programs that were found, by version
+
+
+class NoEnvironmentError(OSError):
+    """An environment is not there and could not be made; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class PackageSet:
+    """The packages of an image family, at the versions of one of its images.
+
+    name: how messages and the command line call it, such as scikit-learn-1.9-0. requirements: the files that list the
+    packages. pythons: the versions of Python that the packages are for, the preferred one first. imports: modules of
+    which the bytecode is written with that of what they import; by default that of all that jobs import is.
+    """
+
+    name: str
+    requirements: tuple[Path, ...]
+    pythons: tuple[str, ...]
+    imports: str = ""
+
+    @cached_property
+    def folder_name(self) -> str:
+        """The name of the folder of the environment that is made, with a digest of the requirements."""
+        content = b"".join(path.read_bytes() for path in self.requirements)
+        return f"{self.name}-{hashlib.sha256(content).hexdigest()[:12]}"
+
+    @property
+    def folder(self) -> Path:
+        return cache_folder() / self.folder_name
+
+    @cached_property
+    def is_here(self) -> bool:
+        """Whether the environment that runs this code holds all packages at their versions."""
+        if _version_of_this_python() not in self.pythons:
+            return False
+        pins = [pin for path in self.requirements for pin in pinned_versions(path.read_text("utf-8"))]
+        return all(installed_version(name) == version for name, version in pins)
+
+    def find(self) -> PythonEnvironment | None:
+        """Return the environment that holds the packages, or None if it must be made first.
+
+        An environment whose Python is gone, or that is just being removed, must be made again.
+        """
+        if self.is_here:
+            return this_python()
+        folder = self.folder
+        if (folder / "bin/python").exists() and _is_private(folder.parent) and _keep(folder):
+            return environment_in(folder)
+        return None
+
+    def environment(self) -> PythonEnvironment:
+        """Return the environment that holds the packages, or one without packages if it must be made first."""
+        return self.find() or environment_in(self.folder / "missing")
+
+    def problem(self) -> str | None:
+        """Return why the environment is not there and cannot be made, or None."""
+        if self.find():
+            return None
+        if not _is_private(self.folder.parent):
+            return f"{self.folder.parent}: other users can write to it, so no environment is used or made there"
+        if any(map(find_python, self.pythons)):
+            return None
+        first = self.pythons[0]
+        return (
+            f"{self.name} needs Python {' or '.join(self.pythons)} with venv, and this machine has none: "
+            f"`uv python install {first}`, or install python{first} and python{first}-venv"
+        )
+
+    def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
+        """Make the environment if necessary. It is kept for all simulators of this user.
+
+        say: called with a line before the work begins, and with others about its progress. check: called often; what it
+        raises ends the work. Raises NoEnvironmentError if it cannot be made.
+        """
+        if self.find():
+            return
+        with _held(_making[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
+            if self.find():
+                return
+            if problem := self.problem():
+                raise NoEnvironmentError(problem)
+            say(f"making the environment of {self.name}, once on this machine")
+            reasons = []
+            for program in filter(None, map(find_python, self.pythons)):
+                reasons.append(self._install(program, say, check))
+                if self.find():
+                    return
+            raise NoEnvironmentError(f"the environment of {self.name} could not be made: {reasons[0]}")
+
+    def _install(self, program: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
+        """Run the program that makes the environment. Returns the end of its output, in one line."""
+        self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "stagemaker.installing",
+            "--python",
+            program,
+            "--needs-compiler",
+            "--once",
+        ]
+        command += ["--imports", self.imports, str(self.folder), *map(str, self.requirements)]
+        began, lines = time.monotonic(), 1
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+            # in a folder of nobody's, as a venv.py in the working directory would be run
+            process = subprocess.Popen(
+                command,
+                cwd="/",
+                env=os.environ | {"PYTHONSAFEPATH": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                while process.poll() is None:
+                    check()
+                    time.sleep(LOOK_SECONDS)
+                    if time.monotonic() - began > lines * TELL_SECONDS:
+                        say(f"making the environment of {self.name}: {lines * TELL_SECONDS:.0f} s so far")
+                        lines += 1
+            finally:
+                if process.poll() is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            output.seek(0)
+            printed = [line.strip().removeprefix("set-up: ") for line in output]
+        told = [line for line in printed if line and not line.startswith(("making ", "installing "))]
+        return " ".join(told[-REASON_LINES:])[-800:] or f"exit status {process.returncode}"
+
+
+def cache_folder() -> Path:
+    """Return the folder of the environments of this user."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named if os.path.isabs(named) else os.path.expanduser("~/.cache"), "stagemaker")
+
+
+def lock_file(folder: Path) -> Path:
+    """Return the file that is locked while an environment is made or removed, for all processes."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def find_python(version: str) -> str | None:
+    """Return a Python of this version that can make environments: on the PATH, or where uv and pyenv keep theirs."""
+    if version not in _pythons:
+        kept = [
+            Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions"),
+            Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "uv/python"),
+            Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or "/nowhere"),
+        ]
+        found = [sys.executable] if version == _version_of_this_python() else []
+        found += filter(None, [shutil.which(f"python{version}"), shutil.which("python3")])
+        found += [str(path) for folder in kept for path in sorted(folder.glob(f"*{version}.*/bin/python{version}"))]
+        if program := next((each for each in found if _makes_environments(each, version)), None):
+            _pythons[version] = program
+    return _pythons.get(version)
+
+
+def _version_of_this_python() -> str:
+    return ".".join(map(str, sys.version_info[:2]))
+
+
+def _makes_environments(program: str, version: str) -> bool:
+    code = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[:2])))"
+    try:
+        result = subprocess.run([program, "-I", "-c", code], capture_output=True, text=True, timeout=PYTHON_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return result.returncode == 0 and result.stdout.strip() == version
+
+
+def _is_private(folder: Path) -> bool:
+    """Return whether no other user can write to a folder; also if it does not exist."""
+    try:
+        info = folder.stat()
+    except FileNotFoundError:
+        return True
+    return info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _keep(folder: Path) -> bool:
+    """Keep `stagemaker clean` from removing an environment while this process runs. Returns whether it is complete."""
+    try:
+        if folder in _used:
+            if os.fstat(_used[folder]).st_ino == (folder / READY).stat().st_ino:
+                return True
+            os.close(_used.pop(folder))
+        descriptor = os.open(folder / READY, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # it is being removed
+        os.close(descriptor)
+        return False
+    _used[folder] = descriptor
+    return True
+
+
+@contextlib.contextmanager
+def _held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock. tell: called if another thread holds it. check: called often while this one waits."""
+    if not lock.acquire(blocking=False):
+        tell()
+        while not lock.acquire(timeout=LOOK_SECONDS):
+            check()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,112 @@
+"""Environments of images: where they are looked for, and which of them are removed."""
+
+import fcntl
+import sys
+from pathlib import Path
+
+import pytest
+
+from stagemaker.images.catalogue import package_sets
+from stagemaker.images.kept_environments import environments, remove_unneeded, size_of
+from stagemaker.images.package_set import READY, NoEnvironmentError, PackageSet, find_python
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a cache"))
+    folder = tmp_path / "a cache/stagemaker"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def make_folder(folder: Path, is_ready: bool = True) -> Path:
+    (folder / "lib/python3.12/site-packages").mkdir(parents=True)
+    (folder / "bin").mkdir()
+    (folder / "bin/python").touch()
+    (folder / "large").write_bytes(bytes(100_000))
+    if is_ready:
+        (folder / READY).touch()
+    return folder
+
+
+def packages(tmp_path: Path, text: str, **members: object) -> PackageSet:
+    (tmp_path / "packages.txt").write_text(text)
+    return PackageSet("tiny", (tmp_path / "packages.txt",), **{"pythons": ("3.12",)} | members)
+
+
+def test_packages_that_are_installed_here_need_no_environment(tmp_path: Path) -> None:
+    installed = packages(tmp_path, f"# of the tests\npytest=={pytest.__version__}\n")
+    assert installed.is_here
+    assert installed.find().version_of("pytest") == pytest.__version__
+    assert not packages(tmp_path, "pytest==0.1\n").is_here
+    assert not packages(tmp_path, f"pytest=={pytest.__version__}\nno-such-package==1.0\n").is_here
+    assert not packages(tmp_path, f"pytest=={pytest.__version__}\n", pythons=("3.99",)).is_here
+
+
+def test_only_a_complete_environment_is_used(tmp_path: Path, cache: Path) -> None:
+    tiny = packages(tmp_path, "no-such-package==1.0\n")
+    assert tiny.folder.parent == cache
+    folder = make_folder(tiny.folder, is_ready=False)
+    assert tiny.find() is None
+    assert tiny.environment().packages == ()
+    (folder / READY).touch()
+    assert tiny.find().prefix == folder
+    (folder / "bin/python").unlink()  # as after an upgrade of the Python that made it
+    assert tiny.find() is None
+    other = packages(tmp_path, "no-such-package==1.1\n")
+    assert other.folder != folder
+    assert other.find() is None
+
+
+def test_a_python_that_is_not_here_is_named() -> None:
+    assert find_python("3.99") is None
+    missing = PackageSet("tiny", (Path(__file__),), ("3.99",))
+    assert missing.problem().startswith("tiny needs Python 3.99 with venv, and this machine has none: ")
+    with pytest.raises(NoEnvironmentError, match="tiny needs Python"):
+        missing.make(print)
+
+
+def test_what_no_image_needs_is_removed_unless_it_is_in_use(cache: Path) -> None:
+    needed = [make_folder(each.folder) for each in package_sets()]
+    unneeded, half = make_folder(cache / "scikit-learn-0.1-0123456789ab"), cache / "pytorch-0123456789ab"
+    make_folder(half, is_ready=False)
+    used = make_folder(cache / "used-0123456789ab")
+    for other in ("notes", "notes-0123456789abc"):
+        (cache / other).mkdir()
+    (cache / "link-0123456789ab").symlink_to(cache / "notes")
+    with open(used / READY) as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert set(remove_unneeded(False)) == {(unneeded, True), (half, True), (used, False)}
+        assert environments() == sorted([*needed, used])
+    assert size_of(used) >= 100_000
+    assert {folder for folder, is_gone in remove_unneeded(True) if is_gone} == {*needed, used}
+    assert environments() == []
+    assert sorted(path.name for path in cache.iterdir()) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
+
+
+def test_an_environment_that_this_process_uses_stays_until_it_is_made_anew(tmp_path: Path, cache: Path) -> None:
+    tiny = packages(tmp_path, "no-such-package==1.0\n")
+    make_folder(tiny.folder)
+    assert tiny.find()
+    assert list(remove_unneeded(True)) == [(tiny.folder, False)]
+    (tiny.folder / READY).unlink()  # by hand
+    assert tiny.find() is None
+    assert list(remove_unneeded(True)) == [(tiny.folder, True)]
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Path) -> None:
+    tiny = packages(tmp_path, "no-such-package==1.0\n")
+    make_folder(tiny.folder)
+    cache.chmod(0o777)
+    assert tiny.find() is None
+    assert tiny.problem() == f"{cache}: other users can write to it, so no environment is used or made there"
+
+
+def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in somebody's submission, where `recore doctor` looks for Pythons."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("venv", "ensurepip", "argparse"):
+        (tmp_path / f"{name}.py").write_text("open('was run', 'w')\n")
+    monkeypatch.setattr("stagemaker.images.package_set._pythons", {})
+    assert find_python(".".join(map(str, sys.version_info[:2]))) is not None
+    assert not (tmp_path / "was run").exists()

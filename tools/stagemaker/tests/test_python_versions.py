@@ -1,0 +1,82 @@
+"""stagemaker beside other packages: in the oldest and in newer Pythons, with the lowest and the highest versions.
+
+README.md's example trains, deploys and predicts there as printed. The tests that are run again are of the parts that
+lean on the inside of the libraries, and on SQLite, processes and files.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stagemaker_support.checkout import ROOT, environment
+from stagemaker_support.pages import run_blocks
+
+from stagemaker.images.package_set import find_python
+
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("environments")]
+UV = Path(sys.prefix, "bin/uv")
+AGAIN = (
+    *("test_start.py", "simulator/test_private_parts.py", "simulator/test_records.py", "simulator/test_state.py"),
+    *("simulator/test_other_services.py", "simulator/test_tuning_search.py", "simulator/test_stopping.py"),
+)
+TEST_PACKAGES = ("pytest==9.1.1", "pytest-xdist==3.8.0", "hypothesis==6.170.15")
+
+
+def uv(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run([UV, *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+@pytest.mark.parametrize(
+    ("version", "resolution", "beside"),
+    [
+        ("3.11", "lowest-direct", ()),
+        ("3.11", "highest", ("scikit-learn", "sagemaker")),
+        ("3.12", "highest", ("scikit-learn", "sagemaker<3")),
+        ("3.13", "highest", ("scikit-learn", "sagemaker")),
+    ],
+)
+def test_stagemaker_works_beside_other_packages(
+    version: str, resolution: str, beside: tuple[str, ...], tmp_path: Path
+) -> None:
+    python = find_python(version) or pytest.skip(f"there is no Python {version} with venv on this machine")
+    uv("venv", "--quiet", "--python", python, "own", cwd=tmp_path)
+    own = tmp_path / "own/bin/python"
+    install = ("pip", "install", "--quiet", "--python", own)
+    uv(*install, "--resolution", resolution, ROOT, *beside, cwd=tmp_path)
+    uv("pip", "check", "--python", own, cwd=tmp_path)
+    variables = environment() | {"PATH": f"{own.parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([own.with_name("stagemaker"), "setup"], env=variables, cwd=tmp_path, check=True)
+    (tmp_path / "work").mkdir()
+    # from now on without a network: whatever asks for an index or a proxy fails
+    offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    run_blocks(ROOT / "README.md", tmp_path / "work", variables | offline)
+    uv(*install, *TEST_PACKAGES, cwd=tmp_path)
+    tests = [ROOT / "tests" / name for name in AGAIN]
+    command = [
+        own,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "-m",
+        "not (slow or timing or fuzz or machine)",
+        "-p",
+        "no:cacheprovider",
+    ]
+    result = subprocess.run([*command, *tests], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stdout[-5000:]
+
+
+def test_all_packages_are_there_for_the_next_python(tmp_path: Path) -> None:
+    """Without a Python of that version: only what pip would download is resolved."""
+    requirements = [line for line in (ROOT / "pyproject.toml").read_text().splitlines() if line.startswith('  "')]
+    names = [line.strip(' ",') for line in requirements if any(sign in line for sign in "<>=")]
+    assert len(names) > 10
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", tmp_path, "--python-version", "3.14"]
+    result = subprocess.run([*command, "--only-binary", ":all:", *names], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
