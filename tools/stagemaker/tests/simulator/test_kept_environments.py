@@ -81,7 +81,7 @@ def test_what_no_image_needs_is_removed_unless_it_is_in_use(cache: Path) -> None
     assert size_of(used) >= 100_000
     assert {folder for folder, is_gone in remove_unneeded(True) if is_gone} == {*needed, used}
     assert environments() == []
-    assert sorted(path.name for path in cache.iterdir()) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
+    assert sorted(path.name for path in cache.glob("[!.]*")) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
 
 
 def test_an_environment_that_this_process_uses_stays_until_it_is_made_anew(tmp_path: Path, cache: Path) -> None:
@@ -108,5 +108,6 @@ def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypat
     for name in ("venv", "ensurepip", "argparse"):
         (tmp_path / f"{name}.py").write_text("open('was run', 'w')\n")
     monkeypatch.setattr("stagemaker.images.package_set._pythons", {})
-    assert find_python(".".join(map(str, sys.version_info[:2]))) is not None
+    program = find_python(".".join(map(str, sys.version_info[:2])))
     assert not (tmp_path / "was run").exists()
+    assert program == str(Path(sys._base_executable).resolve())  # not a program that depends on the working directory

@@ -94,10 +94,10 @@ def check_retry(execution: Any, attempts: int) -> None:
 @pytest.mark.usefixtures("sandbox")
 def test_an_execution_that_failed_is_retried(write: WritePipeline) -> None:
     execution = start(write, "fail")
-    description = wait_for_end(execution)
-    assert description["PipelineExecutionStatus"] == "Failed"
-    assert "Middle (AlgorithmError: " in description["FailureReason"]
-    assert "no luck" in description["FailureReason"]
+    assert wait_for_end(execution)["PipelineExecutionStatus"] == "Failed"
+    reason = steps_of(execution)["Middle"]["FailureReason"]
+    assert reason.startswith("AlgorithmError: ")
+    assert "no luck" in reason
     assert statuses(execution) == {"First": "Succeeded", "Middle": "Failed"}
     check_retry(execution, attempts=2)
 

@@ -57,6 +57,5 @@ def _remove(folder: Path) -> bool:
             except OSError:
                 return False
         (folder / READY).unlink(missing_ok=True)  # what is removed by halves is no environment
-        shutil.rmtree(folder)
-        lock_file(folder).unlink(missing_ok=True)
+        shutil.rmtree(folder)  # and not the locked file, for which another process may wait
         return True

@@ -28,6 +28,7 @@ PYTHON_SECONDS = 10  # that a Python may take to say which version it is
 REASON_LINES = 6  # of the output of a set-up that failed
 _making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while this process makes an environment
 _used: dict[Path, int] = {}  # the descriptors of the locked files READY of environments that this process uses
+_using = threading.Lock()  # guards `_used`
 _pythons: dict[str, str] = {}  # programs that were found, by version
 
 
@@ -121,17 +122,8 @@ class PackageSet:
     def _install(self, program: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
         """Run the program that makes the environment. Returns the end of its output, in one line."""
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "stagemaker.installing",
-            "--python",
-            program,
-            "--needs-compiler",
-            "--once",
-        ]
-        command += ["--imports", self.imports, str(self.folder), *map(str, self.requirements)]
+        command = [sys.executable, "-P", "-m", "stagemaker.installing", "--once", "--needs-compiler"]
+        command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
         began, lines = time.monotonic(), 1
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             # in a folder of nobody's, as a venv.py in the working directory would be run
@@ -184,7 +176,7 @@ def find_python(version: str) -> str | None:
         found = [sys.executable] if version == _version_of_this_python() else []
         found += filter(None, [shutil.which(f"python{version}"), shutil.which("python3")])
         found += [str(path) for folder in kept for path in sorted(folder.glob(f"*{version}.*/bin/python{version}"))]
-        if program := next((each for each in found if _makes_environments(each, version)), None):
+        if program := next(filter(None, (_interpreter(each, version) for each in found)), None):
             _pythons[version] = program
     return _pythons.get(version)
 
@@ -193,13 +185,20 @@ def _version_of_this_python() -> str:
     return ".".join(map(str, sys.version_info[:2]))
 
 
-def _makes_environments(program: str, version: str) -> bool:
-    code = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[:2])))"
+def _interpreter(program: str, version: str) -> str | None:
+    """Return the interpreter behind a program, or None if it is of another version or cannot make environments.
+
+    What a program such as pyenv's starts depends on the working directory.
+    """
+    code = (
+        "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
+    )
     try:
         result = subprocess.run([program, "-I", "-c", code], capture_output=True, text=True, timeout=PYTHON_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return result.returncode == 0 and result.stdout.strip() == version
+        return None
+    found, _, path = result.stdout.strip().partition(" ")
+    return path if result.returncode == 0 and found == version else None
 
 
 def _is_private(folder: Path) -> bool:
@@ -213,21 +212,22 @@ def _is_private(folder: Path) -> bool:
 
 def _keep(folder: Path) -> bool:
     """Keep `stagemaker clean` from removing an environment while this process runs. Returns whether it is complete."""
-    try:
-        if folder in _used:
-            if os.fstat(_used[folder]).st_ino == (folder / READY).stat().st_ino:
-                return True
-            os.close(_used.pop(folder))
-        descriptor = os.open(folder / READY, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # it is being removed
-        os.close(descriptor)
-        return False
-    _used[folder] = descriptor
-    return True
+    with _using:
+        try:
+            if folder in _used:
+                if os.fstat(_used[folder]).st_ino == (folder / READY).stat().st_ino:
+                    return True
+                os.close(_used.pop(folder))
+            descriptor = os.open(folder / READY, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # it is being removed
+            os.close(descriptor)
+            return False
+        _used[folder] = descriptor
+        return True
 
 
 @contextlib.contextmanager
