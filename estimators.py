@@ -7,47 +7,20 @@ estimators and depends on nothing else here. A model that does not use them does
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
-from sklearn.kernel_approximation import Nystroem
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 WITH_GAPS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}  # how y is checked
 
 
-class SpectralSimilarity(TransformerMixin, BaseEstimator):
-    """Similarity of spectra to spectra of the training data.
+def slopes(spectra: np.ndarray) -> np.ndarray:
+    """Return the differences of neighbouring bins, (rows, bins - 1), of the standard normal variates of spectra.
 
-    A spectrum becomes the slopes (differences of neighbouring bins) of its standard normal variate (Barnes, Dhanoa and
-    Lister 1989), each slope scaled to unit variance. An RBF kernel compares the slopes with those of n_components
-    training spectra, chosen at random, and Nystroem's method (Williams and Seeger 2001) makes features of this. The
-    kernel of two spectra at the mean distance is about 0.6.
+    The standard normal variate (SNV; Barnes, Dhanoa and Lister 1989) is a spectrum less its mean, which cancels in the
+    differences, divided by its standard deviation.
     """
-
-    def __init__(self, n_components: int = 300) -> None:
-        self.n_components = n_components
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """X (rows, bins). Raises ValueError for anything but finite numbers."""
-        slopes = slopes_of(validate_data(self, X, dtype=float, ensure_min_features=2))
-        self.scaler_ = StandardScaler().fit(slopes)
-        components, gamma = min(self.n_components, len(slopes)), 0.25 / slopes.shape[1]
-        self.kernel_ = Nystroem(gamma=gamma, n_components=components, random_state=0)
-        self.kernel_.fit(self.scaler_.transform(slopes))
-        return self
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Transform X (rows, bins) to (rows, components)."""
-        check_is_fitted(self)
-        slopes = slopes_of(validate_data(self, X, dtype=float, reset=False))
-        return self.kernel_.transform(self.scaler_.transform(slopes))
-
-
-def slopes_of(spectra: np.ndarray) -> np.ndarray:
-    """Return the differences of neighbouring bins, (rows, bins - 1), of the standard normal variates of spectra."""
     spread = spectra.std(axis=1, keepdims=True)
-    # a row's mean, which SNV subtracts, cancels in the differences
     return np.diff(spectra / np.where(spread > 0, spread, 1.0), axis=1)
 
 
@@ -67,8 +40,9 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions of the shape of y in fit."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=float, reset=False)
-        return np.mean([regressor.predict(X) for regressor in self.regressors_], axis=0).clip(self.lowest)
+        values = check_array(np.asarray(X), dtype=float)  # the check of a DataFrame takes longer than the prediction
+        validate_data(self, X, reset=False, skip_check_array=True)  # the number and the names of the features
+        return np.mean([regressor.predict(values) for regressor in self.regressors_], axis=0).clip(self.lowest)
 
 
 class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
