@@ -23,6 +23,15 @@ def list_rules(rules: Sequence[Rule], as_json: bool) -> str:
     return "\n".join(plain(f"{rule.code}  {rule.name:{width}}  {rule.summary}") for rule in rules)
 
 
+def explain(rules: Sequence[Rule]) -> str:
+    """Each rule's title, reason, example and fix, and which rules it needs."""
+    sections = []
+    for rule in rules:
+        needs = f"\n\nNeeds {', '.join(rule.needs)}." if rule.needs else ""
+        sections.append(f"{rule.code} {rule.name}: {rule.summary}\n\n{rule.documentation.strip()}{needs}")
+    return "\n\n\n".join(sections)
+
+
 def is_negative(results: Sequence[RuleResult]) -> bool:
     """Whether a rule found an error, or could not be run because of one."""
     return not all(result.passed for result in results)

@@ -49,7 +49,7 @@ class Rule:
 
     code: stable, such as RC102. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
     must find no error before this one can run. inspect: yields findings; its argument is `Experiments` if the rule runs
-    the submission, otherwise a `SubmissionSource`. documentation: Markdown, which check-rules.md shows.
+    the submission, otherwise a `SubmissionSource`. documentation: what `--explain` prints.
     """
 
     code: str
