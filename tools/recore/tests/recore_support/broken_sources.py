@@ -555,6 +555,7 @@ VARIANTS: dict[str, Change] = {
     "RC203 backslash": write("MANIFEST.in", "include\\\nrequirements.txt\n", "requirements.txt", ""),
     "RC204": write("requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'),
     "RC205": require(REQUIREMENTS),
+    "RC205 other packages": require("serial==0.0.97\ndocx==0.2.4\njwt==1.3.1\nbs4==0.0.2\n"),
     "RC205 hashes": require(HASHED),
     "RC205 folder": both(
         write("requirements.txt", "./mdl\n", "MANIFEST.in", "include requirements.txt\ngraft mdl\n"),

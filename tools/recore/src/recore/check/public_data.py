@@ -47,6 +47,11 @@ class PublicData:
         return self._table[1]
 
     @property
+    def was_measured(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Whether each target was measured at least once: predictions of any other may be left empty."""
+        return ~np.isnan(self.measured).all(axis=0)
+
+    @property
     def rows(self) -> int:
         return len(self.index)
 

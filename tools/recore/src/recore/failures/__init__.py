@@ -9,6 +9,6 @@ from recore.failures.hints import hint_for, is_in_job, memory_hint, missing_modu
 from recore.failures.installation import INSTALLING
 from recore.failures.job_log import last_error, last_lines, read_end
 from recore.failures.old_pins import FORMER_IMAGE, is_old_pin
-from recore.failures.package_names import DISTRIBUTIONS, right_name
+from recore.failures.package_names import DISTRIBUTIONS, WRONG_NAMES
 from recore.failures.source_hints import TRAINING_METHODS, TRAINING_VARIABLES
 from recore.failures.terminal_command import find_command

@@ -7,7 +7,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from recore.failures.old_pins import old_pins_hint
-from recore.failures.package_names import right_name
+from recore.failures.package_names import meant_package
 from recore.failures.submission_files import requirements_of
 
 INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
@@ -27,7 +27,7 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     if line is None or name is None:
         return None
     asks = f"requirements.txt, line {line.number}, asks for `{line.text}`:"
-    if package := right_name(name):
+    if package := meant_package(name):
         return f"{asks} the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (

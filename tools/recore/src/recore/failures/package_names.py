@@ -1,4 +1,4 @@
-"""Packages whose name differs from the name of their module, or that have a common wrong name."""
+"""Packages whose name differs from the name of their module, and names that are no package which can be installed."""
 
 from packaging.utils import canonicalize_name
 
@@ -23,10 +23,13 @@ DISTRIBUTIONS = {  # by module, where the names differ; a package that is instal
     "umap": "umap-learn",
     "yaml": "PyYAML",
 }
+NOT_PACKAGES = ("PIL", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # of these modules; docx or jwt is another one
 FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # on the index, but without the package
-_RIGHT_NAMES = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
+# what is meant by a normalised name that no job can install
+WRONG_NAMES = FORMER_NAMES | {canonicalize_name(module): DISTRIBUTIONS[module] for module in NOT_PACKAGES}
+_MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
 
 
-def right_name(requirement: str) -> str | None:
-    """The package that a wrong, normalised name means; None for any other name."""
-    return _RIGHT_NAMES.get(requirement)
+def meant_package(requirement: str) -> str | None:
+    """The package that is probably meant by a normalised name that pip does not find; None for any other name."""
+    return _MEANT.get(requirement)

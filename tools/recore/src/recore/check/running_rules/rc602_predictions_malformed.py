@@ -44,8 +44,7 @@ def _problem(experiments: Experiments) -> tuple[str, str] | None:
         return f"The predictions have {columns} columns instead of {len(data.targets)}{index}", FIX
     if rows != data.rows:
         return f"There are {rows} lines of predictions for {data.rows} rows of data", FIX
-    needed = ~np.isnan(data.measured).all(axis=0)  # a target that was never measured may be left empty
-    wrong = np.argwhere(~np.isfinite(predicted) & (needed | ~np.isnan(predicted).all(axis=0)))
+    wrong = np.argwhere(~np.isfinite(predicted) & (data.was_measured | ~np.isnan(predicted).all(axis=0)))
     if len(wrong):
         row, column = wrong[0]
         return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}", FIX
