@@ -21,8 +21,7 @@ from recore.check.file_uses import find_file_uses
 from recore.check.output import to_github, to_json, to_text
 from recore.check.runner import RuleResult, run_rules
 from recore.check.script import parse_script
-from recore.check.setup_file import read_setup_file
-from recore.check.source import SubmissionSource
+from recore.check.source import SubmissionSource, read_setup_file
 from recore.check.submission_tree import LARGEST
 from recore.schema import TARGETS
 from stagemaker import read_requirements

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from recore.check.experiments import Experiments
+from recore.check.inputs import effect_of_holes, read_columns
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import effect_of_holes
-from recore.check.written_inputs import read_columns
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import SpectralData

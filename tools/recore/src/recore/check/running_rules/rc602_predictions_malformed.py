@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, read_predictions
-from recore.check.rule import Finding, rule
+from recore.check.rule import Finding, place_of, rule
 from recore.text import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.listing import count
 
 NUMBER = re.compile(r"\d+")  # by which lines of different requests differ
