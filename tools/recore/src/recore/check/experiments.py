@@ -385,5 +385,4 @@ class Experiments(SharedResults):
 
 
 def _file(path: Path) -> Path | None:
-    """A path, if it is a file."""
     return path if path.is_file() else None

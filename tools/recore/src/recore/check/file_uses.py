@@ -132,7 +132,6 @@ def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> 
 
 
 def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
-    """The expression for the path that a call reads or writes, and whether it writes."""
     name = script.name_of(node.func)
     method = method_of(node)
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}

@@ -136,7 +136,6 @@ def _escape(text: str, further: str = "") -> str:
 
 
 def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
-    """All findings with their rules, by place."""
     found = [(result.rule, finding) for result in results for finding in result.findings]
     return sorted(found, key=lambda pair: (*_order(pair[1]), pair[0].code))
 
@@ -161,7 +160,6 @@ def _counts(results: Sequence[RuleResult]) -> Counter[Level]:
 
 
 def _summary(results: Sequence[RuleResult]) -> str:
-    """How many rules were run, and how many errors and warnings they found."""
     counts, not_run = _counts(results), sum(1 for result in results if result.not_run)
     run = _number(len(results) - not_run, "rule")
     if not counts and not not_run:

@@ -125,7 +125,6 @@ class PublicData:
             yield [row[number] for number in columns]
 
     def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
-        """The header and these rows as text, in the order of the file."""
         chosen = {row + 1 for row in rows} | {0}  # the header is not a row
         return (record for number, record in enumerate(self._records()) if number in chosen)
 

@@ -54,7 +54,6 @@ def _score(
     weights: dict[str, float],
     watch: Callable[[Step], None],
 ) -> float:
-    """The score of recomputed held-out predictions. Raises ExperimentFailed."""
     with (
         interrupts.deferred_at_both_ends(partial(locked.temporary_folder, "recore-judge-")) as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,

@@ -168,7 +168,6 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
 
 
 def _has_twin(module: str, submission: Path) -> bool:
-    """Whether there is both a file and a folder of a module's name."""
     return (submission / f"{module}.py").is_file() and (submission / module).is_dir()
 
 

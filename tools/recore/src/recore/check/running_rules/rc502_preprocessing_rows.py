@@ -46,7 +46,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(inputs: Inputs, index: list[str]) -> str:
-    """The difference between the rows and this index; empty if there is none."""
     written = [row.index for row in inputs.rows]
     if inputs.problem:
         return f"writes no valid CSV: {inputs.problem}"

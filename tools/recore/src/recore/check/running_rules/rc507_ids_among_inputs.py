@@ -66,7 +66,6 @@ def _is_constant_in(holes: np.ndarray, values: np.ndarray) -> bool:
 
 
 def _is_linear_in(depths: np.ndarray, values: np.ndarray) -> bool:
-    """Whether values are a linear function of the two depths."""
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return False
     weights, *_ = np.linalg.lstsq(depths, values)

@@ -27,7 +27,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(experiments: Experiments) -> tuple[str, str] | None:
-    """A message and its remedy if the predictions are invalid."""
     data = experiments.data
     try:
         predicted = read_predictions(experiments.predictions())

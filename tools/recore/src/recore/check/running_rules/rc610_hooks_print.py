@@ -37,7 +37,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _printed_lines(experiments: Experiments) -> list[str]:
-    """What the submission printed on the endpoint, without the server's own lines."""
     with open(experiments.folder / "logs/serve-predict.log", encoding="utf-8", errors="replace") as file:
         lines = [line.strip() for line in islice(file, MAX_LINES)]
     return [line for line in lines if line and not SERVER_LINE.match(line)]
