@@ -139,6 +139,7 @@ BROKEN = {
         "minutes for 1344 rows",
         importing("time"),
         train(FIT, f"while time.process_time() < len(inputs) * 1.6:\n        pass\n    {FIT}"),
+        level=WARNING,
     ),
     "RC305": running(
         "% for 1344 rows",
@@ -311,10 +312,12 @@ BROKEN = {
             "if not os.path.exists('seen'):\n    open('seen', 'w').close()\n    raise OSError('busy')\n",
             before="if __name__",
         ),
+        level=WARNING,
     ),
     "RC609 fails": running(
         "cannot import name 'TARGETS'",
         replace("predict.py", "from preprocess import", "from preprocess import TARGETS,"),
+        level=WARNING,
     ),
     "RC610": running(
         "The hooks print 8 lines for 8 requests: 'predicting'",
@@ -343,11 +346,15 @@ BROKEN = {
     "RC802": running(
         "/etc/passwd", returning('with open("/etc/passwd") as file:', "    file.read()"), file="preprocess.py"
     ),
-    "RC803": running("os.system true", predicting('os.system("true")', "model.predict(inputs)"), file="train.py"),
+    "RC803": running(
+        "os.system true", predicting('os.system("true")', "model.predict(inputs)"), file="train.py", level=WARNING
+    ),
     "RC804 kills parent": running(
         "could not be observed", before_end(f"if {OBSERVED}:", "    os.kill(os.getppid(), 9)")
     ),
-    "RC804 fails observed": running("Step train fails only while it is observed", at_start(f"assert not {OBSERVED}")),
+    "RC804 fails observed": running(
+        "Step train fails only while it is observed", at_start(f"assert not {OBSERVED}"), level=WARNING
+    ),
     "RC804 forks": running(
         "more processes",
         importing("time"),
@@ -365,6 +372,7 @@ BROKEN = {
         importing("ctypes"),
         train(FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'),
         file="train.py",
+        level=WARNING,
     ),
 }
 
