@@ -49,7 +49,8 @@ class PublicData:
     @property
     def was_measured(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Whether each target was measured at least once: predictions of any other may be left empty."""
-        return ~np.isnan(self.measured).all(axis=0)
+        known: np.ndarray[Any, np.dtype[np.bool_]] = ~np.isnan(self.measured).all(axis=0)
+        return known
 
     @property
     def rows(self) -> int:
