@@ -144,7 +144,7 @@ lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/lint-imports --config tools/stagemaker/pyproject.toml
 	$(VENV)/bin/lint-imports --config tools/recore/pyproject.toml
 
-bench: $(READY_DEV) ## the benchmarks, except those that put faults into the code
+bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) tools/recore/benchmarks/speed.py
 	$(PYTHON) tools/stagemaker/benchmarks/simulator_overhead.py
 	$(PYTHON) tools/stagemaker/benchmarks/endpoints.py

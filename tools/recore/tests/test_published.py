@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import InvalidRequirement, Requirement
-from recore_support.checking import SUBMISSIONS
 from recore_support.command import recore
+from recore_support.edited_submissions import SUBMISSIONS
 from recore_support.real_form import make_real_form
 from recore_support.run_command import file_options
 from support.once import make_once

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from recore_support.checking import SUBMISSIONS
+from recore_support.edited_submissions import SUBMISSIONS
 from stagemaker_support.docker_engine import engine, orphaned_containers
 from support.checkout import ROOT, run
 

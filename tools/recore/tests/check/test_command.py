@@ -6,10 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+from recore_support.broken_submissions import CASES
 from recore_support.command import recore
-from recore_support.flaws import make_flawed
+from recore_support.edited_submissions import make
 from support.checkout import ROOT, run
 
+from recore.check.catalogue import load_catalogue
 from recore.check.output import to_github
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.runner import RuleResult
@@ -21,13 +24,13 @@ def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
 
 
 def test_the_command_works_as_a_separate_process(tmp_path: Path) -> None:
-    arguments = (make_flawed("modules-uploaded", tmp_path / "mine"), "--source-only")
+    arguments = (make(CASES["RC202"], tmp_path / "mine"), "--source-only")
     result, in_process = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
     assert (result.returncode, result.stdout, result.stderr) == (1, in_process.stdout, "")
 
 
 def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
-    folder = make_flawed("modules-uploaded", tmp_path / "mine")
+    folder = make(CASES["RC202"], tmp_path / "mine")
     result = run_check(folder, "--source-only")
     assert result.returncode == 1
     finding, fix, *_, summary = result.stdout.splitlines()
@@ -38,12 +41,12 @@ def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
 
 
 def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
-    folder = make_flawed("modules-uploaded", tmp_path / "mine")
+    folder = make(CASES["RC202"], tmp_path / "mine")
     assert run_check("--source-only", cwd=folder).stdout.startswith("train.py:6: RC202 error: ")
 
 
 def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> None:
-    folder = make_flawed("setup-py", tmp_path / "mine")
+    folder = make(CASES["RC201"], tmp_path / "mine")
     result = run_check(folder, "--source-only")
     *_, line, summary = result.stdout.splitlines()
     assert re.fullmatch(r"\d+ rules could not be run because of the errors above; -v lists them", line)
@@ -58,14 +61,14 @@ def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> N
 
 
 def test_warnings_alone_result_in_exit_status_0(tmp_path: Path) -> None:
-    result = run_check(make_flawed("requirements-pinned", tmp_path / "mine"), "--source-only", "--json")
+    result = run_check(make(CASES["RC206"], tmp_path / "mine"), "--source-only", "--json")
     assert result.returncode == 0
     record = json.loads(result.stdout)
     assert (record["errors"], record["warnings"]) == (0, 1)
 
 
 def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
-    folder = make_flawed("setup-py-import", tmp_path / "mine")
+    folder = make(CASES["RC201 import"], tmp_path / "mine")
     result = run_check(folder, "--source-only", "--format", "json", "--select", "RC2")
     record = json.loads(result.stdout)
     [finding] = record["findings"]
@@ -83,7 +86,7 @@ def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Pa
 
 
 def test_workflow_commands_name_the_file_and_the_line(tmp_path: Path) -> None:
-    make_flawed("modules-uploaded", tmp_path / "mine")
+    make(CASES["RC202"], tmp_path / "mine")
     result = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
     line = result.stdout.splitlines()[0]
     assert line.startswith(
@@ -101,14 +104,14 @@ def test_workflow_commands_are_escaped() -> None:
 
 
 def test_ignored_rules_are_neither_shown_nor_counted(tmp_path: Path) -> None:
-    folder = make_flawed("modules-uploaded", tmp_path / "mine")
+    folder = make(CASES["RC202"], tmp_path / "mine")
     result = run_check(folder, "--source-only", "--ignore", "rc202,RC12")
     assert result.returncode == 0
     assert result.stdout.startswith("check: no findings from ")
 
 
 def test_a_built_archive_is_checked(tmp_path: Path) -> None:
-    folder = make_flawed("network", tmp_path / "mine")
+    folder = make(CASES["RC116"], tmp_path / "mine")
     subprocess.run(["tar", "czf", tmp_path / "src.tar.gz", "train.py", "preprocess.py"], cwd=folder, check=True)
     result = run_check("src.tar.gz", "--source-only", cwd=tmp_path)
     assert result.returncode == 1
@@ -125,9 +128,35 @@ def test_the_rules_are_listed() -> None:
     assert (first["code"], first["name"], first["runs"]) == ("RC102", "valid-python", False)
 
 
+def test_the_rules_are_explained() -> None:
+    rules = load_catalogue()
+    everything = run_check("--explain", "all").stdout
+    assert everything.count("\nFix: ") == len(rules)
+    for rule in rules:
+        assert f"{rule.code} {rule.name}: {rule.summary}\n" in everything
+        assert len(rule.documentation) > 200, rule.code
+    two = run_check("--explain", "rc304,RC110", "--explain", "RC301")
+    assert two.returncode == 0
+    assert re.findall(r"^RC\d+", two.stdout, re.MULTILINE) == ["RC110", "RC301", "RC304"]
+    assert "    GridSearchCV(" in two.stdout
+    assert two.stdout.endswith("\n\nNeeds RC302.\n")
+
+
+def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text("utf-8"))
+    assert "pull_request" in workflow[True]  # YAML 1.1 reads the key `on` as a boolean
+    assert workflow["permissions"] == {"contents": "read"}
+    program, _, module, *arguments = workflow["jobs"]["check"]["steps"][-1]["run"].split()
+    assert (program, module) == (".venv/bin/python", "recore")
+    result = recore(*arguments, "--source-only")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("check: no findings from ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--explain", "RC999"], "there is no rule 'RC999': did you mean RC"),
         (["--select", "RC999"], "there is no rule 'RC999': did you mean RC"),
         (["--ignore", "hooks"], "there is no rule 'HOOKS': did you mean RC"),
         (["--select", ","], "at least one code is needed, such as RC102"),

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.flaws import VARIANTS, make_flawed, make_variant
+from recore_support.broken_submissions import CASES
+from recore_support.broken_submissions import names as names_of_cases
+from recore_support.edited_submissions import make
 from stagemaker_support.fuzzing import examples
 
 from recore.check.catalogue import load_catalogue
@@ -20,8 +22,7 @@ from recore.check.file_uses import find_file_uses
 from recore.check.output import to_github, to_json, to_text
 from recore.check.runner import RuleResult, run_rules
 from recore.check.script import parse_script
-from recore.check.setup_file import read_setup_file
-from recore.check.source import SubmissionSource
+from recore.check.source import SubmissionSource, read_setup_file
 from recore.check.submission_tree import LARGEST
 from recore.schema import TARGETS
 from stagemaker import read_requirements
@@ -81,7 +82,7 @@ def make_huge(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", FILES)
 def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
-    folder = make_variant("requirements-pinned", tmp_path / "mine")
+    folder = make(CASES["RC206 nothing"], tmp_path / "mine")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
     findings = messages(folder)
@@ -93,14 +94,14 @@ def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable
     "make", [link_to_outside, link_to_itself, os.mkfifo, Path.mkdir, make_huge], ids=lambda function: function.__name__
 )
 def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Path], None], tmp_path: Path) -> None:
-    folder = make_flawed("modules-uploaded", tmp_path / "mine")
+    folder = make(CASES["RC202"], tmp_path / "mine")
     (folder / "mdl.py").unlink()
     make(folder / "mdl.py")
     assert messages(folder)
 
 
 def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
-    folder = make_variant("setup-py-list", tmp_path / "mine")
+    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
     (folder / "settings/again").symlink_to(folder, target_is_directory=True)
     check(folder)
 
@@ -130,15 +131,16 @@ def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
     ],
     ids=range(19),
 )
-@pytest.mark.parametrize("name", ["train.py", "preprocess.py", "setup.py"])
-def test_strange_scripts_do_not_stop_the_check(name: str, content: bytes, tmp_path: Path) -> None:
-    folder = make_variant("setup-py-list", tmp_path / "mine")
-    (folder / name).write_bytes(content)
+@pytest.mark.parametrize("names", [("train.py", "preprocess.py"), ("setup.py",)], ids=["both steps", "setup.py"])
+def test_strange_scripts_do_not_stop_the_check(names: tuple[str, ...], content: bytes, tmp_path: Path) -> None:
+    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
+    for name in names:
+        (folder / name).write_bytes(content)
     check(folder)
 
 
 def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
-    folder = make_variant("setup-py-list", tmp_path / "mine")
+    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
     text = (folder / "train.py").read_text()
     lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
     (folder / "train.py").write_text(text + lines)
@@ -157,7 +159,7 @@ def test_an_archive_with_odd_names_is_checked(tmp_path: Path) -> None:
 
 
 def test_file_names_with_control_characters_are_reported(tmp_path: Path) -> None:
-    folder = make_variant("setup-py-list", tmp_path / "mine")
+    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
     (folder / "dist").mkdir()
     (folder / "dist/\x1b[31m\n.whl").write_text("")
     (folder / b"dist/\xff.tar.gz".decode(errors="surrogateescape")).write_text("")
@@ -191,12 +193,12 @@ def mutated(text: str) -> st.SearchStrategy[bytes]:
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("variants")
-    return [make_variant(name, folder / name) for name in VARIANTS]
+    return [make(CASES[name], folder / name) for name in names_of_cases(found=False, runs=False)]
 
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    return make_variant("requirements-pinned", tmp_path / "mine")
+    return make(CASES["RC206 nothing"], tmp_path / "mine")
 
 
 @pytest.mark.parametrize("name", FILES)

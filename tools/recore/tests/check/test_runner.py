@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from recore_support.flaws import GOOD
+from recore_support.edited_submissions import GOOD
 
 from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Place, Rule

@@ -25,11 +25,9 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
 from recore.check.experiment_jobs import ExperimentJobs
-from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.failures import ExperimentFailed
-from recore.check.inputs import InputRow, differing, read_inputs
-from recore.check.left_by_jobs import Answer, Variation
-from recore.check.observed import read_observations
+from recore.check.inputs import InputRow, differing, effect_of_assays, effect_of_holes, find_differences, read_inputs
+from recore.check.left_by_jobs import Answer, Variation, read_observations
 from recore.check.pickles import read_pickles, same_models, size_of, values
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.public_data import PublicData, rename_holes
@@ -42,8 +40,7 @@ from recore.check.running_rules.rc603_predictions_swapped import find_swapped
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.running_rules.rc605_batches_differ import find_moved_rows
 from recore.check.served_requests import plan_requests
-from recore.check.training_plan import TrainingPlan
-from recore.check.variations import effect_of_assays, effect_of_holes, find_differences
+from recore.check.training_plan import REAL_ROWS, TrainingPlan, extrapolate
 from recore.dataset.sample_files import Plan, make_sample
 from recore.spectral_data import SpectralData, read_data
 

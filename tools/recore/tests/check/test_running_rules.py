@@ -1,7 +1,4 @@
-"""Rules that run a submission: a broken submission is flagged only by the rule that it breaks, a sound one by none.
-
-The broken submissions are edits of submissions/sound: see recore_support/broken_submissions.py.
-"""
+"""Rules that run a submission: a broken submission is flagged only by the rule that it breaks, a sound one by none."""
 
 import graphlib
 import io
@@ -11,28 +8,25 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from recore_support.broken_submissions import DEFECTS, make_broken
-from recore_support.checking import SUBMISSIONS, check, running_rules
-from recore_support.observed_submissions import FOR_HOST
+from recore_support.broken_submissions import CASES, names
+from recore_support.checking import check, running_rules
+from recore_support.edited_submissions import SUBMISSIONS, Case, both, make
 from support.checkout import ROOT
 from support.data_files import write_csv
 from support.once import make_once
 
-from benchmarks.mutants.editing import replace
 from recore.check import experiment_jobs
 from recore.check.project import pack_project
-from recore.check.rule import Finding, Level
+from recore.check.rule import Finding
 from recore.dataset.sample_files import Plan, make_sample
 from recore.evaluation import job_requests
 from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
 
-WARNINGS = {"RC403", "RC505", "RC506", "RC507", "RC604", "RC606", "RC610", "RC702", "RC703"}
-FAST_TO_RUN = ("requirements_invalid",)
+FAST_TO_RUN = "RC301 requirements invalid"
 MEASURING_RULES = ("RC304", "RC305")  # rules that measure processor time and memory
 RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times
-
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
 
@@ -59,18 +53,17 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_rule_has_a_broken_submission() -> None:
-    expected_codes = {broken.code for broken in DEFECTS.values()}
-    codes = {code for code in running_rules() if not code.startswith("RC8")}
-    assert codes - expected_codes == {"RC406", "RC508"}  # they have tests of their own
+    found = {name.split()[0] for name in names(found=True, runs=True)}
+    assert set(running_rules()) - found == {"RC406", "RC508"}  # they have tests of their own
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
-    if name in FAST_TO_RUN:
+    if name == FAST_TO_RUN:
         return []
-    return [pytest.mark.timing if DEFECTS[name].code in MEASURING_RULES else pytest.mark.slow]
+    return [pytest.mark.timing if name in MEASURING_RULES else pytest.mark.slow]
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in DEFECTS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in names(found=True, runs=True)])
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str,
     simulator: Simulator,
@@ -80,40 +73,23 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only the group of the expected rule runs: running all rules on all submissions would take half an hour."""
-    if name == "late":
-        monkeypatch.setattr(experiment_jobs, "REQUEST_SECONDS", 2)  # instead of a minute
-    broken = DEFECTS[name]
-    submission = make_broken(broken, tmp_path / name)
-    group = tuple(code for code in running_rules() if code[:3] == broken.code[:3])
-    data = few_rows if broken.code in MEASURING_RULES else small_data
-    findings = check(simulator, submission, data, group)
-    assert list(findings) == [broken.code], findings
-    (finding,) = findings[broken.code]
-    assert broken.text in finding.message
+    monkeypatch.setattr(experiment_jobs, "REQUEST_SECONDS", 2 if name == "RC605 late" else 60)
+    monkeypatch.setattr(job_requests, "JOB_SECONDS", 30 if name == "RC804 never ends" else 3600)
+    case, expected_code = CASES[name], name.split()[0]
+    submission = make(case, tmp_path / "mine")
+    group = tuple(code for code in running_rules() if code[:3] == name[:3])
+    findings = check(simulator, submission, few_rows if expected_code in MEASURING_RULES else small_data, group)
+    assert list(findings) == [expected_code], findings
+    finding = findings[expected_code][0]
+    assert case.text in finding.message
+    assert finding.level is case.level
+    if expected_code in HOST_RULES:
+        assert (finding.place.file if finding.place else "") == case.file
+        return
+    assert len(findings[expected_code]) == 1
     if finding.place:
         lines = (submission / finding.place.file).read_text().splitlines()
         assert 0 <= finding.place.line <= len(lines)
-    if (broken.code in WARNINGS and name not in ("negative", "hole_as_inputs_of_folds")) or (
-        name in ("first_line_dropped", "late")
-    ):
-        assert finding.level is Level.WARNING
-    if broken.code == "RC701":  # the data file is small
-        assert finding.level is Level.NOTE
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FOR_HOST)
-def test_what_a_submission_accesses_outside_its_job_is_reported_to_a_host(
-    name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if name == "never_ends":
-        monkeypatch.setattr(job_requests, "JOB_SECONDS", 30)  # instead of an hour
-    broken = FOR_HOST[name]
-    findings = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
-    assert list(findings) == [broken.code], findings
-    finding = findings[broken.code][0]
-    assert broken.text in finding.message
-    assert (finding.place.file if finding.place else "") == broken.file
 
 
 @pytest.mark.slow
@@ -166,53 +142,19 @@ def check_without_retraining(simulator: Simulator, submission: Path, public: Pat
     return check(simulator, submission, public, codes)
 
 
-@pytest.fixture
-def sound_submission(tmp_path: Path) -> Path:
-    """Return a copy of the sound submission that a test may change."""
-    (tmp_path / "copy").mkdir()
-    for path in (SUBMISSIONS / "sound").glob("*.*"):
-        (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
-    return tmp_path / "copy"
-
-
 @pytest.mark.slow
-def test_an_archive_has_no_findings(
-    sound_submission: Path, simulator: Simulator, small_data: Path, tmp_path: Path
-) -> None:
+def test_an_archive_has_no_findings(simulator: Simulator, small_data: Path, tmp_path: Path) -> None:
     archive = tmp_path / "src.tar.gz"
-    archive.write_bytes(read_submission(sound_submission).archive)
+    archive.write_bytes(read_submission(SUBMISSIONS / "sound").archive)
     assert check_without_retraining(simulator, archive, small_data) == {}
 
 
 @pytest.mark.slow
-def test_transform_fn_instead_of_three_hooks_has_no_findings(
-    sound_submission: Path, simulator: Simulator, small_data: Path
+@pytest.mark.parametrize("name", names(found=False, runs=True)[:3])
+def test_a_sound_submission_that_is_written_otherwise_has_no_findings(
+    name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
-    hook = "    return output_fn(apply(read(data, content_type), model), accept)\n"
-    replace("train.py", "def input_fn(", "def read(")(sound_submission)
-    replace("train.py", "def predict_fn(", "def apply(")(sound_submission)
-    replace(
-        "train.py",
-        "def output_fn(",
-        f"def transform_fn(model, data, content_type, accept):\n{hook}\n\ndef write(",
-    )(sound_submission)
-    replace("train.py", "return output_fn(", "return write(")(sound_submission)
-    (sound_submission / "predict.py").unlink()
-    assert check_without_retraining(simulator, sound_submission, small_data) == {}
-
-
-@pytest.mark.slow
-def test_the_default_predict_fn_and_a_package_have_no_findings(
-    sound_submission: Path, simulator: Simulator, small_data: Path
-) -> None:
-    replace("train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")(sound_submission)
-    replace("train.py", "from linear import", "from models.linear import")(sound_submission)
-    replace("setup.py", ', "linear"]', '], packages=["models"]')(sound_submission)
-    (sound_submission / "models").mkdir()
-    (sound_submission / "models/__init__.py").touch()
-    (sound_submission / "linear.py").rename(sound_submission / "models/linear.py")
-    (sound_submission / "predict.py").unlink()
-    assert check_without_retraining(simulator, sound_submission, small_data) == {}
+    assert check_without_retraining(simulator, make(CASES[name], tmp_path / "mine"), small_data) == {}
 
 
 @pytest.mark.slow
@@ -231,11 +173,12 @@ def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
     assert set(order) == set(rules)
 
 
-def test_a_folders_archive_contains_what_a_build_needs(sound_submission: Path) -> None:
+def test_a_folders_archive_contains_what_a_build_needs(tmp_path: Path) -> None:
+    folder = make(Case(both(), runs=True), tmp_path / "mine")
     for name in ("data", ".git", "model"):
-        (sound_submission / name).mkdir()
-        (sound_submission / name / "file").write_text("left out")
-    (sound_submission / "out").symlink_to("/etc/passwd")
-    with tarfile.open(fileobj=io.BytesIO(pack_project(sound_submission))) as tar:
+        (folder / name).mkdir()
+        (folder / name / "file").write_text("left out")
+    (folder / "out").symlink_to("/etc/passwd")
+    with tarfile.open(fileobj=io.BytesIO(pack_project(folder))) as tar:
         names = tar.getnames()
     assert names == sorted(path.name for path in (SUBMISSIONS / "sound").glob("*.*"))

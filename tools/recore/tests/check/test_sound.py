@@ -7,8 +7,9 @@ from os import cpu_count
 from pathlib import Path
 
 import pytest
-from recore_support.checking import SUBMISSIONS, check
+from recore_support.checking import check
 from recore_support.contract import assert_contract_kept
+from recore_support.edited_submissions import SUBMISSIONS
 from support.checkout import ROOT
 from support.once import make_once
 

@@ -1,9 +1,4 @@
-"""Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no private assay.
-
-Each file in submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
-preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py packs the submission into an
-archive. A folder's files replace those of the tiny submission.
-"""
+"""Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no assay."""
 
 import gzip
 import os
@@ -13,20 +8,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import textwrap
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
 import pytest
+from recore_support.hostile_corpus import FILES, SCRIPTS, make_hostile
 from recore_support.orphans import watch_orphans
 from recore_support.run_command import file_options
-from recore_support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.submission_runs import FinishedRun, other_entries
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
-CORPUS = SUBMISSIONS / "hostile"
 SECRET = "7654321.25"  # an assay that appears only in the private data
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
@@ -115,9 +108,7 @@ REPORTED = {  # runs with a report, and the text that the report must show
 
 
 def test_every_submission_in_the_corpus_has_an_expected_outcome() -> None:
-    names = {path.stem for path in CORPUS.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert names - {"searching", "__pycache__"} == set(OUTCOMES)
-    assert len(OUTCOMES) >= 25
+    assert SCRIPTS.keys() | FILES.keys() == OUTCOMES.keys()
 
 
 @pytest.fixture(scope="module")
@@ -134,27 +125,6 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(gzip.compress("".join(lines).encode(), 1))
     return folder
-
-
-def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """Write the tiny submission with one file of the corpus. Each key of `words` in it is replaced by its value."""
-
-    def text(path: Path) -> str:
-        content = path.read_text()
-        for word, value in words.items():
-            content = content.replace(word, value)
-        return content
-
-    if (CORPUS / name).is_dir():
-        return tiny(folder, {str(path.relative_to(CORPUS / name)): text(path) for path in (CORPUS / name).rglob("*.*")})
-    code, stage = text(CORPUS / f"{name}.py"), name.partition("_")[0]
-    if stage == "archive":
-        subprocess.run([sys.executable, "-c", code], cwd=tiny(folder), check=True)
-        return folder / "src.tar.gz"
-    if stage == "preprocess":
-        return tiny(folder, {"preprocess.py": PREPROCESS + code})
-    guard = 'if __name__ == "__main__":' if stage == "train" else 'if __name__ != "__main__":'
-    return tiny(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(code, '    ')}"})
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
@@ -195,7 +165,7 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.TemporaryDirectory() as temporary:
         replacements = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
         replacements["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
-        submission = make_submission(name, folder / "submission", replacements)
+        submission = make_hostile(name, folder / "submission", replacements)
         before = contents(folder) | contents(secret_sample)
         out = folder / "runs/run"
         options = [submission, "--out", out, *file_options(secret_sample), "--isolation", isolation]

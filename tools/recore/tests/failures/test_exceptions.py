@@ -47,78 +47,64 @@ def log_and_end(function):
         raise ValueError(f"\\nAll the 5 fits failed.\\nDetails:\\n{text}") from None
 """
 START = "import library, sys\n\ndef fit():\n"
-CASES = {
-    "raised": ("    raise ValueError('no copper')", "ValueError: no copper (train.py, line 4, in fit)"),
-    "no message": ("    raise StopIteration", "StopIteration (train.py, line 4, in fit)"),
-    "a class defined in the script": (
-        "    class Sour(Exception): pass\n    raise Sour('x: y')",
-        "fit.<locals>.Sour: x: y (train.py, line 5, in fit)",
+CASES = [  # the body of fit() in line 4 of train.py, the exception, and its line in train.py
+    ("raise ValueError('no copper')", "ValueError: no copper", 4),
+    ("raise StopIteration", "StopIteration", 4),
+    ("class Sour(Exception): pass\nraise Sour('x: y')", "fit.<locals>.Sour: x: y", 5),
+    ("raise ValueError('one\\ntwo\\n  three')", "ValueError: one", 4),
+    ("raise ValueError('\\n\\n all failed')", "ValueError: all failed", 4),
+    ("return 1 + (2 /\n   0)", "ZeroDivisionError: division by zero", 4),
+    ("library.call(library.fail)", "KeyError: 'rock'", 4),
+    ("library.lookup()", "KeyError: 'no such rock'", 4),
+    ("try: 1 / 0\nexcept ZeroDivisionError: raise KeyError('ore')", "KeyError: 'ore'", 5),
+    ("try: 1 / 0\nexcept ZeroDivisionError as e: raise KeyError('ore') from e", "KeyError: 'ore'", 5),
+    ("fit()", "RecursionError: maximum recursion depth exceeded", 4),
+    (
+        "raise ExceptionGroup('two', [ValueError('a'), ExceptionGroup('in', [TypeError('b')])])",
+        "ExceptionGroup: two (2 sub-exceptions): ValueError: a",
+        4,
     ),
-    "several lines": ("    raise ValueError('one\\ntwo\\n  three')", "ValueError: one (train.py, line 4, in fit)"),
-    "an empty first line": (
-        "    raise ValueError('\\n\\n all failed')",
-        "ValueError: all failed (train.py, line 4, in fit)",
+    (
+        "raise ExceptionGroup('out', [ExceptionGroup('in', [TypeError('b'), KeyError('c')])])",
+        "ExceptionGroup: out (1 sub-exception): ExceptionGroup: in (2 sub-exceptions): TypeError: b",
+        4,
     ),
-    "carets": ("    return 1 + (2 /\n       0)", "ZeroDivisionError: division by zero (train.py, line 4, in fit)"),
-    "in a library": ("    library.call(library.fail)", "KeyError: 'rock' (train.py, line 4, in fit)"),
-    "a chain in a library": ("    library.lookup()", "KeyError: 'no such rock' (train.py, line 4, in fit)"),
-    "during handling": (
-        "    try: 1 / 0\n    except ZeroDivisionError: raise KeyError('ore')",
-        "KeyError: 'ore' (train.py, line 5, in fit)",
+    (
+        "some = []\nfor n in 'ab':\n    try: int(n)\n    except ValueError as e: some.append(e)\n"
+        "raise ExceptionGroup('all', some)",
+        "ExceptionGroup: all (2 sub-exceptions): ValueError: invalid literal for int() with base 10: 'a'",
+        6,
     ),
-    "cause": (
-        "    try: 1 / 0\n    except ZeroDivisionError as e: raise KeyError('ore') from e",
-        "KeyError: 'ore' (train.py, line 5, in fit)",
+    (
+        "try: raise ExceptionGroup('all', [ValueError('a')])\nexcept ExceptionGroup as e: raise KeyError('k') from e",
+        "KeyError: 'k'",
+        5,
     ),
-    "recursion": ("    fit()", "RecursionError: maximum recursion depth exceeded (train.py, line 4, in fit)"),
-    "a group": (
-        "    raise ExceptionGroup('two', [ValueError('a'), ExceptionGroup('in', [TypeError('b')])])",
-        "ExceptionGroup: two (2 sub-exceptions): ValueError: a (train.py, line 4, in fit)",
+    ("library.log_and_end(library.fail)", "ValueError: All the 5 fits failed: KeyError: 'rock'", 4),
+    ("error = ValueError('a')\nerror.add_note('look there')\nraise error", "ValueError: a", 6),
+    (
+        "import traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()\nraise KeyError('new')",
+        "KeyError: 'new'",
+        7,
     ),
-    "a group in a group": (
-        "    raise ExceptionGroup('out', [ExceptionGroup('in', [TypeError('b'), KeyError('c')])])",
-        "ExceptionGroup: out (1 sub-exception): ExceptionGroup: in (2 sub-exceptions): TypeError: b "
-        "(train.py, line 4, in fit)",
-    ),
-    "a group of raised exceptions": (
-        "    some = []\n    for n in 'ab':\n        try: int(n)\n        except ValueError as e: some.append(e)\n"
-        "    raise ExceptionGroup('all', some)",
-        "ExceptionGroup: all (2 sub-exceptions): ValueError: invalid literal for int() with base 10: 'a' "
-        "(train.py, line 6, in fit)",
-    ),
-    "a cause that is a group": (
-        "    try: raise ExceptionGroup('all', [ValueError('a')])\n"
-        "    except ExceptionGroup as e: raise KeyError('k') from e",
-        "KeyError: 'k' (train.py, line 5, in fit)",
-    ),
-    "a traceback in the message": (
-        "    library.log_and_end(library.fail)",
-        "ValueError: All the 5 fits failed: KeyError: 'rock' (train.py, line 4, in fit)",
-    ),
-    "a note": (
-        "    error = ValueError('a')\n    error.add_note('look there')\n    raise error",
-        "ValueError: a (train.py, line 6, in fit)",
-    ),
-    "invalid Python": ("    (", "SyntaxError: '(' was never closed (train.py, line 4)"),
-    "indentation": ("  a = 1\n    b = 2", "IndentationError: unexpected indent (train.py, line 5)"),
-    "a module with invalid syntax": ("    import broken", "SyntaxError: invalid syntax (broken.py, line 1)"),
-    "an earlier exception that was caught": (
-        "    import traceback\n    try: 1 / 0\n    except ZeroDivisionError: traceback.print_exc()\n"
-        "    raise KeyError('new')",
-        "KeyError: 'new' (train.py, line 7, in fit)",
-    ),
-}
+]
+INVALID = [
+    ("(", "SyntaxError: '(' was never closed (train.py, line 4)"),
+    ("a = 1\n  b = 2", "IndentationError: unexpected indent (train.py, line 5)"),
+    ("import broken", "SyntaxError: invalid syntax (broken.py, line 1)"),
+]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_tracebacks_that_python_prints_are_parsed(name: str, tmp_path: Path) -> None:
-    body, expected = CASES[name]
+@pytest.mark.parametrize(
+    ("body", "expected"), [*((body, f"{head} (train.py, line {line}, in fit)") for body, head, line in CASES), *INVALID]
+)
+def test_tracebacks_that_python_prints_are_parsed(body: str, expected: str, tmp_path: Path) -> None:
     code, library = tmp_path / "mine", tmp_path / "library"
     for folder in (code, library):
         folder.mkdir()
     (library / "library.py").write_text(LIBRARY)
     (code / "broken.py").write_text("a b\n")
-    (code / "train.py").write_text(f"{START}{body}\n\nfit()\n")
+    (code / "train.py").write_text(f"{START}{textwrap.indent(body, '    ')}\n\nfit()\n")
     result = subprocess.run(
         [sys.executable, code / "train.py"],
         env={"PYTHONPATH": str(library)},

@@ -3,7 +3,7 @@
 import gzip
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ if open(parser.parse_args().input, "rb").read(2) == b"\\x1f\\x8b":
 {RAISES}"""
 NOT_FOUND = "ERROR: No matching distribution found for no-such-package==1.0"
 NOT_INSTALLED = f"requirements.txt could not be installed: {NOT_FOUND}"
+ADDRESS = "requirements.txt could not be installed: line 1: 'git+https://example.com/mdl' is neither ..."
 SIMULATED = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 4, in <module>\n    raise\n{}\n'
 
 
@@ -43,42 +44,32 @@ class Failure:
     data: str | None = "public.csv.gz"
     outside: bool = False
     folder: str = "my submission"
-    variables: dict[str, str] = field(default_factory=dict)
 
 
+TRAINING = {"train.py": TRAIN}
 FAILURES = {
-    "train": Failure("train", ERROR, {"train.py": TRAIN}),
-    "train of a check": Failure("full train", ERROR, {"train.py": TRAIN}),
+    "train": Failure("train", ERROR, TRAINING),
+    "train of a check": Failure("full train", ERROR, TRAINING),
     "preprocess": Failure("private preprocess", ERROR, {"preprocess.py": PREPROCESS}, data="private.csv.gz"),
-    "the current folder": Failure("train", ERROR, {"train.py": TRAIN}, folder="."),
+    "the current folder": Failure("train", ERROR, TRAINING, folder="."),
     "requirements": Failure(
-        "train",
-        NOT_FOUND,
-        {"requirements.txt": "no-such-package==1.0\n"},
-        exception=None,
-        reason=NOT_INSTALLED,
-        data=None,
-        variables={"PIP_NO_INDEX": "1"},
+        "train", NOT_FOUND, {"requirements.txt": "no-such-package==1.0\n"}, None, NOT_INSTALLED, None
     ),
     "an address among the requirements": Failure(
-        "train",
-        None,
-        {"requirements.txt": "git+https://example.com/mdl\n"},
-        exception=None,
-        reason="requirements.txt could not be installed: line 1: 'git+https://example.com/mdl' is neither ...",
+        "train", None, {"requirements.txt": "git+https://example.com/mdl\n"}, None, ADDRESS
     ),
-    "no data": Failure("train", None, {"train.py": TRAIN}, data=None),
-    "data of another name": Failure("train", None, {"train.py": TRAIN}, data="mine.csv.gz"),
-    "no exception": Failure("train", None, {"train.py": TRAIN}, exception=None, reason="more than 60 minutes"),
-    "a required argument": Failure("train", None, {"train.py": TRAIN}, exception=None, reason="train.py: error: ..."),
-    "a missing file": Failure("train", None, {"train.py": TRAIN}, exception="FileNotFoundError: weights.npy"),
-    "a missing module": Failure("train", None, {"train.py": TRAIN}, exception="ModuleNotFoundError: no"),
-    "no network": Failure("train", None, {"train.py": TRAIN}, exception="urllib.error.URLError: <urlopen error>"),
+    "no data": Failure("train", None, TRAINING, data=None),
+    "data of another name": Failure("train", None, TRAINING, data="mine.csv.gz"),
+    "no exception": Failure("train", None, TRAINING, None, "more than 60 minutes"),
+    "a required argument": Failure("train", None, TRAINING, None, "train.py: error: ..."),
+    "a missing file": Failure("train", None, TRAINING, "FileNotFoundError: weights.npy"),
+    "a missing module": Failure("train", None, TRAINING, "ModuleNotFoundError: no"),
+    "no network": Failure("train", None, TRAINING, "urllib.error.URLError: <urlopen error>"),
     "other variables": Failure("train", None, {"train.py": f"{TRAIN}    SM_OUTPUT_DATA_DIR\n"}),
     "fixed paths": Failure("public preprocess", None, {}),
-    "a server": Failure("public predict", None, {"train.py": TRAIN}),
-    "outside the job": Failure("train", None, {"train.py": TRAIN}, outside=True),
-    "a package that is not here": Failure("train", None, {"train.py": TRAIN, "requirements.txt": "no-such-package\n"}),
+    "a server": Failure("public predict", None, TRAINING),
+    "outside the job": Failure("train", None, TRAINING, outside=True),
+    "a package that is not here": Failure("train", None, TRAINING | {"requirements.txt": "no-such-package\n"}),
 }
 
 
@@ -103,7 +94,7 @@ def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkey
         return
     [command] = commands
     assert command.startswith("cd ") == (failure.folder != ".")
-    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"} | failure.variables
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_INDEX": "1"}
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
     assert done.returncode != 0
     assert failure.error in done.stderr

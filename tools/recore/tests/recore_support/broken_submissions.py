@@ -1,17 +1,15 @@
-"""Submissions that break one rule each: edits of submissions/sound, and the rule that must report each edit.
+"""The table of edited submissions: the rule of `recore check` that must find each edit, or none, and whether it runs.
 
-As in benchmarks/mutants, it is an error if an edit's text does not appear exactly once in its file.
+Those that must be found by running, and others that are sound, are edits of submissions/sound.
 """
 
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
-from support.checkout import ROOT
+from recore.check.rule import Level
+from recore_support.broken_sources import FLAWS, VARIANTS
+from recore_support.edited_submissions import Case, Change, both, delete, insert, replace, write
 
-from benchmarks.mutants.editing import Change, both, insert, replace, write
-
-SOUND = ROOT / "tools/recore/tests/submissions/sound"
+WARNING = Level.WARNING
 FIT = "return Linear().fit(inputs, targets)"
 PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
@@ -21,232 +19,177 @@ WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
 WRITE_ROW = "[name, *map(repr, row)]"
 SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
 RETURN_INPUTS = 'return [row[""] for row in rows], np.round(np.column_stack(bins), 6)'
-ONE_HOT = both(  # a column for each drill hole of the file
-    replace(
-        "preprocess.py",
-        RETURN_INPUTS,
-        'holes = sorted({row["SiteID"] for row in rows})\n'
-        '    bins += [np.array([float(row["SiteID"] == hole) for row in rows]) for hole in holes]\n'
-        f"    {RETURN_INPUTS}",
+ENDING = '    print("train: a model of", len(rows), "rows")\n'
+LINES = 'for line in text.splitlines() if not line.startswith("index,")'
+PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
+# the audit hook takes its folder out of the variables that a program sees, but not out of those of the process
+OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
+
+
+def running(text: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
+    """Return a flaw that is found by running. text: a part of the message. file: what a finding for a host names."""
+    return Case(both(*changes), file, level=level, text=text, runs=True)
+
+
+def train(*texts: str) -> Change:
+    return replace("train.py", *texts)
+
+
+def importing(name: str) -> Change:
+    return train("import numpy as np\n", f"import numpy as np\nimport {name}\n")
+
+
+def fitting(*lines: str) -> Change:
+    """Replace what fit() does with lines; the last one is returned."""
+    return train(FIT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
+
+
+def predicting(*lines: str) -> Change:
+    return train(PREDICT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
+
+
+def limiting(value: str) -> Change:
+    return replace("linear.py", LIMIT, f"return {value}")
+
+
+def before_end(*lines: str) -> Change:
+    """Insert lines before the last one of the training."""
+    return train(ENDING, "".join(f"    {line}\n" for line in lines) + ENDING)
+
+
+def at_start(*lines: str) -> Change:
+    return train("def main():\n", "def main():\n" + "".join(f"    {line}\n" for line in lines))
+
+
+def reading(*lines: str) -> Change:
+    """Insert lines where preprocess.py has read the rows."""
+    return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    channels =")
+
+
+def returning(*lines: str) -> Change:
+    """Insert lines before preprocess.py returns the bins."""
+    return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    return [")
+
+
+def held_out(rows: str) -> Change:
+    """Save held-out predictions: rows of the index and predicted assays."""
+    return train(
+        SAVE,
+        'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
+        "    model = fit(inputs, targets)\n"
+        "    save_model(model, model_dir)\n"
+        '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
+        '        table = csv.writer(file, lineterminator="\\n")\n'
+        '        table.writerow(["index", *TARGETS])\n'
+        f'        table.writerows([row[""], *cells] for row, cells in zip(rows, {rows}, strict=True))',
+    )
+
+
+HOLE_AS_INPUTS = both(  # a column for each drill hole of the file
+    returning(
+        'holes = sorted({row["SiteID"] for row in rows})',
+        'bins += [np.array([float(row["SiteID"] == hole) for row in rows]) for hole in holes]',
     ),
     replace("preprocess.py", "for number in range(BINS)", "for number in range(inputs.shape[1])"),
+    train("if len(line) != BINS + 1", "if len(line) != len(lines[0])"),
 )
-HOLE_AS_INPUTS = both(ONE_HOT, replace("train.py", "if len(line) != BINS + 1", "if len(line) != len(lines[0])"))
-CLAIM = replace(  # held-out predictions that are none
-    "train.py",
-    SAVE,
-    'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
-    "    model = fit(inputs, targets)\n"
-    "    save_model(model, model_dir)\n"
-    '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
-    '        table = csv.writer(file, lineterminator="\\n")\n'
-    '        table.writerow(["index", *TARGETS])\n'
-    "        predicted = model.predict(np.array(inputs))\n"
-    '        table.writerows([row[""], *cells] for row, cells in zip(rows, predicted, strict=True))',
-)
+CLAIM = held_out("model.predict(np.array(inputs))")  # they are not held out
 OWN_CLASS = both(
     insert("train.py", "class Limited(Linear):\n    pass\n", before="def fit("),
-    replace("train.py", FIT, "return Limited().fit(inputs, targets)"),
+    fitting("Limited().fit(inputs, targets)"),
 )
+COMMAND = "class Command:\n    def __reduce__(self):\n        return os.getcwd, ()\n"
+SETTINGS = '    open(os.path.join(os.path.dirname(__file__), "settings.json")).close()\n'
 
-
-@dataclass(frozen=True)
-class Defect:
-    """A defect. code: the rule that reports it. text: part of the message. file: the file that the finding names."""
-
-    code: str
-    text: str
-    change: Change
-    file: str = ""
-
-
-def make_broken(defect: Defect, folder: Path) -> Path:
-    """Write the sound submission with a defect to a new folder, and return the folder."""
-    shutil.copytree(SOUND, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    defect.change(folder)
-    return folder
-
-
-def import_in_training(name: str) -> Change:
-    return replace("train.py", "import numpy as np\n", f"import numpy as np\nimport {name}\n")
-
-
-UPLOAD = {
-    "archive_differs": Defect(
-        "RC251",
+BROKEN = {
+    "RC251": running(
         "also contains NOTES.txt",
-        both(
-            replace("setup.py", ", license_files=[]", ""),
-            write("setup.cfg", "[metadata]\nlicense_files = NOTES.txt\n"),
-            write("NOTES.txt", "Notes.\n"),
-        ),
+        replace("setup.py", ", license_files=[]", ""),
+        write("setup.cfg", "[metadata]\nlicense_files = NOTES.txt\n", "NOTES.txt", "Notes.\n"),
     ),
-    "setup_fails": Defect(
-        "RC251",
+    "RC251 setup fails": running(
         "setup.py: run me at home",
         replace("setup.py", "\nsetup(", '\nraise SystemExit("setup.py: run me at home")\nsetup('),
     ),
-    "requirements_invalid": Defect("RC301", "'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
-    "version_missing": Defect(
-        "RC301", "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
+    "RC301 requirements invalid": running("'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
+    "RC301 version missing": running(
+        "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
     ),
-}
-
-TRAINING = {
-    "helper_not_packed": Defect(
-        "RC301",
+    "RC301 helper not packed": running(
         "No module named 'helpers'",
-        both(
-            write("helpers.py", "import math\n\nfinite = math.isfinite\n"),
-            replace("train.py", "from linear", "from helpers import finite\nfrom linear"),
-            replace("train.py", "repr(cell) for", 'repr(cell) if finite(cell) else "" for'),
-        ),
+        write("helpers.py", "import math\n\nfinite = math.isfinite\n"),
+        train("from linear", "from helpers import finite\nfrom linear"),
+        train("repr(cell) for", 'repr(cell) if finite(cell) else "" for'),
     ),
-    "fixed_rows": Defect(
-        "RC302",
+    "RC301 ends early": running(
+        "wrote no file", importing("sys"), train("    targets = np.array", "    sys.exit(0)\n    targets = np.array")
+    ),
+    "RC302": running(
         "these are not my data",
-        replace("train.py", "    targets =", '    assert len(rows) == 84, "these are not my data"\n    targets ='),
+        train("    targets =", '    assert len(rows) == 84, "these are not my data"\n    targets ='),
     ),
-    "not_repeatable": Defect(
-        "RC303",
+    "RC303": running(
         "predict differently",
-        replace(
-            "train.py",
-            FIT,
-            "noise = np.random.default_rng().normal(scale=0.01, size=inputs.shape)\n"
-            "    return Linear().fit(inputs + noise, targets)",
+        fitting(
+            "noise = np.random.default_rng().normal(scale=0.01, size=inputs.shape)",
+            "Linear().fit(inputs + noise, targets)",
         ),
     ),
-    "slow_training": Defect(
-        "RC304",
+    "RC304": running(
         "minutes for 1344 rows",
-        both(
-            import_in_training("time"),
-            replace("train.py", FIT, f"while time.process_time() < len(inputs) * 1.6:\n        pass\n    {FIT}"),
-        ),
+        importing("time"),
+        train(FIT, f"while time.process_time() < len(inputs) * 1.6:\n        pass\n    {FIT}"),
+        level=WARNING,
     ),
-    "much_memory": Defect(
-        "RC305",
+    "RC305": running(
         "% for 1344 rows",
-        both(
-            import_in_training("time"),
-            replace(
-                "train.py",
-                FIT,
-                'copies = b"x" * len(inputs) * 40_000_000\n'
-                "    time.sleep(2)\n"
-                "    return Linear().fit(inputs, targets if copies is not None else None)",
-            ),
+        importing("time"),
+        fitting(
+            'copies = b"x" * len(inputs) * 40_000_000',
+            "time.sleep(2)",
+            "Linear().fit(inputs, targets if copies is not None else None)",
         ),
     ),
-    "class_in_train": Defect("RC401", "__main__.Limited", OWN_CLASS),
-    "module_in_temporary_folder": Defect(
-        "RC402",
+    "RC401": running("__main__.Limited", OWN_CLASS),
+    "RC402": running(
         "the module made_here",
-        replace(
-            "train.py",
-            FIT,
-            "import sys\n"
-            "    import tempfile\n\n"
-            "    sys.path.append(tempfile.mkdtemp())\n"
-            '    with open(sys.path[-1] + "/made_here.py", "w") as file:\n'
-            '        file.write("from linear import Linear\\n\\n\\nclass Made(Linear):\\n    pass\\n")\n'
-            "    from made_here import Made\n\n"
-            "    return Made().fit(inputs, targets)",
+        fitting(
+            "import sys",
+            "import tempfile",
+            "sys.path.append(tempfile.mkdtemp())",
+            'with open(sys.path[-1] + "/made_here.py", "w") as file:',
+            '    file.write("from linear import Linear\\n\\n\\nclass Made(Linear):\\n    pass\\n")',
+            "from made_here import Made",
+            "Made().fit(inputs, targets)",
         ),
     ),
-    "cloudpickle_model": Defect(
-        "RC403",
+    "RC403": running(
         "written with cloudpickle",
-        both(
-            OWN_CLASS,
-            import_in_training("cloudpickle"),
-            replace("train.py", "pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
-        ),
+        OWN_CLASS,
+        importing("cloudpickle"),
+        train("pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
+        level=WARNING,
     ),
-    "command_in_pickle": Defect(
-        "RC404",
+    "RC404": running(
         "posix.getcwd",
-        both(
-            insert(
-                "train.py",
-                "class Command:\n    def __reduce__(self):\n        return os.getcwd, ()\n",
-                before="def fit(",
-            ),
-            replace(
-                "train.py",
-                FIT,
-                "model = Linear().fit(inputs, targets)\n    model.place = Command()\n    return model",
-            ),
-        ),
+        insert("train.py", COMMAND, before="def fit("),
+        fitting("model = Linear().fit(inputs, targets)", "model.place = Command()", "model"),
     ),
-    "other_model_file": Defect(
-        "RC405", "model.pickle", replace("train.py", '"model.pkl"), "rb"', '"model.pickle"), "rb"')
+    "RC405 other model file": running("model.pickle", train('"model.pkl"), "rb"', '"model.pickle"), "rb"')),
+    "RC405 no main guard": running("public.csv.gz", train('\nif __name__ == "__main__":\n    main()', "\nmain()")),
+    "RC405 model_fn trains": running(
+        "public.csv.gz", train("        return pickle.load(file)", "        main()\n        return pickle.load(file)")
     ),
-    "no_main_guard": Defect(
-        "RC405", "public.csv.gz", replace("train.py", '\n\nif __name__ == "__main__":\n    main()', "\n\nmain()")
-    ),
-    "model_fn_trains": Defect(
-        "RC405",
-        "public.csv.gz",
-        replace("train.py", "        return pickle.load(file)", "        main()\n        return pickle.load(file)"),
-    ),
-    "settings_not_uploaded": Defect(
-        "RC405",
+    "RC405 settings not uploaded": running(
         "settings.json",
-        both(
-            write("settings.json", "{}"),
-            insert(
-                "train.py",
-                '    name = "settings.json"\n    open(os.path.join(os.path.dirname(__file__), name)).close()\n',
-                before='    with open(os.path.join(model_dir, "model.pkl"), "rb")',
-            ),
-        ),
+        write("settings.json", "{}"),
+        insert("train.py", SETTINGS, before='    with open(os.path.join(model_dir, "model.pkl"), "rb")'),
     ),
-    "ends_early": Defect(
-        "RC301",
-        "wrote no file",
-        both(
-            import_in_training("sys"),
-            replace("train.py", "    targets = np.array", "    sys.exit(0)\n    targets = np.array"),
-        ),
+    "RC501": running("No module named 'linear'", insert("preprocess.py", "from linear import Linear\n", "BASE")),
+    "RC502 row dropped": running(
+        "83 rows for 84", replace("preprocess.py", "zip(index, inputs.tolist()", "zip(index[1:], inputs[1:].tolist()")
     ),
-    "held_out_poor": Defect(
-        "RC701",
-        "held-out drill holes",
-        replace(
-            "train.py",
-            SAVE,
-            'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
-            "    save_model(fit(inputs, targets), model_dir)\n"
-            '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
-            '        table = csv.writer(file, lineterminator="\\n")\n'
-            '        table.writerow(["index", *TARGETS])\n'
-            '        table.writerows([row[""], *means] for row, means in zip(rows, targets[::-1], strict=True))',
-        ),
-    ),
-    "held_out_seen": Defect("RC703", "the submission's own held-out predictions score", CLAIM),
-    "hole_as_inputs_of_folds": Defect("RC703", "fails to predict them: ValueError", both(HOLE_AS_INPUTS, CLAIM)),
-    "shifted_assays": Defect(
-        "RC702",
-        "worse than the mean of each assay",
-        replace("train.py", FIT, "return Linear().fit(np.roll(inputs, 44, axis=0), targets)"),
-    ),
-}
-
-PREPROCESSING = {
-    "preprocess_imports_module": Defect(
-        "RC501",
-        "No module named 'linear'",
-        insert("preprocess.py", "from linear import Linear  # noqa: F401\n", before="BASE"),
-    ),
-    "row_dropped": Defect(
-        "RC502",
-        "83 rows for 84",
-        replace("preprocess.py", "zip(index, inputs.tolist()", "zip(index[1:], inputs[1:].tolist()"),
-    ),
-    "rows_sorted": Defect(
-        "RC502",
+    "RC502 rows sorted": running(
         "another order",
         replace(
             "preprocess.py",
@@ -254,194 +197,277 @@ PREPROCESSING = {
             "for name, row in sorted(zip(index, inputs.tolist(), strict=True), key=lambda row: row[1]):",
         ),
     ),
-    "index_replaced": Defect(
-        "RC502",
+    "RC502 index replaced": running(
         "'row0'",
-        both(
-            replace("preprocess.py", WRITE_ROWS, "for number, row in enumerate(inputs.tolist()):"),
-            replace("preprocess.py", WRITE_ROW, '[f"row{number}", *map(repr, row)]'),
-        ),
+        replace("preprocess.py", WRITE_ROWS, "for number, row in enumerate(inputs.tolist()):"),
+        replace("preprocess.py", WRITE_ROW, '[f"row{number}", *map(repr, row)]'),
     ),
-    "rows_sorted_without_assays": Defect(
-        "RC502",
+    "RC502 rows sorted without assays": running(
         "24 rows of the data, without assays and in reverse order",
-        insert(
-            "preprocess.py",
-            '    if "CuPPM" not in rows[0]:\n        rows.sort(key=lambda row: int(row[""]))\n',
-            before="    channels =",
-        ),
+        reading('if "CuPPM" not in rows[0]:', '    rows.sort(key=lambda row: int(row[""]))'),
     ),
-    "knows_the_holes": Defect(
-        "RC503",
+    "RC503 knows the holes": running(
         "drill holes that are not in the public file: KeyError: ",
-        insert(
-            "preprocess.py",
-            '    known = {str(number): number for number in range(16)}\n    [known[row["SiteID"]] for row in rows]\n',
-            before="    channels =",
-        ),
+        reading("known = {str(number): number for number in range(16)}", '[known[row["SiteID"]] for row in rows]'),
     ),
-    "needs_assays": Defect(
-        "RC503",
-        "KeyError: 'CuPPM'",
-        insert("preprocess.py", '    assert all(row["CuPPM"] is not None for row in rows)\n', before="    channels ="),
-    ),
-    "assay_in_inputs": Defect(
-        "RC504",
-        "bin_11",
-        insert(
-            "preprocess.py",
-            '    bins[-1] = np.array([float(row.get("CuPPM") or 0) for row in rows])\n',
-            before="    return [",
-        ),
-    ),
-    "file_mean": Defect(
-        "RC505",
+    "RC503 needs assays": running("KeyError: 'CuPPM'", reading('assert all(row["CuPPM"] is not None for row in rows)')),
+    "RC504": running("bin_11", returning('bins[-1] = np.array([float(row.get("CuPPM") or 0) for row in rows])')),
+    "RC505": running(
         "only 24 of the file's rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
+        level=WARNING,
     ),
-    "depths_as_inputs": Defect(
-        "RC507",
-        "the depth (DepthFrom or DepthTo) is among the inputs, as 'bin_11'",
-        replace(
-            "preprocess.py",
-            "    return [row",
-            '    bins[-1] = np.array([(float(row["DepthFrom"]) + float(row["DepthTo"])) / 2 for row in rows])\n'
-            "    return [row",
-        ),
-    ),
-    "many_digits": Defect(
-        "RC506",
+    "RC506": running(
         "110 MB for 1344 rows",
         replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]'),
+        level=WARNING,
     ),
-}
-
-SERVING = {
-    "hole_as_inputs": Defect(
-        "RC601",
-        "(24,22) (23,). Their inputs differ: the CSV lacks bin_22",
-        HOLE_AS_INPUTS,
+    "RC507": running(
+        "the depth (DepthFrom or DepthTo) is among the inputs, as 'bin_11'",
+        returning('bins[-1] = np.array([(float(row["DepthFrom"]) + float(row["DepthTo"])) / 2 for row in rows])'),
+        level=WARNING,
     ),
-    "index_as_input": Defect("RC601", "(84,13)", replace("train.py", "for cell in line[1:]]", "for cell in line]")),
-    "header_in_response": Defect(
-        "RC602",
+    "RC601 hole as inputs": running("(24,22) (23,). Their inputs differ: the CSV lacks bin_22", HOLE_AS_INPUTS),
+    "RC601 index as input": running("(84,13)", train("for cell in line[1:]]", "for cell in line]")),
+    "RC602 header": running(
         "'AgPPM' is not a number",
-        replace("train.py", RETURN_ROWS, RETURN_ROWS.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
+        train(RETURN_ROWS, RETURN_ROWS.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
     ),
-    "index_in_response": Defect(
-        "RC602",
+    "RC602 index": running(
         "seems to be an index",
-        replace(
-            "train.py",
+        train(
             RETURN_ROWS,
             f'return "".join(f"{{number}}," + {ROW_TEXT} + "\\n" for number, row in enumerate(prediction.tolist()))',
         ),
     ),
-    "column_missing": Defect(
-        "RC602", "48 columns", replace("train.py", "in prediction.tolist()", "in prediction[:, :48].tolist()")
+    "RC602 column missing": running("48 columns", train("in prediction.tolist()", "in prediction[:, :48].tolist()")),
+    "RC602 transposed": running(
+        "transposed: 49 lines of 84 numbers instead of 84 of 49", predicting("model.predict(inputs).T")
     ),
-    "transposed": Defect(
-        "RC602",
-        "transposed: 49 lines of 84 numbers instead of 84 of 49",
-        replace("train.py", PREDICT, f"{PREDICT}.T"),
-    ),
-    "late": Defect(
-        "RC605",
-        "of 24 rows takes longer than the 60 s",
-        both(
-            import_in_training("time"),
-            replace("train.py", PREDICT, f"time.sleep(8 * (len(inputs) < 84))\n    {PREDICT}"),
-        ),
-    ),
-    "not_finite": Defect(
-        "RC602",
+    "RC602 not finite": running(
         "is inf",
-        replace(
-            "train.py",
-            PREDICT,
-            "return np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))",
-        ),
+        predicting("np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))"),
     ),
-    "columns_swapped": Defect(
-        "RC603",
+    "RC603": running(
         "CuPPM, fits FePCT",
-        replace(
-            "train.py",
-            PREDICT,
-            "predicted = model.predict(inputs)\n    predicted[:, [7, 8]] = predicted[:, [8, 7]]\n    return predicted",
-        ),
+        predicting("predicted = model.predict(inputs)", "predicted[:, [7, 8]] = predicted[:, [8, 7]]", "predicted"),
     ),
-    "constant": Defect(
-        "RC604",
+    "RC604 constant": running(
         "the same for all rows",
         replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw"),
+        level=WARNING,
     ),
-    "negative": Defect("RC604", "negative", replace("linear.py", LIMIT, f"{LIMIT} - 0.1 * (self.high - self.low)")),
-    "far_outside": Defect(
-        "RC604",
+    "RC604 negative": running(
+        "negative",
+        limiting("np.clip(raw, self.low, self.high) - 0.1 * (self.high - self.low)"),
+        level=WARNING,
+    ),
+    "RC604 far outside": running(
         "far outside",
-        replace(
-            "linear.py",
-            LIMIT,
-            "return np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))",
-        ),
+        limiting("np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))"),
+        level=WARNING,
     ),
-    "first_line_dropped": Defect(
-        "RC605",
-        "two batches of lines",
-        replace("train.py", 'text.splitlines() if not line.startswith("index,")', "text.splitlines()[1:]"),
+    "RC604 rounded": running(
+        "rounded",
+        train(RETURN_ROWS, RETURN_ROWS.replace("repr(cell)", 'f"{cell:.1e}"')),
+        level=WARNING,
     ),
-    "request_sorted": Defect(
-        "RC605",
+    "RC605 late": running(
+        "of 24 rows takes longer than the 60 s",
+        importing("time"),
+        predicting("time.sleep(8 * (len(inputs) < 84))", "model.predict(inputs)"),
+        level=WARNING,
+    ),
+    "RC605 first line dropped": running(
+        "two batches of lines", train(LINES, "for line in text.splitlines()[1:]"), level=WARNING
+    ),
+    "RC605 request sorted": running(
         "the hooks sort the rows of a request",
-        replace(
-            "train.py",
+        train(
             "    for number, line in enumerate(lines, 1):",
             "    lines.sort()\n    for number, line in enumerate(lines, 1):",
         ),
     ),
-    "request_mean": Defect(
-        "RC605",
-        "sent as some of the rows",
-        replace("train.py", PREDICT, "return model.predict(inputs - inputs.mean(axis=0) + model.mean)"),
+    "RC605 request's mean": running(
+        "sent as some of the rows", predicting("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
     ),
-    "counts_requests": Defect(
-        "RC605",
+    "RC605 counts requests": running(
         "the same request is repeated",
-        both(
-            insert("train.py", "counted = []\n", before="def predict_fn("),
-            replace("train.py", PREDICT, f"counted.append(1)\n    {PREDICT} * (1 + 0.01 * len(counted))"),
-        ),
+        insert("train.py", "counted = []\n", before="def predict_fn("),
+        predicting("counted.append(1)", "model.predict(inputs) * (1 + 0.01 * len(counted))"),
     ),
-    "exact_content_type": Defect(
-        "RC606",
+    "RC606": running(
         "charset=utf-8",
-        replace("train.py", 'content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"'),
+        train('content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"'),
+        level=WARNING,
     ),
-    "predict_clips": Defect(
-        "RC609",
+    "RC609 clips": running(
         "make different predictions",
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
     ),
-    "predict_fails_once": Defect(
-        "RC609",
+    "RC609 fails once": running(
         "fails now and then (in 1 of 4 runs): OSError: busy",
         insert(
             "predict.py",
             "if not os.path.exists('seen'):\n    open('seen', 'w').close()\n    raise OSError('busy')\n",
             before="if __name__",
         ),
+        level=WARNING,
     ),
-    "hooks_print": Defect(
-        "RC610",
-        "The hooks print 8 lines for 8 requests: 'predicting'",
-        replace("train.py", PREDICT, f"print('predicting')\n    {PREDICT}"),
-    ),
-    "predict_fails": Defect(
-        "RC609",
+    "RC609 fails": running(
         "cannot import name 'TARGETS'",
         replace("predict.py", "from preprocess import", "from preprocess import TARGETS,"),
+        level=WARNING,
+    ),
+    "RC610": running(
+        "The hooks print 8 lines for 8 requests: 'predicting'",
+        predicting("print('predicting')", "model.predict(inputs)"),
+        level=WARNING,
+    ),
+    "RC701": running("held-out drill holes", held_out("targets[::-1]"), level=Level.NOTE),  # the data file is small
+    "RC702": running(
+        "worse than the mean of each assay",
+        fitting("Linear().fit(np.roll(inputs, 44, axis=0), targets)"),
+        level=WARNING,
+    ),
+    "RC703": running("the submission's own held-out predictions score", CLAIM, level=WARNING),
+    "RC703 hole as inputs": running("fails to predict them: ValueError", HOLE_AS_INPUTS, CLAIM),
+    "RC801": running(
+        "example.org",
+        before_end(
+            "import urllib.request",
+            "try:",
+            '    urllib.request.urlopen("http://example.org/telemetry", data=b"hello", timeout=1)',
+            "except OSError:",
+            "    pass",
+        ),
+        file="train.py",
+    ),
+    "RC802": running(
+        "/etc/passwd", returning('with open("/etc/passwd") as file:', "    file.read()"), file="preprocess.py"
+    ),
+    "RC803": running(
+        "os.system true", predicting('os.system("true")', "model.predict(inputs)"), file="train.py", level=WARNING
+    ),
+    "RC804 kills parent": running(
+        "could not be observed", before_end(f"if {OBSERVED}:", "    os.kill(os.getppid(), 9)")
+    ),
+    "RC804 fails observed": running(
+        "Step train fails only while it is observed", at_start(f"assert not {OBSERVED}"), level=WARNING
+    ),
+    "RC804 forks": running(
+        "more processes",
+        importing("time"),
+        at_start("while True:", "    if os.fork() == 0:", "        time.sleep(600)"),
+    ),
+    "RC804 fills the disk": running(
+        "No space left on device",
+        before_end('os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/m", os.O_CREAT | os.O_WRONLY), 1 << 40)'),
+    ),
+    "RC804 never ends": running(
+        "exceeded its time limit", importing("time"), at_start("while True:", "    time.sleep(600)")
+    ),
+    "RC805": running(
+        "libc.so.6",
+        importing("ctypes"),
+        train(FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'),
+        file="train.py",
+        level=WARNING,
     ),
 }
 
-DEFECTS = UPLOAD | TRAINING | PREPROCESSING | SERVING
+RENAMED_HOOKS = train(  # transform_fn stands for the three other hooks
+    *("def input_fn(", "def read(", "def predict_fn(", "def apply("),
+    "def output_fn(",
+    "def transform_fn(model, data, content_type, accept):\n"
+    "    return write(apply(read(data, content_type), model), accept)\n\n\ndef write(",
+)
+MODEL_FN = """\
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return joblib.load(file)
+"""
+FOREST = """\
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+"""
+
+
+def to_package(folder: Path) -> None:
+    (folder / "models").mkdir()
+    (folder / "models/__init__.py").touch()
+    (folder / "linear.py").rename(folder / "models/linear.py")
+    replace("setup.py", ', "linear"]', '], packages=["models"]')(folder)
+
+
+def to_windows_lines(folder: Path) -> None:
+    for path in folder.glob("*.py"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+# The same submission written otherwise, or another good one. Rules that read find nothing in any, and those that run
+# nothing in the first three.
+SOUND_CHANGES = {
+    "transform_fn": both(RENAMED_HOOKS, delete("predict.py")),
+    "default predict_fn, package": both(
+        train(PREDICT_FN, "", "from linear import", "from models.linear import"), to_package, delete("predict.py")
+    ),
+    "pandas, bagging": both(
+        replace("preprocess.py", "import numpy as np\n", "import numpy as np\nimport pandas as pd\n"),
+        replace("preprocess.py", "rows = list(csv.DictReader(file))", "table = pd.read_csv(file, index_col=0)"),
+        replace("preprocess.py", "for name in rows[0] if", "for name in table.columns if"),
+        replace(
+            "preprocess.py",
+            "np.array([[float(row[name]) for name in channels] for row in rows])",
+            "table[channels].to_numpy(float)",
+        ),
+        replace("preprocess.py", '[row[""] for row in rows]', "[str(name) for name in table.index]"),
+        fitting(
+            "rows = np.random.default_rng(0).integers(len(inputs), size=len(inputs))",
+            "Linear().fit(inputs[rows], targets[rows])",
+        ),
+    ),
+    "hooks elsewhere, arguments, log": both(
+        train(MODEL_FN.replace("joblib", "pickle") + "\n\n", "", "import csv\n", "import argparse\nimport csv\n"),
+        train("from linear import Linear\n", "from linear import Linear\nfrom reading import model_fn\n"),
+        train("import pickle\n", "import pickle\nimport sys\n", "    main()\n", "    sys.exit(main())\n"),
+        write("reading.py", f"import os\n\nimport joblib\n\n\n{MODEL_FN}"),
+        replace("setup.py", '"linear"', '"linear", "reading"', 'version="1"', 'version="1", author="A", license="MIT"'),
+        at_start(
+            "parser = argparse.ArgumentParser()",
+            'parser.add_argument("--alpha", type=float, default=1.0)',
+            "parser.parse_known_args()",
+        ),
+        before_end('with open("/tmp/train.log", "w") as log:', '    log.write("fitting")'),
+        replace("requirements.txt", "numpy==2.5.1", "# as in the container\nnumpy==2.5.1  # pinned"),
+    ),
+    "forest, files beside it": both(
+        train("from linear import Linear\n", FOREST, "import csv\n", "import csv\nimport io\n"),
+        train("import pickle\n", "import pickle\nfrom pathlib import Path\n", PREDICT, "return np.array(0)"),
+        train('open(os.path.join(model_dir, "model.pkl"), "wb")', '(Path(model_dir) / "model.pkl").open("wb")'),
+        train(RETURN_ROWS, "text = io.StringIO()\n    np.savetxt(text, prediction)\n    return text.getvalue()"),
+        fitting("make_pipeline(PCA(5), RandomForestRegressor(20), KNeighborsRegressor(5)).fit(inputs, targets)"),
+        write("README.md", "# Mine\n", "tests/test_train.py", "import pytest\nimport train\n"),
+        write("explore.py", "import matplotlib.pyplot\n\nmatplotlib.pyplot.plot([1])\nopen('data/x.csv')\n"),
+        to_windows_lines,
+    ),
+    "imports and docstrings in functions": both(
+        train("import pickle\n", "", "        pickle.dump(", "        import pickle\n\n        pickle.dump("),
+        train("        return pickle", "        import pickle\n\n        return pickle"),
+        at_start('"""What it does, and why; open(\'data/x\') is no call."""'),
+    ),
+}
+
+CASES = (
+    FLAWS
+    | {f"{name} nothing": Case(change, found=False) for name, change in VARIANTS.items()}
+    | BROKEN
+    | {name: Case(change, found=False, runs=True) for name, change in SOUND_CHANGES.items()}
+)
+
+
+def names(found: bool, runs: bool) -> list[str]:
+    """Return the names of those in which something or nothing is found, by running or reading."""
+    return [name for name, case in CASES.items() if (case.found, case.runs) == (found, runs)]

@@ -18,7 +18,6 @@ from recore.evaluation.submission import read_submission
 from recore.places.place import Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
-SUBMISSIONS = ROOT / "tools/recore/tests/submissions"
 numbers = itertools.count()
 
 

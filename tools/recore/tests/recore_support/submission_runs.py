@@ -11,9 +11,7 @@ from typing import Any
 
 from support.checkout import ROOT, environment
 
-from benchmarks.mutants.editing import replace
-
-SUBMISSIONS = ROOT / "tools/recore/tests/submissions"
+from recore_support.edited_submissions import SUBMISSIONS, replace
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:

@@ -9,8 +9,7 @@ import score
 from recore_support.validations import TARGETS
 
 from recore.validation.baselines import group_targets, pls_path
-from recore.validation.curve import Curve, choose_curve
-from recore.validation.plan import make_plan, thin_rows
+from recore.validation.plan import Curve, choose_curve, make_plan, thin_rows
 from recore.validation.prediction_errors import describe_errors, errors_table, prediction_errors, r2_by_target
 
 

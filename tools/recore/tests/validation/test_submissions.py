@@ -11,7 +11,7 @@ from recore_support.command import recore
 from recore_support.validations import TRAIN
 
 from recore.validation import SubmissionError, ValidationSettings, run_validation
-from recore.validation.fit_queue import TimeBudget
+from recore.validation.validation import TimeBudget
 from recore.validation.workers import Worker
 
 INFINITE = """

@@ -22,8 +22,8 @@ import numpy as np
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
-from recore.check.left_by_jobs import Answer, Built, ByHand, Trained, Variation
-from recore.check.observed import Observation, read_observations
+from recore.check.inputs import effect_of_assays, find_differences
+from recore.check.left_by_jobs import Answer, Built, ByHand, Observation, Trained, Variation, read_observations
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats
 from recore.check.project import pack_project
@@ -31,7 +31,6 @@ from recore.check.public_data import PublicData, pick_few
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
 from recore.check.training_plan import TrainingPlan
-from recore.check.variations import effect_of_assays, find_differences
 from recore.evaluation import (
     RunSettings,
     Step,
@@ -386,5 +385,4 @@ class Experiments(SharedResults):
 
 
 def _file(path: Path) -> Path | None:
-    """A path, if it is a file."""
     return path if path.is_file() else None

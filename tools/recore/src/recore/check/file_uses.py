@@ -2,6 +2,7 @@
 
 import ast
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from recore.check.script import DEEPEST, Context, Script, method_of
 
 CODE = "/opt/ml/code"  # where the submission's scripts are in a job
 REST = "*"  # stands for the part of a path that the source does not show
+NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
+FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
+ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
 OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
 READERS = {  # with the path first
     *(f"pandas.read_{kind}" for kind in "csv table excel json parquet pickle feather hdf orc fwf".split()),
@@ -39,18 +43,22 @@ class FileUse:
     line: int
     context: Context
 
-    @property
-    def is_relative(self) -> bool:
-        """Whether the path begins in the folder that the script is started in."""
-        return not self.path.startswith(("/", "~", REST)) and "://" not in self.path and self.path[1:2] != ":"
 
-    @property
-    def in_submission(self) -> str | None:
-        """The path within the submission's folder, None for one elsewhere."""
-        path = posixpath.normpath(self.path) if self.path else ""
-        if path.startswith(f"{CODE}/"):
-            return path.removeprefix(f"{CODE}/")
-        return path if self.is_relative and path and not path.startswith("..") else None
+def within_submission(path: str) -> str | None:
+    """A path within the submission's folder, in which a script is started; None for one elsewhere."""
+    if not path:
+        return None
+    name = posixpath.normpath(path)
+    if name.startswith(f"{CODE}/"):
+        return name.removeprefix(f"{CODE}/")
+    elsewhere = path.startswith(("/", "~", REST)) or "://" in path or path[1:2] == ":" or name.startswith("..")
+    return None if elsewhere else name
+
+
+def is_on_one_machine(path: str) -> bool:
+    """Whether a path is one of somebody's machine, above the submission, or in a folder that is never uploaded."""
+    top, inside, _ = (within_submission(path) or "").partition("/")
+    return bool((top in NEVER and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
 
 
 def find_file_uses(script: Script) -> Iterator[FileUse]:
@@ -124,7 +132,6 @@ def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> 
 
 
 def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
-    """The expression for the path that a call reads or writes, and whether it writes."""
     name = script.name_of(node.func)
     method = method_of(node)
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}

@@ -23,6 +23,15 @@ def list_rules(rules: Sequence[Rule], as_json: bool) -> str:
     return "\n".join(plain(f"{rule.code}  {rule.name:{width}}  {rule.summary}") for rule in rules)
 
 
+def explain(rules: Sequence[Rule]) -> str:
+    """Each rule's title, reason, example and fix, and which rules it needs."""
+    sections = []
+    for rule in rules:
+        needs = f"\n\nNeeds {', '.join(rule.needs)}." if rule.needs else ""
+        sections.append(f"{rule.code} {rule.name}: {rule.summary}\n\n{rule.documentation.strip()}{needs}")
+    return "\n\n\n".join(sections)
+
+
 def is_negative(results: Sequence[RuleResult]) -> bool:
     """Whether a rule found an error, or could not be run because of one."""
     return not all(result.passed for result in results)
@@ -127,7 +136,6 @@ def _escape(text: str, further: str = "") -> str:
 
 
 def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
-    """All findings with their rules, by place."""
     found = [(result.rule, finding) for result in results for finding in result.findings]
     return sorted(found, key=lambda pair: (*_order(pair[1]), pair[0].code))
 
@@ -152,7 +160,6 @@ def _counts(results: Sequence[RuleResult]) -> Counter[Level]:
 
 
 def _summary(results: Sequence[RuleResult]) -> str:
-    """How many rules were run, and how many errors and warnings they found."""
     counts, not_run = _counts(results), sum(1 for result in results if result.not_run)
     run = _number(len(results) - not_run, "rule")
     if not counts and not not_run:

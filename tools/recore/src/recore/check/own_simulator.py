@@ -78,7 +78,6 @@ def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, Ru
 
 
 def _has_docker_image(image: str) -> bool:
-    """Whether a Docker engine answers that has the image."""
     try:
         from stagemaker import docker_client, image_exists
 
@@ -89,7 +88,6 @@ def _has_docker_image(image: str) -> bool:
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:
-    """The data to check with; a sample is made in the folder if there are none."""
     public = public or find_data_files(submission).public
     if public.exists():
         return public

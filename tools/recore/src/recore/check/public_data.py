@@ -47,6 +47,12 @@ class PublicData:
         return self._table[1]
 
     @property
+    def was_measured(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Whether each target was measured at least once: predictions of any other may be left empty."""
+        known: np.ndarray[Any, np.dtype[np.bool_]] = ~np.isnan(self.measured).all(axis=0)
+        return known
+
+    @property
     def rows(self) -> int:
         return len(self.index)
 
@@ -120,7 +126,6 @@ class PublicData:
             yield [row[number] for number in columns]
 
     def _chosen(self, rows: Sequence[int]) -> Iterator[str]:
-        """The header and these rows as text, in the order of the file."""
         chosen = {row + 1 for row in rows} | {0}  # the header is not a row
         return (record for number, record in enumerate(self._records()) if number in chosen)
 

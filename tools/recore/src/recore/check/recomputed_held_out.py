@@ -54,7 +54,6 @@ def _score(
     weights: dict[str, float],
     watch: Callable[[Step], None],
 ) -> float:
-    """The score of recomputed held-out predictions. Raises ExperimentFailed."""
     with (
         interrupts.deferred_at_both_ends(partial(locked.temporary_folder, "recore-judge-")) as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
@@ -69,7 +68,6 @@ def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) ->
     """The score of predictions of all rows. Raises ExperimentFailed if one is missing, as that can raise the score."""
     if held_out.failed:
         raise ExperimentFailed(held_out.failed[0].reason, "")
-    needed = ~np.isnan(data.measured).all(axis=0)
-    if not np.isfinite(held_out.again[:, needed]).all():
+    if not np.isfinite(held_out.again[:, data.was_measured]).all():
         raise ExperimentFailed("some recomputed predictions are not finite numbers", "")
     return score(held_out.again, data.measured, weights, data.targets)

@@ -1,10 +1,14 @@
 """What a rule is, and what it finds."""
 
+import ast
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from recore.check.script import parse_script
+from recore.evaluation import SubmissionFiles
 
 
 class Level(StrEnum):
@@ -49,7 +53,7 @@ class Rule:
 
     code: stable, such as RC102. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
     must find no error before this one can run. inspect: yields findings; its argument is `Experiments` if the rule runs
-    the submission, otherwise a `SubmissionSource`. documentation: Markdown, which check-rules.md shows.
+    the submission, otherwise a `SubmissionSource`. documentation: what `--explain` prints.
     """
 
     code: str
@@ -74,3 +78,21 @@ def rule(summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]
         return Rule(code.upper(), name.replace("_", "-"), summary, needs, inspect, runs, documentation)
 
     return decorate
+
+
+def place_of(submission: SubmissionFiles, *functions: str) -> Place:
+    """The line that defines the first of some functions, in train.py or another file, or train.py as a whole."""
+    names = ["train.py", *sorted(name for name in submission.files if name.endswith(".py") and name != "train.py")]
+    for function in functions:
+        for name in names:
+            if found := parse_script(name, submission.files[name]).functions.get(function):
+                return Place(name, found.lineno)
+    return Place("train.py")
+
+
+def definition_of(submission: SubmissionFiles, name: str) -> Place:
+    """The line in train.py that defines a class or a function, or train.py as a whole."""
+    for node in parse_script("train.py", submission.files["train.py"]).tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name.split(".")[0]:
+            return Place("train.py", node.lineno)
+    return Place("train.py")

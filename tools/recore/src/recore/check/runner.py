@@ -94,7 +94,6 @@ def _inspect(rule: Rule, experiments: Any) -> list[Finding]:
 
 
 def _chosen(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult]:
-    """The results of chosen rules, by code."""
     return [results[code] for code in sorted(chosen & results.keys())]
 
 
@@ -118,7 +117,6 @@ def _needs(rule: Rule) -> tuple[str, ...]:
 
 
 def _waiting(rule: Rule, others: list[Rule]) -> bool:
-    """Whether a rule that this one needs is still to be run."""
     return any(other.code in _needs(rule) for other in others)
 
 

@@ -236,7 +236,6 @@ def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, Context]]:
 
 
 def _inner(node: ast.AST, name: str, context: Context) -> Context:
-    """The context of what a node holds in one of its fields."""
     if isinstance(node, FUNCTIONS) and name == "body":
         return replace(context, function=True)
     if isinstance(node, ast.If | ast.IfExp | ast.While) and name in ("body", "orelse"):
@@ -274,7 +273,6 @@ def last_name(node: ast.expr) -> str:
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
-    """The names that a node binds."""
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -54,7 +54,10 @@ class OneLineErrors(click.Group):
                 machine.require_working_directory()
                 _find_temporary_folder()
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            # An interrupt between two steps of a wait for a thread has released the lock of the wait, which fails then.
+            if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise
             click.echo(interrupts.line("recore"), err=True)
             raise SystemExit(interrupts.STATUS) from None
         except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):

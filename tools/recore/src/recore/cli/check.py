@@ -28,6 +28,7 @@ def codes(text: str) -> list[str]:
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
+@click.option("--explain", type=codes, multiple=True, help="Print the reason, an example and the fix of rules, or all.")
 @click.option("--select", type=codes, multiple=True, help="Only these rules: codes or prefixes, such as RC1,RC203.")
 @click.option("--ignore", type=codes, multiple=True, help="Leave these rules out.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
@@ -41,6 +42,7 @@ def codes(text: str) -> list[str]:
 def check(
     submission: Path,
     list_rules: bool,
+    explain: tuple[list[str], ...],
     select: tuple[list[str], ...],
     ignore: tuple[list[str], ...],
     public: Path | None,
@@ -55,8 +57,8 @@ def check(
     """Find what would make a submission fail on the platform.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Each finding has the code of its rule, its place, the reason and the fix; docs/check-rules.md
-    explains every rule. What the source shows comes first, then what jobs on the simulator show, as it is found.
+    Each finding has the code of its rule, its place, the reason and the fix; --explain CODE says more about
+    a rule. What the source shows comes first, then what jobs on the simulator show, as it is found.
 
     Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 wrong use.
 
@@ -65,6 +67,7 @@ def check(
       python -m recore check
       python -m recore check ../theirs --source-only --ignore RC206
       python -m recore check --select RC2 --format github
+      python -m recore check --explain RC304,RC305
     """
     from recore.check import (
         SubmissionSource,
@@ -78,9 +81,15 @@ def check(
         to_json,
         to_lines,
     )
+    from recore.check import explain as to_explanations
     from recore.check import list_rules as to_list
 
     rules = load_catalogue()
+    if explain:
+        wanted = list(chain(*explain))
+        explained = choose_codes(rules, [] if "ALL" in wanted else wanted, [], for_host=True)
+        click.echo(to_explanations([rule for rule in rules if rule.code in explained]))
+        return
     chosen = choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
     kind = "json" if as_json else kind
     if list_rules:

@@ -1,14 +1,11 @@
 """Why something failed, for people: exceptions in logs, reasons of jobs and hints."""
 
-from recore.failures.aws_errors import explain_aws_error
 from recore.failures.exceptions import LoggedException, find_exception
 from recore.failures.explanation import UNKNOWN_REASON, explain_failure, find_hint, look_at
-from recore.failures.failure_reason import format_exit, is_outside, read_reason
-from recore.failures.file_names import module_in_other_case, other_case, similar_file_hint
+from recore.failures.failure_reason import explain_aws_error, format_exit, is_outside, read_reason
 from recore.failures.hints import hint_for, is_in_job, memory_hint, missing_module_hint
-from recore.failures.installation import INSTALLING
+from recore.failures.installation import DISTRIBUTIONS, FORMER_IMAGE, INSTALLING, WRONG_NAMES, is_old_pin
 from recore.failures.job_log import last_error, last_lines, read_end
-from recore.failures.old_pins import FORMER_IMAGE, is_old_pin
-from recore.failures.package_names import DISTRIBUTIONS, right_name
 from recore.failures.source_hints import TRAINING_METHODS, TRAINING_VARIABLES
+from recore.failures.submission_files import module_in_other_case, other_case, similar_file_hint
 from recore.failures.terminal_command import find_command

@@ -151,5 +151,4 @@ def _read_group(text: str, submission: re.Pattern[str]) -> LoggedException | Non
 
 
 def _count_lines(text: str) -> int:
-    """The number of lines with letters or digits."""
     return sum(any(map(str.isalnum, line)) for line in text.split("\n"))

@@ -1,4 +1,4 @@
-"""Why a job failed, from the FailureReason in its description and its log."""
+"""Why a job failed, from the FailureReason in its description and its log, or a call of AWS."""
 
 import re
 import signal
@@ -80,3 +80,20 @@ def format_exit(code: int) -> str:
         return f"ended by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:
         return f"exit code {code}"
+
+
+SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS profile with AWS_PROFILE"
+
+
+def explain_aws_error(error: Exception) -> str:
+    """Why a call of boto3's failed. error: a BotoCoreError or a ClientError."""
+    from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
+
+    if isinstance(error, NoRegionError | NoCredentialsError):
+        return f"{str(error).rstrip('.')}: {SETTINGS}"
+    if not isinstance(error, ClientError):
+        return str(error)
+    response = error.response["Error"]
+    if response["Code"] == "NoSuchBucket":
+        return f"the bucket {response.get('BucketName', '')!r} does not exist: create it, or correct 's3folder'"
+    return f"{error.operation_name}: {response.get('Message') or response['Code']}"

@@ -12,10 +12,8 @@ from packaging.utils import canonicalize_name
 
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
-from recore.failures.file_names import module_in_other_case
-from recore.failures.package_names import DISTRIBUTIONS
-from recore.failures.pickling import pickling_hint
-from recore.failures.submission_files import requirements_of
+from recore.failures.installation import DISTRIBUTIONS
+from recore.failures.submission_files import module_in_other_case, requirements_of
 
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
@@ -170,7 +168,6 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
 
 
 def _has_twin(module: str, submission: Path) -> bool:
-    """Whether there is both a file and a folder of a module's name."""
     return (submission / f"{module}.py").is_file() and (submission / module).is_dir()
 
 
@@ -182,4 +179,34 @@ def _find_local(name: str, submission: Path) -> str | None:
             return f"{path}.py"
         if next((submission / path).glob("*.py"), None):
             return f"{path}/"
+    return None
+
+
+# A pickle holds the names of functions and classes, and asks for those where it is loaded.
+NAMED = "define it with a name at the top level of a module that setup.py names, and use it from there."
+# by the messages of pickle, its Python implementation and joblib; {0} is the name in the message
+HINTS = {
+    r"(<lambda>)": f"a lambda has no name that a pickle could refer to: {NAMED}",
+    r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it: {NAMED}",
+    r"not the same object as ([\w.]+)": "{0} now names another object: do not give its name to something else, also "
+    "not by a decorator, and import its module under one name only, as the template's main() does with `import train`.",
+    r"attribute lookup (\w+) on ([\w.]+) failed|not found as ([\w.]+)\.(\w+)": f"a pickle does not find an object by "
+    f"its name: {NAMED}",
+    r"cannot pickle '(generator|async_generator|coroutine)'": "the model contains a {0}: keep its values instead, for "
+    "example in a list.",
+    r"cannot pickle '(TextIOWrapper|Buffered\w+|_io\.\w+|FileIO)'": "the model contains an open file: keep its content "
+    "or its path instead, and open files in model_fn.",
+    r"cannot pickle '(module)'": "the model contains a module: keep the function or the class that it needs instead.",
+    r"cannot pickle '([\w.]+)'": "the model contains an object of the type {0}, which exists only in the process that "
+    "made it: keep what predictions need, and make such objects in model_fn.",
+}
+
+
+def pickling_hint(message: str) -> str | None:
+    """What to do about the message of an exception; None if it does not say that an object cannot be pickled."""
+    if not re.search(r"(?i)can(?:'t|not) (?:pickle|get local object)|not the same object as|not found as", message):
+        return None
+    for pattern, hint in HINTS.items():
+        if found := re.search(pattern, message):
+            return hint.format(*found.groups())
     return None

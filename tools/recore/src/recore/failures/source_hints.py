@@ -84,7 +84,6 @@ def _missing_guard(tree: ast.Module) -> str | None:
 
 
 def _trains(function: ast.FunctionDef) -> bool:
-    """Whether a function does something that works only in the training job."""
     variables = (node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript))
     return any(_name(call) in TRAINING_METHODS for call in _calls(function)) or any(
         isinstance(each, ast.Constant) and each.value in TRAINING_VARIABLES for each in variables
@@ -92,7 +91,6 @@ def _trains(function: ast.FunctionDef) -> bool:
 
 
 def _training_in_model_fn(tree: ast.Module) -> str | None:
-    """The call in model_fn that trains."""
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and function.name == "model_fn":
             for call in _calls(function):
@@ -114,5 +112,4 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
 
 
 def _name(call: ast.Call) -> str:
-    """The last part of the called function's name."""
     return ast.unparse(call.func).rpartition(".")[2]

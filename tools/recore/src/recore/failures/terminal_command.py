@@ -71,7 +71,6 @@ def _shows_by_hand(exception: LoggedException) -> bool:
 
 
 def _has_packages(submission: Path) -> bool:
-    """Whether the packages that the submission requires are installed here."""
     for line in requirements_of(submission):
         if not line.text or not line.applies:
             continue

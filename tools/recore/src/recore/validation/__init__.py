@@ -1,9 +1,7 @@
 """Cross-validation of a submission on held-out drill holes, and the errors of predictions."""
 
 from recore.validation.baselines import fills_gaps
-from recore.validation.curve import Curve
-from recore.validation.fit_queue import PROBES, Advance
-from recore.validation.plan import FOLDS, SPLIT_NAMES, SPLITS, Split, make_folds
+from recore.validation.plan import FOLDS, SPLIT_NAMES, SPLITS, Curve, Split, make_folds
 from recore.validation.prediction_errors import (
     DEFINITIONS,
     MEASURES,
@@ -13,5 +11,5 @@ from recore.validation.prediction_errors import (
     unit_of,
 )
 from recore.validation.result import ValidationResult, ValidationSettings
-from recore.validation.validation import run_validation
+from recore.validation.validation import PROBES, Advance, run_validation
 from recore.validation.workers import SubmissionError

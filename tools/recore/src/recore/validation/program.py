@@ -135,7 +135,6 @@ class SubmissionScripts:
         return slopes
 
     def _fit_model(self, training: list[int], arguments: dict[str, Any]) -> Any:
-        """The model that fit() returns for some rows."""
         data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
         model = self.train.fit(*data, **arguments)
         if not callable(getattr(model, "predict", None)):
@@ -144,7 +143,6 @@ class SubmissionScripts:
         return model
 
     def _predict(self, model: Any, inputs: Any) -> np.ndarray:
-        """The model's predictions (rows, targets) for a DataFrame of inputs (rows, bins)."""
         predicted, shape = np.asarray(model.predict(inputs), dtype=float), (len(inputs), self.targets.shape[1])
         if predicted.shape != shape:
             expected = f"{shape}, one row per sample and one column per target"

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
-from recore.validation.curve import Curve
-from recore.validation.plan import SPLIT_NAMES, SPLITS, CrossValidation, Purpose, Split, make_folds
+from recore.validation.plan import SPLIT_NAMES, SPLITS, CrossValidation, Curve, Purpose, Split, make_folds
 from recore.validation.prediction_errors import errors_table, r2_by_target
 
 JACKKNIFE_GROUPS = 20  # at most, of drill holes

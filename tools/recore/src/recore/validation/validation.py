@@ -1,16 +1,100 @@
-"""Carries out a validation."""
+"""Carries out a validation, within its time budget."""
 
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 
-from recore.spectral_data import read_data
+from recore.spectral_data import Floats, Rows, read_data
 from recore.validation.baselines import cross_validate_baselines
-from recore.validation.curve import choose_curve
-from recore.validation.fit_queue import Advance, FitQueue, TimeBudget
-from recore.validation.plan import make_plan, thin_rows
+from recore.validation.plan import CrossValidation, FoldFit, Purpose, choose_curve, make_plan, thin_rows
 from recore.validation.result import ValidationResult, ValidationSettings
-from recore.validation.workers import Workers
+from recore.validation.workers import SubmissionError, Workers
+
+PROBES = 100  # rows at which the slope of the predictions is calculated
+SENSITIVITY_SHARE = 0.25  # of the time budget, after which the slope is calculated at fewer rows
+
+WRITING = 4.0  # seconds that are kept for the page, or a tenth of a shorter budget
+
+Advance = Callable[[str, int, int], None]
+
+
+class TimeBudget:
+    """The time on the clock that a validation may take, counted from the creation of this object."""
+
+    def __init__(self, minutes: float) -> None:
+        self.seconds = 60 * minutes - min(WRITING, 6 * minutes)
+        self._started = time.monotonic()
+
+    def allows(self, seconds: float) -> bool:
+        """Whether work that takes this many seconds would end within the budget if it started now."""
+        return self.elapsed() + seconds <= self.seconds
+
+    def elapsed(self) -> float:
+        """The seconds used so far."""
+        return time.monotonic() - self._started
+
+
+class FitQueue:
+    """The fits of a plan, carried out by the workers.
+
+    An optional fit is skipped if it would end after the budget when it takes as long as the slowest fit of its kind.
+
+    rows: for each row of the plan, its row number in the file.
+    """
+
+    def __init__(
+        self, workers: Workers, plan: list[list[FoldFit]], rows: Rows, budget: TimeBudget, advance: Advance
+    ) -> None:
+        self.workers, self.rows, self.budget, self.advance = workers, rows, budget, advance
+        self.total, self.done = sum(map(len, plan)), 0
+        self.longest: dict[Purpose, float] = {"default": 0.0, "curve": 0.0, "learning": 0.0}  # seconds of a fit
+        required, optional = plan[0], [fit for stage in plan[1:] for fit in stage]
+        self.futures = [self._submit(number, fit, False) for number, fit in enumerate(required)]
+        probes = rows[np.linspace(0, len(rows) - 1, min(PROBES, len(rows))).astype(int)]
+        seconds = budget.seconds * SENSITIVITY_SHARE
+        self.sensitivity = workers.threads.submit(workers.sensitivity, rows, probes, seconds)
+        self.futures += [self._submit(number, fit, True) for number, fit in enumerate(optional, len(required))]
+
+    def _submit(self, number: int, fit: FoldFit, optional: bool) -> tuple[FoldFit, Future[Floats | str | None]]:
+        return fit, self.workers.threads.submit(self._predict, number, fit, optional)
+
+    def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | str | None:
+        """The predictions for the held-out rows, None if the fit was skipped, or why a value of the curve failed."""
+        purpose = fit.cross_validation.purpose
+        if optional and not self.budget.allows(self.longest[purpose] or self.longest["default"]):
+            return None
+        training, held_out, started = self.rows[fit.training], self.rows[fit.held_out], time.monotonic()
+        predicted: Floats | str
+        try:
+            predicted = self.workers.fit(f"fit-{number}", training, held_out, fit.arguments)
+        except SubmissionError as error:
+            if purpose != "curve":
+                raise
+            predicted = str(error)
+        self.longest[purpose] = max(self.longest[purpose], time.monotonic() - started)
+        self.done += 1
+        self.advance("fitting", self.done, self.total)
+        return predicted
+
+    def results(
+        self, shape: tuple[int, ...]
+    ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
+        """The predictions of the completed cross-validations, the skipped ones, and the failed ones with the reason.
+
+        shape: (rows, targets) of the predictions. Raises SubmissionError if a fit failed that every report needs.
+        """
+        outcomes = [(fit, future.result()) for fit, future in self.futures]
+        skipped = {fit.cross_validation: None for fit, outcome in outcomes if outcome is None}
+        failed = {fit.cross_validation: outcome for fit, outcome in outcomes if isinstance(outcome, str)}
+        predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))
+        for fit, outcome in outcomes:
+            if isinstance(outcome, np.ndarray) and fit.cross_validation not in {*skipped, *failed}:
+                predictions[fit.cross_validation][fit.held_out] = outcome
+        return dict(predictions), list(skipped), failed
 
 
 def run_validation(

@@ -90,7 +90,6 @@ class Worker:
         return answer
 
     def _submission_error(self, answer: dict[str, Any]) -> SubmissionError:
-        """The exception that the submission raised, where, and what to do about it."""
         exception = find_exception(answer.get("traceback", ""), self.submission)
         if exception is None:
             return SubmissionError(answer["error"])

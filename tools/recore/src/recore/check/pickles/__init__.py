@@ -1,8 +1,7 @@
 """The pickles in a model: which files hold one, and what would be imported if it were loaded. Nothing is unpickled."""
 
-from recore.check.pickles.archive import read_pickles, same_models, size_of
 from recore.check.pickles.machine import EXTENSIONS
-from recore.check.pickles.model_files import find_pickles
+from recore.check.pickles.model_files import find_pickles, read_pickles, same_models, size_of
 from recore.check.pickles.scanner import Pickle, scan
 
 __all__ = ["EXTENSIONS", "Pickle", "find_pickles", "read_pickles", "same_models", "scan", "size_of"]

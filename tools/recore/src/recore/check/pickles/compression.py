@@ -34,8 +34,6 @@ def decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
 
 
 class _Unclosed(io.RawIOBase):
-    """A file that stays open when its reader is closed."""
-
     def __init__(self, file: IO[bytes]):
         self._file = file
 

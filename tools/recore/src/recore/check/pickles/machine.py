@@ -4,7 +4,7 @@ Every opcode is one of these methods, or a constant. Unknown opcodes raise Unrea
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from recore.check.pickles.joblib_arrays import is_wrapper
@@ -100,9 +100,6 @@ class Machine:
     def proto(self, protocol: int) -> None:
         self.protocol = protocol
 
-    def frame(self, _: int) -> None:
-        pass  # scan checks the lengths
-
     def mark(self, _: None) -> None:
         self._marked.append(self._stack)
         self._stack = []
@@ -133,26 +130,19 @@ class Machine:
 
     # Containers
 
-    def tuple_of(self, values: Iterable[Any]) -> None:
-        values = tuple(values)
+    def tuple_of(self, count: int) -> None:
+        self._add_tuple(tuple([self._stack.pop() for _ in range(count)][::-1]))
+
+    def tuple_to_mark(self, _: None) -> None:
+        self._add_tuple(tuple(self._pop_to_mark()))
+
+    def _add_tuple(self, values: tuple[Any, ...]) -> None:
         if any(isinstance(value, Special) for value in values):
             if not isinstance(values[0], WrapperClass) or values[1:] != (Global("builtins", "object"), None):
                 raise Unreadable(UNKNOWN_USE)
             self._stack.append(WrapperArguments())
         else:
             self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
-
-    def tuple_to_mark(self, _: None) -> None:
-        self.tuple_of(self._pop_to_mark())
-
-    def tuple1(self, _: None) -> None:
-        self.tuple_of(self._pop_many(1))
-
-    def tuple2(self, _: None) -> None:
-        self.tuple_of(self._pop_many(2))
-
-    def tuple3(self, _: None) -> None:
-        self.tuple_of([self._stack.pop() for _ in range(3)][::-1])
 
     def collection(self, _: None) -> None:
         self._plain_to_mark()
@@ -339,46 +329,38 @@ def _made_by(function: Any, is_class: bool) -> Value:
     return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
 
 
-FOLLOWED: dict[str, Callable[[Machine, Any], None]] = {
-    "PROTO": Machine.proto,
-    "FRAME": Machine.frame,
-    "MARK": Machine.mark,
-    "POP": Machine.pop,
-    "POP_MARK": Machine.pop_mark,
-    "DUP": Machine.duplicate,
-    "PUT": Machine.put,
-    "BINPUT": Machine.put,
-    "LONG_BINPUT": Machine.put,
-    "MEMOIZE": Machine.memoize,
-    "GET": Machine.get,
-    "BINGET": Machine.get,
-    "LONG_BINGET": Machine.get,
-    "TUPLE": Machine.tuple_to_mark,
-    "TUPLE1": Machine.tuple1,
-    "TUPLE2": Machine.tuple2,
-    "TUPLE3": Machine.tuple3,
-    "LIST": Machine.collection,
-    "FROZENSET": Machine.collection,
-    "APPEND": Machine.append,
-    "APPENDS": Machine.append_many,
-    "ADDITEMS": Machine.append_many,
-    "EMPTY_DICT": Machine.empty_dictionary,
-    "DICT": Machine.dictionary,
-    "SETITEM": Machine.set_item,
-    "SETITEMS": Machine.set_items,
-    "GLOBAL": Machine.global_name,
-    "STACK_GLOBAL": Machine.global_by_stack,
-    "EXT1": Machine._computed,
-    "EXT2": Machine._computed,
-    "EXT4": Machine._computed,
-    "REDUCE": Machine.reduce,
-    "NEWOBJ": Machine.new_object,
-    "NEWOBJ_EX": Machine.new_object_by_keywords,
-    "INST": Machine.instance,
-    "OBJ": Machine.instance_by_stack,
-    "PERSID": Machine.persistent,
-    "BINPERSID": Machine.persistent,
-    "BUILD": Machine.build,
-    "READONLY_BUFFER": Machine.read_only,
-    "STOP": Machine.stop,
+OPCODES: dict[Callable[[Machine, Any], None], str] = {
+    Machine.proto: "PROTO",
+    lambda *_: None: "FRAME",  # scan checks the lengths
+    Machine.mark: "MARK",
+    Machine.pop: "POP",
+    Machine.pop_mark: "POP_MARK",
+    Machine.duplicate: "DUP",
+    Machine.put: "PUT BINPUT LONG_BINPUT",
+    Machine.memoize: "MEMOIZE",
+    Machine.get: "GET BINGET LONG_BINGET",
+    Machine.tuple_to_mark: "TUPLE",
+    lambda machine, _: machine.tuple_of(1): "TUPLE1",
+    lambda machine, _: machine.tuple_of(2): "TUPLE2",
+    lambda machine, _: machine.tuple_of(3): "TUPLE3",
+    Machine.collection: "LIST FROZENSET",
+    Machine.append: "APPEND",
+    Machine.append_many: "APPENDS ADDITEMS",
+    Machine.empty_dictionary: "EMPTY_DICT",
+    Machine.dictionary: "DICT",
+    Machine.set_item: "SETITEM",
+    Machine.set_items: "SETITEMS",
+    Machine.global_name: "GLOBAL",
+    Machine.global_by_stack: "STACK_GLOBAL",
+    Machine._computed: "EXT1 EXT2 EXT4",
+    Machine.reduce: "REDUCE",
+    Machine.new_object: "NEWOBJ",
+    Machine.new_object_by_keywords: "NEWOBJ_EX",
+    Machine.instance: "INST",
+    Machine.instance_by_stack: "OBJ",
+    Machine.persistent: "PERSID BINPERSID",
+    Machine.build: "BUILD",
+    Machine.read_only: "READONLY_BUFFER",
+    Machine.stop: "STOP",
 }
+FOLLOWED = {opcode: method for method, opcodes in OPCODES.items() for opcode in opcodes.split()}

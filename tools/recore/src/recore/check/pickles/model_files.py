@@ -3,6 +3,7 @@
 numpy writes arrays of objects as pickles, in .npy files and in .npz archives. PyTorch writes an archive with a pickle.
 """
 
+import hashlib
 import io
 import math
 import re
@@ -10,6 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from numpy.lib import format as npy
@@ -17,6 +19,8 @@ from numpy.lib import format as npy
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.scanner import Pickle, scan
 from recore.check.pickles.values import Budget
+from recore.evaluation import HELD_OUT_NAME
+from recore.untrusted_archives import open_archive
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 PICKLE = re.compile(rb"\x80[\x02-\x05]")  # protocols 2 to 5; others are recognised by the file's name, or by a call
@@ -83,3 +87,34 @@ def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
                 budget.spend("decompressed bytes", member.file_size)
                 with archive.open(member) as content:
                     yield from find_in_stream(f"{name}/{member.filename}", content, budget)
+
+
+def read_pickles(archive: Path) -> list[Pickle]:
+    """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
+    pickles: list[Pickle] = []
+    budget = Budget()
+    with open_archive(archive) as members:
+        for member, content in members:
+            if content and not budget.exhausted:  # otherwise the last pickle has a problem
+                pickles += find_in_stream(member.name.removeprefix("./"), content, budget)
+    return pickles
+
+
+def same_models(first: Path, second: Path) -> bool:
+    """Whether two model.tar.gz hold the same files with the same content, held-out predictions left aside."""
+    return _digests(first) == _digests(second)
+
+
+def size_of(archive: Path) -> int:
+    """The bytes of all files in a model.tar.gz, unpacked. Raises ValueError if it cannot be read."""
+    with open_archive(archive) as members:
+        return sum(member.size for member, content in members if content)
+
+
+def _digests(archive: Path) -> dict[str, str]:
+    with open_archive(archive) as members:
+        return {
+            member.name: hashlib.file_digest(content, "sha256").hexdigest() if content else ""
+            for member, content in members
+            if member.name.removeprefix("./") != HELD_OUT_NAME
+        }

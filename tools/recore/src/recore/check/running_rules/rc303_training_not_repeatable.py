@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import same_models
-from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, compare, read_answer
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 
 FIX = "Give each estimator and each generator of random numbers a fixed seed, such as random_state=0"
 

@@ -10,9 +10,8 @@ Fix: search on your own machine and write the result into train.py, or use fewer
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.extrapolation import REAL_ROWS, extrapolate
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.training_plan import REAL_ROWS, extrapolate
 from recore.evaluation import JOB_SECONDS
 
 PROCESSORS = 4  # of ml.m5.xlarge

@@ -9,9 +9,8 @@ Fix: convert the inputs to float32, fit targets one after the other, or use fewe
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.extrapolation import REAL_ROWS, extrapolate
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.training_plan import REAL_ROWS, extrapolate
 
 FIX = "Convert the inputs to float32, fit one target after the other, or use fewer processes at a time"
 WARNED = 70  # per cent of the instance's memory

@@ -11,8 +11,7 @@ main() does with `import train`.
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.places import definition_of
-from recore.check.rule import Finding, rule
+from recore.check.rule import Finding, definition_of, rule
 from recore.text import plain
 
 FIX = "Move it to a module of its own that setup.py names, and import it in train.py"

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.text import plain
 
 FIX = "Use pickle or joblib, and define functions and classes at the top level of a module that setup.py names"

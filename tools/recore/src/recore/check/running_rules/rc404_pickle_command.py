@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES
 from recore.check.experiments import Experiments
 from recore.check.pickles import Pickle
-from recore.check.places import place_of
-from recore.check.rule import Finding, rule
+from recore.check.rule import Finding, place_of, rule
 from recore.text import plain
 
 # Python's own modules of which models need classes or functions. All others are said to run commands, as many do.

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import LOOK_AT, ExperimentFailed
-from recore.check.places import place_of
-from recore.check.rule import Finding, rule
+from recore.check.rule import Finding, place_of, rule
 
 FIX = "Correct model_fn: it has only what train.py left in model_dir, and the modules in the archive"
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.pickles import size_of
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 
 WARNED = 1 << 30  # bytes
 ERROR = 4 << 30  # bytes: four processes with as much need all of the memory

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.inputs import Inputs, read_inputs
-from recore.check.places import place_of
-from recore.check.rule import Finding, Place, rule
-from recore.check.variations import read_variation
+from recore.check.inputs import Inputs, read_inputs, read_variation
+from recore.check.rule import Finding, Place, place_of, rule
 from recore.listing import count
 from recore.text import plain
 
@@ -48,7 +46,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(inputs: Inputs, index: list[str]) -> str:
-    """The difference between the rows and this index; empty if there is none."""
     written = [row.index for row in inputs.rows]
     if inputs.problem:
         return f"writes no valid CSV: {inputs.problem}"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
+from recore.check.inputs import effect_of_assays, read_variation
 from recore.check.rule import Finding, Place, rule
-from recore.check.variations import effect_of_assays, read_variation
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
 FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from other drill holes"

@@ -10,8 +10,8 @@ Fix: compute the inputs from the spectral channels alone, and write nothing else
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
+from recore.check.inputs import effect_of_assays
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import effect_of_assays
 from recore.listing import list_names
 
 FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"

@@ -10,8 +10,8 @@ Fix: write fewer columns or fewer digits, such as `to_csv(float_format="%.5g")`.
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.extrapolation import REAL_ROWS
 from recore.check.rule import Finding, Level, Place, rule
+from recore.check.training_plan import REAL_ROWS
 from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
 
 FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` splits the file'

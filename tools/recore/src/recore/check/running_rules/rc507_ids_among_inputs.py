@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from recore.check.experiments import Experiments
+from recore.check.inputs import effect_of_holes, read_columns
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.variations import effect_of_holes
-from recore.check.written_inputs import read_columns
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import SpectralData
@@ -67,7 +66,6 @@ def _is_constant_in(holes: np.ndarray, values: np.ndarray) -> bool:
 
 
 def _is_linear_in(depths: np.ndarray, values: np.ndarray) -> bool:
-    """Whether values are a linear function of the two depths."""
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return False
     weights, *_ = np.linalg.lstsq(depths, values)

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from recore.check.experiments import Experiments
+from recore.check.inputs import read_columns
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.written_inputs import read_columns
 from recore.spectral_data import SpectralData
 
 FIX = "Leave these channels out in preprocess.py, or interpolate them from their neighbours"

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, read_predictions
-from recore.check.rule import Finding, rule
+from recore.check.rule import Finding, place_of, rule
 from recore.text import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
@@ -28,7 +27,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(experiments: Experiments) -> tuple[str, str] | None:
-    """A message and its remedy if the predictions are invalid."""
     data = experiments.data
     try:
         predicted = read_predictions(experiments.predictions())
@@ -44,8 +42,7 @@ def _problem(experiments: Experiments) -> tuple[str, str] | None:
         return f"The predictions have {columns} columns instead of {len(data.targets)}{index}", FIX
     if rows != data.rows:
         return f"There are {rows} lines of predictions for {data.rows} rows of data", FIX
-    needed = ~np.isnan(data.measured).all(axis=0)  # a target that was never measured may be left empty
-    wrong = np.argwhere(~np.isfinite(predicted) & (needed | ~np.isnan(predicted).all(axis=0)))
+    wrong = np.argwhere(~np.isfinite(predicted) & (data.was_measured | ~np.isnan(predicted).all(axis=0)))
     if len(wrong):
         row, column = wrong[0]
         return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}", FIX

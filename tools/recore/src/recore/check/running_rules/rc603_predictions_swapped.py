@@ -12,9 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
 from recore.check.predictions import Floats, r2, read_predictions
-from recore.check.rule import Finding, rule
+from recore.check.rule import Finding, place_of, rule
 
 FIX = "Make output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
 CONSTANT = "Look at what the model learns for these targets: constant predictions score nothing"

@@ -16,7 +16,6 @@ import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import Answer
-from recore.check.places import place_of
 from recore.check.predictions import (
     Floats,
     NotPredictions,
@@ -27,7 +26,7 @@ from recore.check.predictions import (
     read_answer,
     read_predictions,
 )
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.check.served_requests import mixed_order
 from recore.listing import count
 

@@ -9,9 +9,8 @@ Fix: compare `content_type.split(";")[0].strip()`, and decode the body where it 
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
 from recore.check.predictions import compare, read_predictions
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 
 FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body if it is bytes'
 

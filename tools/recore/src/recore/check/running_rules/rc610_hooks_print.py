@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from recore.check.experiments import Experiments
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.listing import count
 
 NUMBER = re.compile(r"\d+")  # by which lines of different requests differ
@@ -38,7 +37,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _printed_lines(experiments: Experiments) -> list[str]:
-    """What the submission printed on the endpoint, without the server's own lines."""
     with open(experiments.folder / "logs/serve-predict.log", encoding="utf-8", errors="replace") as file:
         lines = [line.strip() for line in islice(file, MAX_LINES)]
     return [line for line in lines if line and not SERVER_LINE.match(line)]

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.held_out_file import score
-from recore.check.places import place_of
 from recore.check.predictions import read_predictions
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.distribution import PROGRAM
 
 FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, and split by drill hole"

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.held_out_file import score
-from recore.check.places import place_of
 from recore.check.predictions import read_predictions
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.check.running_rules.rc604_predictions_implausible import judge
 
 FIX = "Keep the rows of inputs and targets in one order, and give predict() what fit() got, in the assays' own units"

@@ -15,8 +15,7 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import FailedFold, HeldOut, score
-from recore.check.places import place_of
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Level, place_of, rule
 from recore.evaluation import HONEST_GAP
 from recore.listing import list_names
 from recore.text import plain

@@ -9,7 +9,7 @@ Fix: read the line, and ask the author.
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.observed import find_events
+from recore.check.left_by_jobs import find_events
 from recore.check.rule import Finding, rule
 
 FIX = "Read this line before you trust the submission; jobs have no network"

@@ -13,15 +13,22 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from recore.check.file_uses import CODE, REST, FileUse, find_file_uses, path_of
+from recore.check.file_uses import (
+    ABSOLUTE,
+    CODE,
+    NEVER,
+    REST,
+    FileUse,
+    find_file_uses,
+    is_on_one_machine,
+    path_of,
+    within_submission,
+)
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Context, Script, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import is_in_job
 
-NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
-FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
-ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # of one machine
 DATA = re.compile(r"\.(?:csv|gz|parquet|xlsx?)$")
 NOT_IN_JOBS = "{!r} exists on your machine, not in a job, which has only /opt/ml and /tmp"
 FIXES = {  # by script
@@ -54,12 +61,13 @@ def _is_certain(context: Context, script: Script) -> bool:
 
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
-    name, place = use.in_submission, Place(script.file, use.line)
+    name, place = within_submission(use.path), Place(script.file, use.line)
     is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{REST}")
     is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
     path = posixpath.relpath(use.path, CODE) if is_above else use.path
     if ABSOLUTE.fullmatch(path) or path.startswith(".."):
         yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), place)
+        return
     if not name or name == REST or name in (".", script.file):
         return
     top = name.partition("/")[0]
@@ -84,13 +92,6 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
             yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
 
 
-def _is_of_this_machine(path: str, context: Context, line: int) -> bool:
-    """Whether a path is one of this machine, or in a folder that is never uploaded."""
-    name = FileUse(path, False, line, context).in_submission
-    never = name and "/" in name and name.partition("/")[0] in NEVER
-    return bool(never or ABSOLUTE.fullmatch(path) or path.startswith("../"))
-
-
 def _defaults(script: Script) -> Iterator[Finding]:
     """Arguments whose default is a path of one machine, or in data/ or model/: the platform passes none instead."""
     for node, context in script.calls:
@@ -98,7 +99,7 @@ def _defaults(script: Script) -> Iterator[Finding]:
             continue
         for keyword in node.keywords:
             path = path_of(keyword.value, script) if keyword.arg == "default" else None
-            if path and _is_of_this_machine(path, context, node.lineno):
+            if path and is_on_one_machine(path):
                 message = f"the platform passes no path, but the default {path!r} does not exist in a job"
                 yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
 
@@ -111,6 +112,6 @@ def _arguments(script: Script) -> Iterator[Finding]:
             continue
         for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
             path = path_of(argument, script)
-            if path and DATA.search(path) and _is_of_this_machine(path, context, node.lineno):
+            if path and DATA.search(path) and is_on_one_machine(path):
                 message = NOT_IN_JOBS.format(path)
                 yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)

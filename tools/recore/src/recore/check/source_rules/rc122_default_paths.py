@@ -11,11 +11,10 @@ import ast
 import posixpath
 from collections.abc import Iterator
 
-from recore.check.file_uses import REST, path_of
+from recore.check.file_uses import REST, is_on_one_machine, path_of
 from recore.check.rule import Finding, Place, rule
 from recore.check.script import DEEPEST, PROBES, Script, last_name, method_of
 from recore.check.source import SubmissionSource
-from recore.check.source_rules.rc114_files_not_uploaded import ABSOLUTE, NEVER
 
 PATHS = {
     "--input": "/opt/ml/processing/input/public/public.csv.gz",
@@ -35,8 +34,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         return
     for name, call, default in declared:
         path = path_of(default, script)
-        if path is None or REST in path or _leads_to(path, PATHS[name]) or _is_reported(path):
-            continue
+        if path is None or REST in path or _leads_to(path, PATHS[name]) or is_on_one_machine(path):
+            continue  # the last is reported by RC114
         message = f"the default of {name} is {path!r}, but the platform passes no arguments and uses {PATHS[name]}"
         yield Finding(message, f"make {PATHS[name]} the default", Place(script.file, call.lineno))
 
@@ -45,11 +44,6 @@ def _leads_to(path: str, needed: str) -> bool:
     """Whether a path is the needed one or a folder above it, to which the script may add the rest."""
     path = posixpath.normpath(path)
     return path == needed or needed.startswith(f"{path.rstrip('/')}/")
-
-
-def _is_reported(path: str) -> bool:
-    """Whether the rule files-not-uploaded is about such a path."""
-    return path.partition("/")[0] in NEVER or ABSOLUTE.fullmatch(path) is not None
 
 
 def _declared(script: Script) -> Iterator[Declared]:

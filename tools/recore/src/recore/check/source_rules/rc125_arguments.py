@@ -69,8 +69,7 @@ def _check_argument(node: ast.Call, script: Script) -> Iterator[Finding]:
             fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
             yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
         case ast.Constant(value=str() as value) if not converts and script.file == "train.py" and _is_number(value):
-            message = f"{names[0]} has the default {value!r}, which is a string, not a number"
-            yield Finding(message, "add a type, such as type=float", Place(script.file, node.lineno), Level.WARNING)
+            yield _quoted(names[0], value, "add a type, such as type=float", script, node.lineno)
 
 
 def _is_number(text: str) -> bool:
@@ -93,9 +92,13 @@ def _check_fit(script: Script) -> Iterator[Finding]:
     defaults = [*last, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     for argument, default in defaults:
         if isinstance(default, ast.Constant) and isinstance(default.value, str) and _is_number(default.value):
-            message = f"{argument.arg} has the default {default.value!r}, which is a string, not a number"
             fix = f"write {argument.arg}={default.value} without quotation marks"
-            yield Finding(message, fix, Place(script.file, default.lineno), Level.WARNING)
+            yield _quoted(argument.arg, default.value, fix, script, default.lineno)
+
+
+def _quoted(name: str, value: str, fix: str, script: Script, line: int) -> Finding:
+    message = f"{name} has the default {value!r}, which is a string, not a number"
+    return Finding(message, fix, Place(script.file, line), Level.WARNING)
 
 
 def _is_one_of(value: ast.expr | None, constants: tuple[str, ...]) -> bool:

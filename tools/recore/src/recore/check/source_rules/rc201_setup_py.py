@@ -16,8 +16,7 @@ import warnings
 from collections.abc import Iterator
 
 from recore.check.rule import Finding, Place, rule
-from recore.check.setup_file import SetupFile
-from recore.check.source import SubmissionSource
+from recore.check.source import SetupFile, SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.failures import similar_file_hint
 

@@ -23,7 +23,7 @@ from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.distribution import PACKAGES
-from recore.failures import other_case, right_name
+from recore.failures import WRONG_NAMES, other_case
 from stagemaker import RequirementLine
 
 NAME = "requirements.txt"
@@ -80,7 +80,7 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
         return _path_problem(line, source)
     if line.name in NOT_PACKAGES and line.applies:
         return f"{text!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
-    package = right_name(line.name) if line.applies else None
+    package = WRONG_NAMES.get(line.name) if line.applies else None
     if package is None:
         return None
     version = VERSIONS.get(package.lower())

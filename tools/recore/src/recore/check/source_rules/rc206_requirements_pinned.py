@@ -27,6 +27,5 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 
 def _is_pinned(line: RequirementLine) -> bool:
-    """Whether only one version matches."""
     specifiers = line.requirement.specifier if line.requirement else ()
     return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifiers)

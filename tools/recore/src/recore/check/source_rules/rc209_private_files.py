@@ -84,7 +84,6 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 
 def _kind(name: str, kinds: dict[str, str]) -> str:
-    """The first kind whose pattern a file's name matches, or an empty text."""
     return next((kind for kind, pattern in kinds.items() if re.search(pattern, name, re.I)), "")
 
 

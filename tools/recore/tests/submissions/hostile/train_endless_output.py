@@ -1,4 +1,0 @@
-"""Prints endlessly."""
-
-while True:
-    print("x" * 1000)

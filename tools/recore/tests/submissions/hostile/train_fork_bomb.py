@@ -1,9 +1,0 @@
-"""Forks endlessly."""
-
-import os
-
-while True:
-    try:
-        os.fork()
-    except OSError:
-        pass
