@@ -148,7 +148,6 @@ bench: $(READY_DEV) ## the benchmarks, except those that put faults into the cod
 	$(PYTHON) tools/recore/benchmarks/speed.py
 	$(PYTHON) tools/stagemaker/benchmarks/simulator_overhead.py
 	$(PYTHON) tools/stagemaker/benchmarks/endpoints.py
-	$(PYTHON) tools/recore/benchmarks/records.py
 	$(PYTHON) tools/stagemaker/benchmarks/pipelines.py
 	$(PYTHON) tools/stagemaker/benchmarks/state_writes.py
 	$(PYTHON) tools/recore/benchmarks/pipeline_overhead.py
