@@ -155,7 +155,6 @@ bench: $(READY_DEV) ## the benchmarks, except those that put faults into the cod
 	$(PYTHON) tools/recore/benchmarks/published.py
 	$(PYTHON) tools/recore/benchmarks/ab_comparison.py
 	$(PYTHON) tools/recore/benchmarks/drift.py
-	$(PYTHON) tools/recore/benchmarks/web_page.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
