@@ -14,7 +14,7 @@ from recore_support.production import ProductionCommands
 from recore_support.web_page import WebPage
 from stagemaker_support.job_traces import wait_until
 
-from recore.web.connections import MOST_CONNECTIONS
+from recore.web.server import MOST_CONNECTIONS
 
 UPLOAD = b"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n1,2"
 # takes seconds to read: 98 spectra of 50,000 channels, in 10 MB

@@ -5,6 +5,7 @@ channels.json, what its spectra look like in domain.json, and the errors of held
 The last two are missing if the spectra cannot be compared or no rows were held out.
 """
 
+import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,9 +24,17 @@ from recore.evaluation import (
     sha256_of,
 )
 from recore.production.containers import domain, expected_error, features
-from recore.production.handed_data import parse_columns, read_errors, read_reference
-from recore.production.handed_files import ARCHIVE, CHANNELS, CONTENTS, ERRORS, REFERENCE, check_files
-from recore.production.hooks import find_missing_hook
+from recore.production.handed_files import (
+    ARCHIVE,
+    CHANNELS,
+    CONTENTS,
+    ERRORS,
+    REFERENCE,
+    check_files,
+    parse_columns,
+    read_errors,
+    read_reference,
+)
 from recore.production.project import ProductionError
 from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
 from recore.schema import TARGETS
@@ -33,6 +42,7 @@ from recore.untrusted_archives import read_files
 from stagemaker import locked
 
 MAX_SCRIPT_BYTES = 4 << 20
+HOOKS = ("input_fn", "transform_fn")  # one of which train.py has; the image's default cannot read a header
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,6 @@ def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
 
 
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
-    """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
     try:
         content = held_out_bytes(model)
     except NoHeldOutScoreError as error:
@@ -140,7 +149,6 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
 
 
 def _read_handed(folder: Path) -> TrainedModel:
-    """Read a hand-over, each file of which must be the one that was handed over."""
     listed = check_files(folder)
     reference = read_reference(folder / REFERENCE) if REFERENCE in listed else None
     errors = read_errors(folder / ERRORS) if ERRORS in listed else None
@@ -149,3 +157,24 @@ def _read_handed(folder: Path) -> TrainedModel:
     sha256 = record.data["public"][1] or ""
     reasons = {name: f"the hand-over has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
     return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
+
+
+def find_missing_hook(preprocess: bytes, train: bytes) -> str:
+    """A line that says which function a submission lacks; "" if it lacks none, or may import it."""
+    if not _binds(preprocess, "preprocess"):
+        return "its preprocess.py has no function preprocess(data_file)"
+    if not any(_binds(train, name) for name in HOOKS):
+        return "its train.py has no function input_fn(body, content_type)"
+    return ""
+
+
+def _binds(script: bytes, name: str) -> bool:
+    """Whether a script defines, assigns or imports a name. One that cannot be parsed may do so."""
+    try:
+        nodes = list(ast.walk(ast.parse(script)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    names = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    names |= {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return bool({name, "*"} & names)

@@ -22,8 +22,7 @@ from recore.production.containers.features import (
     read_request,
 )
 from recore.production.drift import ReferenceUnits
-from recore.production.handed_data import check_reference, parse_columns, read_features_files
-from recore.production.handed_files import CHANNELS
+from recore.production.handed_files import CHANNELS, check_reference, parse_columns, read_features_files
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version

@@ -108,7 +108,6 @@ def _resend(project: ProductionProject, endpoint: str, event: CaptureEvent, vari
 
 
 def _explain_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: JoinedSamples) -> str:
-    """Why no assayed sample was predicted."""
     since = f"{endpoint.since:%Y-%m-%d %H:%M %Z}, when the endpoint last changed"
     reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in joined.left_out.most_common(2))
     if joined.other_sample:

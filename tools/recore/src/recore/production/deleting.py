@@ -79,7 +79,6 @@ def _has_pipeline(project: ProductionProject) -> bool:
 
 
 def _list_executions(project: ProductionProject) -> dict[str, str]:
-    """The statuses of the pipeline's executions, by ARN."""
     name = project.settings.pipeline_name
     if not _has_pipeline(project):
         return {}
@@ -89,7 +88,6 @@ def _list_executions(project: ProductionProject) -> dict[str, str]:
 
 
 def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> None:
-    """Raise ProductionError if anything is running that makes more."""
     running = [f"the execution {arn}" for arn, status in executions.items() if status in RUNNING_EXECUTIONS]
     running += [f"the tuning job {name}" for name, status in tuning_jobs.items() if status in RUNNING]
     if running:
@@ -97,7 +95,6 @@ def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> No
 
 
 def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:
-    """Delete the pipeline with the models that its executions created."""
     name, deleted = project.settings.pipeline_name, []
     for arn in executions:
         for step in read_steps(project, arn).values():
@@ -110,7 +107,6 @@ def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> l
 
 
 def _delete_objects(project: ProductionProject) -> int:
-    """Delete the project's objects, but no input data. Returns their number. Raises ProductionError if one remains."""
     deleted = 0
     for keys in _list_keys(project):
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
@@ -121,7 +117,6 @@ def _delete_objects(project: ProductionProject) -> int:
 
 
 def _list_keys(project: ProductionProject) -> Iterator[list[str]]:
-    """Yield the keys of the project's objects, but for input data, in pages that are not empty."""
     kept = f"{project.settings.input_data.rstrip('/')}/"
     pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
     for page in pages:

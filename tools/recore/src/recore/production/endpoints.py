@@ -239,7 +239,6 @@ def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: S
 
 
 def _change(project: ProductionProject, config: str, strategy: Strategy, watch: Watch) -> Outcome:
-    """Let the endpoint serve another configuration."""
     project.sagemaker.update_endpoint(
         EndpointName=project.settings.endpoint_name, EndpointConfigName=config, DeploymentConfig=strategy.request
     )
@@ -247,7 +246,6 @@ def _change(project: ProductionProject, config: str, strategy: Strategy, watch: 
 
 
 def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
-    """Wait until the endpoint serves a configuration. Raises WorkFailedError if it does not in the end."""
     name, described = project.settings.endpoint_name, _wait(project, watch)
     if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
         reason = described.get("FailureReason", NO_REASON)
@@ -259,7 +257,6 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
-    """Make the configuration of these variants, and their models, if they are missing. Returns its name."""
     for variant in variants:
         ensure_model(project, find_version(project, variant.version, usable=True))
     request = {
@@ -281,7 +278,6 @@ def _ensure_config(project: ProductionProject, variants: Sequence[Variant], repl
 
 
 def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """The ProductionVariants of an endpoint configuration."""
     settings = project.settings
     return [
         {
@@ -323,7 +319,6 @@ def find_left(project: ProductionProject, config: str) -> frozenset[int]:
 
 
 def _configs(project: ProductionProject) -> list[str]:
-    """The names of the endpoint's configurations."""
     name = project.settings.endpoint_name
     pages = project.sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=name)
     names = [config["EndpointConfigName"] for page in pages for config in page["EndpointConfigs"]]
@@ -357,7 +352,6 @@ def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> 
 
 
 def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
-    """Return the description of the endpoint when it is not being changed any more."""
     while True:
         endpoint = _find(project)
         if endpoint is None:

@@ -56,7 +56,6 @@ def invoke_file(
 
 
 def _require_fit(project: ProductionProject, file: Path) -> None:
-    """Raise ProductionError if there is no endpoint, or a file lacks channels that its version was trained on."""
     with open_data(file) as data:
         require_columns(data, read_served_columns(project))
 
@@ -94,7 +93,6 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
 
 
 def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
-    """Yield the index of each row, and the row with the header, without assays, as text."""
     with open_data(file) as data:
         table = data.rows()
         header = next(table)

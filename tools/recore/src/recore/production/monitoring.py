@@ -183,7 +183,6 @@ def _read_traffic(
     since: datetime,
     show_stage: ShowStage,
 ) -> ClientSpectra:
-    """The captured samples of all variants, those of a pending update too. Raises ProductionError without any."""
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
         problem = "has no data capture: only captured requests can be monitored"
@@ -247,7 +246,6 @@ def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) 
 def _choose_version(
     project: ProductionProject, described: dict[str, Any], config: dict[str, Any], number: int | None
 ) -> Version:
-    """The version to compare with, by default that of the variant with the largest weight."""
     if number is None:
         weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
         model = max(config["ProductionVariants"], key=lambda each: weights.get(each["VariantName"], 0.0))["ModelName"]
@@ -314,7 +312,6 @@ def send_alarm(project: ProductionProject, found: Monitoring, state: ProjectStat
 
 
 def _describe_drift(found: Monitoring) -> list[str]:
-    """Lines that say whether there is drift, since when, and in which holes and bands."""
     drift = found.drift
     if not found.units:
         return ["nothing is tested yet: more samples of each drill hole may arrive"]

@@ -178,7 +178,6 @@ def _describe_low_score(project: ProductionProject, described: dict[str, dict[st
 
 
 def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: WatchStep) -> None:
-    """Bring the steps up to date with SageMaker's descriptions."""
     for name, step in steps.items():
         if name not in described:
             continue
@@ -221,6 +220,5 @@ def _find_earlier(
 
 
 def _has_version(project: ProductionProject, arn: str) -> bool:
-    """Whether the version that an execution registered still exists."""
     package = Execution(arn, read_steps(project, arn)).package
     return project.find("DescribeModelPackage", ModelPackageName=package) is not None

@@ -112,7 +112,6 @@ def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, 
 
 
 def _describe_lack(files: SubmissionFiles, known: Mapping[str, Value | None]) -> str:
-    """What to do if there is no range."""
     names = [name for name, default in known.items() if default is not None]
     if not names:
         return f"{files.path}: train.py: fit() has no hyperparameter to tune: give it a parameter with a default"
@@ -121,10 +120,6 @@ def _describe_lack(files: SubmissionFiles, known: Mapping[str, Value | None]) ->
 
 
 def _read_table(submission: Path) -> dict[str, Any]:
-    """The table of a submission's pyproject.toml, checked, with `ranges`; an archive has none.
-
-    Raises ProductionError if it is invalid.
-    """
     path = submission / FILE
     if not submission.is_dir() or not path.exists():
         return {"ranges": {}}
@@ -152,7 +147,6 @@ def _read_table(submission: Path) -> dict[str, Any]:
 
 
 def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Range:
-    """The range in a value of the table, or in the text of an option. Raises ProductionError if it is invalid."""
     default = find_default(known, name, place)
     if isinstance(raw, str):
         raw = _parse_option(default, raw)
@@ -179,7 +173,6 @@ def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Rang
 
 
 def _parse_option(default: Value, text: str) -> Any:
-    """The text of an option as it would be in the table."""
     if isinstance(default, str | bool) or ".." not in text:
         return text.split(",")
     low, _, rest = text.partition("..")

@@ -51,7 +51,6 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
 
 
 def _describe_scores(record: Record) -> bytes:
-    """The evaluation.json of a run, as the pipeline writes it. The score is null if no rows were held out."""
     score = record.scores.get(HELD_OUT)
     content: dict[str, Any] = {"score": {"value": None}}
     if score:
@@ -65,5 +64,4 @@ def _describe_scores(record: Record) -> bytes:
 
 
 def _metadata_value(text: str) -> str:
-    """The text as a value of a package's metadata, which may hold only some characters."""
     return re.sub(r"[^\w .:/=+@-]", "_", text)[-256:]

@@ -64,7 +64,6 @@ def read_settings(path: Path | None) -> Settings:
 
 
 def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
-    """Return the name and the value of one setting. Raises ValueError if either is invalid."""
     kinds: dict[str, Any] = {field.name.upper(): field.type for field in fields(Settings)}
     if key not in kinds:
         similar = difflib.get_close_matches(key.upper(), kinds, 1, 0.5)
@@ -82,7 +81,6 @@ def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
 
 
 def _find_fault(name: str, value: Any) -> str:
-    """What is wrong with the value of a setting; "" if nothing is."""
     if name.endswith("_name") and not (NAME.fullmatch(value) and len(value) <= LONGEST_NAME):
         return f"a name of at most {LONGEST_NAME} letters, digits and single hyphens is needed"
     if name.endswith("_instance_type") and not INSTANCE_TYPE.fullmatch(value):

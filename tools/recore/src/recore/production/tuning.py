@@ -134,7 +134,6 @@ def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:
 
 
 def _make_request(project: ProductionProject, files: SubmissionFiles, data: str, plan: TuningPlan) -> dict[str, Any]:
-    """The request for a tuning job, without its name."""
     instance = project.settings.training_instance_type
     arguments = training_arguments(project, data, instance, upload_sources(project, files), {})
     return {
@@ -150,8 +149,6 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
 
 
 def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowStage) -> dict[str, Any]:
-    """Return the description of a tuning job when it has ended. KeyboardInterrupt stops it."""
-
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
@@ -169,7 +166,6 @@ def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowSt
 
 
 def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:
-    """Why a tuning job has no result: the reason of one of its training jobs, if one has failed."""
     name = job["HyperParameterTuningJobName"]
     if job["HyperParameterTuningJobStatus"] == "Stopped":
         return f"the tuning job {name} was stopped: the same command starts it again"

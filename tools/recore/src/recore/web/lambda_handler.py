@@ -46,7 +46,6 @@ def _refuse(status: int, reason: str) -> dict[str, Any]:
 
 @cache
 def _make() -> Mangum:
-    """Make the application. Raises an exception that names what is wrong with the variables or the file."""
     log.setLevel(logging.WARNING)
     endpoint, file = (os.environ.get(name, "") for name in ("RECORE_ENDPOINT", "RECORE_COLUMNS"))
     needs_key = os.environ.get("RECORE_NEEDS_KEY", "false").lower()

@@ -1,5 +1,7 @@
-"""The command that compares variants by assays: compare."""
+"""The commands about what clients have sent: compare, monitor."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -52,8 +54,8 @@ def compare(
     Example:
       python -m recore production compare --assays assays.csv
     """
+    from recore.production.batch_predictions import check_target
     from recore.production.live_comparison import ComparisonSettings, compare_endpoint
-    from recore.production.written_files import check_target
 
     if out:
         check_target(out, assays, "the table would replace the assays")
@@ -61,3 +63,73 @@ def compare(
     with open_here() as project, show_work("compare") as advance:
         outcome = compare_endpoint(project, assays, settings, advance)
     show_outcome(outcome, as_json)
+
+
+@production.command()
+@click.argument("endpoint", required=False)
+@click.option("--version", type=click.IntRange(1), help="Compare with this version.  [default: the one in use]")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
+    help="Count requests from this time (UTC).  [default: as long as the endpoint has served these versions]",
+)
+@click.option(
+    "--false-alarms",
+    type=FiniteNumber(0.01, 50),
+    default=5.0,
+    show_default=True,
+    help="The probability, in %, of any false alarm, however often you look.",
+)
+@click.option("--complete", is_flag=True, help="Test all drill holes now, and expect no more samples of them.")
+@click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, with an alarm.")
+@click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="The report.")
+@as_json
+def monitor(
+    endpoint: str | None,
+    version: int | None,
+    since: datetime | None,
+    false_alarms: float,
+    complete: bool,
+    alarm: bool,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Test whether spectra still look like those of the training.
+
+    Reads what clients sent to ENDPOINT, by default to the setting ENDPOINT_NAME, compares it with what the version in
+    use was trained on, and writes an HTML report. The test may be repeated as often as you like. A drill hole counts
+    when 20 of its samples have arrived, or none for 24 hours. Samples without SiteID count as one drill hole a day.
+
+    The alarm that --alarm makes is ENDPOINT-VERSION-drift. `update --alarm` rolls back if it goes off.
+
+    Exit status: 0 no drift, 1 drift, 2 wrong use, or nothing to test.
+
+    \b
+    Example:
+      python -m recore production monitor
+      python -m recore production monitor core-assays --alarm --out monitor.html
+      python -m recore production monitor --since 2026-11-02T14:30
+    """
+    from recore.production.monitoring import MonitorSettings, describe_monitoring, monitor_endpoint, send_alarm
+    from recore.production.project_state import read_state
+    from recore.report import check_place, drift_page, write_page
+
+    check_place(out)
+    settings = MonitorSettings(version, since and since.replace(tzinfo=UTC), false_alarms / 100, complete)
+    with open_here() as project, show_work("monitor") as advance:
+        if endpoint:
+            project = replace(project, settings=replace(project.settings, endpoint_name=endpoint))
+        found = monitor_endpoint(project, settings, advance)
+        state = read_state(project)
+        outcome = describe_monitoring(found, state)
+        if alarm:
+            outcome = send_alarm(project, found, state, outcome)
+        if endpoint:  # which other commands do not know
+            words = outcome.next_command.partition(" ")
+            following = f"monitor {endpoint} {words[2]}" if words[0] == "monitor" else ""
+            outcome = replace(outcome, next_command=following)
+        write_page(drift_page(found), out)
+    outcome.lines.append(f"report: {out}, its numbers in {out.with_suffix('')}")
+    show_outcome(outcome, as_json)
+    if found.drift.alarm is not None:
+        raise SystemExit(1)

@@ -201,7 +201,6 @@ def _read(path: Path, types: dict[str, Any], may_miss: bool = False) -> pa.Table
 
 
 def _to_array(table: pa.Table, names: Sequence[str]) -> np.ndarray:
-    """Return columns as an array (rows, columns), NaN where there is no value."""
     nothing = np.full(len(table), np.nan)
     columns = [table[name].to_numpy() if name in table.column_names else nothing for name in names]
     return np.column_stack(columns).astype(float)

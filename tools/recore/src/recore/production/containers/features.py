@@ -228,7 +228,6 @@ class Features:
         return index, descriptions
 
     def _call_preprocess(self, data_file: Path, source: str) -> Any:
-        """Return the inputs of a data file. An error of preprocess() becomes a SpectraError of one line."""
         try:
             returned = self._preprocess(str(data_file))
         except (Exception, SystemExit) as error:
