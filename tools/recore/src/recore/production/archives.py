@@ -1,8 +1,7 @@
 """The two archives of a version, from the model of a run or of a hand-over. Nothing of the submission is executed.
 
-A hand-over has what a version needs to know of the training file, because that file is the host's: its columns in
-channels.json, what its spectra look like in domain.json, and the errors of held-out predictions in expected_error.json.
-The last two are missing if the spectra cannot be compared or no rows were held out.
+A hand-over has, because the training file is the host's, its columns in channels.json, what its spectra look like in
+domain.json, and the errors of held-out predictions in expected_error.json. The last two may be missing.
 """
 
 import ast
@@ -47,11 +46,11 @@ HOOKS = ("input_fn", "transform_fn")  # one of which train.py has; the image's d
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model of a run or of a hand-over, and what a version needs to know of its training file.
+    """The model of a run or of a hand-over, in its folder.
 
-    folder: of the run or the hand-over. columns: the header of the training file. reference: what its spectra look
-    like; None if they cannot be compared. errors: what expected errors are calculated from; None without held-out
-    predictions. data_sha256: of the training file. reasons: why one of the two is missing, by the name of its file.
+    columns: the header of the training file. reference: of its spectra; None if they cannot be compared. errors: what
+    expected errors are calculated from; None without held-out predictions. data_sha256: of the training file. reasons:
+    why one of the two is missing, by the name of its file.
     """
 
     folder: Path
@@ -83,7 +82,7 @@ class TrainedModel:
     def write_archives(self, folder: Path) -> tuple[Path, Path]:
         """Write the archives of both containers, features and model, into a folder, and return their paths.
 
-        Raises ProductionError or ValueError if the model's archive cannot be read, or its code lacks a function.
+        Raises ValueError if the model's archive cannot be read, or its code lacks a function.
         """
         scripts = ("code/preprocess.py", "code/train.py")
         files = read_files(self.archive, (*scripts, f"code/{REQUIREMENTS}"), MAX_SCRIPT_BYTES)
@@ -107,7 +106,7 @@ class TrainedModel:
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
     """Read the model of a run or of a hand-over. public: the run's public data file, if that has moved.
 
-    Raises ProductionError, ValueError or OSError if something is missing, has changed, or is of another run.
+    Raises ProductionError, ValueError or OSError if something is missing or has changed.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder: name a run or a hand-over")

@@ -41,7 +41,7 @@ class Assays:
 def read_assays(path: Path) -> Assays:
     """Read a CSV or csv.gz with the column InferenceId, or SiteID, DepthFrom and DepthTo, and any of the 49 targets.
 
-    Other columns are ignored, also an index. Raises OSError or ProductionError if the table is missing or invalid.
+    Raises OSError or ProductionError if the table is missing or invalid.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
-"""What a batch transform of a version is asked for, and the table that is made of its answers.
+"""The request for a batch transform of a version, and the table that is made of its answers.
 
-A table has a line for each sample: its name and IDs, the domain, the 49 assays and, with intervals, both ends of each.
-`domain` is inside or outside, or empty if the spectrum cannot be compared with those of the training.
+The table has a line for each sample: name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared
+with those of the training), the 49 assays and, with intervals, both ends of each.
 """
 
 import csv
@@ -102,10 +102,10 @@ class PredictedSamples:
 def write_table(
     joined: Iterable[Sequence[str]], columns: Sequence[str], target: Path, intervals: bool, spectra: bool = False
 ) -> PredictedSamples:
-    """Write the table of a job's output, whole or not at all.
+    """Write the table of a job's output.
 
-    joined: the cells of its lines: those of the input, then those of the answer. columns: the names of the input's, the
-    index first. spectra: keep the channels, too. Raises WorkFailedError for a line with other cells.
+    joined: its lines, the cells of the input, then those of the answer. columns: the names of the input's cells.
+    spectra: keep the channels. Raises WorkFailedError for a line with other cells.
     """
     places = {name: place for place, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in IDS] if spectra else []

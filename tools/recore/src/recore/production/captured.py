@@ -83,10 +83,10 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """The sample of each row of a request, raw spectra as CSV with a header or as JSON.
+    """The sample of each row of a request, CSV with a header or JSON; None if its hole or depths are missing or
+    invalid.
 
-    None for a sample whose hole or depths are missing or invalid. The list is empty for a CSV without a header or these
-    columns, and for anything that cannot be parsed.
+    The list is empty for anything else.
     """
     try:
         if body.is_json:

@@ -1,7 +1,7 @@
 """Collects the predictions of assayed samples by all variants of the endpoint.
 
-Under A/B traffic most samples are predicted by one variant only. The captured inputs of clients are therefore sent
-again, to the other variants, so that all errors can be compared on the same samples.
+The captured inputs of clients are sent again, to the variants that have not predicted them, so that all errors can be
+compared on the same samples.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from recore.text import plain
 class ComparedEndpoint:
     """An endpoint with several variants and data capture. versions: of the variants, the largest weight first.
 
-    since: when the endpoint last changed. Earlier captures may come from other models under the same variant names.
+    since: when the endpoint last changed.
     """
 
     name: str

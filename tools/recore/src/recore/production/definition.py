@@ -64,8 +64,7 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
 def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
     """The two containers of a version. features, model: the addresses of their archives, or expressions for them.
 
-    AWS's image runs `pip install .` before it serves. By default pip would fetch setuptools to build it, which fails
-    without network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
+    AWS's image runs `pip install .` before it serves, which without network needs PIP_NO_BUILD_ISOLATION=0.
     """
     common = ENVIRONMENT | {
         "PIP_NO_BUILD_ISOLATION": "0",

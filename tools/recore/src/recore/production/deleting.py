@@ -41,10 +41,10 @@ def describe_all(project: ProductionProject) -> list[str]:
 
 
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
-    """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix.
+    """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix, but
+    not those below INPUT_DATA.
 
-    Nothing is deleted if a job of theirs is running: ProductionError. Records of jobs that have ended remain, because
-    SageMaker cannot delete them, and objects below INPUT_DATA.
+    Raises ProductionError if a job of theirs is running.
     """
     settings = project.settings
     executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)

@@ -163,9 +163,9 @@ def group_units(
 ) -> tuple[list[Unit], int]:
     """Return the units of samples in the order in which they were complete, and the number of samples that wait.
 
-    times: ascending. holes: "" if unknown; the samples of a day (UTC) whose hole is unknown are one unit. size: how
-    many samples make a unit complete; it is also complete if none has arrived for IDLE_HOURS, at last at the time
-    `now`. are_complete: all are complete at that time. Later samples of a complete unit belong to none.
+    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: how many samples make a unit
+    complete, if IDLE_HOURS without any do not, at last at the time `now`. are_complete: all are complete at that time.
+    Later samples of a complete unit belong to none.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # the one without a sample for the longest time first

@@ -1,8 +1,7 @@
 """Endpoints that serve one or several versions: deploy, update, roll back, delete.
 
-The state is SageMaker's alone. The name of an endpoint's configuration is a digest of what it contains, and its tag
-`replaces` names the configuration before it: so the same command finds what an interrupted one has made, and a roll
-back finds where to go.
+The state is SageMaker's alone: the name of an endpoint's configuration is a digest of what it contains, and its tag
+`replaces` names the configuration before it.
 """
 
 import hashlib
@@ -112,8 +111,8 @@ def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Va
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
     """Make the endpoint, and wait until it is in service. watch: called with its status.
 
-    An endpoint that an interrupted deploy left is waited for; one whose making failed is made again. One that cannot be
-    made is deleted again, and WorkFailedError raised; ProductionError if the endpoint serves other variants.
+    An endpoint that is being made is waited for; one whose making failed is made again, or deleted. Raises
+    WorkFailedError if it cannot be made, ProductionError if the endpoint serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -145,10 +144,10 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace what the endpoint serves, without a request lost, and wait until the new instances alone serve.
+    """Replace what the endpoint serves, and wait until the new instances alone serve. An update to these is waited for.
 
-    An interrupted update to these variants is waited for. Raises ProductionError if there is no endpoint or it is being
-    changed, WorkFailedError if the update was rolled back.
+    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if the update was rolled
+    back.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)

@@ -28,10 +28,11 @@ NEEDED = {bool: "true or false is needed", int: "a whole number is needed", floa
 
 
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
-    """Return the hyperparameters of fit() in train.py: its parameters after inputs, targets and holes.
+    """Return the hyperparameters of fit() in train.py, its parameters after inputs, targets and holes, with their
+    defaults.
 
-    `*args` and `**kwargs` are none. The default is None if it is not written out as a number, a text, True or False:
-    such a hyperparameter cannot be set from outside. Raises ProductionError if they cannot be determined.
+    The default is None if it is not written out as a number, a text, True or False: such a hyperparameter cannot be set
+    from outside. Raises ProductionError if they cannot be determined.
     """
     place, content = f"{files.path}: train.py", files.files["train.py"]
     if len(content) > LARGEST:

@@ -40,8 +40,7 @@ def compare_endpoint(
 ) -> Outcome:
     """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
 
-    Raises ProductionError or OSError if there is nothing to compare or the file is invalid, WorkFailedError if variants
-    fail to predict.
+    Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if variants fail to predict.
     """
     import numpy as np
     import pandas as pd

@@ -37,8 +37,8 @@ EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: to compare with; by default that of the variant with the largest weight. since: the time from which on
-    requests count; by default when the endpoint began to serve what it serves.
+    """version: to compare with; by default that of the variant with the largest weight. since: by default when the
+    endpoint began to serve what it serves.
 
     false_alarms: the probability of any false alarm, ever. are_complete: whether all drill holes are complete.
     """
@@ -128,9 +128,8 @@ class Monitoring:
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands whose mean deviation of changed samples is largest: from, to, name, deviation.
-
-        The deviation is in units of the limit for a single spectrum. No bands without drift.
+        """The bands whose mean deviation of changed samples is largest: from, to, name, deviation in units of its
+        limit.
         """
         if self.drift.alarm is None:
             return []
@@ -144,9 +143,10 @@ class Monitoring:
 
     @cached_property
     def holes(self) -> pd.DataFrame:
-        """A row for each drill hole: samples, how many are outside the domain, mean distance, first and last time.
+        """A row for each drill hole, "" if unknown: samples, how many are outside the domain, mean distance, first and
+        last time.
 
-        The hole with the largest share outside comes first. Samples of unknown holes are those of the hole "".
+        The hole with the largest share outside comes first.
         """
         groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
         table = groups.agg(
@@ -214,7 +214,7 @@ def examine_traffic(
 ) -> Monitoring:
     """Test samples that clients sent. references: it is no drift if the samples are like one of these.
 
-    So a false alarm is at most as probable as with a single reference. Other arguments as the attributes of Monitoring.
+    Other arguments as the attributes of Monitoring.
     """
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []

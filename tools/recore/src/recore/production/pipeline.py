@@ -57,10 +57,8 @@ def train(
 
     public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
     each that changes. hyperparameters: of the submission's fit(). announce: called before an execution starts. again:
-    even if an earlier execution had the same submission, data and settings. An execution of these that runs, as after
-    an interruption, is followed.
-
-    Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
+    even if an earlier execution had the same submission, data and settings; one that runs is followed. Raises
+    WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters or {})

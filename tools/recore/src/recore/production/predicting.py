@@ -50,11 +50,10 @@ def predict_file(
     intervals: bool = False,
     spectra: bool = False,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict the samples of a data file with a version, by default the latest approved one.
+    """Predict the samples of a data file with a version, by default the latest approved one, into the table `out`.
 
-    `out` gets the table of `write_table`, in the file's order. watch: called with the job's status.
-
-    Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
+    watch: called with the job's status. Raises ValueError or OSError if the file does not fit the version,
+    WorkFailedError if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
@@ -94,11 +93,9 @@ def run_batch(
     intervals: bool = False,
     spectra: bool = False,
 ) -> Batch:
-    """Predict the samples of a data file with a model of both containers, and write the table of `write_table`.
+    """Predict the samples of a data file with a model of both containers, and write their table.
 
-    columns: those of the model's training file. watch: called with the job's status.
-
-    Raises ValueError or OSError if the file does not fit the model, WorkFailedError if the job fails.
+    columns: those of the model's training file. Raises as `predict_file`.
     """
     used = [name for name in columns if name not in TARGETS]
     with locked.temporary_folder("recore-predict-") as name:
@@ -201,10 +198,10 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 def predict_samples(
     place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool = False
 ) -> PredictedSamples:
-    """Write the table of the samples in a data file, which has the channels of the model's training file.
+    """Predict the samples of a data file with the model of a run or a hand-over, in one job that leaves nothing.
 
-    place: the embedded simulator, which ends with all that is in it. watch: called with the job's status. Raises
-    ValueError or OSError if the model's archive cannot be read, WorkFailedError if the job fails.
+    place: the embedded simulator, which ends with all that is in it. Raises ValueError or OSError if the model's
+    archive cannot be read, WorkFailedError if the job fails.
     """
     project = make_project(place, Settings())
     with locked.temporary_folder("recore-predict-") as folder:

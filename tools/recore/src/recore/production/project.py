@@ -87,8 +87,7 @@ class ProductionProject:
     def upload(self, folder: str, files: Mapping[str, bytes]) -> str:
         """Upload files into a folder of their own below `folder`, unless they are there. Returns the folder's URI.
 
-        Equal files have the same address, so that a pipeline step that reads them is not computed twice, and no object
-        is ever replaced.
+        Equal files have the same address, so that pipeline steps are cached, and no object is ever replaced.
         """
         digest = hashlib.sha256()
         for name, content in sorted(files.items()):

@@ -86,9 +86,9 @@ class TuningPlan:
 
 
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
-    """Return the plan in a submission's pyproject.toml, with what options replace.
+    """Return the plan in a submission's pyproject.toml, with what options replace, such as alpha_max=1e3..1e6:log,
+    kind=a,b.
 
-    options: texts such as alpha_max=1e3..1e6:log, alphas=3..8, kind=a,b; each replaces the table's range of its name.
     Raises ProductionError if a range is invalid, or no hyperparameter has one, OSError if the file cannot be read.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)

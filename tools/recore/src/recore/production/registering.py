@@ -18,8 +18,8 @@ from stagemaker import locked
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
     """Register the model in the folder of a run or a hand-over. public: a run's public data file, if that has moved.
 
-    Nothing of the submission is executed. Raises ProductionError, ValueError or OSError if the folder has no model,
-    something in it was changed, or the run's data file is missing or another one.
+    Raises ProductionError, ValueError or OSError if the folder has no model, or something in it or the data were
+    changed.
     """
     trained = read_model(folder, public)
     evaluation = _describe_scores(trained.record)

@@ -1,6 +1,6 @@
 """Trains a submission on new data, compares the new version with the one in use, and puts it in that one's place.
 
-Nothing of this is stored: the same command after an interruption finds what is done already, and goes on.
+Nothing of this is stored: the same command after an interruption finds what is done already.
 """
 
 import re
@@ -96,9 +96,8 @@ def put_to_use(
 ) -> Outcome:
     """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
 
-    Its score may be lower than that of the version in use by the tolerance. Raises WorkFailedError if it is even lower,
-    or unknown, or the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be
-    updated.
+    tolerance: by how much its score may be lower. Raises WorkFailedError if it is even lower, or unknown, or the update
+    is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:

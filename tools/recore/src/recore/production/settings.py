@@ -18,13 +18,9 @@ APPROVAL = ("Approved", "PendingManualApproval", "Rejected")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of config.json, whose keys are these names in capitals.
+    """The settings of config.json, whose keys are these names in capitals; docs/production.md says what they mean.
 
-    default_bucket, role_arn: "" stands for those of a simulator; AWS needs both. prefix: of the keys of all objects;
-    model_package_group_name follows it. input_data: the folder on S3 with public.csv.gz; "" stands for the data file
-    that a command uploads. training_image, model_image: of the model's container, for another framework than
-    scikit-learn; "" stands for `image`, which all others have. minimum_score: a model whose held-out score is lower is
-    not registered.
+    "" stands for the simulator's bucket and role, for the data file that a command uploads, and for `image`.
     """
 
     default_bucket: str = ""

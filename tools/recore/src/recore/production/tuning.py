@@ -54,11 +54,8 @@ def find_best(
     """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
 
     public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best mean R2 so far, and
-    how many of how many training jobs have ended. announce: called before a tuning job starts. again: even if a tuning
-    job has done the same.
-
-    Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, waits for the end of its
-    training jobs, and is raised.
+    how many training jobs of how many have ended. announce: called before a tuning job starts. Raises WorkFailedError
+    if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]

@@ -1,7 +1,7 @@
 """What AWS Lambda calls for each request of API Gateway, with payloads of version 1.0 and 2.0.
 
-Environment variables: RECORE_ENDPOINT, the name of the endpoint; RECORE_COLUMNS, a file with the columns of the data
-that the endpoint was trained on; RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
+Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data;
+RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
 """
 
 import json

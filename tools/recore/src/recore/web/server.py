@@ -31,8 +31,8 @@ CHUNKED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: clo
 class Protocol(H11Protocol):
     """A connection. It is closed if it stays without a request, or with a response that nobody reads.
 
-    If there are too many connections, the one that has been so for longest is closed at once. Bodies in chunks are
-    refused: chunks of one byte take more time to parse than to send.
+    Of too many, the one that has been so for longest is closed at once. Bodies in chunks are refused: chunks of one
+    byte take more time to parse than to send.
     """
 
     _timer: asyncio.TimerHandle | None = None
