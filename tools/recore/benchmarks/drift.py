@@ -52,6 +52,7 @@ from benchmarks.drift_data import (
     read_samples,
     simulate,
 )
+from benchmarks.methods import parse_with_files
 from recore.dataset.geology import SHARE
 from recore.production.containers.domain import DomainError
 
@@ -69,16 +70,11 @@ ERROR_TITLES = ["samples", "outside", "error outside / inside", "rank correlatio
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
-    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
-    parser.add_argument("--actual", type=Path, metavar="FILE", help="the assays of the private file's rows")
     parser.add_argument("--repeats", type=int, default=20, help="of each traffic (%(default)s)")
     parser.add_argument("--resamplings", type=int, default=200, help="for the rate of false alarms (%(default)s)")
     holes_help = f"simulated drill holes of each training and traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
     parser.add_argument("--holes", type=int, default=100, help=holes_help)
-    arguments = parser.parse_args()
-    if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
-        parser.error("--private and --actual go together, beside --public")
+    arguments = parse_with_files(parser, parser)
     if arguments.public:
         soils = read_samples(arguments.public, arguments.private, arguments.actual)
         titles = ["left out", "soils", "found", "after soils", "false alarms, %"]
