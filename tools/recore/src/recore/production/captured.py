@@ -83,8 +83,7 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """The sample of each row of a request, CSV with a header or JSON; None if its hole or depths are missing or
-    invalid.
+    """The sample of each row of a request, CSV with a header or JSON; None without a valid hole and depths.
 
     The list is empty for anything else.
     """

@@ -64,9 +64,9 @@ class TrainedOn:
 class ClientSpectra:
     """Samples that clients sent, in the order of their times. Each spectrum counts once.
 
-    samples: index, hole, time, variant, t2, q and distance of each. statistics: (samples, statistics). deviations:
-    (samples, bins) in units of their limits. scores: (samples, components). repeated: the number of samples that were
-    sent again. left_out: how many requests or samples were left out, by the reason.
+    samples: index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations: (samples,
+    bins) in units of their limits. scores: (samples, components). repeated: samples that were sent again. left_out: how
+    many requests or samples, by the reason.
     """
 
     samples: pd.DataFrame

@@ -41,8 +41,7 @@ def describe_all(project: ProductionProject) -> list[str]:
 
 
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
-    """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix, but
-    not those below INPUT_DATA.
+    """Delete the endpoint, versions, models, tuning jobs, pipeline, and objects below the prefix, but not INPUT_DATA.
 
     Raises ProductionError if a job of theirs is running.
     """

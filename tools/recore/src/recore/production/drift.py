@@ -39,11 +39,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Drift:
-    """What the test found.
+    """What the test found. evidence: (units, statistics). threshold: of the evidence.
 
-    evidence: (units, statistics). threshold: of the evidence. alarm: the number of the first unit with so much
-    evidence, None without drift. statistic: the number of the one with most evidence. since: the number of the unit
-    with which its change most probably began.
+    alarm: the first unit with so much evidence, None without drift. statistic: the one with most evidence. since: the
+    unit with which its change most probably began.
     """
 
     evidence: Floats
@@ -62,7 +61,7 @@ class ReferenceUnits:
     """The drill holes of the training, which new ones are compared with.
 
     values: (rows, statistics). codes: (rows,), the number of each row's hole. name: what messages call them. size: how
-    many samples a unit has at most, so many that at least half of the holes have them.
+    many samples a unit has at most; at least half of the holes have so many.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:

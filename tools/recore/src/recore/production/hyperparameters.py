@@ -28,8 +28,7 @@ NEEDED = {bool: "true or false is needed", int: "a whole number is needed", floa
 
 
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
-    """Return the hyperparameters of fit() in train.py, its parameters after inputs, targets and holes, with their
-    defaults.
+    """Return the hyperparameters of fit() in train.py, its parameters after inputs, targets and holes.
 
     The default is None if it is not written out as a number, a text, True or False: such a hyperparameter cannot be set
     from outside. Raises ProductionError if they cannot be determined.

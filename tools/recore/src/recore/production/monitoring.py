@@ -37,10 +37,10 @@ EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: to compare with; by default that of the variant with the largest weight. since: by default when the
-    endpoint began to serve what it serves.
+    """version: to compare with; by default that of the variant with the largest weight.
 
-    false_alarms: the probability of any false alarm, ever. are_complete: whether all drill holes are complete.
+    since: by default when the endpoint began to serve what it serves. false_alarms: the probability of any false alarm,
+    ever. are_complete: whether all drill holes are complete.
     """
 
     version: int | None = None
@@ -54,8 +54,7 @@ class Monitoring:
     """What monitoring an endpoint found.
 
     since: the time from which on requests count. reference: what the samples are most like, the whole training or a
-    part of it. waiting: the number of samples of units that are not complete. false_alarms: the probability of any
-    false alarm.
+    part of it. waiting: samples of units that are not complete. false_alarms: the probability of any.
     """
 
     endpoint: str
@@ -128,8 +127,9 @@ class Monitoring:
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands whose mean deviation of changed samples is largest: from, to, name, deviation in units of its
-        limit.
+        """The bands whose mean deviation of changed samples is largest.
+
+        From, to, name, and deviation in units of its limit.
         """
         if self.drift.alarm is None:
             return []
@@ -143,11 +143,7 @@ class Monitoring:
 
     @cached_property
     def holes(self) -> pd.DataFrame:
-        """A row for each drill hole, "" if unknown: samples, how many are outside the domain, mean distance, first and
-        last time.
-
-        The hole with the largest share outside comes first.
-        """
+        """A row for each drill hole, "" if unknown, the one with most of its samples outside the domain first."""
         groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),

@@ -192,9 +192,9 @@ def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch:
 def _find_earlier(
     project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
 ) -> dict[str, Any] | None:
-    """The latest execution with this definition and these parameters that runs, or succeeded and made a version.
+    """The latest of LOOKED_AT executions with this definition and these parameters that runs or made a version.
 
-    again: only one that runs. At most LOOKED_AT executions are looked at.
+    again: only one that runs.
     """
     name = project.settings.pipeline_name
     wanted = ("Executing",) if again else ("Executing", "Succeeded")

@@ -159,9 +159,9 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write the rows of a data file as lines with these columns, the index first, without a header.
+    """Write the rows of a data file as lines with these columns, without a header. Returns their number.
 
-    Returns the number of rows. Cells are copied as text. Raises ValueError if a column is missing or unreadable.
+    Cells are copied as text. Raises ValueError if a column is missing or unreadable.
     """
     with open_data(file) as data:
         require_columns(data, columns)

@@ -125,7 +125,7 @@ class ProductionProject:
 
 @contextmanager
 def open_project(engine: str | None, config: Path | None) -> Iterator[ProductionProject]:
-    """Open the project that a config.json describes, at AWS_ENDPOINT_URL or, with the engine "aws", on AWS.
+    """Open the project of a config.json at AWS_ENDPOINT_URL or, with the engine "aws", on AWS.
 
     Raises ValueError or OSError for an invalid config.json, PlaceError if nothing says where commands go.
     """

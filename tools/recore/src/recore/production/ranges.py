@@ -86,8 +86,8 @@ class TuningPlan:
 
 
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
-    """Return the plan in a submission's pyproject.toml, with what options replace, such as alpha_max=1e3..1e6:log,
-    kind=a,b.
+    """Return the plan in a submission's pyproject.toml. options: such as alpha=1..9:log or kind=a,b; they replace
+    ranges.
 
     Raises ProductionError if a range is invalid, or no hyperparameter has one, OSError if the file cannot be read.
     """

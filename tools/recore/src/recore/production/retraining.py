@@ -37,9 +37,10 @@ class ChosenValues:
 
 
 def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, texts: Sequence[str]) -> ChosenValues:
-    """Return the hyperparameters of the version in use, with those that texts such as alphas=11 replace.
+    """Return the hyperparameters of the version in use that fit() still has, with those that texts such as alphas=11
+    replace.
 
-    Those that fit() of the submission does not have any more are left out. Raises ProductionError if a text is invalid.
+    Raises ProductionError if a text is invalid.
     """
     old = find_in_use(project, None)
     inherited = read_job_values(project, old.archives[-1]) if old else {}
