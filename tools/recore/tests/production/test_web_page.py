@@ -117,9 +117,13 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
             "or in the file: write all numbers",
         ),
         ("raw.csv", b"wavenumber,emissivity\n4000,1\n2000,2\n600,3\n", "or in the file: if the values are absorbance"),
+        (
+            "quartz.dx",
+            b"##TITLE=quartz\n##JCAMP-DX=4.24\n##END=\n",
+            "this is JCAMP-DX",
+        ),
         ("percent.csv", b"wavenumber,reflectance\n4000,10\n2000,20\n600,30\n", "options of `recore import`"),
         ("long.csv", b"1,1\n" * 2_600_000, "line 100001: a spectrum has at most 100,000 lines"),
-        ("long.csv.gz", gzip.compress(b"1,1\n" * 2_600_000, mtime=0), "a spectrum has at most 100,000 lines"),
         ("blank.csv", b"\n" * (10 << 20), "more than 100,000 lines are empty or comments"),
         ("comments.csv", b"#\n" * (5 << 20), "more than 100,000 lines are empty or comments"),
         ("cells.csv", b"a,1,2\n" + b",\n" * (4 << 20), "more than 100,000 lines have only empty cells"),
@@ -224,7 +228,7 @@ def test_a_request_that_fails_unexpectedly_is_one_message_and_a_line_in_the_log(
     assert "Traceback" not in page.log()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.2", "localhost"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])
 def test_the_page_is_served_under_addresses_and_known_names_alone(
     host: str, trained: ProductionCommands, web_page: WebPage, tmp_path: Path
 ) -> None:
