@@ -13,12 +13,12 @@ numbers are medians. Machines differ: compare the ratios.
 
 import argparse
 import contextlib
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -28,13 +28,6 @@ ROOT = Path(__file__).parents[3]
 from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample
 
 INTERVAL = 0.1  # seconds between two samples of memory
-REDIRECTING = ("AWS_ENDPOINT_URL", "SM_MODEL_DIR", "SM_CHANNEL_TRAINING")  # variables that would redirect a run
-
-
-def make_data(folder: Path, rows: int) -> list[int]:
-    """Make the three files below `folder`; return the numbers of public and private rows."""
-    plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(20, rows // 140), missing=0)
-    return list(make_sample(folder, plan).values())[:2]
 
 
 def script_commands(data: Path, out: Path) -> list[list[object]]:
@@ -52,32 +45,20 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
     return commands
 
 
-def run_command(data: Path, out: Path) -> list[list[object]]:
-    """Return the one command of the pipeline."""
-    public, private, actual = (data / name for name in SAMPLE_FILES)
-    files = ("--public", public, "--private", private, "--actual", actual)
-    return [["-m", "recore", "run", ROOT, *files, "--out", out, "--no-report"]]
-
-
-def measure(commands: list[list[object]]) -> tuple[float, float]:
+def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
     """Run commands one after the other; return seconds, and the peak MiB of a process with its descendants.
 
     Raises RuntimeError if a command fails.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in REDIRECTING}
     peak, start = 0, time.perf_counter()
     for command in commands:
-        words = [sys.executable, *map(str, command)]
-        with tempfile.TemporaryFile("w+") as output:
-            process = psutil.Popen(words, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-            while True:
-                peak = max(peak, memory(process))
-                with contextlib.suppress(psutil.TimeoutExpired):
-                    code = process.wait(INTERVAL)
-                    break
-            if code:
-                output.seek(0)
-                raise RuntimeError(f"{words} ended with {code}:\n{output.read()}")
+        process = psutil.Popen([sys.executable, *map(str, command)], cwd=ROOT, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            peak = max(peak, memory(process))
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(INTERVAL)
+        if process.returncode:
+            raise RuntimeError(f"{command} ended with {process.returncode}")
     return time.perf_counter() - start, peak / 2**20
 
 
@@ -96,11 +77,14 @@ def compare(rows: int, repeats: int) -> list[object]:
     rounds = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        counts = make_data(folder / "data", rows)
+        plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(20, rows // 140), missing=0)
+        counts = list(make_sample(folder / "data", plan).values())[:2]
+        public, private, actual = (folder / "data" / name for name in SAMPLE_FILES)
+        run = ["-m", "recore", "run", ROOT, "--public", public, "--private", private, "--actual", actual, "--no-report"]
         for number in range(repeats):
             ours, hand = folder / f"run-{number}", folder / f"by-hand-{number}"
-            commands = run_command(folder / "data", ours), script_commands(folder / "data", hand)
-            rounds.append([*map(measure, commands), measure([["-m", "recore", "report", ours]])])
+            commands = [*run, "--out", ours], *script_commands(folder / "data", hand), ["-m", "recore", "report", ours]
+            rounds.append([measure(commands[:1]), measure(commands[1:-1]), measure(commands[-1:])])
             print(f"{rows} rows: {number + 1} of {repeats}", file=sys.stderr, flush=True)
     # of a run, by hand, and of the report
     seconds, memory = ([statistics.median(each[work][at] for each in rounds) for work in range(3)] for at in range(2))
