@@ -85,11 +85,10 @@ def compare(rows: int, repeats: int) -> list[object]:
             ours, hand = folder / f"run-{number}", folder / f"by-hand-{number}"
             commands = [*run, "--out", ours], *script_commands(folder / "data", hand), ["-m", "recore", "report", ours]
             rounds.append([measure(commands[:1]), measure(commands[1:-1]), measure(commands[-1:])])
-            print(f"{rows} rows: {number + 1} of {repeats}", file=sys.stderr, flush=True)
     # of a run, by hand, and of the report
-    seconds, memory = ([statistics.median(each[work][at] for each in rounds) for work in range(3)] for at in range(2))
+    seconds, peaks = ([statistics.median(each[work][at] for each in rounds) for work in range(3)] for at in range(2))
     times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}", f"{seconds[2]:.1f}"]
-    return [" + ".join(map(str, counts)), *times, f"{memory[0]:.0f}", f"{memory[1]:.0f}"]
+    return [" + ".join(map(str, counts)), *times, f"{peaks[0]:.0f}", f"{peaks[1]:.0f}"]
 
 
 def main() -> None:
