@@ -1,7 +1,6 @@
 """The reference of the training spectra, and how spectra are compared with it."""
 
 import gzip
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.production_containers import Trained, unpack
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import scale
 from stagemaker_support.fuzzing import examples
@@ -189,9 +187,3 @@ def test_a_file_without_drill_holes_has_a_reference(data: SpectralData, tmp_path
     table.to_csv(tmp_path / "public.csv.gz")
     reference = fit_file(tmp_path / "public.csv.gz")
     assert len(set(reference["holes"])) == len(table)
-
-
-def test_the_archive_has_the_reference_as_json(trained_model: Trained, tmp_path: Path) -> None:
-    unpack(trained_model.features, tmp_path)
-    reference = json.loads((tmp_path / "reference.json").read_text("ascii"))
-    assert reference == fit_file(trained_model.data_file)
