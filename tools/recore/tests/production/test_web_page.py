@@ -117,11 +117,7 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
             "or in the file: write all numbers",
         ),
         ("raw.csv", b"wavenumber,emissivity\n4000,1\n2000,2\n600,3\n", "or in the file: if the values are absorbance"),
-        (
-            "quartz.dx",
-            b"##TITLE=quartz\n##JCAMP-DX=4.24\n##END=\n",
-            "this is JCAMP-DX",
-        ),
+        ("quartz.dx", b"##TITLE=quartz\n##JCAMP-DX=4.24\n##END=\n", "this is JCAMP-DX"),
         ("percent.csv", b"wavenumber,reflectance\n4000,10\n2000,20\n600,30\n", "options of `recore import`"),
         ("long.csv", b"1,1\n" * 2_600_000, "line 100001: a spectrum has at most 100,000 lines"),
         ("blank.csv", b"\n" * (10 << 20), "more than 100,000 lines are empty or comments"),
