@@ -148,14 +148,12 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) tools/recore/benchmarks/speed.py
 	$(PYTHON) tools/stagemaker/benchmarks/simulator_overhead.py
 	$(PYTHON) tools/stagemaker/benchmarks/endpoints.py
-	$(PYTHON) tools/recore/benchmarks/records.py
 	$(PYTHON) tools/stagemaker/benchmarks/pipelines.py
 	$(PYTHON) tools/recore/benchmarks/pipeline_overhead.py
 	$(PYTHON) tools/recore/benchmarks/accuracy.py --limesoda
 	$(PYTHON) tools/recore/benchmarks/published.py
 	$(PYTHON) tools/recore/benchmarks/ab_comparison.py
 	$(PYTHON) tools/recore/benchmarks/drift.py
-	$(PYTHON) tools/recore/benchmarks/web_page.py
 
 clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores

@@ -60,9 +60,8 @@ def main() -> None:
         default=2000,
         help="comparisons for each row of the first table; half as many for the second",
     )
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    with ProcessPoolExecutor(arguments.processes) as pool:
+    with ProcessPoolExecutor() as pool:
 
         def repeat(compare: Callable[[int], tuple[float, ...]], count: int) -> np.ndarray:
             return np.array(list(pool.map(compare, range(count), chunksize=10)))

@@ -24,7 +24,6 @@ SAMPLES_A_WEEK = 50
 CHANNELS = 850  # of a simulated spectrum, 4 cm-1 apart
 SAMPLES_A_HOLE = 10  # on average; the holes of the sample have half as many to one and a half times as many
 
-LARGER = 1.1  # in units of the usual errors, errors that have grown
 BY_ROW = ("spectra", "targets", "sites", "holes")  # the attributes of Samples that have rows
 
 
@@ -70,6 +69,11 @@ def read_samples(public: Path, private: Path | None, actual: Path | None) -> Sam
     return Samples(data.channels[falling], *samples)
 
 
+def concatenate(parts: Sequence[Samples]) -> Samples:
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in BY_ROW}
+    return replace(parts[0], **joined)
+
+
 def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
     """Simulate drill holes without gaps in the assays. seed: is part of their names. without: a rock none of them has.
 
@@ -83,13 +87,7 @@ def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
         targets = np.column_stack(list(assays.values()))
         names = np.array([f"{seed}-{name}" for name in inputs["SiteID"]])
         parts.append(Samples(np.array(channels, dtype=float), spectra, targets, names, names))
-    return join(parts)
-
-
-def join(parts: Sequence[Samples]) -> Samples:
-    """Return the samples of several parts, which have the same wavenumbers."""
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in BY_ROW}
-    return replace(parts[0], **joined)
+    return concatenate(parts)
 
 
 # ---- What becomes of samples -----------------------------------------------------------------------------
@@ -97,7 +95,7 @@ def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.nda
     """The absolute errors (rows, targets) of each traffic, by the model of train.py with its defaults."""
     known, held = (
         Data(training.wavenumbers, part.spectra, pd.DataFrame(part.targets, columns=TARGETS), part.sites)
-        for part in (training, join(traffic))
+        for part in (training, concatenate(traffic))
     )
     ends = np.cumsum([len(samples) for samples in traffic])[:-1]
     predicted = np.split(ours(known, held)["ours"], ends)
@@ -132,11 +130,9 @@ def count_until_drift(trained_on: TrainedOn, statistics: np.ndarray) -> int | No
     return None if alarm is None else alarm + 1
 
 
-def find_week(trained_on: TrainedOn, statistics: np.ndarray, holes: Sequence[str]) -> int | None:
-    """The first week at whose end `monitor` finds drift, if SAMPLES_A_WEEK arrive each week; None if it does not.
-
-    statistics: (rows, statistics), in the order in which the samples arrived. holes: (rows,)
-    """
+def find_week(trained_on: TrainedOn, traffic: Samples) -> int | None:
+    """The first week at whose end `monitor` finds drift, if SAMPLES_A_WEEK arrive each week; None if it does not."""
+    statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / SAMPLES_A_WEEK) for row in range(len(holes))]
     for week in range(1, len(holes) // SAMPLES_A_WEEK + 1):
         seen = slice(week * SAMPLES_A_WEEK)

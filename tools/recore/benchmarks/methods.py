@@ -1,9 +1,10 @@
 """Our model and the methods that it is compared with. Each is fitted to raw spectra, and predicts for raw spectra."""
 
+import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,17 @@ class Data:
     def take(self, rows: np.ndarray) -> Self:
         """Return some of the rows, by number or by mask."""
         return replace(self, spectra=self.spectra[rows], targets=self.targets.iloc[rows], sites=self.sites[rows])
+
+
+def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Namespace:
+    """Parse arguments with the options of `read_files`. data: the parser, or a group of it, that gets --public."""
+    data.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
+    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
+    parser.add_argument("--actual", type=Path, metavar="FILE", help="the assays of the private file's rows")
+    arguments = parser.parse_args()
+    if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
+        parser.error("--private and --actual go together, beside --public")
+    return arguments
 
 
 def read_data(inputs: Path, actual: Path | None = None) -> Data:

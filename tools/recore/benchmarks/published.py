@@ -87,13 +87,11 @@ EXPERIMENTS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=Plan.rows, help="public and private rows of the sample")
     parser.add_argument("--seed", type=int, default=Plan.seed, help="of the sample")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
     arguments = parser.parse_args()
-    data = public_data(Plan(rows=arguments.rows, seed=arguments.seed))
+    data = public_data(Plan(seed=arguments.seed))
     by_cost = sorted(EXPERIMENTS, key=lambda experiment: experiment.n)
-    parts = Parallel(arguments.jobs)(delayed(repeat)(experiment, *data) for experiment in by_cost)
+    parts = Parallel(2)(delayed(repeat)(experiment, *data) for experiment in by_cost)
     r2_of = dict(zip(by_cost, parts, strict=True))
     if problems := show([r2_of[experiment] for experiment in EXPERIMENTS]):
         sys.exit("\n".join(problems))

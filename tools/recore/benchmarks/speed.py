@@ -9,7 +9,6 @@ on rows of its own. All numbers are medians. Compare the ratios, because machine
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
@@ -17,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
     }
 
 
-def measure(command: list[object]) -> dict[str, float]:
+def measure(command: list[object]) -> tuple[float, float, float]:
     """Run a command; return its seconds, processor seconds and peak MiB. Raises RuntimeError if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
@@ -72,7 +72,7 @@ def measure(command: list[object]) -> dict[str, float]:
     if process.returncode:
         raise RuntimeError(f"{command[:2]} ended with {process.returncode}")
     seconds = time.perf_counter() - start
-    return {"s": seconds, "CPU s": usage.ru_utime + usage.ru_stime, "MiB": usage.ru_maxrss / 1024}
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def call_in_new_process(function: Any, *arguments: object) -> Any:
@@ -81,8 +81,8 @@ def call_in_new_process(function: Any, *arguments: object) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def time_fit(data: Path, missing: float) -> tuple[int, float]:
-    """Return the number of bins, and the processor seconds of one fit to data in memory without a share of assays."""
+def time_fit(data: Path, missing: float) -> float:
+    """Return the processor seconds of one fit to data in memory without a share of its assays."""
     sys.path.insert(0, str(ROOT))
     import numpy as np
     import train
@@ -91,75 +91,53 @@ def time_fit(data: Path, missing: float) -> tuple[int, float]:
     targets = targets.where(np.random.default_rng(0).random(targets.shape) >= missing)
     start = time.process_time()
     train.fit(inputs, targets, holes)
-    return inputs.shape[1], time.process_time() - start
+    return time.process_time() - start
 
 
-def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Return each side's median of each quantity over some runs of both sides."""
-    return {
-        side: {quantity: statistics.median(run[side][quantity] for run in runs) for quantity in runs[0][side]}
-        for side in SIDES
-    }
-
-
-def compare(rows: int, repeats: int) -> dict[str, Any]:
-    """Measure one size of data; return the steps by name, side and quantity, and the fits."""
+def compare(rows: int, repeats: int) -> Iterator[list[object]]:
+    """Measure one size of data; yield the cells of each step, of all four, and of the fits."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        report(f"{rows} rows: making the data")
         data = call_in_new_process(make_data, folder, rows)
-        steps = {}
+        steps = []
         for step, sides in commands(folder, data).items():
-            runs = [{side: measure(command) for side, command in sides.items()} for _ in range(repeats)]
-            steps[step] = medians(runs)
-            report(f"{rows} rows: {step}")
-        steps["all four"] = {
-            side: {
-                "s": sum(sides[side]["s"] for sides in steps.values()),
-                "CPU s": sum(sides[side]["CPU s"] for sides in steps.values()),
-                "MiB": max(sides[side]["MiB"] for sides in steps.values()),
-            }
-            for side in SIDES
-        }
-        fits = {}
+            # (repeats, sides, quantities), sides in turns
+            runs = [[measure(sides[side]) for side in SIDES] for _ in range(repeats)]
+            steps.append(
+                [[statistics.median(each) for each in zip(*side, strict=True)] for side in zip(*runs, strict=True)]
+            )
+            yield [f"{rows:,}", step, *format_cells(steps[-1])]
+        totals = [
+            [
+                sum(step[side][0] for step in steps),
+                sum(step[side][1] for step in steps),
+                max(step[side][2] for step in steps),
+            ]
+            for side in range(len(SIDES))
+        ]
+        yield [f"{rows:,}", "all four", *format_cells(totals)]
         for missing in (0.0, MISSING):
-            runs = [call_in_new_process(time_fit, data, missing) for _ in range(repeats)]
-            fits[f"{missing:.0%}"] = {"bins": runs[0][0], "s": statistics.median(seconds for _, seconds in runs)}
-            report(f"{rows} rows: fit, {missing:.0%} missing")
-    return {"rows": rows, "steps": steps, "fits": fits}
+            seconds = statistics.median(call_in_new_process(time_fit, data, missing) for _ in range(repeats))
+            yield [f"{rows:,}", f"one fit, {missing:.0%} missing", "", "", "", "", f"{seconds:.2f}", "", ""]
 
 
-def report(progress: str) -> None:
-    print(progress, file=sys.stderr, flush=True)
-
-
-def print_tables(results: list[dict[str, Any]]) -> None:
-    quantities = [f"{side}, {unit}" for unit in ("s", "CPU s", "MiB") for side in SIDES]
-    print(f"| rows | step | {' | '.join([*quantities[:2], 'plain / ours', *quantities[2:]])} |")
-    print("|---" * (len(quantities) + 3) + "|")
-    for result in results:
-        for step, sides in result["steps"].items():
-            seconds, cpu, memory = ([sides[side][unit] for side in SIDES] for unit in ("s", "CPU s", "MiB"))
-            cells = [f"{result['rows']:,}", step, *(f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1]))]
-            cells += [*(f"{each:.2f}" for each in cpu), *(f"{each:.0f}" for each in memory)]
-            print(f"| {' | '.join(cells)} |")
-    print("\n| rows | bins | missing assays | one fit, CPU s |\n|---|---|---|---|")
-    for result in results:
-        for missing, fit in result["fits"].items():
-            print(f"| {result['rows']:,} | {fit['bins']} | {missing} | {fit['s']:.2f} |")
+def format_cells(sides: list[list[float]]) -> list[str]:
+    """Return the cells of a step, from seconds, processor seconds and MiB of each side."""
+    seconds, cpu, memory = zip(*sides, strict=True)
+    return [f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1], *cpu)] + [f"{each:.0f}" for each in memory]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1344, 3000])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    results = [compare(rows, arguments.repeats) for rows in arguments.rows]
-    if arguments.json:
-        print(json.dumps(results))
-    else:
-        print_tables(results)
+    seconds, cpu, memory = ([f"{side}, {unit}" for side in SIDES] for unit in ("s", "CPU s", "MiB"))
+    titles = ["rows", "step", *seconds, "plain / ours", *cpu, *memory]
+    print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
+    for rows in arguments.rows:
+        for cells in compare(rows, arguments.repeats):
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.data_files import write_csv
 
 from benchmarks.methods import Data, read_files
+
+MEASURED_TARGETS = ("CuPPM", "FePCT", "AlPPM")
+PRIVATE_ROWS = 15
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +45,9 @@ def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list
 @pytest.fixture(scope="module")
 def data(files: list[Path]) -> Data:
     return read_files(*files)[0]
+
+
+@pytest.fixture(scope="module")
+def options(files: list[Path]) -> list[object]:
+    """Return the options of a command that reads the files."""
+    return [word for pair in zip(("--public", "--private", "--actual"), files, strict=True) for word in pair]

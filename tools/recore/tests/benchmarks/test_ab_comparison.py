@@ -12,7 +12,7 @@ from support.checkout import ROOT, run
 def test_the_command_prints_its_tables(count: int, most_false: float, least_found: float, tmp_path: Path) -> None:
     """The random numbers have seeds, so the shares do not differ from run to run."""
     program = ROOT / "tools/recore/benchmarks/ab_comparison.py"
-    result = run(program, "--count", count, "--processes", 1, cwd=tmp_path, timeout=600)
+    result = run(program, "--count", count, cwd=tmp_path, timeout=600)
     assert result.returncode == 0, result.stderr
     rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     equal = [row for row in rows if row[0] == "same errors"]

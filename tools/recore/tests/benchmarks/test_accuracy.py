@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.accuracy_data import COMMAND, options
 from score import WEIGHTS
-from support.checkout import ONE_THREAD, run
+from support.checkout import ONE_THREAD, ROOT, run
 from support.data_files import write_csv
 
 from benchmarks import accuracy
 from benchmarks.methods import TARGETS, Data
+
+COMMAND = ROOT / "tools/recore/benchmarks/accuracy.py"
 
 
 def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
@@ -24,8 +25,8 @@ def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
     return pd.DataFrame([line[1:] for line in lines], [line[0] for line in lines], head[1:]).astype(float)
 
 
-def test_the_table_ends_with_means_and_differences(files: list[Path], tmp_path: Path) -> None:
-    table = run_table(*options(files), "--peers", "recipe", folder=tmp_path)
+def test_the_table_ends_with_means_and_differences(options: list[object], tmp_path: Path) -> None:
+    table = run_table(*options, "--peers", "recipe", folder=tmp_path)
     assert list(table) == ["ours", "bins alone", "similarity alone", "recipe"]
     scores, (mean, difference, lowest) = table[:-3], table[-3:].to_numpy()
     assert list(scores.index) == ["by site", "public to private"]
@@ -122,8 +123,8 @@ def test_a_set_of_limesoda_scores_as_on_the_page(tmp_path: Path) -> None:
 )
 def test_the_yamsys_soils_score_as_on_the_page(tmp_path: Path) -> None:
     folder = Path(os.environ["RECORE_YAMSYS"])
-    files = [folder / name for name in ("public.csv.gz", "private.csv.gz", "private_actual.csv.gz")]
-    table = run_table(*options(files), folder=tmp_path)
+    public, private, actual = (folder / f"{name}.csv.gz" for name in ("public", "private", "private_actual"))
+    table = run_table("--public", public, "--private", private, "--actual", actual, folder=tmp_path)
     assert table.loc["by site"].tolist() == pytest.approx([0.510, 0.472, 0.437, 0.450, 0.541, 0.539], abs=0.01)
     assert table.loc["public to private"].tolist() == pytest.approx(
         [0.510, 0.448, 0.455, 0.345, 0.502, 0.422], abs=0.01

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from preprocess import TARGETS
-from recore_support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.checkout import ROOT, run
 from support.data_files import write_csv
 
 from benchmarks import methods
 
+MEASURED_TARGETS = ["CuPPM", "FePCT", "AlPPM"]
+
 
 def test_private_rows_follow_the_public_ones(frame: pd.DataFrame, files: list[Path]) -> None:
     data, private = methods.read_files(*files)
-    assert private.tolist() == [False] * 45 + [True] * PRIVATE_ROWS
+    assert private.tolist() == [False] * 45 + [True] * 15
     assert data.sites.tolist() == frame["SiteID"].tolist()
     spectra = frame.filter(regex=r"^\d")
     assert data.channels.tolist() == [float(name) for name in spectra]
@@ -32,7 +33,7 @@ def test_private_rows_follow_the_public_ones(frame: pd.DataFrame, files: list[Pa
     ("spoil", "message"),
     [
         (lambda frame: frame.drop(columns="SiteID"), "no column 'SiteID'"),
-        (lambda frame: frame.drop(columns=list(MEASURED_TARGETS)), "no assays"),
+        (lambda frame: frame.drop(columns=MEASURED_TARGETS), "no assays"),
         (lambda frame: frame.assign(CuPPM=np.inf), "column 'CuPPM'"),
     ],
 )
@@ -45,7 +46,7 @@ def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[P
     public, _, actual = files
     with pytest.raises(ValueError, match=r"has 15 rows, but .* has 60"):
         methods.read_files(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
-    fewer = frame[-PRIVATE_ROWS:].drop(columns=frame.columns[300:310])
+    fewer = frame[-15:].drop(columns=frame.columns[300:310])
     with pytest.raises(ValueError, match="its channels differ from those of"):
         methods.read_files(public, write_csv(tmp_path / "other.csv.gz", fewer), actual)
 

@@ -10,7 +10,7 @@ from recore.cli.spectra_files import show_remarks
 from recore.dataset import ImportResult, SampleOptions, write_samples
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Problem
-from recore.production.written_files import check_new_table
+from recore.production.batch_predictions import check_new_table
 
 CHANNELS = [f"{wavenumber:.1f}" for wavenumber in np.linspace(4000, 700, 40)]
 COLUMNS = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM"]  # of the training file

@@ -136,7 +136,7 @@ def test_a_failed_predictions_traceback_is_logged(server: ServedModel) -> None:
 def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
     with served_model(tmp_path, **server_recording_variables(client, "stopped")) as server:
         server.invoke({"area": 30})
-        wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is working
+        wait_until(lambda: len(records(client, "stopped")) == 1)
         with ThreadPoolExecutor(4) as pool:
             batches = ({"instances": [{"area": number}, {"area": -number}]} for number in range(30))
             assert len(list(pool.map(server.invoke, batches))) == 30
@@ -169,15 +169,3 @@ def test_a_clean_stop_completes_and_records_requests_in_progress(client: Client,
         assert server.process.wait(60) == 0
     [record] = records(client, "busy").values()
     assert record == {"input": datum, "result": response.result()}
-
-
-@pytest.mark.slow
-def test_the_uploader_writes_the_records_of_a_killed_server(client: Client, tmp_path: Path) -> None:
-    with served_model(tmp_path, **server_recording_variables(client, "killed")) as server:
-        server.invoke({"area": 0})
-        wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is working
-        for number in range(29):
-            server.invoke({"area": number})
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait(60)
-    wait_until(lambda: len(records(client, "killed")) == 30)

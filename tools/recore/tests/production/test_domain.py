@@ -1,7 +1,6 @@
 """The reference of the training spectra, and how spectra are compared with it."""
 
 import gzip
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.production_containers import Trained, unpack
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import scale
 from stagemaker_support.fuzzing import examples
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers import domain
 from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference
-from recore.report.statistics import binning, pca
 from recore.schema import HOLE
 from recore.spectral_data import SpectralData, read_data
 
@@ -41,17 +40,28 @@ def data(small_sample: Path) -> SpectralData:
     return read_data(small_sample / "public/public.csv.gz")
 
 
-def test_components_are_those_of_the_reports(data: SpectralData) -> None:
-    shapes = binning.bin_spectra(data)
-    components = pca.fit_components(shapes.values)
+def test_t2_and_q_are_those_of_scikit_learns_components(data: SpectralData) -> None:
     reference = fit_file(data.path)
-    np.testing.assert_allclose(reference["bins"], shapes.wavenumbers)
-    compared = Domain(reference, data.wavenumbers.tolist())
+    wavenumbers = data.wavenumbers.tolist()
+    compared = Domain(reference, wavenumbers)
     t2, q, _ = compared.compare(compared.shapes(data.spectra))
-    np.testing.assert_allclose(t2 * reference["t2_limit"], components.t2(shapes.values))
-    np.testing.assert_allclose(q * reference["q_limit"], components.q(shapes.values))
-    scores = compared.components.scores(compared.shapes(data.spectra))
-    np.testing.assert_allclose(abs(scores), abs(components.scores(shapes.values)), atol=1e-9)
+    spectra = data.spectra[:, [wavenumbers.index(channel) for channel in reference["channels"]]]
+    shapes = scale(spectra, axis=1)  # as many bins as channels
+    kept = len(reference["variances"])
+    pca = PCA(kept, svd_solver="full").fit(shapes)
+    scores = pca.transform(shapes)
+    np.testing.assert_allclose(t2 * reference["t2_limit"], (scores**2 / pca.explained_variance_).sum(axis=1))
+    residuals = shapes - pca.inverse_transform(scores)
+    np.testing.assert_allclose(q * reference["q_limit"], (residuals**2).sum(axis=1))
+    np.testing.assert_allclose(abs(compared.components.scores(shapes)), abs(scores), atol=1e-9)
+    shares = pca.explained_variance_ratio_
+    assert kept in (2, 10) or shares[:-1].sum() < 0.99 <= shares.sum()
+
+
+def test_bins_are_means_of_equally_many_channels() -> None:
+    spectra = make_spectra(3, 1003)
+    expected = scale(spectra, axis=1)[:, :1000].reshape(3, 200, 5).mean(axis=2)
+    np.testing.assert_allclose(domain.bin_shapes(spectra), expected)
 
 
 def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_not(tmp_path: Path) -> None:
@@ -63,13 +73,6 @@ def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_n
     good, tilted = (domain.describe(spectra) for spectra in (private.spectra, private.spectra + slope))
     assert np.mean([each["inside"] for each in good if each]) > 0.9
     assert np.mean([each["inside"] for each in tilted if each]) < 0.05
-
-
-def test_constants_are_those_of_the_reports() -> None:
-    twins = [(each.MOST_BINS, each.MOST_GAPS, each.EDGE) for each in (domain, binning)]
-    assert twins[0] == twins[1]
-    assert (domain.MOST_COMPONENTS, domain.EXPLAINED_VARIANCE) == (pca.MOST_COMPONENTS, pca.EXPLAINED_VARIANCE)
-    assert (domain.CONFIDENCE, domain.HOLE) == (pca.CONFIDENCE, HOLE)
 
 
 def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:
@@ -184,9 +187,3 @@ def test_a_file_without_drill_holes_has_a_reference(data: SpectralData, tmp_path
     table.to_csv(tmp_path / "public.csv.gz")
     reference = fit_file(tmp_path / "public.csv.gz")
     assert len(set(reference["holes"])) == len(table)
-
-
-def test_the_archive_has_the_reference_as_json(trained_model: Trained, tmp_path: Path) -> None:
-    unpack(trained_model.features, tmp_path)
-    reference = json.loads((tmp_path / "reference.json").read_text("ascii"))
-    assert reference == fit_file(trained_model.data_file)

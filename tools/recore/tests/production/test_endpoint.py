@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
+from recore_support.web_page import csv_bytes, read_rows
 from support.data_files import write_csv
 
 from recore.places.place import Services
@@ -39,7 +40,7 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     )
 
     first = answers(serving, few_rows)
-    assert [answer["index"] for answer in first] == [line.split(",")[0] for line in read_rows(few_rows)]
+    assert [answer["index"] for answer in first] == [row[0] for row in read_rows(few_rows)[1:]]
     assert all(list(answer["assays"]) == list(TARGETS) for answer in first)
     copper = first[0]["assays"]["CuPPM"]
     assert copper["unit"] == "ppm"
@@ -83,13 +84,6 @@ def read_state(commands: ProductionCommands) -> ProjectState:
     return project_state.read_state(ProductionProject(services, settings, BUCKET, ROLE_ARN))
 
 
-def read_rows(file: Path) -> list[str]:
-    import gzip
-
-    with gzip.open(file, "rt") as lines:
-        return lines.read().splitlines()[1:]
-
-
 def test_two_variants_share_the_requests_while_they_are_updated(
     serving: ProductionCommands, small_sample: Path, few_rows: Path
 ) -> None:
@@ -102,7 +96,7 @@ def test_two_variants_share_the_requests_while_they_are_updated(
 
     ended, failures = threading.Event(), []
     runtime = serving.client.simulator.client("sagemaker-runtime")
-    body = "\n".join([header(few_rows), read_rows(few_rows)[0]])
+    body = csv_bytes(read_rows(few_rows)[:2])
 
     def send() -> None:
         while not ended.is_set():
@@ -119,13 +113,6 @@ def test_two_variants_share_the_requests_while_they_are_updated(
         ended.set()
         thread.join()
     assert failures == []
-
-
-def header(file: Path) -> str:
-    import gzip
-
-    with gzip.open(file, "rt") as lines:
-        return lines.readline().strip()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.production_containers import CONTAINERS, Trained, process
-from stagemaker_support.simulator_client import Client
+from recore_support.production_containers import CONTAINERS, Trained
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
@@ -40,19 +39,9 @@ def assert_equal_to_a_run(evaluation: dict, details: dict) -> None:
 
 
 @pytest.mark.everywhere
-def test_a_job_writes_the_score_of_a_run(client: Client, trained_model: Trained, tmp_path: Path) -> None:
-    inputs = {
-        "model/model.tar.gz": trained_model.archive.read_bytes(),
-        "data/public.csv.gz": trained_model.data_file.read_bytes(),
-        "score/score.py": SCORE.read_bytes(),
-    }
-    arguments = [
-        word for path in inputs for word in (f"--{path.partition('/')[0]}", f"/opt/ml/processing/input/{path}")
-    ]
-    job, output = process(client, "evaluate.py", inputs, "evaluation", *arguments)
-    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
-    evaluation = json.loads(client.get(f"{output}/evaluation.json"))
-    assert_equal_to_a_run(evaluation, score_of_a_run(trained_model.archive, trained_model.data_file, tmp_path))
+def test_the_pipeline_writes_the_score_of_a_run(trained_model: Trained, tmp_path: Path) -> None:
+    details = score_of_a_run(trained_model.archive, trained_model.data_file, tmp_path)
+    assert_equal_to_a_run(json.loads(trained_model.evaluation.read_text()), details)
 
 
 def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:

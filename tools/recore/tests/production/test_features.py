@@ -16,15 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
-from recore_support.production_containers import CONTAINERS, Trained, process, unpack
+from recore_support.production_containers import CONTAINERS, Trained, unpack
 from stagemaker_support.fuzzing import examples
-from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
 from support.data_files import write_gz
 from support.template import template_only
 
+from recore.data_file import read_header
 from recore.production import sources
 from recore.production.containers import features, row_notes
+from recore.production.containers.domain import fit_file
 from recore.production.containers.features import Columns, Features, SpectraError, read_csv, read_request, write_inputs
 from recore.schema import IDS, TARGETS
 
@@ -261,24 +262,12 @@ def test_columns_are_those_of_the_schema() -> None:
 
 # ---- The job ---------------------------------------------------------------------------------------------
 @pytest.mark.everywhere
-def test_a_job_packs_the_archive_that_recore_writes(client: Client, trained_model: Trained) -> None:
-    inputs = {
-        "data/public.csv.gz": trained_model.data_file.read_bytes(),
-        "preprocess/preprocess.py": (ROOT / "preprocess.py").read_bytes(),
-        **{f"domain/{name}": (CONTAINERS / name).read_bytes() for name in sources.DOMAIN},
-    }
-    folder = "/opt/ml/processing/input"
-    arguments = [
-        *("--input", f"{folder}/data"),
-        *("--preprocess", f"{folder}/preprocess/preprocess.py"),
-        *("--domain", f"{folder}/domain/domain.py"),
-    ]
-    job, output = process(client, "features.py", inputs, "model", *arguments)
-    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
-    packed, written = (
-        read_members(client.get(f"{output}/model.tar.gz")),
-        read_members(trained_model.features.read_bytes()),
-    )
+def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Trained, tmp_path: Path) -> None:
+    code = {name: (CONTAINERS / name).read_bytes() for name in (*sources.FEATURES, *sources.DOMAIN)}
+    code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
+    header, reference = read_header(trained_model.data_file), fit_file(trained_model.data_file)
+    features.write_archive(header, reference, code, tmp_path / "features.tar.gz")
+    packed, written = map(read_members, (trained_model.features, tmp_path / "features.tar.gz"))
     reference, expected = (json.loads(members.pop("reference.json")) for members in (packed, written))
     assert packed == written
     # its linear algebra may round differently in another process
@@ -288,16 +277,16 @@ def test_a_job_packs_the_archive_that_recore_writes(client: Client, trained_mode
         assert np.allclose(reference[name], values, rtol=1e-9, atol=1e-9) if close else reference[name] == values
 
 
-def read_members(archive: bytes) -> dict[str, bytes | None]:
+def read_members(archive: Path) -> dict[str, bytes | None]:
     """Return the content of each member of a tar.gz, None for a folder."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with tarfile.open(archive) as tar:
         return {member.name: file.read() if (file := tar.extractfile(member)) else None for member in tar}
 
 
 def test_the_archive_holds_the_columns_and_the_programs(trained_model: Trained, tmp_path: Path) -> None:
     with tarfile.open(trained_model.features) as tar:
         programs = ["code/features.py", "code/domain.py", "code/row_notes.py", "code/preprocess.py"]
-        assert tar.getnames() == ["channels.json", "reference.json", *programs]
+        assert {*tar.getnames()} == {"channels.json", "reference.json", *programs}
     unpack(trained_model.features, tmp_path)
     columns = json.loads((tmp_path / "channels.json").read_text())["columns"]
     assert columns == trained_model.lines[0].replace('"', "").rstrip().split(",")

@@ -1,13 +1,16 @@
-"""The shortest way from a submission to answers and back to nothing, as a user types it."""
+"""The shortest way from a submission to answers and back to nothing, as a user types it, and `make production-demo`."""
 
 import csv
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from recore_support.production import ProductionCommands
 from recore_support.tunable_submission import tunable
+from support.checkout import ROOT, environment
 
 
 @pytest.mark.everywhere
@@ -36,3 +39,14 @@ def test_a_version_is_trained_used_and_deleted(
     assert commands.succeed("delete", "--all")["changed"] is False  # without a question
     listed = commands.succeed("list")
     assert (listed["versions"], listed["endpoint"], listed["next"]) == ([], None, "production train")
+
+
+@pytest.mark.slow
+def test_the_demo_runs_to_its_end_and_loses_no_request(tmp_path: Path) -> None:
+    command = [sys.executable, "tools/recore/examples/production_demo.py", tmp_path / "demo"]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    assert ", 0 lost\n" in result.stdout
+    assert "B is better on " in result.stdout or "A is better on " in result.stdout
+    left = {file.name for file in (tmp_path / "demo").iterdir()}
+    assert left >= {"assays.csv", "answers.jsonl", "arrived.csv", "monitor.html"}

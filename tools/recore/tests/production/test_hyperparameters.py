@@ -295,12 +295,7 @@ def test_an_invalid_file_is_refused(table: str, expected: str, tmp_path: Path) -
         ("alphas=", "NAME=FROM..TO, NAME=FROM..TO:log or NAME=VALUE,VALUE is needed"),
         ("alhpas=1..2", "--range alhpas: fit() has no hyperparameter of this name: did you mean alphas?"),
         ("alphas=1..", "--range alphas: to: '': a whole number is needed"),
-        ("alphas=8..1", "--range alphas: from 8 to 1: the first must be less than the second"),
-        ("alpha_max=1..2:ln", "--range alpha_max: the scale 'ln' is neither linear nor log"),
         ("alpha_max=1..2:", "--range alpha_max: the scale '' is neither linear nor log"),
-        ("alpha_max=0..2:log", "--range alpha_max: from 0: on a log scale it must be more than 0"),
-        ("alphas=1", "--range alphas: 2 to 30 different values are needed"),
-        ("early=1,2", "--range early: the default of early in fit() determines its type"),
     ],
 )
 def test_an_invalid_option_is_refused(option: str, expected: str, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recore_support.production_containers import CONTAINERS, Trained, load_program, read_csv, train, training_source
-from recore_support.tiny_submission import tiny, write
+from recore_support.production import ProductionCommands
+from recore_support.production_containers import CONTAINERS, Trained, load_program, read_csv
+from recore_support.tiny_submission import write
+from recore_support.tunable_submission import tunable
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, environment
 from support.scripts import modules_of
 
@@ -247,7 +248,7 @@ def test_the_model_holds_the_submission_and_the_programs(trained_model: Trained)
     submission = read_submission(ROOT).files
     assert files == {
         *(f"code/submission/{name}" for name in submission),
-        *("code/model.py", "code/expected_error.py", "code/row_notes.py"),
+        *("code/model.py", "code/expected_error.py", "code/row_notes.py", "code/requirements.txt"),
         *("model.pkl", "held_out.csv", "expected_error.json"),
     }
     for name, content in submission.items():
@@ -341,8 +342,9 @@ def test_signals_are_passed_on(tmp_path: Path) -> None:
 
 
 def test_the_last_error_of_train_py_is_the_jobs_failure_reason(
-    client: Client, trained_model: Trained, tmp_path: Path
+    commands: ProductionCommands, small_sample: Path, tmp_path: Path
 ) -> None:
-    submission = tiny(tmp_path / "submission", {"train.py": "raise ValueError('no columns')"})
-    job = train(client, training_source(submission), trained_model.data_file)
-    assert job["FailureReason"].startswith("AlgorithmError: ValueError: no columns, exit code: 1")
+    submission = tunable(tmp_path / "submission", {"train.py": "raise ValueError('no columns')"})
+    line = commands.refuse("train", submission, "--public", small_sample / "public/public.csv.gz", status=1)
+    assert line.startswith("recore: Train failed: ")
+    assert "ValueError: no columns" in line

@@ -24,14 +24,3 @@ def test_a_notebook_is_stored_without_outputs(name: str) -> None:
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert [cell for cell in code if cell["outputs"] or cell["execution_count"]] == []
     assert all(cell["cell_type"] == "markdown" for cell in notebook["cells"][::2])  # each code cell is explained
-
-
-def test_the_notebooks_differ_only_where_their_frameworks_do() -> None:
-    """These are the introduction, the imports, the name of the configuration, training, containers and comparison."""
-    first, second = (
-        json.loads((FOLDER / f"{name}.ipynb").read_text("utf-8"))["cells"] for name in ("sklearn", "pytorch")
-    )
-    differing = [
-        number for number, pair in enumerate(zip(first, second, strict=True)) if pair[0]["source"] != pair[1]["source"]
-    ]
-    assert differing == [0, 1, 3, 8, 9, 13, 19]

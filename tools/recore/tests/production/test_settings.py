@@ -65,28 +65,26 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
         read_settings(tmp_path / "other.json")
 
 
-def test_without_a_place_one_line_says_both_ways(tmp_path: Path) -> None:
-    result = recore("production", "list", cwd=tmp_path, AWS_ENDPOINT_URL=None)
+@pytest.mark.parametrize(
+    ("words", "url", "reason"),
+    [
+        (
+            [],
+            None,
+            "prints it), or choose AWS with --engine aws",
+        ),
+        (["--engine", "aws"], "http://127.0.0.1:1", "unset it, or leave out --engine aws"),
+        (
+            [],
+            "https://api.sagemaker.us-east-1.amazonaws.com",
+            "AWS_ENDPOINT_URL leads to AWS: unset it, and",
+        ),
+        (["--engine", "aws"], None, "AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json"),
+    ],
+    ids=["nowhere", "AWS and a simulator", "AWS by its address", "AWS without a role"],
+)
+def test_where_the_commands_go_must_be_clear(words: list[str], url: str | None, reason: str, tmp_path: Path) -> None:
+    result = recore("production", *words, "list", cwd=tmp_path, AWS_ENDPOINT_URL=url)
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
-    assert "AWS_ENDPOINT_URL" in line
-    assert "--engine aws" in line
-
-
-def test_aws_and_another_place_exclude_each_other(tmp_path: Path) -> None:
-    result = recore("production", "--engine", "aws", "list", cwd=tmp_path, AWS_ENDPOINT_URL="http://127.0.0.1:1")
-    assert result.returncode == 2
-    assert "unset it, or leave out --engine aws" in result.stderr
-
-
-def test_the_address_of_aws_is_not_a_place(tmp_path: Path) -> None:
-    aws = "https://api.sagemaker.us-east-1.amazonaws.com"
-    result = recore("production", "list", cwd=tmp_path, AWS_ENDPOINT_URL=aws)
-    assert result.returncode == 2
-    assert result.stderr.startswith("recore: AWS_ENDPOINT_URL leads to AWS: unset it, and choose AWS with --engine aws")
-
-
-def test_aws_needs_a_role_and_a_bucket(tmp_path: Path) -> None:
-    result = recore("production", "--engine", "aws", "list", cwd=tmp_path, AWS_ENDPOINT_URL=None)
-    assert result.returncode == 2
-    assert "AWS needs ROLE_ARN and DEFAULT_BUCKET in config.json" in result.stderr
+    assert reason in line

@@ -1,15 +1,12 @@
 """The web page of an endpoint in headless Chromium, against an endpoint of the simulator."""
 
-import gzip
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from recore_support.axe import find_barriers
 from recore_support.production import ProductionCommands
-from recore_support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows, read_spectrum
+from recore_support.web_page import PNG, WebPage, csv_bytes, opus_file, read_assays, read_rows
 from recore_support.web_tab import Tab, open_tab
 
 from recore.schema import TARGETS
@@ -40,44 +37,6 @@ def test_dropped_files_get_the_assays_that_predict_gives(
     assert float(copper[1]) == pytest.approx(expected[0]["CuPPM"], rel=1e-3)
     assert copper[2] == "ppm"
     assert " to " in copper[3]
-
-
-def test_a_file_that_leaves_something_open_is_refused_with_what_to_do_in_it(tab: Tab, few_rows: Path) -> None:
-    rows = read_rows(few_rows)
-    wavenumbers, absorbances = read_spectrum(rows, 1)
-    marks = [f"{value:.3f}" for value in np.linspace(1.2, 2.8, 120)]  # or 1200 to 2800
-    places = [place for place, name in enumerate(rows[0]) if name[:1].isdigit()]
-    names = [f"{round(float(rows[0][place]))} cm-1" for place in places]
-    table = [["sample", *names], *([row[0], *(row[place] for place in places)] for row in rows[1:])]
-    tab.add_files(
-        {
-            "nm.csv": two_columns("axis", "absorbance", np.linspace(1001, 1850, 120), absorbances),
-            "marks.txt": two_columns("wavenumber", "absorbance", map(round, wavenumbers), marks, ";"),
-            "white.csv": two_columns("wavenumber", "reflectance", wavenumbers, 10**-absorbances),
-            "quartz.dx": b"##TITLE=quartz\n##JCAMP-DX=4.24\n##XYDATA=(X++(Y..Y))\n4000 1 2 3\n##END=\n",
-            "plain.csv.gz": gzip.compress(csv_bytes(table)),
-        }
-    )
-    assert tab.page.text_content("#status") == "5 files, 4 could not be used: 5 samples."
-    assert {row[5] for row in tab.rows()} == {"plain.csv.gz"}
-    refusals = dict(message.split(": ", 1) for message in tab.page.locator("#messages .problem").all_text_contents())
-    in_the_file = {
-        "nm.csv": "call the axis 'wavenumber (cm-1)' or 'wavelength (nm)'",
-        "marks.txt": "write all numbers with a decimal point",
-        "white.csv": "if the values are absorbance, call them so",
-    }
-    assert {*refusals} == {*in_the_file, "quartz.dx"}
-    for name, advice in in_the_file.items():
-        assert "(options of `recore import`, which makes a CSV that can be sent); or in the file: " in refusals[name]
-        assert advice in refusals[name]
-    assert "this is JCAMP-DX, which is not read" in refusals["quartz.dx"]
-    assert find_barriers(tab.page) == []
-
-
-def two_columns(x_name: str, y_name: str, x: Iterable[object], y: Iterable[object], mark: str = ",") -> bytes:
-    """Return a spectrum as text of two columns. mark: between them."""
-    lines = [f"{x_name}{mark}{y_name}", *(f"{one}{mark}{other}" for one, other in zip(x, y, strict=True))]
-    return "\n".join(lines).encode()
 
 
 def test_the_spectrum_is_drawn_with_its_bands_named(tab: Tab, files: dict[str, bytes]) -> None:

@@ -14,7 +14,7 @@ from recore_support.production import ProductionCommands
 from recore_support.web_page import WebPage
 from stagemaker_support.job_traces import wait_until
 
-from recore.web.connections import MOST_CONNECTIONS
+from recore.web.server import MOST_CONNECTIONS
 
 UPLOAD = b"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n1,2"
 # takes seconds to read: 98 spectra of 50,000 channels, in 10 MB
@@ -22,10 +22,11 @@ HEAVY = b"# axis: cm-1\nsample," + b",".join(b"%d" % n for n in range(1, 50_001)
 HEAVY += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 98
 
 
-@pytest.fixture
-def page(trained: ProductionCommands, web_page: WebPage, tmp_path: Path) -> Iterator[WebPage]:
-    """Return a page of its own: the connections of a test would be in the way of other tests."""
-    page = WebPage(ProductionCommands(trained.client, tmp_path, "trained"), web_page.endpoint)
+@pytest.fixture(scope="module")
+def page(trained: ProductionCommands, web_page: WebPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
+    """Return a page whose connections are in the way of no other module."""
+    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("crowd"), "trained")
+    page = WebPage(commands, web_page.endpoint)
     yield page
     assert page.stop() == 0
     assert "Traceback" not in page.log()

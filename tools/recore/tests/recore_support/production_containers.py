@@ -13,15 +13,11 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from stagemaker_support.archives import archive_of
 from stagemaker_support.simulator_client import IMAGE, Client, numbers
-from stagemaker_support.training_jobs import ALGORITHM, channel
 from support.checkout import ROOT, copy_scripts, run
 
-from recore.evaluation.submission import read_submission
-from recore.production import sources
 from recore.schema import TARGETS
-from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker.server import ROLE_ARN
 
 CONTAINERS = ROOT / "tools/recore/src/recore/production/containers"
 ENVIRONMENT = {
@@ -30,7 +26,6 @@ ENVIRONMENT = {
     "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
     "PYTHONHASHSEED": "0",
 }
-PROCESSING = "/opt/ml/processing"
 
 
 def load_program(name: str) -> ModuleType:
@@ -40,78 +35,6 @@ def load_program(name: str) -> ModuleType:
     with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):
         spec.loader.exec_module(module)
     return module
-
-
-def training_source(submission: Path, **files: str) -> bytes:
-    """Return the source of a training job: the containers' programs, a submission, and more files."""
-    programs = {name: (CONTAINERS / name).read_bytes() for name in sources.MODEL}
-    parts = {f"submission/{name}": content for name, content in read_submission(submission).files.items()}
-    return archive_of(**programs, **parts, **files)
-
-
-def train(
-    client: Client, source: bytes, data_file: Path, hyperparameters: dict[str, str] | None = None, wait: bool = True
-) -> dict[str, Any]:
-    """Run a training job on a data file; return its description, by default once it has ended."""
-    name = f"production-{next(numbers)}"
-    program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz"}
-    client.sagemaker.create_training_job(
-        TrainingJobName=name,
-        RoleArn=ROLE_ARN,
-        AlgorithmSpecification=ALGORITHM,
-        HyperParameters=program | (hyperparameters or {}),
-        InputDataConfig=[
-            channel("training", client.put(f"{name}/public.csv.gz", data_file.read_bytes())),
-            channel("code", client.put(f"{name}/source.tar.gz", source)),
-        ],
-        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/{name}"},
-        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 120},
-        EnableNetworkIsolation=True,
-    )
-    return client.wait("TrainingJob", name) if wait else client.describe("TrainingJob", name)
-
-
-def process(
-    client: Client, program: str, inputs: dict[str, bytes], output: str, *arguments: str
-) -> tuple[dict[str, Any], str]:
-    """Run a program of the containers as a processing job; return the job's description and its output's address.
-
-    inputs: by FOLDER/NAME. output: the name of the output's folder. Paths are arguments, because in a simulator without
-    a sandbox /opt/ml is another folder.
-    """
-    name = f"production-{next(numbers)}"
-    files = {f"code/{program}": (CONTAINERS / program).read_bytes()} | inputs
-    for path, content in files.items():
-        client.put(f"{name}/{path}", content)
-    sources = [
-        {
-            "InputName": folder,
-            "S3Input": {
-                "S3Uri": f"s3://{BUCKET}/{name}/{folder}",
-                "LocalPath": f"{PROCESSING}/input/{folder}",
-                "S3DataType": "S3Prefix",
-                "S3InputMode": "File",
-            },
-        }
-        for folder in sorted({path.partition("/")[0] for path in files})
-    ]
-    uri = f"s3://{BUCKET}/{name}/output"
-    target = {"S3Uri": uri, "LocalPath": f"{PROCESSING}/output/{output}", "S3UploadMode": "EndOfJob"}
-    client.sagemaker.create_processing_job(
-        ProcessingJobName=name,
-        RoleArn=ROLE_ARN,
-        AppSpecification={
-            "ImageUri": IMAGE,
-            "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{program}"],
-            "ContainerArguments": [*arguments, "--output", f"{PROCESSING}/output/{output}"],
-        },
-        ProcessingInputs=sources,
-        ProcessingOutputConfig={"Outputs": [{"OutputName": output, "S3Output": target}]},
-        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
-        NetworkConfig={"EnableNetworkIsolation": True},
-    )
-    return client.wait("ProcessingJob", name), uri
 
 
 def container(client: Client, program: str, archive: bytes) -> dict[str, Any]:
@@ -136,7 +59,7 @@ def create_model(client: Client, features: bytes, model: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained default model. folder: of its files."""
+    """The default model, trained by the pipeline. folder: of its files."""
 
     folder: Path
 
@@ -159,6 +82,11 @@ class Trained:
     def features(self) -> Path:
         """The model.tar.gz of the features container."""
         return self.folder / "features.tar.gz"
+
+    @property
+    def evaluation(self) -> Path:
+        """The evaluation.json of the pipeline."""
+        return self.folder / "evaluation.json"
 
     @property
     def predictions(self) -> np.ndarray:

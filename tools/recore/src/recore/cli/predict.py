@@ -67,8 +67,8 @@ def predict(
     """
     from recore.dataset import SampleOptions, write_samples
     from recore.production.archives import read_model
-    from recore.production.model_predictions import predict_samples
-    from recore.production.written_files import check_new_table
+    from recore.production.batch_predictions import check_new_table
+    from recore.production.predicting import predict_samples
 
     samples_options = SampleOptions(files, take_reading(options), **options)
     check_new_table(out, files, force)

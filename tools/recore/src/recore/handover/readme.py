@@ -11,7 +11,7 @@ from recore.evaluation import Again
 from recore.handover.markdown import render
 from recore.handover.run_files import SUBMISSION, HandedRun
 from recore.handover.steps import TOLERANCE
-from recore.production.hooks import find_missing_hook
+from recore.production.archives import find_missing_hook
 from recore.schema import TARGETS
 from recore.validation import unit_of
 

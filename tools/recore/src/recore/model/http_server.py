@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.sock import create_sockets
 from gunicorn.workers.gthread import ThreadWorker
 
-from .record_spool import records_kept
+from .record_queue import records_kept
 from .web_app import ModelApp
 
 THREADS = 8  # predictions at a time; /ping is answered while some of them compute

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class RecordStore(Protocol):
-    """Where records are written: S3 itself, or a spool on disk beside a server."""
+    """Where records are written: S3 itself, or a queue in the memory of a server."""
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write a record."""

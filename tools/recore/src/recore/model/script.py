@@ -28,7 +28,7 @@ from .errors import ConfigError
 from .loading import load_model
 from .logs import log_to_stdout
 from .predictor import ModelPredictor
-from .record_spool import records_kept
+from .record_queue import records_kept
 
 JSON = "application/json"
 

@@ -12,8 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .environment import SageMakerEnv
 from .errors import UploadError
-from .record_uploader import REASONS
 
+REASONS = {
+    "NoSuchBucket": "the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL",
+    "AccessDenied": "access to the bucket {bucket} is denied: grant the role s3:PutObject on it",
+}
 _making = threading.Lock()  # boto3's sessions do not make clients in several threads at once
 
 

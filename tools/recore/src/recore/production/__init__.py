@@ -1,4 +1,4 @@
-"""The winner in use: versions of a two-container model, the pipeline that makes them, and an endpoint that serves them.
+"""Versions of a two-container model, the pipeline that makes them, and an endpoint that serves them.
 
 Other packages import its modules one by one, so that a command that only asks does not load pandas, scipy or pyarrow.
 """

@@ -1,10 +1,10 @@
 """The two archives of a version, from the model of a run or of a hand-over. Nothing of the submission is executed.
 
-A hand-over has what a version needs to know of the training file, because that file is the host's: its columns in
-channels.json, what its spectra look like in domain.json, and the errors of held-out predictions in expected_error.json.
-The last two are missing if the spectra cannot be compared or no rows were held out.
+A hand-over has, because the training file is the host's, its columns in channels.json, what its spectra look like in
+domain.json, and the errors of held-out predictions in expected_error.json. The last two may be missing.
 """
 
+import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,9 +23,17 @@ from recore.evaluation import (
     sha256_of,
 )
 from recore.production.containers import domain, expected_error, features
-from recore.production.handed_data import parse_columns, read_errors, read_reference
-from recore.production.handed_files import ARCHIVE, CHANNELS, CONTENTS, ERRORS, REFERENCE, check_files
-from recore.production.hooks import find_missing_hook
+from recore.production.handed_files import (
+    ARCHIVE,
+    CHANNELS,
+    CONTENTS,
+    ERRORS,
+    REFERENCE,
+    check_files,
+    parse_columns,
+    read_errors,
+    read_reference,
+)
 from recore.production.project import ProductionError
 from recore.production.sources import DOMAIN, FEATURES, REQUIREMENTS, model_programs, read_programs
 from recore.schema import TARGETS
@@ -33,15 +41,16 @@ from recore.untrusted_archives import read_files
 from stagemaker import locked
 
 MAX_SCRIPT_BYTES = 4 << 20
+HOOKS = ("input_fn", "transform_fn")  # one of which train.py has; the image's default cannot read a header
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model of a run or of a hand-over, and what a version needs to know of its training file.
+    """The model of a run or of a hand-over, in its folder.
 
-    folder: of the run or the hand-over. columns: the header of the training file. reference: what its spectra look
-    like; None if they cannot be compared. errors: what expected errors are calculated from; None without held-out
-    predictions. data_sha256: of the training file. reasons: why one of the two is missing, by the name of its file.
+    columns: the header of the training file. reference: of its spectra; None if they cannot be compared. errors: what
+    expected errors are calculated from; None without held-out predictions. data_sha256: of the training file. reasons:
+    why one of the two is missing, by the name of its file.
     """
 
     folder: Path
@@ -73,7 +82,7 @@ class TrainedModel:
     def write_archives(self, folder: Path) -> tuple[Path, Path]:
         """Write the archives of both containers, features and model, into a folder, and return their paths.
 
-        Raises ProductionError or ValueError if the model's archive cannot be read, or its code lacks a function.
+        Raises ValueError if the model's archive cannot be read, or its code lacks a function.
         """
         scripts = ("code/preprocess.py", "code/train.py")
         files = read_files(self.archive, (*scripts, f"code/{REQUIREMENTS}"), MAX_SCRIPT_BYTES)
@@ -97,7 +106,7 @@ class TrainedModel:
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
     """Read the model of a run or of a hand-over. public: the run's public data file, if that has moved.
 
-    Raises ProductionError, ValueError or OSError if something is missing, has changed, or is of another run.
+    Raises ProductionError, ValueError or OSError if something is missing or has changed.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder: name a run or a hand-over")
@@ -128,7 +137,6 @@ def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
 
 
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
-    """What expected errors are calculated from. Raises CalibrationError if the training left nothing for it."""
     try:
         content = held_out_bytes(model)
     except NoHeldOutScoreError as error:
@@ -140,7 +148,6 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
 
 
 def _read_handed(folder: Path) -> TrainedModel:
-    """Read a hand-over, each file of which must be the one that was handed over."""
     listed = check_files(folder)
     reference = read_reference(folder / REFERENCE) if REFERENCE in listed else None
     errors = read_errors(folder / ERRORS) if ERRORS in listed else None
@@ -149,3 +156,24 @@ def _read_handed(folder: Path) -> TrainedModel:
     sha256 = record.data["public"][1] or ""
     reasons = {name: f"the hand-over has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
     return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
+
+
+def find_missing_hook(preprocess: bytes, train: bytes) -> str:
+    """A line that says which function a submission lacks; "" if it lacks none, or may import it."""
+    if not _binds(preprocess, "preprocess"):
+        return "its preprocess.py has no function preprocess(data_file)"
+    if not any(_binds(train, name) for name in HOOKS):
+        return "its train.py has no function input_fn(body, content_type)"
+    return ""
+
+
+def _binds(script: bytes, name: str) -> bool:
+    """Whether a script defines, assigns or imports a name. One that cannot be parsed may do so."""
+    try:
+        nodes = list(ast.walk(ast.parse(script)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    names = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    names |= {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return bool({name, "*"} & names)

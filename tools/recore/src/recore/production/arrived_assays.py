@@ -41,7 +41,7 @@ class Assays:
 def read_assays(path: Path) -> Assays:
     """Read a CSV or csv.gz with the column InferenceId, or SiteID, DepthFrom and DepthTo, and any of the 49 targets.
 
-    Other columns are ignored, also an index. Raises OSError or ProductionError if the table is missing or invalid.
+    Raises OSError or ProductionError if the table is missing or invalid.
     """
     import numpy as np
 
@@ -87,7 +87,6 @@ def describe_key(key: str | SampleKey) -> str:
 
 
 def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
-    """The column of each name in the header, and the rows with the numbers of their lines."""
     try:
         with path.open("rb") as file:
             is_packed = file.read(len(GZIP)) == GZIP
@@ -114,7 +113,6 @@ def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]
 
 
 def _read_number(place: str, name: str, cell: str) -> float:
-    """The assay in a cell, NaN for an empty one. Raises ProductionError for what is not a number."""
     if cell.lower() in ("", "nan", "na"):
         return math.nan
     number = parse_number(cell)

@@ -1,7 +1,7 @@
-"""What a batch transform of a version is asked for, and the table that is made of its answers.
+"""The request for a batch transform of a version, and the table that is made of its answers.
 
-A table has a line for each sample: its name and IDs, the domain, the 49 assays and, with intervals, both ends of each.
-`domain` is inside or outside, or empty if the spectrum cannot be compared with those of the training.
+The table has a line for each sample: name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared
+with those of the training), the 49 assays and, with intervals, both ends of each.
 """
 
 import csv
@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recore.atomic import replaced
 from recore.listing import count
+from recore.outputs import check_writable
 from recore.production.containers.row_notes import BAD_ROWS_EMPTY
-from recore.production.project import WorkFailedError
-from recore.production.written_files import replace_file
+from recore.production.project import ProductionError, WorkFailedError
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 from recore.spreadsheet_csv import safe_row
 
@@ -24,6 +25,7 @@ IDS = (HOLE, DEPTH_FROM, DEPTH_TO)  # in the order of a table
 ENDS = ("low", "high")
 DETAILS = 2 + 3 * len(TARGETS)  # cells of an answer: domain, values, low ends, high ends, problem
 SHOWN_PROBLEMS = 20
+TABLE_BEGINS = b"name,SiteID,DepthFrom,DepthTo,domain,"
 
 
 def transform_request(
@@ -100,16 +102,16 @@ class PredictedSamples:
 def write_table(
     joined: Iterable[Sequence[str]], columns: Sequence[str], target: Path, intervals: bool, spectra: bool = False
 ) -> PredictedSamples:
-    """Write the table of a job's output, whole or not at all.
+    """Write the table of a job's output.
 
-    joined: the cells of its lines: those of the input, then those of the answer. columns: the names of the input's, the
-    index first. spectra: keep the channels, too. Raises WorkFailedError for a line with other cells.
+    joined: its lines, the cells of the input, then those of the answer. columns: the names of the input's cells.
+    spectra: keep the channels. Raises WorkFailedError for a line with other cells.
     """
     places = {name: place for place, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in IDS] if spectra else []
     ends = [f"{name} {end}" for name in TARGETS for end in ENDS] if intervals else []
     samples = PredictedSamples()
-    with replace_file(target) as part, open(part, "w", encoding="utf-8", newline="") as file:
+    with replaced(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["name", *IDS, "domain", *TARGETS, *ends, *channels])
         for row in joined:
@@ -131,3 +133,33 @@ def write_table(
             spectrum = (sample[places[name]] for name in channels)
             table.writerow([*safe_row([sample[0], *ids]), domain, *values, *both, *spectrum])
     return samples
+
+
+def check_target(target: Path, source: Path, consequence: str) -> None:
+    """Raise ProductionError or OSError if a file cannot be written, before anything starts that costs.
+
+    consequence: what would happen if it were the source.
+    """
+    check_writable(target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ProductionError(f"{target}: {consequence}: choose another --out")
+
+
+def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
+    """Raise ProductionError or OSError if a table of predictions cannot be written.
+
+    replace: whether an earlier table may be replaced; nothing else ever is. sources: files, and folders of them.
+    """
+    for source in sources:
+        check_target(target, source, "the table would replace what it is made of")
+        if source.is_dir() and target.resolve().parent == source.resolve():
+            raise ProductionError(f"{target}: the spectra are in this folder: choose an --out outside of it")
+    if not target.exists():
+        return
+    if not replace:
+        raise FileExistsError(f"{target} already exists: choose another --out, or replace it with --force")
+    with open(target, "rb") as file:
+        if not file.read(len(TABLE_BEGINS)).startswith(TABLE_BEGINS):
+            raise FileExistsError(
+                f"{target}: it is not a table of predictions, and is not replaced: choose another --out"
+            )

@@ -83,10 +83,9 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """The sample of each row of a request, raw spectra as CSV with a header or as JSON.
+    """The sample of each row of a request, CSV with a header or JSON; None without a valid hole and depths.
 
-    None for a sample whose hole or depths are missing or invalid. The list is empty for a CSV without a header or these
-    columns, and for anything that cannot be parsed.
+    The list is empty for anything else.
     """
     try:
         if body.is_json:
@@ -124,7 +123,6 @@ def read_predictions(body: Body) -> "Floats":
 
 
 def _read_number(value: Any) -> float:
-    """The number in a cell of CSV or a value of JSON. Raises ValueError, TypeError or OverflowError for others."""
     if not isinstance(value, str):
         return float(value)
     if (number := parse_number(value)) is None:
@@ -148,7 +146,6 @@ def make_key(hole: Any, depth_from: Any, depth_to: Any) -> SampleKey | None:
 
 
 def _parse_line(variant: str, line: bytes) -> CaptureEvent:
-    """Read a line of data capture. Raises ValueError with the reason if it contains no output."""
     try:
         content = json.loads(line)
         metadata, data = content["eventMetadata"], content["captureData"]
@@ -163,7 +160,6 @@ def _parse_line(variant: str, line: bytes) -> CaptureEvent:
 
 
 def _decode(part: dict[str, str] | None) -> Body:
-    """One of the two bodies of an event. Raises ValueError, TypeError or KeyError if it is invalid."""
     if part is None:
         return Body(b"", "")
     data = part["data"]

@@ -22,8 +22,7 @@ from recore.production.containers.features import (
     read_request,
 )
 from recore.production.drift import ReferenceUnits
-from recore.production.handed_data import check_reference, parse_columns, read_features_files
-from recore.production.handed_files import CHANNELS
+from recore.production.handed_files import CHANNELS, check_reference, parse_columns, read_features_files
 from recore.production.joining import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version
@@ -65,9 +64,9 @@ class TrainedOn:
 class ClientSpectra:
     """Samples that clients sent, in the order of their times. Each spectrum counts once.
 
-    samples: index, hole, time, variant, t2, q and distance of each. statistics: (samples, statistics). deviations:
-    (samples, bins) in units of their limits. scores: (samples, components). repeated: the number of samples that were
-    sent again. left_out: how many requests or samples were left out, by the reason.
+    samples: index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations: (samples,
+    bins) in units of their limits. scores: (samples, components). repeated: samples that were sent again. left_out: how
+    many requests or samples, by the reason.
     """
 
     samples: pd.DataFrame

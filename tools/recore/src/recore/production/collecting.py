@@ -1,7 +1,7 @@
 """Collects the predictions of assayed samples by all variants of the endpoint.
 
-Under A/B traffic most samples are predicted by one variant only. The captured inputs of clients are therefore sent
-again, to the other variants, so that all errors can be compared on the same samples.
+The captured inputs of clients are sent again, to the variants that have not predicted them, so that all errors can be
+compared on the same samples.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from recore.text import plain
 class ComparedEndpoint:
     """An endpoint with several variants and data capture. versions: of the variants, the largest weight first.
 
-    since: when the endpoint last changed. Earlier captures may come from other models under the same variant names.
+    since: when the endpoint last changed.
     """
 
     name: str
@@ -108,7 +108,6 @@ def _resend(project: ProductionProject, endpoint: str, event: CaptureEvent, vari
 
 
 def _explain_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: JoinedSamples) -> str:
-    """Why no assayed sample was predicted."""
     since = f"{endpoint.since:%Y-%m-%d %H:%M %Z}, when the endpoint last changed"
     reasons = "".join(f"; left out {number:,}: {reason}" for reason, number in joined.left_out.most_common(2))
     if joined.other_sample:

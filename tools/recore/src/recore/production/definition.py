@@ -64,8 +64,7 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
 def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
     """The two containers of a version. features, model: the addresses of their archives, or expressions for them.
 
-    AWS's image runs `pip install .` before it serves. By default pip would fetch setuptools to build it, which fails
-    without network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
+    AWS's image runs `pip install .` before it serves, which without network needs PIP_NO_BUILD_ISOLATION=0.
     """
     common = ENVIRONMENT | {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -166,7 +165,6 @@ def training_arguments(
 
 
 def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
-    """The score of held-out drill holes, which the condition reads from a property file."""
     inputs = {
         "model": _get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
         "data": _get("Parameters.InputData"),
@@ -185,7 +183,6 @@ def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
 
 
 def _condition_step(project: ProductionProject, sources: Sources) -> Request:
-    """Register the version and create its model if its score is high enough, else end with the reason."""
     score = {"Std:JsonGet": {"PropertyFile": _get("Steps.Evaluate.PropertyFiles.Evaluation"), "Path": "score.value"}}
     minimum = _get("Parameters.MinimumScore")
     features, model = _output("Features", "model", "model.tar.gz"), _get("Steps.Train.ModelArtifacts.S3ModelArtifacts")
@@ -260,7 +257,6 @@ def _processing_step(
 
 
 def _output(step: str, output: str, name: str) -> Request:
-    """The address of an object that a processing step wrote."""
     return _join("/", _get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri"), name)
 
 

@@ -41,10 +41,9 @@ def describe_all(project: ProductionProject) -> list[str]:
 
 
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
-    """Delete everything: endpoint, versions, models, tuning jobs, the pipeline, and the objects below the prefix.
+    """Delete the endpoint, versions, models, tuning jobs, pipeline, and objects below the prefix, but not INPUT_DATA.
 
-    Nothing is deleted if a job of theirs is running: ProductionError. Records of jobs that have ended remain, because
-    SageMaker cannot delete them, and objects below INPUT_DATA.
+    Raises ProductionError if a job of theirs is running.
     """
     settings = project.settings
     executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)
@@ -79,7 +78,6 @@ def _has_pipeline(project: ProductionProject) -> bool:
 
 
 def _list_executions(project: ProductionProject) -> dict[str, str]:
-    """The statuses of the pipeline's executions, by ARN."""
     name = project.settings.pipeline_name
     if not _has_pipeline(project):
         return {}
@@ -89,7 +87,6 @@ def _list_executions(project: ProductionProject) -> dict[str, str]:
 
 
 def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> None:
-    """Raise ProductionError if anything is running that makes more."""
     running = [f"the execution {arn}" for arn, status in executions.items() if status in RUNNING_EXECUTIONS]
     running += [f"the tuning job {name}" for name, status in tuning_jobs.items() if status in RUNNING]
     if running:
@@ -97,7 +94,6 @@ def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> No
 
 
 def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:
-    """Delete the pipeline with the models that its executions created."""
     name, deleted = project.settings.pipeline_name, []
     for arn in executions:
         for step in read_steps(project, arn).values():
@@ -110,7 +106,6 @@ def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> l
 
 
 def _delete_objects(project: ProductionProject) -> int:
-    """Delete the project's objects, but no input data. Returns their number. Raises ProductionError if one remains."""
     deleted = 0
     for keys in _list_keys(project):
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
@@ -121,7 +116,6 @@ def _delete_objects(project: ProductionProject) -> int:
 
 
 def _list_keys(project: ProductionProject) -> Iterator[list[str]]:
-    """Yield the keys of the project's objects, but for input data, in pages that are not empty."""
     kept = f"{project.settings.input_data.rstrip('/')}/"
     pages = project.s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=f"{project.key()}/")
     for page in pages:

@@ -39,11 +39,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Drift:
-    """What the test found.
+    """What the test found. evidence: (units, statistics). threshold: of the evidence.
 
-    evidence: (units, statistics). threshold: of the evidence. alarm: the number of the first unit with so much
-    evidence, None without drift. statistic: the number of the one with most evidence. since: the number of the unit
-    with which its change most probably began.
+    alarm: the first unit with so much evidence, None without drift. statistic: the one with most evidence. since: the
+    unit with which its change most probably began.
     """
 
     evidence: Floats
@@ -62,7 +61,7 @@ class ReferenceUnits:
     """The drill holes of the training, which new ones are compared with.
 
     values: (rows, statistics). codes: (rows,), the number of each row's hole. name: what messages call them. size: how
-    many samples a unit has at most, so many that at least half of the holes have them.
+    many samples a unit has at most; at least half of the holes have so many.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:
@@ -163,9 +162,9 @@ def group_units(
 ) -> tuple[list[Unit], int]:
     """Return the units of samples in the order in which they were complete, and the number of samples that wait.
 
-    times: ascending. holes: "" if unknown; the samples of a day (UTC) whose hole is unknown are one unit. size: how
-    many samples make a unit complete; it is also complete if none has arrived for IDLE_HOURS, at last at the time
-    `now`. are_complete: all are complete at that time. Later samples of a complete unit belong to none.
+    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: how many samples make a unit
+    complete, if IDLE_HOURS without any do not, at last at the time `now`. are_complete: all are complete at that time.
+    Later samples of a complete unit belong to none.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # the one without a sample for the longest time first

@@ -1,8 +1,7 @@
 """Endpoints that serve one or several versions: deploy, update, roll back, delete.
 
-The state is SageMaker's alone. The name of an endpoint's configuration is a digest of what it contains, and its tag
-`replaces` names the configuration before it: so the same command finds what an interrupted one has made, and a roll
-back finds where to go.
+The state is SageMaker's alone: the name of an endpoint's configuration is a digest of what it contains, and its tag
+`replaces` names the configuration before it.
 """
 
 import hashlib
@@ -112,8 +111,8 @@ def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Va
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
     """Make the endpoint, and wait until it is in service. watch: called with its status.
 
-    An endpoint that an interrupted deploy left is waited for; one whose making failed is made again. One that cannot be
-    made is deleted again, and WorkFailedError raised; ProductionError if the endpoint serves other variants.
+    An endpoint that is being made is waited for; one whose making failed is made again, or deleted. Raises
+    WorkFailedError if it cannot be made, ProductionError if the endpoint serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -145,10 +144,10 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace what the endpoint serves, without a request lost, and wait until the new instances alone serve.
+    """Replace what the endpoint serves, and wait until the new instances alone serve. An update to these is waited for.
 
-    An interrupted update to these variants is waited for. Raises ProductionError if there is no endpoint or it is being
-    changed, WorkFailedError if the update was rolled back.
+    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if the update was rolled
+    back.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
@@ -239,7 +238,6 @@ def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: S
 
 
 def _change(project: ProductionProject, config: str, strategy: Strategy, watch: Watch) -> Outcome:
-    """Let the endpoint serve another configuration."""
     project.sagemaker.update_endpoint(
         EndpointName=project.settings.endpoint_name, EndpointConfigName=config, DeploymentConfig=strategy.request
     )
@@ -247,7 +245,6 @@ def _change(project: ProductionProject, config: str, strategy: Strategy, watch: 
 
 
 def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
-    """Wait until the endpoint serves a configuration. Raises WorkFailedError if it does not in the end."""
     name, described = project.settings.endpoint_name, _wait(project, watch)
     if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
         reason = described.get("FailureReason", NO_REASON)
@@ -259,7 +256,6 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
-    """Make the configuration of these variants, and their models, if they are missing. Returns its name."""
     for variant in variants:
         ensure_model(project, find_version(project, variant.version, usable=True))
     request = {
@@ -281,7 +277,6 @@ def _ensure_config(project: ProductionProject, variants: Sequence[Variant], repl
 
 
 def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """The ProductionVariants of an endpoint configuration."""
     settings = project.settings
     return [
         {
@@ -323,7 +318,6 @@ def find_left(project: ProductionProject, config: str) -> frozenset[int]:
 
 
 def _configs(project: ProductionProject) -> list[str]:
-    """The names of the endpoint's configurations."""
     name = project.settings.endpoint_name
     pages = project.sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=name)
     names = [config["EndpointConfigName"] for page in pages for config in page["EndpointConfigs"]]
@@ -357,7 +351,6 @@ def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> 
 
 
 def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
-    """Return the description of the endpoint when it is not being changed any more."""
     while True:
         endpoint = _find(project)
         if endpoint is None:

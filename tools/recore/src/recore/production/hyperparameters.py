@@ -28,10 +28,10 @@ NEEDED = {bool: "true or false is needed", int: "a whole number is needed", floa
 
 
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
-    """Return the hyperparameters of fit() in train.py: its parameters after inputs, targets and holes.
+    """Return the hyperparameters of fit() in train.py, its parameters after inputs, targets and holes.
 
-    `*args` and `**kwargs` are none. The default is None if it is not written out as a number, a text, True or False:
-    such a hyperparameter cannot be set from outside. Raises ProductionError if they cannot be determined.
+    The default is None if it is not written out as a number, a text, True or False: such a hyperparameter cannot be set
+    from outside. Raises ProductionError if they cannot be determined.
     """
     place, content = f"{files.path}: train.py", files.files["train.py"]
     if len(content) > LARGEST:
@@ -117,7 +117,6 @@ def describe_values(values: Mapping[str, Value]) -> str:
 
 
 def _find_fit(tree: ast.Module, place: str) -> ast.FunctionDef:
-    """The definition of fit(). Raises ProductionError unless its parameters are certain."""
     fit = None
     for statement in _statements(tree):
         if "fit" in _bound_names(statement):
@@ -153,7 +152,6 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _bound_names(statement: ast.stmt) -> set[str]:
-    """The names that a statement defines, imports or assigns."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -166,7 +164,6 @@ def _bound_names(statement: ast.stmt) -> set[str]:
 
 
 def _read_parameters(fit: ast.FunctionDef, place: str) -> Hyperparameters:
-    """The hyperparameters of a function with their defaults. Raises ProductionError if a job could not call it."""
     arguments, where = fit.args, f"{place}, line {fit.lineno}: fit()"
     positional = [*arguments.posonlyargs, *arguments.args]
     without: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
@@ -200,7 +197,6 @@ def _read_literal(node: ast.expr) -> Value | None:
 
 
 def _convert_number(kind: type, value: Any) -> int | float | None:
-    """A finite number of a kind, int or float; None if the value does not stand for one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -37,13 +37,11 @@ class SampleAnswer:
 def invoke_file(
     project: ProductionProject, file: Path, rows: int | None, variant: str | None, advance: Callable[[int], None]
 ) -> Iterator[SampleAnswer]:
-    """Yield the answers to the first rows of a data file, by default to all, in the file's order.
+    """Yield the answers to the first rows of a data file, by default to all, one request each, in the file's order.
 
-    Each is a request of its own, whose inference id is the row's index. variant: which one answers; by default the
-    endpoint chooses by its weights. advance: called with the number of answers so far.
-
-    A sample that the model refuses costs the others nothing. Raises ValueError or OSError if the file cannot be read,
-    WorkFailedError if the endpoint refuses a request.
+    variant: which one answers; by default the endpoint chooses. advance: called with the number of answers so far.
+    Raises ValueError or OSError if the file cannot be read, WorkFailedError if the endpoint, and not the model, refuses
+    a request.
     """
     _require_fit(project, file)
     number = 0
@@ -56,7 +54,6 @@ def invoke_file(
 
 
 def _require_fit(project: ProductionProject, file: Path) -> None:
-    """Raise ProductionError if there is no endpoint, or a file lacks channels that its version was trained on."""
     with open_data(file) as data:
         require_columns(data, read_served_columns(project))
 
@@ -94,7 +91,6 @@ def _send(project: ProductionProject, variant: str | None, index: str, body: str
 
 
 def _read_samples(file: Path, rows: int | None) -> Iterator[tuple[str, str]]:
-    """Yield the index of each row, and the row with the header, without assays, as text."""
     with open_data(file) as data:
         table = data.rows()
         header = next(table)

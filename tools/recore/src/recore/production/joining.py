@@ -25,9 +25,8 @@ def make_inference_id(identity: str) -> str:
 class JoinedSamples:
     """The assayed samples with their predictions. If a variant predicted a sample several times, the latest counts.
 
-    predictions: (samples, 49) for each variant, NaN where it did not predict. holes: of the samples, from the assays or
-    the captured inputs, "" if unknown. left_out: how many captured events were left out, by the reason. other_sample:
-    one that was predicted and not assayed.
+    predictions: (samples, 49) for each variant, NaN where it did not predict. holes: "" if unknown. left_out: how many
+    captured events were left out, by the reason. other_sample: one that was predicted and not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recore.atomic import replaced
 from recore.distribution import TEMPLATE
 from recore.listing import count
 from recore.production.next_command import after_comparison
 from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
-from recore.production.written_files import replace_file
 from recore.schema import TARGETS
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def compare_endpoint(
 ) -> Outcome:
     """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
 
-    Raises ProductionError or OSError if there is nothing to compare or the file is invalid, WorkFailedError if variants
-    fail to predict.
+    Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if variants fail to predict.
     """
     import numpy as np
     import pandas as pd
@@ -69,7 +68,7 @@ def compare_endpoint(
         raise _explain_none_common(file, collected, settings.send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
     if settings.out:
-        with replace_file(settings.out) as part:
+        with replaced(settings.out) as [part]:
             table.to_csv(part, index=False)
     winner = find_winner(comparisons)
     details = {
@@ -106,7 +105,6 @@ def read_weights() -> Any:
 
 
 def _explain_none_common(file: Path, collected: "CollectedPredictions", send_requests: bool) -> Exception:
-    """Why no sample was predicted by two variants."""
     if collected.failed:
         return WorkFailedError("; ".join(_describe_failures(collected)))
     if not send_requests:
@@ -119,8 +117,6 @@ def _explain_none_common(file: Path, collected: "CollectedPredictions", send_req
 
 
 def _describe_collected(collected: "CollectedPredictions", send_requests: bool) -> list[str]:
-    """Lines about the predictions that were captured, asked for and left out."""
-
     def join(numbers: Mapping[str, int]) -> str:
         return ", ".join(f"{name} {number:,}" for name, number in numbers.items())
 
@@ -152,5 +148,4 @@ def _tabulate_scores(comparisons: "list[Comparison]") -> "pd.DataFrame":
 
 
 def _as_records(table: "pd.DataFrame") -> Any:
-    """The rows for JSON, with null for what is not a finite number."""
     return json.loads(table.to_json(orient="records"))

@@ -37,10 +37,10 @@ EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: to compare with; by default that of the variant with the largest weight. since: the time from which on
-    requests count; by default when the endpoint began to serve what it serves.
+    """version: to compare with; by default that of the variant with the largest weight.
 
-    false_alarms: the probability of any false alarm, ever. are_complete: whether all drill holes are complete.
+    since: by default when the endpoint began to serve what it serves. false_alarms: the probability of any false alarm,
+    ever. are_complete: whether all drill holes are complete.
     """
 
     version: int | None = None
@@ -54,8 +54,7 @@ class Monitoring:
     """What monitoring an endpoint found.
 
     since: the time from which on requests count. reference: what the samples are most like, the whole training or a
-    part of it. waiting: the number of samples of units that are not complete. false_alarms: the probability of any
-    false alarm.
+    part of it. waiting: samples of units that are not complete. false_alarms: the probability of any.
     """
 
     endpoint: str
@@ -128,9 +127,9 @@ class Monitoring:
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands whose mean deviation of changed samples is largest: from, to, name, deviation.
+        """The bands whose mean deviation of changed samples is largest.
 
-        The deviation is in units of the limit for a single spectrum. No bands without drift.
+        From, to, name, and deviation in units of its limit.
         """
         if self.drift.alarm is None:
             return []
@@ -144,10 +143,7 @@ class Monitoring:
 
     @cached_property
     def holes(self) -> pd.DataFrame:
-        """A row for each drill hole: samples, how many are outside the domain, mean distance, first and last time.
-
-        The hole with the largest share outside comes first. Samples of unknown holes are those of the hole "".
-        """
+        """A row for each drill hole, "" if unknown, the one with most of its samples outside the domain first."""
         groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),
@@ -183,7 +179,6 @@ def _read_traffic(
     since: datetime,
     show_stage: ShowStage,
 ) -> ClientSpectra:
-    """The captured samples of all variants, those of a pending update too. Raises ProductionError without any."""
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
         problem = "has no data capture: only captured requests can be monitored"
@@ -215,7 +210,7 @@ def examine_traffic(
 ) -> Monitoring:
     """Test samples that clients sent. references: it is no drift if the samples are like one of these.
 
-    So a false alarm is at most as probable as with a single reference. Other arguments as the attributes of Monitoring.
+    Other arguments as the attributes of Monitoring.
     """
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
@@ -247,7 +242,6 @@ def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) 
 def _choose_version(
     project: ProductionProject, described: dict[str, Any], config: dict[str, Any], number: int | None
 ) -> Version:
-    """The version to compare with, by default that of the variant with the largest weight."""
     if number is None:
         weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
         model = max(config["ProductionVariants"], key=lambda each: weights.get(each["VariantName"], 0.0))["ModelName"]
@@ -314,7 +308,6 @@ def send_alarm(project: ProductionProject, found: Monitoring, state: ProjectStat
 
 
 def _describe_drift(found: Monitoring) -> list[str]:
-    """Lines that say whether there is drift, since when, and in which holes and bands."""
     drift = found.drift
     if not found.units:
         return ["nothing is tested yet: more samples of each drill hole may arrive"]

@@ -15,10 +15,9 @@ AFTER_SERVING = "invoke FILE"  # after the endpoint was made or changed: see wha
 class ProjectState:
     """The versions of a model and its endpoint.
 
-    versions: the approval of each version, by number. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in
-    service; BROKEN, if it must be deleted. served: the version of each of its variants. left: the versions that it
-    served, or began to serve, until it was returned to these. subject: the version that the command was about; by
-    default the latest one that was not rejected.
+    versions: the approval of each, by number. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service;
+    BROKEN, if it must be deleted. served: the version of each variant. left: the versions that it served until it was
+    returned to these. subject: the version that the command was about; by default the latest one that was not rejected.
     """
 
     versions: Mapping[int, str]
@@ -116,8 +115,7 @@ def after_comparison(better: int | None) -> str:
 def after_monitoring(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
     """The command after spectra were compared with the training of a version. alarm: its name, if one was made.
 
-    After a drift a person decides: to service the instrument, or to have samples assayed. Does a newer version know
-    these spectra? Without a drift, a version that is not served yet can be.
+    After a drift a person decides; but does a newer version know these spectra?
     """
     newer = [number for number, approval in state.versions.items() if number > version and approval != REJECTED]
     if is_drift:

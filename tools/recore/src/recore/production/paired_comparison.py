@@ -38,12 +38,11 @@ POWER = 0.95
 class Comparison:
     """Variant `second` compared with `first`. Arrays have an element for each target.
 
-    by_hole: whether the units are drill holes, or samples, because the holes are unknown. samples, units: which both
-    variants predicted. rmse: (2, targets) of first and second. change, low, high: the relative difference of the RMSE
-    of second to that of first, and its interval: -0.1 means 10 % lower. more_samples, more_units: estimate of how many
-    more are needed to find `difference`, either way; 0 if that is decided or there are enough, NaN for fewer units than
-    fewest_units, which allow no verdict. scores: of first and second. score_low, score_high: the interval of their
-    difference, second - first.
+    by_hole: whether the units are drill holes, or samples. samples, units: which both variants predicted. rmse: (2,
+    targets). change, low, high: the relative difference of the RMSE of second to that of first, and its interval.
+    more_samples, more_units: how many more are needed to find `difference`, either way; 0 if that is decided or there
+    are enough, NaN for fewer units than fewest_units. score_low, score_high: the interval of the difference of the
+    scores, second - first.
     """
 
     first: str

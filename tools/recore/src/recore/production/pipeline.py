@@ -57,10 +57,8 @@ def train(
 
     public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
     each that changes. hyperparameters: of the submission's fit(). announce: called before an execution starts. again:
-    even if an earlier execution had the same submission, data and settings. An execution of these that runs, as after
-    an interruption, is followed.
-
-    Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
+    even if an earlier execution had the same submission, data and settings; one that runs is followed. Raises
+    WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters or {})
@@ -178,7 +176,6 @@ def _describe_low_score(project: ProductionProject, described: dict[str, dict[st
 
 
 def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: WatchStep) -> None:
-    """Bring the steps up to date with SageMaker's descriptions."""
     for name, step in steps.items():
         if name not in described:
             continue
@@ -195,9 +192,9 @@ def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch:
 def _find_earlier(
     project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
 ) -> dict[str, Any] | None:
-    """The latest execution with this definition and these parameters that runs, or succeeded and made a version.
+    """The latest of LOOKED_AT executions with this definition and these parameters that runs or made a version.
 
-    again: only one that runs. At most LOOKED_AT executions are looked at.
+    again: only one that runs.
     """
     name = project.settings.pipeline_name
     wanted = ("Executing",) if again else ("Executing", "Succeeded")
@@ -221,6 +218,5 @@ def _find_earlier(
 
 
 def _has_version(project: ProductionProject, arn: str) -> bool:
-    """Whether the version that an execution registered still exists."""
     package = Execution(arn, read_steps(project, arn)).package
     return project.find("DescribeModelPackage", ModelPackageName=package) is not None

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
 
 from recore.data_file import DataFile, open_data
+from recore.places import OpenPlace
 from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
+from recore.production.definition import containers
 from recore.production.endpoints import require_endpoint
-from recore.production.handed_data import parse_columns, read_features_files
-from recore.production.handed_files import CHANNELS
+from recore.production.handed_files import ARCHIVE, CHANNELS, parse_columns, read_features_files
 from recore.production.project import (
     NO_REASON,
     Outcome,
@@ -23,14 +24,20 @@ from recore.production.project import (
     ProductionProject,
     Watch,
     WorkFailedError,
+    make_project,
     wait_for_end,
 )
+from recore.production.settings import Settings
 from recore.production.versions import Version, ensure_model, find_version
 from recore.schema import IDS, TARGETS
 from stagemaker import locked
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
+HANDED_MODEL = "recore-predict"  # the name of a model that is no version
+
+if TYPE_CHECKING:
+    from recore.production.archives import TrainedModel
 
 
 def predict_file(
@@ -43,11 +50,10 @@ def predict_file(
     intervals: bool = False,
     spectra: bool = False,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict the samples of a data file with a version, by default the latest approved one.
+    """Predict the samples of a data file with a version, by default the latest approved one, into the table `out`.
 
-    `out` gets the table of `write_table`, in the file's order. watch: called with the job's status.
-
-    Raises ValueError or OSError if the file does not fit the version, WorkFailedError if the job fails.
+    watch: called with the job's status. Raises ValueError or OSError if the file does not fit the version,
+    WorkFailedError if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
@@ -87,11 +93,9 @@ def run_batch(
     intervals: bool = False,
     spectra: bool = False,
 ) -> Batch:
-    """Predict the samples of a data file with a model of both containers, and write the table of `write_table`.
+    """Predict the samples of a data file with a model of both containers, and write their table.
 
-    columns: those of the model's training file. watch: called with the job's status.
-
-    Raises ValueError or OSError if the file does not fit the model, WorkFailedError if the job fails.
+    columns: those of the model's training file. Raises as `predict_file`.
     """
     used = [name for name in columns if name not in TARGETS]
     with locked.temporary_folder("recore-predict-") as name:
@@ -155,9 +159,9 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write the rows of a data file as lines with these columns, the index first, without a header.
+    """Write the rows of a data file as lines with these columns, without a header. Returns their number.
 
-    Returns the number of rows. Cells are copied as text. Raises ValueError if a column is missing or unreadable.
+    Cells are copied as text. Raises ValueError if a column is missing or unreadable.
     """
     with open_data(file) as data:
         require_columns(data, columns)
@@ -176,8 +180,6 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
 
 
 def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
-    """Wait for a job. Raises WorkFailedError if it fails. KeyboardInterrupt stops it."""
-
     def look() -> dict[str, Any]:
         described: dict[str, Any] = project.sagemaker.describe_transform_job(TransformJobName=job)
         watch(described["TransformJobStatus"])
@@ -191,3 +193,26 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
         raise WorkFailedError(f"the job {job} was stopped")
     if ended["TransformJobStatus"] == "Failed":
         raise WorkFailedError(f"the job {job} failed: {ended.get('FailureReason', NO_REASON)}")
+
+
+def predict_samples(
+    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool = False
+) -> PredictedSamples:
+    """Predict the samples of a data file with the model of a run or a hand-over, in one job that leaves nothing.
+
+    place: the embedded simulator, which ends with all that is in it. Raises ValueError or OSError if the model's
+    archive cannot be read, WorkFailedError if the job fails.
+    """
+    project = make_project(place, Settings())
+    with locked.temporary_folder("recore-predict-") as folder:
+        features, model = (
+            f"{project.upload_file('model', archive, ARCHIVE)}/{ARCHIVE}"
+            for archive in trained.write_archives(Path(folder))
+        )
+    project.sagemaker.create_model(
+        ModelName=HANDED_MODEL,
+        ExecutionRoleArn=project.role,
+        Containers=containers(project, features, model),
+        EnableNetworkIsolation=True,
+    )
+    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals).samples

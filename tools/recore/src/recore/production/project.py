@@ -87,8 +87,7 @@ class ProductionProject:
     def upload(self, folder: str, files: Mapping[str, bytes]) -> str:
         """Upload files into a folder of their own below `folder`, unless they are there. Returns the folder's URI.
 
-        Equal files have the same address, so that a pipeline step that reads them is not computed twice, and no object
-        is ever replaced.
+        Equal files have the same address, so that pipeline steps are cached, and no object is ever replaced.
         """
         digest = hashlib.sha256()
         for name, content in sorted(files.items()):
@@ -126,7 +125,7 @@ class ProductionProject:
 
 @contextmanager
 def open_project(engine: str | None, config: Path | None) -> Iterator[ProductionProject]:
-    """Open the project that a config.json describes, at AWS_ENDPOINT_URL or, with the engine "aws", on AWS.
+    """Open the project of a config.json at AWS_ENDPOINT_URL or, with the engine "aws", on AWS.
 
     Raises ValueError or OSError for an invalid config.json, PlaceError if nothing says where commands go.
     """

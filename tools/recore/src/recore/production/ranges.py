@@ -86,9 +86,9 @@ class TuningPlan:
 
 
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
-    """Return the plan in a submission's pyproject.toml, with what options replace.
+    """Return the plan in a submission's pyproject.toml. options: such as alpha=1..9:log or kind=a,b; they replace
+    ranges.
 
-    options: texts such as alpha_max=1e3..1e6:log, alphas=3..8, kind=a,b; each replaces the table's range of its name.
     Raises ProductionError if a range is invalid, or no hyperparameter has one, OSError if the file cannot be read.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)
@@ -112,7 +112,6 @@ def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, 
 
 
 def _describe_lack(files: SubmissionFiles, known: Mapping[str, Value | None]) -> str:
-    """What to do if there is no range."""
     names = [name for name, default in known.items() if default is not None]
     if not names:
         return f"{files.path}: train.py: fit() has no hyperparameter to tune: give it a parameter with a default"
@@ -121,10 +120,6 @@ def _describe_lack(files: SubmissionFiles, known: Mapping[str, Value | None]) ->
 
 
 def _read_table(submission: Path) -> dict[str, Any]:
-    """The table of a submission's pyproject.toml, checked, with `ranges`; an archive has none.
-
-    Raises ProductionError if it is invalid.
-    """
     path = submission / FILE
     if not submission.is_dir() or not path.exists():
         return {"ranges": {}}
@@ -152,7 +147,6 @@ def _read_table(submission: Path) -> dict[str, Any]:
 
 
 def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Range:
-    """The range in a value of the table, or in the text of an option. Raises ProductionError if it is invalid."""
     default = find_default(known, name, place)
     if isinstance(raw, str):
         raw = _parse_option(default, raw)
@@ -179,7 +173,6 @@ def _read_range(known: Hyperparameters, name: str, raw: Any, place: str) -> Rang
 
 
 def _parse_option(default: Value, text: str) -> Any:
-    """The text of an option as it would be in the table."""
     if isinstance(default, str | bool) or ".." not in text:
         return text.split(",")
     low, _, rest = text.partition("..")

@@ -18,8 +18,8 @@ from stagemaker import locked
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
     """Register the model in the folder of a run or a hand-over. public: a run's public data file, if that has moved.
 
-    Nothing of the submission is executed. Raises ProductionError, ValueError or OSError if the folder has no model,
-    something in it was changed, or the run's data file is missing or another one.
+    Raises ProductionError, ValueError or OSError if the folder has no model, or something in it or the data were
+    changed.
     """
     trained = read_model(folder, public)
     evaluation = _describe_scores(trained.record)
@@ -51,7 +51,6 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
 
 
 def _describe_scores(record: Record) -> bytes:
-    """The evaluation.json of a run, as the pipeline writes it. The score is null if no rows were held out."""
     score = record.scores.get(HELD_OUT)
     content: dict[str, Any] = {"score": {"value": None}}
     if score:
@@ -65,5 +64,4 @@ def _describe_scores(record: Record) -> bytes:
 
 
 def _metadata_value(text: str) -> str:
-    """The text as a value of a package's metadata, which may hold only some characters."""
     return re.sub(r"[^\w .:/=+@-]", "_", text)[-256:]

@@ -1,6 +1,6 @@
 """Trains a submission on new data, compares the new version with the one in use, and puts it in that one's place.
 
-Nothing of this is stored: the same command after an interruption finds what is done already, and goes on.
+Nothing of this is stored: the same command after an interruption finds what is done already.
 """
 
 import re
@@ -11,7 +11,6 @@ from typing import Any
 
 from recore.distribution import PROGRAM
 from recore.evaluation import Step, SubmissionFiles
-from recore.production.approving import approve
 from recore.production.endpoints import Strategy, Variant, describe_endpoint, require_endpoint, update
 from recore.production.hyperparameters import (
     Value,
@@ -23,7 +22,7 @@ from recore.production.hyperparameters import (
 from recore.production.next_command import APPROVED, REJECTED
 from recore.production.pipeline import WatchStep, train
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
-from recore.production.project_state import suggest_next
+from recore.production.project_state import approve, suggest_next
 from recore.production.versions import Version, find_version, list_versions
 
 OF_THE_TOOLKIT = ("sagemaker_", "_tuning_")  # the beginnings of a job's hyperparameters that are not those of fit()
@@ -38,9 +37,10 @@ class ChosenValues:
 
 
 def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, texts: Sequence[str]) -> ChosenValues:
-    """Return the hyperparameters of the version in use, with those that texts such as alphas=11 replace.
+    """Return the hyperparameters of the version in use that fit() still has, with those that texts such as alphas=11
+    replace.
 
-    Those that fit() of the submission does not have any more are left out. Raises ProductionError if a text is invalid.
+    Raises ProductionError if a text is invalid.
     """
     old = find_in_use(project, None)
     inherited = read_job_values(project, old.archives[-1]) if old else {}
@@ -97,9 +97,8 @@ def put_to_use(
 ) -> Outcome:
     """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
 
-    Its score may be lower than that of the version in use by the tolerance. Raises WorkFailedError if it is even lower,
-    or unknown, or the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be
-    updated.
+    tolerance: by how much its score may be lower. Raises WorkFailedError if it is even lower, or unknown, or the update
+    is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:
@@ -147,20 +146,17 @@ def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
 
 
 def _served(project: ProductionProject) -> list[dict[str, Any]]:
-    """The variants of the endpoint; empty if it does not exist."""
     endpoint = describe_endpoint(project)
     return endpoint["variants"] if endpoint else []
 
 
 def _command_to_use(version: Version, has_endpoint: bool) -> str:
-    """The command towards the use of a version whose score does not speak for it."""
     if version.approval != APPROVED:
         return f"approve {version.number}"
     return f"update {version.number}" if has_endpoint else f"deploy --variant A={version.number}"
 
 
 def _find_fault(new: Version, old: Version, tolerance: float) -> str:
-    """Why a version should not replace another one; "" if it may."""
     if new.score is None or old.score is None:
         return "a score is unknown"
     if new.score >= old.score - tolerance:
@@ -169,7 +165,6 @@ def _find_fault(new: Version, old: Version, tolerance: float) -> str:
 
 
 def _compare(new: Version, old: Version) -> str:
-    """A line with the held-out scores of two versions."""
     scores = [
         f"{'unknown' if version.score is None else format(version.score, '.4f')} for version {version.number}"
         for version in (new, old)

@@ -18,13 +18,9 @@ APPROVAL = ("Approved", "PendingManualApproval", "Rejected")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of config.json, whose keys are these names in capitals.
+    """The settings of config.json, whose keys are these names in capitals; docs/production.md says what they mean.
 
-    default_bucket, role_arn: "" stands for those of a simulator; AWS needs both. prefix: of the keys of all objects;
-    model_package_group_name follows it. input_data: the folder on S3 with public.csv.gz; "" stands for the data file
-    that a command uploads. training_image, model_image: of the model's container, for another framework than
-    scikit-learn; "" stands for `image`, which all others have. minimum_score: a model whose held-out score is lower is
-    not registered.
+    "" stands for the simulator's bucket and role, for the data file that a command uploads, and for `image`.
     """
 
     default_bucket: str = ""
@@ -64,7 +60,6 @@ def read_settings(path: Path | None) -> Settings:
 
 
 def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
-    """Return the name and the value of one setting. Raises ValueError if either is invalid."""
     kinds: dict[str, Any] = {field.name.upper(): field.type for field in fields(Settings)}
     if key not in kinds:
         similar = difflib.get_close_matches(key.upper(), kinds, 1, 0.5)
@@ -82,7 +77,6 @@ def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
 
 
 def _find_fault(name: str, value: Any) -> str:
-    """What is wrong with the value of a setting; "" if nothing is."""
     if name.endswith("_name") and not (NAME.fullmatch(value) and len(value) <= LONGEST_NAME):
         return f"a name of at most {LONGEST_NAME} letters, digits and single hyphens is needed"
     if name.endswith("_instance_type") and not INSTANCE_TYPE.fullmatch(value):

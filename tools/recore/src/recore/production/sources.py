@@ -1,9 +1,8 @@
 """What the jobs of the pipeline and the two containers of a version are made of.
 
-The job *features*, and code/ of its archive: features.py, domain.py, row_notes.py, and the submission's preprocess.py.
-The training job, and code/ of its archive: model.py, expected_error.py, row_notes.py, the submission's
-requirements.txt, and all files of the submission below submission/.
-The job *evaluate*: evaluate.py, and the host's score.py.
+The job *features*, and code/ of its archive: FEATURES, DOMAIN and the submission's preprocess.py. The training job, and
+code/ of its archive: MODEL, the submission's requirements.txt, and its files below submission/. The job *evaluate*:
+EVALUATE and the host's score.py.
 """
 
 from collections.abc import Iterable

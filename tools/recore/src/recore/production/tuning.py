@@ -54,11 +54,8 @@ def find_best(
     """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
 
     public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best mean R2 so far, and
-    how many of how many training jobs have ended. announce: called before a tuning job starts. again: even if a tuning
-    job has done the same.
-
-    Raises WorkFailedError if no training job succeeds. KeyboardInterrupt stops the tuning job, waits for the end of its
-    training jobs, and is raised.
+    how many training jobs of how many have ended. announce: called before a tuning job starts. Raises WorkFailedError
+    if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
@@ -134,7 +131,6 @@ def list_tuning_jobs(project: ProductionProject) -> dict[str, str]:
 
 
 def _make_request(project: ProductionProject, files: SubmissionFiles, data: str, plan: TuningPlan) -> dict[str, Any]:
-    """The request for a tuning job, without its name."""
     instance = project.settings.training_instance_type
     arguments = training_arguments(project, data, instance, upload_sources(project, files), {})
     return {
@@ -150,8 +146,6 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
 
 
 def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowStage) -> dict[str, Any]:
-    """Return the description of a tuning job when it has ended. KeyboardInterrupt stops it."""
-
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
@@ -169,7 +163,6 @@ def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowSt
 
 
 def _describe_failure(project: ProductionProject, job: dict[str, Any]) -> str:
-    """Why a tuning job has no result: the reason of one of its training jobs, if one has failed."""
     name = job["HyperParameterTuningJobName"]
     if job["HyperParameterTuningJobStatus"] == "Stopped":
         return f"the tuning job {name} was stopped: the same command starts it again"

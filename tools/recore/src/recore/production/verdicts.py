@@ -48,7 +48,6 @@ def find_winner(comparisons: Sequence[Comparison]) -> str:
 
 
 def _describe_score(comparison: Comparison) -> str:
-    """The verdict on the score."""
     winner = comparison.better_score
     low, high, (first, second) = comparison.score_low, comparison.score_high, comparison.scores
     line = f"{winner} is better" if winner else "undecided"
@@ -60,7 +59,6 @@ def _describe_score(comparison: Comparison) -> str:
 
 
 def _describe_better(comparison: Comparison, name: str, numbers: list[int]) -> list[str]:
-    """Sentences about the targets on which a variant is better, the most important target first."""
     lines = []
     for number in numbers[:SENTENCES]:
         changes = [comparison.change[number], comparison.high[number], comparison.low[number]]
@@ -75,7 +73,6 @@ def _describe_better(comparison: Comparison, name: str, numbers: list[int]) -> l
 
 
 def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -> list[str]:
-    """How many targets are undecided, and what is needed to decide on the most important one."""
     if not numbers:
         return []
     line, difference = f"undecided on {count(len(numbers), 'target')}", f"{100 * comparison.difference:g} %"
@@ -95,7 +92,6 @@ def _describe_undecided(comparison: Comparison, unit: str, numbers: list[int]) -
 
 
 def _percentage(share: float) -> str:
-    """In whole percent, or in two digits below 1 %."""
     return f"{100 * share:.2g}" if abs(share) < 0.01 else f"{100 * share:.0f}"
 
 

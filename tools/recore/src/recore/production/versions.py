@@ -94,7 +94,6 @@ def _approvals(packages: list[dict[str, Any]]) -> dict[int, str]:
 
 
 def _list_packages(project: ProductionProject) -> list[dict[str, Any]]:
-    """SageMaker's summaries of the versions, the latest first."""
     group = project.settings.model_package_group_name
     if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
         return []

@@ -1,7 +1,6 @@
 """The web page of an endpoint: an ASGI application, its server on this machine, and what AWS Lambda runs.
 
-Its modules import Starlette (the extra `web`). It imports nothing that loads models, and little, because all of it
-is uploaded to Lambda.
+It imports little, and nothing that loads models, because all of it is uploaded to Lambda.
 """
 
 from recore.web.application import make_application

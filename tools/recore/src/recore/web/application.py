@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,7 +17,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from recore.absorption_bands import REGIONS
-from recore.web.form import LONGEST_FORM, read_line, render_form
 from recore.web.guard import Guard
 from recore.web.predictor import EndpointError, Predictor
 from recore.web.reception import Reception
@@ -21,6 +24,8 @@ from recore.web.uploads import UnusableUploadError, Upload, read_upload
 from stagemaker import locked
 
 HERE = Path(__file__).parent
+FORM = Template((HERE / "pages/form.html").read_text("utf-8"))
+LONGEST_FORM = 1 << 20  # bytes
 WORKERS = 8  # threads that wait for the endpoint, and on Lambda read files
 MOST_UNFINISHED = 32  # uploads that are being received
 MOST_WHOLE = 16  # uploads that wait or are read
@@ -109,12 +114,10 @@ class PageHandlers:
         return await self._in_thread(read)
 
     async def _in_thread[Made](self, make: Callable[[], Made]) -> Made:
-        """Make something in a thread, so that meanwhile others are answered, too."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, make)
 
 
 async def _explain_status(request: Request, error: Exception) -> Response:
-    """Answer a request for an address or a method that does not exist, or that failed unexpectedly."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     reasons = {
         404: "there is no such page",
@@ -123,3 +126,57 @@ async def _explain_status(request: Request, error: Exception) -> Response:
     }
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": reasons.get(status, "the request cannot be answered")}, status, headers)
+
+
+def read_line(body: bytes | bytearray) -> str:
+    """Return the field `line` of a form. Raises UnusableUploadError if it is missing."""
+    try:
+        fields = parse_qs(body.decode(), max_num_fields=10)
+    except ValueError:
+        raise UnusableUploadError("this is not what the form posts") from None
+    if not (line := fields.get("line", [""])[0].strip()):
+        raise UnusableUploadError("the line is empty")
+    return line
+
+
+def render_form(
+    endpoint: str, channels: int, line: str = "", problem: str = "", answer: dict[str, Any] | None = None
+) -> str:
+    """The page with the form, and below it a problem, or the answer to a line."""
+    result = f'<p class="trouble" role="alert">{escape(problem)}</p>' if problem else ""
+    if answer:
+        result = _render_answer(answer)
+    return FORM.substitute(endpoint=escape(endpoint), channels=f"{channels:,}", line=escape(line), result=result)
+
+
+def _render_answer(answer: dict[str, Any]) -> str:
+    names = ("Assay", "Value", "Unit", "90 % interval", "Flags")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    rows = "".join(_render_row(name, assay) for name, assay in answer["assays"].items())
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    region = f'<div class="scroll" tabindex="0" role="region" aria-label="Assays">{table}</div>'
+    return f'<section id="assays"><h2>Assays</h2>{_render_domain(answer.get("domain"))}{region}</section>'
+
+
+def _render_row(name: str, assay: dict[str, Any]) -> str:
+    low, high = assay["interval"] or (None, None)
+    interval = "" if low is None else f"{_number(low)} to {_number(high)}"
+    cells = [_number(assay["value"]), assay["unit"], interval, ", ".join(assay["flags"])]
+    kinds = ' class="number"', "", ' class="number"', ""
+    row = "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, cells, strict=True))
+    return f'<tr><th scope="row">{escape(name)}</th>{row}</tr>'
+
+
+def _render_domain(domain: dict[str, Any] | None) -> str:
+    if domain is None:
+        return ""
+    like = "is like" if domain["inside"] else "is unlike"
+    distance = f"{_number(domain['distance'])} times the limit"
+    return f"<p>The spectrum {like} the training spectra: its distance is {distance}.</p>"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    digits = f"{value:.4g}"
+    return f"{float(digits):.0f}" if 1e4 <= abs(value) < 1e9 else digits

@@ -9,7 +9,7 @@ import stagemaker
 
 HERE = Path(__file__).parent
 PACKAGES = ("dataset", "web")  # of recore, which the page consists of
-OF_SERVER = ("connections.py", "reading.py", "server.py")  # modules that only this machine's server needs
+OF_SERVER = ("reading.py", "server.py")  # modules that only this machine's server needs
 OF_STAGEMAKER = ("__init__.py", "locked.py", "text.py")  # which import nothing else until it is used
 COLUMNS = "columns.json"
 EXAMPLE = "core-assays"  # the endpoint in template.yaml

@@ -82,7 +82,6 @@ def _is_known(host: str, names: Collection[str]) -> bool:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Whether a browser sent a request for a page of another site."""
     if site := headers.get("sec-fetch-site"):
         return site not in ("same-origin", "none")
     if (origin := headers.get("origin")) is None:

@@ -1,7 +1,7 @@
 """What AWS Lambda calls for each request of API Gateway, with payloads of version 1.0 and 2.0.
 
-Environment variables: RECORE_ENDPOINT, the name of the endpoint; RECORE_COLUMNS, a file with the columns of the data
-that the endpoint was trained on; RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
+Environment variables: RECORE_ENDPOINT, its name; RECORE_COLUMNS, a file with the columns of its training data;
+RECORE_NEEDS_KEY, "true" if API Gateway asks for an API key.
 """
 
 import json
@@ -46,7 +46,6 @@ def _refuse(status: int, reason: str) -> dict[str, Any]:
 
 @cache
 def _make() -> Mangum:
-    """Make the application. Raises an exception that names what is wrong with the variables or the file."""
     log.setLevel(logging.WARNING)
     endpoint, file = (os.environ.get(name, "") for name in ("RECORE_ENDPOINT", "RECORE_COLUMNS"))
     needs_key = os.environ.get("RECORE_NEEDS_KEY", "false").lower()

@@ -101,7 +101,6 @@ class Predictor:
         return answer
 
     def _invoke(self, body: str, rows: int, identity: str = "") -> list[Json]:
-        """The predictions for rows of CSV. identity: the inference id, if it can be one."""
         members = {"InferenceId": identity} if INFERENCE_ID.fullmatch(identity) else {}
         try:
             answer = self._runtime.invoke_endpoint(
@@ -147,7 +146,6 @@ def make_runtime(settings: Any = None, read_seconds: float = READ_SECONDS) -> An
 
 
 def _write_table(grid: Grid, spectra: Sequence[Spectrum]) -> str:
-    """Spectra as CSV with a header."""
     rows = [[str(number), *map(repr, spectrum.absorbance.tolist())] for number, spectrum in enumerate(spectra)]
     return _write_rows([["index", *grid.names], *rows])
 
@@ -165,7 +163,6 @@ def _identify(spectrum: Spectrum) -> str:
 
 
 def _read_predictions(body: bytes) -> list[Json]:
-    """The predictions in an answer of the endpoint. Raises ValueError, KeyError or TypeError if there are none."""
     predictions = json.loads(body, parse_float=_parse_finite, parse_constant=_parse_finite)["predictions"]
     return [{"assays": dict(each["assays"]), "domain": each.get("domain")} for each in predictions]
 

@@ -37,7 +37,6 @@ class ProcessReader:
         self._context.set_forkserver_preload([__name__])
 
     async def __call__(self, name: str, content: bytearray) -> Upload:
-        """Read a file. Raises UnusableUploadError if it has no spectra, or takes too long or too much memory."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, name, content)
 
     def _read(self, name: str, content: bytearray) -> Upload:
@@ -85,7 +84,6 @@ def _receive(answers: Connection, deadline: float) -> bytes:
 
 
 def _answer(end: Connection, name: str, content: bytearray, grid: Grid, limits: Limits, folder: Path) -> None:
-    """Read an upload in this process, and send what it holds, or why it cannot be used."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
     _limit_memory()
     values = b""
@@ -107,7 +105,6 @@ def _answer(end: Connection, name: str, content: bytearray, grid: Grid, limits: 
 
 
 def _limit_memory() -> None:
-    """Limit the memory of this process where the system says how much it has."""
     if MEMORY_IN_USE.exists():
         in_use = int(MEMORY_IN_USE.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]

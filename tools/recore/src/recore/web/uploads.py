@@ -98,7 +98,6 @@ def describe_size(size: int) -> str:
 
 
 def _unpack(content: bytes | bytearray, largest: int) -> bytes:
-    """Unpack a gzip file, but at most `largest` bytes."""
     unpacked, view, place = bytearray(), memoryview(content), 0
     try:
         for _ in range(MOST_MEMBERS):

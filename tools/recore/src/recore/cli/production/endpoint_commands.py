@@ -206,7 +206,6 @@ def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_
 
 
 def _confirm(contents: list[str]) -> None:
-    """Ask whether to delete these. Raises SystemExit(1) unless the answer is yes, ValueError if nobody can answer."""
     shown = plain(", ".join(contents), 2000)
     if not sys.stdin.isatty():
         raise ValueError(f"delete --all would delete {shown}: add --yes to delete this without a question")
@@ -224,7 +223,6 @@ def make_strategy(values: dict[str, Any]) -> "Strategy":
 
 
 def _line(answer: "SampleAnswer") -> str:
-    """Whether a sample is in the domain, and some of its assays with their expected errors."""
     domain = answer.prediction["domain"]
     place = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
     shown = [f"{name} {_with_error(answer.prediction['assays'][name])}" for name in SHOWN]

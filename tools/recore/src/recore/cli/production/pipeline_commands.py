@@ -1,10 +1,12 @@
-"""The commands for the pipeline and for predictions in batch: train, predict."""
+"""The commands for the pipeline and for predictions in batch: train, predict, tune, retrain."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from recore.cli.common import FILE, ascii_option
+from recore.cli.common import FILE, FiniteNumber, ascii_option
+from recore.cli.production.endpoint_commands import make_strategy, strategy_options
 from recore.cli.production.group import (
     as_json,
     choose_public,
@@ -95,8 +97,8 @@ def predict(file: Path, out: Path, version: int | None, as_json: bool, **columns
       python -m recore production predict data/private/private.csv.gz \\
         --out runs/assays.csv
     """
+    from recore.production.batch_predictions import check_target
     from recore.production.predicting import describe_batch_costs, predict_file
-    from recore.production.written_files import check_target
 
     check_target(out, file, "the predictions would replace the input")
     with open_here() as project:
@@ -111,3 +113,110 @@ def predict(file: Path, out: Path, version: int | None, as_json: bool, **columns
     show_outcome(outcome, as_json, costs)
     if samples.problems:
         raise SystemExit(1)
+
+
+@production.command()
+@submission_argument
+@public_option
+@click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="The values of a hyperparameter to try.")
+@click.option("--jobs", type=click.IntRange(1, 750), help="Training jobs.  [default: 10]")
+@click.option("--parallel", type=click.IntRange(1, 100), help="Training jobs at a time.  [default: 2]")
+@click.option("--again", is_flag=True, help="Tune even if a tuning job has done the same.")
+@ascii_option
+@as_json
+def tune(
+    submission: Path,
+    public: Path | None,
+    ranges: tuple[str, ...],
+    jobs: int | None,
+    parallel: int | None,
+    again: bool,
+    ascii_only: bool,
+    as_json: bool,
+) -> None:
+    """Find the best hyperparameters, and train a version with them.
+
+    A SageMaker tuning job searches the hyperparameters of fit().
+
+    Ranges are in the table [tool.recore.tune.ranges] of the submission's pyproject.toml, jobs and parallel in
+    [tool.recore.tune]; options replace them. RANGE is FROM..TO, FROM..TO:log, or values with commas between them. The
+    best are those with the highest mean R2 on held-out drill holes. Ctrl-C stops the tuning job.
+
+    \b
+    Example:
+      python -m recore production tune --jobs 12 \\
+        --range alpha_max=1e3..1e6:log --range n_components=100..500
+    """
+    from recore.evaluation import read_submission
+    from recore.production.pipeline import describe_pipeline_costs, make_steps
+    from recore.production.ranges import read_plan
+    from recore.production.tuning import describe_tuning_costs, find_best, train_best
+
+    files, steps = read_submission(submission), make_steps()
+    plan = read_plan(files, ranges, jobs, parallel)
+    with open_here() as project:
+        public = choose_public(project, submission, public)
+        costs = describe_tuning_costs(project, plan)
+        with show_work("tune") as advance:
+            best = find_best(project, files, public, plan, advance, lambda: show_costs("tune", costs), again)
+        remaining = [] if best.changed else describe_pipeline_costs(project)  # what was not announced yet
+        with show_steps("tune", list(steps.values()), ascii_only) as watch:
+            outcome = train_best(project, files, public, best, steps, watch, lambda: show_costs("tune", remaining))
+    show_outcome(outcome, as_json, costs if best.changed else remaining)
+
+
+@production.command()
+@submission_argument
+@click.option("--public", type=FILE, required=True, help="The new data, with assays.")
+@set_option
+@click.option("--approve", "approving", is_flag=True, help="Approve the new version if its score is not lower.")
+@click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="By how much the score may be lower.")
+@click.option("--update", "updating", is_flag=True, help="Let the endpoint serve it; needs --approve.")
+@strategy_options
+@ascii_option
+@as_json
+def retrain(
+    submission: Path,
+    public: Path,
+    hyperparameters: tuple[str, ...],
+    approving: bool,
+    tolerance: float,
+    updating: bool,
+    ascii_only: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Train a submission on new data, in place of the version in use.
+
+    The version in use is the one that the endpoint serves, or else the latest approved one. Its hyperparameters are
+    used again, and its held-out score is shown beside the new one. With --approve a new version whose score is not
+    lower is approved; otherwise the exit status is 1. With --update the endpoint then serves it. After an interruption
+    the same command goes on.
+
+    \b
+    Example:
+      python -m recore production retrain --public new.csv.gz
+      python -m recore production retrain --public new.csv.gz --approve \\
+        --tolerance 0.02 --update --strategy canary
+    """
+    from recore.evaluation import read_submission
+    from recore.production.pipeline import describe_pipeline_costs, make_steps
+    from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use
+    from recore.production.retraining import retrain as train_again
+
+    if updating and not approving:
+        raise click.UsageError("--update needs --approve: an endpoint serves only approved versions")
+    files, steps = read_submission(submission), make_steps()
+    with open_here() as project:
+        if updating:
+            check_replaceable(project)
+        choose_public(project, submission, public)
+        chosen = choose_hyperparameters(project, files, hyperparameters)
+        costs = describe_pipeline_costs(project)
+        with show_steps("retrain", list(steps.values()), ascii_only) as watch:
+            outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
+        if approving:
+            strategy = make_strategy(values) if updating else None
+            with show_work("retrain") as advance:
+                outcome = put_to_use(project, outcome, tolerance, strategy, lambda status: advance(status, 0, 0))
+    show_outcome(outcome, as_json, costs)

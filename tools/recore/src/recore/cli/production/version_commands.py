@@ -40,7 +40,7 @@ def approve(version: int, reject: bool, as_json: bool) -> None:
     Example:
       python -m recore production approve 1
     """
-    from recore.production.approving import approve as approve_version
+    from recore.production.project_state import approve as approve_version
 
     with open_here() as project:
         show_outcome(approve_version(project, version, reject), as_json)
@@ -55,7 +55,7 @@ def list_(as_json: bool) -> None:
     Example:
       python -m recore production list
     """
-    from recore.production.inventory import list_all
+    from recore.production.project_state import list_all
 
     with open_here() as project:
         show_outcome(list_all(project), as_json)
@@ -72,7 +72,7 @@ def describe(version: int | None, as_json: bool) -> None:
       python -m recore production describe 1
       python -m recore production describe
     """
-    from recore.production.inventory import describe as describe_version
+    from recore.production.project_state import describe as describe_version
 
     with open_here() as project:
         show_outcome(describe_version(project, version), as_json)

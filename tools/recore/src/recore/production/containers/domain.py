@@ -196,8 +196,7 @@ def fit_file(data_file: Path) -> Reference:
 
 
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
-    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), the drill hole of each,
-    a name, or a number if it has none.
+    """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), names or numbers.
 
     The statistics of a row, and from them all limits, are those of components that were fitted without its hole, as a
     new row's will be: the limits that theory gives for Q would call every fifth good row of a new hole strange. Raises

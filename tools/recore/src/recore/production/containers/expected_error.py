@@ -140,8 +140,8 @@ def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarr
 def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
     """Return the largest share of TAILS with which intervals from some holes cover enough assays of the others.
 
-    pairs: predictions, assays and holes, (rows,) each, of each target. The coverage is the mean over targets. With one
-    hole only, nothing can be compared, and the share is that of independent rows.
+    pairs: predictions, assays and holes, (rows,) each, of each target. With one hole only, the share is that of
+    independent rows.
     """
     coverages = [measure_coverage(*pair) for pair in pairs]
     coverage = [each for each in coverages if each is not None]
@@ -201,7 +201,6 @@ def _read(path: Path, types: dict[str, Any], may_miss: bool = False) -> pa.Table
 
 
 def _to_array(table: pa.Table, names: Sequence[str]) -> np.ndarray:
-    """Return columns as an array (rows, columns), NaN where there is no value."""
     nothing = np.full(len(table), np.nan)
     columns = [table[name].to_numpy() if name in table.column_names else nothing for name in names]
     return np.column_stack(columns).astype(float)

@@ -2,18 +2,14 @@
 
 As the program of a processing job, this file packs model.tar.gz for the container:
 
-    channels.json       {"columns": [...]}, the header of the training file
-    reference.json      what the spectra of the training file look like; missing if they cannot be compared
-    code/features.py    this file
-    code/domain.py      the program that compares a spectrum with the reference
-    code/row_notes.py   the notes on rows that the model's container reads
-    code/preprocess.py  the submission's
+    channels.json          {"columns": [...]}, the header of the training file
+    reference.json         what its spectra look like; missing if they cannot be compared
+    code/                  this file, domain.py, row_notes.py and the submission's preprocess.py
 
-As the script that the container serves, it answers requests. A request is CSV, with or without a header, or one
-spectrum or several as JSON. The answer is CSV with a header, as preprocess.py writes it: the index, then the inputs. A
-last column, for the model's container, says whether the spectrum is like those of the training file. A request of the
-type "text/csv; bad-rows=empty" is answered even if some of its rows are bad: their inputs are empty, and their last
-cell says why.
+As the script that the container serves, it answers CSV, with or without a header, or one spectrum or several as JSON,
+with CSV: the index, then the inputs, as preprocess.py writes them. A last column says whether the spectrum is like
+those of the training file. With the type "text/csv; bad-rows=empty", a bad row has empty inputs, and its last cell says
+why.
 """
 
 import argparse
@@ -139,10 +135,7 @@ class Columns:
         return [first, *(positions.get(column_key(name)) for name in self.names[1:])]
 
     def _known_positions(self, width: int, source: str) -> list[int]:
-        """Return the position in a line without header of each column of a data file.
-
-        Raises SpectraError if the line has neither all cells of training nor all but the assays.
-        """
+        """Return the position in a line without header of each column of a data file. Raises SpectraError."""
         if width == len(self.names):
             return list(range(width))
         if width == self._width:
@@ -166,9 +159,8 @@ class Features:
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
         """Return the inputs (rows, columns) of rows of cells, with the cells of the index as they are.
 
-        The first row may be a header. Without any other row there are no columns, because only preprocess() knows their
-        names. source: what messages call the rows. Raises SpectraError if they, or preprocess() or its result, are
-        invalid.
+        The first row may be a header. source: what messages call the rows. Raises SpectraError if they, or preprocess()
+        or its result, are invalid.
         """
         import pandas as pd
 
@@ -228,7 +220,6 @@ class Features:
         return index, descriptions
 
     def _call_preprocess(self, data_file: Path, source: str) -> Any:
-        """Return the inputs of a data file. An error of preprocess() becomes a SpectraError of one line."""
         try:
             returned = self._preprocess(str(data_file))
         except (Exception, SystemExit) as error:

@@ -2,14 +2,13 @@
 
 As the entry point of a training job, this file runs submission/train.py beside it and adds to the model:
 
-    code/                 this file and what the container needs besides
-    code/submission/      the submission's files
-    expected_error.json   what the expected error of a prediction is calculated from
+    code/                  this file and what the container needs besides
+    code/submission/       the submission's files
+    expected_error.json    what the expected error of a prediction is calculated from
 
-As the script that the container serves, it answers with the submission's own CSV or, if JSON is accepted, with the same
-values and their units, expected errors, 90 % intervals and flags, and whether the spectrum is like those of the
-training. If "text/csv; details=yes" is accepted, each line has the domain, the 49 values, the lower and the upper ends
-of their intervals, and why the row could not be predicted; such rows then do not make the request fail.
+As the script that the container serves, it answers with the submission's own CSV; with JSON, if that is accepted, also
+with units, expected errors, 90 % intervals, flags and the domain; and to "text/csv; details=yes" with the domain, the
+49 values, the lower and the upper ends of their intervals, and why the row could not be predicted.
 """
 
 import contextlib
