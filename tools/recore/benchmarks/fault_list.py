@@ -192,7 +192,7 @@ FAULTS = (
     Fault(
         "evaluation",
         "private assays that remain are not reported",
-        "tools/recore/src/recore/evaluation/private_assays.py",
+        "tools/recore/src/recore/evaluation/storage.py",
         "raise StepFailed(f\"s3://{address['Bucket']}/{address['Key']} is still there: {error}\") from error",
         "return",
     ),

@@ -29,7 +29,6 @@ from recore.evaluation import (
     make_context,
     read_record,
     read_submission,
-    sort_entries,
     tied_by_private_score,
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
@@ -101,7 +100,7 @@ def test_each_submission_is_judged_once_and_ranked(
     ]
     new = judge(*paths, seconds=20)
     assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
-    ranked = sort_entries(judge.entries)
+    ranked = sorted(judge.entries, key=lambda entry: entry.rank, reverse=True)
     assert [entry.path.relative_to(tmp_path).parts[0] for entry in ranked[:3]] == ["b", "a", "copy"]
     assert ranked[-1].path == tmp_path / "nowhere"
     assert "there is no such submission" in ranked[-1].result

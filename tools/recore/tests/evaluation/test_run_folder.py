@@ -13,10 +13,10 @@ from recore_support import records
 from recore_support.tiny_submission import tiny
 from support.checkout import ROOT, environment
 
-from recore.evaluation.after_run import next_command
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.kept_run import next_command
 from recore.evaluation.record import make_record, read_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission

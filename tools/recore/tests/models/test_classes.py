@@ -7,9 +7,9 @@ from recore_support.models import MakeEnv
 from stagemaker_support.simulator_client import Client
 
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
+from recore.model.classes import ModelClassError, load_model
 from recore.model.core import ModellingSubCfg, import_string
 from recore.model.errors import ConfigError, UploadError
-from recore.model.loading import ModelClassError, load_model
 from stagemaker.server import BUCKET
 
 PARTS = {

@@ -31,8 +31,8 @@ from recore.model import (
     SageMakerEnvType,
     core,
 )
+from recore.model.classes import load_model
 from recore.model.errors import LocalEnvError
-from recore.model.loading import load_model
 
 DATASET = {"ML2P_DATASET": "houses-20260131"}
 TRAINING = {"ML2P_TRAINING_JOB": "houses-1-0"}

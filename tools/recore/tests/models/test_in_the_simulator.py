@@ -14,8 +14,8 @@ from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
 from recore.model import LocalEnv
+from recore.model.classes import load_model
 from recore.model.code_archive import code_files, write_code_archive
-from recore.model.loading import load_model
 from stagemaker.server import Simulator
 
 

@@ -10,8 +10,7 @@ from support.checkout import ROOT, environment
 
 from recore.evaluation import Again, Step
 from recore.handover import read_run
-from recore.handover.model_card import write_card
-from recore.handover.model_domain import measure_domain
+from recore.handover.model_card import measure_domain, write_card
 from recore.handover.packages import list_packages
 from recore.handover.readme import write_readme
 from recore.handover.target_figures import measure_targets

@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 
 from recore.evaluation import job_requests
+from recore.evaluation.csv_columns import LARGEST_HEADER, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
-from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
-from recore.evaluation.model_request import describe_targets, leave_out_targets
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
 from recore.places import Services, SimulatorGoneError, is_strangers
+from recore.schema import TARGETS
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
@@ -217,3 +218,29 @@ class EvaluationRun:
 
     def _is_scored(self, side: str) -> bool:
         return side == "public" or "actual" in self.data.files
+
+
+def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]:
+    """Remove the columns of targets from an object, a CSV. Returns their names.
+
+    folder: for temporary files. Only the header is downloaded if it names no target.
+    """
+    with contextlib.closing(storage.open(place)) as body:
+        if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], TARGETS):
+            return []
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        path = Path(temporary, place[-1])
+        storage.fetch(place, path)
+        names = remove_targets(path)
+        storage.upload(path, place)
+    return names
+
+
+def remove_targets(path: Path) -> list[str]:
+    """Remove the columns of targets from a CSV of this machine. Returns their names."""
+    return remove_columns(path, TARGETS)
+
+
+def describe_targets(names: list[str]) -> str:
+    """The line about targets that were left out of a request."""
+    return f"preprocess.py wrote {len(names)} targets of the public data; they are left out of the request to the model"

@@ -15,12 +15,12 @@ import io
 import os
 import tarfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from recore.evaluation.package_search import find_packages
 from recore.failures import similar_file_hint
 from recore.file_kinds import GZIP
 from recore.text import is_utf_8
@@ -48,6 +48,8 @@ MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern o
 }
 BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows begin a text
 ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
+PARAMETERS = {"where": ".", "exclude": (), "include": ("*",)}
+ALWAYS_EXCLUDED = ("ez_setup", "*__pycache__")
 
 
 @dataclass(frozen=True)
@@ -336,3 +338,39 @@ def loses_first_line(manifest: str) -> bool:
     """Whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
     line = manifest.partition("\n")[0].partition("#")[0]
     return line.startswith(BYTE_ORDER_MARK) and bool(line.removeprefix(BYTE_ORDER_MARK).strip())
+
+
+def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
+    """The packages that an argument of setup() finds; None if it is not find_packages() with literal arguments.
+
+    Symbolic links to folders are not followed.
+    """
+    if not isinstance(value, ast.Call) or ast.unparse(value.func) not in ("find_packages", "setuptools.find_packages"):
+        return None
+    try:
+        named = {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in value.keywords}
+        arguments = dict(zip(PARAMETERS, map(ast.literal_eval, value.args), strict=False)) | named
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    where, exclude, include = (arguments.get(name, default) for name, default in PARAMETERS.items())
+    lists = all(isinstance(names, list | tuple | set) for names in (exclude, include))
+    inside = isinstance(where, str) and "\0" not in where and not where.startswith("/") and ".." not in where.split("/")
+    if len(value.args) > len(PARAMETERS) or not arguments.keys() <= PARAMETERS.keys() or not lists or not inside:
+        return None
+    return [
+        name
+        for name in sorted(_packages(folder / where))
+        if _matches(name, include) and not _matches(name, {*exclude, *ALWAYS_EXCLUDED})
+    ]
+
+
+def _packages(root: Path) -> Iterator[str]:
+    """The dotted names of the folders with an __init__.py, and of those in them."""
+    for parent, folders, _ in os.walk(root):
+        folders[:] = [name for name in folders if "." not in name and Path(parent, name, "__init__.py").is_file()]
+        for name in folders:
+            yield Path(parent, name).relative_to(root).as_posix().replace("/", ".")
+
+
+def _matches(name: str, patterns: Collection[object]) -> bool:
+    return any(isinstance(pattern, str) and fnmatchcase(name, pattern) for pattern in patterns)

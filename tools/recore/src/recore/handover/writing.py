@@ -1,5 +1,7 @@
 """Writes the folder of a hand-over, whole or not at all."""
 
+import gzip
+import itertools
 import json
 import os
 import shutil
@@ -8,20 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.data_file import open_data
 from recore.evaluation import Again, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
-from recore.handover.model_card import write_card
-from recore.handover.model_domain import measure_domain
+from recore.handover.model_card import measure_domain, write_card
 from recore.handover.packages import list_packages, write_requirements
 from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
-from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.handover.wheel import write_wheels
 from recore.outputs import check_writable
 from recore.production.handed_files import CONTENTS, SUMS
+from recore.schema import TARGETS
 from recore.untrusted_json import get, read_object
 from stagemaker import interrupts, locked
 from stagemaker.machine import describe_machine
+
+ROWS = 10
 
 
 class NotReproducedError(Exception):
@@ -167,3 +171,32 @@ def replace_folder(folder: Path, new: Path, old: Path) -> None:
             if old.exists():
                 old.rename(folder)
             raise
+
+
+def write_sample(run: HandedRun, folder: Path) -> int:
+    """Write spectra.csv.gz and predictions.csv into a folder, as text that is copied. Returns the number of rows.
+
+    Rows are equally far apart. Raises ValueError if the predictions are not as many as the rows.
+    """
+    rows = run.data.rows
+    chosen = {place * rows // min(ROWS, rows) for place in range(min(ROWS, rows))}
+    with (
+        open_data(run.public) as data,
+        gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed,
+    ):
+        table = data.rows()
+        header = next(table)
+        kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+        for cells in itertools.chain([header], (row for place, row in enumerate(table) if place in chosen)):
+            packed.write((",".join(_quote(cells[place]) for place in kept) + "\n").encode())
+    predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()
+    if len(predictions) != rows:
+        raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines instead of {rows}")
+    lines = [predictions[place] for place in sorted(chosen)]
+    (folder / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    return len(chosen)
+
+
+def _quote(cell: str) -> str:
+    quoted = cell.replace('"', '""')
+    return f'"{quoted}"' if any(mark in cell for mark in ',"\r\n') else cell

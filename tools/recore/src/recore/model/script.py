@@ -22,11 +22,9 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from .answers import answer, answer_error
-from .classes import Model
-from .environment import SageMakerEnv
+from .classes import Model, load_model
+from .environment import SageMakerEnv, log_to_stdout
 from .errors import ConfigError
-from .loading import load_model
-from .logs import log_to_stdout
 from .predictor import ModelPredictor
 from .record_spool import records_kept
 

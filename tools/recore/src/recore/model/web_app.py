@@ -6,10 +6,9 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .answers import answer, answer_error
-from .environment import read_number
+from .environment import __version__, read_number
 from .predictor import ModelPredictor
 from .strict_json import to_json
-from .version import __version__
 
 LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
 EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
