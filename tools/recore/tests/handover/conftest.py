@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from recore_support.command import recore_process
-from recore_support.handovers import CUT_OFF, make_run
+from handover.following import CUT_OFF, make_run
 from recore_support.sample_with_gaps import make_sample_with_gaps
 from support.once import make_once
 

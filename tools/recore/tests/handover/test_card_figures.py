@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.handovers import CUT_OFF
+from handover.following import CUT_OFF
 from sklearn.metrics import precision_score, r2_score, recall_score, root_mean_squared_error
 
 from recore.handover.hole_spread import DRAWS, SEED

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.example_runs import Runs, change_record
-from recore_support.handovers import CUT_OFF, write_pages
+from handover.following import CUT_OFF, write_pages
 from support.data_files import write_csv
 
 from recore.handover.cut_offs import QUANTILE, measure_cut_off

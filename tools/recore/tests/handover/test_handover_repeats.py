@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.handovers import FENCE, run_blocks
+from handover.following import FENCE, run_blocks
 from support.checkout import environment
 
 from recore.schema import TARGETS

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from recore_support.command import recore
 from recore_support.example_runs import Runs
-from recore_support.handovers import write_pages
+from handover.following import write_pages
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 

@@ -87,7 +87,4 @@ def test_a_record_refused_while_others_are_accepted_is_dropped(
 def test_errors_about_a_record_are_recognised(code: str, status: int, expected: bool) -> None:
     error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
     assert is_about_the_record(error) is expected
-
-
-def test_a_network_error_is_not_about_a_record() -> None:
     assert is_about_the_record(EndpointConnectionError(endpoint_url="http://s3")) is False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.atomic import replaced
 from recore.data_file import open_data
 from recore.evaluation import Again, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
@@ -22,7 +23,7 @@ from recore.outputs import check_writable
 from recore.production.handed_files import CONTENTS, SUMS
 from recore.schema import TARGETS
 from recore.untrusted_json import get, read_object
-from stagemaker import interrupts, locked
+from stagemaker import locked
 from stagemaker.machine import describe_machine
 
 ROWS = 10
@@ -79,15 +80,12 @@ def write_handover(
     check_place(folder)
     figures = measure_targets(run, cut_offs)
     packages = list_packages(run.submission, run.versions)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
-    try:
-        new = temporary / "new"
+    with replaced(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
         (new / "sample").mkdir(parents=True)
         rows = write_sample(run, new / "sample")
         spectra = new / "sample/spectra.csv.gz"
         try:
-            again = predict(run.model, run.submission.script, run.instances, spectra, temporary, watch)
+            again = predict(run.model, run.submission.script, run.instances, spectra, Path(scratch), watch)
         except StepFailed as error:
             raise StepFailed(f"the worked request of {rows} rows failed: {error}") from error
         _check_equal(new / "sample/predictions.csv", again)
@@ -106,15 +104,8 @@ def write_handover(
         contents = {**result.describe(), "folder": folder.name, "files": files, "written_on": machine}
         (new / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
         (new / SUMS).write_text("".join(_sum_line(new, name) for name in sorted([*files, CONTENTS])), "utf-8")
-        mask = os.umask(0)
-        os.umask(mask)
-        new.chmod(0o777 & ~mask)
         check_place(folder)  # it may have changed meanwhile
-        replace_folder(folder, new, temporary / "old")
-        return result
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        lock.close()
+    return result
 
 
 def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
@@ -158,19 +149,6 @@ def _sum_line(folder: Path, name: str) -> str:
     """A line as sha256sum writes it: a name with a backslash or a line break is escaped."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
-
-
-def replace_folder(folder: Path, new: Path, old: Path) -> None:
-    """Rename a folder that may exist to old, and new to its name. An interrupt waits until both are renamed."""
-    with interrupts.deferred():
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
 
 
 def write_sample(run: HandedRun, folder: Path) -> int:

@@ -34,14 +34,22 @@ logger = logging.getLogger(__name__)
 
 
 class RecordSpool:
-    """Takes records until it is closed. limit, segment: bytes of the spool and of one of its files.
+    """Takes records until it is closed. Safe to use from several threads, but not from a process that was forked later.
 
-    Safe to use from several threads, but not from a process that was forked afterwards.
+    limit, segment: bytes of the spool and of one of its files. drain_seconds: for the last records. parent: of the
+    spool's folder. uploader: the program that writes the records.
     """
 
-    def __init__(self, limit: int = LIMIT, segment: int = SEGMENT):
-        self.folder = Path(tempfile.mkdtemp(prefix="recore-records-"))
-        self._limit, self._segment = limit, segment
+    def __init__(
+        self,
+        limit: int = LIMIT,
+        segment: int = SEGMENT,
+        drain_seconds: float = DRAIN_SECONDS,
+        parent: Path | None = None,
+        uploader: Path = UPLOADER,
+    ):
+        self.folder = Path(tempfile.mkdtemp(prefix="recore-records-", dir=parent))
+        self._limit, self._segment, self._drain_seconds, self._uploader = limit, segment, drain_seconds, uploader
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._number = self._dropped = 0
         self._file: int | None = None
@@ -67,7 +75,7 @@ class RecordSpool:
                 )
 
     def close(self) -> None:
-        """Write the remaining records to S3. Returns when they are written, or after about DRAIN_SECONDS at most."""
+        """Write the remaining records to S3. Returns when they are written, or after about `drain_seconds` at most."""
         with self._lock:
             if self._closing.is_set():
                 return
@@ -81,7 +89,7 @@ class RecordSpool:
 
     def _drain(self) -> None:
         """Let the uploader write the remaining records. If it ends early, another one has the rest of the time."""
-        end = time.monotonic() + DRAIN_SECONDS
+        end = time.monotonic() + self._drain_seconds
         try:
             if self._process.poll() is not None:
                 self._process = self._start()
@@ -152,8 +160,8 @@ class RecordSpool:
 
     def _start(self, seconds: float | None = None) -> "subprocess.Popen[bytes]":
         """Start the uploader. seconds: those that it has when the server ends, by default all. Raises OSError."""
-        limit = DRAIN_SECONDS if seconds is None else seconds
-        command = [sys.executable, "-P", str(UPLOADER), str(self.folder), str(limit)]
+        limit = self._drain_seconds if seconds is None else seconds
+        command = [sys.executable, "-P", str(self._uploader), str(self.folder), str(limit)]
         return subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def _watch(self) -> None:
