@@ -17,8 +17,6 @@ from recore_support.submission_runs import SUBMISSIONS, FinishedRun, command, ot
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.evaluation.submission import read_submission
-
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
 ATTEMPTS_WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
@@ -147,34 +145,3 @@ def test_a_score_script_in_the_submission_is_not_run(tmp_path: Path, sample: Pat
     assert result.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
     assert result.scores == run_without.scores
     assert result.record["scores"] == run_without.record["scores"]
-
-
-@pytest.mark.parametrize(
-    ("link", "manifest"),
-    [
-        ("train.py", ""),
-        ("notes.txt", "include notes.txt"),
-        ("notes.txt", "global-include *.txt"),
-        ("folder/actual.csv.gz", "recursive-include folder *"),
-        ("folder", "graft folder"),
-        ("folder", "include folder/actual.csv.gz"),
-        ("README.md", ""),
-        ("setup.py", ""),
-        ("MANIFEST.in", ""),
-        ("test", ""),
-    ],
-)
-def test_symbolic_links_out_of_the_submission_are_refused(
-    tmp_path: Path, sample: Path, link: str, manifest: str
-) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    for name in ("actual.csv.gz", "test_actual.py"):
-        shutil.copy(sample / "private/actual.csv.gz", tmp_path / "elsewhere" / name)
-    submission = variant(tmp_path / "submission", **{"MANIFEST.in": manifest})
-    path = submission / link
-    path.parent.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
-    target = tmp_path / "elsewhere" / ("" if "." not in link else "actual.csv.gz")
-    path.symlink_to(target)
-    with pytest.raises(ValueError, match="a symbolic link to a path outside the submission"):
-        read_submission(submission)

@@ -62,13 +62,6 @@ def place() -> OpenPlace:
 
 
 @pytest.fixture
-def data(sample: Path) -> DataFiles:
-    return DataFiles(
-        sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
-    )
-
-
-@pytest.fixture
 def judge(place: OpenPlace, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
     def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
         """Judge submissions, and return those that were run now."""
@@ -121,11 +114,11 @@ def test_each_submission_is_judged_once_and_ranked(
 
 def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
     settings = RunSettings("name", "bucket", "role", training_seconds=90)
-    requests = [
+    requests = (
         training_request(settings),
         preprocessing_request(settings, "private"),
         scoring_request(settings, "public"),
-    ]
+    )
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
@@ -257,10 +250,6 @@ def test_a_signal_ends_the_command_and_its_jobs(sample: Path, tmp_path: Path) ->
     wait_until(lambda: list(tmp_path.glob("judged/.run-*")))
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 130
-    assert (
-        (tmp_path / "stderr")
-        .read_text()
-        .splitlines()[-1]
-        .startswith("recore: interrupted, its jobs are stopped; 0 of 1")
-    )
+    last = (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert last.startswith("recore: interrupted, its jobs are stopped; 0 of 1")
     assert list((tmp_path / "judged").iterdir()) == []
