@@ -149,7 +149,6 @@ class _Judging:
 
 
 def _summarise(entry: "Entry") -> dict[str, Any]:
-    """An entry as a row of the CSV file and an object of JSON; None where there is no value."""
     from recore.evaluation import HOSTS_JUDGES
 
     record = entry.record
@@ -176,7 +175,6 @@ def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
 
 
 def _make_table(entries: "Sequence[Entry]", public: Path) -> "Table":
-    """The results as a table for a terminal."""
     from rich.table import Table
     from rich.text import Text
 

@@ -34,7 +34,6 @@ def check_up() -> list[Check]:
 
 
 def _check_environment(python: Check) -> Check:
-    """The check of Python, and in a checkout whether it is that of the environment that `make` uses."""
     if not INSTALLED and Path(sys.prefix).resolve() != TEMPLATE.joinpath(".venv").resolve():
         cost = "Package versions may differ from those that are tested together."
         result = f"{python.result}, not the environment that `make` uses"
@@ -43,13 +42,11 @@ def _check_environment(python: Check) -> Check:
 
 
 def _check_runs_disk(folder: Path) -> Check:
-    """Whether runs can be kept: `folder`, or its closest parent that exists, is writable and has free space."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return check_disk("disk", existing, f"Runs are kept in {folder.name}/.", "free some space, or choose another --out")
 
 
 def _check_browser() -> Check:
-    """Whether Chromium starts."""
     cost = "Without it the tests that open reports in a browser are skipped."
     name, output = check_program(BROWSERS, "--version")
     if output is not None:
@@ -59,7 +56,6 @@ def _check_browser() -> Check:
 
 
 def check_data(folder: Path) -> Check:
-    """Which of the data files are where `run` looks for them."""
     missing = [name for name in DATA if not (folder / name).is_file()]
     if not missing:
         return Check("data", OK, f"public and private data and private assays in {folder.name}/")
@@ -71,7 +67,7 @@ def check_data(folder: Path) -> Check:
 
 
 def check_credentials() -> Check:
-    """Whether AWS credentials are configured; they are not used."""
+    """The credentials are not used."""
     configured = [name for name in VARIABLES if os.environ.get(name)]
     if os.environ.get("AWS_ENDPOINT_URL"):
         configured.append("AWS_ENDPOINT_URL, where `run` sends its requests")

@@ -109,7 +109,6 @@ class EvaluationRun:
         return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
 
     def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
-        """Run tasks side by side until all have ended. Returns whether all succeeded."""
         futures = [pool.submit(task) for task in tasks]
         while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between two waits
             pass
@@ -144,7 +143,6 @@ class EvaluationRun:
             self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))
 
     def _process(self, side: str) -> None:
-        """Preprocess, predict and score one side."""
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
@@ -195,7 +193,7 @@ class EvaluationRun:
         read_score(self.folder / f"scores/{side}.json")
 
     def _score_held_out(self) -> None:
-        """Score the held-out predictions that the training left. A submission need not leave any."""
+        """A submission need not leave held-out predictions."""
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
             predictions, scores = (self.folder / name for name in ("predictions", "scores"))
             try:
@@ -208,7 +206,7 @@ class EvaluationRun:
                 step.reason = str(error)
 
     def _clean_up(self) -> None:
-        """Remove the run's objects from S3 and its model. Jobs and their logs cannot be removed."""
+        """Jobs and their logs cannot be removed."""
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
             try:
                 self.storage.clear(self.keep)
@@ -237,10 +235,9 @@ def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]
 
 
 def remove_targets(path: Path) -> list[str]:
-    """Remove the columns of targets from a CSV of this machine. Returns their names."""
+    """Remove the columns of targets from a CSV, and return their names."""
     return remove_columns(path, TARGETS)
 
 
 def describe_targets(names: list[str]) -> str:
-    """The line about targets that were left out of a request."""
     return f"preprocess.py wrote {len(names)} targets of the public data; they are left out of the request to the model"

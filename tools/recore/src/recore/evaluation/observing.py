@@ -121,7 +121,7 @@ def _lines(logs: Any, group: str, stream: str, largest: int) -> Iterator[str]:
 
 
 def _events(logs: Any, group: str, stream: str, from_start: bool) -> Iterator[dict[str, Any]]:
-    """A stream's events, the oldest or the newest first. The last page repeats its token."""
+    """The last page repeats its token."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": from_start}
     name = "nextForwardToken" if from_start else "nextBackwardToken"
     page, token = logs.get_log_events(**request), None

@@ -231,7 +231,6 @@ def read_record(folder: Path) -> Record:
 
 
 def _versions() -> dict[str, str | None]:
-    """Versions on this machine, and the commit of recore if git knows it."""
     git = shutil.which("git")
     commit = ""
     if git:

@@ -106,7 +106,7 @@ class Storage:
             raise StepFailed("; ".join(map(str, errors)))
 
     def _remove_all(self) -> dict[str, str]:
-        """Remove all objects but private assays. Returns those that remain, by key, with the reason."""
+        """Return the objects that remain, by key, with the reason."""
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
         remaining: dict[str, str] = {}
         # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named

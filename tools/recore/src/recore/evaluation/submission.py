@@ -125,7 +125,6 @@ def extend_archive(
 
 
 def _move(name: str, moved: Mapping[str, str]) -> str:
-    """The name of a member after the folder at its top was moved."""
     top, slash, rest = os.path.normpath(name).partition("/")
     return moved[top] + slash + rest if top in moved else name
 
@@ -238,20 +237,18 @@ def find_uploads(folder: Path) -> list[Path]:
 
 
 def _is_dropped(name: str) -> bool:
-    """Whether the client's build drops a file, by its name with slashes."""
     top, _, below = name.partition("/")
     return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
 
 
 def _check_name(name: str, submission: Path) -> None:
-    """Raise ValueError if a file's name is not UTF-8: records and tables could not hold it."""
+    """Records and tables could not hold another name."""
     if not is_utf_8(name):
         start = f"{submission}: " if is_utf_8(str(submission)) else ""
         raise ValueError(f"{start}the file name {name!a} is not UTF-8: rename the file")
 
 
 def _check_inside(path: Path, folder: Path) -> None:
-    """Raise ValueError if a path leads out of a folder, is a loop of links, or has a name that is not UTF-8."""
     _check_name(str(path.relative_to(folder)), folder)
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
@@ -262,10 +259,7 @@ def _check_inside(path: Path, folder: Path) -> None:
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:
-    """The modules, packages and licences that a setup.py names.
-
-    Raises ValueError if they cannot be determined without running it.
-    """
+    """Raise ValueError if what setup.py names cannot be determined without running it."""
     parsing_errors = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -298,7 +292,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
 
 
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
-    """The files in a folder that match a pattern. Raises ValueError, which names `source`, if that is invalid."""
+    """Raise ValueError, which names `source`, if the pattern is invalid."""
     if pattern.startswith("/") or ".." in pattern.split("/"):
         raise ValueError(f"{source}: {pattern[:80]!r} is outside the submission")
     try:
@@ -312,7 +306,6 @@ def _is_module(name: Any) -> bool:
 
 
 def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
-    """Add and remove files as the folder's MANIFEST.in says, line by line."""
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
     if loses_first_line(text):
@@ -365,7 +358,6 @@ def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
 
 
 def _packages(root: Path) -> Iterator[str]:
-    """The dotted names of the folders with an __init__.py, and of those in them."""
     for parent, folders, _ in os.walk(root):
         folders[:] = [name for name in folders if "." not in name and Path(parent, name, "__init__.py").is_file()]
         for name in folders:

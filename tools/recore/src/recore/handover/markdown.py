@@ -62,7 +62,7 @@ def interval(estimate: Estimate, number_format: str = "") -> str:
 
 
 def _markdown(text: str) -> Markup:
-    """A text that needs no escaping. Markup is Jinja's name for that, whatever the language of the page."""
+    """Markup is Jinja's name for a text that needs no escaping, whatever the language of the page."""
     return Markup(text)  # noqa: S704 - the page is not HTML
 
 

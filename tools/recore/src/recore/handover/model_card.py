@@ -80,7 +80,6 @@ def write_card(
 
 
 def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
-    """Names of targets by what is wrong with their figures, and the fewest drill holes of an interval."""
     private = run.record.scores.get("private")
     failing = [name for name, r2 in private.r2.items() if r2 is not None and r2 <= 0] if private else []
     measured = {each.name for each in figures}
@@ -96,7 +95,7 @@ def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
 
 
 def _constants(source: str) -> str:
-    """The lines of a script that give a name in capitals a number or a text."""
+    """The lines that give a name in capitals a number or a text."""
     lines = list(io.StringIO(source, newline=None))  # as the parser counts them
     return "".join(
         lines[node.lineno - 1]
@@ -110,7 +109,6 @@ def _constants(source: str) -> str:
 
 
 def _fit_source(source: str) -> str | None:
-    """The function fit() of a script, shortened if it is long."""
     for node in _parse(source):
         if isinstance(node, ast.FunctionDef) and node.name == "fit":
             lines = (ast.get_source_segment(source, node) or "").splitlines()
@@ -121,7 +119,6 @@ def _fit_source(source: str) -> str | None:
 
 
 def _parse(source: str) -> list[ast.stmt]:
-    """The statements of a script; none if it is not valid Python."""
     try:
         return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -151,7 +148,6 @@ def measure_domain(run: HandedRun) -> ModelDomain:
 
 
 def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int] | None:
-    """How many private spectra are inside; None if the file is not there or is not the run's."""
     recorded, sha256 = run.record.data.get("private", ("", None))
     path = run.record.started_in / recorded
     if not recorded or not path.is_file() or sha256_of(path) != sha256:

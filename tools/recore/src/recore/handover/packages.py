@@ -77,7 +77,6 @@ def write_requirements(packages: Iterable[Package]) -> str:
 
 
 def _minor(version: str) -> list[str]:
-    """The parts of a version of Python that decide which packages can be installed."""
     return version.split(".")[:2]
 
 
@@ -89,7 +88,6 @@ def _different(name: str, here: str, recorded: str) -> str:
 
 
 def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
-    """The requirements that apply to this Python. extra: also those of this optional part of a package."""
     requirements = []
     for line in lines:
         try:
@@ -102,7 +100,6 @@ def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
 
 
 def _imported(submission: SubmissionFiles) -> list[str]:
-    """The installed packages that the submission's files import."""
     modules: set[str] = set()
     for name, content in submission.files.items():
         if not name.endswith(".py"):
@@ -127,7 +124,6 @@ def _imported(submission: SubmissionFiles) -> list[str]:
 
 
 def _licence(distribution: metadata.Distribution) -> str | None:
-    """The licence that the metadata state: the SPDX expression, else the name, else the classifiers."""
     fields = distribution.metadata
     names = [fields.get("License-Expression", ""), fields.get("License", "")]
     classifiers = [each for each in fields.get_all("Classifier", []) if each.startswith("License ::")]

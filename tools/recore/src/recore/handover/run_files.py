@@ -122,12 +122,11 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
 
 
 def _is_elsewhere(value: Any) -> bool:
-    """Whether an argument is the path of a file outside the folder in which the run was started."""
     return isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts)
 
 
 def _refuse_links(folder: Path) -> None:
-    """Raise ValueError for a link in the run's folder: it could hand over a file of the reader's own."""
+    """A link could hand over a file of the reader's own."""
     files = [f"{results}/{name}" for results, names in RESULTS.items() for name in names]
     for name in (RECORD, MODEL, *RESULTS, *files):
         if (folder / name).is_symlink():
@@ -135,7 +134,7 @@ def _refuse_links(folder: Path) -> None:
 
 
 def _check_record(raw: dict[str, Any]) -> None:
-    """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
+    """Check what read_record() does not."""
     for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
         get(raw, name, str)
     for name in ("arguments", "seeds", "machine"):
@@ -147,7 +146,7 @@ def _check_record(raw: dict[str, Any]) -> None:
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:
-    """The submission's files in the model's archive, which must be those that the run trained."""
+    """The files in the model's archive must be those that the run trained."""
     files, size = {}, 0
     with open_archive(model) as members:
         for member, content in members:

@@ -125,7 +125,6 @@ def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
 
 
 def _check_equal(expected: Path, again: Again) -> None:
-    """Raise NotReproducedError unless the answer is what the run predicted for these rows."""
     pair = [steps.read_cells(path) for path in (expected, again.answer)]
     try:
         largest = steps.largest_difference(*pair)
@@ -141,12 +140,11 @@ def _check_equal(expected: Path, again: Again) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    """The names of all files below a folder, with slashes."""
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
 
 
 def _sum_line(folder: Path, name: str) -> str:
-    """A line as sha256sum writes it: a name with a backslash or a line break is escaped."""
+    """As sha256sum writes it: a name with a backslash or a line break is escaped."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 

@@ -159,7 +159,6 @@ def _path_below(folder: Path, name: str) -> Path:
 
 @contextmanager
 def _explained(what: str, bucket: str) -> Iterator[None]:
-    """Turn what a download raises into one clear error."""
     try:
         yield
     except ClientError as error:

@@ -88,7 +88,7 @@ class RecordSpool:
             logger.error("records: %d were dropped in total", self._dropped)
 
     def _drain(self) -> None:
-        """Let the uploader write the remaining records. If it ends early, another one has the rest of the time."""
+        """If the uploader ends early, another one has the rest of the time."""
         end = time.monotonic() + self._drain_seconds
         try:
             if self._process.poll() is not None:
@@ -109,13 +109,11 @@ class RecordSpool:
                 logger.error("records: the uploader ended with exit code %d; records may be lost", code)
 
     def _finish(self, end: float) -> int:
-        """Tell the uploader that no records follow; return its exit code. Raises TimeoutExpired."""
         # a byte, as the pipe does not end while a process that the model forked holds it open
         self._process.communicate(b"\n", max(0, end - time.monotonic()) + EXIT_SECONDS)
         return self._process.returncode
 
     def _append(self, entry: bytes) -> bool:
-        """Append an entry, if there is room. Raises OSError."""
         if not self._has_room(len(entry)):
             return False
         is_gone = self._file is not None and not os.fstat(self._file).st_nlink  # something has removed the folder
@@ -165,7 +163,6 @@ class RecordSpool:
         return subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def _watch(self) -> None:
-        """Start the uploader again whenever it ends, until the spool is closed."""
         while not self._closing.is_set():
             code = self._process.wait()
             if self._closing.wait(RESTART):

@@ -116,7 +116,6 @@ class RecordWriter:
         self.lose()
 
     def _explain(self, reason: str) -> None:
-        """Print why records wait, once for each reason."""
         with self._lock:
             if reason != self._last_reason:
                 say(f"S3 does not accept them; they are kept and retried: {reason}")
@@ -198,7 +197,6 @@ class Uploading:
                     self._server_ended(POLL)
 
     def _hand_over_new(self, pool: ThreadPoolExecutor) -> bool:
-        """Have the records written that were not yet read. Returns whether there were any."""
         any_new = False
         for bucket, key, body in self._reader.read():
             self._hand_over(pool, bucket, key, body)
@@ -227,7 +225,7 @@ class Uploading:
             self._server_ended(0)
 
     def _server_ended(self, seconds: float) -> bool:
-        """Whether the server has ended, after waiting for that. From then on, time is limited."""
+        """From the server's end on, time is limited."""
         ended = bool(select.select([0], [], [], seconds)[0])  # its end, or the byte that it writes before it
         if ended:
             self._deadline.begin()

@@ -65,10 +65,7 @@ def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:
-    """Return the place that boto3 is configured for: AWS, or a simulator, which provides a role and a bucket.
-
-    Raises PlaceError if the settings or the user's AWS settings are incomplete or invalid.
-    """
+    """Raise PlaceError if the user's AWS settings are incomplete or invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
     services = Services(_make_client)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
@@ -97,7 +94,6 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
 
 @contextmanager
 def _settings_checked() -> Iterator[None]:
-    """Turn the errors of boto3 about invalid settings of the user into a PlaceError."""
     from botocore.exceptions import BotoCoreError
 
     try:
@@ -108,7 +104,7 @@ def _settings_checked() -> Iterator[None]:
 
 @_settings_checked()
 def _make_client(service: str) -> Any:
-    """A client with the user's AWS settings. Requests to this machine do not go through a proxy."""
+    """Requests to this machine do not go through a proxy."""
     import boto3
     from botocore.config import Config
 
@@ -127,7 +123,7 @@ def _make_client(service: str) -> Any:
 
 
 def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
-    """Raise SimulatorGoneError instead of trying for minutes to connect to a simulator that has ended."""
+    """boto3 would try for minutes to connect to a simulator that has ended."""
     from botocore.exceptions import EndpointConnectionError
 
     if isinstance(caught_exception, EndpointConnectionError):
@@ -137,7 +133,6 @@ def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
 
 @_settings_checked()
 def _check_credentials() -> None:
-    """Raise PlaceError if there are no credentials or they cannot be fetched."""
     import boto3
 
     credentials = boto3.DEFAULT_SESSION.get_credentials()
@@ -149,7 +144,6 @@ def _check_credentials() -> None:
 
 
 def _is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine. Raises ValueError if it is not a URL of HTTP."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https"):
@@ -165,7 +159,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _check_connection(endpoint: str) -> None:
-    """Raise PlaceError if nothing on this machine answers at an endpoint; boto3 would try for minutes."""
+    """boto3 would try for minutes if nothing on this machine answers."""
     if not _is_loopback(endpoint):
         return
     parts = urlsplit(endpoint)
@@ -178,7 +172,6 @@ def _check_connection(endpoint: str) -> None:
 
 
 def _ask_isolation(endpoint: str) -> tuple[str, bool | None]:
-    """How the simulator at an endpoint isolates jobs, and whether it enforces that; None of another program."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(endpoint + HEALTH, timeout=10) as answer:
             health = json.loads(answer.read(LARGEST_ANSWER))

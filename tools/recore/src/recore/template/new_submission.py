@@ -97,14 +97,13 @@ def replace_fit(train: str, example: str) -> str:
 
 
 def _split(text: str) -> tuple[str, list[Import], str]:
-    """The text before the imports of a module, the imports, and the text after them."""
     imports = [node for node in ast.parse(text).body if isinstance(node, Import)]
     lines = text.splitlines(keepends=True)
     return "".join(lines[: imports[0].lineno - 1]), imports, "".join(lines[imports[-1].end_lineno :])
 
 
 def _place(node: Import) -> tuple[int, bool, str]:
-    """Where an import is among others: those of the standard library are first, those of the submission last."""
+    """Imports of the standard library are first, those of the submission last."""
     is_from = isinstance(node, ast.ImportFrom)
     module = str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name
     group = 0 if module in sys.stdlib_module_names else 2 if f"{module}.py" in FILES else 1
