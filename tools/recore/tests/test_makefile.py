@@ -25,6 +25,7 @@ from support.checkout import ROOT, environment
 from stagemaker.doctor import install_command
 from stagemaker.installing import UV
 
+
 def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess[str]:
     variables = {"PATH": path} if path else None
     command = [shutil.which("make"), *arguments]

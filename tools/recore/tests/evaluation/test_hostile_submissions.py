@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options
-from recore_support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
+from recore_support.submission_runs import SUBMISSIONS, FinishedRun, other_entries, run_submission, variant
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
@@ -56,10 +57,11 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
         script = submission / "preprocess.py"
         script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
         out, ended_steps = folder / "runs/run", list[str]()
-        options = (submission, "--out", out, *file_options(sample), "--isolation", isolation)
+        command = [sys.executable, "-m", "recore", "run", submission, "--out", out, *file_options(sample)]
+        command += ["--isolation", isolation, "--no-report"]
         env = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
         with subprocess.Popen(
-            command(*options), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            list(map(str, command)), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             lines = []
             for line in process.stderr:
