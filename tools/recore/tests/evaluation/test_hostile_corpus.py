@@ -62,27 +62,20 @@ COMPLETED = Outcome("", 0)
 NOT_INSTALLED = "recore: train failed: requirements.txt could not be installed:"
 WRONG_SHAPE = Outcome(r"recore: public score failed: .* the shape is \(\d+, \d+\) instead of \(\d+, 49\).*")
 OUTCOMES = {
-    "train_daemon": COMPLETED,
+    "train_leaves_much": COMPLETED,
     "train_kill_everything": Outcome(r"recore: train failed: .*, ended by SIGKILL"),
     "train_fork_bomb": Outcome(r"recore: train failed: The job started more processes than allowed.*"),
-    "train_much_output": COMPLETED,
     "train_endless_output": Outcome(r"recore: train failed: .* it exceeded its time limit.*", seconds=10),
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
-    "train_many_files": COMPLETED,
     "train_sparse_file": Outcome(r"recore: train failed: .*VolumeSizeInGB.*"),
     "train_link_loop": Outcome(
         r"recore: train failed: /opt/ml/model could not be read: it contains a loop of symbolic links"
     ),
     "train_deep_folders": Outcome(r"recore: train failed: .*/opt/ml/model.*"),
-    "train_fifo": COMPLETED,
-    "train_links_out": COMPLETED,
-    "train_devices": COMPLETED,
     "train_writes_out": Outcome(r"recore: train failed: FileNotFoundError: .*/outside/written.*"),
     "train_folder_replaced": Outcome(
         r"recore: train failed: the job replaced /opt/ml/model, or a folder above it, with a symbolic link"
     ),
-    "train_unreadable": COMPLETED,
-    "train_data_in_model": COMPLETED,
     "preprocess_control_characters": Outcome(
         r"recore: public preprocess failed: .*its name contains control characters.*"
     ),
@@ -108,10 +101,9 @@ OUTCOMES = {
         rf"{NOT_INSTALLED} line 1: 'something @ https.*' is neither the name of a package .*"
     ),
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
-    "setup_runs_code": COMPLETED,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' is outside the submission", 2),
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
-    "own_score": COMPLETED,
+    "own_setup_and_score": COMPLETED,
 }
 REPORTED = {  # runs with a report, and the text that the report must show
     "train_escape_sequences": "[bold]<script>alert(1)</script>[/bold]",
@@ -301,21 +293,17 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
 # these tests, too. The others are left out because a sandbox does not affect them: they test how the pipeline treats a
 # file or a response.
 HARMLESS_WITHOUT_SANDBOX = (
-    "train_daemon",
+    "train_leaves_much",
     "train_fork_bomb",
-    "train_many_files",
     "train_sparse_file",
     "train_link_loop",
-    "train_links_out",
-    "train_devices",
     "train_folder_replaced",
-    "train_unreadable",
     "preprocess_control_characters",
     "preprocess_link_out",
     "preprocess_sparse_file",
     "serve_hangs",
     "serve_exits",
-    "setup_runs_code",
+    "own_setup_and_score",
 )
 WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOUT_SANDBOX} | {
     "serve_environment": (COMPLETED, Effects(secrets_visible=True)),
