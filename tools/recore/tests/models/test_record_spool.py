@@ -1,5 +1,6 @@
 """The record spool: no prediction waits for its record or fails because of it, and each lost record is reported."""
 
+import contextlib
 import logging
 import os
 import resource
@@ -9,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +51,11 @@ def record_names(client: Client, prefix: str, bucket: str = BUCKET) -> list[str]
 
 
 def uploader_of(spool: RecordSpool) -> psutil.Process:
-    [process] = [each for each in psutil.Process().children() if str(spool.folder) in each.cmdline()]
-    return process
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # a process that has just ended
+            if str(spool.folder) in process.cmdline():
+                return process
+    raise AssertionError("the uploader does not run")
 
 
 def upload(folder: Path, seconds: int, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -67,7 +70,7 @@ def upload(folder: Path, seconds: int, variables: dict[str, str]) -> "subprocess
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def errors_written_to(path: Path) -> Iterator[None]:
     """Let this process and those that it starts write their errors to a file, which loses none while it is read."""
     with path.open("wb") as file:
@@ -80,7 +83,7 @@ def errors_written_to(path: Path) -> Iterator[None]:
             os.close(stderr)
 
 
-@contextmanager
+@contextlib.contextmanager
 def room_for(size: int) -> Iterator[None]:
     """Let files of this process have at most so many bytes, as if the disk were full then."""
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)

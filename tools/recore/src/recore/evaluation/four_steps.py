@@ -99,7 +99,7 @@ class EvaluationRun:
             self.seconds = time.monotonic() - self.began
 
     def stop(self) -> None:
-        """Stop the jobs. `execute`, which runs in another thread, then ends."""
+        """`execute`, which runs in another thread, then ends."""
         self._jobs.stopping.set()
 
     def read_scores(self) -> dict[str, Score]:

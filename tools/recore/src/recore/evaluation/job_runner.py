@@ -73,7 +73,6 @@ class JobRunner:
             self._set_state(step, state)
 
     def raise_if_stopping(self) -> None:
-        """Raise StepStopped if the run is to stop."""
         if self.stopping.is_set():
             raise StepStopped
 

@@ -71,7 +71,6 @@ class Record:
 
     @property
     def is_strangers(self) -> bool:
-        """Whether somebody ran another's submission beside private assays."""
         actual = self.started_in / self.data["actual"][0] if "actual" in self.data else None
         return is_strangers(self.started_in / self.submission, actual, self.started_in)
 
@@ -82,17 +81,16 @@ class Record:
 
     @property
     def failed(self) -> str | None:
-        """The name of the first step that failed, if any."""
+        """The first step that failed."""
         return next((step.name for step in self.steps if step.state == "Failed"), None)
 
     @property
     def reason(self) -> str | None:
-        """Why the first step failed that did, if that is known."""
+        """Why the first step failed that did."""
         return next((step.reason for step in self.steps if step.state == "Failed"), None)
 
     @property
     def result(self) -> str:
-        """The state in words, with the step that failed."""
         return f"{self.failed} failed" if self.failed else self.state.lower()
 
     @property
@@ -127,7 +125,7 @@ class Record:
 
     @property
     def held_out_by(self) -> str:
-        """Whose held-out score it is, in words; empty without such a score."""
+        """In words; empty without such a score."""
         if HELD_OUT not in self.values:
             return ""
         return "the submission" if self.held_out_is_own else "recore"
@@ -214,7 +212,7 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
 
 
 def clean_note(text: str) -> str:
-    """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
+    """One line of printable characters, at most LONGEST_NOTE of them."""
     return plain(text.strip(), LONGEST_NOTE)
 
 

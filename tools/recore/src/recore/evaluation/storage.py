@@ -28,12 +28,10 @@ class Storage:
         self._private_assays = PrivateAssays(s3, settings.bucket)
 
     def put(self, content: Any, place: Place) -> None:
-        """Upload bytes, or an open file, as one object."""
         self._begin_upload()
         self._s3.put_object(**self._address(place), Body=content)
 
     def upload(self, path: Path, place: Place) -> None:
-        """Upload a file, in parts if it is large."""
         self._begin_upload()
         self._s3.upload_file(str(path), *self._address(place).values())
 
@@ -55,7 +53,7 @@ class Storage:
             yield
 
     def hash(self, name: str, path: Path) -> None:
-        """Keep the hash of a file that is uploaded later."""
+        """For a file that is uploaded later."""
         with self._open_hashed(name, path):
             pass
 
@@ -70,7 +68,6 @@ class Storage:
         self._s3.download_file(self._settings.bucket, key, str(target))
 
     def open(self, place: Place) -> Any:
-        """The content of an object as a stream."""
         return self._s3.get_object(**self._address(place))["Body"]
 
     def size(self, place: Place, message: str) -> int:

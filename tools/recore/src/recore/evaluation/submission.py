@@ -61,7 +61,7 @@ class SubmissionFiles:
 
     @property
     def script(self) -> bytes:
-        """preprocess.py, which is all that the preprocessing jobs receive."""
+        """All that the preprocessing jobs receive."""
         return self.files["preprocess.py"]
 
     @property

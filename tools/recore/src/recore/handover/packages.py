@@ -69,7 +69,6 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
 
 
 def write_requirements(packages: Iterable[Package]) -> str:
-    """The text of a requirements.txt with exact versions."""
     lines = ["# Exact versions of the packages that the submission needs, as installed where this page was written."]
     if missing := [each.name for each in packages if each.version is None]:
         lines.append(f"# Not installed there, and so as the submission requires them: {', '.join(missing)}")

@@ -47,12 +47,10 @@ class HandedRun:
 
     @cached_property
     def trained(self) -> TrainedModel:
-        """The model, with what a version needs to know of its training file."""
         return describe_training(self.folder, self.record, self.public)
 
     @property
     def results(self) -> list[str]:
-        """The names of the files in RESULTS that the run has, with their folders."""
         names = [f"{folder}/{name}" for folder, files in RESULTS.items() for name in files]
         return [name for name in names if (self.folder / name).is_file()]
 
@@ -75,7 +73,7 @@ class HandedRun:
 
     @property
     def handed_record(self) -> dict[str, Any]:
-        """All of run.json, with the places that files have in the hand-over instead of the author's."""
+        """With the places that files have in the hand-over instead of the author's."""
         places = {"submission": SUBMISSION} | self.places
         arguments = {
             name: value if value is None else places.get(name, Path(value).name if _is_elsewhere(value) else value)
@@ -91,7 +89,7 @@ class HandedRun:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions that run.json names, also those of Python and of the system."""
+        """Those that run.json names, also of Python and of the system."""
         versions: dict[str, Any] = self.raw["versions"]
         return {name: str(version) for name, version in versions.items() if version is not None}
 

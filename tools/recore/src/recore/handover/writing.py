@@ -30,13 +30,11 @@ ROWS = 10
 
 
 class NotReproducedError(Exception):
-    """The model does not give the run's predictions again. The message says by how much."""
+    """The message says by how much the predictions differ."""
 
 
 @dataclass(frozen=True)
 class Handover:
-    """A hand-over that was written. files: their names."""
-
     folder: Path
     files: list[str]
     figures: list[TargetFigures]

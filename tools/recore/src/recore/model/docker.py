@@ -61,7 +61,7 @@ class ContainerOptions:
 
 
 def write_failure(env: SageMakerEnv, text: str) -> None:
-    """Write why a command fails to output/failure. If that does not work, the log says so."""
+    """If that does not work, the log says so."""
     try:
         env.write_failure(text)
     except OSError as problem:

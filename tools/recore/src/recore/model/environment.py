@@ -33,7 +33,6 @@ class S3URL:
         self._root = root.strip("/")
 
     def bucket(self) -> str:
-        """Return the bucket."""
         return self._bucket
 
     def path(self, suffix: str) -> str:
@@ -55,8 +54,6 @@ def read_number(variable: str, default: int) -> int:
 
 
 class SageMakerEnvType(enum.Enum):
-    """What kind of environment this is."""
-
     DATASET = "dataset"
     TRAIN = "train"
     SERVE = "serve"
@@ -105,7 +102,6 @@ class SageMakerEnv:
         return self.data_channel_folder(dataset)
 
     def data_channel_folder(self, channel: str) -> Path:
-        """Return the folder of one of the training job's channels."""
         return self._ml_folder / "input" / "data" / channel
 
     def model_folder(self) -> Path:
@@ -160,10 +156,9 @@ class SageMakerEnv:
 
 
 class StdoutHandler(logging.Handler):
-    """Writes messages to what is standard output at that time."""
+    """Writes to what is standard output at that time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one message, with the traceback if it has one."""
         try:
             print(self.format(record), file=sys.stdout, flush=True)
         except Exception:

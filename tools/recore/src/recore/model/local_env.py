@@ -47,11 +47,9 @@ class ModellingSubCfg:
         self._settings[name] = value
 
     def keys(self) -> list[str]:
-        """Return the names of all settings, sorted."""
         return sorted(self._settings)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a setting, or the default if there is no such setting."""
         return self._settings.get(name, default)
 
 

@@ -59,7 +59,6 @@ class UploadDeadline:
         self._begun = threading.Event()
 
     def begin(self) -> None:
-        """Start the time limit, because the server has ended."""
         if self._end is None:
             self._end = time.monotonic() + self._seconds
             self._begun.set()
@@ -69,7 +68,7 @@ class UploadDeadline:
         return self._end is not None and time.monotonic() > self._end
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not beyond the end. If the server ends meanwhile, return so that an attempt is made at once."""
+        """Return early if the server ends meanwhile, so that an attempt is made at once."""
         if self._end is None:
             self._begun.wait(seconds)
         else:
@@ -88,7 +87,6 @@ class RecordWriter:
         self.lost = 0
 
     def lose(self) -> None:
-        """Count a record that there is no time to write."""
         with self._lock:
             self.lost += 1
 
@@ -165,7 +163,6 @@ class SpoolReader:
                 yield bucket, key, body[:-1]
 
     def delete_segment(self) -> None:
-        """Delete the file."""
         assert self._path  # noqa: S101
         self._path.unlink(missing_ok=True)
         self._path = None
@@ -180,7 +177,6 @@ class Uploading:
         self._unwritten: set[Future[None]] = set()
 
     def run(self) -> None:
-        """Upload to the end."""
         with ThreadPoolExecutor(THREADS) as pool:
             while True:
                 # in this order, so that nothing is added to what is read once it counts as complete
@@ -233,7 +229,6 @@ class Uploading:
 
 
 def is_about_the_record(error: Exception) -> bool:
-    """Whether S3 refuses a record because of its content, so that it must not delay others."""
     if not isinstance(error, ClientError):
         return False
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -242,7 +237,6 @@ def is_about_the_record(error: Exception) -> bool:
 
 
 def reason_of(error: Exception, bucket: str) -> str:
-    """Return why a record was not written, and what to do about the usual reasons."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if code in REASONS:
         return REASONS[code].format(bucket=bucket)

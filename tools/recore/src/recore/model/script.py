@@ -59,7 +59,6 @@ class ScriptEnv(SageMakerEnv):
         self._model_dir = model_dir or environ.get("SM_MODEL_DIR")
 
     def model_folder(self) -> Path:
-        """Return the folder of the model."""
         return Path(self._model_dir) if self._model_dir else super().model_folder()
 
 
@@ -111,7 +110,7 @@ def _make_model(model: type[Model] | None, env: SageMakerEnv) -> Model:
 
 
 def keep_body(body: bytes | str, content_type: str) -> bytes | str:
-    """Return the request as it is: it is JSON, whatever its content type says."""
+    """It is JSON, whatever its content type says."""
     return body
 
 
@@ -127,7 +126,7 @@ def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
 
 
 def make_output(result: HookAnswer, accept: str) -> Any:
-    """Return an answer as the container takes it. It is JSON, whatever the client accepts."""
+    """It is JSON, whatever the client accepts."""
     if result.status == 200:
         return result.text, JSON
     return Response(result.text, result.status, mimetype=JSON)
