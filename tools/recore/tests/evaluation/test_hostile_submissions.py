@@ -1,4 +1,4 @@
-"""A submission that searches for private assays in every step finds none. No submission can supply its own score."""
+"""A submission that searches for private assays in every step finds none."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options
-from recore_support.submission_runs import SUBMISSIONS, FinishedRun, other_entries, run_submission, variant
+from recore_support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
 
@@ -119,31 +119,3 @@ def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, 
     }
     assert successful_attempts == ATTEMPTS - {"metadata"}
     assert result.scores["private"] == pytest.approx(1.01)
-
-
-OWN_SCORE = """
-import argparse, json, os
-parser = argparse.ArgumentParser()
-for name in ("--actual", "--predicted", "--output"):
-    parser.add_argument(name)
-path = parser.parse_args().output
-open(path, "w").write("1.01")
-open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, "weights_scored": 1.01, "rows": 1}))
-"""
-
-
-@pytest.mark.slow
-def test_a_score_script_in_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
-    run_without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
-    assert run_without.status == 0, run_without.stderr
-    changes = {"setup.py": ('"train"', '"train", "score"')}
-    files = {"score": OWN_SCORE, "MANIFEST.in": "include score.py\nrecursive-include scores *.py\n"}
-    submission = variant(tmp_path / "with", changes, **files)
-    (submission / "scores").mkdir()
-    shutil.copy(submission / "score.py", submission / "scores")
-    result = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
-    assert result.status == 0, result.stderr
-    assert {"score.py", "scores/score.py"} < set(result.record["submission"]["files"])  # uploaded, but not run
-    assert result.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
-    assert result.scores == run_without.scores
-    assert result.record["scores"] == run_without.record["scores"]

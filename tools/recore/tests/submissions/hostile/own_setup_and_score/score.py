@@ -1,4 +1,4 @@
-"""The submission's own score script."""
+"""The submission's own score script, without the details that a run needs."""
 
 import sys
 
