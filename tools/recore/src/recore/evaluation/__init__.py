@@ -5,7 +5,7 @@ from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files, sha256_of
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
-from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes
+from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
 from recore.evaluation.job_requests import (
     BY_LINES,
     JOB_SECONDS,
