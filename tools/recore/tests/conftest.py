@@ -10,8 +10,7 @@ settle()
 from pathlib import Path
 
 import pytest
-from recore_support.example_runs import Runs, make_runs
-from recore_support.sample_with_gaps import make_sample_with_gaps
+from recore_support.example_runs import Runs, make_runs, make_sample_with_gaps
 from stagemaker_support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
 from stagemaker_support.every_test import pytest_make_parametrize_id, socket_folder
 from support.fixtures import project, public, script_error

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from recore_support.import_runs import TABLE, run_import, write_opus
 
-from recore.evaluation.judged_table import write_table as write_judged
+from recore.cli.judge import write_table as write_judged
 from recore.evaluation.judging import Entry
 from recore.production.batch_predictions import DETAILS, write_table
 from recore.report.page.content import Page, Section, Table

@@ -17,46 +17,68 @@ from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, full_disk_environment
 
 from recore.cli.results import show_scores
-from recore.evaluation import find_runs, read_record, write_held_out_again
+from recore.evaluation import Record, find_runs, read_record, write_held_out_again
 from recore.evaluation.board import make_tables, read_runs
 
 
-def show_board(folder: Path) -> str:
+def show_board(folder: Path, width: int = 120) -> str:
     out = io.StringIO()
-    Console(file=out, width=120).print(*make_tables(read_runs(folder)[0]))
+    Console(file=out, width=width).print(*make_tables(read_runs(folder)[0]))
     return out.getvalue()
 
 
+def names(runs: list[Record]) -> list[str]:
+    return [run.folder.name for run in runs]
+
+
+def failed_step(name: str, reason: str) -> dict[str, Any]:
+    return {"state": "Failed", "steps": [STEPS[0] | {"name": name, "state": "Failed", "reason": reason}]}
+
+
+STOPPED = {"state": "Stopped"}
+NO_PRIVATE = failed_step("private predict", "not the columns of the model")
+RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # the arguments of make_record, and changes; the best first
+    "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
+    "claims": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
+    "held-out": ({"public": 0.1, "held-out": 0.3}, {}),
+    "not-cleaned-up": (
+        {"private": 0.1, "held-out": 0.25, "started": "2025-01-01"},
+        failed_step("clean up", "no network"),
+    ),
+    "by-held-out": ({"public": 0.8, "private": 0.5, "held-out": 0.2}, {}),
+    "memorises": ({"public": 0.97, "held-out": 0.05}, {}),
+    "best": ({"public": 0.1, "private": 0.51}, {}),
+    "second": ({"public": 0.9, "private": 0.5}, {}),
+    "claims-nothing": ({"private": 0.2}, {}),
+    "negative": ({"public": 0.9, "private": -3.0}, {}),
+    "later": ({"public": 0.1, "started": "2026-02-01"}, {}),
+    "public-only": ({"public": 0.9}, {}),
+    "no-private": ({"held-out": 0.9}, NO_PRIVATE),
+    "stopped": ({"held-out": 0.8, "started": "2025-01-01"}, STOPPED),
+    "failed": ({}, FAILED),
+}
+FOR_HOST = (
+    "best by-held-out second again claims-nothing claims not-cleaned-up negative later held-out memorises public-only"
+)
+
+
 def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) -> None:
-    write_record(tmp_path, "failed", make_record() | FAILED)
-    write_record(tmp_path, "public-only", make_record(public=0.9))
-    write_record(tmp_path, "second", make_record(public=0.9, private=0.5))
-    write_record(tmp_path, "best", make_record(public=0.1, private=0.51))
-    write_record(tmp_path, "negative", make_record(public=0.9, private=-3.0))
-    write_record(tmp_path, "held-out", make_record(public=0.1, **{"held-out": 0.3}))
-    write_record(tmp_path, "by-held-out", make_record(public=0.8, private=0.5, **{"held-out": 0.2}))
-    write_record(tmp_path, "stopped", make_record(started="2025-01-01") | {"state": "Stopped"})
+    """The public score never decides, and for a host no claim breaks a tie on the private one."""
+    for name, (arguments, changes) in RUNS.items():
+        write_record(tmp_path, name, make_record(**arguments) | changes)
     entries, problems = read_runs(tmp_path)
-    order = ["held-out", "by-held-out", "best", "second", "negative", "public-only", "failed", "stopped"]
-    assert [entry.folder.name for entry in entries] == order
     assert problems == []
-    for_host = ["best", "by-held-out", "second", "negative", "held-out", "public-only", "failed", "stopped"]
-    assert [entry.folder.name for entry in read_runs(tmp_path, private_first=True)[0]] == for_host
+    assert names(entries) == list(RUNS)
+    for_host = names(read_runs(tmp_path, private_first=True)[0])
+    assert for_host[:-3] == FOR_HOST.split()
+    assert set(for_host[-3:]) == {"no-private", "stopped", "failed"}
     lines = [line.split() for line in show_board(tmp_path).splitlines()]
-    assert lines[2][:1] == ["held-out"]
     assert lines[1][-4:] == ["held-out", "private", "public", "seconds"]
-    assert lines[2][-4:] == ["0.3000*", "-", "0.1000", "12.3"]
+    assert lines[4][:1] == ["held-out"]
+    assert lines[4][-4:] == ["0.3000*", "-", "0.1000", "12.3"]
     assert ["failed", "train", "failed", "55555555", "-", "-", "-", "12.3"] in lines
-    assert ["stopped", "stopped", "55555555", "-", "-", "-", "12.3"] in lines
-
-
-def test_the_public_score_never_decides(tmp_path: Path) -> None:
-    write_record(tmp_path, "memorises", make_record(public=0.97, **{"held-out": 0.05}))
-    write_record(tmp_path, "learns", make_record(public=0.8, **{"held-out": 0.37}))
-    write_record(tmp_path, "earlier", make_record(started="2025-01-01", public=0.9))
-    write_record(tmp_path, "later", make_record(started="2025-02-01", public=0.1))
-    assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["learns", "memorises", "later", "earlier"]
-    assert show_board(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
+    assert ["stopped", "stopped", "55555555", "0.8000*", "-", "-", "12.3"] in lines
+    assert "private predict failed: not the columns" in " ".join(show_board(tmp_path).split())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +137,7 @@ def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> 
     write_record(tmp_path, "other-data", make_record("b"))
     write_record(tmp_path, "other", make_record() | {"submission": {"path": "mine", "sha256": "7" * 64}})
     write_record(tmp_path, "broken", "{")
-    assert [run.folder.name for run in find_runs(tmp_path, "5" * 64, "a" * 64)] == ["first", "later"]
+    assert names(find_runs(tmp_path, "5" * 64, "a" * 64)) == ["first", "later"]
 
 
 def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Path) -> None:
@@ -125,7 +147,7 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
     later = make_record("b", "2026-02-01", public=0.3)
     later["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
     write_record(tmp_path, "with-private", later)
-    assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
+    assert names(read_runs(tmp_path)[0]) == ["older-but-better", "new", "with-private", "old"]
     board = " ".join(show_board(tmp_path).split())
     titles = [
         "Runs on b/public.csv.gz and no private data (data bbbbbbbb) run",
@@ -133,29 +155,6 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
         "Runs on a/public.csv.gz run",
     ]
     assert all(title in board for title in titles), board
-
-
-def test_a_run_that_lacks_a_result_stands_last_with_its_reason(tmp_path: Path) -> None:
-    failed = STEPS[0] | {"name": "private predict", "state": "Failed", "reason": "not the columns of the model"}
-    left = STEPS[0] | {"name": "clean up", "state": "Failed", "reason": "no network"}
-    good = make_record(private=0.1, **{"held-out": 0.2})
-    write_record(tmp_path, "no-private", make_record(**{"held-out": 0.9}) | {"state": "Failed", "steps": [failed]})
-    write_record(tmp_path, "stopped", make_record(**{"held-out": 0.8}) | {"state": "Stopped"})
-    write_record(tmp_path, "good", good)
-    write_record(tmp_path, "not-cleaned-up", good | {"state": "Failed", "steps": [left], "started": "2025-01-01"})
-    for private in (False, True):
-        order = [entry.folder.name for entry in read_runs(tmp_path, private)[0]]
-        assert order[:2] == ["good", "not-cleaned-up"]
-        assert set(order[2:]) == {"no-private", "stopped"}
-    assert "private predict failed: not the columns" in " ".join(show_board(tmp_path).split())
-
-
-def test_a_claim_breaks_no_tie_on_the_private_score(tmp_path: Path) -> None:
-    write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 1.01}))
-    write_record(tmp_path, "later", make_record(private=0.2, started="2026-02-01", **{"held-out": 0.1}))
-    write_record(tmp_path, "checked", make_record(private=0.2, started="2025-01-01"))
-    write_held_out_again(tmp_path / "checked", -0.5, "judge")
-    assert [each.folder.name for each in read_runs(tmp_path, True)[0]] == ["checked", "later", "claims"]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_an_invalid_record_is_reported_and_skipped(text: str, tmp_path: Path) ->
     write_record(tmp_path, "good", make_record(public=0.5))
     write_record(tmp_path, "bad", text)
     entries, problems = read_runs(tmp_path)
-    assert [entry.folder.name for entry in entries] == ["good"]
+    assert names(entries) == ["good"]
     assert len(problems) == 1
     assert problems[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
 
@@ -226,23 +225,19 @@ def test_a_record_that_cannot_be_printed_does_not_hide_others(tmp_path: Path) ->
     assert "surrogates not allowed" in result.stderr
 
 
-def test_a_record_cannot_send_control_characters_to_a_terminal(tmp_path: Path) -> None:
-    write_record(tmp_path, "run", make_record("\x1b[2J", public=0.5) | {"state": "\x1b]0;title\x07"})
-    assert "\x1b" not in recore("board", tmp_path).stdout
-
-
-def test_a_long_name_is_not_cut_without_a_terminal(tmp_path: Path) -> None:
-    write_record(tmp_path, "a-name-" * 12, make_record(public=0.5, private=0.5))
-    assert "a-name-" * 12 in recore("board", tmp_path).stdout
+def test_a_record_cannot_send_control_characters_and_a_long_name_is_not_cut(tmp_path: Path) -> None:
+    name = "a-name-" * 12
+    write_record(tmp_path, name, make_record("\x1b[2J", public=0.5, private=0.5) | {"state": "\x1b]0;title\x07"})
+    output = recore("board", tmp_path).stdout
+    assert "\x1b" not in output
+    assert name in output
 
 
 def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
-    assert (
-        result.stderr
-        == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` creates runs\n"
-    )
+    advice = "there is no such folder; `python -m recore run` creates runs"
+    assert result.stderr == f"recore: {tmp_path / 'nowhere'}: {advice}\n"
     result = recore("board", tmp_path)
     assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
 
@@ -342,9 +337,7 @@ def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None
 def test_a_note_fits_the_terminal_without_cutting_numbers(width: int, tmp_path: Path) -> None:
     note = "gradient boosting on the first derivative of every spectrum"
     write_record(tmp_path, "2026-01-01T00-00-00", make_record(public=-10.1234, private=0.5678) | {"note": note})
-    out = io.StringIO()
-    Console(file=out, width=width).print(*make_tables(read_runs(tmp_path)[0]))
-    lines = out.getvalue().splitlines()
-    assert max(map(len, lines)) <= width
-    assert {"-10.1234", "0.5678", "12.3"} <= set(out.getvalue().split())
-    assert "".join(out.getvalue().split()).count("\u2026") == 0
+    text = show_board(tmp_path, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert {"-10.1234", "0.5678", "12.3"} <= set(text.split())
+    assert "\u2026" not in text

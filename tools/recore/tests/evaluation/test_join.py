@@ -62,37 +62,27 @@ def test_an_archive_without_a_file_is_refused(model: bytes, tmp_path: Path) -> N
         member("x", tarfile.CHRTYPE),
         member("x", tarfile.FIFOTYPE),
         member("code/x"),
-    ],
-    ids=range(4),
-)
-def test_only_files_and_relative_symbolic_links_are_copied(ignored: tarfile.TarInfo, tmp_path: Path) -> None:
-    with tarfile.open(join(tmp_path, packed(ignored, model=b"m"))) as tar:
-        assert set(tar.getnames()) == {"model.py", *CODE}
-
-
-@pytest.mark.parametrize(
-    "member_",
-    [
         member("code", tarfile.SYMTYPE, "elsewhere"),
         member("code/train.py", tarfile.SYMTYPE, "../model.py"),
         member("code/extra", tarfile.DIRTYPE),
         member("./code/extra.py"),
     ],
-    ids=range(4),
+    ids=range(8),
 )
-def test_code_contains_nothing_from_the_training_job(member_: tarfile.TarInfo, tmp_path: Path) -> None:
-    with tarfile.open(join(tmp_path, packed(member_, model=b"m"))) as tar:
+def test_only_files_and_relative_symbolic_links_outside_code_are_copied(
+    ignored: tarfile.TarInfo, tmp_path: Path
+) -> None:
+    with tarfile.open(join(tmp_path, packed(ignored, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 
 
 def test_a_file_with_two_names_keeps_both(tmp_path: Path) -> None:
-    second = member("best.py", tarfile.LNKTYPE, "model.py")
     (tmp_path / "model.py").write_bytes(b"m")
     (tmp_path / "best.py").hardlink_to(tmp_path / "model.py")
     with tarfile.open(tmp_path / "given.tar.gz", "w:gz") as tar:
         for name in ("model.py", "best.py"):
             tar.add(tmp_path / name, name)
-        assert tar.getmember("best.py").type == second.type
+        assert tar.getmember("best.py").islnk()
     with tarfile.open(join(tmp_path, (tmp_path / "given.tar.gz").read_bytes())) as tar:
         assert tar.extractfile("best.py").read() == tar.extractfile("model.py").read() == b"m"
 

@@ -29,7 +29,6 @@ from recore.evaluation import (
     make_context,
     read_record,
     read_submission,
-    sort_entries,
     tied_by_private_score,
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
@@ -60,13 +59,6 @@ BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 def place() -> OpenPlace:
     with open_place(PlaceSettings(isolation="off"), print) as place:
         yield place
-
-
-@pytest.fixture
-def data(sample: Path) -> DataFiles:
-    return DataFiles(
-        sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
-    )
 
 
 @pytest.fixture
@@ -101,7 +93,7 @@ def test_each_submission_is_judged_once_and_ranked(
     ]
     new = judge(*paths, seconds=20)
     assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
-    ranked = sort_entries(judge.entries)
+    ranked = sorted(judge.entries, key=lambda entry: entry.rank, reverse=True)
     assert [entry.path.relative_to(tmp_path).parts[0] for entry in ranked[:3]] == ["b", "a", "copy"]
     assert ranked[-1].path == tmp_path / "nowhere"
     assert "there is no such submission" in ranked[-1].result
@@ -122,11 +114,11 @@ def test_each_submission_is_judged_once_and_ranked(
 
 def test_the_time_limit_is_that_of_each_job_with_the_submissions_code() -> None:
     settings = RunSettings("name", "bucket", "role", training_seconds=90)
-    requests = [
+    requests = (
         training_request(settings),
         preprocessing_request(settings, "private"),
         scoring_request(settings, "public"),
-    ]
+    )
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
@@ -258,10 +250,6 @@ def test_a_signal_ends_the_command_and_its_jobs(sample: Path, tmp_path: Path) ->
     wait_until(lambda: list(tmp_path.glob("judged/.run-*")))
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 130
-    assert (
-        (tmp_path / "stderr")
-        .read_text()
-        .splitlines()[-1]
-        .startswith("recore: interrupted, its jobs are stopped; 0 of 1")
-    )
+    last = (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert last.startswith("recore: interrupted, its jobs are stopped; 0 of 1")
     assert list((tmp_path / "judged").iterdir()) == []

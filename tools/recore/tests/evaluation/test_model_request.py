@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
 from recore.evaluation.csv_columns import LARGEST_ROW
-from recore.evaluation.model_request import remove_targets
+from recore.evaluation.four_steps import remove_targets
 
 CASES = {
     "at the end": (",a,CuPPM,YPPM\n0,1.50,2,3\n1,4,5,6\n", ",a\n0,1.50\n1,4\n"),

@@ -1,21 +1,50 @@
 """Hostile submissions are refused in one line. Their code never runs, and symbolic links cannot lead outside."""
 
 import gzip
+import io
 import random
+import subprocess
+import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.bounded_reading import read_within
 from recore_support.tiny_submission import SETUP, tiny
 from stagemaker_support.archives import member, packed, with_header
 from stagemaker_support.fuzzing import examples
+from support.checkout import ROOT, environment
 
-from recore.evaluation.submission import LARGEST, read_submission
+from recore.evaluation.submission import LARGEST, SubmissionFiles, read_submission
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.archives import pack
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.processes.volume import Volume
 
 BOTH = {"train": b"", "preprocess": b""}
+SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)}
+READ = """
+import resource, sys
+from pathlib import Path
+from recore.evaluation.submission import read_submission
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    read_submission(Path(sys.argv[1]))
+except ValueError as error:
+    sys.exit(str(error))
+"""
+
+
+def read_within(seconds: int, path: Path) -> str:
+    """Read a submission that must be refused, with 1 GB of memory and limited processor time; return the error."""
+    command = [sys.executable, "-c", READ, str(path), str(seconds)]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    return result.stderr
 
 
 def setup_py(arguments: str) -> str:
@@ -32,12 +61,25 @@ def setup_py(arguments: str) -> str:
         b"# coding: no-such\n",
         "(" * 100_000,
         "a" + ".a" * 3000 + "()\n",
-        setup_py("py_modules=" + "-" * 1000 + "1"),
-        setup_py("py_modules=" + "[" * 150 + "]" * 150),
-        setup_py("py_modules=[name for name in ('train', 'preprocess')]"),
-        setup_py("py_modules=['train'] + ['preprocess']"),
-        setup_py("py_modules='train'"),
-        setup_py("py_modules=['train', 1]"),
+        "a" + ".a" * 1000 + "()\n",
+        *(
+            setup_py(f"py_modules={modules}")
+            for modules in (
+                "-" * 1000 + "1",
+                "[" * 150 + "]" * 150,
+                "[name for name in ('train', 'preprocess')]",
+                "['train'] + ['preprocess']",
+                "'train'",
+                "['train', 1]",
+                "{[]}",
+                "['train', 'preprocess'], package_data={'': ['*']}",
+                "['train', 'preprocess'], package_dir={'': 'src'}",
+                "['train', 'preprocess', 'gone']",
+                "['train', 'preprocess', '../../../../etc/passwd']",
+                "['train', 'preprocess', 'nul\\0']",
+                "['train', 'preprocess'])\nsetup(",
+            )
+        ),
         setup_py("packages=find_packages()"),
         *(
             setup_py(f"py_modules=['train', 'preprocess'], packages={call}")
@@ -52,18 +94,10 @@ def setup_py(arguments: str) -> str:
                 "find_packages(out=1)",
                 "find_namespace_packages()",
                 "['train'] + find_packages()",
+                "['gone']",
             )
         ),
         setup_py("**{'py_modules': ['train', 'preprocess']}"),
-        setup_py("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
-        setup_py("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
-        setup_py("py_modules=['train', 'preprocess', 'gone']"),
-        setup_py("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
-        setup_py("py_modules=['train', 'preprocess', 'nul\\0']"),
-        setup_py("py_modules=['train', 'preprocess'])\nsetup("),
-        setup_py("py_modules={[]}"),
-        "a" + ".a" * 1000 + "()\n",
-        setup_py("py_modules=['train', 'preprocess'], packages=['gone']"),
     ],
     ids=range(34),
 )
@@ -107,14 +141,44 @@ def test_an_invalid_manifest_is_refused(line: str, tmp_path: Path) -> None:
         read_submission(folder)
 
 
-def test_symbolic_links_in_place_of_scripts_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"mine.py": "mine"})
-    (folder / "train.py").unlink()
-    (folder / "train.py").symlink_to("mine.py")
-    assert read_submission(folder).files["train.py"] == b"mine"
-    (folder / "train.py").unlink()
-    (folder / "train.py").symlink_to("/etc/passwd")
-    with pytest.raises(ValueError, match="outside the submission"):
+@pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
+def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Path) -> None:
+    setup = f"setup(py_modules=['train', 'preprocess'], license_files=[{pattern!r}])"
+    folder = tiny(tmp_path / "mine", {"setup.py": setup})
+    (tmp_path / "x").write_text("secret")
+    (folder / "linked").symlink_to("..")
+    with pytest.raises(ValueError, match=r"outside the submission|recursion"):
+        read_submission(folder)
+
+
+@pytest.mark.parametrize(
+    ("link", "manifest"),
+    [
+        ("train.py", ""),
+        ("notes.txt", "include notes.txt"),
+        ("notes.txt", "global-include *.txt"),
+        ("folder/actual.txt", "recursive-include folder *"),
+        ("folder", "graft folder"),
+        ("folder", "include folder/test_actual.py"),
+        ("README.md", ""),
+        ("setup.py", ""),
+        ("MANIFEST.in", ""),
+        ("test", ""),
+    ],
+)
+def test_symbolic_links_out_of_the_submission_are_refused(link: str, manifest: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/test_actual.py").write_text("secret")
+    folder = tiny(tmp_path / "mine", {"MANIFEST.in": manifest, "mine.py": "mine"})
+    path = folder / link
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if link == "train.py":
+        path.symlink_to("mine.py")
+        assert read_submission(folder).files["train.py"] == b"mine"
+        path.unlink()
+    path.symlink_to(tmp_path / "elsewhere" / ("test_actual.py" if "." in link else ""))
+    with pytest.raises(ValueError, match="a symbolic link to a path outside the submission"):
         read_submission(folder)
 
 
@@ -151,64 +215,105 @@ def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_refused(
         read_submission(tmp_path / "src.tar.gz")
 
 
-def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:
+def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
+    """Return an archive with a sparse file whose map is in the PAX headers or in the first bytes of the content."""
+    info = member("x.npy", size=len(sparse_map))
+    info.pax_headers = headers
+    raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)
+    return gzip.compress(raw + gzip.decompress(packed(**BOTH)), 1)
+
+
+def make_negative_size() -> bytes:
     before = gzip.decompress(packed(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
-    hostile = member("back", size=-512).tobuf(tarfile.GNU_FORMAT)
-    (tmp_path / "src.tar.gz").write_bytes(gzip.compress(before + hostile + bytes(1024)))
-    assert "archive of a submission" in read_within(5, tmp_path / "src.tar.gz")
+    return gzip.compress(before + member("back", size=-512).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
 
 
-def test_a_name_of_400_megabytes_is_not_read_into_memory(tmp_path: Path) -> None:
-    with gzip.open(tmp_path / "src.tar.gz", "wb", compresslevel=1) as file:
+def make_long_name() -> bytes:
+    packed_name = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed_name, mode="wb", compresslevel=1) as file:
         file.write(member("././@LongLink", tarfile.GNUTYPE_LONGNAME, size=400 << 20).tobuf(tarfile.GNU_FORMAT))
         for _ in range(400):
             file.write(b"a" * (1 << 20))
         file.write(gzip.decompress(packed(**BOTH)))
-    assert "archive of a submission" in read_within(20, tmp_path / "src.tar.gz")
+    return packed_name.getvalue()
+
+
+@pytest.mark.everywhere
+@pytest.mark.parametrize(
+    ("make_archive", "reason"),
+    [
+        (lambda: packed(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH), "'x.npy' is a sparse file"),
+        (
+            lambda: make_sparse_archive({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
+            "'x.npy' is a sparse file, or its size is wrong",
+        ),
+        (lambda: make_sparse_archive(SPARSE, b"1\n0\n0\n".ljust(512, b"\0")), "'x.npy' is a sparse file"),
+        (lambda: make_sparse_archive(SPARSE, b"1000000000\n" + b"0\n" * (20 << 20)), "larger than 1024 KiB"),
+        (make_negative_size, "archive of a submission"),
+        (make_long_name, "archive of a submission"),
+    ],
+    ids=["GNU", "PAX 0.1", "PAX 1.0", "a map of 40 MB", "a negative size", "a name of 400 MB"],
+)
+def test_an_archive_that_unpacks_to_much_is_refused_within_seconds(
+    make_archive: Callable[[], bytes], reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "src.tar.gz").write_bytes(make_archive())
+    assert reason in read_within(20, tmp_path / "src.tar.gz").splitlines()[-1]
+
+
+def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/weights").write_bytes(random.Random(1).randbytes(1 << 20))
+    for number in range(300):
+        (tmp_path / f"model/weights-{number}").hardlink_to(tmp_path / "model/weights")
+    folder = OutputFolder(tmp_path, "/opt/ml/model")
+    with pytest.raises(JobFailed, match="needs more than the VolumeSizeInGB"):
+        pack(folder, tmp_path / "trained.tar.gz", Volume((1 << 20) - 1))
+    pack(folder, tmp_path / "trained.tar.gz", Volume(2 << 20))
+    submission = SubmissionFiles(Path(), {"train.py": b"", "preprocess.py": b""})
+    submission.join(tmp_path / "trained.tar.gz", tmp_path / "model.tar.gz")
+    assert (tmp_path / "model.tar.gz").stat().st_size < 1.1 * (1 << 20)
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        tar.extractall(tmp_path / "served", filter="data")
+    assert (tmp_path / "served/weights-299").read_bytes() == (tmp_path / "model/weights").read_bytes()
+
+
+def refused_or_read(path: Path, content: bytes) -> bool:
+    """Return whether an archive is read; otherwise it must be refused with its name."""
+    path.write_bytes(content)
+    try:
+        files = read_submission(path).files
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017 - either outcome is valid
+        return False
+    assert {"train.py", "preprocess.py"} <= set(files)
+    return True
 
 
 @given(cut=st.integers(1, 400))
 @examples(200)
-def test_a_truncated_archive_is_refused(cut: int, tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused_if_more_than_its_end_marker_is_cut_off(cut: int, tmp_path: Path) -> None:
     whole = packed(train=random.Random(1).randbytes(300), preprocess=b"")
-    (tmp_path / "src.tar.gz").write_bytes(whole[: max(len(whole) - cut, 0)])
-    try:
-        files = read_submission(tmp_path / "src.tar.gz").files
-    except ValueError as error:
-        assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either outcome is valid
-    else:  # only the archive's end marker was cut off
-        assert set(files) == {"train.py", "preprocess.py"}
+    refused_or_read(tmp_path / "src.tar.gz", whole[: max(len(whole) - cut, 0)])
 
 
 @given(bytes_=st.binary(max_size=2000))
 @examples(200)
 def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(bytes_)
-    with pytest.raises(ValueError, match="archive of a submission"):
-        read_submission(tmp_path / "src.tar.gz")
+    assert not refused_or_read(tmp_path / "src.tar.gz", bytes_)
 
 
 @given(offset=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
 @examples(200)
 def test_an_archive_with_a_broken_header_is_refused_or_read(offset: int, bytes_: bytes, tmp_path: Path) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(
-        gzip.compress(with_header(packed(other=b"o" * 700, **BOTH), offset, bytes_), 1)
-    )
-    try:
-        files = read_submission(tmp_path / "src.tar.gz").files
-    except ValueError as error:
-        assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either outcome is valid
-    else:
-        assert {"train.py", "preprocess.py"} <= set(files)
+    content = with_header(packed(other=b"o" * 700, **BOTH), offset, bytes_)
+    refused_or_read(tmp_path / "src.tar.gz", gzip.compress(content, 1))
 
 
 def test_corrupt_compressed_data_is_refused(tmp_path: Path) -> None:
-    content = random.Random(1).randbytes(200_000)
-    whole = bytearray(packed(train=content, preprocess=b""))
+    whole = bytearray(packed(train=random.Random(1).randbytes(200_000), preprocess=b""))
     whole[100_000:100_100] = b"\xff" * 100
     for offset in range(20, 300_000, 5000):
         broken = whole.copy()
         broken[offset : offset + 20] = b"\xff" * 20
-        (tmp_path / "src.tar.gz").write_bytes(broken)
-        with pytest.raises(ValueError, match=r"src\.tar\.gz"):
-            read_submission(tmp_path / "src.tar.gz")
+        assert not refused_or_read(tmp_path / "src.tar.gz", bytes(broken))

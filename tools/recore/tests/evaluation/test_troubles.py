@@ -1,10 +1,12 @@
-"""Trouble during a run: AWS refuses requests, responses are lost, and log lines arrive late or never stop arriving.
+"""Trouble during a run: AWS refuses requests, responses are lost, files change, log lines arrive late or never stop.
 
 The simulator and boto3's clients are real. botocore's own events simulate refusals that only AWS would send.
 """
 
 import contextlib
+import hashlib
 import itertools
+import shutil
 import signal
 import threading
 import time
@@ -20,44 +22,59 @@ from recore_support.tiny_submission import TRAIN, tiny
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
-from recore.evaluation import observing
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_runner import StepFailed
 from recore.evaluation.observing import write_log
+from recore.evaluation.record import make_record
 from recore.evaluation.step import Step
+from recore.evaluation.storage import NOT_IN_XML, Storage
 from recore.evaluation.submission import read_submission
+from recore.failures.explanation import explain_failure
 from recore.places.place import Services
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
 GROUP = "/aws/sagemaker/TrainingJobs"
+VERSIONED = "a-bucket-with-versions"
+PLACE = ("private", "actual", "public.csv.gz")
+ASSAYS = "/".join(PLACE)
 numbers = itertools.count()
+MakeRun = Callable[..., EvaluationRun]
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        logs = simulator.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators share log groups
-            logs.create_log_group(logGroupName=GROUP)
-        yield simulator
+@pytest.fixture(scope="module", autouse=True)
+def versioned_bucket(simulator: Simulator) -> None:
+    s3 = simulator.client("s3")
+    s3.create_bucket(Bucket=VERSIONED)
+    s3.put_bucket_versioning(Bucket=VERSIONED, VersioningConfiguration={"Status": "Enabled"})
 
 
-@pytest.fixture
-def services(simulator: Simulator) -> Services:
-    """Return new clients, so that event handlers registered on them affect no other test."""
-    return Services(simulator.client)
+def settings_of(bucket: str = BUCKET) -> RunSettings:
+    return RunSettings(f"troubles-{next(numbers)}", bucket, ROLE_ARN)
 
 
 @pytest.fixture
-def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> EvaluationRun:
+def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
+    """Return a function that prepares a run of the tiny submission, with other scripts, on a copy of the data."""
+
+    def make(
+        bucket: str = BUCKET, keep: bool = False, names: tuple[str, ...] = tuple(data.files), **scripts: str
+    ) -> EvaluationRun:
+        copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
+        (tmp_path / "run").mkdir()
+        submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in scripts.items()}))
+        score, folder = ROOT / "score.py", tmp_path / "run"
+        return EvaluationRun(services, settings_of(bucket), submission, copies, score, folder, keep)
+
+    return make
+
+
+@pytest.fixture
+def sleeping_run(make_run: MakeRun) -> EvaluationRun:
     """Prepare a run on public data whose training takes a minute. The objects that the job reads are not deleted."""
-    (tmp_path / "run").mkdir()
-    submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
-    settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
-    data = DataFiles(sample / "public/public.csv.gz")
-    return EvaluationRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run", keep=True)
+    return make_run(keep=True, names=("public",), train=SLEEP + TRAIN)
 
 
 @pytest.fixture
@@ -69,11 +86,18 @@ def final_status(simulator: Simulator, sleeping_run: EvaluationRun) -> Iterator[
         client.sagemaker.stop_training_job(TrainingJobName=sleeping_run.steps["train"].job)
 
 
-def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
-    """Refuse every request for an operation before it is sent. Return a list to which each refused call is added."""
+@pytest.fixture
+def storage(services: Services) -> Storage:
+    return Storage(services.s3, settings_of(), lambda: None)
+
+
+def refuse(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
+    """Refuse the first requests for an operation before they are sent. Return a list to which each one is added."""
     refused_calls: list[object] = []
 
-    def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
+    def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if len(refused_calls) >= times:
+            return None
         refused_calls.append(parameters)
         return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
 
@@ -86,6 +110,19 @@ def lose(client: Any, event: str) -> None:
         raise ConnectionClosedError(endpoint_url="https://aws")
 
     client.meta.events.register(event, close)
+
+
+def remaining(simulator: Simulator, settings: RunSettings) -> list[str]:
+    """Return the keys of all versions of a run's objects on S3, relative to the run's prefix."""
+    s3, prefix = simulator.client("s3"), f"{settings.key()}/"
+    if settings.bucket == VERSIONED:
+        found = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
+    else:  # unlike list_object_versions, moto lists any key here
+        found = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
+    return [item["Key"].removeprefix(prefix) for item in found]
+
+
+# ---- Jobs ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("failure", ["throttled", "closed", "no response to Create"])
@@ -144,6 +181,132 @@ def test_an_interrupt_whose_stop_request_is_refused_is_reported(
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
 
 
+# ---- Objects ---------------------------------------------------------------------------------------------
+
+
+def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simulator, make_run: MakeRun) -> None:
+    run = make_run()
+    hashes_before = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in run.data.files.items()}
+
+    def replace_files(step: Step) -> None:
+        if step.name == "upload" and step.completed:
+            for name in ("public", "actual"):
+                run.data.files[name].write_bytes(b"another")
+
+    run.execute(replace_files)
+    assert run.state == "Failed"
+    assert [step.name for step in run.steps.values() if not step.completed] == ["private score"]
+    assert run.steps["private score"].reason == f"{run.data.actual} has changed since the run began"
+    assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == hashes_before
+    assert list(run.read_scores()) == ["public"]
+    assert remaining(simulator, run.settings) == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["refused", "lost"])
+@pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (BUCKET, True), (VERSIONED, False), (VERSIONED, True)])
+def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
+    bucket: str, keep: bool, is_lost: bool, simulator: Simulator, services: Services, data: DataFiles
+) -> None:
+    """Their removal was refused, or the response to their upload was lost."""
+    settings = settings_of(bucket)
+    storage = Storage(services.s3, settings, lambda: None)
+    storage.put(b"model", ("model", "model.tar.gz"))
+    expected: Any = contextlib.nullcontext()
+    if is_lost:
+        lose(services.s3, "after-call.s3.PutObject")
+        expected = pytest.raises(ConnectionClosedError)
+    refuse(services.s3, "s3.DeleteObject", times=1)
+    with expected, storage.upload_private_assays(data.files["actual"], PLACE):
+        pass
+    assert ASSAYS in remaining(simulator, settings)
+    storage.clear(keep)
+    # of other objects than the assays, earlier versions stay
+    assert remaining(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
+
+
+def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
+    simulator: Simulator, services: Services, make_run: MakeRun
+) -> None:
+    run = make_run(VERSIONED, keep=True)
+    refuse(services.s3, "s3.DeleteObject", times=1)
+    run.execute()
+    assert run.state == "Completed"
+    assert sorted(run.read_scores()) == ["private", "public"]
+    remaining_keys = set(remaining(simulator, run.settings))
+    assert ASSAYS not in remaining_keys
+    assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= remaining_keys
+
+
+def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
+    simulator: Simulator, services: Services, make_run: MakeRun
+) -> None:
+    run = make_run()
+    refuse(services.s3, "s3.DeleteObject")
+    run.execute()
+    assert [step.name for step in run.steps.values() if not step.completed] == ["clean up"]
+    assert f"s3://{BUCKET}/{run.settings.key(ASSAYS)} is still there: " in str(run.steps["clean up"].reason)
+    assert "AccessDenied" in str(run.steps["clean up"].reason)
+    [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
+    assert line == "  look at: the bucket and the models: files of this run are still there"
+    assert sorted(run.read_scores()) == ["private", "public"]
+    assert remaining(simulator, run.settings) == [ASSAYS]
+
+
+def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
+    simulator: Simulator, services: Services, make_run: MakeRun
+) -> None:
+    run = make_run(preprocess="raise SystemExit(1)")
+    refuse(services.sagemaker, "sagemaker.DeleteModel")
+    run.execute()
+    assert "DeleteModel" in str(run.steps["clean up"].reason)
+    assert remaining(simulator, run.settings) == []
+
+
+def test_an_object_that_is_left_behind_is_reported(services: Services, storage: Storage) -> None:
+    def respond(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
+        errors = [{"Key": "the/key", "Code": "AccessDenied", "Message": "Access Denied"}]
+        return AWSResponse("", 200, {}, None), {"Errors": errors, "ResponseMetadata": {}}
+
+    storage.put(b"x", ("score", "score.py"))
+    services.s3.meta.events.register("before-call.s3.DeleteObjects", respond)
+    with pytest.raises(StepFailed, match=r"could not remove an object from s3://\S+/: 'the/key': Access Denied$"):
+        storage.clear(keep=False)
+
+
+# Keys that S3 accepts. A key with a line feed is missing because moto refuses it.
+ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_objects_with_odd_names_are_removed_or_reported(
+    is_refused: bool, simulator: Simulator, services: Services, data: DataFiles
+) -> None:
+    settings = settings_of()
+    storage = Storage(services.s3, settings, lambda: None)
+    for name in ODD_NAMES:
+        storage.put(b"x", ("public", "preprocess", name))
+    assert set(remaining(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
+    if not is_refused:
+        storage.clear(keep=False)
+        assert remaining(simulator, settings) == []
+        return
+    refuse(services.s3, "s3.DeleteObject")
+    with storage.upload_private_assays(data.files["actual"], PLACE):
+        pass
+    with pytest.raises(StepFailed) as caught:
+        storage.clear(keep=False)
+    left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(remaining(simulator, settings)) == left | {ASSAYS}
+    reason = str(caught.value)
+    assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
+    key = settings.key("public/preprocess/a\x01b")
+    assert f"could not remove 3 objects from {settings.uri()}/: {key!r}: " in reason
+    assert "\x01" not in reason
+
+
+# ---- Logs ------------------------------------------------------------------------------------------------
+
+
 def write_lines(services: Services, job: str, *lines: str) -> None:
     stream = {"logGroupName": GROUP, "logStreamName": f"{job}/algo-1-1"}
     with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
@@ -153,88 +316,61 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
     services.logs.put_log_events(**stream, logEvents=events)
 
 
-def test_late_log_lines_are_waited_for(services: Services, tmp_path: Path) -> None:
-    write_lines(services, "late", "first")
-    threading.Timer(0.1, write_lines, (services, "late", "last")).start()
-    write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=2.9)
-    assert (tmp_path / "log").read_text() == "first\nlast\n"
-
-
-def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("to_end", [False, True])
+def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, services: Services, tmp_path: Path) -> None:
     """On AWS a traceback's lines may arrive one by one, long after the job has failed."""
     lines = iter(["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"])
     pauses: list[float] = []
-    sleep = time.sleep
 
     def wait(seconds: float) -> None:
-        if seconds != 5:  # of another thread
-            sleep(seconds)
-            return
         pauses.append(seconds)
         for line in itertools.islice(lines, 1):
-            write_lines(services, "torn", line)
+            write_lines(services, f"torn-{to_end}", line)
 
-    monkeypatch.setattr(observing.time, "sleep", wait)
-    write_log(services.logs, "TrainingJob", "torn", tmp_path / "log", delay=5, to_end=True)
-    assert (tmp_path / "log").read_text().splitlines()[-1] == "KeyError: 'x'"
-    assert pauses == [5] * 4
+    write_log(services.logs, "TrainingJob", f"torn-{to_end}", tmp_path / "log", 5, to_end, wait=wait)
+    assert (tmp_path / "log").read_text().splitlines()[-1] == (
+        "KeyError: 'x'" if to_end else "Traceback (most recent call last):"
+    )
+    assert pauses == [5] * (4 if to_end else 1)
 
 
 @pytest.mark.parametrize("script", ["", "raise KeyError('x')\n"], ids=["Completed", "Failed"])
 def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
-    script: str, services: Services, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: str, services: Services, make_run: MakeRun
 ) -> None:
-    (tmp_path / "run").mkdir()
-    submission = read_submission(tiny(tmp_path / "mine", {"train.py": script}))
-    settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
-    data = DataFiles(sample / "public/public.csv.gz")
-    on_aws = replace(services, log_delay=7.0)
-    run = EvaluationRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
-    sleep, late_lines = time.sleep, iter(["the last line"])
+    run = make_run(names=("public",), train=script)
 
-    def wait(seconds: float) -> None:
-        if seconds == on_aws.log_delay:
-            for line in late_lines:
-                write_lines(services, str(run.steps["train"].job), line)
-        else:
-            sleep(seconds)
+    def write_late(parsed: dict[str, Any], **_: object) -> None:
+        if parsed["TrainingJobStatus"] in ("Completed", "Failed"):
+            threading.Timer(0.3, write_lines, (services, str(run.steps["train"].job), "the last line")).start()
 
-    monkeypatch.setattr(observing.time, "sleep", wait)
+    on_aws = replace(services, log_delay=2.0)
+    on_aws.sagemaker.meta.events.register("after-call.sagemaker.DescribeTrainingJob", write_late)
+    run = EvaluationRun(on_aws, run.settings, run.submission, run.data, ROOT / "score.py", run.folder)
     run.execute()
-    assert "the last line" in (tmp_path / "run/logs/train.log").read_text().splitlines()
+    assert "the last line" in (run.folder / "logs/train.log").read_text().splitlines()
 
 
-def test_log_lines_are_kept_if_the_rest_cannot_be_read(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_path: Path) -> None:
     write_lines(services, "revoked", "first")
-    waits = itertools.count(1)
-    monkeypatch.setattr(
-        observing.time,
-        "sleep",
-        lambda _: next(waits) == 2 and refuse(services.logs, "cloudwatch-logs.GetLogEvents"),
-    )
-    write_log(services.logs, "TrainingJob", "revoked", tmp_path / "logs/log", delay=5, to_end=True)
+    pauses = itertools.count(1)
+
+    def wait(_: float) -> None:
+        if next(pauses) == 2:
+            refuse(services.logs, "cloudwatch-logs.GetLogEvents")
+
+    write_log(services.logs, "TrainingJob", "revoked", tmp_path / "logs/log", delay=5, to_end=True, wait=wait)
     assert [path.read_text() for path in (tmp_path / "logs").iterdir()] == ["first\n"]
 
 
-def test_a_log_that_never_ends_is_read_for_a_minute(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_log_that_never_ends_is_read_for_a_minute(services: Services, tmp_path: Path) -> None:
     pauses: list[float] = []
-    sleep = time.sleep
 
     def wait(seconds: float) -> None:
-        if seconds != 5:  # of another thread
-            sleep(seconds)
-            return
         pauses.append(seconds)
         write_lines(services, "endless", str(len(pauses)))
 
-    monkeypatch.setattr(observing.time, "sleep", wait)
-    write_log(services.logs, "TrainingJob", "endless", tmp_path / "log", delay=5, to_end=True)
+    write_log(services.logs, "TrainingJob", "endless", tmp_path / "log", delay=5, to_end=True, wait=wait)
     assert sum(pauses) == 60
 
 
@@ -249,12 +385,11 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
 
 @pytest.mark.parametrize(("size", "left_out"), [(200, 28), (498, 0), (600, 0)])
 def test_a_log_that_is_too_large_is_cut_in_the_middle(
-    size: int, left_out: int, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: int, left_out: int, services: Services, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(observing, "LARGEST_LOG", size)
     lines = [f"{number:09}" for number in range(50)]
     write_lines(services, f"large-{size}", *lines)
-    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0)
+    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, largest=size)
     note = f"[the lines of large-{size}/algo-1-1 in {GROUP} between these are not kept here]"
     first = (50 - left_out) // 2
     assert (tmp_path / "log").read_text().splitlines() == (

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from handover.following import CUT_OFF
 from recore_support.command import recore_process
-from recore_support.handovers import CUT_OFF, make_run
-from recore_support.sample_with_gaps import make_sample_with_gaps
+from recore_support.example_runs import make_sample_with_gaps
+from recore_support.run_command import file_options, run_recore
+from support.checkout import ROOT
 from support.once import make_once
 
 
@@ -27,7 +29,8 @@ def template_run(tmp_path_factory: pytest.TempPathFactory, many_holes: Path) -> 
     """Return the folder of a run of the template's submission with its hand-over. Do not write to it."""
 
     def make(folder: Path) -> None:
-        make_run(folder, many_holes)
+        result = run_recore(ROOT, *file_options(many_holes), "--no-report", "--out", folder / "run")
+        assert result.returncode == 0, result.stderr
         result = recore_process("handover", folder / "run", "--cut-off", f"CuPPM={CUT_OFF:g}")
         assert result.returncode == 0, result.stderr
         assert result.stdout.startswith(f"handover: {folder / 'run/handover'}: ")

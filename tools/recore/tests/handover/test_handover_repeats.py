@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.handovers import FENCE, run_blocks
+from handover.following import FENCE, run_blocks
 from support.checkout import environment
 
 from recore.schema import TARGETS
@@ -136,16 +136,15 @@ def test_the_warning_comes_before_the_first_command_and_the_own_recore_before_th
     assert page.index("--isolation required --out") < page.index("pip install")
 
 
-def test_every_file_is_listed_with_its_hash(template_run: Path) -> None:
+def test_every_file_is_listed_with_its_hash_and_the_sample_has_no_assays(
+    template_run: Path, template_public: pd.DataFrame
+) -> None:
     folder = template_run / "handover"
     listed = {line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()}
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert listed == files - {"SHA256SUMS"}
     assert "data" not in {path.name for path in folder.iterdir()}
-
-
-def test_the_sample_has_no_assays(template_run: Path, template_public: pd.DataFrame) -> None:
-    spectra = pd.read_csv(template_run / "handover/sample/spectra.csv.gz", index_col=0, float_precision="round_trip")
+    spectra = pd.read_csv(folder / "sample/spectra.csv.gz", index_col=0, float_precision="round_trip")
     assert len(spectra) == 10
     pd.testing.assert_frame_equal(spectra, template_public.loc[spectra.index, spectra.columns])
     assert not [name for name in spectra if name.endswith(("PPM", "PCT", "PPB"))]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from handover.following import run_blocks
 from recore_support.command import recore
-from recore_support.handovers import run_blocks
 from recore_support.submission_runs import run_submission
 from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
 from support.checkout import ROOT

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from handover.following import write_pages
 from recore_support.command import recore
 from recore_support.example_runs import Runs
-from recore_support.handovers import write_pages
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 

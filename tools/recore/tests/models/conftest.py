@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recore_support import core_assays as support
-from recore_support.models import MakeEnv, s3_variables
+from models import core_assays as support
+from models.house_prices import MakeEnv, s3_variables
 from stagemaker_support.simulator_client import Client
 
 from recore.model import SageMakerEnv

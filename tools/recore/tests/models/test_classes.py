@@ -1,15 +1,27 @@
-"""Model, ModelTrainer, ModelDatasetGenerator, and the loading of a model class by its name."""
+"""Model, ModelTrainer, ModelDatasetGenerator and the loading of a model class; the signatures that ML2P documents."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from recore_support.models import MakeEnv
+from models.house_prices import MakeEnv
 from stagemaker_support.simulator_client import Client
 
-from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
+from recore.model import (
+    S3URL,
+    LocalEnv,
+    Model,
+    ModelDatasetGenerator,
+    ModelPredictor,
+    ModelTrainer,
+    SageMakerEnv,
+    core,
+)
+from recore.model.classes import ModelClassError, load_model
 from recore.model.core import ModellingSubCfg, import_string
 from recore.model.errors import ConfigError, UploadError
-from recore.model.loading import ModelClassError, load_model
 from stagemaker.server import BUCKET
 
 PARTS = {
@@ -19,23 +31,57 @@ PARTS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (ModelTrainer, "env"),
+        (ModelTrainer.train, ""),
+        (ModelPredictor, "env"),
+        (ModelPredictor.setup, ""),
+        (ModelPredictor.teardown, ""),
+        (ModelPredictor.result, "data"),
+        (ModelPredictor.batch_result, "data"),
+        (ModelPredictor.invoke, "data"),
+        (ModelPredictor.batch_invoke, "data"),
+        (ModelPredictor.metadata, ""),
+        (ModelPredictor.record_invoke, "datum prediction"),
+        (ModelPredictor.record_invoke_id, "datum prediction"),
+        (ModelDatasetGenerator, "env"),
+        (ModelDatasetGenerator.generate, ""),
+        (ModelDatasetGenerator.upload_to_s3, "file_path"),
+        (SageMakerEnv, "ml_folder environ=None"),
+        (LocalEnv, "ml_folder cfg session=None"),
+        (LocalEnv.clean_model_folder, ""),
+        (LocalEnv.download_dataset, "dataset"),
+        (LocalEnv.download_model, "training_job"),
+        (S3URL, "s3folder"),
+        (S3URL.bucket, ""),
+        (S3URL.path, "suffix"),
+        (S3URL.url, "suffix=''"),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", ""),
+)
+def test_parameters_and_defaults_are_those_of_ml2ps_reference(function: Callable[..., Any], parameters: str) -> None:
+    """If the reference and ML2P's own tests differ, the tests win, and docs/models.md lists the difference."""
+    given = [item.replace(annotation=item.empty) for item in inspect.signature(function).parameters.values()]
+    assert [str(item) for item in given if item.name != "self"] == parameters.split()
+    assert function.__qualname__.partition(".")[0] in vars(core)
+    assert inspect.isclass(core.SageMakerEnvType)
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_is_created_with_its_environment(make_env: MakeEnv, name: str) -> None:
     attribute, part_class = PARTS[name]
+    assert getattr(Model, attribute) is None
     subclass = type("Part", (part_class,), {})
     env = make_env()
     part = getattr(type("Whole", (Model,), {attribute: subclass})(), name)(env)
     assert type(part) is subclass
     assert part.env is env
-
-
-@pytest.mark.parametrize("name", PARTS)
-@pytest.mark.parametrize("value", [None, "text", int, Model])
-def test_a_part_that_is_missing_or_wrong_is_an_error(make_env: MakeEnv, name: str, value: object) -> None:
-    attribute, part_class = PARTS[name]
-    model = type("Whole", (Model,), {attribute: value})()
-    with pytest.raises(ValueError, match=rf"^\.{attribute} should be an instance of {part_class.__name__}$"):
-        getattr(model, name)(make_env())
+    for value in (None, "text", int, Model):
+        model = type("Whole", (Model,), {attribute: value})()
+        with pytest.raises(ValueError, match=rf"^\.{attribute} should be an instance of {part_class.__name__}$"):
+            getattr(model, name)(env)
 
 
 def test_subclasses_must_implement_train_and_generate(make_env: MakeEnv) -> None:
@@ -50,14 +96,12 @@ def test_files_are_uploaded_to_the_dataset(connected_client: Client, make_env: M
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/houses.csv").write_text("area,price\n")
     generator.upload_to_s3(str(tmp_path / "deep/houses.csv"))
-    assert connected_client.get(f"s3://{BUCKET}/houses/datasets/2026/houses.csv") == b"area,price\n"
-
-
-def test_a_generator_can_upload_with_its_client(connected_client: Client, make_env: MakeEnv) -> None:
-    generator = ModelDatasetGenerator(make_env(ML2P_DATASET="2026"))
     generator.s3_client.put_object(Bucket=BUCKET, Key="houses/datasets/2026/own.csv", Body=b"area\n")
-    assert connected_client.get(f"s3://{BUCKET}/houses/datasets/2026/own.csv") == b"area\n"
+    for name, content in (("houses", b"area,price\n"), ("own", b"area\n")):
+        assert connected_client.get(f"s3://{BUCKET}/houses/datasets/2026/{name}.csv") == content
     assert generator.s3_client is generator.s3_client
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
+        generator.upload_to_s3("nowhere.csv")
 
 
 @pytest.mark.parametrize(
@@ -70,22 +114,11 @@ def test_a_generator_can_upload_with_its_client(connected_client: Client, make_e
     ],
 )
 def test_failed_uploads_report_the_reason(
-    connected_client: Client,
-    make_env: MakeEnv,
-    tmp_path: Path,
-    variables: dict[str, str | None],
-    error: type[Exception],
-    reason: str,
+    connected_client: Client, make_env: MakeEnv, variables: dict[str, str | None], error: type[Exception], reason: str
 ) -> None:
-    (tmp_path / "houses.csv").write_text("area,price\n")
     generator = ModelDatasetGenerator(make_env(**{"ML2P_DATASET": "2026"} | variables))
     with pytest.raises(error, match=reason):
-        generator.upload_to_s3(str(tmp_path / "houses.csv"))
-
-
-def test_uploading_a_file_that_does_not_exist_is_an_error(connected_client: Client, make_env: MakeEnv) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
-        ModelDatasetGenerator(make_env(ML2P_DATASET="2026")).upload_to_s3("nowhere.csv")
+        generator.upload_to_s3(__file__)
 
 
 def test_a_class_is_found_by_its_name() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from recore_support.models import (
+from models.house_prices import (
     HOUSES,
     ml_folder,
     program_command,
@@ -49,7 +49,7 @@ class Unsourced(ModelDatasetGenerator):
 
 class Silent(ModelDatasetGenerator):
     def generate(self):
-        raise JobError()
+        raise JobError
 
 
 class SilentModel(Model):
@@ -111,13 +111,11 @@ def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return ml_folder(tmp_path / "ml")
 
 
-def run_command(ml: Path, command: str, model: str | None, **variables: str) -> Result:
-    options = ["--ml-folder", str(ml), *(["--model", model] if model else []), command]
-    return CliRunner().invoke(ml2p_docker, options, env={f"ML2P_{COMMANDS[command]}": "the-name"} | variables)
-
-
-def read_failure(ml: Path) -> str:
-    return (ml / "output/failure").read_text()
+def run_command(ml: Path, command: str, model: str | None, **variables: str) -> tuple[Result, str]:
+    """Run a command in this process; return its result and the reason of its failure that SageMaker reads."""
+    options = ["--ml-folder", str(ml), *(["--model", f"front_parts.{model}"] if model else []), command]
+    result = CliRunner().invoke(ml2p_docker, options, env={f"ML2P_{COMMANDS[command]}": "the-name"} | variables)
+    return result, (ml / "output/failure").read_text()
 
 
 def test_a_training_job_stores_its_model(tmp_path: Path) -> None:
@@ -139,89 +137,76 @@ def test_a_dataset_is_generated(tmp_path: Path, connected_client: Client) -> Non
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_model_class_must_be_named(ml: Path, command: str) -> None:
-    result = run_command(ml, command, None)
-    assert result.exit_code == 2
+    result, failure = run_command(ml, command, None)
     reason = f"The global parameter --model must either be given when calling the {command}"
+    assert result.exit_code == 2
     assert f"Error: {reason}" in result.output
-    assert read_failure(ml).startswith(reason)
+    assert failure.startswith(reason)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("command", "model", "variables", "reason"),
     [
-        ("front_parts.Nothing", "'front_parts.Nothing' cannot be imported: the module 'front_parts' has no 'Nothing'"),
-        ("no_such_module.Model", "'no_such_module.Model' cannot be imported: there is no module 'no_such_module'"),
+        *(
+            each
+            for command in COMMANDS
+            for each in (
+                (command, "Nothing", {}, "'front_parts.Nothing' cannot be imported: the module 'front_parts' has no"),
+                (command, "no.Model", {}, "'front_parts.no.Model' cannot be imported: there is no module 'front_par"),
+                (command, "NOT_A_MODEL", {}, "'front_parts.NOT_A_MODEL' is not a model class: it must be a subclass"),
+                (
+                    command,
+                    "FailingModel",
+                    {"ML2P_S3_URL": "bucket/folder"},
+                    "the environment variable ML2P_S3_URL is invalid: 'bucket/folder' is not an S3 address",
+                ),
+            )
+        ),
+        ("train", "Empty", {}, "Empty: .TRAINER should be an instance of ModelTrainer"),
+        ("serve", "Empty", {}, "Empty: .PREDICTOR should be an instance of ModelPredictor"),
+        ("generate-dataset", "Empty", {}, "Empty: .DATASET_GENERATOR should be an instance of ModelDatasetGenerator"),
+        ("generate-dataset", "UnsourcedModel", {}, "there are no houses at s3://a-bucket/houses"),
+        *(
+            ("serve", "Ready", {name: text}, f"the environment variable {name} is {text[:40]!r}: it must be a whole")
+            for name in ("SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH")
+            for text in ("eighty", "-1", "9" * 5000)
+        ),
         (
-            "front_parts.NOT_A_MODEL",
-            "'front_parts.NOT_A_MODEL' is not a model class: it must be a subclass of Model",
+            "generate-dataset",
+            "UploadingModel",
+            {"ML2P_S3_URL": "s3://no-such-bucket-at-all/x"},
+            "s3://no-such-bucket-at-all/x/datasets/the-name/front_parts.py could not be written: the bucket "
+            "no-such-bucket-at-all does not exist: create it, or correct ML2P_S3_URL",
         ),
     ],
 )
-def test_a_model_class_that_cannot_be_loaded_is_reported(ml: Path, command: str, name: str, reason: str) -> None:
-    result = run_command(ml, command, name)
-    assert (result.exit_code, result.output) == (1, f"Error: {reason}\n")
-    assert read_failure(ml) == reason
-
-
-@pytest.mark.parametrize(
-    ("command", "reason"),
-    [
-        ("train", "Empty: .TRAINER should be an instance of ModelTrainer"),
-        ("serve", "Empty: .PREDICTOR should be an instance of ModelPredictor"),
-        ("generate-dataset", "Empty: .DATASET_GENERATOR should be an instance of ModelDatasetGenerator"),
-    ],
-)
-def test_a_model_class_without_the_needed_part_is_refused(ml: Path, command: str, reason: str) -> None:
-    result = run_command(ml, command, "front_parts.Empty")
+def test_a_known_reason_of_a_failure_is_one_line_of_the_log_and_of_the_file(
+    ml: Path, connected_client: Client, command: str, model: str, variables: dict[str, str], reason: str
+) -> None:
+    result, failure = run_command(ml, command, model, **variables)
     assert result.exit_code == 1
-    assert result.output.splitlines()[1:] == [f"Error: {reason}"]
-    assert read_failure(ml) == reason
+    assert result.output.splitlines()[-1] == f"Error: {failure}"
+    assert failure.startswith(reason)
+    assert len(result.output.splitlines()) <= 2
+    assert "\n" not in failure
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exceptions_raised_by_a_part_are_reported(ml: Path, command: str) -> None:
     """The exception is re-raised, and its traceback is written to the file that SageMaker reads."""
-    result = run_command(ml, command, "front_parts.FailingModel")
+    result, failure = run_command(ml, command, "FailingModel")
     assert result.exit_code == 1
     assert isinstance(result.exception, LookupError)
-    lines = read_failure(ml).splitlines()
+    lines = failure.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == f"LookupError: no {'model' if command == 'serve' else 'houses'} here"
     assert "Done." not in result.output
 
 
-def test_a_bucket_that_does_not_exist_is_reported(ml: Path, connected_client: Client) -> None:
-    result = run_command(
-        ml, "generate-dataset", "front_parts.UploadingModel", ML2P_S3_URL="s3://no-such-bucket-at-all/x"
-    )
-    reason = (
-        "s3://no-such-bucket-at-all/x/datasets/the-name/front_parts.py could not be written: "
-        "the bucket no-such-bucket-at-all does not exist: create it, or correct ML2P_S3_URL"
-    )
-    assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
-    assert read_failure(ml) == reason
-
-
-def test_a_job_that_fails_for_a_known_reason_reports_it(ml: Path) -> None:
-    result = run_command(ml, "generate-dataset", "front_parts.UnsourcedModel")
-    reason = "there are no houses at s3://a-bucket/houses"
-    assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
-    assert read_failure(ml) == reason
-
-
 def test_an_error_without_text_is_reported_by_its_traceback(ml: Path) -> None:
-    assert run_command(ml, "generate-dataset", "front_parts.SilentModel").exit_code == 1
-    assert read_failure(ml).rstrip().endswith("JobError")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_an_address_outside_s3_is_refused(ml: Path, command: str) -> None:
-    result = run_command(ml, command, "front_parts.FailingModel", ML2P_S3_URL="bucket/folder")
+    result, failure = run_command(ml, "generate-dataset", "SilentModel")
     assert result.exit_code == 1
-    reason = "the environment variable ML2P_S3_URL is invalid: 'bucket/folder' is not an S3 address"
-    assert result.output.startswith(f"Error: {reason}")
-    assert read_failure(ml).startswith(reason)
+    assert failure.rstrip().endswith("JobError")
 
 
 def test_recording_without_an_address_is_refused(tmp_path: Path) -> None:
@@ -233,20 +218,10 @@ def test_recording_without_an_address_is_refused(tmp_path: Path) -> None:
     assert result.stdout.splitlines()[-1] == "torn down"
 
 
-@pytest.mark.parametrize("variable", ["SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH"])
-@pytest.mark.parametrize("text", ["eighty", "-1", "9" * 5000])
-def test_a_setting_that_is_not_a_number_is_refused(ml: Path, variable: str, text: str) -> None:
-    result = run_command(ml, "serve", "front_parts.Ready", **{variable: text})
-    assert result.exit_code == 1
-    line = f"the environment variable {variable} is {text[:40]!r}: it must be a whole number"
-    assert result.output.splitlines()[1:] == [f"Error: {line}"]
-    assert read_failure(ml) == line
-
-
 def test_a_folder_that_cannot_be_written_is_reported(ml: Path) -> None:
     (ml / "output").rmdir()
     (ml / "output").write_text("a file")
-    result = run_command(ml, "train", "front_parts.FailingModel")
+    result = CliRunner().invoke(ml2p_docker, ["--ml-folder", str(ml), "--model", "front_parts.FailingModel", "train"])
     assert isinstance(result.exception, LookupError)
     assert "The reason for the failure could not be written to a file" in result.output
 

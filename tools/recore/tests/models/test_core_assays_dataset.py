@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from recore_support import core_assays as support
-from recore_support.models import s3_variables, url_of
+from models import core_assays as support
+from models.house_prices import s3_variables, url_of
 from stagemaker_support.simulator_client import Client
 from support.checkout import run
 

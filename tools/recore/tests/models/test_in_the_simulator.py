@@ -5,8 +5,20 @@ from pathlib import Path
 
 import boto3
 import pytest
-from recore_support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
-from recore_support.models import HOUSES, SLOPE, recording_variables, records, s3_variables, url_of, write_house_prices
+from models.house_prices import (
+    HOUSES,
+    SLOPE,
+    create_model,
+    generate_dataset,
+    invoke,
+    recording_variables,
+    records,
+    s3_variables,
+    train,
+    upload_code_archive,
+    url_of,
+    write_house_prices,
+)
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import output, wait_until
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
@@ -14,8 +26,8 @@ from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
 from recore.model import LocalEnv
+from recore.model.classes import load_model
 from recore.model.code_archive import code_files, write_code_archive
-from recore.model.loading import load_model
 from stagemaker.server import Simulator
 
 

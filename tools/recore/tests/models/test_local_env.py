@@ -20,7 +20,10 @@ def root(client: Client) -> str:
 
 
 @pytest.fixture
-def env(tmp_path: Path, connected_client: Client, root: str) -> LocalEnv:
+def env(tmp_path: Path, connected_client: Client, root: str, monkeypatch: pytest.MonkeyPatch) -> LocalEnv:
+    """Return an environment, which environment variables do not change."""
+    monkeypatch.setenv("ML2P_RECORD_INVOKES", "true")
+    monkeypatch.setenv("ML2P_PROJECT", "another")
     return make_local_env(tmp_path, f"s3://{BUCKET}/{root}")
 
 
@@ -35,14 +38,10 @@ def test_attributes_come_from_the_project_file(env: LocalEnv, tmp_path: Path, ro
     assert (env.project, env.s3.url(), env.model_version) == ("houses", f"s3://{BUCKET}/{root}/", "local")
     assert (env.record_invokes, env.training_job_name, env.model_cls, env.dataset_name) == (False, None, None, None)
     assert env.model_folder() == tmp_path / "ml/model"
-    assert env.model_folder().is_dir()
-
-
-def test_environment_variables_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ML2P_RECORD_INVOKES", "true")
-    monkeypatch.setenv("ML2P_PROJECT", "another")
-    env = make_local_env(tmp_path, "s3://bucket/folder")
-    assert (env.record_invokes, env.project) == (False, "houses")
+    (env.model_folder() / "deep").mkdir()
+    (env.model_folder() / "deep/old.txt").write_text("old")
+    env.clean_model_folder()
+    assert list(env.model_folder().iterdir()) == []
 
 
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
@@ -73,13 +72,6 @@ def test_an_invalid_project_file_is_refused(tmp_path: Path, text: str | None, re
     assert "ml2p.yml" in str(raised.value)
 
 
-def test_the_model_folder_is_cleaned(env: LocalEnv) -> None:
-    (env.model_folder() / "deep").mkdir()
-    (env.model_folder() / "deep/old.txt").write_text("old")
-    env.clean_model_folder()
-    assert list(env.model_folder().iterdir()) == []
-
-
 def test_downloads_need_a_session(tmp_path: Path) -> None:
     env = make_local_env(tmp_path, "s3://bucket/folder", None)
     with pytest.raises(LocalEnvError, match=r"^Downloading datasets requires a boto session\.$"):
@@ -99,13 +91,13 @@ def test_a_dataset_is_downloaded(env: LocalEnv, client: Client, root: str) -> No
 
 
 def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root: str) -> None:
-    """Files that the trainer wrote beside the model are unpacked too; the archive stays in the folder."""
-    archive = archive_of(**{"house.json": "2", "validation.json": "0.5"})
+    """Files beside the model are unpacked too, and absolute paths below the folder; the archive stays there."""
+    archive = packed(member("/outside.json"), house=b"2", validation=b"0.5")
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")
     names = sorted(path.name for path in env.model_folder().iterdir())
-    assert names == ["house.json", "model.tar.gz", "validation.json"]
-    assert (env.model_folder() / "validation.json").read_text() == "0.5"
+    assert names == ["house.py", "model.tar.gz", "outside.json", "validation.py"]
+    assert (env.model_folder() / "validation.py").read_text() == "0.5"
 
 
 def test_missing_datasets_and_models_are_reported(env: LocalEnv, tmp_path: Path, root: str) -> None:
@@ -167,11 +159,3 @@ def test_damaged_and_unsafe_archives_are_refused(env: LocalEnv, client: Client, 
         env.download_model("1")
     assert {path.name for path in env.model_folder().iterdir()} <= {"model.tar.gz", "house.json"}
     assert not (env.model_folder().parent / "outside.json").exists()
-
-
-def test_absolute_paths_in_an_archive_are_unpacked_below_the_folder(env: LocalEnv, client: Client, root: str) -> None:
-    """tar does the same."""
-    archive = packed(member("/outside.json"))
-    client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
-    env.download_model("1")
-    assert {path.name for path in env.model_folder().iterdir()} == {"model.tar.gz", "outside.json"}

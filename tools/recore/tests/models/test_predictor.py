@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recore_support.models import MakeEnv
+from models.house_prices import MakeEnv
 from stagemaker_support.simulator_client import Client, numbers
 
 from recore.model import ModelPredictor
@@ -30,11 +30,6 @@ class Site:
     name: str
 
 
-class FastPredictor(DoublingPredictor):
-    def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
-        return [{"fast": datum["x"]} for datum in data]
-
-
 def read_records(client: Client, root: str) -> dict[str, Any]:
     objects = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=root).get("Contents", [])
     return {item["Key"]: json.loads(client.get(f"s3://{BUCKET}/{item['Key']}")) for item in objects}
@@ -50,14 +45,9 @@ def recording_env(connected_client: Client, make_env: MakeEnv, root: str) -> Any
     return make_env(ML2P_RECORD_INVOKES="true", ML2P_S3_URL=f"s3://{BUCKET}/{root}")
 
 
-def test_setup_and_teardown_do_nothing_by_default(make_env: MakeEnv) -> None:
+def test_only_result_must_be_implemented(make_env: MakeEnv) -> None:
     predictor = ModelPredictor(make_env())
-    assert predictor.setup() is None
-    assert predictor.teardown() is None
-
-
-def test_result_must_be_implemented(make_env: MakeEnv) -> None:
-    predictor = ModelPredictor(make_env())
+    assert predictor.setup() is predictor.teardown() is None
     for call in (predictor.result, predictor.invoke):
         with pytest.raises(NotImplementedError, match=r"^Sub-classes should implement \.result\(\.\.\.\)$"):
             call({})
@@ -65,19 +55,15 @@ def test_result_must_be_implemented(make_env: MakeEnv) -> None:
         predictor.batch_invoke([{}])
 
 
-def test_metadata_has_versions_and_a_timestamp(make_env: MakeEnv) -> None:
-    before = datetime.datetime.now(datetime.UTC).timestamp()
-    metadata = ModelPredictor(make_env()).metadata()
-    after = datetime.datetime.now(datetime.UTC).timestamp()
-    assert before <= metadata.pop("timestamp") <= after
-    assert metadata == {"model_version": "houses-1", "ml2p_version": "0.6.0"}
-
-
 def test_an_invocation_returns_metadata_and_a_result(make_env: MakeEnv) -> None:
+    before = datetime.datetime.now(datetime.UTC).timestamp()
     prediction = DoublingPredictor(make_env()).invoke({"x": 2})
-    assert prediction["result"] == {"twice": 4}
-    assert prediction.keys() == {"metadata", "result"}
-    assert prediction["metadata"]["model_version"] == "houses-1"
+    after = datetime.datetime.now(datetime.UTC).timestamp()
+    assert before <= prediction["metadata"].pop("timestamp") <= after
+    assert prediction == {
+        "metadata": {"model_version": "houses-1", "ml2p_version": "0.6.0"},
+        "result": {"twice": 4},
+    }
 
 
 def test_a_batch_returns_a_prediction_for_each_datum(make_env: MakeEnv) -> None:
@@ -89,18 +75,20 @@ def test_a_batch_returns_a_prediction_for_each_datum(make_env: MakeEnv) -> None:
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
-def test_batch_result_can_predict_a_batch_at_once(make_env: MakeEnv) -> None:
-    response = FastPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
-    assert [prediction["result"] for prediction in response["predictions"]] == [{"fast": 1}, {"fast": 2}]
-
-
-def test_batch_result_must_return_one_result_for_each_datum(make_env: MakeEnv) -> None:
-    class ShortPredictor(DoublingPredictor):
+def test_subclasses_can_predict_a_batch_at_once_and_give_other_metadata(make_env: MakeEnv) -> None:
+    class FastPredictor(DoublingPredictor):
         def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
-            return [1]
+            return [{"fast": datum["x"]} for datum in data if datum["x"] < 3]
 
+        def metadata(self) -> dict[str, Any]:
+            return {"name": "ours"}
+
+    predictor = FastPredictor(make_env())
+    [first, second] = predictor.batch_invoke([{"x": 1}, {"x": 2}])["predictions"]
+    assert (first["result"], second["result"]) == ({"fast": 1}, {"fast": 2})
+    assert first["metadata"] == predictor.invoke({"x": 1})["metadata"] == {"name": "ours"}
     with pytest.raises(ServerError, match=r"batch_result\(\) must return one result per datum; for 2 it returned 1"):
-        ShortPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
+        predictor.batch_invoke([{"x": 1}, {"x": 3}])
 
 
 def test_nothing_is_recorded_unless_recording_is_enabled(
@@ -110,30 +98,31 @@ def test_nothing_is_recorded_unless_recording_is_enabled(
     assert read_records(connected_client, root) == {}
 
 
-def test_an_invocation_is_recorded(recording_env: Any, connected_client: Client, root: str) -> None:
-    prediction = DoublingPredictor(recording_env).invoke({"x": 1})
-    [(key, record)] = read_records(connected_client, root).items()
-    assert record == {"input": {"x": 1}, "result": prediction}
+def test_every_invocation_is_recorded_under_its_time_and_a_uuid(
+    recording_env: Any, connected_client: Client, root: str
+) -> None:
+    predictor = DoublingPredictor(recording_env)
+    predictions = [predictor.invoke({"x": 1}), *predictor.batch_invoke([{"x": 2}, {"x": 3}])["predictions"]]
+    records = read_records(connected_client, root)
+    expected = [{"input": {"x": x}, "result": predictions[x - 1]} for x in (1, 2, 3)]
+    assert sorted(records.values(), key=lambda record: record["input"]["x"]) == expected
     name = r"ts-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00)--uuid-([0-9a-f-]{36})\.json"
-    match = re.fullmatch(rf"{root}/predictions/houses-1/{name}", key)
-    assert match, key
-    assert datetime.datetime.fromisoformat(match[1]).utcoffset() == datetime.timedelta(0)
-    assert uuid.UUID(match[2]).version == 4
-
-
-def test_every_datum_of_a_batch_is_recorded(recording_env: Any, connected_client: Client, root: str) -> None:
-    response = DoublingPredictor(recording_env).batch_invoke([{"x": 1}, {"x": 2}])
-    expected = [{"input": {"x": x}, "result": response["predictions"][x - 1]} for x in (1, 2)]
-    assert sorted(read_records(connected_client, root).values(), key=lambda record: record["input"]["x"]) == expected
+    for key in records:
+        match = re.fullmatch(rf"{root}/predictions/houses-1/{name}", key)
+        assert match, key
+        assert datetime.datetime.fromisoformat(match[1]).utcoffset() == datetime.timedelta(0)
+        assert uuid.UUID(match[2]).version == 4
 
 
 def test_a_subclass_can_name_its_records(recording_env: Any, connected_client: Client, root: str) -> None:
     class NamingPredictor(DoublingPredictor):
         def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
-            return {"house": datum["house"], "price": prediction["result"]["twice"]}
+            return {"house": datum["house"], "a": prediction["result"]["twice"]}
 
     NamingPredictor(recording_env).invoke({"x": 21, "house": "h7"})
-    assert list(read_records(connected_client, root)) == [f"{root}/predictions/houses-1/house-h7--price-42.json"]
+    assert list(read_records(connected_client, root)) == [f"{root}/predictions/houses-1/house-h7--a-42.json"]
+    with pytest.raises(ValueError, match="a record name must not exceed 1024 bytes: predictor-"):
+        NamingPredictor(recording_env).invoke({"x": 1, "house": "x" * 1000})
 
 
 def test_a_subclass_can_write_records_itself(recording_env: Any, connected_client: Client, root: str) -> None:
@@ -177,29 +166,22 @@ def test_values_are_written_as_flask_writes_them(recording_env: Any, connected_c
     assert sorted(inputs, key=str) == [{"x": 1} | written, {"x": None} | written]
 
 
+CIRCULAR: dict[str, Any] = {"x": 1}
+CIRCULAR["itself"] = CIRCULAR
+
+
 @pytest.mark.parametrize(
     ("datum", "reason"),
-    [({"x": 1, "y": object()}, "object"), ({"x": 1, ("a", "b"): 1}, "keys must be"), ({"x": 1, 1: {2}}, "set")],
-    ids=["object", "key", "set"],
+    [
+        ({"x": 1, "y": object()}, "object"),
+        ({"x": 1, ("a", "b"): 1}, "keys must be"),
+        ({"x": 1, 1: {2}}, "set"),
+        (CIRCULAR, "contains itself"),
+    ],
+    ids=["object", "key", "set", "circular"],
 )
 def test_values_that_cannot_be_recorded_are_refused(recording_env: Any, datum: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        DoublingPredictor(recording_env).invoke(datum)
-
-
-def test_a_record_whose_name_is_too_long_is_refused(recording_env: Any) -> None:
-    class NamingPredictor(DoublingPredictor):
-        def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
-            return {"name": "x" * 1000}
-
-    with pytest.raises(ValueError, match="a record name must not exceed 1024 bytes: predictor-"):
-        NamingPredictor(recording_env).invoke({"x": 1})
-
-
-def test_a_datum_that_contains_itself_is_refused(recording_env: Any) -> None:
-    datum: dict[str, Any] = {"x": 1}
-    datum["itself"] = datum
-    with pytest.raises(ValueError, match="contains itself"):
         DoublingPredictor(recording_env).invoke(datum)
 
 
@@ -220,12 +202,16 @@ def test_records_need_an_address_a_version_and_a_bucket(
         predictor.invoke({"x": 1})
 
 
-def test_errors_have_a_message_details_and_a_status() -> None:
-    error = APIError("down")
-    assert (error.message, error.details, error.status_code) == ("down", [], 500)
-    assert (ServerError("down", "why").details, ServerError("down").status_code) == (["why"], 500)
-    assert (ClientError("bad", ["a", "b"]).details, ClientError("bad").status_code) == (["a", "b"], 400)
-    assert ClientError("bad", {"field": "area"}).details == [{"field": "area"}]
-    assert ClientError("late", status_code=409).status_code == 409
-    assert isinstance(ClientError("bad"), APIError)
-    assert isinstance(ServerError("bad"), APIError)
+@pytest.mark.parametrize(
+    ("error", "details", "status"),
+    [
+        (APIError("down"), [], 500),
+        (ServerError("down", "why"), ["why"], 500),
+        (ClientError("down", ["a", "b"]), ["a", "b"], 400),
+        (ClientError("down", {"field": "area"}), [{"field": "area"}], 400),
+        (ClientError("down", status_code=409), [], 409),
+    ],
+)
+def test_errors_have_a_message_details_and_a_status(error: APIError, details: list[Any], status: int) -> None:
+    assert isinstance(error, APIError)
+    assert (error.message, error.details, error.status_code) == ("down", details, status)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recore_support.models import SLOPE, records, served_script, server_recording_variables
+from models.house_prices import SLOPE, records, served_script, server_recording_variables
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 

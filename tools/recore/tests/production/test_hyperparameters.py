@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recore_support.tiny_submission import tiny
 from support.checkout import ROOT
 
-from recore.evaluation import SubmissionFiles, read_submission, write_archive
+from recore.evaluation import SubmissionFiles, read_submission
 from recore.production.hyperparameters import choose_values, read_hyperparameters
 from recore.production.ranges import read_plan
 from recore.validation.program import hyperparameters
@@ -225,7 +225,7 @@ def test_options_replace_what_the_table_says(tmp_path: Path) -> None:
 
 def test_an_archive_has_no_table(tmp_path: Path) -> None:
     files = submission(tmp_path / "folder", TABLE)
-    write_archive(files, tmp_path / "src.tar.gz")
+    (tmp_path / "src.tar.gz").write_bytes(files.archive)
     archive = read_submission(tmp_path / "src.tar.gz")
     line = reason(read_plan, archive, [], None, None)
     names = "alphas, alpha_max, kind, scaled, x"

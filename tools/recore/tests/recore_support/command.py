@@ -28,8 +28,8 @@ def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> sub
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
-def recore_process(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a separate process, in the checkout, without COLUMNS in its environment."""
+def recore_process(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a separate process, without COLUMNS in its environment."""
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
     full_environment = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
-    return subprocess.run(command, cwd=ROOT, env=full_environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=600)

@@ -1,4 +1,4 @@
-"""Runs for tests: a good run, a run whose private score fails, and a run full of markup."""
+"""Sample data with gaps, and runs: a good one, one whose private score fails, and one full of markup."""
 
 import gzip
 import hashlib
@@ -14,11 +14,24 @@ import pandas as pd
 from support.checkout import ROOT
 from support.data_files import write_csv
 
+from recore.dataset.sample_files import Plan, make_sample
 from recore_support.run_command import file_options, run_recore
 from recore_support.tiny_submission import TARGETS, tiny
 
 NOTE = "means of the training data\n<b>as a baseline</b>"
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
+
+
+def make_sample_with_gaps(folder: Path, rows: int, holes: int) -> None:
+    """Write sample data in which two assays are missing in up to 20 rows of each file.
+
+    They are the same rows for both, because the model fits targets that were measured on the same rows together.
+    """
+    make_sample(folder, Plan(rows=rows, holes=holes, channels=424, seed=7, missing=0))
+    for path in (folder / "public/public.csv.gz", folder / "private/actual.csv.gz"):
+        data = pd.read_csv(path, index_col=0, float_precision="round_trip")
+        data.loc[data.index[::10][:20], ["AgPPM", "CuPPM"]] = np.nan
+        write_csv(path, data)
 
 
 class Runs:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from support.checkout import ROOT, environment
 
-from recore_support.command import recore
+from recore_support.command import recore, recore_process
 from stagemaker.isolation.bubblewrap import sandbox_works
 
 
@@ -29,9 +29,7 @@ def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> l
 
 
 def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
-    variables = environment() | variables
-    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=180)
+    return recore_process("run", *arguments, cwd=cwd, **variables)
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:

@@ -3,15 +3,14 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.checkout import ROOT, environment
+from support.checkout import ROOT
 
 from recore_support.edited_submissions import SUBMISSIONS, replace
+from recore_support.run_command import run_recore
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
@@ -25,11 +24,6 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
     for name, text in files.items():
         (folder / (name if "." in name else f"{name}.py")).write_text(text)
     return folder
-
-
-def command(*arguments: object) -> list[str]:
-    """Return the command line of a run. It makes no report, because these tests need none."""
-    return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
 
 
 @dataclass(frozen=True)
@@ -61,15 +55,8 @@ class FinishedRun:
 
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
-    """Run a submission to its end as a separate process."""
-    result = subprocess.run(
-        command(submission, "--out", out, *options),
-        cwd=ROOT,
-        env=environment() | variables,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    """Run a submission to its end as a separate process, without a report."""
+    result = run_recore(submission, "--out", out, *options, "--no-report", **variables)
     return FinishedRun(result.returncode, result.stdout, result.stderr, out)
 
 

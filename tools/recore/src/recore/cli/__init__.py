@@ -81,13 +81,13 @@ class OneLineErrors(click.Group):
 
 
 def _find_temporary_folder() -> None:
-    """Let Python find it now, by writing a file there, which an interrupt at that moment would leave behind."""
+    """Let Python write a file there now: at another moment, an interrupt would leave it behind."""
     with interrupts.deferred(), contextlib.suppress(OSError):  # what needs the folder reports that it is missing
         tempfile.gettempdir()
 
 
 def _explain(error: ValueError | OSError) -> str:
-    """Return what is wrong. Python's own message about a full disk names neither a file nor a way out."""
+    """Python's own message about a full disk names neither a file nor a way out."""
     if machine.is_disk_full(error):
         place = getattr(error, "filename", None) or f"of the output or of TMPDIR ({tempfile.gettempdir()})"
         return f"the disk is full, {place}: free some space on it, or choose a folder on another disk"
@@ -95,7 +95,7 @@ def _explain(error: ValueError | OSError) -> str:
 
 
 def _usage_message(error: click.UsageError, command: str) -> str:
-    """Return what is wrong with the command line, and the most similar correct word or how to list them."""
+    """Return what is wrong, and the most similar correct word or how to list them."""
     message, similar = error.format_message().rstrip("."), None
     if isinstance(error, click.NoSuchCommand):
         message, similar = f"no command {error.command_name!r}", error.possibilities

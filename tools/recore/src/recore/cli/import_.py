@@ -87,7 +87,6 @@ def import_(
 
 
 def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
-    """The result for --json."""
     grid = result.grid
     return {
         "file": str(out) if grid else None,
@@ -105,7 +104,6 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
 
 
 def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
-    """Print remarks, findings and problems on stderr, a line each, and the result on stdout."""
     show_remarks(result)
     if result.grid is None:
         show_nothing_written(result)

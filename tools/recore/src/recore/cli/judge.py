@@ -1,15 +1,30 @@
 """`recore judge`: submissions of others on the same data."""
 
+import csv
 import datetime
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.atomic import replaced
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_line
 from recore.cli.progress import show_running
+from recore.listing import count
 from recore.places import PlaceSettings, open_place
+from recore.spreadsheet_csv import safe_cell
+from recore.text import plain
 from stagemaker import interrupts
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from recore.evaluation import Entry, Round
+
+TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
 @click.command()
@@ -58,70 +73,121 @@ def judge(
     """
     from rich.console import Console
 
-    from recore.evaluation import (
-        DataFiles,
-        Entry,
-        Round,
-        explain_own_held_out,
-        make_context,
-        make_judged_table,
-        sort_entries,
-        summarise_entry,
-        tied_by_private_score,
-        write_table,
-    )
-    from recore.listing import count
+    from recore.evaluation import DataFiles, Round, explain_own_held_out, tied_by_private_score
 
-    data = DataFiles(public, private, actual)
-    this_round = Round(data, out, round(60 * minutes))
+    this_round = Round(DataFiles(public, private, actual), out, round(60 * minutes))
     entries = this_round.read(submissions)
-    for line in this_round.invalid:
-        show_line(f"judge: {line}; its submission is run again")
-    for entry in entries:
-        if entry.trouble:
-            show_line(f"judge: {entry.result}")
-    judged = sum(entry.record is not None for entry in entries)
-    to_run = sum(entry.record is None and entry.trouble is None for entry in entries)
-    show_line(f"judge: {count(len(entries), 'submission')}, {judged} judged before, {to_run} to run")
-    done = 0
-
-    def show_end(entry: Entry) -> None:
-        nonlocal done
-        done += 1
-        private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
-        show_line(f"judge: {done} of {to_run}, {entry.path}: {entry.result}{private}")
-
-    if to_run or tied_by_private_score(entries):
-        folder = Path.cwd()
-        started = datetime.datetime.now(datetime.UTC)
+    judging = _Judging(this_round, entries)
+    judging.announce()
+    if judging.to_run or tied_by_private_score(entries):
         try:
-            settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
-            with open_place(settings, show_line) as place:
-                show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
-                arguments = {"jobs": jobs, "minutes": minutes, "engine": engine, "round": started} | data.files
-                context = make_context(place, "", arguments, folder)
-                with show_running("judge", every_step=False) as watch:
-                    this_round.judge(place, entries, jobs, context, watch, show_end)
-                    if tied := tied_by_private_score(entries):
-                        from recore.check import host_weights, recompute_held_out
-
-                        equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
-                        show_line(f"{equal}: recomputing their held-out scores")
-                        recompute_held_out(place, tied, public, host_weights(), this_round.seconds, watch, show_line)
+            judging.run(jobs, engine, {"jobs": jobs, "minutes": minutes, "engine": engine})
         except KeyboardInterrupt:
-            line = f"{interrupts.line('recore')}, its jobs are stopped; {done} of {to_run} judged"
+            line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {judging.to_run} judged"
             click.echo(f"{line}: the same command judges the others", err=True)
             raise SystemExit(interrupts.STATUS) from None
-    ranked = sort_entries(entries)
+    ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
     table = write_table(ranked, out)
     if as_json:
-        click.echo(json.dumps([summarise_entry(entry) for entry in ranked]))
+        click.echo(json.dumps([_summarise(entry) for entry in ranked]))
     else:
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = 200  # a file or a pipe can have long names in full
-        console.print(make_judged_table(ranked, public), "")
+        console.print(_make_table(ranked, public), "")
         if any(entry.record and entry.record.held_out_is_own for entry in ranked):
             click.echo(explain_own_held_out(None))
         click.echo(f"judge: {table}, and the runs in {out}")
     raise SystemExit(int(any(entry.trouble for entry in entries)))
+
+
+@dataclass
+class _Judging:
+    """A round that is judged, with lines about it on stderr. done: how many of `to_run` have been run."""
+
+    round: "Round"
+    entries: "list[Entry]"
+    to_run: int = field(init=False)
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.to_run = sum(entry.record is None and entry.trouble is None for entry in self.entries)
+
+    def announce(self) -> None:
+        """Print what cannot be read, and how many submissions were judged before and are to be run."""
+        for line in self.round.invalid:
+            show_line(f"judge: {line}; its submission is run again")
+        for entry in self.entries:
+            if entry.trouble:
+                show_line(f"judge: {entry.result}")
+        judged = sum(entry.record is not None for entry in self.entries)
+        show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {self.to_run} to run")
+
+    def run(self, jobs: int, engine: str, arguments: dict[str, Any]) -> None:
+        """Run the submissions that have no run, and recompute the held-out scores that decide places."""
+        from recore.evaluation import make_context, tied_by_private_score
+
+        folder = Path.cwd()  # which can be gone when the place is open
+        arguments |= {"round": datetime.datetime.now(datetime.UTC)} | self.round.data.files
+        settings = PlaceSettings(engine, "required", without_sandbox="--engine docker")
+        with open_place(settings, show_line) as place, show_running("judge", every_step=False) as watch:
+            show_line(f"judge: on {place.endpoint}, isolation: {place.isolation}")
+            context = make_context(place, "", arguments, folder)
+            self.round.judge(place, self.entries, jobs, context, watch, self._show_end)
+            if tied := tied_by_private_score(self.entries):
+                from recore.check import host_weights, recompute_held_out
+
+                equal = f"judge: {count(len(tied), 'submission')} with equal private scores"
+                show_line(f"{equal}: recomputing their held-out scores")
+                public, seconds = self.round.data.public, self.round.seconds
+                recompute_held_out(place, tied, public, host_weights(), seconds, watch, show_line)
+
+    def _show_end(self, entry: "Entry") -> None:
+        self.done += 1
+        private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
+        show_line(f"judge: {self.done} of {self.to_run}, {entry.path}: {entry.result}{private}")
+
+
+def _summarise(entry: "Entry") -> dict[str, Any]:
+    from recore.evaluation import HOSTS_JUDGES
+
+    record = entry.record
+    return {
+        "submission": str(entry.path),
+        **{name: record.values.get(name) if record else None for name in HOSTS_JUDGES},
+        "held-out by": record.held_out_by if record else None,
+        "seconds": record.seconds if record else None,
+        "result": entry.result,
+        "sha256": entry.files.sha256 if entry.files else None,
+        "run": str(record.folder) if record else None,
+    }
+
+
+def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
+    """Write the results as CSV into a folder; an earlier file is replaced as a whole. Returns its path."""
+    path = folder / TABLE_NAME
+    rows = [_summarise(entry) for entry in entries]
+    with replaced(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
+    return path
+
+
+def _make_table(entries: "Sequence[Entry]", public: Path) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    from recore.evaluation import HOSTS_JUDGES
+
+    title = Text(plain(f"Judged on {public}"))
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("submission", overflow="fold")
+    for column in (*HOSTS_JUDGES, "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("result", overflow="fold")
+    for entry in entries:
+        scores = [entry.record.show(name) if entry.record else "-" for name in HOSTS_JUDGES]
+        seconds = f"{entry.record.seconds:.1f}" if entry.record else "-"
+        table.add_row(Text(plain(str(entry.path))), *scores, seconds, Text(entry.result))
+    return table

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from recore.atomic import replaced
 from recore.cli.common import FILE
+from recore.outputs import check_writable
 from recore.text import plain
 
 
@@ -31,10 +33,10 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
       python -m recore pack ../mine --out mine.tar.gz
     """
     from recore.check import check_source, is_negative, to_json, to_text
-    from recore.evaluation import ARCHIVE_NAME, check_target, read_submission, write_archive
+    from recore.evaluation import ARCHIVE_NAME, read_submission
 
     target = out or submission / ARCHIVE_NAME
-    check_target(submission, target)
+    _check_target(submission, target, submission / ARCHIVE_NAME)
     results = check_source(submission)
     if is_negative(results):
         click.echo(to_json(results, submission) if as_json else to_text(results, submission))
@@ -42,8 +44,13 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
         raise SystemExit(1)
     click.echo(to_text(results, submission), err=True)
     files = read_submission(submission)
-    write_archive(files, target)
-    archive = {"archive": str(target), "bytes": len(files.archive), "sha256": files.sha256}
+    content = files.archive
+    try:
+        with replaced(target) as [part]:
+            part.write_bytes(content)
+    except OSError as error:
+        raise OSError(f"{target}: the archive could not be written: {error.strerror}") from error
+    archive = {"archive": str(target), "bytes": len(content), "sha256": files.sha256}
     if as_json:
         listed = [
             {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -55,3 +62,20 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
         click.echo(f"{len(content):11,}  {plain(name)}")
     click.echo(f"pack: {plain(str(target))} holds {len(files.files)} files, {archive['bytes']:,} bytes")
     click.echo(f"pack: SHA-256 {archive['sha256']}")
+
+
+def _check_target(submission: Path, target: Path, default: Path) -> None:
+    """Raise ValueError or OSError if the archive cannot be written, or would be a part of the next one."""
+    if submission.is_file():
+        raise ValueError(f"{submission}: this is a file, not a submission folder; an archive is already packed")
+    if not submission.is_dir():
+        raise FileNotFoundError(f"{submission}: there is no such folder")
+    if not (submission / "setup.py").is_file():
+        raise ValueError(f"{submission}: there is no setup.py to name the files to upload: copy the template's")
+    check_writable(target)
+    folder, root = target.absolute().parent.resolve(), submission.resolve()
+    if folder.is_relative_to(root) and not (folder == root and target.name.endswith(".tar.gz")):
+        raise ValueError(
+            f"{target}: the next archive could contain it; choose a folder outside the submission, or omit "
+            f"--out to write {default}"
+        )

@@ -149,10 +149,7 @@ class RunningSteps:
 def _lines_about_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step begins, is stopped or ends, and seldom one about those that are running.
-
-    describe: returns the latter, for the steps that are running and the seconds since the command began.
-    """
+    """Print a line when a step begins, is stopped or ends, and seldom one about those that run, from `describe`."""
     running = RunningSteps()
 
     def watch(step: "Step") -> None:
@@ -170,10 +167,7 @@ def _describe_names(running: "list[Step]", seconds: float) -> str:
 
 
 def _describe_stages(running: "list[Step]", seconds: float) -> str:
-    """Describe the steps of a run by their numbers, and how long they have been running.
-
-    The held-out score, for which no job runs, is left out, and steps that have no number are described by their names.
-    """
+    """Steps that have no number are described by their names; no job runs for the held-out score."""
     from recore.evaluation import HELD_OUT, STAGES
 
     running = [step for step in running if not step.name.startswith(HELD_OUT)]
@@ -193,10 +187,7 @@ def _describe_stages(running: "list[Step]", seconds: float) -> str:
 
 @contextmanager
 def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
-    """Until the context ends, print lines about the work that goes on, ever less often.
-
-    describe: returns what it is now, for the seconds since it began.
-    """
+    """Print lines about the work that goes on, ever less often. describe: what it is after so many seconds."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
@@ -214,20 +205,19 @@ def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[Non
 
 
 def _print(line: str) -> None:
-    """Print a whole line. If nobody reads it any more, the work goes on."""
+    """If nobody reads the line any more, the work goes on."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 
 
 def _change(step: "Step") -> str:
-    """Return what has just happened to a step; "" if there is nothing to print."""
     if step.seconds is not None:
         return ", ".join(filter(None, [step.state.lower(), _seconds(step), _memory(step)]))
     return {"InProgress": "started", "Stopping": "stopping"}.get(step.state, "")
 
 
 def _state_in_words(state: str) -> str:
-    """A state of the API in words: InProgress becomes In progress."""
+    """InProgress becomes In progress."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip().capitalize()
 
 

@@ -131,7 +131,6 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
 
 
 def _show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
-    """Print the findings and the path of the report that `command` wrote."""
     from recore.report import findings_json
 
     if as_json:

@@ -137,7 +137,6 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
 
 
 def _parse_instances(job: str, value: str) -> "Instances":
-    """The value of an option such as --training-instances ml.m5.xlarge:2."""
     from recore.evaluation import Instances
 
     match = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", value, re.ASCII)
@@ -148,7 +147,7 @@ def _parse_instances(job: str, value: str) -> "Instances":
 
 
 def _announce(place: OpenPlace, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
-    """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
+    """Before anything starts, print where, with which data, and on AWS what it may cost."""
     from recore.evaluation import describe_limits
 
     lines = [
@@ -163,7 +162,7 @@ def _announce(place: OpenPlace, settings: "RunSettings", engine: str, data: "Dat
 
 
 def _write_report(folder: Path) -> None:
-    """Write the run's report. Whatever happens here, the run is kept and the exit status is that of the run."""
+    """Whatever happens here, the run is kept and the exit status is that of the run."""
     try:
         from recore.report import write_report
 
@@ -174,7 +173,6 @@ def _write_report(folder: Path) -> None:
 
 
 def _show_results(evaluation_run: "EvaluationRun") -> None:
-    """Print the tables of scores, the contents of the run's folder and where the report is."""
     from recore.cli.results import show_scores
 
     if scores := evaluation_run.read_scores():
@@ -186,7 +184,6 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
 
 
 def _show_interrupt(evaluation_run: "EvaluationRun") -> None:
-    """Print what an interrupted run leaves: jobs that it did not wait for, and its results."""
     running = [step.name for step in evaluation_run.steps.values() if step.began and step.seconds is None]
     jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
     click.echo(f"{interrupts.line('recore')}, {jobs}; its results so far are in {evaluation_run.folder}", err=True)

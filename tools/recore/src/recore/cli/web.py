@@ -81,7 +81,6 @@ def web(
 
 
 def _require_packages() -> None:
-    """Raise ValueError if a package of the extra `web` is missing."""
     from importlib import import_module
 
     from stagemaker.installation import pip_command

@@ -1,11 +1,10 @@
 """Takes a submission through the four steps to its scores, and keeps the record of the run."""
 
-from recore.evaluation.after_run import next_command
 from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files, sha256_of
-from recore.evaluation.four_steps import EvaluationRun
+from recore.evaluation.four_steps import EvaluationRun, remove_targets
 from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
 from recore.evaluation.job_requests import (
     BY_LINES,
@@ -16,19 +15,14 @@ from recore.evaluation.job_requests import (
     describe_limits,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
-from recore.evaluation.judged_table import make_judged_table, sort_entries, summarise_entry, write_table
 from recore.evaluation.judging import Entry, Round, tied_by_private_score
-from recore.evaluation.kept_run import explain_failures, run_and_keep
-from recore.evaluation.model_request import remove_targets
+from recore.evaluation.kept_run import explain_failures, next_command, run_and_keep
 from recore.evaluation.observing import read_utilization, write_streams
-from recore.evaluation.package_search import find_packages
-from recore.evaluation.packing import check_target, write_archive
-from recore.evaluation.public_file import find_public
-from recore.evaluation.record import Record, make_context, read_record
-from recore.evaluation.record_changes import write_held_out_again, write_note
+from recore.evaluation.record import Record, find_public, make_context, read_record, write_held_out_again, write_note
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import (
     HELD_OUT,
+    HOSTS_JUDGES,
     JUDGES,
     SCORES,
     SIDES,
@@ -46,6 +40,7 @@ from recore.evaluation.submission import (
     MANIFEST,
     SubmissionFiles,
     extend_archive,
+    find_packages,
     find_uploads,
     loses_first_line,
     pack_files,

@@ -34,7 +34,7 @@ def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], 
 
 
 def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[Record]:
-    """The runs in a folder of one submission on one public file, in the order of their start; none without a folder."""
+    """Runs of one submission on one public file, in the order of their start; none without the folder."""
     runs = read_runs(folder)[0] if folder.is_dir() else []
     return runs_of(runs, submission_sha256, {"public": public_sha256})
 
@@ -54,7 +54,6 @@ def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, s
 
 
 def summarise(run: Record) -> dict[str, Any]:
-    """A run as a dictionary for JSON."""
     return {
         "folder": run.folder.name,
         "state": run.state,

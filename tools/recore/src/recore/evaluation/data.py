@@ -20,7 +20,6 @@ class DataFiles:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files of this run, by name."""
         files = {"public": self.public, "private": self.private, "actual": self.actual}
         return {name: path for name, path in files.items() if path}
 

@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 
 from recore.evaluation import job_requests
+from recore.evaluation.csv_columns import LARGEST_HEADER, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
-from recore.evaluation.job_requests import RunSettings
+from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
-from recore.evaluation.model_request import describe_targets, leave_out_targets
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
 from recore.places import Services, SimulatorGoneError, is_strangers
+from recore.schema import TARGETS
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
@@ -98,7 +99,7 @@ class EvaluationRun:
             self.seconds = time.monotonic() - self.began
 
     def stop(self) -> None:
-        """Stop the jobs. `execute`, which runs in another thread, then ends."""
+        """`execute`, which runs in another thread, then ends."""
         self._jobs.stopping.set()
 
     def read_scores(self) -> dict[str, Score]:
@@ -108,7 +109,6 @@ class EvaluationRun:
         return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
 
     def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
-        """Run tasks side by side until all have ended. Returns whether all succeeded."""
         futures = [pool.submit(task) for task in tasks]
         while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between two waits
             pass
@@ -143,7 +143,6 @@ class EvaluationRun:
             self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))
 
     def _process(self, side: str) -> None:
-        """Preprocess, predict and score one side."""
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, job_requests.preprocessing_request(settings, side))
@@ -194,7 +193,7 @@ class EvaluationRun:
         read_score(self.folder / f"scores/{side}.json")
 
     def _score_held_out(self) -> None:
-        """Score the held-out predictions that the training left. A submission need not leave any."""
+        """A submission need not leave held-out predictions."""
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
             predictions, scores = (self.folder / name for name in ("predictions", "scores"))
             try:
@@ -207,7 +206,7 @@ class EvaluationRun:
                 step.reason = str(error)
 
     def _clean_up(self) -> None:
-        """Remove the run's objects from S3 and its model. Jobs and their logs cannot be removed."""
+        """Jobs and their logs cannot be removed."""
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
             try:
                 self.storage.clear(self.keep)
@@ -217,3 +216,28 @@ class EvaluationRun:
 
     def _is_scored(self, side: str) -> bool:
         return side == "public" or "actual" in self.data.files
+
+
+def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]:
+    """Remove the columns of targets from an object, a CSV. Returns their names.
+
+    folder: for temporary files. Only the header is downloaded if it names no target.
+    """
+    with contextlib.closing(storage.open(place)) as body:
+        if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], TARGETS):
+            return []
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        path = Path(temporary, place[-1])
+        storage.fetch(place, path)
+        names = remove_targets(path)
+        storage.upload(path, place)
+    return names
+
+
+def remove_targets(path: Path) -> list[str]:
+    """Remove the columns of targets from a CSV, and return their names."""
+    return remove_columns(path, TARGETS)
+
+
+def describe_targets(names: list[str]) -> str:
+    return f"preprocess.py wrote {len(names)} targets of the public data; they are left out of the request to the model"

@@ -95,7 +95,6 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
 
 
 def _read(path: Path) -> "pa.Table":
-    """The columns of a CSV as text."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -111,7 +110,7 @@ def _read(path: Path) -> "pa.Table":
 
 
 def _write_measured(assays: "pa.Table", predicted: "pa.Table", path: Path) -> None:
-    """Write the assays of those rows that have a prediction; the other cells are empty."""
+    """The cells without a prediction are empty."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv
@@ -123,7 +122,6 @@ def _write_measured(assays: "pa.Table", predicted: "pa.Table", path: Path) -> No
 
 
 def _write_lines(predicted: "pa.Table", path: Path) -> None:
-    """Write the predictions as score.py reads them, without header and index."""
     import pyarrow as pa
     import pyarrow.csv
 

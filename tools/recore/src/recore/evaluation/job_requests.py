@@ -29,8 +29,6 @@ ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # for one request at a tim
 
 @dataclass(frozen=True)
 class Instances:
-    """The type and the number of a job's instances."""
-
     type: str = "ml.m5.xlarge"
     count: int = 1
 
@@ -65,19 +63,17 @@ class RunSettings:
         return cls(unique_name(), place.bucket, place.role, place.image, pass_paths=not place.has_ml, **limits)
 
     def key(self, *names: str) -> str:
-        """The key of an object."""
         return "/".join(("recore", self.name, *names))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"
 
     def job(self, step: str) -> str:
-        """The name of a step's job."""
         return f"{self.name}-{step.replace(' ', '-')}"
 
 
 def unique_name() -> str:
-    """A new name for a run. It does not reveal the command, because jobs see the name and should not know."""
+    """It does not reveal the command, because jobs see the name and should not know."""
     return f"recore-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}-{token_hex(3)}"
 
 
@@ -99,7 +95,6 @@ def assays_place(side: str) -> Place:
 
 
 def inputs_place(side: str) -> Place:
-    """The model's inputs."""
     return (side, "preprocess", "public.csv")
 
 
@@ -108,7 +103,7 @@ def predictions_place(side: str) -> Place:
 
 
 def part_place(side: str, number: int) -> Place:
-    """A part of the model's inputs, if several instances share them."""
+    """For several instances that share the model's inputs."""
     return (side, "parts", f"{number:03}.csv")
 
 
@@ -117,7 +112,7 @@ def part_predictions_place(side: str, number: int) -> Place:
 
 
 def training_request(settings: RunSettings) -> Request:
-    """Step 1: the training job."""
+    """Step 1."""
     program = {
         "sagemaker_program": "train.py",
         "sagemaker_submit_directory": f"{ML}/input/data/code/{SOURCE[-1]}",

@@ -24,7 +24,7 @@ TIMED_OUT = "the job was stopped: it exceeded its time limit"  # the beginning o
 
 
 class StepFailed(Exception):
-    """A step failed; the message is the reason."""
+    """The message is the reason."""
 
 
 class StepStopped(Exception):
@@ -73,7 +73,6 @@ class JobRunner:
             self._set_state(step, state)
 
     def raise_if_stopping(self) -> None:
-        """Raise StepStopped if the run is to stop."""
         if self.stopping.is_set():
             raise StepStopped
 
@@ -106,7 +105,6 @@ class JobRunner:
         return job
 
     def _wait(self, step: Step, kind: str, name: str) -> dict[str, Any]:
-        """Wait until the job has ended, and stop it once if the run is to stop."""
         began, stop_requested = time.monotonic(), False
         while True:
             job = self._call(f"Describe{kind}", **{f"{kind}Name": name})
@@ -159,7 +157,7 @@ def _duration(job: dict[str, Any]) -> float:
 
 
 def _activity(job: dict[str, Any]) -> str | None:
-    """What a training job says about its transfers, such as the size of the model; None while it does other things."""
+    """What a training job says about a transfer, such as the size of the model."""
     if job.get("SecondaryStatus") not in TRANSFERS:
         return None
     last = (job.get("SecondaryStatusTransitions") or [{}])[-1]

@@ -158,7 +158,7 @@ class Round:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
-        """Wait for the futures and take those that are done out, as a signal is handled only between two waits."""
+        """Take those that are done out. A signal is handled only between two waits."""
         while futures:
             wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
             for future in [each for each in futures if each.done()]:  # wait() never reports those that were cancelled
@@ -172,7 +172,6 @@ class Round:
                         ended(entry)
 
     def _run(self, place: OpenPlace, entry: Entry, context: dict[str, Any], watch: Callable[[Step], None]) -> None:
-        """Run one submission, in a thread of its own."""
         assert entry.files is not None  # noqa: S101 - others are not run
         step = Step(str(entry.path))
         watch(step)
@@ -192,7 +191,6 @@ class Round:
         watch(step)
 
     def _free_path(self, entry: Entry) -> Path:
-        """The path of a new run's folder. The first is taken if the submission was run on other data."""
         path, number = self.folder / entry.folder_name, 1
         while path.exists():
             number += 1

@@ -1,9 +1,13 @@
 """Runs the four steps and keeps the run's folder with its record, also of a run that was interrupted."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
+from recore.distribution import shell_program
+from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
@@ -79,3 +83,25 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
         else:
             yield from explain_failure(step, run.folder, run.submission.path, installs)
         reasons.add(step.reason)
+
+
+def next_command(run: EvaluationRun) -> str | None:
+    """The command that helps most now, by the state of the run; None if it was stopped, or its simulator is gone.
+
+    `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
+    happened outside the jobs is a matter of this machine.
+    """
+    if run.state == "Stopped" or run.gone:
+        return None
+    failed = next((step for step in run.steps.values() if step.state == "Failed"), None)
+    if failed and failed.outside:
+        return f"{shell_program()} doctor"
+    if failed and failed.name.startswith("private"):
+        return shlex.join(["less", str(run.folder / "logs" / failed.log)])
+    submission = run.submission.path
+    words = [] if submission == Path() else [str(submission)]
+    if run.data.public != find_data_files(submission).public:
+        words += ["--public", str(run.data.public)]
+    if run.is_strangers:
+        words.append("--for-host")
+    return " ".join([shell_program(), "check", *map(shlex.quote, words)])

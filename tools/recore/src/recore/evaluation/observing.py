@@ -2,7 +2,7 @@
 
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,25 @@ LARGEST_LOG = 64 << 20  # characters of a stream that are kept
 READINGS = 12  # of a log that goes on growing after its job's end
 
 
-def write_log(logs: Any, kind: str, job: str, path: Path, delay: float, to_end: bool = False) -> None:
+def write_log(
+    logs: Any,
+    kind: str,
+    job: str,
+    path: Path,
+    delay: float,
+    to_end: bool = False,
+    largest: int = LARGEST_LOG,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
     """Write a job's output into a file, or a line that says that it wrote nothing.
 
     delay: seconds to wait for its last lines. to_end: wait again until none have come meanwhile, as the reason of a
-    failure must not depend on which lines were there in time.
+    failure must not depend on which lines were there in time. largest: characters of a stream that are kept.
     """
     part, size = path.with_suffix(".part"), -1
     for _ in range(READINGS if to_end and delay else 1):
-        time.sleep(delay)
-        is_read = write_streams(logs, f"/aws/sagemaker/{kind}s", f"{job}/", part)
+        wait(delay)
+        is_read = write_streams(logs, f"/aws/sagemaker/{kind}s", f"{job}/", part, largest)
         if size >= 0 and not is_read:
             part.unlink()  # what was read before is more
             return
@@ -31,10 +40,11 @@ def write_log(logs: Any, kind: str, job: str, path: Path, delay: float, to_end: 
         size = path.stat().st_size
 
 
-def write_streams(logs: Any, group: str, prefix: str, path: Path) -> bool:
+def write_streams(logs: Any, group: str, prefix: str, path: Path, largest: int = LARGEST_LOG) -> bool:
     """Write the streams of a log group into a file, or a line that says why there is nothing.
 
-    prefix: the beginning of the streams' names. Returns whether the log could be read.
+    prefix: the beginning of the streams' names. largest: characters of each that are kept. Returns whether the log
+    could be read.
     """
     path.parent.mkdir(exist_ok=True)
     name = prefix.rstrip("/")
@@ -44,7 +54,7 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path) -> bool:
             for stream in streams:
                 if len(streams) > 1:
                     file.write(f"==> {stream} <==\n")
-                file.writelines(f"{line}\n" for line in _lines(logs, group, stream))
+                file.writelines(f"{line}\n" for line in _lines(logs, group, stream, largest))
             if not streams:
                 file.write(f"[{group} has no output of {name}]\n")
         except (ClientError, BotoCoreError) as error:
@@ -87,9 +97,9 @@ def _streams(logs: Any, group: str, prefix: str) -> list[str]:
         return []
 
 
-def _lines(logs: Any, group: str, stream: str) -> Iterator[str]:
-    """A stream's lines. Of more than LARGEST_LOG characters, the first and the last half, and between them a note."""
-    remaining, latest = LARGEST_LOG // 2, 0
+def _lines(logs: Any, group: str, stream: str, largest: int) -> Iterator[str]:
+    """A stream's lines. If they are too large, the first and the last half of what is kept, and between them a note."""
+    remaining, latest = largest // 2, 0
     for event in _events(logs, group, stream, from_start=True):
         if remaining < 0 and event["timestamp"] > latest:
             break
@@ -98,7 +108,7 @@ def _lines(logs: Any, group: str, stream: str) -> Iterator[str]:
     else:
         return
     end: list[str] = []
-    remaining = LARGEST_LOG // 2
+    remaining = largest // 2
     for event in _events(logs, group, stream, from_start=False):
         if event["timestamp"] <= latest:
             break
@@ -111,7 +121,7 @@ def _lines(logs: Any, group: str, stream: str) -> Iterator[str]:
 
 
 def _events(logs: Any, group: str, stream: str, from_start: bool) -> Iterator[dict[str, Any]]:
-    """A stream's events, the oldest or the newest first. The last page repeats its token."""
+    """The last page repeats its token."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": from_start}
     name = "nextForwardToken" if from_start else "nextBackwardToken"
     page, token = logs.get_log_events(**request), None

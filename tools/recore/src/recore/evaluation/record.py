@@ -8,17 +8,16 @@ import datetime
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import subprocess
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
+from recore.atomic import replaced
 from recore.distribution import PROGRAM
 from recore.evaluation.data import sha256_of
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
@@ -72,7 +71,6 @@ class Record:
 
     @property
     def is_strangers(self) -> bool:
-        """Whether somebody ran another's submission beside private assays."""
         actual = self.started_in / self.data["actual"][0] if "actual" in self.data else None
         return is_strangers(self.started_in / self.submission, actual, self.started_in)
 
@@ -83,17 +81,16 @@ class Record:
 
     @property
     def failed(self) -> str | None:
-        """The name of the first step that failed, if any."""
+        """The first step that failed."""
         return next((step.name for step in self.steps if step.state == "Failed"), None)
 
     @property
     def reason(self) -> str | None:
-        """Why the first step failed that did, if that is known."""
+        """Why the first step failed that did."""
         return next((step.reason for step in self.steps if step.state == "Failed"), None)
 
     @property
     def result(self) -> str:
-        """The state in words, with the step that failed."""
         return f"{self.failed} failed" if self.failed else self.state.lower()
 
     @property
@@ -128,7 +125,7 @@ class Record:
 
     @property
     def held_out_by(self) -> str:
-        """Whose held-out score it is, in words; empty without such a score."""
+        """In words; empty without such a score."""
         if HELD_OUT not in self.values:
             return ""
         return "the submission" if self.held_out_is_own else "recore"
@@ -207,17 +204,15 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
     It is UTF-8, so that it can be read again: in file names that are not UTF-8, the other bytes become question marks.
     """
     path = folder / NAME
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        part = Path(beside, NAME)
+    with replaced(path) as [part]:
         text = json.dumps(record, indent=1, default=str, ensure_ascii=False)
         part.write_text(f"{text}\n", "utf-8", "replace")
         if path.exists():
             shutil.copymode(path, part)
-        os.replace(part, path)
 
 
 def clean_note(text: str) -> str:
-    """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
+    """One line of printable characters, at most LONGEST_NOTE of them."""
     return plain(text.strip(), LONGEST_NOTE)
 
 
@@ -234,7 +229,6 @@ def read_record(folder: Path) -> Record:
 
 
 def _versions() -> dict[str, str | None]:
-    """Versions on this machine, and the commit of recore if git knows it."""
     git = shutil.which("git")
     commit = ""
     if git:
@@ -317,3 +311,44 @@ def _score(content: dict[str, Any]) -> Score:
         r2={name: get_optional_number(r2, name) for name in r2},
         weights={name: get_number(weights, name) for name in r2},
     )
+
+
+def find_public(record: Record, public: Path | None = None) -> Path:
+    """Return the public data file of a run. public: where it is now, if it has moved.
+
+    Raises FileNotFoundError if it is missing, ValueError if the record has the hash of another file.
+    """
+    recorded, sha256 = record.data["public"]
+    path = public or record.started_in / recorded
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: the run's public data file is not there: name it with --public")
+    if sha256 and sha256_of(path) != sha256:
+        raise ValueError(f"{path}: this is not the file that the run was trained on: name that with --public")
+    return path
+
+
+def write_note(folder: Path, text: str) -> str:
+    """Write or replace the note of a run; an empty text removes it. Returns the note.
+
+    Raises FileNotFoundError or ValueError if the folder does not hold a run.
+    """
+    note = clean_note(text)
+    _replace(folder, "note", note)
+    return note
+
+
+def write_held_out_again(folder: Path, score: float, command: str) -> None:
+    """Write or replace the held-out score that a command of recore, such as validate, has made again.
+
+    Raises FileNotFoundError or ValueError if the folder does not hold a run, or the score is not a finite number.
+    """
+    if not math.isfinite(score):
+        raise ValueError(f"{folder}: the held-out score is {score}, not a finite number")
+    _replace(folder, "held_out_again", {"score": float(score), "command": command})
+
+
+def _replace(folder: Path, member: str, value: Any) -> None:
+    read_record(folder)
+    record = read_object(folder / NAME)
+    record[member] = value
+    write_record(record, folder)

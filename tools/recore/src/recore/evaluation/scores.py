@@ -33,12 +33,12 @@ class Score:
     weights: dict[str, float]
 
     def points(self, target: str) -> float:
-        """The target's part of the score: weight x R2, 0 if it was not scored."""
+        """Weight x R2, 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * r2
 
     def lost(self, target: str) -> float:
-        """What the target lacks for a perfect score: weight x (1 - R2), 0 if it was not scored."""
+        """Weight x (1 - R2), 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * (1 - r2)
 

@@ -42,12 +42,10 @@ class Step:
 
     @property
     def log(self) -> str:
-        """The name of the step's log file."""
         return f"{self.name.replace(' ', '-')}.log"
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds until now, or until the step ended."""
         if self.began and self.seconds is None:
             return time.monotonic() - self.began
         return self.seconds

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.data_file import DataFile, open_data
 from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import StepFailed
-from recore.evaluation.private_assays import PrivateAssays
 
 NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
 
@@ -29,12 +28,10 @@ class Storage:
         self._private_assays = PrivateAssays(s3, settings.bucket)
 
     def put(self, content: Any, place: Place) -> None:
-        """Upload bytes, or an open file, as one object."""
         self._begin_upload()
         self._s3.put_object(**self._address(place), Body=content)
 
     def upload(self, path: Path, place: Place) -> None:
-        """Upload a file, in parts if it is large."""
         self._begin_upload()
         self._s3.upload_file(str(path), *self._address(place).values())
 
@@ -56,7 +53,7 @@ class Storage:
             yield
 
     def hash(self, name: str, path: Path) -> None:
-        """Keep the hash of a file that is uploaded later."""
+        """For a file that is uploaded later."""
         with self._open_hashed(name, path):
             pass
 
@@ -71,7 +68,6 @@ class Storage:
         self._s3.download_file(self._settings.bucket, key, str(target))
 
     def open(self, place: Place) -> Any:
-        """The content of an object as a stream."""
         return self._s3.get_object(**self._address(place))["Body"]
 
     def size(self, place: Place, message: str) -> int:
@@ -107,7 +103,7 @@ class Storage:
             raise StepFailed("; ".join(map(str, errors)))
 
     def _remove_all(self) -> dict[str, str]:
-        """Remove all objects but private assays. Returns those that remain, by key, with the reason."""
+        """Return the objects that remain, by key, with the reason."""
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
         remaining: dict[str, str] = {}
         # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
@@ -142,3 +138,36 @@ class Storage:
 
     def _address(self, place: Place) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}
+
+
+class PrivateAssays:
+    """The object with the assays. key: its key in the bucket as long as it may be there, otherwise ""."""
+
+    def __init__(self, s3: Any, bucket: str):
+        self._s3, self._bucket = s3, bucket
+        self.key = ""
+
+    @contextlib.contextmanager
+    def uploaded(self, key: str, upload: Callable[[], None]) -> Iterator[None]:
+        """Upload the object, and remove it at the end of the context. If that fails, call `remove` later."""
+        self.key = key
+        try:
+            upload()
+            yield
+        finally:
+            with contextlib.suppress(StepFailed):
+                self.remove()
+
+    def remove(self) -> None:
+        """Remove the object, in a bucket with versions its version. Raises StepFailed if it remains."""
+        if not self.key:
+            return
+        address = {"Bucket": self._bucket, "Key": self.key}
+        try:
+            version = self._s3.head_object(**address).get("VersionId")
+            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
+        except (ClientError, BotoCoreError) as error:
+            missing = isinstance(error, ClientError) and error.response["Error"]["Code"] in ("404", "NoSuchKey")
+            if not missing:
+                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
+        self.key = ""

@@ -15,12 +15,12 @@ import io
 import os
 import tarfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from recore.evaluation.package_search import find_packages
 from recore.failures import similar_file_hint
 from recore.file_kinds import GZIP
 from recore.text import is_utf_8
@@ -48,6 +48,8 @@ MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern o
 }
 BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows begin a text
 ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
+PARAMETERS = {"where": ".", "exclude": (), "include": ("*",)}
+ALWAYS_EXCLUDED = ("ez_setup", "*__pycache__")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class SubmissionFiles:
 
     @property
     def script(self) -> bytes:
-        """preprocess.py, which is all that the preprocessing jobs receive."""
+        """All that the preprocessing jobs receive."""
         return self.files["preprocess.py"]
 
     @property
@@ -123,7 +125,6 @@ def extend_archive(
 
 
 def _move(name: str, moved: Mapping[str, str]) -> str:
-    """The name of a member after the folder at its top was moved."""
     top, slash, rest = os.path.normpath(name).partition("/")
     return moved[top] + slash + rest if top in moved else name
 
@@ -236,20 +237,18 @@ def find_uploads(folder: Path) -> list[Path]:
 
 
 def _is_dropped(name: str) -> bool:
-    """Whether the client's build drops a file, by its name with slashes."""
     top, _, below = name.partition("/")
     return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
 
 
 def _check_name(name: str, submission: Path) -> None:
-    """Raise ValueError if a file's name is not UTF-8: records and tables could not hold it."""
+    """Records and tables could not hold another name."""
     if not is_utf_8(name):
         start = f"{submission}: " if is_utf_8(str(submission)) else ""
         raise ValueError(f"{start}the file name {name!a} is not UTF-8: rename the file")
 
 
 def _check_inside(path: Path, folder: Path) -> None:
-    """Raise ValueError if a path leads out of a folder, is a loop of links, or has a name that is not UTF-8."""
     _check_name(str(path.relative_to(folder)), folder)
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
@@ -260,10 +259,7 @@ def _check_inside(path: Path, folder: Path) -> None:
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:
-    """The modules, packages and licences that a setup.py names.
-
-    Raises ValueError if they cannot be determined without running it.
-    """
+    """Raise ValueError if what setup.py names cannot be determined without running it."""
     parsing_errors = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -296,7 +292,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
 
 
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
-    """The files in a folder that match a pattern. Raises ValueError, which names `source`, if that is invalid."""
+    """Raise ValueError, which names `source`, if the pattern is invalid."""
     if pattern.startswith("/") or ".." in pattern.split("/"):
         raise ValueError(f"{source}: {pattern[:80]!r} is outside the submission")
     try:
@@ -310,7 +306,6 @@ def _is_module(name: Any) -> bool:
 
 
 def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
-    """Add and remove files as the folder's MANIFEST.in says, line by line."""
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
     if loses_first_line(text):
@@ -336,3 +331,38 @@ def loses_first_line(manifest: str) -> bool:
     """Whether setuptools ignores the first line of a MANIFEST.in because of a byte-order mark."""
     line = manifest.partition("\n")[0].partition("#")[0]
     return line.startswith(BYTE_ORDER_MARK) and bool(line.removeprefix(BYTE_ORDER_MARK).strip())
+
+
+def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
+    """The packages that an argument of setup() finds; None if it is not find_packages() with literal arguments.
+
+    Symbolic links to folders are not followed.
+    """
+    if not isinstance(value, ast.Call) or ast.unparse(value.func) not in ("find_packages", "setuptools.find_packages"):
+        return None
+    try:
+        named = {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in value.keywords}
+        arguments = dict(zip(PARAMETERS, map(ast.literal_eval, value.args), strict=False)) | named
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    where, exclude, include = (arguments.get(name, default) for name, default in PARAMETERS.items())
+    lists = all(isinstance(names, list | tuple | set) for names in (exclude, include))
+    inside = isinstance(where, str) and "\0" not in where and not where.startswith("/") and ".." not in where.split("/")
+    if len(value.args) > len(PARAMETERS) or not arguments.keys() <= PARAMETERS.keys() or not lists or not inside:
+        return None
+    return [
+        name
+        for name in sorted(_packages(folder / where))
+        if _matches(name, include) and not _matches(name, {*exclude, *ALWAYS_EXCLUDED})
+    ]
+
+
+def _packages(root: Path) -> Iterator[str]:
+    for parent, folders, _ in os.walk(root):
+        folders[:] = [name for name in folders if "." not in name and Path(parent, name, "__init__.py").is_file()]
+        for name in folders:
+            yield Path(parent, name).relative_to(root).as_posix().replace("/", ".")
+
+
+def _matches(name: str, patterns: Collection[object]) -> bool:
+    return any(isinstance(pattern, str) and fnmatchcase(name, pattern) for pattern in patterns)

@@ -28,7 +28,7 @@ class CutOff:
 
 
 def read_cut_offs(texts: Iterable[str]) -> dict[str, float]:
-    """The values of --cut-off, such as CuPPM=2000, by target. Raises ValueError."""
+    """By target, from texts such as CuPPM=2000. Raises ValueError."""
     values = {}
     for text in texts:
         name, _, number = text.partition("=")

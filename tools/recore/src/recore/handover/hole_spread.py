@@ -60,7 +60,6 @@ class Totals:
         return Estimate(value, float(low), float(high))
 
     def share(self, part: str, whole: str) -> SampleShare:
-        """The share of two counts."""
         estimate = self.estimate(lambda **sums: sums[part] / sums[whole], counted=whole)
         counts = int(self._by_hole[part].sum()), int(self._by_hole[whole].sum())
         if estimate.value in (0, 1):

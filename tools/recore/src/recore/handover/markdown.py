@@ -20,17 +20,15 @@ WIDEST = 200  # characters of a text from a file
 
 
 def render(template: str, **values: Any) -> str:
-    """The page of one of the templates."""
     return _environment.get_template(template).render(values)
 
 
 def escape(text: object, widest: int = WIDEST) -> Markup:
-    """A text as words of a paragraph or a cell, whatever it contains."""
     return _markdown(SPECIAL.sub(r"\\\1", plain(" ".join(str(text).split()), widest)))
 
 
 def code(text: object, widest: int = WIDEST) -> Markup:
-    """A text in the font of code, also within a cell of a table."""
+    """Also within a cell of a table."""
     content = plain(" ".join(str(text).split()), widest).replace("|", "\N{BROKEN BAR}")
     if not content:
         return _markdown("(empty)")
@@ -39,7 +37,7 @@ def code(text: object, widest: int = WIDEST) -> Markup:
 
 
 def fence(text: str, tag: str = "text") -> Markup:
-    """A text as a fenced block, which no line of the text can end."""
+    """No line of the text can end the block."""
     content = printable(text).rstrip("\n")
     ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", content)), default=0))
     return _markdown(f"{ticks}{tag}\n{content}\n{ticks}")
@@ -56,13 +54,12 @@ def number(value: float | None, number_format: str = "", unit: str = "") -> str:
 
 
 def interval(estimate: Estimate, number_format: str = "") -> str:
-    """Both ends of an interval, or - for None."""
     ends = (number(end, number_format) for end in (estimate.low, estimate.high))
     return " to ".join(ends) if estimate.has_interval else "-"
 
 
 def _markdown(text: str) -> Markup:
-    """A text that needs no escaping. Markup is Jinja's name for that, whatever the language of the page."""
+    """Markup is Jinja's name for a text that needs no escaping, whatever the language of the page."""
     return Markup(text)  # noqa: S704 - the page is not HTML
 
 

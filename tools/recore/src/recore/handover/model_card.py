@@ -2,23 +2,48 @@
 
 import ast
 import io
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from recore.data_file import as_csv_gz
 from recore.evaluation import SCORES, sha256_of
 from recore.handover import hole_spread
 from recore.handover.cut_offs import QUANTILE
-from recore.handover.licences import find_licences
 from recore.handover.markdown import render
-from recore.handover.model_domain import ModelDomain
 from recore.handover.packages import Package
 from recore.handover.run_files import HandedRun
 from recore.handover.target_figures import TargetFigures, read_held_out
+from recore.production.client_spectra import usual_outside
+from recore.production.containers import domain
+from recore.spectral_data import rows_by_group
 
 LISTED_HOLES = 30
 LONGEST_METHOD = 120  # lines of fit()
+LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice)[^.]*(\.(txt|md|rst))?", re.IGNORECASE)
+WEIGHTS = (  # suffixes of files with the weights of a model
+    *(".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".npy", ".npz", ".onnx", ".parquet", ".pickle"),
+    *(".pkl", ".pt", ".pth", ".safetensors", ".tflite", ".ubj"),
+)
+
+
+@dataclass(frozen=True)
+class ModelDomain:
+    """reference: of the spectra; None if they cannot be compared, for this reason. inside: the share of the training
+    spectra that are inside a domain that was fitted without their holes. private: the rows of the private data that are
+    inside and all of them, None if the file is not there. holes: the rows of each hole, the most first.
+    """
+
+    reference: dict[str, Any] | None
+    reason: str
+    inside: float
+    private: tuple[int, int] | None
+    holes: list[tuple[str, int]]
 
 
 def write_card(
@@ -55,7 +80,6 @@ def write_card(
 
 
 def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
-    """Names of targets by what is wrong with their figures, and the fewest drill holes of an interval."""
     private = run.record.scores.get("private")
     failing = [name for name, r2 in private.r2.items() if r2 is not None and r2 <= 0] if private else []
     measured = {each.name for each in figures}
@@ -71,7 +95,7 @@ def _limits(run: HandedRun, figures: Sequence[TargetFigures]) -> dict[str, Any]:
 
 
 def _constants(source: str) -> str:
-    """The lines of a script that give a name in capitals a number or a text."""
+    """The lines that give a name in capitals a number or a text."""
     lines = list(io.StringIO(source, newline=None))  # as the parser counts them
     return "".join(
         lines[node.lineno - 1]
@@ -85,7 +109,6 @@ def _constants(source: str) -> str:
 
 
 def _fit_source(source: str) -> str | None:
-    """The function fit() of a script, shortened if it is long."""
     for node in _parse(source):
         if isinstance(node, ast.FunctionDef) and node.name == "fit":
             lines = (ast.get_source_segment(source, node) or "").splitlines()
@@ -96,8 +119,43 @@ def _fit_source(source: str) -> str | None:
 
 
 def _parse(source: str) -> list[ast.stmt]:
-    """The statements of a script; none if it is not valid Python."""
     try:
         return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
+
+
+def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The names of licence files with the first line of the first one, and of files with weights; and the suffixes."""
+    texts = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
+    lines = files[texts[0]].decode("utf-8", "replace").splitlines() if texts else []
+    weights = [name for name in sorted(files) if PurePosixPath(name).suffix.lower() in WEIGHTS]
+    return {
+        "files": [f"submission/{name}" for name in texts],
+        "first_line": next(filter(str.strip, lines), ""),
+        "weights": [f"submission/{name}" for name in weights],
+        "suffixes": WEIGHTS,
+    }
+
+
+def measure_domain(run: HandedRun) -> ModelDomain:
+    holes = [(str(name), len(rows)) for name, rows in rows_by_group(run.data.hole).items()]
+    holes.sort(key=lambda each: -each[1])
+    reference = run.trained.reference
+    if not reference:
+        return ModelDomain(None, run.trained.reasons["domain.json"], math.nan, None, holes)
+    return ModelDomain(reference, "", 1 - usual_outside(reference), _count_private(run, reference), holes)
+
+
+def _count_private(run: HandedRun, reference: dict[str, Any]) -> tuple[int, int] | None:
+    recorded, sha256 = run.record.data.get("private", ("", None))
+    path = run.record.started_in / recorded
+    if not recorded or not path.is_file() or sha256_of(path) != sha256:
+        return None
+    try:
+        with as_csv_gz(path) as packed:
+            wavenumbers, spectra, _ = domain.read_spectra(packed)
+        described = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
+    except domain.DomainError:
+        return None
+    return sum(1 for each in described if each and each["inside"]), len(described)

@@ -69,7 +69,6 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
 
 
 def write_requirements(packages: Iterable[Package]) -> str:
-    """The text of a requirements.txt with exact versions."""
     lines = ["# Exact versions of the packages that the submission needs, as installed where this page was written."]
     if missing := [each.name for each in packages if each.version is None]:
         lines.append(f"# Not installed there, and so as the submission requires them: {', '.join(missing)}")
@@ -77,7 +76,6 @@ def write_requirements(packages: Iterable[Package]) -> str:
 
 
 def _minor(version: str) -> list[str]:
-    """The parts of a version of Python that decide which packages can be installed."""
     return version.split(".")[:2]
 
 
@@ -89,7 +87,6 @@ def _different(name: str, here: str, recorded: str) -> str:
 
 
 def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
-    """The requirements that apply to this Python. extra: also those of this optional part of a package."""
     requirements = []
     for line in lines:
         try:
@@ -102,7 +99,6 @@ def _required(lines: Iterable[str], extra: str = "") -> list[Requirement]:
 
 
 def _imported(submission: SubmissionFiles) -> list[str]:
-    """The installed packages that the submission's files import."""
     modules: set[str] = set()
     for name, content in submission.files.items():
         if not name.endswith(".py"):
@@ -127,7 +123,6 @@ def _imported(submission: SubmissionFiles) -> list[str]:
 
 
 def _licence(distribution: metadata.Distribution) -> str | None:
-    """The licence that the metadata state: the SPDX expression, else the name, else the classifiers."""
     fields = distribution.metadata
     names = [fields.get("License-Expression", ""), fields.get("License", "")]
     classifiers = [each for each in fields.get_all("Classifier", []) if each.startswith("License ::")]

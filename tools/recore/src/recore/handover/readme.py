@@ -55,14 +55,12 @@ def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str]
 
 
 def _read_lines(path: Path) -> tuple[list[str], list[str]]:
-    """The cells of the first two lines of a CSV file."""
     with open(path, encoding="utf-8", newline="") as file:
         lines = csv.reader(file)
         return next(lines, []), next(lines, [])
 
 
 def _command(run: HandedRun) -> list[str]:
-    """The words of the command that made the run, with the places that its files have in the hand-over."""
     record = run.handed_record
     arguments: dict[str, Any] = {name: file["path"] for name, file in record["data"].items() if file.get("sha256")}
     arguments |= {name: value for name, value in record.get("arguments", {}).items() if name not in arguments}

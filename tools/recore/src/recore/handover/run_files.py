@@ -47,12 +47,10 @@ class HandedRun:
 
     @cached_property
     def trained(self) -> TrainedModel:
-        """The model, with what a version needs to know of its training file."""
         return describe_training(self.folder, self.record, self.public)
 
     @property
     def results(self) -> list[str]:
-        """The names of the files in RESULTS that the run has, with their folders."""
         names = [f"{folder}/{name}" for folder, files in RESULTS.items() for name in files]
         return [name for name in names if (self.folder / name).is_file()]
 
@@ -75,7 +73,7 @@ class HandedRun:
 
     @property
     def handed_record(self) -> dict[str, Any]:
-        """All of run.json, with the places that files have in the hand-over instead of the author's."""
+        """With the places that files have in the hand-over instead of the author's."""
         places = {"submission": SUBMISSION} | self.places
         arguments = {
             name: value if value is None else places.get(name, Path(value).name if _is_elsewhere(value) else value)
@@ -91,7 +89,7 @@ class HandedRun:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions that run.json names, also those of Python and of the system."""
+        """Those that run.json names, also of Python and of the system."""
         versions: dict[str, Any] = self.raw["versions"]
         return {name: str(version) for name, version in versions.items() if version is not None}
 
@@ -122,12 +120,11 @@ def read_run(folder: Path, public: Path | None = None) -> HandedRun:
 
 
 def _is_elsewhere(value: Any) -> bool:
-    """Whether an argument is the path of a file outside the folder in which the run was started."""
     return isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts)
 
 
 def _refuse_links(folder: Path) -> None:
-    """Raise ValueError for a link in the run's folder: it could hand over a file of the reader's own."""
+    """A link could hand over a file of the reader's own."""
     files = [f"{results}/{name}" for results, names in RESULTS.items() for name in names]
     for name in (RECORD, MODEL, *RESULTS, *files):
         if (folder / name).is_symlink():
@@ -135,7 +132,7 @@ def _refuse_links(folder: Path) -> None:
 
 
 def _check_record(raw: dict[str, Any]) -> None:
-    """Raise ValueError if a part of run.json that read_record() does not check has the wrong type."""
+    """Check what read_record() does not."""
     for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
         get(raw, name, str)
     for name in ("arguments", "seeds", "machine"):
@@ -147,7 +144,7 @@ def _check_record(raw: dict[str, Any]) -> None:
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:
-    """The submission's files in the model's archive, which must be those that the run trained."""
+    """The files in the model's archive must be those that the run trained."""
     files, size = {}, 0
     with open_archive(model) as members:
         for member, content in members:

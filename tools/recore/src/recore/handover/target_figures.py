@@ -45,7 +45,7 @@ class TargetFigures:
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def describe(self) -> dict[str, Any]:
-        """As JSON; None where a figure is undefined."""
+        """None where a figure is undefined."""
         described: dict[str, Any] = _without_nan(asdict(self))
         return described
 

@@ -52,7 +52,7 @@ def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> st
 
 
 def _find_files(package: str) -> Iterator[tuple[str, Path]]:
-    """The names in the wheel of a package's files and, in a checkout, of the template's, and where they are."""
+    """The files by their names in the wheel; in a checkout also the template's."""
     yield from _find_below(Path(str(resources.files(package))), package)
     if package == "recore" and not INSTALLED:
         for name in TEMPLATE_FILES:
@@ -60,7 +60,6 @@ def _find_files(package: str) -> Iterator[tuple[str, Path]]:
 
 
 def _find_below(root: Path, name: str) -> Iterator[tuple[str, Path]]:
-    """A file, or all files below a folder, under another name; without what Python has compiled."""
     if root.is_file():
         yield name, root
     for path in root.rglob("*"):
@@ -70,7 +69,6 @@ def _find_below(root: Path, name: str) -> Iterator[tuple[str, Path]]:
 
 
 def _record(files: dict[str, bytes], own_name: str) -> bytes:
-    """The list of the wheel's files with their hashes, as the format of wheels requires."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     for name, content in files.items():

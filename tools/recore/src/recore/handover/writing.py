@@ -1,5 +1,7 @@
 """Writes the folder of a hand-over, whole or not at all."""
 
+import gzip
+import itertools
 import json
 import os
 import shutil
@@ -8,30 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.atomic import replaced
+from recore.data_file import open_data
 from recore.evaluation import Again, Step, StepFailed, sha256_of
 from recore.handover import readme, steps
-from recore.handover.model_card import write_card
-from recore.handover.model_domain import measure_domain
+from recore.handover.model_card import measure_domain, write_card
 from recore.handover.packages import list_packages, write_requirements
 from recore.handover.run_files import MODEL, RECORD, SCORE, SUBMISSION, HandedRun
-from recore.handover.sample_rows import write_sample
 from recore.handover.target_figures import TargetFigures, measure_targets
 from recore.handover.wheel import write_wheels
 from recore.outputs import check_writable
 from recore.production.handed_files import CONTENTS, SUMS
+from recore.schema import TARGETS
 from recore.untrusted_json import get, read_object
-from stagemaker import interrupts, locked
+from stagemaker import locked
 from stagemaker.machine import describe_machine
+
+ROWS = 10
 
 
 class NotReproducedError(Exception):
-    """The model does not give the run's predictions again. The message says by how much."""
+    """The message says by how much the predictions differ."""
 
 
 @dataclass(frozen=True)
 class Handover:
-    """A hand-over that was written. files: their names."""
-
     folder: Path
     files: list[str]
     figures: list[TargetFigures]
@@ -75,15 +78,12 @@ def write_handover(
     check_place(folder)
     figures = measure_targets(run, cut_offs)
     packages = list_packages(run.submission, run.versions)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
-    try:
-        new = temporary / "new"
+    with replaced(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
         (new / "sample").mkdir(parents=True)
         rows = write_sample(run, new / "sample")
         spectra = new / "sample/spectra.csv.gz"
         try:
-            again = predict(run.model, run.submission.script, run.instances, spectra, temporary, watch)
+            again = predict(run.model, run.submission.script, run.instances, spectra, Path(scratch), watch)
         except StepFailed as error:
             raise StepFailed(f"the worked request of {rows} rows failed: {error}") from error
         _check_equal(new / "sample/predictions.csv", again)
@@ -102,15 +102,8 @@ def write_handover(
         contents = {**result.describe(), "folder": folder.name, "files": files, "written_on": machine}
         (new / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
         (new / SUMS).write_text("".join(_sum_line(new, name) for name in sorted([*files, CONTENTS])), "utf-8")
-        mask = os.umask(0)
-        os.umask(mask)
-        new.chmod(0o777 & ~mask)
         check_place(folder)  # it may have changed meanwhile
-        replace_folder(folder, new, temporary / "old")
-        return result
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        lock.close()
+    return result
 
 
 def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
@@ -130,7 +123,6 @@ def _copy_files(run: HandedRun, again: Again, new: Path) -> None:
 
 
 def _check_equal(expected: Path, again: Again) -> None:
-    """Raise NotReproducedError unless the answer is what the run predicted for these rows."""
     pair = [steps.read_cells(path) for path in (expected, again.answer)]
     try:
         largest = steps.largest_difference(*pair)
@@ -146,24 +138,39 @@ def _check_equal(expected: Path, again: Again) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    """The names of all files below a folder, with slashes."""
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
 
 
 def _sum_line(folder: Path, name: str) -> str:
-    """A line as sha256sum writes it: a name with a backslash or a line break is escaped."""
+    """As sha256sum writes it: a name with a backslash or a line break is escaped."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 
 
-def replace_folder(folder: Path, new: Path, old: Path) -> None:
-    """Rename a folder that may exist to old, and new to its name. An interrupt waits until both are renamed."""
-    with interrupts.deferred():
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
+def write_sample(run: HandedRun, folder: Path) -> int:
+    """Write spectra.csv.gz and predictions.csv into a folder, as text that is copied. Returns the number of rows.
+
+    Rows are equally far apart. Raises ValueError if the predictions are not as many as the rows.
+    """
+    rows = run.data.rows
+    chosen = {place * rows // min(ROWS, rows) for place in range(min(ROWS, rows))}
+    with (
+        open_data(run.public) as data,
+        gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed,
+    ):
+        table = data.rows()
+        header = next(table)
+        kept = [place for place, name in enumerate(header) if not place or name not in TARGETS]
+        for cells in itertools.chain([header], (row for place, row in enumerate(table) if place in chosen)):
+            packed.write((",".join(_quote(cells[place]) for place in kept) + "\n").encode())
+    predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()
+    if len(predictions) != rows:
+        raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines instead of {rows}")
+    lines = [predictions[place] for place in sorted(chosen)]
+    (folder / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    return len(chosen)
+
+
+def _quote(cell: str) -> str:
+    quoted = cell.replace('"', '""')
+    return f'"{quoted}"' if any(mark in cell for mark in ',"\r\n') else cell

@@ -5,7 +5,7 @@ The package imports nothing else of this repository, because it travels in the c
 
 from . import core
 from .core import *  # noqa: F403  core has the only list of these names
-from .version import __version__
+from .environment import __version__
 
 __all__ = ["__version__"]
 __all__ += core.__all__

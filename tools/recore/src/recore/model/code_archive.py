@@ -52,7 +52,6 @@ def pack(contents: Mapping[str, bytes]) -> bytes:
 
 
 def _package_files(name: str) -> dict[str, Path]:
-    """Return the files of a package or module, and __init__.py of its parents."""
     path = _origin(name)
     parents = name.split(".")[:-1]
     top = path.parents[len(parents) + (path.name == "__init__.py")]
@@ -61,7 +60,6 @@ def _package_files(name: str) -> dict[str, Path]:
 
 
 def _origin(name: str) -> Path:
-    """Return the file of a module, or __init__.py of a package. Raises ModuleNotFoundError."""
     try:
         spec = find_spec(name) if all(part.isidentifier() for part in name.split(".")) else None
     except (ImportError, ValueError):  # a parent is missing or not a package; a module without a specification

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import click
 
-from .classes import MissingPartError, Model
-from .environment import SageMakerEnv, read_number
+from .classes import MissingPartError, Model, ModelClassError, load_model
+from .environment import SageMakerEnv, __version__, log_to_stdout, read_number
 from .errors import ConfigError, JobError, UploadError
-from .loading import ModelClassError, load_model
-from .logs import log_to_stdout
-from .version import __version__
 from .web_app import app
 
 ONE_LINE = (ConfigError, JobError, MissingPartError, ModelClassError, UploadError)  # clear without a traceback
@@ -64,7 +61,7 @@ class ContainerOptions:
 
 
 def write_failure(env: SageMakerEnv, text: str) -> None:
-    """Write why a command fails to output/failure. If that does not work, the log says so."""
+    """If that does not work, the log says so."""
     try:
         env.write_failure(text)
     except OSError as problem:

@@ -1,8 +1,10 @@
-"""What a model class sees of SageMaker: its settings, which are environment variables, and its folders."""
+"""What a model class sees of SageMaker: settings in environment variables, folders, addresses on S3, and the log."""
 
 import enum
 import json
+import logging
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +12,37 @@ from typing import Any
 
 from .errors import ConfigError
 from .hyperparameters import HyperParameterEncodingError, decode
-from .s3_url import S3URL
 
+__version__ = "0.6.0"  # of ML2P, whose interface this package has
 FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails
 # Hyperparameters of SageMaker's own: those that begin like this, and what a tuning job adds.
 RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
+
+
+class S3URL:
+    """s3folder: an address such as s3://bucket/folder. Slashes at both ends of the folder are ignored.
+
+    Raises ValueError if the address does not begin with s3:// or names no bucket.
+    """
+
+    def __init__(self, s3folder: str):
+        scheme, _, rest = str(s3folder).partition("://")
+        self._bucket, _, root = rest.partition("/")
+        if scheme != "s3" or not self._bucket:
+            raise ValueError(f"{s3folder!r} is not an S3 address: it must have the form s3://bucket/folder")
+        self._root = root.strip("/")
+
+    def bucket(self) -> str:
+        return self._bucket
+
+    def path(self, suffix: str) -> str:
+        """Return the key of a file in the folder: the folder, a slash and the suffix."""
+        suffix = suffix.lstrip("/")
+        return f"{self._root}/{suffix}" if self._root else suffix
+
+    def url(self, suffix: str = "") -> str:
+        """Return the address of a file in the folder; without a suffix that of the folder, which ends with a slash."""
+        return f"s3://{self._bucket}/{self.path(suffix)}"
 
 
 def read_number(variable: str, default: int) -> int:
@@ -26,8 +54,6 @@ def read_number(variable: str, default: int) -> int:
 
 
 class SageMakerEnvType(enum.Enum):
-    """What kind of environment this is."""
-
     DATASET = "dataset"
     TRAIN = "train"
     SERVE = "serve"
@@ -76,7 +102,6 @@ class SageMakerEnv:
         return self.data_channel_folder(dataset)
 
     def data_channel_folder(self, channel: str) -> Path:
-        """Return the folder of one of the training job's channels."""
         return self._ml_folder / "input" / "data" / channel
 
     def model_folder(self) -> Path:
@@ -128,3 +153,23 @@ class SageMakerEnv:
         if self.training_job_name:
             return self.TRAIN
         return self.SERVE if self.model_version else self.UNKNOWN
+
+
+class StdoutHandler(logging.Handler):
+    """Writes to what is standard output at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stdout, flush=True)
+        except Exception:
+            self.handleError(record)
+
+
+def log_to_stdout() -> None:
+    """Send all messages from INFO on to standard output. Safe to call repeatedly."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, StdoutHandler) for handler in root.handlers):
+        root.addHandler(StdoutHandler())
+    root.setLevel(logging.INFO)
+    for name in ("boto3", "botocore", "s3transfer", "urllib3", "werkzeug"):
+        logging.getLogger(name).setLevel(logging.WARNING)

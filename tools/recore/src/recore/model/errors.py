@@ -48,7 +48,6 @@ class APIError(HTTPException):
 
     @property
     def status_code(self) -> int:
-        """The status of the answer."""
         return self.code
 
 

@@ -31,7 +31,6 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """Set gunicorn's settings."""
         self.cfg.set("bind", self._bind)
         self.cfg.set("threads", THREADS)
         self.cfg.set("keepalive", KEEP_ALIVE)
@@ -40,7 +39,6 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set("worker_tmp_dir", "/dev/shm")  # noqa: S108
 
     def load(self) -> ModelApp:
-        """Return the application."""
         return self._app
 
 
@@ -48,11 +46,11 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
     """A worker without an arbiter above it."""
 
     def is_parent_alive(self) -> bool:
-        """Return True, because the process that started this one is not an arbiter, and may end."""
+        """The process that started this one is not an arbiter, and may end."""
         return True
 
     def handle_quit(self, number: int, frame: Any) -> None:
-        """Stop at SIGINT and SIGQUIT as at SIGTERM: requests in progress are answered."""
+        """Stop as at SIGTERM: requests in progress are answered."""
         self.handle_exit(number, frame)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:

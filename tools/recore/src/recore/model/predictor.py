@@ -6,12 +6,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .environment import SageMakerEnv
+from .environment import S3URL, SageMakerEnv, __version__
 from .errors import ConfigError, ServerError
-from .s3_url import S3URL
 from .strict_json import to_json
 from .uploads import S3Access
-from .version import __version__
 
 LONGEST_KEY = 1024  # bytes, S3's limit
 

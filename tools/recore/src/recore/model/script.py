@@ -22,11 +22,9 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from .answers import answer, answer_error
-from .classes import Model
-from .environment import SageMakerEnv
+from .classes import Model, load_model
+from .environment import SageMakerEnv, log_to_stdout
 from .errors import ConfigError
-from .loading import load_model
-from .logs import log_to_stdout
 from .predictor import ModelPredictor
 from .record_queue import records_kept
 
@@ -61,7 +59,6 @@ class ScriptEnv(SageMakerEnv):
         self._model_dir = model_dir or environ.get("SM_MODEL_DIR")
 
     def model_folder(self) -> Path:
-        """Return the folder of the model."""
         return Path(self._model_dir) if self._model_dir else super().model_folder()
 
 
@@ -113,7 +110,7 @@ def _make_model(model: type[Model] | None, env: SageMakerEnv) -> Model:
 
 
 def keep_body(body: bytes | str, content_type: str) -> bytes | str:
-    """Return the request as it is: it is JSON, whatever its content type says."""
+    """It is JSON, whatever its content type says."""
     return body
 
 
@@ -129,7 +126,7 @@ def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
 
 
 def make_output(result: HookAnswer, accept: str) -> Any:
-    """Return an answer as the container takes it. It is JSON, whatever the client accepts."""
+    """It is JSON, whatever the client accepts."""
     if result.status == 200:
         return result.text, JSON
     return Response(result.text, result.status, mimetype=JSON)

@@ -33,11 +33,10 @@ class S3Uploader:
         self._client = client
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
-        """Write an object. Raises UploadError."""
         self._upload(bucket, key, lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=body))
 
     def put_file(self, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
-        """Write a file as an object. Raises UploadError, or OSError if the file cannot be read."""
+        """Raises UploadError, or OSError if the file cannot be read."""
         os.stat(path)  # boto3 would name the error of a missing file differently
         self._upload(bucket, key, lambda s3: s3.upload_file(os.fspath(path), bucket, key))
 
@@ -57,12 +56,10 @@ class S3Access:
 
     @cached_property
     def s3_client(self) -> Any:
-        """boto3's client for S3, made when it is first needed."""
         return make_s3_client(self.env.session)
 
 
 def reason_of(error: Exception, bucket: str) -> str:
-    """Return why an upload failed, and what to do about the usual reasons."""
     text = str(error)
     for code, reason in REASONS.items():
         if f"({code})" in text:

@@ -6,10 +6,9 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .answers import answer, answer_error
-from .environment import read_number
+from .environment import __version__, read_number
 from .predictor import ModelPredictor
 from .strict_json import to_json
-from .version import __version__
 
 LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
 EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
@@ -41,20 +40,18 @@ app = ModelApp(__name__, static_folder=None)
 
 @app.get("/ping")
 def ping() -> Response:
-    """Answer 200, because the server starts only when the model is set up."""
+    """The server starts only when the model is set up."""
     version = predictor().env.model_version
     return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
 
 
 @app.get("/execution-parameters")
 def execution_parameters() -> Response:
-    """Answer how Batch Transform is to send requests."""
     return json_response(to_json(EXECUTION_PARAMETERS))
 
 
 @app.post("/invocations")
 def invocations() -> Response:
-    """Answer with a prediction, or with those for a batch."""
     try:
         return json_response(answer(predictor(), request.get_data(cache=False)))
     except (SystemExit, KeyboardInterrupt) as error:  # of the predictor: signals arrive in another thread
@@ -64,7 +61,7 @@ def invocations() -> Response:
 
 @app.errorhandler(HTTPException)
 def answer_http_error(error: HTTPException) -> Response:
-    """Answer an error that the predictor raised for the client, or one of Flask's own such as 404 and 413."""
+    """Errors that the predictor raised for the client, and Flask's own such as 404 and 413."""
     response = json_response(*answer_error(error))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -74,7 +71,7 @@ def answer_http_error(error: HTTPException) -> Response:
 
 @app.errorhandler(InternalServerError)
 def answer_exception(error: InternalServerError) -> Response:
-    """Answer any other error that the predictor raised; its traceback is in the log."""
+    """The traceback is in the log."""
     raised = error.original_exception
     if raised is None:
         return answer_http_error(error)
@@ -82,10 +79,8 @@ def answer_exception(error: InternalServerError) -> Response:
 
 
 def predictor() -> ModelPredictor:
-    """Return the predictor of the application that answers."""
     return cast(ModelApp, current_app).predictor
 
 
 def json_response(body: str, status: int = 200) -> Response:
-    """Return an answer in JSON."""
     return Response(body, status, mimetype="application/json")

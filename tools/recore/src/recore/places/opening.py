@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recore.distribution import TEMPLATE
-from recore.places.embedded import open_embedded
 from recore.places.place import (
     IMAGE,
     OpenPlace,
@@ -25,7 +24,7 @@ from recore.places.place import (
     describe_isolation,
 )
 from recore.text import plain
-from stagemaker import BUCKET, ROLE_ARN
+from stagemaker import BUCKET, REGION, ROLE_ARN, interrupts
 
 HEALTH = "/_stagemaker/health"
 LARGEST_ANSWER = 1 << 16  # bytes
@@ -66,10 +65,7 @@ def is_strangers(submission: Path, actual: Path | None, folder: Path = Path()) -
 
 
 def _connect(settings: PlaceSettings) -> OpenPlace:
-    """Return the place that boto3 is configured for: AWS, or a simulator, which provides a role and a bucket.
-
-    Raises PlaceError if the settings or the user's AWS settings are incomplete or invalid.
-    """
+    """Raise PlaceError if the user's AWS settings are incomplete or invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
     services = Services(_make_client)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
@@ -98,7 +94,6 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
 
 @contextmanager
 def _settings_checked() -> Iterator[None]:
-    """Turn the errors of boto3 about invalid settings of the user into a PlaceError."""
     from botocore.exceptions import BotoCoreError
 
     try:
@@ -109,7 +104,7 @@ def _settings_checked() -> Iterator[None]:
 
 @_settings_checked()
 def _make_client(service: str) -> Any:
-    """A client with the user's AWS settings. Requests to this machine do not go through a proxy."""
+    """Requests to this machine do not go through a proxy."""
     import boto3
     from botocore.config import Config
 
@@ -128,7 +123,7 @@ def _make_client(service: str) -> Any:
 
 
 def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
-    """Raise SimulatorGoneError instead of trying for minutes to connect to a simulator that has ended."""
+    """boto3 would try for minutes to connect to a simulator that has ended."""
     from botocore.exceptions import EndpointConnectionError
 
     if isinstance(caught_exception, EndpointConnectionError):
@@ -138,7 +133,6 @@ def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
 
 @_settings_checked()
 def _check_credentials() -> None:
-    """Raise PlaceError if there are no credentials or they cannot be fetched."""
     import boto3
 
     credentials = boto3.DEFAULT_SESSION.get_credentials()
@@ -150,7 +144,6 @@ def _check_credentials() -> None:
 
 
 def _is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine. Raises ValueError if it is not a URL of HTTP."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https"):
@@ -166,7 +159,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _check_connection(endpoint: str) -> None:
-    """Raise PlaceError if nothing on this machine answers at an endpoint; boto3 would try for minutes."""
+    """boto3 would try for minutes if nothing on this machine answers."""
     if not _is_loopback(endpoint):
         return
     parts = urlsplit(endpoint)
@@ -179,10 +172,35 @@ def _check_connection(endpoint: str) -> None:
 
 
 def _ask_isolation(endpoint: str) -> tuple[str, bool | None]:
-    """How the simulator at an endpoint isolates jobs, and whether it enforces that; None of another program."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(endpoint + HEALTH, timeout=10) as answer:
             health = json.loads(answer.read(LARGEST_ANSWER))
         enforced = health["isolation_enforced"] is True
         return describe_isolation(plain(str(health["isolation"]), 40), enforced), enforced
     return "chosen by that simulator", None
+
+
+@contextmanager
+def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Iterator[OpenPlace]:
+    """Run a simulator within the context. Docker's default image is built from the template's files.
+
+    show: called with each line about the build. Raises OSError if isolation is required but not possible here.
+    """
+    image = settings.image
+    if settings.engine == "docker" and image is None:
+        from stagemaker import build, docker_client
+
+        image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
+        with docker_client() as client:
+            build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
+    from stagemaker import NoSandboxError, Simulator  # this import can be interrupted
+
+    simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
+    try:
+        with interrupts.deferred_at_both_ends(lambda: simulator):
+            isolation = describe_isolation(simulator.isolation.name, simulator.isolation_enforced)
+            services = Services(simulator.client)
+            where = ("the embedded simulator", REGION, isolation)
+            yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)
+    except NoSandboxError as error:
+        raise OSError(f"{error}, or choose {settings.without_sandbox}") from error

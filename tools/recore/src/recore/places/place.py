@@ -97,5 +97,4 @@ class OpenPlace:
 
 
 def describe_isolation(name: str, enforced: bool) -> str:
-    """Describe the isolation of jobs for people."""
     return name if enforced else f"{name} (jobs can read this user's files and use the network)"

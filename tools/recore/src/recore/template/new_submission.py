@@ -1,13 +1,12 @@
 """Writes a new submission: the template's files with one of its models, without the tools around a submission."""
 
 import ast
-import os
 import shutil
 import sys
-import tempfile
 from itertools import groupby
 from pathlib import Path
 
+from recore.atomic import replaced
 from recore.distribution import TEMPLATE, find_origin, install_command
 from recore.outputs import check_writable
 
@@ -54,12 +53,9 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
     check_writable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as parent:
-        complete = Path(parent, folder.name)
+    with replaced(folder) as [complete]:
         complete.mkdir()
         _fill(complete, model)
-        os.replace(complete, folder)
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
@@ -101,14 +97,13 @@ def replace_fit(train: str, example: str) -> str:
 
 
 def _split(text: str) -> tuple[str, list[Import], str]:
-    """The text before the imports of a module, the imports, and the text after them."""
     imports = [node for node in ast.parse(text).body if isinstance(node, Import)]
     lines = text.splitlines(keepends=True)
     return "".join(lines[: imports[0].lineno - 1]), imports, "".join(lines[imports[-1].end_lineno :])
 
 
 def _place(node: Import) -> tuple[int, bool, str]:
-    """Where an import is among others: those of the standard library are first, those of the submission last."""
+    """Imports of the standard library are first, those of the submission last."""
     is_from = isinstance(node, ast.ImportFrom)
     module = str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name
     group = 0 if module in sys.stdlib_module_names else 2 if f"{module}.py" in FILES else 1

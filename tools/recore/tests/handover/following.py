@@ -6,28 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.checkout import ROOT, environment
+from support.checkout import environment
 
 from recore.evaluation import Again, Step
 from recore.handover import read_run
-from recore.handover.model_card import write_card
-from recore.handover.model_domain import measure_domain
+from recore.handover.model_card import measure_domain, write_card
 from recore.handover.packages import list_packages
 from recore.handover.readme import write_readme
 from recore.handover.target_figures import measure_targets
-from recore_support.run_command import file_options, run_recore
 from stagemaker.machine import describe_machine
 
 FENCE = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # with recore, and with python3.12, which makes environments
 PATH = os.pathsep.join((f"{sys.base_prefix}/bin", os.environ["PATH"], str(Path(sys.executable).parent)))
 CUT_OFF = 500.0  # ppm of copper
-
-
-def make_run(folder: Path, sample: Path) -> None:
-    """Run the template's submission into the folder run."""
-    result = run_recore(ROOT, *file_options(sample), "--no-report", "--out", folder / "run")
-    assert result.returncode == 0, result.stderr
 
 
 def write_pages(folder: Path, worked: Path, public: Path | None = None) -> tuple[str, str]:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from models.house_prices import url_of
+from recore_support.opus_files import block, opus_bytes
+from recore_support.tiny_submission import write
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT, UPLOADED, copy_scripts
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.model import SageMakerEnv
 from recore.schema import TARGETS
-from recore_support.models import url_of
-from recore_support.opus_files import block, opus_bytes
-from recore_support.tiny_submission import write
 from stagemaker.server import BUCKET
 
 EXAMPLE = ROOT / "tools/recore/examples/model_class"

@@ -1,4 +1,4 @@
-"""A model class for tests, and the container's program that runs it in separate processes."""
+"""A model class for tests: with the container's program in separate processes, and as jobs of a simulator."""
 
 import http.client
 import json
@@ -8,17 +8,21 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stagemaker_support.endpoints import Endpoints
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.training_jobs import channel, submit
 from support.checkout import ROOT, environment
 
 from recore.model import SageMakerEnv
-from stagemaker.server import BUCKET
+from recore.model.code_archive import code_files, write_code_archive
+from stagemaker.server import BUCKET, ROLE_ARN
 
 MakeEnv = Callable[..., SageMakerEnv]
 
@@ -102,6 +106,7 @@ HOUSES = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
 # The log line of this project's server, or of the plain container's server.
 LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")
+CODE = "/opt/ml/processing/input/code"
 SLOPE = 2.002857142857143  # least squares through the origin
 
 
@@ -142,22 +147,17 @@ def run_program(code: Path, ml: Path, *arguments: str, **variables: str) -> "sub
     )
 
 
+@dataclass
 class ServedModel:
     """The container's server. log: the file with its output."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log: Path):
-        self.process, self.log = process, log
-        self._port = 0
-
-    def wait_until_listening(self) -> None:
-        wait_until(lambda: LISTENING.search(self.log.read_text()) or self.process.poll() is not None)
-        match = LISTENING.search(self.log.read_text())
-        assert match, self.log.read_text()
-        self._port = int(match[1])
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    port: int
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
         """Send a request; return the response's status, content type and JSON."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, method=method)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, response.headers["Content-Type"], json.loads(response.read())
@@ -172,7 +172,7 @@ class ServedModel:
 
     def idle_connection(self) -> http.client.HTTPConnection:
         """Return a connection that was used once and is kept open."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", "/ping")
         assert connection.getresponse().read()
         return connection
@@ -183,17 +183,14 @@ class ServedModel:
         return self.process.wait(60)
 
 
-@contextmanager
-def served_model(folder: Path, **variables: str) -> Iterator[ServedModel]:
-    """Serve HousePrices with the container's program on a free port until the block ends."""
+def served_model(folder: Path, **variables: str) -> AbstractContextManager[ServedModel]:
+    """Serve HousePrices with the container's program on a free port until the context ends."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
     defaults = {"ML2P_MODEL_CLS": "house_prices.HousePrices", "SAGEMAKER_BIND_TO_PORT": "0"}
-    with _server(program_command(ml, "serve"), code, defaults | variables, folder / "log.txt") as server:
-        yield server
+    return _server(program_command(ml, "serve"), code, defaults | variables, folder / "log.txt")
 
 
-@contextmanager
-def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
+def served_script(folder: Path, **variables: str) -> AbstractContextManager[ServedModel]:
     """Serve HousePrices with its script in the plain container's server."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
     defaults = {
@@ -201,27 +198,21 @@ def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
         "SAGEMAKER_PROGRAM": "job.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": str(code),
     }
-    command = [
-        sys.executable,
-        "-P",
-        str(ROOT / "tools/stagemaker/src/stagemaker/container/serving.py"),
-        "--bind",
-        "127.0.0.1:0",
-    ]
-    with _server(command, code, defaults | variables, folder / "log.txt") as server:
-        yield server
+    program = ROOT / "tools/stagemaker/src/stagemaker/container/serving.py"
+    command = [sys.executable, "-P", str(program), "--bind", "127.0.0.1:0"]
+    return _server(command, code, defaults | variables, folder / "log.txt")
 
 
 @contextmanager
 def _server(command: list[str], code: Path, variables: dict[str, str], log: Path) -> Iterator[ServedModel]:
+    env = program_environment(code, variables)
     with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=code, env=program_environment(code, variables), stdout=output, stderr=subprocess.STDOUT
-        )
-    server = ServedModel(process, log)
+        process = subprocess.Popen(command, cwd=code, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
-        server.wait_until_listening()
-        yield server
+        wait_until(lambda: LISTENING.search(log.read_text()) or process.poll() is not None)
+        match = LISTENING.search(log.read_text())
+        assert match, log.read_text()
+        yield ServedModel(process, log, int(match[1]))
     finally:
         process.kill()
         process.wait()
@@ -242,7 +233,7 @@ def s3_variables(client: Client) -> dict[str, str]:
 
 
 def recording_variables(project: str) -> dict[str, str]:
-    """Return the environment variables of a model whose invocations are recorded."""
+    """Return the variables of a model whose invocations are recorded."""
     return {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
 
 
@@ -257,3 +248,63 @@ def records(client: Client, project: str) -> dict[str, Any]:
     pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     return {key.removeprefix(prefix): json.loads(client.get(f"s3://{BUCKET}/{key}")) for key in keys}
+
+
+def upload_code_archive(client: Client, folder: Path, project: str, packages: Sequence[str] = ()) -> str:
+    """Upload an archive of a folder of code and return its URI."""
+    write_code_archive(folder.parent / "code.tar.gz", folder, packages)
+    return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())
+
+
+def generate_dataset(
+    client: Client, folder: Path, project: str, model: str, packages: Sequence[str] = (), **variables: str
+) -> dict[str, Any]:
+    """Run the processing job that generates the dataset `first` of a model class, and return its description.
+
+    variables: additional environment variables, such as those that let the job call the simulator's S3.
+    """
+    for name, path in code_files(folder, packages).items():
+        client.put(f"{project}/code/{name}", path.read_bytes())
+    s3_input = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    command = ["python3", "-m", "recore.model", "--model", model, "generate-dataset"]
+    variables |= {"PYTHONPATH": CODE, "ML2P_DATASET": "first", "ML2P_S3_URL": url_of(project)}
+    return client.process(
+        "",
+        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command},
+        ProcessingInputs=[{"InputName": "project", "S3Input": s3_input}],
+        Environment=variables,
+    )
+
+
+def train(client: Client, source: str, project: str, dataset: str, **hyperparameters: str) -> dict[str, Any]:
+    """Run the training job PROJECT-1 in script mode and return its description."""
+    submit(
+        client,
+        TrainingJobName=f"{project}-1",
+        HyperParameters={"sagemaker_program": "job.py", "sagemaker_submit_directory": source} | hyperparameters,
+        InputDataConfig=[channel("training", dataset)],
+        OutputDataConfig={"S3OutputPath": f"{url_of(project)}/models"},
+        Environment={"ML2P_PROJECT": project, "ML2P_S3_URL": url_of(project)},
+    )
+    job = client.wait("TrainingJob", f"{project}-1")
+    assert job["TrainingJobStatus"] == "Completed", job
+    return job
+
+
+def create_model(client: Client, source: str, data: str, variables: dict[str, str], name: str) -> str:
+    """Create a training job's model, served by the same script, and return its name."""
+    script = {
+        "SAGEMAKER_PROGRAM": "job.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": source,
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    }
+    container = {"Image": IMAGE, "ModelDataUrl": data, "Environment": script | variables}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    return name
+
+
+def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
+    """Invoke an endpoint and return its response, which must be JSON."""
+    response = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
+    assert response["ContentType"] == "application/json"
+    return json.loads(response["Body"].read())
