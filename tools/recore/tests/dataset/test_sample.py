@@ -21,10 +21,9 @@ from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 
 from recore.dataset.geology import ROCKS, SHARE, drill, fractions, layers
-from recore.dataset.sample_assays import significant
-from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample, simulate_rows
+from recore.dataset.grammar.units import DETECTION_LIMITS
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample, significant, simulate_rows
 from recore.dataset.sample_spectra import channel_names, grid
-from recore.dataset.targets import DETECTION_LIMITS
 
 
 def read(folder: Path) -> list[pd.DataFrame]:

@@ -15,7 +15,6 @@ from stagemaker_support.fuzzing import examples
 from recore.dataset.sample_files import Plan, make_sample
 from recore.production.containers import domain
 from recore.production.containers.domain import Domain, DomainError, fit_file, fit_reference
-from recore.report.statistics import binning, pca
 from recore.schema import HOLE
 from recore.spectral_data import SpectralData, read_data
 
@@ -41,19 +40,6 @@ def data(small_sample: Path) -> SpectralData:
     return read_data(small_sample / "public/public.csv.gz")
 
 
-def test_components_are_those_of_the_reports(data: SpectralData) -> None:
-    shapes = binning.bin_spectra(data)
-    components = pca.fit_components(shapes.values)
-    reference = fit_file(data.path)
-    np.testing.assert_allclose(reference["bins"], shapes.wavenumbers)
-    compared = Domain(reference, data.wavenumbers.tolist())
-    t2, q, _ = compared.compare(compared.shapes(data.spectra))
-    np.testing.assert_allclose(t2 * reference["t2_limit"], components.t2(shapes.values))
-    np.testing.assert_allclose(q * reference["q_limit"], components.q(shapes.values))
-    scores = compared.components.scores(compared.shapes(data.spectra))
-    np.testing.assert_allclose(abs(scores), abs(components.scores(shapes.values)), atol=1e-9)
-
-
 def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_not(tmp_path: Path) -> None:
     """Each tilt is as large as the spectrum's own contrast."""
     make_sample(tmp_path, Plan(rows=600, holes=60, channels=171, missing=0))
@@ -65,11 +51,8 @@ def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_n
     assert np.mean([each["inside"] for each in tilted if each]) < 0.05
 
 
-def test_constants_are_those_of_the_reports() -> None:
-    twins = [(each.MOST_BINS, each.MOST_GAPS, each.EDGE) for each in (domain, binning)]
-    assert twins[0] == twins[1]
-    assert (domain.MOST_COMPONENTS, domain.EXPLAINED_VARIANCE) == (pca.MOST_COMPONENTS, pca.EXPLAINED_VARIANCE)
-    assert (domain.CONFIDENCE, domain.HOLE) == (pca.CONFIDENCE, HOLE)
+def test_the_column_of_drill_holes_is_that_of_the_schema() -> None:
+    assert domain.HOLE == HOLE
 
 
 def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:

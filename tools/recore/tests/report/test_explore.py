@@ -13,10 +13,10 @@ import pytest
 from recore_support.browser import assert_usable, open_report
 from recore_support.command import recore, recore_process
 from scipy import stats
+from sklearn.decomposition import PCA
 from support.data_files import write_csv
 
-from recore.dataset.sample_assays import DETECTION_LIMITS
-from recore.dataset.sample_files import Plan, make_sample
+from recore.dataset.sample_files import DETECTION_LIMITS, Plan, make_sample
 from recore.report.explore.file_report import explore_file
 from recore.report.page.content import Page
 from recore.report.page.page_files import write_page
@@ -78,24 +78,25 @@ def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.
         assert high < 2 * inner.max()
 
 
-def test_principal_components_match_a_singular_value_decomposition(numbers: Path, public: pd.DataFrame) -> None:
-    """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
+def test_principal_components_are_those_of_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    count = sum(name.startswith("PC") for name in table)
     values = shapes(public)
-    centred = values - values.mean(axis=0)
-    left, singular, right = np.linalg.svd(centred, full_matrices=False)
-    variances = singular**2 / (len(values) - 1)
-    scores = left[:, :count] * singular[:count]
-    for order in range(count):
-        sign = np.sign(scores[:, order] @ table[f"PC{order + 1}"])
-        np.testing.assert_allclose(table[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
-    np.testing.assert_allclose(table["T2"], (scores**2 / variances[:count]).sum(axis=1), rtol=1e-6)
-    residuals = centred - scores @ right[:count]
-    np.testing.assert_allclose(table["Q"], (residuals**2).sum(axis=1), rtol=1e-6)
-    rows = len(values)
+    rows, bins = values.shape
+    names = [name for name in table if name.startswith("PC")]
+    count = len(names)
+    pca = PCA(bins, svd_solver="full").fit(values)
+    assert count == 1 + np.flatnonzero(np.cumsum(pca.explained_variance_ratio_) >= 0.99)[0]
+    all_scores = pca.transform(values)
+    scores, rest = all_scores[:, :count], all_scores[:, count:]
+    np.testing.assert_allclose(table[names], scores, atol=1e-9)
+    np.testing.assert_allclose(table["T2"], (scores**2 / pca.explained_variance_[:count]).sum(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(table["Q"], (rest**2).sum(axis=1), rtol=1e-9)
+    loadings = pd.read_csv(numbers / "loadings.csv")
+    np.testing.assert_allclose(loadings[names].T, pca.components_[:count], atol=1e-9)
     expected = count * (rows - 1) / (rows - count) * stats.f.isf(0.01, count, rows - count)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
+    total, squares = (sum(pca.explained_variance_[count:] ** power) for power in (1, 2))
+    assert limits["Q_limit"] == pytest.approx(squares / total * stats.chi2.isf(0.01, total**2 / squares), rel=1e-9)
     outliers = (table["T2"] > limits["T2_limit"]) | (table["Q"] > limits["Q_limit"])
     findings = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
     assert findings["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
@@ -103,11 +104,11 @@ def test_principal_components_match_a_singular_value_decomposition(numbers: Path
 
 def test_the_limits_cover_the_stated_share_of_rows() -> None:
     """Of rows drawn from a normal distribution, one in a hundred lies beyond each limit."""
-    from recore.report.statistics.pca import fit_components
+    from recore.report.statistics import Components
 
     random = np.random.default_rng(0)
     mixing = random.standard_normal((30, 30)) * np.linspace(3, 0.1, 30)[:, None]
-    model = fit_components(random.standard_normal((4000, 30)) @ mixing)
+    model = Components(random.standard_normal((4000, 30)) @ mixing)
     new = random.standard_normal((20_000, 30)) @ mixing
     assert (model.t2(new) > model.t2_limit).mean() == pytest.approx(0.01, abs=0.004)
     assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
@@ -172,7 +173,7 @@ def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, pu
 
 @pytest.mark.slow
 def test_two_samples_are_distinguished_only_if_they_differ() -> None:
-    from recore.report.statistics.two_sample import compare_sets
+    from recore.report.explore.shift import compare_sets
 
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)

@@ -5,7 +5,7 @@ import pytest
 from recore_support.pictures import read_png
 from support.checkout import ROOT
 
-from recore.report.page.looks import COLOURS
+from recore.report.page.figures import COLOURS
 
 LARGEST_DIFFERENCE = 30  # of 255 levels, for each colour channel: lines have soft edges, and some are transparent
 

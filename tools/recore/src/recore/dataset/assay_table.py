@@ -9,15 +9,14 @@ import numpy as np
 from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.contents import factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.signs import read_sign
-from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
+from recore.dataset.grammar.units import CONTENT_UNITS, LARGEST, unit_of_cell
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
-from recore.dataset.targets import LARGEST
 from recore.dataset.text_table import TextTable, open_table, without_empty_end
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar
 from recore.dataset.companions import depth_unit_column, with_companions
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.grammar.words import separate_words
 from recore.dataset.target_columns import Source, chosen_source, converted, find_targets
@@ -72,7 +72,6 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
 
 
 def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
-    """The columns of the table that no source is in."""
     used = {source.place for source in sources.values()}
     used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
     return {place: name for place, name in header.items() if place not in used}
@@ -139,13 +138,11 @@ def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused:
 
 
 def _check_repeated(used: Sequence[str], header: Sequence[str]) -> None:
-    """Raise ValueError if a column that is used has the name of another."""
     if repeated := sorted(name for name in used if header.count(name) > 1):
         raise ValueError(f"there is more than one column {repeated[0]!r}")
 
 
 def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
-    """Raise ValueError if a column has the mistyped name of a target that no other column has."""
     for name in ignored:
         mistyped = mistyped_target(name) if not read_contents(name).formulas else None
         if mistyped and mistyped[0] not in known:
@@ -155,7 +152,6 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
 
 
 def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
-    """Raise ValueError if a required column is missing."""
     for missing in ("sample", *IDS):
         if missing not in known:
             likely = next((name for name in unused if likely_name(name) == missing), None)

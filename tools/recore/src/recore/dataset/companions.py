@@ -130,7 +130,6 @@ def _owners(rest: str, targets: Sources) -> list[str]:
 
 
 def _names_any(name: str, targets: Sources) -> bool:
-    """Whether the name of a column has the element or compound of an imported one."""
     return not {_formula(source) for source in targets.values()}.isdisjoint(read_contents(name).formulas)
 
 

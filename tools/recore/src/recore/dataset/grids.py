@@ -134,7 +134,6 @@ def put_on_grid(
 
 
 def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
-    """The spectra in groups of the same grid."""
     groups: list[list[Spectrum]] = []
     for spectrum in spectra:
         for group in groups:

@@ -13,7 +13,7 @@ from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.column_options import parse_columns
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
@@ -215,7 +215,6 @@ def join_repeated(problems: list[Problem]) -> list[Problem]:
 
 
 def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
-    """The spectra of the samples in the table."""
     samples = set(table.samples)
     listed = [spectrum for spectrum in spectra if spectrum.sample in samples]
     unlisted: dict[str, str] = {}

@@ -48,5 +48,4 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
 
 
 def _as_written(spectrum: Spectrum) -> Spectrum:
-    """The spectrum with the values that the import writes."""
     return replace(spectrum, absorbance=np.round(spectrum.absorbance, DECIMALS) + 0.0)

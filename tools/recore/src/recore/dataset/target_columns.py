@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recore.dataset.column_options import column_option
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.contents import (
     NO_CONTENT,
     AssayHeader,
@@ -15,7 +16,6 @@ from recore.dataset.grammar.contents import (
     targets_in,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import (
     CONTENT_UNITS,
     NOT_BY_MASS,
@@ -221,7 +221,6 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
 
 
 def _ask_unit(sources: Mapping[str, Source]) -> None:
-    """Raise Question if there are columns without a unit."""
     if not sources:
         return
     columns = ", ".join(source.column for source in sources.values())

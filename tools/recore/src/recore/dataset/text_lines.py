@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, name_format
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.words import same_text
 from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.axis import (
     ChannelName,
     axis_unit,
@@ -17,7 +18,6 @@ from recore.dataset.grammar.axis import (
 )
 from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_statistic, rank_sample_name
 from recore.dataset.grammar.quantity import stated_quantity
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, Reading, without_text_suffix
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, to_spectrum
@@ -40,7 +40,6 @@ def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
 
 
 def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
-    """The files of a folder that can hold spectra."""
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [path for path in visible if not path.is_dir()]
     folders = len(visible) - len(files)

@@ -130,7 +130,6 @@ def _check_lengths(parameters: bytes) -> None:
 
 
 def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["Data", tuple[str, ...]]:
-    """The block of that name and number, and remarks."""
     option = name
     if name == RATIO:
         name = "sample"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.listing import count, list_names
 
 SHOWN = 5  # channels that a message names
@@ -124,6 +124,12 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
+def check_above_0(position: float) -> None:
+    """Raise ValueError if a position of an axis is below 0."""
+    if position < 0:
+        raise ValueError(f"the axis has the value {position:g}, but wavenumbers and wavelengths are above 0")
+
+
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, still in the direction of the file.
 
@@ -144,8 +150,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
     if option and stated not in ("", option):
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
-    if x.min() < 0:
-        raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers and wavelengths are above 0")
+    check_above_0(x.min())
     if not in_schema and (peaks := explain_peaks(x)):
         if not option:
             raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")

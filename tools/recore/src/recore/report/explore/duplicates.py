@@ -10,10 +10,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import new_figure, short_name
-from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
-from recore.report.statistics.binning import EDGE, Binned, usable_channels
-from recore.report.statistics.pca import principal_components
+from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.statistics import EDGE, Binned, principal_components, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
 
@@ -123,7 +121,6 @@ def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
-    """For each row the pair with its nearest row."""
     both = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
     return both.sort_values("distance", kind="stable").drop_duplicates("row")
 
