@@ -10,6 +10,5 @@ from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.dataset.similar_names import note_similar_holes
-from recore.dataset.single_file import FileSpectra, read_spectra
 from recore.dataset.splitting import Split, split_table
-from recore.dataset.to_predict import SampleOptions, write_samples
+from recore.dataset.to_predict import FileSpectra, SampleOptions, read_spectra, write_samples

@@ -5,12 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar
 from recore.dataset.companions import depth_unit_column, with_companions
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.grammar.words import separate_words
 from recore.dataset.target_columns import Source, chosen_source, converted, find_targets
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS

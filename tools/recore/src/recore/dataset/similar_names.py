@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from recore.dataset.grammar.words import DASHES, same_text
+from recore.dataset.grammar import DASHES, same_text
 from recore.listing import list_names
 from recore.schema import HOLE
 from recore.text import plain

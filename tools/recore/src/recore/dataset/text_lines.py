@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, name_format
-from recore.dataset.grammar import Question
-from recore.dataset.grammar.words import same_text
+from recore.dataset.grammar import Question, same_text
 from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 
 FIRST = 1 << 16  # bytes that decide whether a file is text

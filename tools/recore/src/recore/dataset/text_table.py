@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recore.dataset.formats import refuse_factor, refuse_format
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Question, plain_number
 from recore.dataset.grammar.axis import ChannelName, channel_prefixes, names_axis, parse_channel, split_prefix
 from recore.dataset.grammar.contents import continues_header, read_contents
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
-from recore.dataset.grammar.words import plain_number
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
 from recore.file_kinds import REPEATED_HEADER
 from recore.schema import DEPTHS

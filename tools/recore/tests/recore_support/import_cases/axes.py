@@ -78,7 +78,7 @@ PLAIN = [
     axis(4000, 600, -1.93, decimals=0),
     *(axis(4000, 4000 + 34 * step, step, decimals=3) for step in (3.857, 7.714)),  # rising with the step of a laser
 ]
-PREFIXES = listed("m|V|W|wn|wn_|MIR_|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
+PREFIXES = listed("m|V|wn|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
 # words and settings that are not the unit of the axis, above a header that says nothing
 MISLEADING = listed("""
     gemessen um 12:30 Uhr|Messung um neun|collected near Socorro, NM|particle size (um): 63

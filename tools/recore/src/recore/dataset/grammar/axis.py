@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.numbers import CHANNEL, SPACES, Marks
-from recore.dataset.grammar.words import separate_words
 
 # a number before a unit is a setting of the instrument, such as a resolution of 4 cm-1
 NOT_A_SETTING = r"(?<!\d)(?<!\d )"

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Iterable
 
-from recore.dataset.grammar import Question
+from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.numbers import DECIMALS
 from recore.dataset.grammar.units import DEPTH_PATTERNS
-from recore.dataset.grammar.words import separate_words
 from recore.listing import list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE
 

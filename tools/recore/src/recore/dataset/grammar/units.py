@@ -5,7 +5,7 @@ import tomllib
 import unicodedata
 from importlib.resources import files
 
-from recore.dataset.grammar.words import DASHES
+from recore.dataset.grammar import DASHES
 from recore.schema import TARGETS
 
 _CONTENTS = tomllib.loads(files("recore.dataset").joinpath("targets.toml").read_text("utf-8"))

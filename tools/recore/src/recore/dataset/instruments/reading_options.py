@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recore.dataset.grammar.words import same_text
+from recore.dataset.grammar import same_text
 from recore.dataset.instruments.opus import check_block
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
