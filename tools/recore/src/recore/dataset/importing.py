@@ -37,12 +37,11 @@ SHOWN = 5  # samples that a message names
 class ImportOptions:
     """What to import, and how.
 
-    `assays`: the assay table, which can be the file of spectra itself; that is the default if it is the only file and
-    has assays or IDs. `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths,
-    metres by default. `content_unit`: that of its assays whose column states none. `replicates`: "one" (several spectra
-    of a sample are a problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`:
-    spectra on other grids are interpolated instead of being a problem. `only_listed`: samples that are not in the assay
-    table are ignored. `keep_going`: problems do not stop the rest.
+    `assays`: the assay table; by default the only file, if it has assays or IDs. `columns`: such as "CuPPM=Cu_pct".
+    `content_unit`: that of assays whose column states none. `replicates`: "one" (several spectra of a sample are a
+    problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`: spectra on other grids
+    are no problem. `only_listed`: samples that are not in the table are ignored. `keep_going`: problems do not stop the
+    rest.
     """
 
     files: tuple[Path, ...]
@@ -126,8 +125,7 @@ def import_files(
     """Write the data file; if there are problems, only with `keep_going`.
 
     `advance` is called with what is being done, and how many of how many files or rows are done. Raises ValueError or
-    OSError if the options, the assay table or the set of spectra as a whole are invalid; problems of single files, and
-    what the assay table leaves open, are in the result.
+    OSError if the options or the set of files as a whole are invalid; other problems and questions are in the result.
     """
     reading = options.reading
     try:

@@ -47,8 +47,7 @@ class FileSpectra:
 def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
     """Read at most so many spectra of a file, interpolated if they have other channels than the grid.
 
-    Those of an instrument get the values that `import_files` writes; those of a data file in the challenge's schema
-    keep theirs. Raises nothing for what the file holds.
+    Their values are those that `import_files` writes; those of a data file in the challenge's schema stay.
     """
     items: Iterator[Spectrum | Problem] = read_file(path, Reading(only_spectra=False))
     read = list(islice(items, most))
@@ -109,9 +108,8 @@ def write_samples(
     """Write a data file with a row for each sample, in the order of the files.
 
     columns: the header of the training file, whose channels the spectra get. A sample whose spectrum cannot be used has
-    a row without channels. Nothing is written, and `rows` is 0, if there is no other sample or a question is open.
-    advance: called with what is being done, and how many of how many files or rows are done. Raises ValueError or
-    OSError if the options or the set of files as a whole are invalid.
+    a row without channels. Nothing is written if there is no other sample or a question is open. advance: as for
+    import_files. Raises ValueError or OSError if the options or the set of files as a whole are invalid.
     """
     grid = grid_of_names(columns[1:])
     reading = options.reading_of_ids

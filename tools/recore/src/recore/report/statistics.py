@@ -16,12 +16,9 @@ FEWEST_ROWS = 5
 
 
 class Components(PrincipalComponents):
-    """Principal components of rows (rows, bins), with the limits of T2 and Q.
+    """Principal components of rows (rows, bins), with the limits of T2 and Q. shares: of the variance, of each component.
 
-    kept: how many components. shares: of the variance, that each component explains.
-
-    Hotelling's T2 is the distance from the mean within the components, in units of their standard deviations; its
-    limit follows the F distribution. Q is the sum of squares of a row that the components do not explain; its limit is
+    The limit of T2 follows the F distribution. Q is the sum of squares that the components do not explain; its limit is
     Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
     """
 
@@ -81,8 +78,8 @@ BLOCK = 2000  # rows processed at once, to limit memory
 class Binned:
     """The binned SNV spectra of the rows whose spectrum has no gap and is not flat.
 
-    rows: their row numbers in the file, ascending. values: (rows, bins) the mean of each bin's channels. wavenumbers:
-    (bins,) means. width: channels in a bin; those left over at the low end are not used.
+    rows: their numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,) means. width: channels in a
+    bin; those left over at the low end are not used.
     """
 
     rows: np.ndarray

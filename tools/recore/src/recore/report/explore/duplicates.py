@@ -77,10 +77,8 @@ def section(
 def estimate_noise(spectra: Floats) -> float:
     """The standard deviation of the noise in spectra (rows, channels): three quarters of the channels have no more.
 
-    Differences of a high order along the channels remove what is smooth and leave the noise, times the square root of a
-    binomial coefficient. The median over rows of their absolute values (times 1.4826, as for a normal distribution)
-    ignores rows with a sharp band at a channel; the upper quartile over channels ignores channels with a sharp band in
-    all rows.
+    Differences of a high order leave the noise, times the square root of a binomial coefficient. The median over rows
+    (times 1.4826, as for a normal distribution) and the upper quartile over channels ignore sharp bands.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0

@@ -27,8 +27,8 @@ RANDOM_SPLITS = 20  # of the public holes, for comparison
 class TwoSample:
     """auc: the area under the classifier's ROC curve: 0.5 if the sets do not differ, NaN if too few rows.
 
-    by_hole: whether the classifier was tested on new holes; if a set has only one hole, it is tested on new rows.
-    usual: ascending, the areas for random splits of the public holes; empty for fewer than four, or not by_hole.
+    by_hole: whether it was tested on new holes, not on new rows. usual: ascending, the areas for random splits of the
+    public holes; empty for fewer than four, or not by_hole.
     """
 
     auc: float

@@ -178,8 +178,8 @@ def unique_names(names: list[str]) -> list[str]:
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
     """Values for an axis that ends at `low` and `high`: (drawn, outside).
 
-    drawn: values beyond an end are moved to that end. outside: -1 for a value below the axis, 1 for one above it,
-    otherwise 0, also for NaN. Pass it to edge_symbols and count_outside, and show the value itself on hover.
+    drawn: values beyond an end are moved to it. outside: -1 below the axis, 1 above it, otherwise 0, also for NaN; for
+    edge_symbols and count_outside.
     """
     numbers = np.asarray(values, dtype=float)
     outside = (numbers > high).astype(np.int8) - (numbers < low).astype(np.int8)

@@ -22,8 +22,8 @@ CONTENTS = "contents.json"  # lists a report's files, so that an older report is
 def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME beside it, both whole or neither; returns all files.
 
-    The folder contains a CSV file for each figure and table, and contents.json with facts, findings and a list of the
-    files. An older report is replaced. Raises ValueError if two items have the same name, and what check_place raises.
+    The folder contains a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
+    ValueError if two items have the same name, and what check_place raises.
     """
     names = [item.name for item in page.items]
     check_place(path)
@@ -65,8 +65,8 @@ def _plain(value: Any) -> Any:
 def check_place(path: Path) -> None:
     """Check that a report can be written to `path`; call it before the work.
 
-    Raises ValueError if the name does not end in .html, OSError if nothing can be written there, and FileExistsError if
-    the folder of that name has files that no report wrote.
+    Raises ValueError for another suffix than .html, OSError if nothing can be written there, and FileExistsError if the
+    folder of that name has files that no report wrote.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the name of a report must end in .html")
