@@ -57,9 +57,9 @@ def read_assays(
     """Read an assay table.
 
     `columns` says which column of the table holds a column of the schema; the others are found by their names.
-    `content_unit` is that of assays whose column states none, `decimal` "point" or "comma". `with_spectra`: columns whose
-    names are numbers are channels. Raises ValueError with the first errors, which name the path, or Question, which does
-    not, if the table leaves open what its numbers mean.
+    `content_unit` is that of assays whose column states none, `decimal` "point" or "comma". `with_spectra`: columns
+    whose names are numbers are channels. Raises ValueError with the first errors, which name the path, or Question,
+    which does not, if the table leaves open what its numbers mean.
     """
     try:
         if path.exists() and not path.is_file():

@@ -31,9 +31,9 @@ def find_columns(
 ) -> tuple[dict[str, Source], list[str]]:
     """Where each column of the schema is in a table, and remarks.
 
-    header: the names of columns by place. columns: those that the user chose. cells: the cells of the column at a place.
-    with_spectra: without a column named after samples, the first one names them. Raises Question if the header leaves
-    something open, ValueError if it is invalid.
+    header: the names of columns by place. columns: those that the user chose. cells: the cells of the column at a
+    place. with_spectra: without a column named after samples, the first one names them. Raises Question if the header
+    leaves something open, ValueError if it is invalid.
     """
     if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
         raise ValueError(f"column {unnamed[0]} has no name")

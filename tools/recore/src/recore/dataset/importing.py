@@ -39,9 +39,9 @@ class ImportOptions:
 
     `assays`: the assay table; by default the only file, if it has assays or IDs. `columns`: such as "CuPPM=Cu_pct".
     `content_unit`: that of assays whose column states none. `replicates`: "one" (several spectra of a sample are a
-    problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`: spectra on other grids
-    are no problem. `only_listed`: samples that are not in the table are ignored. `keep_going`: problems do not stop the
-    rest.
+    problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`: spectra on other
+    grids are no problem. `only_listed`: samples that are not in the table are ignored. `keep_going`: problems do not
+    stop the rest.
     """
 
     files: tuple[Path, ...]

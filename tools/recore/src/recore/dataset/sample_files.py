@@ -105,8 +105,8 @@ def make_sample(
 ) -> dict[Path, int]:
     """Write the public, private and actual files below `folder`, all or none; equal plans give equal files.
 
-    `advance` is called with numbers of written rows. Returns the rows of each file. Raises FileExistsError if one of the
-    files already exists, unless `overwrite`.
+    `advance` is called with numbers of written rows. Returns the rows of each file. Raises FileExistsError if one of
+    the files already exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
     if not overwrite:

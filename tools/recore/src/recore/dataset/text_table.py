@@ -36,8 +36,8 @@ class TextTable:
     """A text table.
 
     width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
-    preamble: the text above the header. units: the number and the cells of the row below it that states units; 0 if there
-    is none. name_marks, prefixes: of the names of channels. remarks: on how it is read.
+    preamble: the text above the header. units: the number and the cells of the row below it that states units; 0 if
+    there is none. name_marks, prefixes: of the names of channels. remarks: on how it is read.
     """
 
     path: Path
@@ -95,9 +95,9 @@ def open_table(
 ) -> TextTable:
     """Find out how a text file is laid out.
 
-    decimal: "point" or "comma", if the cells leave the mark open. used: the names of columns with numbers, besides those
-    whose names say so. Raises ValueError if it is not a table of text, Question if it leaves open its decimal mark or is in
-    a format that is not read.
+    decimal: "point" or "comma", if the cells leave the mark open. used: the names of columns with numbers, besides
+    those whose names say so. Raises ValueError if it is not a table of text, Question if it leaves open its decimal
+    mark or is in a format that is not read.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)

@@ -20,7 +20,8 @@ from recore.listing import count
 def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """The files that are named, that named folders hold and that patterns match, each once; and remarks.
 
-    They include broken links, so that a missing file is reported. Raises ValueError if a folder or a pattern has no file.
+    They include broken links, so that a missing file is reported. Raises ValueError if a folder or a pattern has no
+    file.
     """
     files: dict[str, Path] = {}
     remarks: list[str] = []

@@ -20,8 +20,8 @@ class Reading:
 
     `block` is that of an OPUS file; `unit` that of the axis of a text file; `convert` the scale of reflectance, or
     "none" for absorbance; `decimal` "point" or "comma"; `sample` the column that names the samples; `name` a regular
-    expression for whole file names with the groups `sample` and `replicate`. `only_spectra`: other columns of a table are
-    remarked on. `id_columns`: columns that hold IDs. Raises ValueError if one is invalid.
+    expression for whole file names with the groups `sample` and `replicate`. `only_spectra`: other columns of a table
+    are remarked on. `id_columns`: columns that hold IDs. Raises ValueError if one is invalid.
     """
 
     block: str = "absorbance"

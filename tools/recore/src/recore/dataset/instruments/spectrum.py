@@ -43,8 +43,8 @@ class Measured:
     """A spectrum as a file holds it.
 
     `source` names the file, and the line if there are many. `unit` of x: "cm-1", "um", "nm", or "" if the file does not
-    state it; `quantity` of y: "absorbance", "reflectance", "transmittance", another one, or "". `in_schema`: whether the
-    file is in the challenge's schema. `ids`: cells by their names in the schema.
+    state it; `quantity` of y: "absorbance", "reflectance", "transmittance", another one, or "". `in_schema`: whether
+    the file is in the challenge's schema. `ids`: cells by their names in the schema.
     """
 
     source: str

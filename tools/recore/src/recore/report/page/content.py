@@ -32,8 +32,8 @@ class Figure:
 
     choices: names, if the figure shows one of several at a time; the series of each have its number as `meta`, and only
     those of the first are visible. details: a line of text for each choice. layouts: what each choice changes in the
-    layout, by the names of the axes. groups: what the points can be coloured by; the figure's `meta` then has `labels` and
-    `groups` of each row and `looks` of each group, and the points have their rows' places as `customdata`.
+    layout, by the names of the axes. groups: what the points can be coloured by; the figure's `meta` then has `labels`
+    and `groups` of each row and `looks` of each group, and the points have their rows' places as `customdata`.
     """
 
     name: str
