@@ -81,7 +81,12 @@ def test_a_file_does_not_replace_a_folder(tmp_path):
     folder, page = tmp_path / "report", tmp_path / "report.html"
     make_folder(folder, "old")
     make_folder(page, "mine")
-    with pytest.raises(OSError, match="directory"), atomic.replaced(folder, page) as (new_folder, new_page):
-        make_folder(new_folder, "new")
-        new_page.write_text("new")
+
+    def write():
+        with atomic.replaced(folder, page) as (new_folder, new_page):
+            make_folder(new_folder, "new")
+            new_page.write_text("new")
+
+    with pytest.raises(OSError, match="directory"):
+        write()
     assert [(path / "numbers.csv").read_text() for path in (folder, page)] == ["old", "mine"]
