@@ -259,10 +259,11 @@ MARKS = [
     *(two_columns(axis=THREE, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
     *(two_columns(None, axis=THREE, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
     two_columns(None, axis=THREE, form=US_TAB, **THREE_DECIMALS),
-    *(table(OPUS, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN)),
+    table(OPUS, US_TAB, **THREE_DECIMALS),
     table(MIR_WHOLE, US, **THREE_DECIMALS),
     # nothing but the values decides: 1234 is no absorbance, but 1.234 is what a tool may ask about
     *or_asks("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
+    *or_asks("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
     *or_asks(
         ANY,
         table(MIR_WHOLE, GERMAN, **THREE_DECIMALS).with_options(decimal="comma"),
@@ -360,7 +361,7 @@ NAMES = [
     own_schema(axis(4000, 10000, 250, decimals=0)),
     own_schema(axis(350, 2500, 50, decimals=0)),
     own_schema(index="index"),
-    own_schema(axis(99, 20, -10, decimals=0)),
+    own_schema(axis(390, 20, -10, decimals=0)),
     # a laboratory's columns beside the channels
     in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
     in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
