@@ -85,7 +85,7 @@ def test_principal_components_are_those_of_scikit_learn(numbers: Path, public: p
     names = [name for name in table if name.startswith("PC")]
     count = len(names)
     pca = PCA(bins, svd_solver="full").fit(values)
-    assert count == 1 + np.flatnonzero(np.cumsum(pca.explained_variance_ratio_) >= 0.99)[0]
+    assert count == min(10, 1 + np.flatnonzero(np.cumsum(pca.explained_variance_ratio_) >= 0.99)[0])
     all_scores = pca.transform(values)
     scores, rest = all_scores[:, :count], all_scores[:, count:]
     np.testing.assert_allclose(table[names], scores, atol=1e-9)

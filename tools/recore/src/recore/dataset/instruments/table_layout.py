@@ -53,7 +53,9 @@ def check_layout(
 ) -> None:
     """Raise ValueError if there are channels below 0. Raise Question if the channels are named like samples, because
     the table has one spectrum per column."""
-    check_above_0(min((float(name) for name in names if re.fullmatch(r"-\d+(?:\.\d+)?", name)), default=0))
+    for name in names:
+        if re.fullmatch(r"-\d+(?:\.\d+)?", name):
+            check_above_0(float(name))
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
         return
