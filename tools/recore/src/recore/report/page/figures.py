@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure
-from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.absorption_bands import REGIONS
 from recore.listing import count
@@ -18,7 +17,7 @@ from recore.spectral_data import Floats
 from recore.text import plain
 
 
-def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> PlotlyFigure:
+def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
     """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
     plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis={"title": {"text": title}})
     mark_regions(plot, wavenumbers)
@@ -26,14 +25,14 @@ def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> PlotlyFig
 
 
 def add_spectrum(
-    plot: PlotlyFigure, wavenumbers: Floats, values: Floats, name: str, line: Mapping[str, object], **trace: object
+    plot: Figure, wavenumbers: Floats, values: Floats, name: str, line: Mapping[str, object], **trace: object
 ) -> None:
     """Add a line over wavenumbers."""
     look = {"line": line, "hovertemplate": "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"} | trace
     plot.add_scatter(x=wavenumbers, y=values, mode="lines", name=name, **look)
 
 
-def mark_regions(plot: PlotlyFigure, wavenumbers: Floats) -> None:
+def mark_regions(plot: Figure, wavenumbers: Floats) -> None:
     """Shade and name the regions within the range of these wavenumbers."""
     plot.update_layout(margin_t=72)
     for name, high, low, _, aside in REGIONS:
