@@ -75,3 +75,18 @@ def test_the_remains_of_a_killed_process_are_removed(tmp_path):
     with atomic.replaced(tmp_path / "scores.txt") as (new,):
         new.write_text("1\n")
     assert [path.name for path in tmp_path.iterdir()] == ["scores.txt"]
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    folder, page = tmp_path / "report", tmp_path / "report.html"
+    make_folder(folder, "old")
+    make_folder(page, "mine")
+
+    def write():
+        with atomic.replaced(folder, page) as (new_folder, new_page):
+            make_folder(new_folder, "new")
+            new_page.write_text("new")
+
+    with pytest.raises(OSError, match="directory"):
+        write()
+    assert [(path / "numbers.csv").read_text() for path in (folder, page)] == ["old", "mine"]

@@ -25,7 +25,7 @@ def replaced(*paths: Path) -> Iterator[list[Path]]:
         yield new_paths
         try:
             for path, new_path, old_path in zip(paths, new_paths, old_paths, strict=True):
-                if path.is_dir():
+                if path.is_dir() and new_path.is_dir():  # a file never replaces a folder
                     path.rename(old_path)
                 new_path.replace(path)
         except BaseException:

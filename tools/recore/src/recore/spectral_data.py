@@ -85,13 +85,9 @@ def snv(spectra: Floats) -> Floats:
 
     spectra: (rows, channels) without gaps. A flat row becomes NaN.
     """
-    from chemotools.scatter import StandardNormalVariate
-
-    flat = np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)
-    treated = np.full(spectra.shape, np.nan)
-    if not flat.all():
-        treated[~flat] = StandardNormalVariate().fit_transform(spectra[~flat])
-    return treated
+    deviations = spectra.std(axis=1)
+    deviations[np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)] = np.nan
+    return np.asarray((spectra - spectra.mean(axis=1, keepdims=True)) / deviations[:, None])
 
 
 def read_data(path: Path) -> SpectralData:

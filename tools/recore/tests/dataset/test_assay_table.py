@@ -12,7 +12,7 @@ from stagemaker_support.fuzzing import examples
 
 from recore.dataset.assay_table import AssayTable, read_assays
 from recore.dataset.column_options import parse_columns
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 
 HEADER = "sample,SiteID,DepthFrom,DepthTo"
 LONG_CELLS = ["1" * (1 << 20), f'"{"cm " * (1 << 15)}"']
@@ -35,12 +35,6 @@ def test_all_columns_are_read_in_any_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.assays["FePCT"], [np.nan, 2.5])
     assert np.isnan(table.assays["AuPPM"]).all()
     assert not table.remarks
-
-
-def test_a_table_saved_by_a_european_spreadsheet_is_read(tmp_path: Path) -> None:
-    table = read_table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
-    assert table.identity["DepthFrom"] == [0.5]
-    assert table.assays["CuPPM"] == [1]
 
 
 def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recore.dataset import suspected_codes
-from recore.dataset.sample_assays import DETECTION_LIMITS
+from recore.dataset.sample_files import DETECTION_LIMITS
 
 NAN = float("nan")
 GRADES = [0.2, 1.5, 3.1, 4.8, 12.0, 41.0, 7.7, 2.2]

@@ -16,7 +16,7 @@ from recore.cli import main
 from recore.dataset.column_options import SCHEMA, parse_columns
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.targets import DETECTION_LIMITS
+from recore.dataset.grammar.units import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
 # A typical laboratory's table: aluminium in per cent, potassium as an oxide, and so on.

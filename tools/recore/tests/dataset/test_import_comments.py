@@ -31,62 +31,6 @@ def read_one(folder: Path, content: str, **options: str) -> Spectrum | Problem:
     return next(read_file(path, Reading(**options)))
 
 
-@pytest.mark.parametrize(
-    "comment",
-    [
-        "# Spectra of drill hole D1",
-        "# Site: 12 km north of Perth",
-        "# Irradiance calibration 2020",
-        "# Lamp: 12 V, counts: 32 scans",
-        "# no derivative, not normalised",
-        "# attenuated total reflectance",
-        "# MicroLab, resolution: 4 cm-1, laser 633 nm",
-        "# scale factor: 1",
-        "# collected near Socorro, NM",
-        "[cm-1] as exported",
-        "Instrument,Alpha\nScans,32",
-        "# " + "\n# ".join(f"setting {number}" for number in range(60)),
-    ],
-)
-def test_what_is_said_of_something_else_changes_nothing(tmp_path: Path, comment: str) -> None:
-    for content in (spectrum_of(), "Wavenumber,Value\n" + spectrum_of(), table_of()):
-        spectrum = read_one(tmp_path, f"{comment}\n{content}")
-        assert isinstance(spectrum, Spectrum), spectrum
-        np.testing.assert_allclose(spectrum.wavenumbers, X, atol=0.05)
-        np.testing.assert_allclose(spectrum.absorbance, Y, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("comment", "question"),
-    [
-        ("# wavelength, measured in steps", "unit"),
-        ("# axis: nm or cm-1", "unit"),
-        ("# reflectance", "quantity"),
-        ("# Diffuse reflectance spectra of pulps", "quantity"),
-        ("# second derivative", "quantity"),
-        ("# YFACTOR: 0.25", "format"),
-        ("scale factor,1000", "format"),
-    ],
-)
-def test_what_is_said_of_the_numbers_is_asked_about(tmp_path: Path, comment: str, question: str) -> None:
-    for content in (spectrum_of(), table_of()):
-        problem = read_one(tmp_path, f"{comment}\n{content}")
-        assert isinstance(problem, Problem), problem
-        assert problem.question == question
-
-
-@pytest.mark.parametrize(
-    "comment",
-    ["# wavelength (nm), 360 points", "# x: wavelength in nm; 4 scans", "# nm", "Wavelengths in nm, laser 633 nm"],
-)
-def test_the_unit_of_a_comment_is_that_of_the_axis(tmp_path: Path, comment: str) -> None:
-    x = np.linspace(14000, 2600, 35)
-    for content in (spectrum_of(x), table_of(x=x)):
-        spectrum = read_one(tmp_path, f"{comment}\n{content}")
-        assert isinstance(spectrum, Spectrum), spectrum
-        np.testing.assert_allclose(spectrum.wavenumbers, 1e7 / x[::-1], rtol=1e-4)
-
-
 @pytest.mark.parametrize("x", [np.arange(2400.0, 2365, -1), np.arange(4000.0, 3965, -1)])
 def test_the_unit_that_is_stated_answers_for_the_layout_too(tmp_path: Path, x: np.ndarray) -> None:
     content = table_of(x=x)
@@ -135,11 +79,6 @@ def test_a_long_line_of_empty_cells_and_many_comments_take_no_time(tmp_path: Pat
     assert time.process_time() - start < 5  # one that is quadratic takes minutes
 
 
-@pytest.mark.parametrize("name", ["Reflectance", "T (%)", "Kubelka-Munk"])
-def test_a_line_that_is_called_after_a_quantity_is_that(tmp_path: Path, name: str) -> None:
-    assert read_one(tmp_path, table_of(first=(name,))).question == "quantity"
-
-
 def test_reflectance_of_the_near_infrared_is_asked_about_and_absorbance_is_not(tmp_path: Path) -> None:
     x = np.arange(1000, 2501, 10.0)
     water = 0.2 * np.exp(-(((x - 1415) / 30) ** 2)) + 0.3 * np.exp(-(((x - 1915) / 40) ** 2))
@@ -157,12 +96,6 @@ def test_values_that_are_mostly_negative_are_asked_about(tmp_path: Path) -> None
     assert isinstance(read_one(tmp_path, "cm-1,absorbance\n" + content), Spectrum)
 
 
-@pytest.mark.parametrize(("step", "is_asked"), [(48.21, True), (25, True), (3.857, False), (7.714, False)])
-def test_a_rising_axis_is_plain_with_the_step_of_a_laser(tmp_path: Path, step: float, is_asked: bool) -> None:
-    item = read_one(tmp_path, spectrum_of(4000 + step * np.arange(35)))
-    assert isinstance(item, Problem) == is_asked
-
-
 def test_numbers_of_lines_by_pandas_and_r_are_left_out(tmp_path: Path) -> None:
     lines = [f"{a:.1f},{b:.6f}" for a, b in zip(X, Y, strict=True)]
     pandas = "\n".join([",wavenumber,absorbance", *(f"{n},{line}" for n, line in enumerate(lines))])
@@ -171,29 +104,6 @@ def test_numbers_of_lines_by_pandas_and_r_are_left_out(tmp_path: Path) -> None:
     )
     for content in (pandas, r):
         np.testing.assert_allclose(read_one(tmp_path, content).wavenumbers, X)
-
-
-@pytest.mark.parametrize(
-    ("form", "question"),
-    [
-        ("X{:.1f}.cm.1", ""),
-        ("spc.{:.1f}", ""),
-        ("spc.X{:.1f}", ""),
-        ("wn_{:.1f}", ""),
-        ("MIR_{:.1f}", ""),
-        ("abs_{:.1f}", ""),
-        ("scan_mir.{:.1f}_abs", ""),
-        ("scan_mir.{:.1f}_ref", "quantity"),
-        ("wl_{:.1f}", "unit"),
-        ("W{:.1f}", ""),
-    ],
-)
-def test_names_of_channels_can_have_words(tmp_path: Path, form: str, question: str) -> None:
-    item = read_one(tmp_path, f"sample,{','.join(map(form.format, X))}\na,{','.join(map(str, Y))}\n")
-    if question == "":
-        np.testing.assert_allclose(item.wavenumbers, X)
-    else:
-        assert item.question == question
 
 
 def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:

@@ -171,11 +171,11 @@ def test_a_series_does_not_slow_down_reading(tmp_path: Path) -> None:
 COMPLETE_FILE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
 
 
-@pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(COMPLETE_FILE), 7), len(COMPLETE_FILE) - 1])
-def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, length: int) -> None:
-    item = read_item(tmp_path, COMPLETE_FILE[:length])
-    assert isinstance(item, Problem)
-    assert "\n" not in item.reason
+def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path) -> None:
+    for length in (*range(1, 60), *range(60, len(COMPLETE_FILE), 7), len(COMPLETE_FILE) - 1):
+        item = read_item(tmp_path, COMPLETE_FILE[:length])
+        assert isinstance(item, Problem), length
+        assert "\n" not in item.reason, length
 
 
 @examples(200)

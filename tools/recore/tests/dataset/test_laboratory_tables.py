@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from recore_support.import_runs import run_import
-from stagemaker_support.fuzzing import examples
 
 from recore.dataset.assay_table import AssayTable, read_assays
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.dataset.similar_names import similar_names
 
 HEADER = "Sample No,HoleID,From (m),To (m)"
@@ -22,74 +19,6 @@ def read_table(folder: Path, text: str, **options: object) -> AssayTable:
     path = folder / "lab.csv"
     path.write_text(text, "utf-8")
     return read_assays(path, **options)
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        "sample,SiteID,DepthFrom,DepthTo",
-        "SampleID,hole,from,to",
-        "Sample No.,HoleID,From (m),To (m)",
-        "SAMPLE_ID,BHID,DEPTH_FROM,DEPTH_TO",
-        "Sample Name,Hole_ID,mFrom,mTo",
-        "sample_number,drillhole,top_depth,bottom_depth",
-        "SAMPLEID,HOLEID,FROM_M,TO_M",
-        "Lab Sample ID,Borehole,Depth from (m),Depth to (m)",
-        "ID,Hole ID,From,To",
-        "Probennummer,DHID,from_m,to_m",
-        "Probe,Bohrung,Tiefe von (m),Tiefe bis (m)",
-        "sample,site,depth_min,depth_max",
-    ],
-)
-def test_usual_names_of_ids_are_taken(tmp_path: Path, header: str) -> None:
-    table = read_table(tmp_path, f"{header},Cu_ppm\na7,D1,0,1.5,12\na8,D1,1.5,2,13\n")
-    assert table.samples == ["a7", "a8"]
-    assert table.identity == {"SiteID": ["D1", "D1"], "DepthFrom": [0, 1.5], "DepthTo": [1.5, 2]}
-    assert table.assays["CuPPM"] == [12, 13]
-
-
-def test_depths_are_converted_from_the_unit_in_either_name(tmp_path: Path) -> None:
-    table = read_table(tmp_path, "sample,hole,from_cm,to\na,D,0,150\n")
-    assert table.identity["DepthTo"] == [1.5]
-
-
-NAMES = ["sample", "SampleID", "Sample No", "SAMPLE_ID"], ["SiteID", "hole", "Hole ID", "BHID"]
-UNITS = {"pct": 1e4, "%": 1e4, "wt%": 1e4, "g/kg": 1e3, "ppm": 1, "mg/kg": 1, "g/t": 1, "ppb": 1e-3, "ug/kg": 1e-3}
-SHARES = {"Fe": {"Fe": 1, "Fe2O3": 0.69943, "FeO": 0.77731}, "K": {"K": 1, "K2O": 0.83015}, "Cu": {"Cu": 1}}
-SIZES = {"Fe": 1e-4, "K": 1, "Cu": 1}  # of one ppm, in the unit of the target
-MARKS = [(",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ",")]
-
-
-@examples(150)
-@given(st.data())
-def test_any_usual_table_has_the_right_values(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    def draw(choices: object) -> object:
-        return data.draw(st.sampled_from(list(choices)))
-
-    delimiter, mark = draw(MARKS)
-    header, factors = [draw(NAMES[0]), draw(NAMES[1]), *draw([("from", "to"), ("DepthFrom", "DepthTo")])], {}
-    for element in data.draw(st.lists(st.sampled_from(list(SHARES)), unique=True)):
-        formula, unit = draw(SHARES[element]), draw(UNITS)
-        header.append(draw(["{}_{}", "{} ({})", "{} {}", "{} [{}]"]).format(formula, unit))
-        factors[element] = SIZES[element] * UNITS[unit] * SHARES[element][formula]
-    values = data.draw(st.lists(st.integers(1, 9999), min_size=len(factors), max_size=len(factors)))
-    numbers = [f"{value / 1000:.4f}".replace(".", mark) for value in values]
-    rows = [[f"s{row}", "H1", f"{row}", f"{row}{mark}5", *numbers] for row in range(3)]
-    folder = tmp_path_factory.getbasetemp()
-    table = read_table(folder, "\n".join(delimiter.join(cells) for cells in [header, *rows]))
-    assert table.samples == ["s0", "s1", "s2"]
-    assert table.identity == {"SiteID": ["H1"] * 3, "DepthFrom": [0, 1, 2], "DepthTo": [0.5, 1.5, 2.5]}
-    for (element, factor), value in zip(factors.items(), values, strict=True):
-        target = f"{element}{'PCT' if element == 'Fe' else 'PPM'}"
-        np.testing.assert_allclose(table.assays[target], [factor * value / 1000] * 3, rtol=1e-4)
-
-
-@pytest.mark.parametrize("first", ["1,2,3", "0,1,2", ",,", "2024-05-01,2024-05-02,2024-05-03"])
-@pytest.mark.parametrize("name", ["", "Sample No", "No"])
-def test_row_numbers_and_dates_do_not_name_samples_if_there_is_an_id(tmp_path: Path, first: str, name: str) -> None:
-    rows = [f"{cell},{7 - row},D,{row},{row + 1}" for row, cell in enumerate(first.split(","))]
-    table = read_table(tmp_path, "\n".join([f"{name},SampleID,hole,from,to", *rows]))
-    assert table.samples == ["7", "6", "5"]
 
 
 def test_two_columns_that_can_name_samples_are_asked_about(tmp_path: Path) -> None:
@@ -160,18 +89,6 @@ def test_a_choice_beats_what_names_say(tmp_path: Path) -> None:
     assert np.isnan(table.assays["SPPM"]).all()
 
 
-def test_marks_of_numbers_are_those_of_the_file(tmp_path: Path) -> None:
-    german = "Probennummer;HoleID;From;To;Cu (ppm);Ag (ppm)\nS0;H0;0;1,5;1.200;0,5\nS1;H0;1,5;2;12.201;<0,6\n"
-    table = read_table(tmp_path, german)
-    assert (table.assays["CuPPM"], table.assays["AgPPM"]) == ([1200, 12201], [0.5, 0.3])
-    american = f'{HEADER},Cu (ppm)\nS0,H0,0,1.5,"1,200"\nS1,H0,1.5,2,n.a.\n'
-    np.testing.assert_array_equal(read_table(tmp_path, american).assays["CuPPM"], [1200, np.nan])
-    tabs = f"{HEADER},Cu (ppm)\nS0,H0,0,1,1.200\nS1,H0,1,2,2.201\n".replace(",", "\t")
-    with pytest.raises(Question):
-        read_table(tmp_path, tabs)
-    assert read_table(tmp_path, tabs, decimal="comma").assays["CuPPM"] == [1200, 2201]
-
-
 def test_a_packed_table_with_a_title_is_read(tmp_path: Path) -> None:
     path = tmp_path / "lab.csv.gz"
     path.write_bytes(gzip.compress(f"Certificate 17\n{HEADER},Cu_ppm\n#2,D,0,1,12\n".encode()))
@@ -220,17 +137,6 @@ def test_names_that_are_written_differently_are_named(tmp_path: Path, listed: st
         assert only_listed or any(f"did you mean {listed!r}?" in reason for reason in reasons)
 
 
-def test_spectra_and_assays_in_one_table_of_a_laboratory(tmp_path: Path) -> None:
-    header = ",".join(str(4000 - 4.5 * number) for number in range(400))
-    values = ",".join(["0.5"] * 399 + ["0.6"])
-    lines = [f"{row},S{9 - row},D1,{row},{row + 1},{row * 10},{values}" for row in range(1, 4)]
-    text = "\n".join([f",SampleID,hole,from,to,Cu_ppm,{header}", *lines])
-    (tmp_path / "both.csv").write_text(text)
-    result, data = run_import(tmp_path, "both.csv", table="")
-    assert data is not None, result.problems
-    assert (list(data.index), list(data["CuPPM"])) == (["S8", "S7", "S6"], [10, 20, 30])
-
-
 def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: Path) -> None:
     """The names of its samples are numbers in a column without a name, and its channels have no unit."""
     for part in ("public", "private"):
@@ -244,20 +150,6 @@ def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: 
     assert (result.problems, result.remarks) == ([], [])
     assert data is not None
     pd.testing.assert_frame_equal(data, pd.read_csv(sample / "public/public.csv.gz", index_col=0))
-
-
-@pytest.mark.parametrize(
-    "comment",
-    [
-        "# Analysis by XRF; detection limits in ppm",
-        "# reporting limit in ppb",
-        "# assays by laboratory 4; LOD ppm",
-        "# all values except gold in ppm",
-    ],
-)
-def test_a_comment_about_something_else_states_no_unit(tmp_path: Path, comment: str) -> None:
-    with pytest.raises(Question, match="state no unit: Fe2O3"):
-        read_table(tmp_path, f"{comment}\n{HEADER},Fe2O3\na,D,0,1,1.5\nb,D,1,2,2.6\n")
 
 
 def test_an_option_that_answers_one_question_leaves_the_others(tmp_path: Path) -> None:

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from recore.dataset.geology import ROCKS
-from recore.dataset.minerals import MINERALS
-from recore.dataset.sample_assays import CONTENTS
+from recore.dataset.geology import MINERALS, ROCKS
+from recore.dataset.grammar.units import DETECTION_LIMITS
+from recore.dataset.sample_files import CONTENTS
 from recore.dataset.sample_spectra import band_shape, grid
-from recore.dataset.targets import DETECTION_LIMITS
 
 
 @pytest.mark.parametrize(

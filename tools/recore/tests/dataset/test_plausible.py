@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE, UNITS
 from recore.dataset.plausible import (
     FEWEST_ROWS,
     SuspectedUnit,
     suspected_content_units,
     suspected_depth_unit,
 )
-from recore.dataset.targets import DETECTION_LIMITS, PLAUSIBLE, UNITS
 
 # Contents in ppm. The rock types are from Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961)
 # 175-192. The ores are hematite, bauxite, chromite, barite, phosphate, salts, magnesite and rich deposits of metals.

@@ -75,6 +75,10 @@ def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_n
     assert np.mean([each["inside"] for each in tilted if each]) < 0.05
 
 
+def test_the_column_of_drill_holes_is_that_of_the_schema() -> None:
+    assert domain.HOLE == HOLE
+
+
 def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:
     random = np.random.default_rng(1)
     waves = np.sin(np.outer([3, 5, 8], np.linspace(0, 3, 60)))

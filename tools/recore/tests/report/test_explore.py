@@ -13,10 +13,10 @@ import pytest
 from recore_support.browser import assert_usable, open_report
 from recore_support.command import recore, recore_process
 from scipy import stats
+from sklearn.decomposition import PCA
 from support.data_files import write_csv
 
-from recore.dataset.sample_assays import DETECTION_LIMITS
-from recore.dataset.sample_files import Plan, make_sample
+from recore.dataset.sample_files import DETECTION_LIMITS, Plan, make_sample
 from recore.report.explore.file_report import explore_file
 from recore.report.page.content import Page
 from recore.report.page.page_files import write_page
@@ -78,24 +78,25 @@ def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.
         assert high < 2 * inner.max()
 
 
-def test_principal_components_match_a_singular_value_decomposition(numbers: Path, public: pd.DataFrame) -> None:
-    """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
+def test_principal_components_are_those_of_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    count = sum(name.startswith("PC") for name in table)
     values = shapes(public)
-    centred = values - values.mean(axis=0)
-    left, singular, right = np.linalg.svd(centred, full_matrices=False)
-    variances = singular**2 / (len(values) - 1)
-    scores = left[:, :count] * singular[:count]
-    for order in range(count):
-        sign = np.sign(scores[:, order] @ table[f"PC{order + 1}"])
-        np.testing.assert_allclose(table[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
-    np.testing.assert_allclose(table["T2"], (scores**2 / variances[:count]).sum(axis=1), rtol=1e-6)
-    residuals = centred - scores @ right[:count]
-    np.testing.assert_allclose(table["Q"], (residuals**2).sum(axis=1), rtol=1e-6)
-    rows = len(values)
+    rows, bins = values.shape
+    names = [name for name in table if name.startswith("PC")]
+    count = len(names)
+    pca = PCA(bins, svd_solver="full").fit(values)
+    assert count == min(10, 1 + np.flatnonzero(np.cumsum(pca.explained_variance_ratio_) >= 0.99)[0])
+    all_scores = pca.transform(values)
+    scores, rest = all_scores[:, :count], all_scores[:, count:]
+    np.testing.assert_allclose(table[names], scores, atol=1e-9)
+    np.testing.assert_allclose(table["T2"], (scores**2 / pca.explained_variance_[:count]).sum(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(table["Q"], (rest**2).sum(axis=1), rtol=1e-9)
+    loadings = pd.read_csv(numbers / "loadings.csv")
+    np.testing.assert_allclose(loadings[names].T, pca.components_[:count], atol=1e-9)
     expected = count * (rows - 1) / (rows - count) * stats.f.isf(0.01, count, rows - count)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
+    total, squares = (sum(pca.explained_variance_[count:] ** power) for power in (1, 2))
+    assert limits["Q_limit"] == pytest.approx(squares / total * stats.chi2.isf(0.01, total**2 / squares), rel=1e-9)
     outliers = (table["T2"] > limits["T2_limit"]) | (table["Q"] > limits["Q_limit"])
     findings = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
     assert findings["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
@@ -103,11 +104,11 @@ def test_principal_components_match_a_singular_value_decomposition(numbers: Path
 
 def test_the_limits_cover_the_stated_share_of_rows() -> None:
     """Of rows drawn from a normal distribution, one in a hundred lies beyond each limit."""
-    from recore.report.statistics.pca import fit_components
+    from recore.report.statistics import Components
 
     random = np.random.default_rng(0)
     mixing = random.standard_normal((30, 30)) * np.linspace(3, 0.1, 30)[:, None]
-    model = fit_components(random.standard_normal((4000, 30)) @ mixing)
+    model = Components(random.standard_normal((4000, 30)) @ mixing)
     new = random.standard_normal((20_000, 30)) @ mixing
     assert (model.t2(new) > model.t2_limit).mean() == pytest.approx(0.01, abs=0.004)
     assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
@@ -172,7 +173,7 @@ def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, pu
 
 @pytest.mark.slow
 def test_two_samples_are_distinguished_only_if_they_differ() -> None:
-    from recore.report.statistics.two_sample import compare_sets
+    from recore.report.explore.shift import compare_sets
 
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
@@ -248,47 +249,75 @@ def test_text_among_numbers_is_reported(explore_changed: Callable[..., Page]) ->
     assert "'n.d.'" in finding_text(explore_changed(add_text), "file", "bad")
 
 
+def many_problems(data: pd.DataFrame) -> pd.DataFrame:
+    names = channels(data).columns
+    data = data.assign(notes="x", SiteID="one", DepthFrom=0, DepthTo=20, CuPPM=-1.0, **{names[7]: 0.5})
+    return data.drop(columns=names[10:20]).set_axis([0] * len(data))
+
+
+def problems_of_cells(data: pd.DataFrame) -> pd.DataFrame:
+    with_run(0.0, 10, 30)(data)
+    return with_cells("CuPPM", 9999.0, 3)(data.assign(DepthFrom=data["DepthTo"] + 1))
+
+
+def gaps_and_zeros(data: pd.DataFrame) -> pd.DataFrame:
+    with_run(1.25, 1, 12)(data)
+    data = with_cells("CuPPM", 0.0, 12)(data)
+    return data.assign(DepthFrom=data["DepthFrom"].where(np.arange(len(data)) > 1))
+
+
 @pytest.mark.parametrize(
-    ("change", "name", "level", "text"),
+    ("change", "expected"),
     [
-        (lambda data: data.drop(columns=IDS), "file", "bad", "3 missing columns: 'SiteID'"),
-        (lambda data: data.assign(notes="x"), "file", "bad", "'notes'"),
-        (lambda data: data.assign(SiteID="one"), "one hole", "bad", "one hole"),
-        (lambda data: data.assign(DepthFrom=0, DepthTo=20), "no depths", "note", "the same depth"),
-        (lambda data: data.assign(DepthFrom=data["DepthTo"] + 1), "depths reversed", "bad", "60 rows"),
+        (lambda data: data.drop(columns=IDS), {"file": "3 missing columns: 'SiteID'"}),
         (
-            lambda data: data.assign(DepthFrom=data["DepthFrom"].where(np.arange(len(data)) > 1)),
-            "depths missing",
-            "bad",
-            "2 rows have no depth",
+            many_problems,
+            {
+                **{"file": "'notes'", "one hole": "one hole", "constant channels": "1 channel has"},
+                **{"gaps between channels": "the widest", "assays not positive": "CuPPM", "index repeated": "59 rows"},
+            },
         ),
-        (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channel has"),
-        (lambda data: data.assign(**dict.fromkeys(channels(data), 0.5)), "flat spectra", "bad", "60 rows"),
-        (lambda data: data.assign(**dict.fromkeys(channels(data), np.nan)), "empty channels", "bad", "in 60 rows"),
-        (lambda data: data.drop(columns=channels(data).columns[10:20]), "gaps between channels", "bad", "the widest"),
-        (lambda data: data.assign(**channels(data) * 100), "not absorbance", "bad", "is this absorbance"),
-        (lambda data: data.assign(CuPPM=-1.0), "assays not positive", "bad", "CuPPM"),
-        (lambda data: data.assign(CuPPM=[0.0] + [7.0] * 59), "assays not positive", "bad", "CuPPM"),
-        (with_cells("CuPPM", 9999.0, 3), "assay codes", "bad", "values are exactly 9999, and the next"),
-        (with_cells("CuPPM", 0.0, 12), "assay codes", "bad", "CuPPM: 12 of 56 values are exactly 0, which no"),
-        (with_run(0.0, 10, 30), "constant runs", "bad", "10 of 60 spectra have 30 channels of exactly 0 ("),
-        (with_run(1.25, 1, 12), "constant runs", "bad", "1 of 60 spectra has 12 channels of exactly 1.25 ("),
-        (lambda data: data.assign(CuPPM=7.0), "assays constant", "bad", "CuPPM"),
-        (lambda data: data.assign(CuPPM=[np.inf] + [7.0] * 59), "file", "bad", "CuPPM': 1 cell is infinite"),
-        (lambda data: data.drop(columns="CuPPM"), "assays not measured", "note", "CuPPM"),
-        (lambda data: data.drop(columns=list(DETECTION_LIMITS)), "no assays", "note", "private"),
-        (lambda data: data.set_axis([0] * len(data)), "index repeated", "bad", "59 rows"),
-        (lambda data: data.assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30), "depths overlap", "note", "repeats"),
+        (lambda data: data.assign(DepthFrom=0, DepthTo=20), {"no depths": "the same depth"}),
+        (
+            problems_of_cells,
+            {
+                **{"depths reversed": "60 rows", "assay codes": "values are exactly 9999, and the next"},
+                **{"constant runs": "10 of 60 spectra have 30 channels of exactly 0 ("},
+            },
+        ),
+        (
+            gaps_and_zeros,
+            {
+                **{
+                    "depths missing": "2 rows have no depth",
+                    "assay codes": "CuPPM: 12 of 56 values are exactly 0, which",
+                },
+                **{"constant runs": "1 of 60 spectra has 12 channels of exactly 1.25 ("},
+            },
+        ),
+        (lambda data: data.assign(CuPPM=7.0, **dict.fromkeys(channels(data), 0.5)), {"flat spectra": "60 rows"}),
+        (
+            lambda data: data.assign(CuPPM=[np.inf] + [7.0] * 59, **dict.fromkeys(channels(data), np.nan)),
+            {"empty channels": "in 60 rows", "file": "CuPPM': 1 cell is infinite", "assays constant": "CuPPM"},
+        ),
+        (
+            lambda data: data.assign(CuPPM=[0.0] + [7.0] * 59, **channels(data) * 100),
+            {"not absorbance": "is this absorbance", "assays not positive": "CuPPM"},
+        ),
+        (
+            lambda data: data.drop(columns="CuPPM").assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30),
+            {"assays not measured": "CuPPM", "depths overlap": "repeats"},
+        ),
+        (lambda data: data.drop(columns=list(DETECTION_LIMITS)), {"no assays": "private"}),
     ],
 )
 def test_data_problems_are_reported(
-    explore_changed: Callable[..., Page],
-    change: Callable[[pd.DataFrame], pd.DataFrame],
-    name: str,
-    level: str,
-    text: str,
+    explore_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], expected: dict[str, str]
 ) -> None:
-    assert text in finding_text(explore_changed(change), name, level)
+    notes = {"no depths", "assays not measured", "no assays", "depths overlap"}
+    page = explore_changed(change)
+    for name, text in expected.items():
+        assert text in finding_text(page, name, "note" if name in notes else "bad"), name
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])

@@ -30,7 +30,7 @@ COMPILED += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespat
 COMPILED += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
 COMPILED += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
 COMPILED += " werkzeug xgboost yaml"
-COMPILED += " brukeropus chemotools"  # their first import would print warnings about their source
+COMPILED += " brukeropus"  # their first import would print warnings about their source
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
     "cert": "SSL_CERT_FILE",

@@ -1,7 +1,7 @@
 """Makes the sample data, imports instrument files, and splits public from private data."""
 
 from recore.dataset.codes import SuspectedCode, suspected_codes
-from recore.dataset.grammar.questions import QUESTIONS, Question
+from recore.dataset.grammar import QUESTIONS, Question
 from recore.dataset.grids import Grid, grid_of_names
 from recore.dataset.import_hint import explain_import, is_foreign
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
@@ -10,6 +10,5 @@ from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
 from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.dataset.similar_names import note_similar_holes
-from recore.dataset.single_file import FileSpectra, read_spectra
 from recore.dataset.splitting import Split, split_table
-from recore.dataset.to_predict import SampleOptions, write_samples
+from recore.dataset.to_predict import FileSpectra, SampleOptions, read_spectra, write_samples

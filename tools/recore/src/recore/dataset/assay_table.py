@@ -9,15 +9,14 @@ import numpy as np
 from recore.dataset.codes import suspected_codes
 from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.contents import factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.signs import read_sign
-from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
+from recore.dataset.grammar.units import CONTENT_UNITS, LARGEST, unit_of_cell
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
-from recore.dataset.targets import LARGEST
 from recore.dataset.text_table import TextTable, open_table, without_empty_end
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS
@@ -31,11 +30,10 @@ Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
 
 @dataclass
 class AssayTable:
-    """`samples` in the order of the table; `index`, the name of each row; `identity` and `assays`, columns by name.
+    """The rows of an assay table, in its order; `identity` and `assays` are columns by name.
 
-    `assays` has all 49 targets, NaN where nothing was measured, or none if the table has no column of any target.
-    `sample_column` is the name of the column of the samples. `suspected` are the columns that are probably in another
-    unit than the schema's.
+    `assays` has all 49 targets, NaN where nothing was measured, or none if the table has no target. `suspected` are the
+    columns that are probably in another unit than the schema's.
     """
 
     path: Path
@@ -58,13 +56,10 @@ def read_assays(
 ) -> AssayTable:
     """Read an assay table.
 
-    Its columns name the samples, hold the three IDs, any of the 49 targets, and `index` if the rows have other names
-    than their samples. `columns` says which column of the table holds a column of the schema; the others are found by
-    their names. `depth_unit` is that of depths, `content_unit` that of assays whose column states none, `decimal` the
-    decimal mark, "point" or "comma". An empty cell or NA is a missing assay; `<0.01`, less than the limit of detection,
-    becomes half of the limit. `with_spectra`: columns whose names are numbers are channels. Raises ValueError with the
-    first errors, which name the path, if a column or a cell is invalid; Question, which does not, if the table leaves
-    open what its numbers mean.
+    `columns` says which column of the table holds a column of the schema; the others are found by their names.
+    `content_unit` is that of assays whose column states none, `decimal` "point" or "comma". `with_spectra`: columns
+    whose names are numbers are channels. Raises ValueError with the first errors, which name the path, or Question,
+    which does not, if the table leaves open what its numbers mean.
     """
     try:
         if path.exists() and not path.is_file():

@@ -59,7 +59,6 @@ def _zeros(column: str, values: NDArray[np.float64]) -> list[SuspectedCode]:
 
 
 def _high_codes(column: str, values: NDArray[np.float64]) -> list[SuspectedCode]:
-    """The codes above all other values of a column, and numbers of nines that occur too often."""
     distinct, counts = np.unique(values[np.isfinite(values) & (values > 0)], return_counts=True)
     codes = []
     while len(counts) > 1 and _is_judged(counts) and _is_code_above(distinct[-1], counts[-1], distinct[-2]):
@@ -77,12 +76,10 @@ def _high_codes(column: str, values: NDArray[np.float64]) -> list[SuspectedCode]
 
 
 def _is_judged(counts: NDArray[np.int64]) -> bool:
-    """Whether there are values enough to judge the highest one."""
     return bool(counts[-1] > 1 or counts[:-1].sum() >= FEWEST_OTHERS)
 
 
 def _is_code_above(value: float, number: int, next_lower: float) -> bool:
-    """Whether the highest value of a column, in `number` rows, is a code."""
     if _is_nines(value):
         return value > (ABOVE if number > 1 else FAR) * next_lower
     return number > 1 and value in ROUND and value > FAR * next_lower

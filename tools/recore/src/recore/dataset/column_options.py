@@ -4,9 +4,9 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from recore.dataset.grammar import same_text
 from recore.dataset.grammar.contents import element_names
 from recore.dataset.grammar.ids import quote_option
-from recore.dataset.grammar.words import same_text
 from recore.schema import IDS, TARGETS
 
 SCHEMA = ("sample", "index", *IDS, *TARGETS)

@@ -5,12 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar
 from recore.dataset.companions import depth_unit_column, with_companions
+from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.contents import read_contents, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.grammar.words import separate_words
 from recore.dataset.target_columns import Source, chosen_source, converted, find_targets
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS
@@ -32,10 +31,9 @@ def find_columns(
 ) -> tuple[dict[str, Source], list[str]]:
     """Where each column of the schema is in a table, and remarks.
 
-    header: the names of columns by place. columns: those that the user chose, which nothing else replaces. cells: the
-    cells of the column at a place. marks: of their numbers. depth_unit: of both depths. content_unit: of assays whose
-    column states none. with_spectra: without a column named after samples, the first one names them. Raises Question if
-    the header leaves something open, ValueError if it is invalid.
+    header: the names of columns by place. columns: those that the user chose. cells: the cells of the column at a
+    place. with_spectra: without a column named after samples, the first one names them. Raises Question if the header
+    leaves something open, ValueError if it is invalid.
     """
     if unnamed := [place + 1 for place, name in header.items() if not name and place > 0 and any(cells(place))]:
         raise ValueError(f"column {unnamed[0]} has no name")
@@ -72,7 +70,6 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
 
 
 def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
-    """The columns of the table that no source is in."""
     used = {source.place for source in sources.values()}
     used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
     return {place: name for place, name in header.items() if place not in used}
@@ -139,13 +136,11 @@ def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused:
 
 
 def _check_repeated(used: Sequence[str], header: Sequence[str]) -> None:
-    """Raise ValueError if a column that is used has the name of another."""
     if repeated := sorted(name for name in used if header.count(name) > 1):
         raise ValueError(f"there is more than one column {repeated[0]!r}")
 
 
 def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
-    """Raise ValueError if a column has the mistyped name of a target that no other column has."""
     for name in ignored:
         mistyped = mistyped_target(name) if not read_contents(name).formulas else None
         if mistyped and mistyped[0] not in known:
@@ -155,7 +150,6 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
 
 
 def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
-    """Raise ValueError if a required column is missing."""
     for missing in ("sample", *IDS):
         if missing not in known:
             likely = next((name for name in unused if likely_name(name) == missing), None)

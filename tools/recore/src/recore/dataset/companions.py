@@ -25,8 +25,7 @@ Sources = Mapping[str, Source]
 def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
     """The sources of targets, each with the columns of its signs and of its units, if there are any.
 
-    unused: the names of the other columns by position. marks: of the table's numbers. Raises ValueError if it is
-    unclear to which column one belongs.
+    unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
     """
     if not targets:
         return {}
@@ -130,7 +129,6 @@ def _owners(rest: str, targets: Sources) -> list[str]:
 
 
 def _names_any(name: str, targets: Sources) -> bool:
-    """Whether the name of a column has the element or compound of an imported one."""
     return not {_formula(source) for source in targets.values()}.isdisjoint(read_contents(name).formulas)
 
 

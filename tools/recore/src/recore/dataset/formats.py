@@ -2,7 +2,7 @@
 
 import re
 
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 
 EXPORT = "export it as CSV; spectra with wavenumbers and absorbance"
 # in the first lines of a file

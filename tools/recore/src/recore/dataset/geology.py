@@ -1,14 +1,38 @@
 """Drill holes: minerals by depth. Layers of rock, overprinted by alteration, weathering and ore."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from recore.dataset.minerals import MINERALS
+
+@dataclass(frozen=True)
+class Mineral:
+    """One mineral; the head of minerals.toml explains its fields."""
+
+    formula: str
+    source: str = ""
+    bands: list[tuple[float, float, float]] = field(default_factory=list)
+    traces: dict[str, float] = field(default_factory=dict)
+    opacity: float = 0.0
+    electronic: float = 0.0
+
+    @cached_property
+    def elements(self) -> dict[str, float]:
+        """Content of each element in ppm by mass: those of the formula, and the traces."""
+        import periodictable
+
+        fractions = periodictable.formula(self.formula).mass_fraction
+        return {str(element): 1e6 * share for element, share in fractions.items()} | self.traces
+
+
+TABLE = tomllib.loads(files(__package__).joinpath("minerals.toml").read_text("utf-8"))
+MINERALS = {name: Mineral(**entry) for name, entry in TABLE.items()}
+
 
 ROCKS = tomllib.loads(files(__package__).joinpath("rocks.toml").read_text("utf-8"))
 SPREAD = 0.3  # standard deviation of the logarithm of a mineral's content, in samples and in portions of one

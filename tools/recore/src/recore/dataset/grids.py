@@ -98,8 +98,7 @@ def put_on_grid(
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
     """The spectra on a grid, problems of those that cannot be put on it, and remarks on how many were changed how.
 
-    A spectrum that has the channels of the grid keeps its values; others are interpolated with `interpolate`. is_given:
-    whether the grid would be the same with it, so that it does not help spectra that cover less.
+    is_given: whether the grid would be the same with `interpolate`, so that it does not help spectra that cover less.
     """
     kept, problems, cut, moved, coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))
@@ -134,7 +133,6 @@ def put_on_grid(
 
 
 def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
-    """The spectra in groups of the same grid."""
     groups: list[list[Spectrum]] = []
     for spectrum in spectra:
         for group in groups:
@@ -159,8 +157,7 @@ def describe_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
 def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
     """Absorbance at the channels of the grid, by a cubic spline through the channels of the spectrum.
 
-    Raises ValueError if the grid reaches beyond the spectrum, apart from its tolerance, or into a gap in it: nothing is
-    extrapolated, and no band is invented.
+    Raises ValueError if the grid reaches beyond the spectrum, apart from its tolerance, or into a gap in it.
     """
     from scipy.interpolate import CubicSpline
 

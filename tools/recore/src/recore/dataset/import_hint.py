@@ -25,8 +25,7 @@ def is_foreign(names: Iterable[str]) -> bool:
 def explain_import(path: Path, only_header: bool = False) -> str:
     """A sentence on why `recore import` reads a file and other commands do not; "" if its content is as they expect.
 
-    UTF-16, a title above the header and channels such as 3998 cm-1 are named, and what else is wrong with such a file.
-    only_header: the sentence is about these or "".
+    only_header: only UTF-16, a title above the header and channels such as 3998 cm-1 are named.
     """
     foreign = _describe_header(path)
     if only_header and not foreign:

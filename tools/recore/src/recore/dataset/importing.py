@@ -13,7 +13,7 @@ from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.column_options import parse_columns
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
@@ -37,12 +37,11 @@ SHOWN = 5  # samples that a message names
 class ImportOptions:
     """What to import, and how.
 
-    `assays`: the assay table, which can be the file of spectra itself; that is the default if it is the only file and
-    has assays or IDs. `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths,
-    metres by default. `content_unit`: that of its assays whose column states none. `replicates`: "one" (several spectra
-    of a sample are a problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`:
-    spectra on other grids are interpolated instead of being a problem. `only_listed`: samples that are not in the assay
-    table are ignored. `keep_going`: problems do not stop the rest.
+    `assays`: the assay table; by default the only file, if it has assays or IDs. `columns`: such as "CuPPM=Cu_pct".
+    `content_unit`: that of assays whose column states none. `replicates`: "one" (several spectra of a sample are a
+    problem), "mean" or "each". `like`: a data file whose channels the new file gets. `interpolate`: spectra on other
+    grids are no problem. `only_listed`: samples that are not in the table are ignored. `keep_going`: problems do not
+    stop the rest.
     """
 
     files: tuple[Path, ...]
@@ -126,8 +125,7 @@ def import_files(
     """Write the data file; if there are problems, only with `keep_going`.
 
     `advance` is called with what is being done, and how many of how many files or rows are done. Raises ValueError or
-    OSError if the options, the assay table or the set of spectra as a whole are invalid; problems of single files, and
-    what the assay table leaves open, are in the result.
+    OSError if the options or the set of files as a whole are invalid; other problems and questions are in the result.
     """
     reading = options.reading
     try:
@@ -215,7 +213,6 @@ def join_repeated(problems: list[Problem]) -> list[Problem]:
 
 
 def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
-    """The spectra of the samples in the table."""
     samples = set(table.samples)
     listed = [spectrum for spectrum in spectra if spectrum.sample in samples]
     unlisted: dict[str, str] = {}

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, NAMES
-from recore.dataset.targets import DETECTION_LIMITS, PLAUSIBLE, UNITS
+from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, DETECTION_LIMITS, NAMES, PLAUSIBLE, UNITS
 
 MAJOR = 1000  # ppm in the upper crust
 COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils

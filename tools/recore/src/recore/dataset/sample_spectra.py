@@ -13,8 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from recore.dataset.geology import logistic
-from recore.dataset.minerals import MINERALS
+from recore.dataset.geology import MINERALS, logistic
 
 FIRST, LAST = 4000.0, 350.0  # cm-1
 ABSORPTION = 6.0  # strongest band of a pure mineral / scattering coefficient of the powder

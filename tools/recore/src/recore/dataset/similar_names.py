@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from recore.dataset.grammar.words import DASHES, same_text
+from recore.dataset.grammar import DASHES, same_text
 from recore.listing import list_names
 from recore.schema import HOLE
 from recore.text import plain
@@ -46,7 +46,6 @@ def _by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
 
 
 def _core(name: str) -> tuple[str, ...]:
-    """The groups of digits and letters of a name, without leading zeros, case, spaces and punctuation."""
     name = unicodedata.normalize("NFKC", same_text(name)).translate(DASHES).casefold()
     name = re.sub(r"(?<=\d)\.0+$", "", name).strip(" _.-/")
     parts = re.findall(r"\d+|\D+", name)

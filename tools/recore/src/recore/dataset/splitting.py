@@ -39,9 +39,9 @@ class Split:
 def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
     """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz below a folder, all or none.
 
-    holes: those that become private: a share of all holes, such as 30% or 0.3, or their names, separated by commas.
-    seed: of the choice, if holes is a share. Raises FileExistsError if one of the files is there, unless `overwrite`;
-    ValueError or OSError if the table cannot be split, or one side would be empty.
+    holes: those that become private: a share such as 30% or 0.3, or names, separated by commas. seed: of the choice.
+    Raises FileExistsError if one of the files is there, unless `overwrite`; ValueError or OSError if the table cannot
+    be split, or one side would be empty.
     """
     paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
     if not overwrite:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recore.dataset.column_options import column_option
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.contents import (
     NO_CONTENT,
     AssayHeader,
@@ -15,7 +16,6 @@ from recore.dataset.grammar.contents import (
     targets_in,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import (
     CONTENT_UNITS,
     NOT_BY_MASS,
@@ -40,10 +40,9 @@ SHOWN = 3  # choices that a question names
 
 @dataclass(frozen=True)
 class Source:
-    """A column of the table that holds a column of the schema: its values times `factor`.
+    """A column of the table that holds a column of the schema: its values times `factor`, from `unit` and `formula`.
 
-    The values are converted from `unit` and `formula`, "" if unknown. `signs` and `units` are the position and the
-    name of the column with the sign or the unit of each value, if there is one.
+    `signs` and `units` are the position and the name of the column with the sign or the unit of each value.
     """
 
     place: int
@@ -117,12 +116,9 @@ def find_targets(
 ) -> dict[str, Source]:
     """The targets that the names of columns state, besides those that the user has `chosen`.
 
-    columns: names by place. headers: all names in the table. cells: the cells of the column at a place. asks: whether
-    columns without a unit are asked about; otherwise they are left out, unless the user has chosen a compound without a
-    unit.
-
-    A source whose column states no unit has none yet. Raises Question if several columns hold one target, or if a
-    compound contains several targets. Raises ValueError if the unit of a target is ounces per ton.
+    columns: names by place. headers: all names in the table. asks: whether columns without a unit are asked about. A
+    source whose column states no unit has none yet. Raises Question if several columns hold one target, or a compound
+    contains several. Raises ValueError if the unit of a target is ounces per ton.
     """
     options: dict[str, list[Source]] = {}
     compounds: dict[str, list[str]] = {}
@@ -221,7 +217,6 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
 
 
 def _ask_unit(sources: Mapping[str, Source]) -> None:
-    """Raise Question if there are columns without a unit."""
     if not sources:
         return
     columns = ", ".join(source.column for source in sources.values())

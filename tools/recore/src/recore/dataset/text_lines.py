@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, name_format
-from recore.dataset.grammar.questions import Question
-from recore.dataset.grammar.words import same_text
+from recore.dataset.grammar import Question, same_text
 from recore.file_kinds import CONTROL, GZIP, is_utf_16, name_foreign
 
 FIRST = 1 << 16  # bytes that decide whether a file is text
@@ -26,11 +25,10 @@ MOST_SKIPPED = 100_000  # lines that are empty or comments
 
 
 def check_text(path: Path, reason: str) -> str:
-    """Check that a file can be text, and return its encoding.
+    """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or Latin-1, which can decode any bytes.
 
-    Its beginning must not be of a foreign kind, nor contain control characters other than tabs and line ends. It is
-    UTF-16 if it begins like that, otherwise UTF-8, otherwise Latin-1, which can decode any bytes. reason: the message
-    for a file of an unknown kind. Raises ValueError, or Question for a known format that is not read.
+    reason: the message for a file of an unknown kind. Raises ValueError, or Question for a known format that is not
+    read.
     """
     with _unpacked(path) as file:
         head = file.read(FIRST)

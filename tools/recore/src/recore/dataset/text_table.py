@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recore.dataset.formats import refuse_factor, refuse_format
+from recore.dataset.grammar import Question, plain_number
 from recore.dataset.grammar.axis import ChannelName, channel_prefixes, names_axis, parse_channel, split_prefix
 from recore.dataset.grammar.contents import continues_header, read_contents
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
-from recore.dataset.grammar.questions import Question
-from recore.dataset.grammar.words import plain_number
 from recore.dataset.text_lines import MOST_SKIPPED, check_text, numbered_lines
 from recore.file_kinds import REPEATED_HEADER
 from recore.schema import DEPTHS
@@ -37,9 +36,8 @@ class TextTable:
     """A text table.
 
     width: cells of a line. has_row_names: whether the header lacks the name of the first column, as R writes it.
-    preamble: the text above the header. units: the number and the cells of the row below it that states the units of
-    the columns; 0 if there is none. marks: of the numbers. name_marks, prefixes: of the names of channels.
-    remarks: on how it is read.
+    preamble: the text above the header. units: the number and the cells of the row below it that states units; 0 if
+    there is none. name_marks, prefixes: of the names of channels. remarks: on how it is read.
     """
 
     path: Path
@@ -97,9 +95,9 @@ def open_table(
 ) -> TextTable:
     """Find out how a text file is laid out.
 
-    decimal: "point" or "comma", if the cells leave the decimal mark open. reason: what the message says if the file is
-    of an unknown kind. used: the names of columns with numbers, besides those whose names say so. Raises ValueError if
-    it is not a table of text, Question if it leaves open which its decimal mark is, or if its format is not read.
+    decimal: "point" or "comma", if the cells leave the mark open. used: the names of columns with numbers, besides
+    those whose names say so. Raises ValueError if it is not a table of text, Question if it leaves open its decimal
+    mark or is in a format that is not read.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)
@@ -160,7 +158,6 @@ def _names_to_repeat(header: list[str]) -> set[str]:
 
 
 def _repeats(names: set[str], cells: list[str]) -> bool:
-    """Whether a line contains only names of the header, in any order and case."""
     may_repeat = not cells[0] or cells[0].casefold() in names  # which few lines do
     return may_repeat and names.issuperset(cell.casefold() for cell in cells if cell)
 
@@ -174,7 +171,6 @@ def without_empty_end(cells: list[str], width: int) -> list[str]:
 
 
 def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> TextTable:
-    """Find the delimiter, the width and the first line of a table by its first lines."""
     body = [line for _, line in head if not line.startswith("#")] or [line for _, line in head]
     delimiter = _delimiter_of(body[len(body) // 2 :])
     rows = [(number, _split_leniently(number, line, delimiter)) for number, line in head]
@@ -247,7 +243,6 @@ def _delimiter_of(lines: list[str]) -> str | None:
 
 
 def _has_decimal_commas(line: str) -> bool:
-    """Whether white space separates numbers with a decimal comma."""
     cells = line.split()
     return len(cells) > 1 and all(map(possible_marks, cells)) and not any(cell.endswith(",") for cell in cells)
 

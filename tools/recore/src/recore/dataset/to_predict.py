@@ -3,14 +3,15 @@
 No assay table is needed, and assays beside the spectra are ignored.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from recore.dataset.column_options import parse_columns
-from recore.dataset.grids import grid_of_names, put_on_grid
+from recore.dataset.grids import Grid, grid_of_names, put_on_grid
 from recore.dataset.importing import (
     CHUNK,
     DECIMALS,
@@ -24,10 +25,46 @@ from recore.dataset.importing import (
 )
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import Problem, Spectrum
+from recore.dataset.instruments.spectrum import Problem, Spectrum, find_reflectance
 from recore.dataset.replicates import without_open_replicates
 from recore.dataset.writing import Columns, write_data_file
 from recore.schema import IDS, TARGETS
+
+
+@dataclass(frozen=True)
+class FileSpectra:
+    """What a file holds. is_complete: whether that is all; otherwise the rest of the file was not read.
+
+    remarks: on how the spectra were put on the grid.
+    """
+
+    spectra: list[Spectrum]
+    problems: list[Problem]
+    remarks: list[str]
+    is_complete: bool
+
+
+def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
+    """Read at most so many spectra of a file, interpolated if they have other channels than the grid.
+
+    Their values are those that `import_files` writes; those of a data file in the challenge's schema stay.
+    """
+    items: Iterator[Spectrum | Problem] = read_file(path, Reading(only_spectra=False))
+    read = list(islice(items, most))
+    is_complete = next(items, None) is None
+    spectra = [item for item in read if isinstance(item, Spectrum)]
+    problems = [item for item in read if isinstance(item, Problem)]
+    remarks = list(dict.fromkeys(remark for spectrum in spectra for remark in spectrum.remarks))
+    _, question = find_reflectance(spectra)
+    if question:
+        return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
+    spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
+    spectra = [item if item.in_schema else _as_written(item) for item in spectra]
+    return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
+
+
+def _as_written(spectrum: Spectrum) -> Spectrum:
+    return replace(spectrum, absorbance=np.round(spectrum.absorbance, DECIMALS) + 0.0)
 
 
 @dataclass(frozen=True)
@@ -71,9 +108,8 @@ def write_samples(
     """Write a data file with a row for each sample, in the order of the files.
 
     columns: the header of the training file, whose channels the spectra get. A sample whose spectrum cannot be used has
-    a row without channels. Nothing is written, and `rows` is 0, if there is no other sample or a question is open.
-    advance: called with what is being done, and how many of how many files or rows are done. Raises ValueError or
-    OSError if the options or the set of files as a whole are invalid.
+    a row without channels. Nothing is written if there is no other sample or a question is open. advance: as for
+    import_files. Raises ValueError or OSError if the options or the set of files as a whole are invalid.
     """
     grid = grid_of_names(columns[1:])
     reading = options.reading_of_ids

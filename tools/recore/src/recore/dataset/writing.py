@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.atomic import replaced
+
 LEVEL = 1  # of gzip; 6 takes six times as long for files that are an eighth smaller
 
 Columns = dict[str, np.ndarray]
@@ -33,15 +35,9 @@ def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
 @contextlib.contextmanager
 def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
     """Yield a file for bytes that are compressed, which gets its name when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        # no name and no time in the gzip header, so that equal content gives equal files
-        with open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    # no name and no time in the gzip header, so that equal content gives equal files
+    with replaced(path) as (part,), open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
+        yield file
 
 
 def refuse_existing(paths: Iterable[Path]) -> None:

@@ -1,9 +1,10 @@
-"""Cases of the axis: words and units that state it, and axes that state nothing."""
+"""Cases of the axis and of the quantity: words and units that state them, and files that state nothing."""
 
 import numpy as np
 
-from recore_support.import_cases.case import ANY, Case
-from recore_support.import_cases.rocks import (
+from recore_support.import_cases.building import (
+    GERMAN,
+    GERMAN_TAB,
     MIR,
     MIR_NM,
     MIR_UM,
@@ -13,168 +14,378 @@ from recore_support.import_cases.rocks import (
     NIR_OPUS,
     OMNIC,
     OPUS,
+    US,
+    US_TAB,
     VISNIR_NM,
+    WINDOWS,
     Axis,
+    TextFormat,
+    absorbance,
     axis,
+    listed,
+    table,
+    transposed,
+    two_columns,
 )
-from recore_support.import_cases.spectra import table, two_columns
-from recore_support.import_cases.text import GERMAN, TextFormat
+from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
 
-WAVENUMBER_WORDS = (
-    "Wavenumber (cm-1)",
-    "Wavenumbers [1/cm]",
-    "Wavenumber",
-    "wavenumber_cm-1",
-    "cm-1",
-    "cm^-1",
-    "1/cm",
-    "Wellenzahl [cm-1]",
-    "Wellenzahl",
-    "Wellenzahl (cm\u207b\u00b9)",
-    "Nombre d'onde (cm-1)",
-    "N\u00famero de onda (cm-1)",
-    "Wave number / cm-1",
-    "Wavelength (cm-1)",  # some software calls every axis a wavelength: the unit counts
-    "Frequency (cm-1)",
-    "WN",
-    "x",
-    "XData",
-    "Spectrum",  # has "um" in it
-    "Datum",
-    "MicroLab",  # Agilent's software, not micrometres
-    "Agilent MicroLab wavenumber",
-    "microscope x",
-)
-NANOMETRE_WORDS = (
-    "Wavelength (nm)",
-    "wavelength_nm",
-    "wl_nm",
-    "WavelengthNm",
-    "nm",
-    "lambda [nm]",
-    "Wellenl\u00e4nge [nm]",
-    "Wellenlaenge (nm)",
-    "Longueur d'onde (nm)",
-    "Longitud de onda (nm)",
-    "Wavelength/nm",
-    "nm.",
-    "WAVELENGTH NM",
-    "Wavelength, nanometers",
-    "wavelength.nm",
-)
-MICROMETRE_WORDS = (
-    "Wavelength (\u00b5m)",
-    "Wavelength (\u03bcm)",
-    "wavelength_um",
-    "um",
-    "microns",
-    "Wavelength (microns)",
-    "Wavelength (micrometers)",
-    "Wavelength [micrometres]",
-    "Wellenl\u00e4nge [\u00b5m]",
-)
-AMBIGUOUS = {
-    "rising within 350 to 2500": VISNIR_NM,
-    "falling within 2500 to 350": VISNIR_NM.reversed,
-    "rising within 1100 to 2500": NIR_NM,
-    "falling within 2500 to 1000 in round steps": axis(2500, 1000, -50, decimals=0),
-    "rising 6000 to 14500 in round steps": MIR_NM,
-    "rising 2650 to 15000 in round steps": axis(2650, 14900, 350, decimals=0),
-    "rising 7500 to 13000 in steps of 12.5": axis(7500, 8000, 12.5),
-    "micrometres": MIR_UM,
-    "falling micrometres": MIR_UM.reversed,
-    "above 15,000, rising": axis(3000, 25000, 500, "nm", 0),
-    "above 15,000, falling": axis(25000, 4000, -500, decimals=0),
+# "Wavelength (cm-1)": some software calls every axis a wavelength; "Spectrum" has "um" in it; MicroLab is a software
+WAVENUMBER_WORDS = listed("""
+    Wavenumber (cm-1)|Wavenumbers [1/cm]|Wavenumber|wavenumber_cm-1|cm-1|cm^-1|1/cm|Wellenzahl [cm-1]|Wellenzahl
+    Nombre d'onde (cm-1)|N\u00famero de onda (cm-1)|Wave number / cm-1|Wavelength (cm-1)|Frequency (cm-1)|WN|x|XData
+    Wellenzahl (cm\u207b\u00b9)|Spectrum|Datum|MicroLab|Agilent MicroLab wavenumber|microscope x|Energy (cm-1)
+    Frequency / cm-1|Photon energy in wavenumbers|\uff37avenumber \uff08cm\uff0d1\uff09|Wavenumber (cm\u22121)
+""")
+NANOMETRE_WORDS = listed("""
+    Wavelength (nm)|wavelength_nm|wl_nm|WavelengthNm|nm|lambda [nm]|Wellenl\u00e4nge [nm]|Wellenlaenge (nm)
+    Longueur d'onde (nm)|Longitud de onda (nm)|Wavelength/nm|nm.|WAVELENGTH NM|Wavelength, nanometers|wavelength.nm
+""")
+MICROMETRE_WORDS = listed("""
+    Wavelength (\u00b5m)|Wavelength (\u03bcm)|wavelength_um|um|microns|Wavelength (microns)|Wavelength (micrometers)
+    Wavelength [micrometres]|Wellenl\u00e4nge [\u00b5m]
+""")
+OTHER_AXES = listed("""
+    Energy (meV)|eV|Photon energy [keV]|Frequency (GHz)|E (kJ/mol)|kcal mol-1|Energy (Hartree)|k / rad cm-1
+    Angular wavenumber (rad/cm)|Raman shift (cm-1)|Raman Shift / cm-1|2theta|2\u03b8 (deg)|Two-Theta|m/z
+    Retention time (min)|Minutes|seconds|Chemical shift (ppm)|ppm|Temperature (K)
+""")
+OTHER_UNITS = {  # name of the axis: positions of 4000 to 600 cm-1, decimals
+    "Wavenumber (m-1)": (MIR.positions * 100, 0),
+    "Wavenumber [1/m]": (MIR.positions * 100, 0),
+    "Wavenumber (mm-1)": (MIR.positions / 10, 1),
+    "Energy (eV)": (MIR.positions * 1.239842e-4, 6),
+    "Wavelength (\u00c5)": (1e8 / MIR.positions, 0),
+    "Wavelength (angstrom)": (1e8 / MIR.positions, 0),
+    "Wavelength (mm)": (10 / MIR.positions, 6),
+    "Wavelength (m)": (1e-2 / MIR.positions, 9),
+    "Frequency [THz]": (MIR.positions * 0.0299792458, 5),
 }
-PLAIN = {
-    "falling 4000 to 600": MIR,
-    "falling whole numbers 4000 to 400": MIR_WHOLE,
-    "OPUS": OPUS,
-    "rising as OMNIC exports": OMNIC,
-    "rising 600 to 4000": MIR.reversed,
-    "near infrared falling": NIR,
-    "near infrared of OPUS": NIR_OPUS,
-    "falling 7800 to 3600": axis(7800, 3600, -120, decimals=0),
+AMBIGUOUS = [
+    *(VISNIR_NM, VISNIR_NM.reversed, NIR_NM, MIR_NM, MIR_UM, MIR_UM.reversed),
+    axis(2500, 1000, -50, decimals=0),
+    axis(2650, 14900, 350, decimals=0),
+    axis(7500, 8000, 12.5),
+    axis(3000, 25000, 500, "nm", 0),
+    axis(25000, 4000, -500, decimals=0),
+    axis(2500, 15000, 250, "nm", 0),
+    axis(400, 14000, 400, "nm", 0),
+    *(axis(4000, 4000 + 34 * step, step, decimals=2) for step in (48.21, 25)),
+    *(Axis(np.round(1e7 / np.arange(first, 690, -100), 2), "nm", 2) for first in (3800.0, 4000.0)),
+]
+PLAIN = [
+    *(MIR, MIR.reversed, MIR_WHOLE, OPUS, OMNIC, NIR, NIR_OPUS),
+    axis(7800, 3600, -120, decimals=0),
+    axis(4000, 600, -1.93, decimals=0),
+    *(axis(4000, 4000 + 34 * step, step, decimals=3) for step in (3.857, 7.714)),  # rising with the step of a laser
+]
+PREFIXES = listed("m|V|wn|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
+# words and settings that are not the unit of the axis, above a header that says nothing
+MISLEADING = listed("""
+    gemessen um 12:30 Uhr|Messung um neun|collected near Socorro, NM|particle size (um): 63
+    laser wavelength (nm): 632.8|pixel size in um: 6.25|thickness (um); 12
+""")
+SILENT_COMMENTS = [  # above a spectrum without a header, too
+    "[cm-1] as exported\n",
+    "Instrument,Alpha\nScans,32\n",
+    "".join(f"# setting {number}\n" for number in range(60)),
+    *(
+        f"# {comment}\n"
+        for comment in listed("""
+            Spectra of drill hole D1|Site: 12 km north of Perth|Irradiance calibration 2020|attenuated total reflectance
+            Lamp: 12 V, counts: 32 scans|no derivative, not normalised|MicroLab, resolution: 4 cm-1, laser 633 nm
+            scale factor: 1|collected near Socorro, NM
+        """)
+    ),
+]
+ASKING_COMMENTS = {
+    "unit": ["# wavelength, measured in steps\n", "# axis: nm or cm-1\n"],
+    "quantity": ["# reflectance\n", "# Diffuse reflectance spectra of pulps\n", "# second derivative\n"],
+    "format": ["# YFACTOR: 0.25\n", "scale factor,1000\n"],
 }
+COMMENTS_OF_NM = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
+SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # no answer for the visible range
 
-CASES: list[Case] = [
-    *(two_columns(f"axis word {word!r}", header=(word, "Absorbance")) for word in WAVENUMBER_WORDS),
-    *(two_columns(f"axis word {word!r}", MIR_NM, header=(word, "Absorbance")) for word in NANOMETRE_WORDS),
-    *(two_columns(f"axis word {word!r}", MIR_UM, header=(word, "Absorbance")) for word in MICROMETRE_WORDS),
-    *(two_columns(f"axis without words, {name}", value, header=None) for name, value in PLAIN.items()),
-    *(table(f"table, axis {name}", value) for name, value in PLAIN.items()),
-    *(two_columns(f"axis without words, {name}", value, header=None).asks("unit") for name, value in AMBIGUOUS.items()),
-    *(table(f"table, axis {name}", value).asks("unit") for name, value in AMBIGUOUS.items()),
+ABSORBANCE_WORDS = listed("""
+    Absorbance|Absorbance (a.u.)|Absorbance [A.U.]|Absorbance Units|absorbance_au|A|Abs|Abs.|log(1/R)|log 1/R
+    Log10(1/R)|log(1/T)|-log10(R)|log (1/reflectance)|Extinktion|Absorbanz|pseudo absorbance|Absorbancia
+    log(1/Reflectance)|Log(1/Transmittance)|Absorbance (log 1/R)|apparent absorbance
+""")
+NEUTRAL_WORDS = listed("Intensity|Signal|Value|y|R1|T12|Wert|Sample 4|rock_R2|KM3 12.5|5001")
+REFLECTANCE_WORDS = {
+    "fraction": listed("""
+        Reflectance|reflectance_frac|Diffuse Reflectance|Reflectivity|Refl.|R\u00e9flexion|Riflettanza|Remission
+        Transmittance|Transmitancia|Transmissionsgrad|Relative reflectance factor
+    """),
+    "percent": listed("""
+        R%|%R|R [%]|Reflectance (%)|ReflectancePercent|R\u00e9flectance (%)|Reflexion [%]|Reflectancia (%)
+        Remissionsgrad [%]|Transmission [%]|% Transmittance|%T|T (%)|T%|transmittance_pct
+    """),
+}
+REFUSED_WORDS = listed("""
+    Kubelka-Munk|Kubelka Munk|KubelkaMunk|K-M|KM|F(R)|Single Beam|SingleBeam|single_beam|Single channel|Emissivity
+    emissivity_frac|Emittance|First derivative|1st derivative of absorbance|Absorbance, 2nd derivative|Interferogram
+    second_derivative|SecondDerivative|Absorptance|Photoacoustic|Raman intensity|Radiance|ln(1/R)|-ln(R)|mOD
+    Absorption coefficient (cm-1)|Absorbance (mAU)|d(A)/d(x)|Absorbance derivative|Extinction coefficient
+    Refractive index|Single Channel Sample
+""")
+UNSURE_WORDS = listed("""
+    Absorbance (normalised)|SNV absorbance|Absorbance, baseline corrected|ATR units|Absorption|Optical density|D1
+""")
+HARMLESS_COMMENTS = listed("""
+    64 scans, 50 % humidity|T = 25 C|Operator: K. M. Jones|background: single beam of KBr|detector cut-off 16 um
+    reflectance standard: Spectralon|beam splitter for 350 to 7800 cm-1|A. Smith, R. Miller, T. Brown
+    transmittance window: KBr|first derivative not applied|sampling interval 1.4 nm at 1000 nm
+    reference laser: 633 nm|converted from JCAMP-DX
+""")
+
+PEAKS = Axis(np.array([3620.4, 3412.9, 2927.1, 1634.7, 1430.2, 1376.1, 1030.3, 914.2, 798.5, 694.8, 532.1, 470.6]))
+NIR_AND_MIR = Axis(np.concatenate([np.arange(7000, 4000, -16), np.arange(3998, 2400, -4), np.arange(2280, 600, -4)]))
+SATELLITE = Axis(np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]), decimals=0)
+NUMBERS = "5001|5002|5003|5004|5005|5006|5007|5008"
+
+
+def like(case: Case, grid: Axis) -> Case:
+    """The spectra of a case for the channels of a data file of the challenge."""
+    columns = {"": "1", "SiteID": "1", "DepthFrom": "0", "DepthTo": "1"}
+    files = {**case.files, "like.csv": table(grid, US, columns, "1").files["spectra.csv"]}
+    return Case(files, case.values, (), like="like.csv")
+
+
+def two_axes(names: tuple[str, str], form: TextFormat = US, is_counted: bool = False) -> Case:
+    """A spectrum with columns of wavenumbers and of wavelengths, perhaps after numbers of the lines."""
+    columns = [MIR.positions if "umber" in name else 1e7 / MIR.positions for name in names]
+    rows = [[*[""] * is_counted, *names, "Absorbance"]]
+    for number, (*positions, y) in enumerate(zip(*columns, absorbance(MIR.wavenumbers)[0], strict=True)):
+        rows.append([*[str(number)] * is_counted, *(form.number(x, 3) for x in positions), form.number(y, 5)])
+    return Case({"R1.csv": form.content(rows)})
+
+
+def line_of_wavelengths() -> Case:
+    """A table in which a line of wavelengths follows the header of wavenumbers."""
+    wavelengths = ",".join(["Wavelength (nm)", *(f"{1e7 / x:.1f}" for x in MIR.positions)])
+    return table(columns={"Wavenumber (cm-1)": "R1|R2|R3"}).edited("\nR1", f"\n{wavelengths}\nR1")
+
+
+def with_zeros() -> Case:
+    """A table in which some channels are exactly zero, as software writes for channels without a measurement."""
+    case = table()
+    header, *rows = (line.split(",") for line in case.files["spectra.csv"].decode().splitlines())
+    places = [number for number, name in enumerate(header) if number and abs(float(name) - 2350) < 400]
+    spectra = case.right.absorbance.copy()
+    spectra[:, [place - 1 for place in places]] = 0
+    rows = [["0" if place in places else cell for place, cell in enumerate(row)] for row in rows]
+    values = Values(case.right.index, case.right.wavenumbers, spectra)
+    return Case({"spectra.csv": US.content([header, *rows])}, values, ()).notes("exactly 0")
+
+
+AXES = [
+    *(two_columns(word) for word in WAVENUMBER_WORDS),
+    *(two_columns(word, axis=MIR_NM) for word in NANOMETRE_WORDS),
+    *(two_columns(word, axis=MIR_UM) for word in MICROMETRE_WORDS),
+    *(two_columns(None, axis=positions) for positions in PLAIN),
+    *(table(positions) for positions in PLAIN),
+    *asks("unit", *(two_columns(None, axis=positions) for positions in AMBIGUOUS)),
+    *asks("unit", *(table(positions) for positions in AMBIGUOUS)),
+    *asks("unit", *(two_columns(word, "Intensity") for word in OTHER_AXES)),
+    *asks("unit", *(table(channel=word + "{}") for word in ("Raman shift ", "m/z ", "eV_"))),
+    *asks(
+        ("unit", ANY),
+        *(two_columns(word, "A", Axis(np.round(x, n), decimals=n)) for word, (x, n) in OTHER_UNITS.items()),
+    ),
     # words that state no unit
-    two_columns("wl without a unit", MIR_NM, header=("wl", "abs")).asks("unit"),
-    two_columns("Wavelength without a unit, 350 to 2500", VISNIR_NM, header=("Wavelength", "A")).asks("unit"),
-    two_columns("Wellenlaenge without a unit", NIR_NM, header=("Wellenlaenge", "Extinktion")).asks("unit"),
-    two_columns("Wavelength without a unit, 4000 to 600", header=("Wavelength", "A")).or_asks("unit"),
-    two_columns("MicroLab is not a unit", MIR_NM, header=("MicroLab", "Absorbance")).asks("unit"),
-    two_columns("a name with nm in it", MIR_NM, header=("column m", "Absorbance")).asks("unit"),
-    two_columns("Wellenzahl within 2500 to 1000", axis(2500, 1000, -50), header=("Wellenzahl", "Absorbance")),
-    two_columns("Wavenumber rising 4000 to 10000", NIR.reversed, header=("Wavenumber", "Absorbance")),
-    two_columns("cm-1 rising 350 to 2500", axis(350, 2500, 50), header=("cm-1", "A")),
-    two_columns(
-        "terahertz", Axis(np.round(MIR.positions * 0.0299792458, 5), decimals=5), header=("Frequency (THz)", "A")
-    ).asks("unit"),
+    *asks(
+        "unit",
+        two_columns("wl", "abs", MIR_NM),
+        two_columns("Wavelength", "A", VISNIR_NM),
+        two_columns("Wellenlaenge", "Extinktion", NIR_NM),
+        two_columns("MicroLab", axis=MIR_NM),
+        two_columns("column m", axis=MIR_NM),
+        two_columns("x", "A", VISNIR_NM),
+        table(VISNIR_NM, channel="m{}"),
+        table(MIR_UM, channel="wl{}"),
+        table(channel="wl{}"),
+        table(NIR_NM, columns={"AcquisitionDate": "2024-03-01|2024-03-01|2024-03-01", "SampleName": "R1|R2|R3"}),
+        table(VISNIR_NM, columns={"PointID": "101|102|205"}, index="101|102|205", channel="spc.{}"),
+        like(table(MIR_NM, GERMAN), Axis(MIR_NM.positions[::-1], decimals=0)),
+    ),
+    *or_asks("unit", two_columns("Wavelength", "A"), two_columns(None, axis=axis(4000, 9985, 192.87, decimals=2))),
+    two_columns("Wellenzahl", axis=axis(2500, 1000, -50)),
+    two_columns("Wavenumber", axis=NIR.reversed),
+    two_columns("cm-1", "A", axis(350, 2500, 50)),
+    table(axis(600, 4000, 40, decimals=0), channel="X{}"),
+    *(table(columns={word: "R1|R2|R3"}) for word in ("Time", "Sample / ppm", "Depth", "Temperature", "Wavenumber")),
+    table(MIR_NM, columns={"Wavelength (nm)": "R1|R2|R3"}),
     # options
-    two_columns("--unit nm", MIR_NM, header=("wl", "abs")).with_options(unit="nm"),
-    two_columns("--unit um", MIR_UM, header=None).with_options(unit="um"),
-    table("--unit nm for a table", VISNIR_NM).with_options(unit="nm"),
-    table("--unit cm-1 for a table", axis(2500, 1000, -50)).with_options(unit="cm-1"),
+    two_columns("wl", "abs", MIR_NM).with_options(unit="nm"),
+    two_columns(None, axis=MIR_UM).with_options(unit="um"),
+    table(VISNIR_NM).with_options(unit="nm"),
+    table(axis(2500, 1000, -50)).with_options(unit="cm-1"),
+    *or_asks(ANY, table(VISNIR_NM, US_TAB, {"Wavelength": "R1|R2|R3"}).with_options(unit="nm")),
+    like(table(MIR.reversed, GERMAN), MIR),
+    *asks(NO_ID, like(table(axis(4000, 600, -800)), axis(3900, 700, -100)).with_options(interpolate=True)),
     # comments and titles
-    two_columns("unit in a comment", MIR_NM, header=None, before="# wavelength (nm), absorbance\n"),
-    two_columns(
-        "unit in one of several comments", MIR_UM, header=None, before="# rock 7\n# x: microns\n# y: log 1/R\n"
+    two_columns(None, axis=MIR_NM, before="# wavelength (nm), absorbance\n"),
+    two_columns(None, axis=MIR_UM, before="# rock 7\n# x: microns\n# y: log 1/R\n"),
+    two_columns("x", "y", NIR_NM, before="# x in nm\n"),
+    two_columns("wl (nm)", "A", MIR_NM, before="# sensor: 4 um pixels\n"),
+    two_columns("wavelength_nm", "abs", MIR_NM, before="# resolution: 4 cm-1\n"),
+    table(MIR_NM, before="# channels are wavelengths in nm\n"),
+    table(VISNIR_NM, before="Spectra by wavelength (nm)\n"),
+    two_columns("Wavenumber", before="Agilent MicroLab\n"),
+    two_columns("Wavenumber", "Intensity", before="Sample 12 DRIFT 64 scans\n"),
+    two_columns("cm-1", "A", before='"rock 7 Created as New Dataset"\n'),
+    two_columns("cm-1", "A", before="Institute of Soils\nDRIFT\n\n"),
+    two_columns(before="Wavelength (nm)\n"),
+    table(before="Drill core 2024\n").notes("Drill core 2024"),
+    *(two_columns("Wavenumber", before=f"# {comment}\n") for comment in HARMLESS_COMMENTS),
+    *(case for before in SILENT_COMMENTS for case in (two_columns(None, before=before), table(before=before))),
+    *(
+        case
+        for question, comments in ASKING_COMMENTS.items()
+        for before in comments
+        for case in asks(question, two_columns(None, before=before), table(before=before))
     ),
-    two_columns("unit in a comment above an empty header", NIR_NM, header=("x", "y"), before="# x in nm\n"),
-    two_columns("comment against header", MIR_NM, before="# sensor: 4 um pixels\n", header=("wl (nm)", "A")),
-    two_columns(
-        "a resolution is not the axis", MIR_NM, before="# resolution: 4 cm-1\n", header=("wavelength_nm", "abs")
+    *(
+        case
+        for before in (*COMMENTS_OF_NM, "Wavelengths in nm, laser 633 nm\n")
+        for case in (two_columns(None, axis=MIR_NM.reversed, before=before), table(MIR_NM.reversed, before=before))
     ),
-    two_columns("a resolution is no answer", MIR_NM, before="# resolution: 4 cm-1\n", header=("wl", "abs")).asks(
-        "unit"
+    *asks("unit", *(two_columns("x", "A", VISNIR_NM, before=f"# {comment}\n") for comment in SETTINGS)),
+    *or_asks("unit", two_columns("x", "A", VISNIR_NM, before="# range: 350-2500 nm\n")),
+    *or_asks("unit", *(two_columns("X", before=f"# {comment}\n") for comment in MISLEADING)),
+    *or_asks("unit", *(table(before=f"# {comment}\n") for comment in MISLEADING)),
+    *or_asks(
+        ANY,
+        two_columns("X", "Y", before="Laser wavelength (nm),632.8\n"),
+        two_columns("cm-1", "A", before="Sample 12, DRIFT 64 scans\n"),
+        # units in a line of their own, as Origin writes them
+        two_columns("cm-1", "a.u.", before="Wavenumber,Absorbance\n"),
+        two_columns("nm", "a.u.", MIR_NM, before="Wavelength,Absorbance\n"),
+        two_columns("um", "log(1/R)", MIR_UM, before="x,y\n"),
     ),
-    two_columns(
-        "a laser is not the axis", before="# reference laser: 633 nm\n# aperture: 6 mm\n", header=("x", "Absorbance")
-    ),
-    two_columns("an unusual laser is no answer", VISNIR_NM, before="# laser 785 nm\n", header=("x", "A")).asks("unit"),
-    table("unit in a comment above a table", MIR_NM, before="# channels are wavelengths in nm\n"),
-    table("unit in a title above a table", VISNIR_NM, before="Spectra by wavelength (nm)\n"),
-    two_columns("title of instrument", before="Agilent MicroLab\n", header=("Wavenumber", "Absorbance")),
-    two_columns("title above the header", before="Sample 12 DRIFT 64 scans\n", header=("Wavenumber", "Intensity")),
-    two_columns("quoted title of PerkinElmer", before='"rock 7 Created as New Dataset"\n', header=("cm-1", "A")),
-    two_columns("two titles", MIR, before="Institute of Soils\nDRIFT\n\n", header=("cm-1", "A")),
-    table("title above a table", before="Drill core 2024\n").notes("Drill core 2024"),
     # names of channels
-    table("channels with cm-1", channel="{} cm-1"),
-    table("channels with cm-1 in brackets", channel="{} (cm-1)").or_asks(ANY),
-    table("channels with nm", MIR_NM, channel="{}nm"),
-    table("channels with nm after a space", VISNIR_NM, channel="{} nm"),
-    table("channels with um", MIR_UM, channel="{} um"),
-    table("channels of R", channel="X{}"),
-    table("channels of R's matrix in a data frame", channel="spc.{}"),
-    table("channels of a spectral library", MIR_WHOLE, channel="scan_mir.{}_abs").or_asks(ANY),
-    table("channels with units that differ", channel=lambda text: f"{text} {'nm' if text < '2' else 'cm-1'}").asks(ANY),
+    *(table(MIR_NM, channel=style) for style in ("{}nm", "nm{}", "wl_nm{}")),
+    *(table(VISNIR_NM, channel=style) for style in ("{} nm", "nm_{}", "wl{}", "wl_{}", "wl.{}", "lambda_{}")),
+    table(VISNIR_NM, channel="Wavelength{}"),
+    *(table(MIR_UM, channel=style) for style in ("{} um", "um{}")),
+    *(
+        table(channel=style)
+        for style in ("{} cm-1", "X{}", "spc.{}", "m{} cm-1", "{} cm\u207b\u00b9", "X{}.cm.1", "spc.X{}")
+    ),
+    *(table(channel=word + "{}").notes(f"begin with {word!r}") for word in PREFIXES),
+    *(table(MIR, GERMAN, channel=word + "{}") for word in ("m", "abs")),
+    table(columns={"PIDN": "R1|R2|R3", "BSAN": "0.1|0.2|0.3", "Depth": "Topsoil|Topsoil|Topsoil"}, channel="m{}"),
+    table(MIR_WHOLE.reversed, columns={"id.layer_uuid_txt": "R1|R2|R3"}, channel="scan_mir.{}_abs"),
+    table(MIR_WHOLE, channel=lambda text: f"{float(text):.4E}"),
+    *or_asks(ANY, table(channel="{} (cm-1)")),
+    *asks(ANY, table(channel=lambda text: f"{text} {'nm' if text < '2' else 'cm-1'}")),
+    *asks(ANY, table(channel=lambda text: f"{'sd' if text < '2' else 'm'}{text}")),
+    *asks(NO_ID, table(channel=lambda text: "x" + text.replace(".", "_"))),
     # numbers of channels instead of an axis
-    table("channels 1 to 60", axis(1, 60, 1, decimals=0)).asks("channels"),
-    table("channels 0 to 39", axis(0, 39, 1, decimals=0)).asks("channels"),
-    table("channels 851 to 1", axis(851, 1, -1, decimals=0)).asks("channels"),
-    table("channels V2 to V41 of R", axis(2, 41, 1, decimals=0), channel="V{}").asks(ANY),
-    two_columns("a spectrum over channel numbers", axis(1, 400, 1, decimals=0), header=("n", "A")).asks("channels"),
-    two_columns("a spectrum over 1.0, 2.0, 3.0", axis(1, 300, 1), header=None, form=GERMAN).asks("channels"),
+    *asks(
+        "channels",
+        table(axis(1, 60, 1, decimals=0)),
+        table(axis(0, 39, 1, decimals=0)),
+        table(axis(851, 1, -1, decimals=0)),
+        *(table(axis(1, 40, 1, decimals=0), channel=word + "{}") for word in ("r", "V", "X", "c", "PC")),
+        two_columns("n", "A", axis(1, 400, 1, decimals=0)),
+        two_columns(None, axis=axis(1, 300, 1), form=GERMAN),
+        table(SATELLITE, channel=lambda number: f"B{int(number):02}").with_options(unit="cm-1"),
+    ),
+    *asks(ANY, table(axis(2, 41, 1, decimals=0), channel="V{}")),
+    # lists of peaks
+    *asks(
+        "peaks",
+        two_columns(axis=PEAKS),
+        two_columns(axis=Axis(PEAKS.positions[:4])),
+        two_columns(None, axis=Axis(np.array([4000, *PEAKS.positions, 349]))),
+        table(PEAKS),
+    ),
+    two_columns(axis=PEAKS).with_options(unit="cm-1").notes("differ by factors, as in a list of peaks"),
+    two_columns(axis=NIR_AND_MIR),
+    # axes that no spectrum has
+    *asks(NO_ID, two_columns("freq", "data", axis(2000, -200, -50)), two_columns("cm-1", "A", axis(-200, 2000, 50))),
+    *asks(
+        "layout",
+        two_axes(("Wavenumber (cm-1)", "Wavelength (nm)")),
+        two_axes(("Wavelength (nm)", "Wavenumber (cm-1)"), GERMAN),
+        two_axes(("Wavenumber", "wl_nm"), is_counted=True),
+        line_of_wavelengths(),
+        # spectra in columns
+        transposed(NUMBERS, "X [1/cm]"),
+        transposed("B12|B13|B14"),
+        transposed("P1|P2|P3", "Wellenzahl", OPUS, GERMAN),
+        transposed("101|102|103", "cm-1", MIR, GERMAN_TAB),
+        transposed(NUMBERS, "wavelength_nm", MIR_NM),
+        transposed("a.asd|b.asd", "Wavelength", MIR_NM, US_TAB),
+        transposed("1|2|3|4|5|6|7|8", "wavenumber"),
+        transposed("5008|5007|5006|5005|5004"),
+        transposed(NUMBERS, "wn", MIR.reversed),
+        transposed("4100|4101|4102|4103|4104|4105|4106|4107", "cm-1", NIR),
+        transposed("S101|S102|S103|S104|S105|S106|S107|S108"),
+        transposed("S1|S2|S3|S4|S5|S6|S7|S8", ""),
+        transposed("|".join(f"S{4 * number**2}" for number in range(2, 12)), "").with_options(unit="cm-1"),
+    ),
+    *asks(("layout", "unit", "channels"), transposed(NUMBERS, "")),
+    *asks(("layout", "quantity"), transposed("E1|E2", "Emissivity (cm-1)")),
 ]
 
-
-def like_case(name: str, spectra_axis: Axis, grid: Axis, form: TextFormat) -> Case:
-    """Spectra for the channels of a data file of the challenge."""
-    spectra = table(name, spectra_axis, form)
-    like = table("", grid, columns={"": ("1",), "SiteID": ("1",), "DepthFrom": ("0",), "DepthTo": ("1",)}, index=("1",))
-    return Case(name, {**spectra.files, "like.csv": like.files["spectra.csv"]}, spectra.values, like="like.csv")
-
-
-CASES += [
-    like_case("--like", MIR.reversed, MIR, GERMAN),
-    like_case("--like does not answer for nm", MIR_NM, Axis(MIR_NM.positions[::-1], decimals=0), GERMAN).asks("unit"),
+QUANTITIES = [
+    *(two_columns("cm-1", word) for word in [*ABSORBANCE_WORDS, *NEUTRAL_WORDS]),
+    *asks("quantity", *(two_columns("cm-1", word) for word in REFUSED_WORDS)),
+    # dark rocks in the near infrared: only the word tells
+    *asks(
+        "quantity",
+        *(
+            two_columns("wavelength_nm", word, NIR_NM, quantity=scale, decimals=6, offset=1.3)
+            for scale, words in REFLECTANCE_WORDS.items()
+            for word in words
+        ),
+    ),
+    *or_asks("quantity", *(two_columns("cm-1", word) for word in UNSURE_WORDS)),
+    *(
+        two_columns("cm-1", word, quantity=scale, decimals=6).with_options(convert=scale)
+        for word, scale in (("Reflectance", "fraction"), ("%T", "percent"), ("Intensity", "fraction"), ("R", "percent"))
+    ),
+    table(quantity="percent").with_options(convert="percent"),
+    table(offset=0.8),
+    two_columns(offset=-0.21),
+    with_zeros(),
+    two_columns(None, before="# cm-1, absorbance\n"),
+    two_columns("cm-1", before="# calculated from reflectance (%)\n"),
+    table(MIR_UM, before="# Wavelength (um), log(1/R)\n"),
+    *asks(
+        "quantity",
+        two_columns("Wavelength (nm)", "Absorption coefficient (cm-1)", MIR_NM),
+        # no words: what the values say
+        two_columns(None, quantity="fraction"),
+        two_columns("cm-1", "Intensity", quantity="fraction"),
+        two_columns(None, quantity="percent"),
+        table(quantity="fraction"),
+        table(form=GERMAN, quantity="percent"),
+        table(VISNIR_NM, quantity="percent", channel="wl_{}", offset=1.05),
+        # comments, titles, corners and names of channels
+        two_columns(None, quantity="fraction", before="# reflectance\n"),
+        two_columns("cm-1", "value", before="# emissivity of rocks\n"),
+        two_columns(None, before="# Y: Kubelka-Munk units\n"),
+        two_columns("cm-1", "%T", before="# absorbance\n", quantity="percent"),
+        two_columns("cm-1", "%T", before="rock 7\n", quantity="percent"),
+        two_columns("cm-1", "%T", form=WINDOWS, before="r7,,\nNew,,\n", quantity="percent"),
+        table(before="Reflectance spectra\n", quantity="fraction"),
+        table(before="# transmittance\n", quantity="fraction"),
+        table(before="# single beam\n"),
+        table(quantity="fraction", columns={"Reflectance": "R1|R2|R3"}),
+        table(quantity="fraction", channel="R_{}"),
+        table(quantity="percent", channel="T{}"),
+        table(channel="d1_{}"),
+        table(quantity="fraction", channel="{}_transmittance"),
+        table(channel="scan_mir.{}_ref"),
+        *(table(index=name) for name in ("Reflectance", "T (%)", "Kubelka-Munk")),
+    ),
+    *or_asks(
+        "quantity",
+        two_columns("cm-1", "Intensity", before="Diffuse reflectance, %\n", offset=0.2),
+        two_columns("cm-1", "Intensity", before="KM Mining Ltd\n"),
+    ),
+    *asks(("quantity", ANY), two_columns("cm-1", "%", before="Wavenumber,Transmittance\n", quantity="percent")),
 ]

@@ -1,11 +1,22 @@
-"""A case: files, the options of an import, and the right answer, which is values, a question, or either."""
+"""A case: files, the options of an import, and the right answer; how the outcome of the import differs from it."""
 
-from dataclasses import dataclass, field, replace
+import csv
+import gzip
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from math import isclose
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.dataset.importing import ImportOptions, ImportResult, import_files
+from recore.dataset.instruments.files import Reading
+from recore.schema import IDS, TARGETS
+
 ANY = "any refusal"  # in the questions of a case: nothing written is right, whatever the reason
+NO_ID = ""  # in the questions of a case: a refusal that is not one of the named questions
+READING = {item.name for item in fields(Reading)}
 
 Assays = dict[str, list[float | str | None]]
 
@@ -32,10 +43,9 @@ class Case:
     `header`: of the column of assays that the case is about.
     """
 
-    name: str
     files: dict[str, bytes]
-    values: Values | None
-    questions: frozenset[str] = frozenset()
+    values: Values | None = None
+    questions: tuple[str, ...] = (ANY,)
     assays: str = ""
     like: str = ""
     options: dict[str, object] = field(default_factory=dict)
@@ -45,21 +55,142 @@ class Case:
     @property
     def is_plain(self) -> bool:
         """Whether only the values are right."""
-        return self.values is not None and not self.questions
+        return not self.questions
 
-    def asks(self, *questions: str) -> "Case":
-        """This case, if only a question is right."""
-        return replace(self, values=None, questions=frozenset(questions))
-
-    def or_asks(self, *questions: str) -> "Case":
-        """This case, if a question is right, too."""
-        return replace(self, questions=frozenset(questions))
+    @property
+    def right(self) -> Values:
+        """The values of a case that has some."""
+        assert self.values
+        return self.values
 
     def with_options(self, **options: object) -> "Case":
         """This case with these options of the import."""
-        name = ", ".join([self.name, *(f"{key} {value}" for key, value in options.items())])
-        return replace(self, name=name, options={**self.options, **options})
+        return replace(self, options={**self.options, **options})
 
     def notes(self, text: str) -> "Case":
         """This case, if a remark must contain `text`."""
         return replace(self, note=text)
+
+    def edited(self, old: str, new: str, count: int = -1) -> "Case":
+        """This case with a text of its first file replaced; the right answer stays."""
+        name, content = next(iter(self.files.items()))
+        assert old.encode() in content
+        return replace(self, files={**self.files, name: content.replace(old.encode(), new.encode(), count)})
+
+    def __str__(self) -> str:
+        kind = "plain" if self.is_plain else f"{'/'.join(self.questions)}{' or values' if self.values else ''}"
+        name = self.assays or next(iter(self.files))
+        return f"({kind}) {self.options or ''} {', '.join(self.files)}: {self.files[name][:160]!r}"
+
+
+def asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
+    """The cases, if only one of the questions is right."""
+    return [replace(case, values=None) for case in or_asks(questions, *cases)]
+
+
+def or_asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
+    """The cases, if one of the questions is right, too."""
+    return [replace(case, questions=(questions,) if isinstance(questions, str) else questions) for case in cases]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    `verdict` is "right"; "asked": refused although the files are plain, or for another reason than the right one, or
+    a column of assays is ignored with a note; "wrong": other numbers, something written where a question is right,
+    no note, or an unexpected exception.
+    """
+
+    case: Case
+    verdict: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.reason} {self.case}"
+
+
+def run_case(case: Case, folder: Path) -> Outcome:
+    """Import the files of a case in an empty folder."""
+    for name, content in case.files.items():
+        (folder / name).write_bytes(content)
+    out = folder / "out.csv.gz"
+    spectra = [name for name in case.files if name not in (case.assays, case.like)]
+    options = ImportOptions(
+        tuple(folder / name for name in spectra or [case.assays]),
+        out,
+        assays=folder / case.assays if case.assays else None,
+        like=folder / case.like if case.like else None,
+        reading=Reading(**{name: value for name, value in case.options.items() if name in READING}),
+        **{name: value for name, value in case.options.items() if name not in READING},
+    )
+    try:
+        result = import_files(options)
+    except (ValueError, OSError) as error:
+        return _refused(case, out, {getattr(error, "id", NO_ID)}, str(error).replace(f"{folder}/", ""))
+    except Exception as error:
+        return Outcome(case, "wrong", f"{type(error).__name__}: {error}")
+    if result.problems or not result.rows:
+        questions = {getattr(problem, "question", NO_ID) for problem in result.problems}
+        return _refused(case, out, questions, "; ".join(problem.reason for problem in result.problems[:3]))
+    return _written(case, out, result)
+
+
+def _refused(case: Case, out: Path, questions: set[str], reason: str) -> Outcome:
+    if out.exists():
+        return Outcome(case, "wrong", f"refused, but written: {reason}")
+    is_right = ANY in case.questions or questions.intersection(case.questions)
+    return Outcome(case, "right" if is_right else "asked", f"{sorted(questions)} {reason}")
+
+
+def _written(case: Case, out: Path, result: ImportResult) -> Outcome:
+    if case.values is None:
+        return Outcome(case, "wrong", f"written: {result.rows} rows of {result.grid}")
+    notes = [*result.remarks, *map(str, result.suspected)]
+    if difference := _difference(out, case.values):
+        is_noted = case.header and any("ignored" in note and case.header.strip() in note for note in notes)
+        if is_noted and not _difference(out, case.values, are_missing_allowed=True):
+            return Outcome(case, "right" if ANY in case.questions else "asked", f"{case.header!r} is ignored")
+        return Outcome(case, "wrong", difference)
+    if not any(case.note in note for note in [*notes, ""]):
+        return Outcome(case, "wrong", f"no remark contains {case.note!r}: {notes}")
+    return Outcome(case, "right")
+
+
+def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
+    """How the written data file differs from the right values, or ""; targets may be missing in it if allowed."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    index = [row[0] for row in rows]
+    if sorted(index) != sorted(values.index):
+        return f"rows {index} instead of {values.index}"
+    order = [index.index(name) for name in values.index]
+    columns = {name: [rows[place][number] for place in order] for number, name in enumerate(header) if number}
+    channels = [name for name in columns if name not in (*IDS, *TARGETS)]
+    written, expected = np.array([float(name) for name in channels]), values.wavenumbers
+    decimals = min(len(name.partition(".")[2]) for name in channels)
+    if len(written) != len(expected) or not np.allclose(written, expected, rtol=0, atol=0.501 * 10.0**-decimals):
+        return f"channels {channels} instead of {expected}"
+    absorbance = np.array([columns[name] for name in channels], dtype=float).T
+    if not np.allclose(absorbance, values.absorbance, rtol=1e-5, atol=1e-6):  # written with 6 decimals
+        return f"absorbance {absorbance[0, :3]} instead of {values.absorbance[0, :3]}"
+    for name in (*TARGETS, *(name for name in IDS if name in values.assays)):
+        cells = columns.get(name, [""] * len(order))
+        right = values.assays.get(name, [None] * len(order))
+        is_ignored = are_missing_allowed and name in TARGETS and not any(cells)
+        if not is_ignored and not all(map(_is_same, cells, right)):
+            return f"{name} is {cells} instead of {right}"
+    return ""
+
+
+def _is_same(cell: str, value: float | str | None) -> bool:
+    if isinstance(value, str) or value is None or not cell:
+        return cell == (value or "")
+    return isclose(float(cell), value, rel_tol=5e-5, abs_tol=1e-9)  # converted with atomic weights of five digits
+
+
+def tally(outcomes: Iterable[Outcome]) -> str:
+    """The counts of right, asked and wrong, and a line for each outcome that is not right."""
+    verdicts = [outcome.verdict for outcome in outcomes]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("right", "asked", "wrong"))
+    return "\n".join([counts, *(str(outcome) for outcome in outcomes if outcome.verdict != "right")])

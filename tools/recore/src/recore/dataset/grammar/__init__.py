@@ -1,1 +1,71 @@
 """What a header, a comment and a cell of a text file may say: the axis, the quantity, units, names, and numbers."""
+
+import re
+import unicodedata
+
+DASHES: dict[int, str] = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
+# spaces of all widths, and invisible characters: direction marks, joiners, byte-order marks
+SPACES = str.maketrans(dict.fromkeys("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000", " "))
+INVISIBLE = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+# characters in numbers that are not ASCII: dashes for the minus, full-width digits, and signs of limits
+IN_NUMBERS: dict[int, str] = DASHES | str.maketrans(
+    {
+        **dict.fromkeys("\u2014\ufe63\uff0d", "-"),
+        **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
+        **{chr(ord(sign) + 0xFEE0): sign for sign in "+.,<>"},
+        **{"\u2264": "<", "\u2265": ">"},
+    }
+)
+NUMBER = re.compile(r"[<>]? ?[+-]?[\d.,' \u2019]*(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+def same_text(text: str) -> str:
+    """The text with composed accents, plain spaces and no invisible characters, so that lookalikes are equal."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text.translate(INVISIBLE)).translate(SPACES)
+
+
+def plain_number(cell: str) -> str:
+    """The cell, in ASCII if it is a number with a long minus or full-width digits, or a dash for a missing number."""
+    if cell.isascii():
+        return cell
+    plain = cell.translate(IN_NUMBERS)
+    return plain if NUMBER.fullmatch(plain) else cell
+
+
+def separate_words(text: str) -> str:
+    """The text in lower case with spaces instead of _ and between a small letter and a capital one.
+
+    What is written in several ways is the same: a raised 1, the two signs for micro, letters with accents.
+    """
+    letters = unicodedata.normalize("NFKD", text).translate(DASHES).replace("_", " ")
+    text = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", text).lower()
+
+
+# What answers a question in the file itself, for those who have no options; "" if it has to be another file.
+QUESTIONS = {
+    "unit": "call the axis 'wavenumber (cm-1)' or 'wavelength (nm)', or the channels '1005 nm'",
+    "quantity": "if the values are absorbance, call them so",
+    "decimal": "write all numbers with a decimal point and without thousands marks",
+    "sample": "call the column of the samples 'sample'",
+    "replicate": "",
+    "content-unit": "add the unit to the names of the columns",
+    "target": "give each target one column, called as in the schema",
+    "channels": "name the channels by their wavenumbers",
+    "peaks": "",
+    "format": "",
+    "layout": "",
+}
+
+
+class Question(ValueError):
+    """A file does not say what decides its numbers. The message names the remedy. id: one of QUESTIONS."""
+
+    def __init__(self, id: str, message: str) -> None:
+        super().__init__(id, message)
+        self.id, self.message = id, message
+
+    def __str__(self) -> str:
+        return self.message

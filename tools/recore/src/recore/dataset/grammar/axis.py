@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.numbers import CHANNEL, SPACES, Marks
-from recore.dataset.grammar.questions import Question
-from recore.dataset.grammar.words import separate_words
 
 # a number before a unit is a setting of the instrument, such as a resolution of 4 cm-1
 NOT_A_SETTING = r"(?<!\d)(?<!\d )"
@@ -97,7 +96,6 @@ def axis_unit_of_comments(comments: str) -> str:
 
 
 def _parts_about_axis(line: str) -> list[str]:
-    """The parts of a comment that are about the axis."""
     first, *others = re.split(r"[,;\t]", separate_words(line))
     if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
         return []  # the name and the value of a setting

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from recore.dataset.grammar.axis import names_axis
-from recore.dataset.grammar.units import CONTENT_UNITS, GLUED_UNITS, is_depth_unit, simple_text, split_units
-from recore.dataset.targets import UNITS
+from recore.dataset.grammar.units import CONTENT_UNITS, GLUED_UNITS, UNITS, is_depth_unit, simple_text, split_units
 from recore.schema import TARGETS
 
 BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
@@ -181,7 +180,6 @@ def _formula(word: str) -> str:
 
 
 def _is_compound(formula: str) -> bool:
-    """Whether a formula is that of a compound whose composition it states."""
     elements = {symbol for symbol, _ in _parts(formula)}
     if len(elements) == 2 and "O" in elements:
         return formula in OXIDES or formula in ANIONS
@@ -211,5 +209,4 @@ def _symbols() -> frozenset[str]:
 
 @cache
 def _known_compounds() -> dict[str, str]:
-    """Compounds by their formulas in lower case."""
     return {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS, *OXIDES)}

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Iterable
 
+from recore.dataset.grammar import Question, separate_words
 from recore.dataset.grammar.numbers import DECIMALS
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_PATTERNS
-from recore.dataset.grammar.words import separate_words
 from recore.listing import list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE
 
@@ -48,9 +47,8 @@ def is_statistic(name: str) -> bool:
 def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:
     """The place of the column that names the samples, of the columns that are not numbers of a spectrum.
 
-    columns: names by place. cells: the first cells of a column. option: that answers the question. A column `sample`
-    comes first, then names such as SampleID, then names such as ID, then the first column. A column of row numbers, of
-    dates or without content is not taken if another one can be meant. Raises Question.
+    columns: names by place. cells: the first cells of a column. A column `sample` comes first, then names such as
+    SampleID, then such as ID, then the first column. Row numbers, dates and empty columns come last. Raises Question.
     """
     ranks = {place: rank for place, name in columns.items() if (rank := rank_sample_name(name)) is not None}
     exact = [place for place, name in columns.items() if name.lower() == "sample"]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from stagemaker import parse_number
 
 OPTIONS = {"point": ".", "comma": ","}  # of --decimal
@@ -60,7 +60,6 @@ class Marks:
 
 
 def _match(cell: str, decimal: str) -> re.Match[str] | None:
-    """The parts of a number with this decimal mark. Thousands marks and an exponent exclude each other."""
     match = PATTERNS[decimal].fullmatch(cell)
     if match is None or not (match["whole"] or match["fraction"]) or (match["group"] and match["exponent"]):
         return None

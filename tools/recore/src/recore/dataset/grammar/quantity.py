@@ -2,8 +2,7 @@
 
 import re
 
-from recore.dataset.grammar.questions import Question
-from recore.dataset.grammar.words import separate_words
+from recore.dataset.grammar import Question, separate_words
 
 # a technique that is named after reflectance, though its spectra are exported as absorbance
 TECHNIQUE = (

@@ -1,9 +1,19 @@
 """Units of contents and depths: their sizes, and how headers write them."""
 
 import re
+import tomllib
 import unicodedata
+from importlib.resources import files
 
-from recore.dataset.grammar.words import DASHES
+from recore.dataset.grammar import DASHES
+from recore.schema import TARGETS
+
+_CONTENTS = tomllib.loads(files("recore.dataset").joinpath("targets.toml").read_text("utf-8"))
+DETECTION_LIMITS: dict[str, float] = {name: _CONTENTS[name]["limit"] for name in TARGETS}
+PLAUSIBLE: dict[str, list[float]] = {name: _CONTENTS[name]["plausible"] for name in TARGETS}
+UNITS = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # one part per million by mass in each unit
+LARGEST = {"PPM": 1e6, "PCT": 100.0, "PPB": 1e9}  # the whole sample is the element
+
 
 # One unit in parts per million by mass, and in metres.
 CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}

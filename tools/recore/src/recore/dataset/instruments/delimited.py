@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.axis import (
     ChannelName,
     axis_unit,
@@ -17,7 +18,6 @@ from recore.dataset.grammar.axis import (
 )
 from recore.dataset.grammar.ids import find_id_columns, find_sample_column, is_statistic, rank_sample_name
 from recore.dataset.grammar.quantity import stated_quantity
-from recore.dataset.grammar.questions import Question
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import Reading
 from recore.dataset.instruments.spectrum import Measured, Numbers, Problem, to_wavenumbers
@@ -35,9 +35,8 @@ MOST_CHANNELS = 100_000  # of a spectrum: columns of a table, or lines of a file
 def read(path: Path, sample: str, replicate: str, reading: Reading) -> Iterator[Measured | Problem]:
     """Yield the spectra of a text file, and the reason for each line of a table that holds none.
 
-    A file of two columns, with or without a header, is the spectrum of `sample`. A file of more columns is a table with
-    a header of wavenumbers; several lines of a sample are its replicates, counted from 0. Raises ValueError if the file
-    is neither, Question if it leaves open what its numbers mean.
+    A file of two columns is the spectrum of `sample`; a file of more is a table with a header of wavenumbers, in which
+    several lines of a sample are its replicates. Raises ValueError if the file is neither, or Question.
     """
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, Reading, without_text_suffix
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, to_spectrum
@@ -20,8 +20,8 @@ from recore.listing import count
 def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """The files that are named, that named folders hold and that patterns match, each once; and remarks.
 
-    In a folder these are the files whose name ends in a number, as OPUS names them, or like that of a text file. They
-    include broken links, so that a missing file is reported. Raises ValueError if a folder or a pattern has no file.
+    They include broken links, so that a missing file is reported. Raises ValueError if a folder or a pattern has no
+    file.
     """
     files: dict[str, Path] = {}
     remarks: list[str] = []
@@ -40,7 +40,6 @@ def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
 
 
 def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
-    """The files of a folder that can hold spectra."""
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [path for path in visible if not path.is_dir()]
     folders = len(visible) - len(files)

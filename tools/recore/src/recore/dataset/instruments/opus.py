@@ -77,8 +77,7 @@ def _measured(path: Path, sample: str, replicate: str, block: str) -> Measured:
 def _read_blocks(path: Path) -> dict[str, list["Data"]]:
     """The spectra of the file by the reader's key; of each kind, the one that was stored last comes first.
 
-    The reader gets only the spectra and their parameters, and only if they lie inside the file and are not too large:
-    a series or a report with false counts would keep it busy for long, and parameters with a negative length forever.
+    The reader gets only spectra and parameters that lie inside the file: false counts would keep it busy for long.
     """
     from brukeropus.file import Data, FileBlock, pair_data_and_status_blocks, parse_directory, parse_header
 
@@ -130,7 +129,6 @@ def _check_lengths(parameters: bytes) -> None:
 
 
 def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["Data", tuple[str, ...]]:
-    """The block of that name and number, and remarks."""
     option = name
     if name == RATIO:
         name = "sample"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recore.dataset.grammar.words import same_text
+from recore.dataset.grammar import same_text
 from recore.dataset.instruments.opus import check_block
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
@@ -19,10 +19,9 @@ class Reading:
     """How files are read.
 
     `block` is that of an OPUS file; `unit` that of the axis of a text file; `convert` the scale of reflectance, or
-    "none" if the values are absorbance; `decimal` the mark of a text file, "point" or "comma"; `sample` the column of a
-    table of spectra that names the samples; `name` a regular expression for whole file names with the groups `sample`
-    and `replicate`. `only_spectra`: other columns of a table are remarked on. `id_columns`: columns of a table of
-    spectra that hold IDs; others are found by their names. Raises ValueError if one is invalid.
+    "none" for absorbance; `decimal` "point" or "comma"; `sample` the column that names the samples; `name` a regular
+    expression for whole file names with the groups `sample` and `replicate`. `only_spectra`: other columns of a table
+    are remarked on. `id_columns`: columns that hold IDs. Raises ValueError if one is invalid.
     """
 
     block: str = "absorbance"

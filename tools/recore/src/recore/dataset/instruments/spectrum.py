@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.dataset.grammar.questions import Question
+from recore.dataset.grammar import Question
 from recore.listing import count, list_names
 
 SHOWN = 5  # channels that a message names
@@ -42,10 +42,9 @@ WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb litt
 class Measured:
     """A spectrum as a file holds it.
 
-    `source` names the file, and the line if a file holds many spectra. `unit` is that of x: "cm-1", "um", "nm", or ""
-    if the file does not state it; `quantity` is that of y: "absorbance", "reflectance", "transmittance", the name of
-    another one, or "" likewise. `remarks` are notes for the user on how it was read. `in_schema`: whether the
-    file is in the challenge's schema. `ids`: the cells of the IDs that the file has, by their names in the schema.
+    `source` names the file, and the line if there are many. `unit` of x: "cm-1", "um", "nm", or "" if the file does not
+    state it; `quantity` of y: "absorbance", "reflectance", "transmittance", another one, or "". `in_schema`: whether
+    the file is in the challenge's schema. `ids`: cells by their names in the schema.
     """
 
     source: str
@@ -64,8 +63,8 @@ class Measured:
 class Spectrum:
     """Absorbance (channels,) of a sample at wavenumbers (channels,) in cm-1, falling.
 
-    is_stated: whether the file or the user states that the values are absorbance, or what they were. in_schema: whether
-    they are from a data file in the challenge's schema. ids: those that the file has, depths in metres.
+    is_stated: whether the file or the user states what the values were. in_schema: whether they are from a data file in
+    the challenge's schema. ids: depths are in metres.
     """
 
     source: str
@@ -102,9 +101,8 @@ class Problem:
 def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
     """Convert a measured spectrum to absorbance by falling wavenumber.
 
-    `unit` is that of the axis. `convert`, "fraction" or "percent", is the scale of reflectance or transmittance, which
-    is converted to log10(1 / value); with "none" the values are absorbance. Both override what the file states.
-    Raises ValueError if the spectrum is invalid, Question if it leaves open what its numbers mean.
+    `unit` and `convert` ("fraction" or "percent" of reflectance or transmittance, "none" for absorbance) override what
+    the file states. Raises ValueError if the spectrum is invalid, Question if it leaves open what its numbers mean.
     """
     if measured.x.ndim != 1 or measured.x.shape != measured.y.shape or len(measured.x) < 2:
         raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values are not a spectrum")
@@ -124,12 +122,17 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
+def check_above_0(position: float) -> None:
+    """Raise ValueError if a position of an axis is below 0."""
+    if position < 0:
+        raise ValueError(f"the axis has the value {position:g}, but wavenumbers and wavelengths are above 0")
+
+
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, still in the direction of the file.
 
-    stated: the unit that the file states, or "". option: that of the user. What was done is added to the remarks.
-    in_schema: whether the file is in the challenge's schema, which allows any channels. Raises ValueError if it is not
-    an axis, Question if its unit is ambiguous.
+    stated: the unit that the file states, or "". option: that of the user. in_schema: any channels are allowed. Raises
+    ValueError if it is not an axis, Question if its unit is ambiguous.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -144,8 +147,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
     if option and stated not in ("", option):
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
-    if x.min() < 0:
-        raise ValueError(f"the axis has the value {x.min():g}, but wavenumbers and wavelengths are above 0")
+    check_above_0(x.min())
     if not in_schema and (peaks := explain_peaks(x)):
         if not option:
             raise Question("peaks", f"{peaks}: export the spectrum, or specify --unit if these are its channels")

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recore.dataset.grammar import Question
 from recore.dataset.grammar.axis import ChannelName, names_axis
 from recore.dataset.grammar.ids import is_statistic
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.questions import Question
 from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import explain_peaks
+from recore.dataset.instruments.spectrum import check_above_0, explain_peaks
 from recore.dataset.text_table import TextTable
 from recore.listing import list_names
 from recore.schema import IDS, TARGETS
@@ -53,8 +53,9 @@ def check_layout(
 ) -> None:
     """Raise ValueError if there are channels below 0. Raise Question if the channels are named like samples, because
     the table has one spectrum per column."""
-    if below := next((name for name in names if re.fullmatch(r"-\d+(?:\.\d+)?", name)), ""):
-        raise ValueError(f"the axis has the value {below}, but wavenumbers and wavelengths are above 0")
+    for name in names:
+        if re.fullmatch(r"-\d+(?:\.\d+)?", name):
+            check_above_0(float(name))
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
         return

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, Section, Table
-from recore.report.page.looks import BLUE, GREY, VERMILION
-from recore.report.page.regions import add_spectrum, table_of_regions, wavenumber_figure
+from recore.report.page.figures import BLUE, GREY, VERMILION, add_spectrum, table_of_regions, wavenumber_figure
 
 if TYPE_CHECKING:
     from recore.production.monitoring import Monitoring

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, Section, Table
-from recore.report.page.figures import new_figure
-from recore.report.page.looks import COLOURS, GREY, numbered_line
+from recore.report.page.figures import COLOURS, GREY, new_figure, numbered_line
 
 if TYPE_CHECKING:
     from recore.production.monitoring import Monitoring

@@ -7,7 +7,11 @@ import pandas as pd
 
 from recore.report.page.content import Figure, Section, Table
 from recore.report.page.figures import (
+    BLUE,
+    GREY,
+    LOG_TICKS,
     SHOWN_POINTS,
+    VERMILION,
     add_points,
     clip_to_axis,
     count_outside,
@@ -16,7 +20,6 @@ from recore.report.page.figures import (
     short_name,
     thin_out,
 )
-from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
 
 if TYPE_CHECKING:
     from recore.production.monitoring import Monitoring

@@ -5,8 +5,21 @@ import pandas as pd
 
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import add_bars, add_points, clip_to_axis, count_outside, edge_symbols, new_figure
-from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patterned, with_opacity
+from recore.report.page.figures import (
+    ABOVE,
+    BLUE,
+    GREY,
+    OCHRE,
+    VERMILION,
+    add_bars,
+    add_points,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    patterned,
+    with_opacity,
+)
 from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
 

@@ -7,20 +7,27 @@ from plotly.graph_objects import Figure as PlotlyFigure
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREY,
+    LOG_TICKS,
     NAMED,
     SHOWN_POINTS,
+    SYMBOLS,
+    VERMILION,
     add_points,
+    add_spectrum,
     clip_to_axis,
     count_outside,
     edge_symbols,
     new_figure,
+    numbered_line,
     short_name,
     thin_out,
+    wavenumber_figure,
 )
-from recore.report.page.looks import BLUE, COLOURS, DASHES, GREY, LOG_TICKS, SYMBOLS, VERMILION, numbered_line
-from recore.report.page.regions import add_spectrum, wavenumber_figure
-from recore.report.statistics.binning import Binned
-from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
+from recore.report.statistics import CONFIDENCE, Binned, Components
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE
 from recore.spectral_data import Floats, SpectralData
 
@@ -63,7 +70,7 @@ def section(
 ) -> tuple[Section, list[PageFinding], pd.DataFrame | None]:
     """The section, its findings, and the table of the rows; None if components cannot be fitted."""
     try:
-        model = fit_components(shapes.values)
+        model = Components(shapes.values)
     except ValueError as error:
         return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), [], None
     table = row_table(data, shapes, model)
@@ -169,7 +176,6 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
 
 
 def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
-    """The spectra of the rows that are furthest beyond a limit."""
     median = np.median(shapes.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": median})
     plot = wavenumber_figure(380, shapes.wavenumbers, "SNV")

@@ -5,10 +5,8 @@ import pandas as pd
 
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.page.figures import heat_map
-from recore.report.page.regions import mark_regions, wavenumber_axis
-from recore.report.statistics.binning import Binned
-from recore.report.statistics.pearson import correlations
+from recore.report.page.figures import heat_map, mark_regions, wavenumber_axis
+from recore.report.statistics import Binned, correlations
 from recore.spectral_data import SpectralData
 
 FEWEST_ROWS = 10  # measured rows of an assay

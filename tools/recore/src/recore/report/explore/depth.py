@@ -7,14 +7,15 @@ from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     DRAWN_HOLES,
+    LOG_TICKS,
     NAMED,
+    SEQUENTIAL,
     add_numbered_line,
     every_kth,
     new_figure,
     short_name,
     unique_names,
 )
-from recore.report.page.looks import LOG_TICKS, SEQUENTIAL
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, SpectralData
 
@@ -58,7 +59,6 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
 
 
 def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
-    """The depths of each hole, and findings about invalid intervals."""
     frame = pd.DataFrame({HOLE: data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
     known = frame.dropna(subset=["from", "to"]).sort_values([HOLE, "from", "to"], kind="stable")
     deepest_before = known.groupby(HOLE, sort=False)["to"].cummax().groupby(known[HOLE], sort=False).shift()

@@ -10,10 +10,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import new_figure, short_name
-from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
-from recore.report.statistics.binning import EDGE, Binned, usable_channels
-from recore.report.statistics.pca import principal_components
+from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.statistics import EDGE, Binned, principal_components, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
 
@@ -79,10 +77,8 @@ def section(
 def estimate_noise(spectra: Floats) -> float:
     """The standard deviation of the noise in spectra (rows, channels): three quarters of the channels have no more.
 
-    Differences of a high order along the channels remove what is smooth and leave the noise, times the square root of a
-    binomial coefficient. The median over rows of their absolute values (times 1.4826, as for a normal distribution)
-    ignores rows with a sharp band at a channel; the upper quartile over channels ignores channels with a sharp band in
-    all rows.
+    Differences of a high order leave the noise, times the square root of a binomial coefficient. The median over rows
+    (times 1.4826, as for a normal distribution) and the upper quartile over channels ignore sharp bands.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0
@@ -123,7 +119,6 @@ def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
-    """For each row the pair with its nearest row."""
     both = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
     return both.sort_values("distance", kind="stable").drop_duplicates("row")
 

@@ -13,9 +13,9 @@ from recore.dataset import (
     suspected_depth_unit,
 )
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
-from recore.report.explore.holes import order_holes
+from recore.report.explore.spectra import order_holes
 from recore.report.page.content import Page, PageFinding, Section, by_level
-from recore.report.statistics.binning import bin_spectra
+from recore.report.statistics import bin_spectra
 from recore.schema import channels_of
 from recore.spectral_data import SpectralData, read_data
 

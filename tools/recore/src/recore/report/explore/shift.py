@@ -4,18 +4,89 @@ New holes always differ from known ones. Therefore each public hole is compared 
 way, and the private rows are far away only if they are further than that.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from recore.listing import count
+from recore.production.containers.domain import MOST_COMPONENTS
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import DRAWN_HOLES, add_points, new_figure, short_name, thin_out
-from recore.report.page.looks import BLUE, GREY, VERMILION
-from recore.report.statistics.binning import Binned
-from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
-from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
+from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, add_points, new_figure, short_name, thin_out
+from recore.report.statistics import CONFIDENCE, Binned, Components, principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
+
+FOLDS = 5
+MOST_ROWS = 4000  # of each set that the classifier is trained on
+MOST_HOLES = 200  # of each set
+RANDOM_SPLITS = 20  # of the public holes, for comparison
+
+
+@dataclass(frozen=True)
+class TwoSample:
+    """auc: the area under the classifier's ROC curve: 0.5 if the sets do not differ, NaN if too few rows.
+
+    by_hole: whether it was tested on new holes, not on new rows. usual: ascending, the areas for random splits of the
+    public holes; empty for fewer than four, or not by_hole.
+    """
+
+    auc: float
+    by_hole: bool
+    usual: tuple[float, ...]
+
+
+def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSample:
+    """How well a classifier separates private rows (n, bins) from public ones (m, bins), cross-validated by hole."""
+    random = np.random.default_rng(0)
+    selected = [_select(side, random) for side in (public_holes, private_holes)]
+    values = np.concatenate([public[selected[0]], private[selected[1]]])
+    # the components are fitted on both sets together, so that the set of a row does not leak into the test
+    scores = principal_components(values, MOST_COMPONENTS).transform(values)
+    sides = np.repeat([0, 1], [len(rows) for rows in selected])
+    # holes of the same name in both files are two different holes for the folds
+    holes = np.concatenate([_hole_numbers(public_holes)[selected[0]], -1 - _hole_numbers(private_holes)[selected[1]]])
+    public_names, private_names = np.unique(holes[sides == 0]), np.unique(holes[sides == 1])
+    by_hole = min(len(public_names), len(private_names)) >= 2
+    usual = []
+    if by_hole and len(public_names) >= 4:
+        public_scores, hole_of_row = scores[sides == 0], holes[sides == 0]
+        for _ in range(RANDOM_SPLITS):
+            part = random.choice(public_names, min(len(private_names), len(public_names) // 2), replace=False)
+            usual.append(_auc(public_scores, np.isin(hole_of_row, part).astype(int), hole_of_row))
+    known = tuple(sorted(value for value in usual if not np.isnan(value)))
+    return TwoSample(_auc(scores, sides, holes if by_hole else None), by_hole, known)
+
+
+def _hole_numbers(names: np.ndarray) -> np.ndarray:
+    return np.asarray(np.unique(names.astype(str), return_inverse=True)[1])
+
+
+def _select(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    rows = list(rows_by_group(holes).values())
+    candidates = np.concatenate([rows[place] for place in random.permutation(len(rows))[:MOST_HOLES]])
+    return np.sort(random.permutation(candidates)[:MOST_ROWS])
+
+
+def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    units = np.arange(len(sides)) if holes is None else holes
+    folds = min(FOLDS, *(len(np.unique(units[sides == side])) for side in (0, 1)))
+    if folds < 2:
+        return float("nan")
+    parts = StratifiedKFold(folds) if holes is None else StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    splits = [(fit, test) for fit, test in parts.split(scores, sides, holes) if len(np.unique(sides[fit])) == 2]
+    if sum(len(test) for _, test in splits) < len(sides):  # one set is missing from the training part of a fold
+        return float("nan")
+    probabilities = cross_val_predict(classifier, scores, sides, cv=splits, method="predict_proba")[:, 1]
+    return float(roc_auc_score(sides, probabilities))
+
 
 HELD_OUT_HOLES = 20  # public holes that are compared with the other public holes, at most
 DRAWN_ROWS = 2000  # of each file, at most
@@ -58,7 +129,7 @@ def section(
         reason = "no private row has a valid spectrum"
     if not reason:
         try:
-            model = fit_components(shapes.values)
+            model = Components(shapes.values)
         except ValueError as error:
             reason = str(error)
     if model is None or private_shapes is None:
@@ -102,7 +173,7 @@ def held_out_holes(
     holes = []
     for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:
         try:
-            others = fit_components(np.delete(shapes.values, rows, axis=0))
+            others = Components(np.delete(shapes.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
         holes.append({"file": "public", HOLE: name, **_shares_beyond(others, shapes.values[rows])})
@@ -170,7 +241,6 @@ def _table(holes: pd.DataFrame) -> Table:
 
 
 def _share_finding(holes: pd.DataFrame) -> PageFinding:
-    """Compare the share of private rows beyond the limits with that of public holes held out."""
     shares = {}
     for file in ("public", "private"):
         part = holes[holes["file"] == file]
@@ -186,7 +256,6 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
 
 
 def _auc_finding(comparison: TwoSample) -> PageFinding:
-    """Compare the classifier's AUC with that for random groups of public holes."""
     text = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (0.5: not at all)"
     level: Level = "note"
     if comparison.usual:

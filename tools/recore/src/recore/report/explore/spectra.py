@@ -1,21 +1,60 @@
 """Are the spectra plausible? Their quantiles over all rows and by drill hole, and invalid values."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.listing import count
-from recore.report.explore.holes import HoleSpectra
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import DRAWN_HOLES, NAMED, new_figure, short_name, unique_names
-from recore.report.page.looks import BLUE, COLOURS, DASHES, DIVERGING, GREY, VERMILION, with_opacity
-from recore.report.page.regions import add_spectrum, table_of_regions, wavenumber_axis, wavenumber_figure
-from recore.report.statistics.binning import EDGE, Binned, usable_channels
+from recore.report.page.figures import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    DIVERGING,
+    DRAWN_HOLES,
+    GREY,
+    NAMED,
+    VERMILION,
+    add_spectrum,
+    new_figure,
+    short_name,
+    table_of_regions,
+    unique_names,
+    wavenumber_axis,
+    wavenumber_figure,
+    with_opacity,
+)
+from recore.report.statistics import EDGE, Binned, usable_channels
 from recore.schema import HOLE
-from recore.spectral_data import Floats, SpectralData
+from recore.spectral_data import Floats, SpectralData, rows_by_group
+
+
+@dataclass(frozen=True)
+class HoleSpectra:
+    """rows: its row numbers in the file. shape: the median of its SNV spectra (bins,), None if it has no valid one."""
+
+    name: str
+    rows: NDArray[np.intp]
+    shape: Floats | None
+
+
+def order_holes(data: SpectralData, shapes: Binned) -> list[HoleSpectra]:
+    """All holes, ordered by the distance of their median shape from the median of all holes, the largest first."""
+    rows_with_shape = rows_by_group(data.hole[shapes.rows])
+    medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
+    centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
+
+    def distance(hole: HoleSpectra) -> float:
+        return -1.0 if hole.shape is None else float(((hole.shape - centre) ** 2).mean())
+
+    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(data.hole).items()]
+    return sorted(holes, key=distance, reverse=True)
+
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DRAWN_CHANNELS = 600  # at most of a line; a screen has hardly more columns
@@ -124,7 +163,6 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
 
 
 def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
-    """A heat map of all holes."""
     names = [hole.name for hole in holes if hole.shape is not None]
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)

@@ -30,12 +30,10 @@ class PageFinding:
 class Figure:
     """A plot, a sentence about it (also for screen readers), and its numbers, written to `name`.csv.
 
-    choices: names, if the figure shows one of several at a time. The series of each choice have its number as `meta`,
-    and only those of the first are visible. details: a line of text for each choice, shown with it. layouts: what each
-    choice changes in the figure's layout, by the names of the axes. groups: what the
-    points can be coloured by, besides one colour. The figure's `meta` then has `labels` and `groups`, the hover text
-    and the group's number of each row, and `looks`, the name, colour and symbol of each group; the points to colour
-    have their rows' places in these lists as `customdata`.
+    choices: names, if the figure shows one of several at a time; the series of each have its number as `meta`, and only
+    those of the first are visible. details: a line of text for each choice. layouts: what each choice changes in the
+    layout, by the names of the axes. groups: what the points can be coloured by; the figure's `meta` then has `labels`
+    and `groups` of each row and `looks` of each group, and the points have their rows' places as `customdata`.
     """
 
     name: str

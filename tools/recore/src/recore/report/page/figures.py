@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,10 +10,94 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
+from recore.absorption_bands import REGIONS
 from recore.listing import count
-from recore.report.page.looks import DIVERGING, numbered_line
+from recore.report.page.content import Table
 from recore.spectral_data import Floats
 from recore.text import plain
+
+
+def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
+    """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
+    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis={"title": {"text": title}})
+    mark_regions(plot, wavenumbers)
+    return plot
+
+
+def add_spectrum(
+    plot: Figure, wavenumbers: Floats, values: Floats, name: str, line: Mapping[str, object], **trace: object
+) -> None:
+    """Add a line over wavenumbers."""
+    look = {"line": line, "hovertemplate": "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"} | trace
+    plot.add_scatter(x=wavenumbers, y=values, mode="lines", name=name, **look)
+
+
+def mark_regions(plot: Figure, wavenumbers: Floats) -> None:
+    """Shade and name the regions within the range of these wavenumbers."""
+    plot.update_layout(margin_t=72)
+    for name, high, low, _, aside in REGIONS:
+        if low < wavenumbers.max() and high > wavenumbers.min():
+            plot.add_vrect(x0=low, x1=high, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
+            at = {"x": (low + high) / 2, "xshift": aside, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            plot.add_annotation(text=name, textangle=-90, showarrow=False, font={"size": 11}, **at)
+
+
+def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
+    """An axis on which wavenumbers decrease from left to right, as is usual."""
+    high, low = float(wavenumbers.max()), float(wavenumbers.min())
+    span = [high, low] if high > low else None
+    return {"title": {"text": "wavenumber (cm-1)"}, "range": span, "tickangle": 0, "nticks": 8}
+
+
+def table_of_regions() -> Table:
+    columns = ["region", "from (cm-1)", "to (cm-1)", "vibration"]
+    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
+    return Table(
+        "regions", "The shaded regions", "Typical positions; they shift by about 20 cm-1 with composition.", numbers
+    )
+
+
+# Each has a contrast of at least 3 to the light and to the dark page. The first four are those colours of Okabe and Ito
+# (2008) that meet this. page.js has the same list for series without a colour.
+BLUE, VERMILION, GREEN, PINK, PURPLE, OCHRE, SKY, RED, OLIVE, GREY = COLOURS = (
+    "#0072b2 #d55e00 #009e73 #cc79a7 #8a63d2 #a8780f #2b93c4 #b5434c #6b8e23 #7f8791".split()
+)
+SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up", "x", "star", "triangle-down", "pentagon", "hexagon")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+# Cividis (Nunez, Anderton and Renslow 2018), which is designed for colour blindness, without its darkest blue, which
+# could not be seen on the dark page.
+SEQUENTIAL = [[0, "#2f4a7d"], [0.25, "#5a6272"], [0.5, "#7d7c78"], [0.75, "#b3a268"], [1, "#f2d94a"]]
+# Zero is transparent, so that it has the colour of the page.
+DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(213,94,0,1)"]]
+# Ticks of a logarithmic axis that spans a few decades.
+LOG_TICKS = {
+    "type": "log",
+    "tickangle": 0,
+    "tickvals": [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)],
+}
+ABOVE = {"orientation": "h"}  # a legend above the plot; page.js makes room for it
+
+
+def with_opacity(colour: str, opacity: float) -> str:
+    """A colour #rrggbb as translucent CSS colour."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def patterned(colour: str, shape: str) -> dict[str, Any]:
+    """The marker of a bar with a pattern, so that bars can be told apart without colour. shape: as plotly names it."""
+    return {"color": colour, "pattern": {"shape": shape}}
+
+
+def outlined(colour: str) -> dict[str, Any]:
+    """The marker of a translucent bar with an outline."""
+    return {"color": with_opacity(colour, 0.3), "line": {"color": colour, "width": 1}}
+
+
+def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
+    """The line of one of several series: its colour and dash differ from those of its neighbours."""
+    return {"color": COLOURS[number], "dash": DASHES[number % len(DASHES)], "width": width}
+
 
 SHOWN_POINTS = 3000  # of a scatter plot; more would be slow in a browser
 DRAWN_HOLES = 150  # at most in a figure of all holes
@@ -93,8 +177,8 @@ def unique_names(names: list[str]) -> list[str]:
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
     """Values for an axis that ends at `low` and `high`: (drawn, outside).
 
-    drawn: values beyond an end are moved to that end. outside: -1 for a value below the axis, 1 for one above it,
-    otherwise 0, also for NaN. Pass it to edge_symbols and count_outside, and show the value itself on hover.
+    drawn: values beyond an end are moved to it. outside: -1 below the axis, 1 above it, otherwise 0, also for NaN; for
+    edge_symbols and count_outside.
     """
     numbers = np.asarray(values, dtype=float)
     outside = (numbers > high).astype(np.int8) - (numbers < low).astype(np.int8)

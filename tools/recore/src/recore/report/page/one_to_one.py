@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from recore.listing import count
 from recore.report.page.content import Figure
-from recore.report.page.figures import new_figure
-from recore.report.page.looks import ABOVE, GREY, LOG_TICKS
+from recore.report.page.figures import ABOVE, GREY, LOG_TICKS, new_figure
 from recore.spectral_data import Floats, Rows
 from recore.validation import describe_errors, paired_values, unit_of
 

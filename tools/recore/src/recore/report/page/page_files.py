@@ -1,22 +1,20 @@
 """Write a page: the HTML file and the folder with its numbers, both whole or neither."""
 
-import contextlib
 import json
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
+from recore.atomic import replaced
 from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
 from recore.spreadsheet_csv import safe_cell
 from recore.untrusted_json import get, read_object
-from stagemaker import locked
 
 CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
 
@@ -24,16 +22,16 @@ CONTENTS = "contents.json"  # lists a report's files, so that an older report is
 def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME beside it, both whole or neither; returns all files.
 
-    The folder contains a CSV file for each figure and table, and contents.json with facts, findings and a list of the
-    files. An older report is replaced. Raises ValueError if two items have the same name, and what check_place raises.
+    The folder contains a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
+    ValueError if two items have the same name, and what check_place raises.
     """
     names = [item.name for item in page.items]
     check_place(path)
     if len(set(names)) < len(names):
         raise ValueError(f"two figures or tables have the same name: {sorted(names)}")
     folder = path.with_suffix("")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(folder, path) as (new_folder, new_page):
+    with replaced(folder, path) as (new_folder, new_page):
+        new_folder.mkdir()
         for item in page.items:
             columns = [
                 pa.array(column.map(safe_cell) if column.dtype.kind == "O" else column)
@@ -47,7 +45,6 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
 
 def _contents(page: Page) -> dict[str, Any]:
-    """The content of contents.json."""
     return {
         "report": page.title,
         "facts": page.facts,
@@ -62,15 +59,14 @@ def findings_json(findings: Sequence[PageFinding]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Convert numpy's scalars and arrays for json."""
     return value.tolist()
 
 
 def check_place(path: Path) -> None:
     """Check that a report can be written to `path`; call it before the work.
 
-    Raises ValueError if the name does not end in .html, OSError if nothing can be written there, and FileExistsError if
-    the folder of that name has files that no report wrote.
+    Raises ValueError for another suffix than .html, OSError if nothing can be written there, and FileExistsError if the
+    folder of that name has files that no report wrote.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the name of a report must end in .html")
@@ -88,26 +84,3 @@ def check_place(path: Path) -> None:
             f"{folder}: the report's numbers are written to this folder, but it contains something else: "
             "move it, or choose another name for the report"
         )
-
-
-@contextlib.contextmanager
-def _replacing(folder: Path, page: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield temporary names for the two; they replace the two at the end if nothing was raised."""
-    temporary, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
-    new_folder, new_page, old_folder = temporary / "new", temporary / "page", temporary / "old"
-    new_folder.mkdir()
-    try:
-        yield new_folder, new_page
-        if folder.exists():
-            folder.rename(old_folder)
-        try:
-            new_folder.rename(folder)
-            new_page.replace(page)
-        except OSError:
-            if old_folder.exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                old_folder.rename(folder)
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        lock.close()

@@ -9,15 +9,19 @@ from recore.evaluation import JUDGES, SCORES, Record, read_runs
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
+    ABOVE,
+    GREEN,
+    GREY,
+    VERMILION,
     add_bars,
     add_points,
     clip_to_axis,
     count_outside,
     edge_symbols,
     new_figure,
+    patterned,
     short_name,
 )
-from recore.report.page.looks import ABOVE, GREEN, GREY, VERMILION, patterned
 from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
 from recore.text import plain
 
@@ -108,7 +112,6 @@ def _board(runs: Comparable) -> pd.DataFrame:
 
 
 def _history(table: pd.DataFrame) -> Figure:
-    """Scores over time."""
     latest = table.sort_values("started", kind="stable").tail(DRAWN_RUNS)
     plot = new_figure(380, legend=ABOVE, xaxis={"title": {"text": "started, UTC"}, "type": "date"})
     plot.update_yaxes(title_text="score")
@@ -132,13 +135,11 @@ def _history(table: pd.DataFrame) -> Figure:
 
 
 def _best_earlier(run: Record, runs: Comparable) -> Record | None:
-    """The best run on the same data that started before this one."""
     earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
     return next((entry for entry in earlier if entry.scores), None)
 
 
 def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
-    """A row for each target that is scored in both runs, the largest change first."""
     now, before = run.scores[side], best.scores[side]
     names = [name for name, r2 in now.r2.items() if r2 is not None and before.r2.get(name) is not None]
     r2_now, r2_before = (np.array([score.r2[name] for name in names], dtype=float) for score in (now, before))

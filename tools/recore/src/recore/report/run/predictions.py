@@ -13,8 +13,7 @@ from recore.data_file import DataFile, open_data
 from recore.evaluation import HELD_OUT, Record
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.page.figures import every_kth, short_name
-from recore.report.page.looks import BLUE, VERMILION
+from recore.report.page.figures import BLUE, VERMILION, every_kth, short_name
 from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
@@ -101,7 +100,6 @@ def _read(run: Record, public: Path | None) -> PublicRows:
 
 
 def _measured(data: DataFile, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
-    """The IDs and the assays of a data file, without its spectra."""
     import pyarrow as pa
 
     places = data.places
@@ -180,7 +178,6 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
 
 
 def _numbers(data: PublicRows) -> pd.DataFrame:
-    """Measured and predicted values of all rows and targets."""
     columns = {}
     for column, name in enumerate(data.targets):
         columns[f"{name} measured"] = data.measured[:, column]

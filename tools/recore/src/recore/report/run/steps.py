@@ -6,8 +6,7 @@ from plotly.graph_objects import Figure as PlotlyFigure
 from recore.evaluation import Record, Step
 from recore.failures import UNKNOWN_REASON, last_lines, look_at
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import add_bars, new_figure
-from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patterned
+from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, add_bars, new_figure, patterned
 from recore.text import plain
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
@@ -61,7 +60,6 @@ def _table(run: Record) -> pd.DataFrame:
 
 
 def _timeline(table: pd.DataFrame) -> Figure:
-    """A bar for each step from its start to its end."""
     drawn = table[table["began"].notna() & table["seconds"].notna()]
     plot = _figure_by_step(drawn, "seconds after the start of the run", (drawn["began"] + drawn["seconds"]).max())
     plot.update_layout(showlegend=True)

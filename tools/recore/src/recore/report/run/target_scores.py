@@ -9,6 +9,11 @@ from recore.evaluation import HELD_OUT, SCORES, Record, Score, explain_own_held_
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
+    ABOVE,
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
     add_bars,
     add_points,
     clip_to_axis,
@@ -17,7 +22,6 @@ from recore.report.page.figures import (
     new_figure,
     short_name,
 )
-from recore.report.page.looks import ABOVE, BLUE, GREEN, GREY, VERMILION
 
 LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
 LOOKS = {HELD_OUT: (GREEN, "square"), "public": (BLUE, "circle"), "private": (VERMILION, "diamond")}

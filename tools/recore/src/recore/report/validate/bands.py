@@ -12,10 +12,17 @@ from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.absorption_bands import REGIONS
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import NAMED, add_numbered_line, heat_map, new_figure
-from recore.report.page.regions import mark_regions, table_of_regions, wavenumber_axis
-from recore.report.statistics.pearson import correlations
-from recore.report.validate.not_drawn import NOTHING_PREDICTED
+from recore.report.page.figures import (
+    NAMED,
+    add_numbered_line,
+    heat_map,
+    mark_regions,
+    new_figure,
+    table_of_regions,
+    wavenumber_axis,
+)
+from recore.report.statistics import correlations
+from recore.report.validate.residuals import NOTHING_PREDICTED
 from recore.spectral_data import Floats
 from recore.validation import PROBES, ValidationResult
 

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import add_bars, new_figure
-from recore.report.page.looks import ABOVE, BLUE, GREY, outlined
+from recore.report.page.figures import ABOVE, BLUE, GREY, add_bars, new_figure, outlined
 from recore.validation import SPLIT_NAMES, SPLITS, ValidationResult, fills_gaps
 
 SUBMISSION = "this submission"

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, Level, PageFinding, Section
-from recore.report.page.figures import heat_map, new_figure
-from recore.report.page.looks import ABOVE, BLUE, SEQUENTIAL, VERMILION
-from recore.report.validate.not_drawn import NO_TIME
+from recore.report.page.figures import ABOVE, BLUE, SEQUENTIAL, VERMILION, heat_map, new_figure
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
 LARGEST_LOSS = 0.3  # of R2 below a target's best, at which the colour scale ends
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
 
+NO_TIME = "Not drawn: there was no time for it; --minutes sets the time."
 TITLE = "Hyperparameter"
 READING = (
     "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "

@@ -4,9 +4,16 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, PageFinding, Section
-from recore.report.page.figures import NAMED, add_numbered_line, clip_to_axis, count_outside, edge_symbols, new_figure
-from recore.report.page.looks import numbered_line
-from recore.report.validate.not_drawn import NO_TIME
+from recore.report.page.figures import (
+    NAMED,
+    add_numbered_line,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    numbered_line,
+)
+from recore.report.validate.curve_section import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
 from recore.validation import ValidationResult
 

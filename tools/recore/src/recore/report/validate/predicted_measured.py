@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure
-from recore.report.page.figures import short_name, thin_out
-from recore.report.page.looks import BLUE, COLOURS, GREY, SYMBOLS
+from recore.report.page.figures import BLUE, COLOURS, GREY, SYMBOLS, short_name, thin_out
 from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.spectral_data import Floats, Rows, SpectralData
 from recore.validation import ValidationResult

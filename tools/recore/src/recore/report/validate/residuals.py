@@ -7,6 +7,7 @@ from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
     DRAWN_HOLES,
+    GREY,
     NAMED,
     add_numbered_line,
     heat_map,
@@ -14,8 +15,6 @@ from recore.report.page.figures import (
     short_name,
     unique_names,
 )
-from recore.report.page.looks import GREY
-from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
 from recore.schema import HOLE
 from recore.spectral_data import Floats, rows_by_group
@@ -26,6 +25,7 @@ LARGE_RESIDUAL = 1.0  # standard deviations of a target: the mean residual of a 
 FEWEST_ROWS = 5  # of a hole, for its mean residual to be meaningful
 COLOUR_END = 1.5  # standard deviations
 
+NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the whole range; holes pale, and the lines over depth near zero. Bad: a "

@@ -7,8 +7,20 @@ import pandas as pd
 
 from recore.listing import count, list_names
 from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import add_bars, add_points, clip_to_axis, count_outside, edge_symbols, new_figure
-from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, outlined
+from recore.report.page.figures import (
+    ABOVE,
+    BLUE,
+    GREY,
+    OCHRE,
+    VERMILION,
+    add_bars,
+    add_points,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    outlined,
+)
 from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, describe_errors
 
 LOWEST_R2 = -0.5  # at which the axes of the figures end
@@ -164,7 +176,6 @@ def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[Page
 
 
 def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
-    """Targets that could not be scored, or not in a meaningful way."""
     never = table[table["measured"] == 0]
     rarely = table[(table["measured"] > 0) & table[f"R2 {result.decisive_split}"].isna()]
     varying = {name for name, value in zip(result.targets, result.deviations, strict=True) if not np.isnan(value)}

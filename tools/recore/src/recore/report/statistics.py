@@ -1,0 +1,111 @@
+"""Spectra as the reports compare them: binned shapes (SNV), their principal components with T2 and Q, correlations."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recore.production.containers.domain import CONFIDENCE, EDGE, MOST_GAPS, PrincipalComponents, bin_means, bin_shapes
+from recore.spectral_data import Floats, SpectralData
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
+
+FEWEST_ROWS = 5
+
+
+class Components(PrincipalComponents):
+    """Principal components of rows (rows, bins), with the limits of T2 and Q. shares: of the variance, of each
+    component.
+
+    The limit of T2 follows the F distribution. Q is the sum of squares that the components do not explain; its limit is
+    Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
+    """
+
+    def __init__(self, values: Floats) -> None:
+        """Raises ValueError if there are fewer than FEWEST_ROWS rows, or if all rows are equal."""
+        from scipy.stats import chi2, f
+
+        rows = len(values)
+        if rows < FEWEST_ROWS:
+            raise ValueError(f"at least {FEWEST_ROWS} rows with a spectrum are needed, and the file has {rows}")
+        if not np.ptp(values, axis=0).any():
+            raise ValueError("all spectra are equal")
+        fitted = PrincipalComponents.fit(values)
+        largest = abs(fitted.loadings).argmax(axis=1, keepdims=True)
+        signs = np.sign(np.take_along_axis(fitted.loadings, largest, axis=1))  # so that each largest one is positive
+        super().__init__(fitted.mean, signs * fitted.loadings, fitted.variances)
+        self.kept = len(self.variances)
+        self.shares = self.variances / values.var(axis=0, ddof=1).sum()
+        scale = self.kept * (rows - 1) / (rows - self.kept)
+        self.t2_limit = float(scale * f.ppf(CONFIDENCE, self.kept, rows - self.kept))
+        unexplained = np.linalg.eigvalsh(np.cov(self.residuals(values).T))
+        unexplained = unexplained[unexplained > 1e-12]
+        total, squares = unexplained.sum(), (unexplained**2).sum()
+        with np.errstate(invalid="ignore"):
+            self.q_limit = float(squares / total * chi2.ppf(CONFIDENCE, total**2 / squares))
+
+    def q(self, values: Floats) -> Floats:
+        """Q of each row."""
+        return np.asarray(np.sum(self.residuals(values) ** 2, axis=1))
+
+
+def principal_components(values: Floats, count: int) -> "PCA":
+    """scikit-learn's PCA of the covariance matrix, because there are far fewer bins than rows."""
+    from sklearn.decomposition import PCA
+
+    with np.errstate(invalid="ignore"):  # equal rows have no variance to explain
+        return PCA(min(count, *values.shape), svd_solver="covariance_eigh").fit(values)
+
+
+CONSTANT = 1e-12  # a column with a smaller standard deviation has no correlation
+
+
+def correlations(values: Floats, columns: Floats) -> Floats:
+    """Pearson's correlation of values (rows,) with each of columns (rows, columns); NaN for a constant column."""
+    centred = values - values.mean()
+    means = columns.mean(axis=0)
+    deviations = np.sqrt(np.maximum((columns**2).mean(axis=0) - means**2, 0))
+    deviations = np.where(deviations > CONSTANT, deviations, np.nan)
+    covariances = centred @ columns / len(values)
+    return np.asarray(covariances / (np.sqrt((centred**2).mean()) * deviations))
+
+
+BLOCK = 2000  # rows processed at once, to limit memory
+
+
+@dataclass(frozen=True)
+class Binned:
+    """The binned SNV spectra of the rows whose spectrum has no gap and is not flat.
+
+    rows: their numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,) means. width: channels in a
+    bin; those left over at the low end are not used.
+    """
+
+    rows: np.ndarray
+    values: Floats
+    wavenumbers: Floats
+    width: int
+
+
+def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
+    """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like` if there is one."""
+    usable = usable_channels(like or data)
+    if not len(usable):
+        return Binned(np.array([], int), np.empty((0, 0)), np.array([]), 1)
+    blocks = [bin_shapes(data.spectra[start : start + BLOCK, usable]) for start in range(0, data.rows, BLOCK)]
+    values = np.concatenate(blocks)
+    rows = np.flatnonzero(np.isfinite(values).all(axis=1))
+    bins = values.shape[1]
+    return Binned(rows, values[rows], bin_means(data.wavenumbers[usable], bins), len(usable) // bins)
+
+
+def usable_channels(data: SpectralData) -> np.ndarray:
+    """The numbers of the channels with values in most rows, without EDGE channels at either end.
+
+    An empty channel would exclude every row, and noise that is wild at an end would decide the shape of a spectrum.
+    """
+    filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)
+    edge = min(EDGE, len(filled) // 20)
+    return filled[edge : len(filled) - edge]

@@ -1,0 +1,617 @@
+"""Cases of assay tables: headers, units, marks and codes in cells, signs and units in other columns, joins by name."""
+
+import re
+import unicodedata
+from dataclasses import replace
+
+import numpy as np
+
+from recore.schema import TARGETS
+from recore_support.import_cases.building import (
+    FORMATS,
+    GERMAN,
+    GERMAN_TAB,
+    GROUPED,
+    ID_VALUES,
+    IDS,
+    MIR,
+    QUOTED,
+    SEMICOLON,
+    US,
+    US_TAB,
+    WINDOWS,
+    TextFormat,
+    assays,
+    listed,
+    share,
+    table,
+    times,
+)
+from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
+
+# "Al2O3=Al2O3_pct": compound, of which the first element is the target, and header; by the unit's size in ppm
+HEADERS = {
+    1: listed("""
+        Cu=CuPPM|Cu=Cu_ppm|Cu=CU PPM|Cu= Cu_ppm |Cu=cu_ppm|Cu=CU_MG_KG|Cu=Cu (ppm, ICP-MS)|Cu=Cu GE_ICP40Q12 ppm
+        Cu=Cu-4A/OE ppm|Cu=Cu_4AD_ICPMS_ppm|Cu=Cu total ppm|Cu=Cu_tot_ppm|Cu=Cu ICP ppm|Cu=Cu_ppm_ICPMS
+        Cu=ME-MS61 Cu ppm|Cu=Cu_ME-ICP61_ppm|Zn=Zn (ppm)|Zn=ppm Zn|Zn=Zn, ppm|Zn=Zn in mg/kg|Zn=Zn mg kg-1
+        Zn=Zn (mg kg\u207b\u00b9)|Zn=Zn..mg.kg.|Zn=Zn_mgkg|Zn=Zn [\u00b5g/g]|Zn=Zn GE_ICM40Q12 ppm|Zn=Zn AQ201 ppm
+        Pb=Pb [mg/kg]|As=As_mg_kg|Ni=Ni mg/kg|Co=Co..ppm.|Ag=Ag.ppm|Ag=Ag (g/t)|Au=Au_gpt|Au=Au_g_t|Au=Au-ICP22 ppm
+        Au=Au_FA_AAS_ppm|Au=Au FA (g/t)|Au=Au-AA23 Au ppm|In=IN_PPM|Mg=MG_PPM|Zr=Zr LF200 ppm|Zr=Zr XRF (ppm)|Li=Li_ppm
+        Mo=Mo ICP40B PPM|W=W_ppm_4A/MS|P=P_total (mg/kg)|P=P_ppm|Fe=FePPM|V=V (ppm)|U=U_ppm|Th=Th ppm|Rb2O=Rb2O (ppm)
+        Nb2O5=Nb2O5_ppm|Ta2O5=Ta2O5 ppm|U3O8=U3O8_ppm|WO3=WO3 (ppm)
+    """),
+    1e-3: listed("""
+        Au=Au_ppb|Au=Au (ppb)|Au=Au ug/kg|Au=Au (\u00b5g/kg)|Au=Au (mg/t)|Au=Au GE_FAA30V5 (ppb)|Te=Te_ppb
+    """),
+    1e4: listed("""
+        Cu=CuPCT|Cu=Cu (%)|Cu=Cu_pct|Cu=Cu%|Cu=Cu [wt%]|Cu=Cu_tot_pct|Cu=%Cu|Zn=Zn wt.%|Zn=pct Zn|Fe=Fe_pct|Fe=FE (%)
+        S=S_total_pct|Al2O3=Al2O3 (%)|Al2O3=Al\u2082O\u2083 (%)|Al2O3=AL2O3_PCT|Al2O3=Al2O3_pct|Al2O3=Al2O3 XRF %
+        Fe2O3=Fe2O3 (%)|Fe2O3=Fe2O3tot %|Fe2O3=Fe2O3T_pct|Fe2O3=Fe2O3(T) [wt%]|FeO=FeO_pct|FeO=FeO* (%)|FeO=FeOT (%)
+        FeO=FeO(T) (%)|FeO=FeO_tot_pct|NiO=NIO_PCT|Na2O=na2o_pct|Na2O=Na2O (wt.%)|CaO=CaO (%)|MgO=MgO_%|K2O=K2O wt%
+        P2O5=P2O5 (%)|MnO=MnO %|Cr2O3=Cr2O3_pct|V2O5=V2O5 (%)|SO3=SO3 (%)|Li2O=Li2O (%)|SrO=SrO_pct|CaCO3=CaCO3 (%)
+        MgCO3=MgCO3_pct|NaCl=NaCl (%)|CaF2=CaF2_pct
+    """),
+    1e3: listed("S=S (g/kg)|K=K_g_kg|TiO2=TiO2 (g/kg)"),
+}
+UNUSUAL_HEADERS = {  # right, but a tool may ask; 324.754 is an emission line of ICP-OES
+    1: ["Cu=Cu 324.754 (ppm)"],
+    1e3: ["Cu=Cu (mg/g)"],
+    1e4: listed("""
+        Fe2O3=TFe2O3 (%)|Fe2O3=Fe2O3* (%)|Fe2O3=Total iron as Fe2O3 (%)|Cu=Cu (Gew.-%)|Cu=Kupfer (%)|Cu=Copper (%)
+        Cu=Cu grade (%)|Cu=Cu % m/m|S=S (tot) %|P=Ptot (%)
+    """),
+}
+# for --column; converted, or refused
+BY_OPTION = listed("""
+    CaCO3=CaCO3 (%)|BaSO4=BaSO4_pct|MoS2=MoS2_pct|NaCl=NaCl_pct|FeS2=FeS2 %|PbSO4=PbSO4_pct|ZrSiO4=ZrSiO4_pct
+    FeO=FeOT (%)|FeTiO3=FeTiO3_pct|SO4=SO4_pct|SBaO4=BaSO4_pct|CaSO6H4=CaSO4.2H2O (%)|AlO3H3=Al(OH)3 (%)|Cu=Zn_pct
+""")
+NOT_A_TARGET = listed("""
+    SiO2 (%)|LOI_pct|pH|Hg_ppm|C_pct|TOC (%)|Recovery (%)|Weight (kg)|Moisture (%)|Density (g/cm3)|CEC (cmol/kg)
+    CuEq (%)|AuEq_gpt|Cu+Zn (ppm)|K/Al|Zn_err_ppm|Zn Error (ppm)|Zn_sd_ppm|SO4_pct|CO3 (%)|PO4 (mg/kg)|Rock type
+    In situ|Total (%)|Lab|No|As received (kg)|pH_CaCl2|pH (CaCl2)|EC (mS/cm)|Clay_pct|Sand (%)|Silt (%)|N (%)|C/N
+    Corg (%)
+""")
+UNCERTAIN = listed("""
+    P Olsen (mg/kg)|K exchangeable (mg/kg)|CuCN_ppm|Mg#|log Cu (ppm)|lnZn_ppm|1/Zn (ppm)|Zn ppm LOD|Zn ppm 3 sigma
+    Zn x10 ppm|NO3-N (mg/kg)|PO4-P (mg/kg)|Al saturation (%)|Mg_kg|Au (oz)|eU3O8_ppm|Na2O eq (%)|As(III) (mg/kg)
+    As V (mg/kg)|Sr87/Sr86|Zn TCLP (mg/l)|Zn concentrate (%)|Zn wet basis (%)|Al2O3/SiO2 (%)|La+Ce (ppm)|Zn_ppm_dup
+    Zn ppm max|SN|W|Cu acid soluble (%)|Zn_EDTA_ppm|Al_ox (mg/kg)|Fe_d (g/kg)|Ca exch (mg/kg)|Ca (cmol/kg)
+    CaCO3 eq (%)|Fe++ (%)|Fe(II) (%)|Fe2+ (%)|Cr(VI) (mg/kg)|Pb206_ppm|206Pb (ppm)|U238 (ppm)|K40 (Bq/kg)
+    Cs137 (Bq/kg)|TiO2 calc (%)|Au (g/t) cut|Zn recoverable (%)|Cu_ppm.1|S/Fe ratio (%)|delta34S (permil)|Zn (ppt)
+    Mn (mol%)|Ti (at.%)|Sr (ppmv)|Ba_meq|S sulphide (%)|Cu_ppm_est|Mg# (%)|Ca/Mg (%)|K2O+Na2O (%)
+""")
+# compounds of two targets: asked about, or ignored, as minerals are
+MINERALS = listed("""
+    BaSO4 (%)|MoS2_pct|ZnS (%)|FeS2 %|CuFeS2_pct|CaMg(CO3)2 (%)|PbS_pct|CaSO4 (%)|KAlSi3O8 (%)|Fe3Al2(SiO4)3_pct
+""")
+OUNCES = listed("Au_opt|Ag_OPT|Au (oz/t)|Ag oz/ton|AU OPT|Au_oz|Au..oz.t.|Au_ozt")
+WITHOUT_UNITS = [  # headers of one table, between bars
+    "SiO2|Al2O3|Fe2O3|MgO|CaO|Na2O|K2O|TiO2|P2O5|MnO|LOI",
+    *("Cr2O3", "MnO|Al2O3|Ni|Cu|S", "Cu|Zn|Pb", "Cu XRF|Zn XRF", "Cu_ppm|TiO2", "FE2O3|AL2O3|CAO", "cu|zn"),
+    *("Fe2O3T|TiO2", "Fe2O3....|Al2O3...."),  # R's names that lost the per cent
+]
+TWO_FOR_A_TARGET = [
+    *("Cu_ppm|Cu_pct", "Cu ICP ppm|Cu XRF ppm", "Au_ppb|Au (g/t)", "Al_ppm|Al2O3 (%)", "FeO (%)|Fe2O3 (%)"),
+    *("Cu_ME-ICP61_ppm|Cu-OG62 Cu %", "CuPPM|Cu (%)"),
+]
+SAMPLE_NAMES = listed("""
+    SampleID,HoleID,From,To|SAMPLEID,HOLEID,FROM,TO|Sample No,BHID,From (m),To (m)|SampID,holeid,mFrom,mTo
+    Sample_ID,Hole_ID,depth_from,depth_to|sample id,hole,from,to|Sample Number,Hole ID,Depth From,Depth To
+    sample,DHID,from_m,to_m|Sample,DrillHole,DEPTH_FROM,DEPTH_TO|sample_number,drillhole,top_depth,bottom_depth
+    Lab Sample ID,Borehole,Depth from (m),Depth to (m)|ID,Hole ID,From,To|Probennummer,DHID,from_m,to_m
+    Probe,Bohrung,Tiefe von (m),Tiefe bis (m)|sample,site,depth_min,depth_max|Sample Name,Hole_ID,mFrom,mTo
+""")
+FOREIGN_SAMPLE_NAMES = listed("""
+    Probe,Bohrung,von,bis|Probennummer,Bohrloch,Von (m),Bis (m)|Echantillon,Sondage,De,A|Muestra,Sondaje,Desde,Hasta
+""")
+CERTIFICATE = (
+    'VA24012345 - Finalized\nCLIENT : "ABC - Company"\n# of SAMPLES : 3\nDATE RECEIVED : 2024-01-10\n'
+    'PROJECT : "Alpha"\nCERTIFICATE COMMENTS : "ME-MS61:REE may not be totally soluble."\n'
+)
+CELLS, NUMBERS, MIXED = "12.5|230|3.25", "5|10000|7", "ppm|%|g/t"
+CU, PLAIN_CU = {"CuPPM": [12.5, 230, 3.25]}, {"CuPPM": [5, 10000, 7]}
+UPPER_CASE = {
+    **{"CU_PPM": CELLS, "CO_PPM": "5|6|7", "FE2O3_PCT": "10|11|12", "NA2O_PCT": "1|2|3", "SIO2_PCT": "50|51|52"},
+    "CO2_PCT": "0.5|0.6|0.7",
+}
+UPPER_VALUES = {
+    **{"CuPPM": [12.5, 230, 3.25], "CoPPM": [5, 6, 7], "FePCT": times(share("Fe", "Fe2O3"), 10, 11, 12)},
+    "NaPPM": times(1e4 * share("Na", "Na2O"), 1, 2, 3),
+}
+WHOLE_TABLE = {
+    **{"Sample type": "core|core|chip", "Au (g/t)": "0.02|<0.01|1.5", "Cu (%)": "0.35|1.2|0.08", "S_%": "1|0.5|2.25"},
+    **{"Fe2O3 (%)": "12|5.5|7", "SiO2 (%)": "50|60|55", "Te_ppb": "30|60|", "Mo_ppm": "3|NA|12", "LOI (%)": "2|3|4"},
+}
+WHOLE_VALUES = {
+    **{"AuPPM": [0.02, 0.005, 1.5], "CuPPM": [3500, 12000, 800], "SPPM": [10000, 5000, 22500]},
+    **{"FePCT": times(share("Fe", "Fe2O3"), 12, 5.5, 7), "TePPB": [30, 60, None], "MoPPM": [3, None, 12]},
+}
+
+
+def of_header(entry: str, size: float, cells: str, beside: str = "Ba") -> Case:
+    """A column of assays beside a plain one."""
+    compound, _, header = entry.partition("=")
+    element = re.match("[A-Z][a-z]?", compound).group()
+    target = next(target for target in TARGETS if target[:-3] == element)
+    factor = size * share(element, compound) * {"PPM": 1, "PCT": 1e-4, "PPB": 1e3}[target[-3:]]
+    values = {f"{beside}PPM": [100, 200, 300], target: times(factor, *map(float, cells.split("|")))}
+    return replace(assays({f"{beside}PPM": "100|200|300", header: cells}, **values), header=header)
+
+
+def headers(entries: dict[float, list[str]]) -> list[Case]:
+    """A case for each header."""
+    cells = {1: "12.5|230|3.25", 1e-3: "12.5|230|3.25"}
+    return [of_header(entry, size, cells.get(size, "1.25|23|0.4")) for size in entries for entry in entries[size]]
+
+
+def without_units(names: str) -> Case:
+    """Columns with the same numbers under these headers."""
+    return assays(dict.fromkeys(names.split("|"), "1.5|2|4"))
+
+
+def by_option(entry: str) -> Case:
+    """A column that --column names, in per cent."""
+    case = of_header(entry, 1e4, "1.5|2|4", "Rb")
+    (target,) = case.right.assays.keys() - ID_VALUES.keys() - {"RbPPM"}
+    return case.with_options(columns=(f"{target}={case.header}",))
+
+
+def named(names: str, **id_values: list[float | str | None]) -> Case:
+    """A laboratory's names of the sample, the hole and the depths."""
+    ids = dict(zip(names.split(","), IDS.values(), strict=True))
+    return assays({"Zn_ppm": CELLS}, ids=ids, id_values={**ID_VALUES, **id_values}, ZnPPM=[12.5, 230, 3.25])
+
+
+def cell(text: str, value: float | None = None) -> Case:
+    """A cell of copper among others."""
+    return assays({"Cu_ppm": f"{text}|7.5|8"}, CuPPM=[value, 7.5, 8])
+
+
+HEADER_CASES = [
+    *headers(HEADERS),
+    *or_asks(ANY, *headers(UNUSUAL_HEADERS)),
+    *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in NOT_A_TARGET),
+    *or_asks(ANY, *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in UNCERTAIN)),
+    *(named(names) for names in SAMPLE_NAMES),
+    *or_asks(ANY, *(named(names) for names in FOREIGN_SAMPLE_NAMES)),
+    named("SampleID,HoleID,from_ft,to_ft", DepthFrom=times(0.3048, 0, 1, 5), DepthTo=times(0.3048, 1, 2, 6)),
+    named("sample,hole,from_cm,to", DepthFrom=[0, 0.01, 0.05], DepthTo=[0.01, 0.02, 0.06]),
+    named("sample,hole,From (cm),To (cm)", DepthFrom=[0, 0.01, 0.05], DepthTo=[0.01, 0.02, 0.06]),
+    *(assays(WHOLE_TABLE, form, **WHOLE_VALUES) for form in (WINDOWS, US_TAB, QUOTED, FORMATS[-2])),
+    assays({name: cells.replace(".", ",") for name, cells in WHOLE_TABLE.items()}, GERMAN, **WHOLE_VALUES),
+    assays(UPPER_CASE, **UPPER_VALUES),
+    assays({name.lower(): cells for name, cells in UPPER_CASE.items()}, **UPPER_VALUES),
+    *(assays({"Cu_ppm": CELLS}, before=title, **CU) for title in ("Report 2024-17\n", "# four acids\n")),
+    # units and methods in rows of their own
+    assays(
+        {"Cu": CELLS, "Au": "20|30|40", "Al2O3": "10|11|12"},
+        below="||||ppm|ppb|%",
+        **{**CU, "AuPPM": [0.02, 0.03, 0.04], "AlPPM": times(1e4 * share("Al", "Al2O3"), 10, 11, 12)},
+    ),
+    assays({"Cu": CELLS, "Fe": "2|3|4"}, below="||m|m|mg/kg|pct", FePCT=[2, 3, 4], **CU),
+    assays({"Cu": "12,5|230|3,25", "Fe": "2|3|4"}, GERMAN, below="||||(ppm)|(%)", FePCT=[2, 3, 4], **CU),
+    assays({"Cu": CELLS, "S": "2|3|4"}, US_TAB, below="Unit||||PPM|%", SPPM=[2e4, 3e4, 4e4], **CU),
+    *(
+        assays(
+            {"Cu": CELLS, "Al": "8|7|6"},
+            ids=dict(zip(("SAMPLE", "HoleID", "From", "To"), IDS.values(), strict=True)),
+            before=CERTIFICATE + methods,
+            below="DESCRIPTION||||ppm|%",
+            **{**CU, "AlPPM": [8e4, 7e4, 6e4]},
+        )
+        for methods in ("", ",,,,ME-MS61,ME-MS61\n")
+    ),
+    *or_asks(
+        ANY,
+        assays(
+            {"Cu": CELLS, "Au": "1|2|3"},
+            before=",,,,ME-MS61,Au-AA25\n",
+            below="||||ppm|ppb",
+            **{**CU, "AuPPM": [0.001, 0.002, 0.003]},
+        ),
+        assays({"Cu_ppm": CELLS, "Au": "1|2|3"}, below="||||%|ppm", AuPPM=[1, 2, 3]),
+        assays({"Cu\n(ppm)": CELLS}, WINDOWS, **CU),
+        assays({"Cu_x ppm": "1.5|2|4"}, US_TAB),
+    ),
+    # coordinates are not yttrium
+    *or_asks(
+        ("content-unit", "target"),
+        assays({"X": "400100|400200|400300", "Y": "741210|741220|741230", "Cu_ppm": CELLS}, **CU),
+        *(assays({header: "1.5|2|4", "Cu_ppm": CELLS}, **CU) for header in MINERALS),
+    ),
+    *asks("content-unit", *(without_units(names) for names in WITHOUT_UNITS)),
+    *asks(
+        "content-unit",
+        assays({"Al2O3": "8,5|9|7", "CaO": "1,5|2|3"}, GERMAN),
+        without_units("Al2O3|TiO2").with_options(columns=("AlPPM=Al2O3",)),
+    ),
+    assays(
+        {"Al2O3": "1.5|2|4", "Cu": "1.5|2|4", "Zn_ppm": "1.5|2|4"},
+        **{"AlPPM": times(1e4 * share("Al", "Al2O3"), 1.5, 2, 4), "CuPPM": [15000, 20000, 40000], "ZnPPM": [1.5, 2, 4]},
+    ).with_options(content_unit="pct"),
+    *asks(
+        ("content-unit", "target", NO_ID),
+        *(without_units(header) for header in OUNCES),
+        *(
+            without_units(header).with_options(columns=(f"AuPPM={header}",))
+            for header in ("Au_opt", "gold opt", "Au (oz/t)", "AuOPT")
+        ),
+    ),
+    *asks("target", *(without_units(names) for names in TWO_FOR_A_TARGET)),
+    assays({"Cu ICP ppm": "1|2|3", "Cu XRF ppm": "2|3|4"}, CuPPM=[2, 3, 4]).with_options(columns=("CuPPM=Cu XRF ppm",)),
+    *or_asks(ANY, *map(by_option, BY_OPTION)),
+    *(
+        assays({header: "1.5|2|4"}, **{target: times(factor, 1.5, 2, 4)}).with_options(columns=(f"{target}={option}",))
+        for option, header, target, factor in (
+            ("Cu_pct", "Cu_pct", "CuPPM", 1e4),
+            ("Kupfer:pct", "Kupfer", "CuPPM", 1e4),
+            ("Cu_tot", "Cu_tot", "CuPPM", 1),
+            ("Al_x:g/kg", "Al_x", "AlPPM", 1e3),
+        )
+    ),
+    *asks(ANY, without_units("Al2O3 (%)").with_options(columns=("FePCT=Al2O3 (%)",))),
+    *asks(ANY, *(without_units(names) for names in ("CuPMP", "ZnPPM|CuPMM", "CuPPM|cuppm"))),
+]
+
+POINTS, COMMAS = "1.234|2.345|3.456", "1,234|2,345|3,456"
+
+
+SMALL, POINTED = {"CuPPM": [1.234, 2.345, 3.456]}, table(index="12.1|12.2|13.1")
+
+
+def grouped(form: TextFormat, decimals: int) -> Case:
+    """Thousands beside a column of decimals."""
+    zinc = "|".join(form.number(x, decimals) for x in (1234, 10200, 23456))
+    columns = {"ZnPPM": zinc, "Ag_ppm": form.number(0.5, 1) + "|1|2"}
+    return assays(columns, form, ZnPPM=[1234, 10200, 23456], AgPPM=[0.5, 1, 2])
+
+
+def marked(form: TextFormat, decimal: str = ".", **columns: str) -> Case:
+    """Columns in the units of the schema, of which the other mark groups thousands."""
+    values = {}
+    for target, cells in columns.items():
+        texts = [cell.replace(",.".replace(decimal, ""), "").replace(decimal, ".") for cell in cells.split("|")]
+        values[target] = [float(text[1:]) / 2 if text.startswith("<") else float(text) for text in texts]
+    return assays(columns, form, **values)
+
+
+MARK_CASES = [
+    *(grouped(form, decimals) for form in GROUPED for decimals in (0, 1)),
+    # every cell could be grouped
+    *asks(
+        "decimal",
+        marked(SEMICOLON, CuPPM=POINTS),
+        marked(US_TAB, ZnPPM="1.200|10.250|3.456", PbPPM="7|8|9"),
+        marked(US_TAB, CuPPM="1,200|2,201|3,202", ZnPPM="300|310|320"),
+        marked(GERMAN, AuPPM=COMMAS),
+    ),
+    marked(SEMICOLON, ".", CuPPM=POINTS).with_options(decimal="point"),
+    marked(SEMICOLON, ",", CuPPM=POINTS).with_options(decimal="comma"),
+    *or_asks("decimal", marked(US, ZnPPM=COMMAS)),
+    marked(US, ZnPPM=COMMAS, AgPPM="0.5|1.5|2"),
+    # another cell decides
+    marked(US, CuPPM=POINTS),
+    marked(US_TAB, CuPPM="1.234|0.345|3.456"),
+    marked(SEMICOLON, CuPPM="1996.000|1.345|3.456"),
+    marked(US_TAB, CuPPM=POINTS, FePCT="1.5|2.25|3"),
+    marked(SEMICOLON, CuPPM=POINTS, FePCT="0.452|0.111|0.987"),
+    marked(GERMAN, ",", CuPPM=COMMAS, FePCT="1,5|2,25|3"),
+    marked(GERMAN_TAB, ",", CuPPM="0,234|2,345|3,456"),
+    marked(US, AlPPM="81,500.5|75,000|102,345", CaPPM="1,500|12,000|7"),
+    *or_asks(
+        "decimal",
+        marked(GERMAN, ",", CuPPM="1.234|10.200|3.456", AgPPM="0,5|0,6|0,7"),
+        marked(GERMAN, ",", CuPPM="1.234|10.200|3.456", AgPPM="<0,5|6|7"),
+        marked(US_TAB, ZnPPM="1,200|23,000|3,202", AgPPM="0.5|1.25|7"),
+        marked(US_TAB, ZnPPM="1,200|950|12", AgPPM="0.5|1.5|2"),
+    ),
+    # marks that contradict each other
+    *asks(
+        ("decimal", NO_ID),
+        assays({"ZnPPM": "12,5|7,25|8", "AgPPM": "0.5|1.5|2"}, US_TAB),
+        assays({"ZnPPM": "1,200.5|7|8", "AgPPM": "0,5|1,5|2"}, SEMICOLON),
+        assays({"ZnPPM": "1,23,456|2,34,567|8", "AgPPM": "0.5|1.5|2"}),
+        assays({"ZnPPM": "0,200|7|8", "AgPPM": "0.5|1.5|2"}, US_TAB),
+    ),
+    # text and numbers in other columns decide nothing
+    assays({"Date": "01.03.2024|01.03.2024|01.03.2024", "CuPPM": "12,5|7,25|8"}, GERMAN, CuPPM=[12.5, 7.25, 8]),
+    assays({"certificate": "24.001|24.002|24.003", "CuPPM": "12,5|7,25|8"}, GERMAN, CuPPM=[12.5, 7.25, 8]),
+    *or_asks(
+        "decimal",
+        assays({"note": "1,5 m lost||2,25", "Cu_ppm": "12.5|7.25|8"}, US_TAB, CuPPM=[12.5, 7.25, 8]),
+        assays({"CuPPM": COMMAS}, GERMAN, {**IDS, "sample": "12.1|12.2|13.1"}, spectra=POINTED, **SMALL),
+        assays({"CuPPM": COMMAS, "software": "8.7|8.7|8.7"}, GERMAN_TAB, **SMALL),
+    ),
+    # signs and digits that are not ASCII, and line breaks in cells
+    *(
+        cell(text, value)
+        for text, value in (
+            *(("\uff11\uff12\uff0e\uff15", 12.5), ("1\u00a0234.5", 1234.5), ("\u00a012.5\u200b", 12.5)),
+            *(("\uff1c\uff15", 2.5), ("\u22645", 2.5), ("<= 5", 2.5), ("12.5e\u22121", 1.25), ("1.2E+3", 1200)),
+            *(("\u2013", None), ("\u2014", None), ("\u2212", None), ("", None), ("NA", None), ("NaN", None)),
+        )
+    ),
+    *asks(ANY, *map(cell, listed("\u22655|>=5|\u22125|\u20135|10\u00b2|1\u20132|\u00bd|\u0665|>10000|-999|-0.005"))),
+    *asks(ANY, *map(cell, listed("05. Mai|5-May|~5|5*|0.5-1|5000+|5 ppm?|1e400|inf|0x10|1_000|\u2160|see note"))),
+    *or_asks(ANY, *map(cell, listed("-|n.d.|ND|BDL|IS|NSS|#N/A|#NV|#DIV/0!|<LOD|null|nan|None|*"))),
+    assays({"Cu_ppm": "5|7.5|8", "Level": "\u22121|2|3"}, CuPPM=[5, 7.5, 8]),
+    assays(
+        {"Cu\n(ppm)": "5|7|8", "Note\n\nof day": 'a\nb|1" core|', "Zn\npct": "0.5|1|2"},
+        **{"CuPPM": [5, 7, 8], "ZnPPM": [5000, 10000, 20000]},
+    ),
+    assays({"Cu\n(%)": "0,5|7|8"}, GROUPED[2], CuPPM=[5000, 70000, 80000]),
+    assays({"Au_ppb": "<5|< 10|12", "Ag_ppm": "<0.01|0.5|0.7"}, AuPPM=[0.0025, 0.005, 0.012], AgPPM=[0.005, 0.5, 0.7]),
+    assays({"AuPPM": "<0,01|<=0,5|12"}, GERMAN, AuPPM=[0.005, 0.25, 12]),
+    assays({"CuPPM": "1,2E+3|7,5E-1|8"}, GERMAN, CuPPM=[1200, 0.75, 8]),
+    *or_asks(ANY, assays({"Cu (%)": "3.1%|0.5%|1%"}, CuPPM=[31000, 5000, 10000])),
+    *or_asks(ANY, assays({"Cu_ppm": "3 ppm|5 ppm|1 ppm"}, CuPPM=[3, 5, 1])),
+    *asks(ANY, assays({"Cu_ppm": "3 %|5 %|1 %"})),
+    assays({"CuPPM": "9999|9999|8"}, CuPPM=[9999, 9999, 8]).notes("CuPPM"),
+    assays({"Zn_ppm": "99999|70|99999"}, ZnPPM=[99999, 70, 99999]).notes("99999"),
+    assays({"CuPPM": "0|0|8"}, CuPPM=[0, 0, 8]).notes("CuPPM"),
+]
+
+
+def with_units(title: str, cells: str, names: str = "Cu") -> Case:
+    """A column of units beside columns of the numbers 5, 7 and 8."""
+    factors = {"ppm": 1, "g/t": 1, "%": 1e4, "wt%": 1e4, "PPB": 1e-3}
+    shares = {"Cu": ("CuPPM", 1), "Al2O3": ("AlPPM", share("Al", "Al2O3")), "Zn": ("ZnPPM", 1)}
+    rows = [factors.get(unit, 0) * number for unit, number in zip(cells.split("|"), (5, 7, 8), strict=True)]
+    values = {
+        target: times(size, *rows) for target, size in (shares[name] for name in names.split("|") if name in shares)
+    }
+    return assays({**dict.fromkeys(names.split("|"), "5|7|8"), title: cells}, **values)
+
+
+def signed(title: str, cells: str = "<||", header: str = "Cu_ppm") -> Case:
+    """A column of signs before one of numbers, of which the first is below its limit."""
+    return assays({title: cells, header: NUMBERS}, CuPPM=[2.5, 10000, 7])
+
+
+def beside(title: str, cells: str, **columns: str) -> Case:
+    """A column that says nothing of the numbers of copper."""
+    return assays({title: cells, "Cu_ppm": NUMBERS, **columns}, **PLAIN_CU)
+
+
+def depths_in(title: str, unit: str, factor: float = 1, names: str = "sample,hole,from,to") -> Case:
+    """A column of units of depths."""
+    ids = dict(zip(names.split(","), IDS.values(), strict=True))
+    depths = {"DepthFrom": times(factor, 0, 1, 5), "DepthTo": times(factor, 1, 2, 6)}
+    cells = unit if "|" in unit else f"{unit}|{unit}|{unit}"
+    return assays({title: cells, "Cu_ppm": "5|7|8"}, ids=ids, id_values={**ID_VALUES, **depths}, CuPPM=[5, 7, 8])
+
+
+COMPANION_CASES = [
+    # units
+    *(with_units(title, MIXED) for title in listed("Units|Unit|UOM|Cu_unit|unit Cu|result unit|x|Grade unit|Lab_Unit")),
+    *(with_units(title, MIXED) for title in ("Unit of measure", "Reporting unit")),
+    *(with_units(title, "wt%|ppm|PPB", "Cu|Al2O3") for title in ("Units", "unit")),
+    with_units("Units", "ppm|ppm|ppm", "Cu|Zn"),
+    with_units("Cu_unit", MIXED).with_options(content_unit="ppm"),
+    with_units("Cu_unit", MIXED).with_options(columns=("CuPPM=Cu",)).notes("units in separate columns"),
+    with_units("Units", MIXED).with_options(columns=("CuPPM=Cu",), content_unit="ppm"),
+    *asks("content-unit", with_units("Cu_unit", MIXED, "Cu|Zn"), with_units("Hg_unit", MIXED, "Hg|Cu")),
+    *asks("content-unit", with_units("Unit", "Basalt|Shale|Shale"), with_units("TOC_unit", MIXED, "Cu|TOC_pct")),
+    *asks("content-unit", *(with_units(title, MIXED) for title in ("Moisture_unit", "Core_recovery_unit"))),
+    *asks(ANY, *(with_units("Units", f"ppm|{unit}|ppm") for unit in ("", "opt", "cps", "m", "mol%"))),
+    *asks(ANY, *(with_units("Units", MIXED, header) for header in ("Cu_ppm", "CuPPM", "Cu (%)"))),
+    *asks(ANY, with_units("Units", MIXED).with_options(columns=("CuPPM=Cu:ppm",))),
+    *asks(ANY, assays({"Cu": NUMBERS, "Unit": MIXED, "Zn": NUMBERS, "Unit.1": MIXED})),
+    depths_in("Depth Unit", "ft", 0.3048),
+    depths_in("Units", "cm", 0.01),
+    depths_in("Unit", "m"),
+    *asks(ANY, depths_in("Depth Unit", "ft|m|m"), depths_in("Depth Unit", "ft", 1, "sample,hole,from_m,to_m")),
+    *asks(ANY, depths_in("Depth Unit", "ft", 1, "sample,SiteID,DepthFrom,DepthTo")),
+    # units and signs of something else
+    beside("TOC_unit", "%|%|%", TOC_pct="1|2|3"),
+    beside("TOC_qual", "BDL||", TOC_pct="1|2|3"),
+    beside("Moisture_flag", "<||", Moisture_pct="1|2|3"),
+    beside("Hg_qual", "U||", Hg_ppm="1|2|3"),
+    beside("Flag", "QC||dup"),
+    *(beside(title, "1|5|12") for title in ("Depth below surface", "ND", "Cu_LT", "Flag", "Q")),
+    beside("Sulphides detected", "Y|N|N"),
+    beside("Less than 2 mm", "Y|Y|N"),
+    beside("Below base of oxidation", "1|0|0"),
+    beside("Above water table", "yes|no|no"),
+    beside("Operator", "L|G|AB"),
+    beside("Bag letter", "L|G|U"),
+    beside("Map symbol", "U|L|L"),
+    beside("Nd_ppm", "1|0|0"),
+    beside("SILT", "1|0|1"),
+    beside("Age (Ma)", ">5|<3|7"),
+    beside("Cu_raw", "<10|10000|7"),  # halves of limits
+    assays({"Cu_ppm": "5,5|10,50|7", "Cu_flag": "3,5||"}, GERMAN, CuPPM=[5.5, 10.5, 7]),
+    assays(
+        {"Hg_sign": ">||", "Hg_ppm": NUMBERS, "Cu_pct_sign": "|>|", "Cu_pct": NUMBERS, "Cu_ppm": NUMBERS}, **PLAIN_CU
+    ).with_options(columns=("CuPPM=Cu_ppm",)),
+    # signs
+    *(signed(title) for title in listed("Cu_sign|Cu_ppm_qual|CuQual|Cu LTGT|Symbol Cu|< Cu|x")),
+    *(signed(title, "L||=") for title in ("Cu_Q", "Cu_flag", "RESULT_LETTER", "Result Qualifier")),
+    *(
+        signed(title, "TRUE|FALSE|FALSE")
+        for title in listed("Cu_LT|Cu_censored|Censored|Cu_BDL|CuCen|Cu.cen|Cen|Cu_nd|nd")
+    ),
+    *(signed(title, "1|0|0") for title in ("Cu_LT", "censored", "Cu_below_LOD", "Cu below DL?", "Cu_ND")),
+    *(signed(title, "N|Y|Y") for title in ("Cu_detected", "Cu_ppm_det", "Detected")),
+    *(signed(title, "U||=") for title in ("Lab Qual", "Final Qualifier", "Cu_ppm validation qualifier")),
+    *(signed("Qualifier", f"{sign}||") for sign in ("ND", "not detected", "<MDL", "BQL")),
+    signed("Remark", "below detection||"),
+    signed("Cu_sign", "<||", "CuPPM"),
+    signed("Cu-ICP61_Q", "<||", "Cu-ICP61 (g/t)"),
+    signed("Cu_sign", "<||", "Cu_tot").with_options(columns=("CuPPM=Cu_tot",)),
+    signed("Cu_text", "<5|10000|7").with_options(columns=("CuPPM=Cu_text:ppm",)),
+    assays({"Cu_ppm": NUMBERS, "Sign": "<||"}, ids={"": "1|2|3", **IDS}, CuPPM=[2.5, 10000, 7]),
+    assays({"Cu": NUMBERS, "Cu_sign": "<||", "Cu_unit": "%|ppm|ppb"}, CuPPM=[25000, 10000, 0.007]),
+    assays({"Cu_ppm": NUMBERS, "Cu_sign": "<||", "Cu_text": "<5|10000|7"}, CuPPM=[2.5, 10000, 7]),
+    assays(
+        {"Cu_qual": "<||", "Cu_ppm": NUMBERS, "Fe2O3_qual": "||BDL", "Fe2O3 (%)": "5|6|7"},
+        **{"CuPPM": [2.5, 10000, 7], "FePCT": times(share("Fe", "Fe2O3"), 5, 6, 3.5)},
+    ),
+    *asks(
+        ANY,
+        # over the range, or not understood
+        *(signed(title, "|>|") for title in ("Cu_sign", "Cu_ppm_qual", "x", "Cu_x", "sign", "Cu_sol_x")),
+        *(signed("Cu_qual", f"|{sign}|") for sign in ("G", "J", "-", "ADL", "+", "~", "N", "1")),
+        *(signed(title, "|yes|") for title in ("Cu_GT", "Cu_overlimit")),
+        *(signed("Cu_status", f"{sign}|OK|dup") for sign in ("<LOD", "over range", "<")),
+        signed("Moisture_flag"),
+        signed("Cu_remark", "below detection||"),
+        signed("Dup qualifier", "U||"),
+        # the numbers of an imported column once more, with signs
+        *(signed(title, "<5|10000|7") for title in ("Cu_ppm_orig", "Cu reported", "Result", "Raw")),
+        *(signed(title, "<2|>10000|7") for title in ("Cu_ppm_text", "Copper as reported")),
+        assays({"Cu_ppm": "5,5|10,50|7", "Cu_raw": "5,5|>10,5|7"}, GERMAN),
+        # of which column?
+        *(
+            assays({title: "|>|", "Cu_ppm": NUMBERS, "Zn_ppm": NUMBERS})
+            for title in ("sign", "RESULT_LETTER", "Flag", "x")
+        ),
+        # one line for each result
+        *(
+            assays({title: cells, value: NUMBERS, "Sign": "<||", "Unit": "ppm|ppm|%"})
+            for title, cells, value in (
+                ("Element", "Cu|Zn|Fe", "Value"),
+                ("Analyte", "Cu|Cu_ppm|Fe2O3", "RESULT"),
+                ("ANALYTE_CODE", "Copper|Zinc|Zinc", "Result (numeric)"),
+                ("Parameter", "Cu||Cu", "Assay value"),
+                ("Element symbol", "Hg|C|Zn", "Concentration"),
+            )
+        ),
+    ),
+]
+
+COUNTER, DATES, TWO_IDS = "1|2|3", "2024-03-01|2024-03-02|2024-03-05", {"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"}
+
+
+def join(
+    columns: dict[str, str],
+    samples: str = "R1|R2|R3",
+    title: str = "sample",
+    listed: str = "",
+    before: dict[str, str] | None = None,
+    form: TextFormat = US,
+) -> Case:
+    """A table of spectra with `columns` and an assay table whose column `title` lists samples.
+
+    `samples` are the right names of the spectra; `before` are columns of the assay table in front of `title`.
+    """
+    ids = {**(before or {}), title: listed or samples, **{name: IDS[name] for name in list(IDS)[1:]}}
+    spectra = table(MIR, form, columns, samples)
+    return assays({"CuPPM": "100|200|300"}, ids=ids, spectra=spectra, CuPPM=[100, 200, 300])
+
+
+def one_file(name: str, sample: str) -> Case:
+    """A two-column file whose name is that of a sample, and an assay table that lists the sample."""
+    spectra = table(columns={"sample": sample}, index=unicodedata.normalize("NFC", sample))
+    pairs = zip(spectra.right.wavenumbers, spectra.right.absorbance[0], strict=True)
+    text = "".join(f"{x:.1f},{y:.5f}\n" for x, y in pairs)
+    ids = {"sample": sample, **{title: IDS[title].split("|")[0] for title in list(IDS)[1:]}}
+    id_values = {title: values[:1] for title, values in ID_VALUES.items()}
+    spectra = replace(spectra, files={f"{name}.csv": text.encode()})
+    return assays({"CuPPM": "7"}, ids=ids, id_values=id_values, spectra=spectra, CuPPM=[7])
+
+
+def holes(names: str) -> Case:
+    """Drill holes of these names."""
+    id_values = {**ID_VALUES, "SiteID": [*names.split("|")]}
+    return assays({"CuPPM": "1|2|3"}, ids={**IDS, "SiteID": names}, id_values=id_values, CuPPM=[1, 2, 3])
+
+
+def replicates(names: str, samples: str = "S-000|S-001", option: str = "mean") -> Case:
+    """Spectra of these names beside a table of two samples; the first two are replicates of the first sample."""
+    spectra = table(index=names)
+    first, second, third = spectra.right.absorbance
+    values = Values(samples.split("|"), spectra.right.wavenumbers, np.array([(first + second) / 2, third]))
+    ids = {"sample": samples, "SiteID": "H1|H1", "DepthFrom": "0|1", "DepthTo": "1|2"}
+    case = assays(
+        {"CuPPM": "1|2"},
+        ids=ids,
+        id_values={"SiteID": ["H1", "H1"]},
+        spectra=replace(spectra, values=values),
+        CuPPM=[1, 2],
+    )
+    return case.with_options(replicates=option)
+
+
+JOINS = [
+    join({"": COUNTER, "SampleID": "R1|R2|R3"}),
+    join({"": COUNTER, "SampleID": "R1|R2|R3"}, title="SampleID", form=QUOTED),
+    join({"No": COUNTER, "Sample ID": "R1|R2|R3"}),
+    join({"Nr": COUNTER, "Probe": "R1|R2|R3"}, form=GERMAN),
+    join({"row": COUNTER, "sample_id": "R1|R2|R3"}, title="sample_id", form=US_TAB),
+    *(
+        join({first: cells, second: "R1|R2|R3"})
+        for first, cells, second in (
+            ("Date", DATES, "SampleID"),
+            ("", "||", "SampleID"),
+            ("batch", "||", "Sample"),
+            ("project", "Alpha|Alpha|Alpha", "Sample No"),
+            ("operator", "Ann|Ben|Cem", "SampleName"),
+            ("scans", "64|64|64", "sample"),
+            ("Sample date", DATES, "Sample"),
+            ("Sample type", "core|chip|core", "ID"),
+            ("Sample mass (g)", "1.5|2.5|3.5", "SampleID"),
+            ("Sampled by", "Ann|Ben|Cem", "Sample No"),
+            ("Depth", "1.5|2.5|3.5", "SampleID"),
+            ("HoleID", "H1|H1|H2", "SampleID"),
+            ("File", "a.0|b.0|c.0", "SampleID"),
+        )
+    ),
+    join({"sample": "R1|R2|R3"}, title="SampleID", before={"": COUNTER}),
+    join({"": COUNTER, "SampleID": "R1|R2|R3"}, title="SampleID", before={"": "7|8|9"}),
+    join(TWO_IDS, "L7|L8|L9").with_options(sample="LabID"),
+    join({"ID": "F1|F2|F3", "\u00c9ID": "L7|L8|L9"}, "L7|L8|L9").with_options(sample="E\u0301ID"),
+    *(
+        join({"SampleID": names}, names, title="SampleID")
+        for names in (
+            "A1|#2|A3",
+            "#1|#2|#3",
+            "5001|5002|5003",
+            "1.5|2.5|3.5",
+            "001|002|003",
+            "R3|R1|R2",
+            DATES,
+            "12 A|12 B|13 A",
+        )
+    ),
+    join({"sample": "R1 | R2|R3"}),
+    *or_asks(
+        "sample",
+        join({"sample": "3|1|2"}, "3|1|2", "SampleID", before={"No": COUNTER}),
+        join({"ID": "11|12|13", "Name": "R1|R2|R3"}),
+        join({"sample": "R1|R2|R3", "SampleID": "L1|L2|L3"}),
+        join(TWO_IDS, "L7|L8|L9"),
+        # the counter and the ids are numbers that overlap
+        join({"": COUNTER, "SampleID": "3|1|2"}, "3|1|2"),
+        join({"row": COUNTER, "Sample ID": "2|3|1"}, "2|3|1", "Sample ID"),
+        join({"": "0|1|2", "id": "2|0|1"}, "2|0|1"),
+    ),
+    *asks(("sample", "target"), join({"sample": "R1|R2|R3"}, title="SampleID", before={"Sample No": "R3|R1|R2"})),
+    *asks(
+        ANY,
+        join({"": COUNTER, "SampleID": "7|8|9"}, listed=COUNTER),
+        join({"sample": "001|002|003"}, listed=COUNTER),
+        join({"sample": "R1|R2|R3"}, listed="r1|r2|r3"),
+        join({"sample": "R1|R2|R3"}, listed="R1|R2|R4"),
+        replicates("S-000_1|S-000_2|S-001_1", option="one"),
+        replicates("S-000.1|S-000.2|S-001.1"),
+        replicates("S-000_1|S-000_2|S-001_1", "S-0|S-1"),
+        *(holes(f"H1|H2|{name}") for name in ("NA", "nan", "-")),
+    ),
+    replicates("S-000_1|S-000_2|S-001_1").notes("S-000_1 of S-000"),
+    replicates("S-000 rep1|S-000 rep2|S-001"),
+    replicates("S-000(1)|S-000(2)|S-001(1)"),
+    holes("DH01|dh01|H2").notes("'DH01' and 'dh01' count as different drill holes"),
+    holes("DH-01|H2|DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
+    holes("DH/1|H2|DH\u20111").notes("count as different drill holes"),
+    holes("12-3|123|1-23"),
+    # accents composed and not, in the names of files and in tables
+    one_file("E\u0301chantillon A", "\u00c9chantillon A"),
+    one_file("\u00c9chantillon A", "E\u0301chantillon A"),
+    one_file("\u00c9ch A", "\u00c9ch A").with_options(name="(?P<sample>E\u0301ch A).csv"),
+    one_file("sol n\u00b0\u00a0A", "sol n\u00b0 A"),
+    *or_asks("replicate", one_file("DH1_12.5", "DH1_12.5")),
+    *asks("replicate", one_file("DH1_12.5", "DH1_12")),
+]

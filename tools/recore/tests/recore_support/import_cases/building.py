@@ -1,0 +1,262 @@
+"""Builds files of spectra and assay tables, as programs and countries write them, with their right values."""
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recore_support.import_cases.case import Assays, Case, Values
+
+Numbers = NDArray[np.float64]
+
+
+def listed(text: str) -> list[str]:
+    """The entries of a text, between bars and ends of lines."""
+    return [entry for line in text.strip().splitlines() for entry in line.strip().split("|")]
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """A way to write tables. `thousands` "" does not group digits. `quoted`: every cell is in quotation marks."""
+
+    separator: str = ","
+    decimal: str = "."
+    thousands: str = ""
+    newline: str = "\n"
+    encoding: str = "utf-8"
+    quoted: bool = False
+    gzipped: bool = False
+
+    def number(self, value: float, decimals: int) -> str:
+        """A number as this program writes it."""
+        marks = {",": self.thousands, ".": self.decimal}
+        return "".join(marks.get(character, character) for character in f"{value:,.{decimals}f}")
+
+    def content(self, rows: Iterable[Sequence[str]], before: str = "", after: str = "") -> bytes:
+        """A file of a table, with text before and after it."""
+        file = io.StringIO()
+        quoting = csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL
+        csv.writer(file, delimiter=self.separator, quoting=quoting, lineterminator="\n").writerows(rows)
+        content = f"{before}{file.getvalue()}{after}".replace("\n", self.newline).encode(self.encoding)
+        return gzip.compress(content, mtime=0) if self.gzipped else content
+
+
+US = TextFormat()
+US_TAB = TextFormat("\t")
+SEMICOLON = TextFormat(";")
+SPACES = TextFormat(" ")
+QUOTED = TextFormat(quoted=True)
+WINDOWS = TextFormat(newline="\r\n", encoding="utf-8-sig")
+GZIPPED = TextFormat(gzipped=True)
+GERMAN = TextFormat(";", ",")
+GERMAN_TAB = TextFormat("\t", ",", newline="\r\n")
+R_CSV2 = TextFormat(";", ",", quoted=True)
+GROUPED = [
+    TextFormat(thousands=","),
+    TextFormat("\t", thousands=",", newline="\r\n"),
+    TextFormat(";", ",", ".", newline="\r\n", encoding="cp1252"),  # Excel in Germany
+    TextFormat(";", ",", "\u00a0", newline="\r\n", encoding="cp1252"),  # and in France
+    TextFormat(";", ",", "\u202f", newline="\r\n", encoding="utf-8-sig"),
+    TextFormat(";", ",", " ", newline="\r\n", encoding="utf-8-sig"),
+    TextFormat(";", ".", "'", newline="\r\n", encoding="utf-8-sig"),  # in Switzerland
+    TextFormat(";", ".", "\u2019", newline="\r\n", encoding="utf-8-sig"),
+]
+FORMATS = [
+    *(US, US_TAB, SEMICOLON, QUOTED, WINDOWS, GZIPPED, GERMAN, GERMAN_TAB, *GROUPED),
+    TextFormat(newline="\r"),
+    TextFormat("\t", newline="\r\n", encoding="utf-16"),  # what Excel calls Unicode text
+    TextFormat("\t", ",", newline="\r\n", encoding="utf-16"),
+]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis as written: positions in `unit` ("cm-1", "nm" or "um") with this number of decimals."""
+
+    positions: Numbers
+    unit: str = "cm-1"
+    decimals: int = 1
+
+    @property
+    def wavenumbers(self) -> Numbers:
+        """The positions in cm-1."""
+        return self.positions if self.unit == "cm-1" else {"nm": 1e7, "um": 1e4}[self.unit] / self.positions
+
+    @property
+    def reversed(self) -> "Axis":
+        """The same axis in the other direction."""
+        return replace(self, positions=self.positions[::-1])
+
+
+def axis(first: float, last: float, step: float, unit: str = "cm-1", decimals: int = 1) -> Axis:
+    """An axis from the first position to about the last one."""
+    number = int(np.floor((last - first) / step + 1e-9)) + 1
+    return Axis(np.round(first + step * np.arange(number), decimals), unit, decimals)
+
+
+MIR = axis(4000, 600, -100)
+MIR_WHOLE = axis(4000, 400, -100, decimals=0)
+OPUS = axis(3997.41234, 597.123, -98.13571, decimals=5)
+OMNIC = axis(399.1927, 4000.2, 96.4358, decimals=4)  # rising, as OMNIC exports
+NIR = axis(10000, 4000, -200, decimals=0)
+NIR_OPUS = axis(11995.36, 3999.6, -246.8531, decimals=3)
+NIR_NM = axis(1100, 2500, 40, "nm", 0)
+VISNIR_NM = axis(350, 2500, 50, "nm", 0)
+MIR_NM = axis(6000, 14500, 250, "nm", 0)
+MIR_UM = axis(2.5, 16.0, 0.375, "um", 4)
+
+BANDS = (  # cm-1: position, width, height in absorbance
+    *((7100, 200, 0.1), (5200, 150, 0.15), (4530, 90, 0.12)),  # hydroxyl and water, near infrared
+    *((3620, 80, 0.5), (3400, 200, 0.4), (1630, 80, 0.2)),  # clay, water
+    *((1440, 120, 0.5), (1030, 130, 1.0), (800, 60, 0.4), (530, 80, 0.7)),  # carbonate, silicate, quartz, silicate
+)
+
+
+def absorbance(wavenumbers: Numbers, rows: int = 1) -> Numbers:
+    """Absorbance of rocks, (rows, channels), at wavenumbers in cm-1; the rows differ in the heights of the bands."""
+    result = 0.2 + 0.3 * (wavenumbers / 25_000) ** 2 + 0.01 * np.arange(rows)[:, None]
+    for number, (position, width, height) in enumerate(BANDS):
+        heights = height * (1 + 0.15 * np.sin(1 + np.arange(rows) * (number + 1)))
+        result = result + heights[:, None] * np.exp(-(((wavenumbers - position) / width) ** 2))
+    return result
+
+
+def _rounded(axis: Axis, rows: int, quantity: str, decimals: int, offset: float) -> tuple[Numbers, Numbers]:
+    """Spectra as a file holds them, (rows, channels), and the absorbance that these rounded numbers are."""
+    values = absorbance(axis.wavenumbers, rows) + offset
+    if quantity == "absorbance":
+        written = np.round(values, decimals)
+        return written, written
+    scale = {"fraction": 1.0, "percent": 100.0}[quantity]
+    written = np.round(scale * 10**-values, decimals)
+    return written, -np.log10(written / scale)
+
+
+def _case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
+    """A file of spectra with its right values, by falling wavenumber."""
+    order = np.argsort(-axis.wavenumbers)
+    return Case({file: content}, Values(list(index), axis.wavenumbers[order], spectra[:, order]), ())
+
+
+def two_columns(
+    x: str | None = "Wavenumber (cm-1)",
+    y: str = "Absorbance",
+    axis: Axis = MIR,
+    form: TextFormat = US,
+    before: str = "",
+    quantity: str = "absorbance",
+    file: str = "R1.csv",
+    after: str = "",
+    decimals: int = 5,
+    offset: float = 0.0,
+) -> Case:
+    """A file of one spectrum as two columns under the words `x` and `y`, without a header if `x` is None.
+
+    `offset` is added to the absorbance, of which the file holds `quantity`.
+    """
+    written, spectra = _rounded(axis, 1, quantity, decimals, offset)
+    rows = [] if x is None else [[x, y]]
+    for position, value in zip(axis.positions, written[0], strict=True):
+        rows.append([form.number(position, axis.decimals), form.number(value, decimals)])
+    return _case(file, form.content(rows, before, after), axis, spectra, ["R1"])
+
+
+def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
+    """Two columns, each line in a style such as "{x}, {y}\n"."""
+    written, spectra = _rounded(axis, 1, "absorbance", decimals, 0)
+    pairs = zip(map(float, axis.positions), map(float, written[0]), strict=True)
+    text = header + "".join(style.format(x=x, y=y) for x, y in pairs)
+    return _case("R1.txt", text.encode(), axis, spectra, ["R1"])
+
+
+def table(
+    axis: Axis = MIR,
+    form: TextFormat = US,
+    columns: dict[str, str] | None = None,
+    index: str = "R1|R2|R3",
+    channel: str | Callable[[str], str] = "{}",
+    before: str = "",
+    quantity: str = "absorbance",
+    file: str = "spectra.csv",
+    after: str = "",
+    decimals: int = 5,
+    offset: float = 0.0,
+) -> Case:
+    """A file with one spectrum a line: first the columns, then the channels, named as `channel` says.
+
+    `index` and the columns hold names between bars; by default, the only column is `sample`.
+    """
+    cells = [column.split("|") for column in (columns or {"sample": index}).values()]
+    written, spectra = _rounded(axis, len(cells[0]), quantity, decimals, offset)
+    style = channel.format if isinstance(channel, str) else channel
+    rows = [[*(columns or ["sample"]), *(style(form.number(position, axis.decimals)) for position in axis.positions)]]
+    for names, spectrum in zip(zip(*cells, strict=True), written, strict=True):
+        rows.append([*names, *(form.number(value, decimals) for value in spectrum)])
+    return _case(file, form.content(rows, before, after), axis, spectra, index.split("|"))
+
+
+def transposed(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
+    """A file with one spectrum a column."""
+    index = names.split("|")
+    written, spectra = _rounded(axis, len(index), "absorbance", 5, 0)
+    rows = [[corner, *index]]
+    for position, values in zip(axis.positions, written.T, strict=True):
+        rows.append([form.number(position, axis.decimals), *(form.number(value, 5) for value in values)])
+    return _case("spectra.csv", form.content(rows), axis, spectra, index)
+
+
+# standard atomic weights (IUPAC, abridged)
+WEIGHTS = {
+    element: float(weight)
+    for element, weight in (
+        entry.split()
+        for entry in listed("""
+            H 1.008|Li 6.94|Be 9.0122|C 12.011|O 15.999|F 18.998|Na 22.99|Mg 24.305|Al 26.9815|Si 28.085|P 30.9738
+            S 32.06|Cl 35.45|K 39.0983|Ca 40.078|Sc 44.956|Ti 47.867|V 50.9415|Cr 51.9961|Mn 54.938|Fe 55.845
+            Co 58.933|Ni 58.6934|Cu 63.546|Zn 65.38|Ga 69.723|Ge 72.63|As 74.922|Se 78.971|Rb 85.4678|Sr 87.62
+            Y 88.906|Zr 91.224|Nb 92.9064|Mo 95.95|Ag 107.87|Cd 112.41|In 114.82|Sn 118.71|Sb 121.76|Te 127.6
+            Cs 132.91|Ba 137.327|La 138.91|Ce 140.12|Hf 178.49|Ta 180.948|W 183.84|Re 186.21|Au 196.967|Tl 204.38
+            Pb 207.2|Bi 208.98|Th 232.04|U 238.029
+        """)
+    )
+}
+IDS = {"sample": "R1|R2|R3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthTo": "1|2|6"}
+ID_VALUES: Assays = {"SiteID": ["H1", "H1", "H2"], "DepthFrom": [0, 1, 5], "DepthTo": [1, 2, 6]}
+
+
+def share(element: str, compound: str) -> float:
+    """The share of an element's mass in a compound such as Fe2O3."""
+    atoms = {name: int(count or 1) for name, count in re.findall(r"([A-Z][a-z]?)(\d*)", compound)}
+    return WEIGHTS[element] * atoms[element] / sum(WEIGHTS[name] * count for name, count in atoms.items())
+
+
+def times(factor: float, *numbers: float) -> list[float | str | None]:
+    """Numbers, multiplied."""
+    return [factor * number for number in numbers]
+
+
+def assays(
+    columns: dict[str, str],
+    form: TextFormat = US,
+    ids: dict[str, str] = IDS,
+    id_values: Assays = ID_VALUES,
+    before: str = "",
+    below: str = "",
+    spectra: Case | None = None,
+    **values: list[float | str | None],
+) -> Case:
+    """A small table of spectra and an assay table: the columns of IDs, then `columns`, in the order of the samples.
+
+    Columns hold cells between bars, as does `below`, a line between the header and the first sample.
+    """
+    case = spectra or table()
+    cells = {**ids, **columns}
+    samples = zip(*(column.split("|") for column in cells.values()), strict=True)
+    content = form.content([[*cells], *([below.split("|")] if below else []), *map(list, samples)], before)
+    right = replace(case.right, assays={**id_values, **values})
+    return replace(case, files={**case.files, "assays.csv": content}, assays="assays.csv", values=right)

@@ -1,0 +1,459 @@
+"""Cases of formats: how instruments, libraries, R, pandas and spreadsheets write spectra; marks, names and damage."""
+
+import gzip
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from recore_support.import_cases.building import (
+    FORMATS,
+    GERMAN,
+    GERMAN_TAB,
+    GROUPED,
+    GZIPPED,
+    ID_VALUES,
+    MIR,
+    MIR_UM,
+    MIR_WHOLE,
+    NIR,
+    OMNIC,
+    OPUS,
+    QUOTED,
+    R_CSV2,
+    SEMICOLON,
+    SPACES,
+    US,
+    US_TAB,
+    VISNIR_NM,
+    WINDOWS,
+    Axis,
+    TextFormat,
+    absorbance,
+    axis,
+    lines,
+    listed,
+    table,
+    two_columns,
+)
+from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
+
+Y = absorbance(MIR_WHOLE.wavenumbers)[0]
+JCAMP_HEAD = (
+    "##TITLE=rock\n##JCAMP-DX=4.24\n##DATA TYPE=INFRARED SPECTRUM\n##XUNITS=1/CM\n##YUNITS=ABSORBANCE\n"
+    f"##FIRSTX=4000\n##LASTX=400\n##NPOINTS={len(Y)}\n##XFACTOR=1\n##YFACTOR=0.0001\n"
+)
+PAIRS = "".join(f"{x:.0f},{y * 1e4:.0f}\n" for x, y in zip(MIR_WHOLE.positions, Y, strict=True))
+ORDINATES = PAIRS.replace(",", " ")
+JCAMP = JCAMP_HEAD + "##XYPOINTS=(XY..XY)\n" + PAIRS
+JASCO = (
+    "TITLE\trock\nDATA TYPE\tINFRARED SPECTRUM\nORIGIN\tJASCO\nSPECTROMETER/DATA SYSTEM\tFT/IR\nDELTAX\t-100\n"
+    "XUNITS\t1/CM\nYUNITS\t{}\nFIRSTX\t4000\nLASTX\t600\nNPOINTS\t35\nXYDATA\n"
+)
+PERKIN_ELMER = (
+    "PE IR       SUBTECH     SPECTRUM    ASCII       PEDS        4.00        -1\n-1\nrock.sp\n24/03/01\n12:00:00.00\n"
+    "24/03/01\n12:00:00.00\nAnn\nrock 7\n#HDR\n-1\n5\nABEX\n#GR\nCM-1\nA\n1.000000\n0.000000\n4000.000000\n"
+    "-100.000000\n35\n8\n0.000000\n1.000000\n#DATA\n"
+)
+ECOSTRESS = (
+    "Name: Quartz\nType: Mineral\nClass: Silicate\nParticle Size: 125-500um\nSample No.: S-2A\nOwner: JPL\n"
+    "Wavelength Range: TIR\nOrigin: unknown\nDescription: a rock, 25 % mica\nMeasurement: {0}\n"
+    "First Column: X\nSecond Column: Y\nX Units: Wavelength (micrometers)\nY Units: {0} {1}\nFirst X Value: 2.5\n"
+    "Last X Value: 15.9\nNumber of X Values: 37\nAdditional Information: none\n\n"
+)
+HTML = "<html><body><table>\n<tr><td>sample</td><td>4000</td><td>3900</td></tr></table></body></html>"
+USGS = "splib07a Record=10001: Quartz GDS74 ASDFRa AREF\n" + "".join(f" {y:.7e}\n" for y in 10**-Y)
+SPLIB06 = (
+    "USGS Digital Spectral Library splib06a\nActinolite HS116.1B ASDFRb AREF\n(standard deviation of 0 means not "
+    "measured)\n----------------------------------------\nActinolite\n"
+)
+SHIMADZU = "##### Sample Name : rock 7\nNumber of scans : 64\n"
+AGILENT = "Sample ID:,rock 7\nUser:,ann\nMethod:,DRIFT\nScans:,64\nResolution:,4\nApodization:,HappGenzel\n\n"
+FOSS = (
+    "## Instrument Name = XDS\n## Nr of data points = 35\n## First X Point = 600\n## Wave number - Absorbance value\n"
+)
+ASD = (
+    "Text conversion of header file C:\\soil.asd\nThe instrument number was 18820/1\nVNIR integration time : 17\n"
+    "xmin = 350 xmax= 2500\n"
+)
+SED = "Comment: \nVersion: 2.3\nInstrument: PSR-3500\nMeasurement: REFLECTANCE\nUnits: %\nColumns [2]:\nData:\n"
+SETTINGS = "Operator,Ann\nDate,2024-03-01\nResolution,4 cm-1\n\n"
+
+THREE = axis(4000, 600, -100, decimals=3)
+THREE_DECIMALS = {"decimals": 3, "offset": 1}  # numbers such as 1.234, which could be thousands
+POINTS_GROUP = TextFormat("\t", ",", ".")
+BAD_CELLS = listed("nan|#N/A|#DIV/0!|1.#INF|*****||0.1.2|1e400|0x1F|n.d.|0.5?|1/2")
+FULL_WIDTH = str.maketrans("0123456789.", "".join(map(chr, (*range(0xFF10, 0xFF1A), 0xFF0E))))
+MINUS_SIGNS = ("\u2212", "\u2013", "\u2011", "\ufe63", "\uff0d")
+SPACES_AROUND = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
+LABORATORY = {"SampleID": "R1|R2|R3", "HoleID": "H1|H1|H2", "From": "0|1|5", "To": "1|2|6"}
+
+
+def write_table(form: TextFormat, channel: str) -> Case:
+    """The file of R's write.table: names in quotation marks, and a header without a cell for the row names."""
+    case = table(MIR, form, channel=channel)
+    header, *rows = (line.split(form.separator) for line in case.files["spectra.csv"].decode().splitlines())
+    text = [[f'"{name}"' for name in header[1:]], *([f'"{name}"', *numbers] for name, *numbers in rows)]
+    content = "".join(form.separator.join(cells) + "\n" for cells in text)
+    return replace(case, files={"spectra.txt": content.encode()})
+
+
+def several(names: str, index: str, **options: object) -> Case:
+    """One file for each name, each with the spectrum of the same row of the values."""
+    spectra = np.round(absorbance(OPUS.wavenumbers, len(names.split("|"))), 5)
+    files = {}
+    for file, values in zip(names.split("|"), spectra, strict=True):
+        files[file] = "".join(f"{x:.5f},{y:.5f}\n" for x, y in zip(OPUS.positions, values, strict=True)).encode()
+    if options.get("replicates") == "mean":
+        groups = [[row for row, file in enumerate(files) if file.startswith(sample)] for sample in index.split("|")]
+        spectra = np.stack([spectra[rows].mean(axis=0) for rows in groups])
+    return Case(files, Values(index.split("|"), OPUS.wavenumbers, spectra), (), options=options)
+
+
+def replicate_lines() -> Case:
+    """Two lines of one sample with a column of replicates, and their mean."""
+    case = table(columns={"sample": "A|A|B", "replicate": "1|2|1"})
+    spectra = case.right.absorbance
+    values = Values(["A", "B"], case.right.wavenumbers, np.stack([spectra[:2].mean(axis=0), spectra[2]]))
+    return replace(case, values=values).with_options(replicates="mean")
+
+
+def typed(case: Case, write: Callable[[str], str]) -> Case:
+    """A case whose numbers are written with other characters."""
+    ((name, content),) = case.files.items()
+    text = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), content.decode())
+    return replace(case, files={name: text.encode()})
+
+
+def joined(case: Case, mark: str = "") -> Case:
+    """The table of a case and a second one of other samples with the same header."""
+    ((file, content),) = case.files.items()
+    return replace(case, files={file: content + mark.encode() + content.replace(b"R", b"T")})
+
+
+def with_another_header(corner: str) -> Case:
+    """Two tables in micrometres, whose channels differ; no number of the second header is too high for absorbance."""
+    positions = axis(2.5, 9.75, 0.25, "um", 2)
+    other = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
+    files = {"spectra.csv": table(positions).files["spectra.csv"] + other.files["spectra.csv"]}
+    return Case(files).with_options(unit="um")
+
+
+def own_schema(value: Axis = MIR, form: TextFormat = WINDOWS, channel: str = "{}", index: str = "") -> Case:
+    """A data file of the challenge, as a spreadsheet saves it."""
+    ids = {index: "1|2|3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthTo": "1|2|6", "CuPPM": "10||30"}
+    case = table(value, form, ids, "1|2|3", channel)
+    return replace(case, values=replace(case.right, assays={**ID_VALUES, "CuPPM": [10, None, 30]}))
+
+
+def in_one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
+    """Spectra and a laboratory's columns in one table: 0.1, 0.2 and 0.5 % of Cu, 1, 2 and 3 g/t of Au."""
+    case = table(MIR, form, columns, channel=channel)
+    values = {**ID_VALUES, "CuPPM": [1000, 2000, 5000], "AuPPM": [1, 2, 3]}
+    return replace(case, values=replace(case.right, assays=values))
+
+
+def workbook() -> bytes:
+    """The container of an Excel workbook."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+            archive.writestr(name, "<x/>")
+    return file.getvalue()
+
+
+def other(content: bytes | str, file: str = "R1.txt") -> Case:
+    """A file that is no table of spectra."""
+    return Case({file: content.encode() if isinstance(content, str) else content})
+
+
+PROGRAMS = [
+    *(table(MIR if form.thousands else OPUS, form) for form in FORMATS),
+    *(two_columns(form=form) for form in FORMATS),
+    # instruments
+    two_columns(None, axis=OPUS, file="R1.0.dpt"),
+    two_columns(None, axis=OPUS, form=US_TAB, file="R1.dpt"),
+    two_columns(None, axis=OMNIC, form=GERMAN),
+    lines("{x:.6e},{y:.6e}\r\n", "", OMNIC, decimals=7).edited("e+0", "e+00").edited("e-0", "e-00"),
+    two_columns("cm-1", "A", MIR_WHOLE, WINDOWS, before="rock 7 Created as New Dataset\n"),
+    two_columns("Wavenumber(cm-1)", before="MicroLab PC\n"),
+    two_columns("wavenumber", "absorbance", before=AGILENT),
+    two_columns("cm-1", "Abs", before=SHIMADZU),
+    two_columns("Wavelength nm.", "Abs.", VISNIR_NM, US_TAB, '"rock - RawData"\n', file="R1.txt"),
+    two_columns(None, axis=MIR.reversed, form=SPACES, before=FOSS, file="R1.asc"),
+    *asks(
+        "quantity",
+        two_columns("Wavelength nm.", "R%", VISNIR_NM, US_TAB, '"rock - RawData"\n', "percent"),
+    ),
+    *asks("unit", two_columns("Wavelength", "a.asd", VISNIR_NM, US_TAB, ASD, "fraction")),
+    *asks(("unit", "quantity"), two_columns("Wvl", "Reflect. %", VISNIR_NM, US_TAB, SED, "percent", "R1.txt")),
+    *asks(
+        ("unit", "quantity"),
+        table(VISNIR_NM, columns={"uuid": "R1|R2|R3"}, quantity="fraction", channel="scan_visnir.{}_ref"),
+    ),
+    *(table(columns={word: "R1|R2|R3"}) for word in ("smp_id", "SSN", "", "SampleID", "#sample")),
+    table(MIR, US_TAB, {"# sample": "R1|R2|R3"}),
+    # R, pandas, spreadsheets
+    table(columns={"": "0|1|2", "sample": "R1|R2|R3"}),
+    table(MIR, QUOTED, {"": "R1|R2|R3"}, channel="X{}"),
+    table(MIR, QUOTED, {"": "1|2|3", "sample": "R1|R2|R3"}, channel="X{}"),
+    table(MIR_WHOLE, R_CSV2, {"": "R1|R2|R3"}, channel="X{}"),
+    # R writes the numbers of a data frame with commas, but its column names stay as they are
+    table(MIR, R_CSV2, {"": "R1|R2|R3"}, channel=lambda text: "X" + text.replace(",", ".")),
+    *(write_table(SPACES, "X{}"), write_table(US_TAB, "X{}"), write_table(US_TAB, "{}")),
+    two_columns(None, before=",0\n"),  # a series of pandas without a name
+    *(table(form=form, before=f"sep={form.separator}\n") for form in (GERMAN, US)),
+    table(after=",,,,\n,,,,\n"),
+    table(before="\n\n", after="\n\n\n"),
+    *(table(form=form).edited("\n", f"{form.separator * 3}\n") for form in (US, GERMAN)),
+    table(before=SETTINGS),
+    two_columns(None, form=TextFormat(" "), after="\n\n"),
+    *(two_columns(form=GZIPPED, file=file) for file in ("R1.csv.gz", "R1.0.dpt.gz")),
+    two_columns("cm-1", "A", form=TextFormat(" ", ",")),
+    two_columns("Wellenl\xe4nge \xb5m", "Extinktion", MIR_UM, TextFormat(encoding="latin-1")),
+    *(two_columns(file="R1.CSV"), two_columns(form=US_TAB, file="R1.TXT"), two_columns("cm-1", "A", form=SPACES)),
+    two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), before="\ufeff"),
+    *or_asks(
+        ANY,
+        two_columns(form=TextFormat("\t", encoding="utf-16-le")),
+        two_columns(before=SETTINGS),
+        two_columns(before="Instrument,NIR 1100-2500 nm\nReference,reflectance standard\n"),
+        two_columns(after=",,,\n,,,\n"),
+        two_columns(after="# end of data\n"),
+    ),
+    # ways to write lines and numbers
+    lines("{x}, {y}\n"),
+    lines("{x:12.2f}{y:12.5f}\n", "  Wavenumber  Absorbance\n"),
+    lines("{x} \t {y}\n", "cm-1\tA\n"),
+    lines("{x};{y};\n", "cm-1;A;\n"),
+    lines("{x},{y},\n", ""),
+    lines("+{x},+{y}\n"),
+    lines("{x:.0f}.,{y}\n"),
+    lines("{x:.6E},{y:.6E}\n"),
+    lines('"{x}";"{y}"\n', "cm-1;A\n"),
+    table(MIR_WHOLE, US_TAB, channel=" {} "),
+    *or_asks(ANY, lines("{x:.1f},{y:.5f}D+00\n")),
+    *asks(
+        ANY,
+        lines("{x},{y},0.001\n", "cm-1,A,sd\n"),
+        lines("{x},{y},0.001\n", ""),
+        lines("{x},2500.5,{y}\n", "cm-1,nm,A\n"),
+        lines("{x},{y}\n{x},{y}\n"),
+        lines("{x},0.5,{y}\n", "Wavelength (nm),Reflectance,Standard deviation\n", VISNIR_NM),
+        lines("{x} {y} 0.001\n", "C1JB123\n", MIR_UM),
+        lines("{x} {y} 0.001\n", SPLIB06, MIR_UM),
+        lines("{x},{y},0.9,12,\n", "Wavenumber,Abs. Intensity,Rel. Intensity,Width,Shoulder\n"),
+        lines("a,{x},0.5\n", "sample,wavenumber,absorbance\n"),  # one line for each sample and channel
+    ),
+    *asks("layout", lines("{x},{y},{x},.6\n", "cm-1,R1,cm-1,R2\n")),
+]
+
+MARKS = [
+    *(table(MIR_WHOLE, form) for form in (*GROUPED, POINTS_GROUP)),
+    *(two_columns(axis=MIR_WHOLE, form=form) for form in GROUPED[:3]),
+    *(table(NIR, GROUPED[0]), table(NIR, GROUPED[-1]), two_columns(None, axis=OPUS, form=POINTS_GROUP)),
+    # three decimals are no thousands
+    *(two_columns(axis=THREE, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
+    *(two_columns(None, axis=THREE, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
+    two_columns(None, axis=THREE, form=US_TAB, **THREE_DECIMALS),
+    table(OPUS, US_TAB, **THREE_DECIMALS),
+    table(MIR_WHOLE, US, **THREE_DECIMALS),
+    # nothing but the values decides: 1234 is no absorbance, but 1.234 is what a tool may ask about
+    *or_asks("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
+    *or_asks("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
+    *or_asks(
+        ANY,
+        table(MIR_WHOLE, GERMAN, **THREE_DECIMALS).with_options(decimal="comma"),
+        table(MIR_WHOLE, US_TAB, **THREE_DECIMALS).with_options(decimal="point"),
+    ),
+    *or_asks("decimal", table(MIR, SEMICOLON, channel=lambda text: text.replace(".", ","))),
+    # marks that contradict each other
+    *asks(
+        ("decimal", NO_ID, "layout"),
+        table(MIR, US_TAB).edited("0.", "0,", 1),
+        table(MIR, GERMAN).edited("0,", "0.", 1),
+        table(MIR, GROUPED[1]).edited("3,500.0", "35,00.0", 1),
+        table(MIR, US_TAB).edited("4000.0", "4.000,0", 1),
+    ),
+    # other columns must not decide for the spectrum
+    table(MIR, GERMAN, {"sample": "R1|R2|R3", "IP": "10.0.0.1|10.0.0.1|10.0.0.1", "Datum": "1.3.24|1.3.24|1.3.24"}),
+    table(MIR, US_TAB, {"sample": "R1|R2|R3", "note": "1,5 g|2,5 g|3", "time": "12:00:01,5|12:00:01,5|12:00:01,5"}),
+    table(MIR, US, {"sample": "R1|R2|R3", "operator": "Ann|Ben|Smith, J.", "software": "8.7.10|8.7.10|8.7.10"}),
+    # signs that are not ASCII: read rightly or refused, never misread
+    *(
+        case
+        for make in (two_columns, table)
+        for case in (
+            *(edited for sign in MINUS_SIGNS for edited in or_asks(ANY, make(offset=-0.3).edited(",-", f",{sign}"))),
+            *or_asks(ANY, *(typed(make(), lambda text, space=space: space + text + space) for space in SPACES_AROUND)),
+            *or_asks(ANY, typed(make(), lambda text: text.translate(FULL_WIDTH))),
+        )
+    ),
+    two_columns(offset=-0.25).edited(",-", ",\u2212"),
+    table(offset=-0.25).edited(",-", ",\u2212").with_options(convert="none"),
+]
+
+NAMES = [
+    # replicates and depths in the names of files
+    several("R1.csv|R2.csv", "R1|R2"),
+    several("R1.0.csv|R2.0.csv", "R1|R2"),
+    several("core.v2.csv|core.v3.csv", "core.v2|core.v3"),
+    several("R1.0.dpt|R1.1.dpt|R2.0.dpt", "R1|R2", replicates="mean"),
+    several("R1.0.csv|R1.1.csv|R1.2.csv", "R1", replicates="mean"),
+    several("|".join(f"R1.{number}.dpt" for number in range(12)), "R1", replicates="mean"),
+    several("R1.0.dpt|R1.1.dpt|R2.0.dpt|R2.1.dpt", "R1:0|R1:1|R2:0|R2:1", replicates="each"),
+    several("R1_rep1.csv|R1_rep2.csv", "R1", replicates="mean", name=r"(?P<sample>.+)_rep(?P<replicate>\d+)\.csv"),
+    several("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
+    replicate_lines(),
+    *or_asks("replicate", several("soil_7.1.csv|soil_7.2.csv|soil_7.3.csv", "soil_7", replicates="mean")),
+    *or_asks(ANY, several("2024.03.01.csv", "2024.03.01")),
+    *asks(ANY, several("R1.0.csv|R1.1.csv", "R1")),
+    *asks(
+        "replicate",
+        several("BH7_3.5.csv|BH7_3.8.csv", "BH7_3", replicates="mean"),
+        several("core_1.25.dpt|core_1.75.dpt", "core_1", replicates="mean"),
+        several("DD-12.4.csv|DD-12.9.csv", "a|b", replicates="each"),
+        several("K9_101.5.txt|K9_102.5.txt", "a|b"),
+        several("BH1_12.0.csv|BH1_12.5.csv", "BH1_12", replicates="mean"),
+        several("BH1_2.25.csv|BH1_2.50.csv|BH1_2.75.csv", "BH1_2", replicates="mean"),
+        several("DH02_7.5.csv", "DH02_7"),
+    ),
+    # names of samples in a table
+    *(
+        table(columns={title: names}, index=names)
+        for title, names in (
+            ("sample", "#1|#2|#3"),
+            ("sample", "A1|#2|A3"),
+            ("ID", "#7-a|#7-b|# 8"),
+            ("sample", "001|002|010"),
+            ("SampleID", "5001|5002|5003"),
+            ("sample", "1001|1002|1003"),
+            ("Sample", "1.5|2.5|10.25"),
+            ("sample", "1.500|2.500|12.250"),
+            ("sample", "2024-03-01|2024-03-02|2024-03-05"),
+            ("Sample No", "1e5|2e5|NA"),
+            ("sample", "B 7, upper|B 7, lower|B;9"),
+            ("filename", "R1.0|R2.0|R3.0"),
+            ("sample", "12 A|12 B|13 A"),
+            ("sample", "max 1|SD-7|Mean St"),
+            ("sample", "Gr\u00e4ben 1|\u00c9tang|\u0416\u0438\u043b\u0430 3"),
+        )
+    ),
+    table(MIR, GERMAN, {"Probe": "1.500|2.500|3.250"}, "1.500|2.500|3.250"),
+    table(MIR, US_TAB, {"sample": "1,5|2,5|3,5"}, "1,5|2,5|3,5"),
+    table(MIR, US_TAB, {"sample": "12 A|12 B|13 A"}, "12 A|12 B|13 A"),
+    table(columns={"sample": "#1|#2|#3", "note": "3,5 g|4,5 g|5,5 g"}, index="#1|#2|#3"),
+    table(columns={"sample": "#1|#2|#3", "note": "3,5 g|3,5 g|3,5 g"}, index="#1|#2|#3"),
+    table(form=TextFormat(";", ",", encoding="cp1252"), index="Gr\u00e4ben 1|\u00c9tang|M\u00fc-7"),
+    table(columns={"SampleID": "R1|R2|R3", "depth": "1.5|2.5|3.5"}),
+    table(form=SEMICOLON, columns={"Depth": "1.5|2.5|3.5", "SampleID": "R1|R2|R3"}),
+    table(columns={"HoleID": "H1|H1|H2", "SampleID": "R1|R2|R3"}),
+    table(columns={"Hole": "H1|H2|H3", "Sample": "R1|R2|R3"}),
+    *or_asks(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
+    *asks("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
+    # the challenge's own schema is never asked about
+    own_schema(),
+    own_schema(OPUS, GERMAN),
+    own_schema(axis(2500, 1000, -50, decimals=0)),
+    own_schema(axis(4000, 10000, 250, decimals=0)),
+    own_schema(axis(350, 2500, 50, decimals=0)),
+    own_schema(index="index"),
+    own_schema(axis(390, 20, -10, decimals=0)),
+    # a laboratory's columns beside the channels
+    in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
+    in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
+    in_one_table({**LABORATORY, "Cu (%)": "0,1|0,2|0,5", "Au (g/t)": "1|2|3"}, GERMAN),
+    in_one_table({"": "0|1|2", **LABORATORY, "Cu_ppm": "1000|2000|5000", "Au_ppm": "1|2|3"}),
+    in_one_table(
+        {
+            **{"sample": "R1|R2|R3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthTo": "1|2|6"},
+            **{"Cu_pct": "0.1|0.2|0.5", "Au_ppb": "1000|2000|3000"},
+        }
+    ),
+    *asks("content-unit", in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "CaO": "1|2|3"})),
+]
+
+REFUSED = [
+    # damaged tables
+    *asks(
+        ANY,
+        *(table().edited("0.20774", cell, 1) for cell in BAD_CELLS),
+        *(table(form=US_TAB).edited("0.20774", cell, 1) for cell in ("0,20774.5", "-", "\u22120,2077")),
+        table().edited("0.20774,", "", 1),
+        table().edited("3900.0", "4000.0", 1),
+        table().edited("3900.0", "2905.0", 1),
+        table().edited("R2,", ",", 1),
+        table().edited("R2,", "R1,", 1),
+        table().edited("R2,0", "sample,4000.0,3900.0\nR2,0", 1),
+        table().edited("R2,0", "SAMPLE,4000.0,3900.0\nR2,0", 1),
+        *(table(form=form).edited(f"{form.separator}600.0", "", 1) for form in (US, US_TAB)),
+        *(other(table(form=form).files["spectra.csv"].partition(b"\n")[2]) for form in (WINDOWS, US_TAB)),
+        table(columns={"": "R1|R2|R3"}, before="absorbance" + ",absorbance" * 35 + "\n"),  # two levels of pandas
+        table(columns={"": "R1|R2|R3"}).edited("\nR1", "\nsample" + "," * 35 + "\nR1", 1),
+    ),
+    # two tables in one file, and lines of statistics
+    *asks(
+        NO_ID,
+        *(joined(table(MIR, form)) for form in (US, GERMAN, US_TAB)),
+        joined(table(MIR_UM).with_options(unit="um"), "\ufeff"),
+        joined(table(channel="X{}")),
+        joined(own_schema()),
+        joined(two_columns()),
+        *(table(index=f"R1|R2|R3|{name}") for name in ("mean", "Std Dev", "MAX")),
+    ),
+    *asks("layout", *(with_another_header(corner) for corner in ("sample", "SAMPLE", "Sample ID"))),
+    # files that are not tables of text, though some look like one
+    *asks(
+        "format",
+        other(JCAMP),
+        other(JCAMP, "R1.csv"),
+        other(JCAMP_HEAD + "##XYDATA=(X++(Y..Y))\n" + ORDINATES, "R1.dx"),
+        other(JCAMP.lower()),
+        other("$$ exported 2024\n" + JCAMP),
+        other("\n" + JCAMP),
+        other(JCAMP.replace("##", "## ").replace("=", " = ")),
+        other("\ufeff" + JCAMP),
+        other(gzip.compress(JCAMP.encode()), "R1.txt.gz"),
+        other(PERKIN_ELMER + ORDINATES, "R1.asc"),
+        other(PERKIN_ELMER + ORDINATES.replace(" ", "\t")),
+        *(other(bytes([0, kind]) + bytes(510) + Y.astype("<f4").tobytes(), "R1.spc") for kind in (0x4B, 0x4D)),
+        other(b"Spectral Data File\r\n" + bytes(500) + Y.astype("<f4").tobytes(), "R1.spa"),
+        other(b"PEPE" + b"\x00\x01" * 200 + Y.tobytes(), "R1.sp"),
+    ),
+    *asks(
+        ("format", NO_ID, "layout"),
+        other(workbook(), "R1.csv"),
+        other(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "R1.csv"),
+        other(HTML),
+        other('<?xml version="1.0"?>\n<spectrum><x>4000,3900</x></spectrum>\n'),
+    ),
+    *asks(
+        ANY,
+        other(USGS),
+        other('{"wavenumber": [4000, 3900],\n"absorbance": [0.1, 0.2]}\n'),
+        other("{\\rtf1\\ansi 4000,0.1\\par\n3900,0.2\\par}\n"),
+        other("sample,CuPPM,ZnPPM\na,1,2\nb,3,4\n"),
+        other(""),
+        other("2024-03-01 12:00:01 started\n2024-03-01 12:00:05 done\n"),
+        other("35\n4000\n600\n" + "0.5\n0.6\n" * 17),  # Agilent's .asp
+    ),
+    *or_asks("format", two_columns(None, form=US_TAB, file="R1.txt", before=JASCO.format("ABSORBANCE"))),
+    *or_asks(
+        "format",
+        two_columns(
+            *(None, "", MIR_UM, US_TAB, ECOSTRESS.format("Reflectance", "(percent)"), "percent", "R1.txt"), decimals=6
+        ).with_options(convert="percent"),
+    ),
+    *asks(
+        ("format", "quantity"),
+        two_columns(None, "", MIR, US_TAB, JASCO.format("%TRANSMITTANCE"), "percent", "R1.txt"),
+        two_columns(None, "", MIR, US_TAB, JASCO.format("KUBELKA-MUNK"), file="R1.txt"),
+        two_columns(None, "", MIR_UM, US_TAB, ECOSTRESS.format("Reflectance", "(percent)"), "percent", "R1.txt"),
+        two_columns(None, "", MIR_UM, SPACES, ECOSTRESS.format("Reflectance", "(percentage)"), "percent", "R1.txt"),
+        two_columns(None, "", MIR_UM, US_TAB, ECOSTRESS.format("Transmittance", ""), "fraction", "R1.txt"),
+        two_columns(None, "", MIR_UM, US_TAB, ECOSTRESS.format("Emissivity", ""), file="R1.txt"),
+    ),
+]
