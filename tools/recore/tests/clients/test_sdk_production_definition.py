@@ -1,33 +1,70 @@
 """The pipeline of `recore production` equals what versions 2 and 3 of the SDK write for the same steps.
 
+The SDK's environment does not have the project's packages, so the project's own definition is made in another process:
+this file is also a program, which prints it.
+
 Version 3's training step has the hyperparameters that start a script in AWS's framework images, because its
 ModelTrainer starts scripts in another way: by a command of its own, without the image's toolkit.
 """
 
 import json
+import os
+import re
+import subprocess
 from types import ModuleType
 from typing import Any
 
 import pytest
-from recore_support.production_definition import (
-    BASE,
-    CONTENT_TYPES,
-    ENVIRONMENT,
-    EVALUATE_ARGUMENTS,
-    FEATURES_ARGUMENTS,
-    HYPERPARAMETERS,
-    LOW_SCORE,
-    METRIC,
-    PROCESSING,
-    ROLE,
-    SERVING_ENVIRONMENT,
-    SETTINGS,
-    SOURCES,
-    SUBMISSION,
-    check_same,
-)
-from stagemaker_support.sdk import installed_client
+from stagemaker_support import SEARCH_PATH
+from stagemaker_support.sdk import BUCKET, IMAGE, PYTHON, ROLE, ROOT, installed_client
 
+# no two values are equal, so that none can stand in another's place
+SETTINGS = {
+    "prefix": "cores",
+    "input_data": f"s3://{BUCKET}/raw",
+    "pipeline_name": "cores-pipeline",
+    "model_package_group_name": "cores-group",
+    "image": IMAGE,
+    "training_image": IMAGE.replace("1.9-0", "1.4-2"),
+    "model_image": IMAGE.replace("1.9-0", "1.2-1"),
+    "model_approval_status": "Approved",
+    "minimum_score": 0.25,
+    "processing_instance_type": "ml.m5.xlarge",
+    "processing_instance_count": 2,
+    "training_instance_type": "ml.c5.xlarge",
+    "create_model_instance_type": "ml.m5.large",
+    "batch_transform_instance_type": "ml.m5.2xlarge",
+}
+BASE = f"s3://{BUCKET}/cores/cores-group"
+FOLDERS = ("features", "domain", "preprocess", "training", "evaluate", "score")
+SOURCES = {name: f"{BASE}/code/{name}/0a1b" for name in FOLDERS}
+SUBMISSION = "5e" * 32  # the digest of the submission
+HYPERPARAMETERS = {"alphas": 11, "alpha_min": 0.5}
+PROCESSING = "/opt/ml/processing"
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+SERVING_ENVIRONMENT = ENVIRONMENT | {
+    "PIP_NO_BUILD_ISOLATION": "0",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "600",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
+}
+METRIC = {"name": "validation:r2", "regex": "validation:r2=([-.0-9]+)"}
+CONTENT_TYPES = ["text/csv", "application/json"]
+LOW_SCORE = "the score of held-out drill holes is below the setting MINIMUM_SCORE,"
+
+# the arguments of the two processing steps
+FEATURES_ARGUMENTS = [
+    *("--input", f"{PROCESSING}/input/data/public.csv.gz"),
+    *("--preprocess", f"{PROCESSING}/input/preprocess/preprocess.py"),
+    *("--domain", f"{PROCESSING}/input/domain/domain.py"),
+    *("--output", f"{PROCESSING}/output/model"),
+]
+EVALUATE_ARGUMENTS = [
+    *("--model", f"{PROCESSING}/input/model/model.tar.gz"),
+    *("--data", f"{PROCESSING}/input/data/public.csv.gz"),
+    *("--score", f"{PROCESSING}/input/score/score.py"),
+    *("--output", f"{PROCESSING}/output/evaluation"),
+]
 SCRIPT = {"sagemaker_program": "model.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz"}
 SOURCE = f"{SOURCES['training']}/sourcedir.tar.gz"
 INSTANCE = SETTINGS["create_model_instance_type"]
@@ -204,4 +241,70 @@ def test_the_definition_equals_that_of_the_sdk(sdk: ModuleType, steps: tuple[lis
         steps=steps[1],
         sagemaker_session=sdk.PipelineSession(),
     )
-    check_same(json.loads(pipeline.definition()))
+    own, written = flatten(make_own()), flatten(json.loads(pipeline.definition()))
+    assert normalise(written) == own
+    for path in written:  # any other value is noticed
+        assert normalise(written | {path: "another value"}) != own, path
+
+
+# Values that an SDK writes and the project leaves out, by their paths, in which # is a number.
+DEFAULTS = {
+    "Steps/#/Arguments/ProcessingInputs/#/AppManaged": False,
+    "Steps/#/Arguments/ProcessingOutputConfig/Outputs/#/AppManaged": False,
+    "Steps/#/Arguments/ProcessingInputs/#/S3Input/S3CompressionType": "None",
+    "Steps/#/Arguments/InputDataConfig/#/InputMode": "File",  # the job's TrainingInputMode says so
+    "Steps/#/Arguments/OutputDataConfig/CompressionType": "GZIP",
+    "Steps/#/Arguments/HyperParameters/sagemaker_container_log_level": "20",  # the toolkit's default, INFO
+    "Steps/#/Arguments/HyperParameters/sagemaker_region": '"us-east-1"',  # for code on S3; a channel has it
+    "Steps/#/Arguments/ProfilerConfig/DisableProfiler": True,
+    "Steps/#/Arguments/IfSteps/#/Arguments/ModelMetrics/Bias": {},
+    "Steps/#/Arguments/IfSteps/#/Arguments/ModelMetrics/Explainability": {},
+    "Steps/#/Arguments/IfSteps/#/Arguments/SkipModelValidation": "None",
+    "MlflowConfig": None,
+    "PipelineExperimentConfig": None,  # an experiment for each execution would be left behind
+}
+
+
+def normalise(written: dict[str, Any]) -> dict[str, Any]:
+    """Return an SDK's values by their paths as the project would write them."""
+    own = {}
+    for path, value in written.items():
+        pattern = re.sub(r"/\d+(?=/|$)", "/#", path)
+        if pattern in DEFAULTS and json.dumps(DEFAULTS[pattern]) == json.dumps(value):
+            continue
+        if pattern == "Steps/#/Arguments/IfSteps/#/Name":  # version 2 adds the kind to the names of model steps
+            value = re.sub(r"^(\w+)-\1$", r"\1", value)
+        own[path] = value
+    return own
+
+
+def flatten(value: Any, path: str = "") -> dict[str, Any]:
+    """Return the values in JSON by their paths, such as Steps/0/Name. An empty object or list is a value."""
+    if not value or not isinstance(value, dict | list):
+        return {path: value}
+    members = value.items() if isinstance(value, dict) else enumerate(value)
+    leaves: dict[str, Any] = {}
+    for name, member in members:
+        leaves |= flatten(member, f"{path}/{name}" if path else str(name))
+    return leaves
+
+
+def make_own() -> dict[str, Any]:
+    """Return the definition that the project makes."""
+    environment = os.environ | {"PYTHONPATH": SEARCH_PATH}
+    printed = subprocess.run([PYTHON, __file__], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(printed.stdout)
+
+
+def print_own() -> None:
+    from recore.production.definition import make_definition
+    from recore.production.project import ProductionProject
+    from recore.production.settings import Settings
+    from recore.production.sources import Sources
+
+    project: Any = ProductionProject(None, Settings(**SETTINGS), BUCKET, ROLE)
+    print(make_definition(project, Sources(**SOURCES, submission=SUBMISSION), HYPERPARAMETERS))
+
+
+if __name__ == "__main__":
+    print_own()

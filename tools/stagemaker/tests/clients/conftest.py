@@ -14,13 +14,12 @@ import pytest
 from stagemaker_support.sdk import (
     installed_client,
     no_outside_lookups,
-    restartable_simulator,
     s3,
     sandbox,
     variables,
 )
 
-__all__ = ["no_outside_lookups", "restartable_simulator", "s3", "sandbox", "variables"]  # fixtures
+__all__ = ["no_outside_lookups", "s3", "sandbox", "variables"]  # fixtures
 
 CLIENT = installed_client()
 SHARED = {"v3": ["sdk"], "v2": ["sdk", "xgboost", "notebooks"], "v1": ["xgboost", "notebooks"]}

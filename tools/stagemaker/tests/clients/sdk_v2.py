@@ -62,7 +62,8 @@ class Steps:
 
     def estimator(self, script: Path, settings: dict[str, Any], metric: tuple[str, str], **members: Any) -> SKLearn:
         return SKLearn(
-            str(script),
+            script.name,
+            source_dir=str(script.parent),
             framework_version=VERSION,
             instance_type=INSTANCE,
             role=ROLE,

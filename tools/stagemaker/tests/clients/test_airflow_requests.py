@@ -51,7 +51,7 @@ class Airflow:
         execute(OPERATORS[kind], config=request, **members)
 
     def fails(self) -> Any:
-        return pytest.raises(AirflowException, match="Failed")
+        return pytest.raises(AirflowException, match="could not convert string to float: 'much'")
 
     def update_endpoint(self, request: dict[str, Any]) -> None:
         self.create("Endpoint", request)  # Airflow updates an endpoint that exists

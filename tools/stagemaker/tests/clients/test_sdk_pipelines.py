@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,13 +38,31 @@ if __name__ == "__main__":
     print(f"loss={factor / 10}")
     pathlib.Path(os.environ["SM_MODEL_DIR"], "factor").write_text(str(factor))
 """
+WORD = f"s3://{BUCKET}/endings/word"
+# The script of the step Middle, which runs after First and passes its output to After.
+MIDDLE = f"""
+import pathlib, sys, time
+word = pathlib.Path("{OUTPUT}/in/word").read_text()
+while word == "wait":
+    time.sleep(1)
+if word == "fail":
+    sys.exit("no luck")
+pathlib.Path("{OUTPUT}/out/result").write_text("done")
+"""
+SCRIPTS = {
+    "prepare": PREPARE,
+    "model": MODEL,
+    "middle": MIDDLE,
+    "other": "print('done')",
+    "fail": "raise SystemExit('no luck')",
+}
 numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     scripts = {}
-    for name, text in {"prepare": PREPARE, "model": MODEL, "fail": "raise SystemExit('no luck')"}.items():
+    for name, text in SCRIPTS.items():
         scripts[name] = tmp_path_factory.mktemp(name) / f"{name}.py"
         scripts[name].write_text(text)
     return scripts
@@ -103,7 +122,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
     retries = sdk.StepRetryPolicy([sdk.StepExceptionTypeEnum.THROTTLING], interval_seconds=1, max_attempts=2)
     step_args = makes.train(script, settings, LOSS, channels)
     train = sdk.TrainingStep("Train", step_args=step_args, retry_policies=[retries], cache_config=cache)
-    step_args = makes.train(script, {"factor": factor}, LOSS, {})
+    step_args = makes.train(script, {"factor": factor}, LOSS, {"rows": channels["named"]})
     again = sdk.TrainingStep("Again", step_args=step_args, depends_on=[prepare], cache_config=cache)
     limits = {"strategy": "Grid", "objective_type": "Minimize", "max_parallel_jobs": 2}
     ranges = {"factor": sdk.CategoricalParameter([5, 2])}
@@ -291,20 +310,58 @@ def test_a_pipeline_is_updated_fails_with_its_message_and_is_deleted(sdk: Module
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_retry_policies_do_not_apply_to_a_failing_script(sdk: ModuleType, scripts: dict[str, Path]) -> None:
-    """The step has policies of both classes, but neither applies to a script that fails."""
+def test_an_execution_that_is_stopped_and_one_that_fails_are_retried(
+    sdk: ModuleType, scripts: dict[str, Path], s3: Any
+) -> None:
+    """The steps that have not succeeded run again, on the current objects in S3. No policy applies to the script."""
+    makes = sdk.Steps()
     policies = [
         sdk.StepRetryPolicy(exception_types=[sdk.StepExceptionTypeEnum.THROTTLING], expire_after_mins=5),
         sdk.SageMakerJobStepRetryPolicy(
             exception_types=[sdk.SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT], interval_seconds=1, max_attempts=2
         ),
     ]
-    step_args = sdk.Steps().process(scripts["fail"])
-    failed = make_pipeline(sdk, [sdk.ProcessingStep("Bad", step_args=step_args, retry_policies=policies)]).start()
-    assert wait_for_execution(failed)["FailureReason"] == "Step failure: One or multiple steps failed."
-    [step] = failed.list_steps()
-    assert step["FailureReason"].startswith("AlgorithmError: ")
-    assert step["AttemptCount"] == 1
+    first = sdk.ProcessingStep("First", step_args=makes.process(scripts["other"]))
+    files = {"inputs": [(WORD, f"{OUTPUT}/in")], "outputs": [("result", f"{OUTPUT}/out", None)]}
+    step_args = makes.process(scripts["middle"], **files)
+    middle = sdk.ProcessingStep("Middle", step_args=step_args, depends_on=[first], retry_policies=policies)
+    result = middle.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri
+    step_args = makes.process(scripts["other"], inputs=[(result, f"{OUTPUT}/in")])
+    steps = [sdk.ProcessingStep("After", step_args=step_args), middle, first]
+    execution, first_step = None, {}
+    endings = {
+        "wait": ("Stopped", {"First": "Succeeded", "Middle": "Stopped"}),
+        "fail": ("Failed", {"First": "Succeeded", "Middle": "Failed"}),
+        "go": ("Succeeded", dict.fromkeys(("First", "Middle", "After"), "Succeeded")),
+    }
+    for attempt, (word, (ending, statuses)) in enumerate(endings.items(), start=1):
+        s3.put_object(Bucket=BUCKET, Key="endings/word", Body=word.encode())
+        if execution is None:
+            execution = make_pipeline(sdk, steps, name="endings").start()
+        else:
+            boto3.client("sagemaker").retry_pipeline_execution(PipelineExecutionArn=execution.arn)
+        if word == "wait":
+            wait_for_middle(execution)
+            execution.stop()
+        description = wait_for_execution(execution)
+        assert description["PipelineExecutionStatus"] == ending
+        after = steps_of(execution)
+        assert {name: step["StepStatus"] for name, step in after.items()} == statuses
+        assert after["Middle"]["AttemptCount"] == attempt
+        assert first_step.setdefault("First", after["First"]) == after["First"]
+        if word == "fail":
+            assert description["FailureReason"] == "Step failure: One or multiple steps failed."
+            reason = after["Middle"]["FailureReason"]
+            assert reason.startswith("AlgorithmError: ")
+            assert "no luck" in reason
+
+
+def wait_for_middle(execution: Any) -> None:
+    """Wait until the step Middle is running."""
+    deadline = time.monotonic() + 120
+    while (steps := steps_of(execution)).get("Middle", {}).get("StepStatus") != "Executing":
+        assert time.monotonic() < deadline, steps
+        time.sleep(0.2)
 
 
 @pytest.mark.usefixtures("sandbox")

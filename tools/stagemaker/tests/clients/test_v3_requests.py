@@ -79,20 +79,13 @@ def test_a_training_job_is_described_and_stopped(lines: str, settings: dict[str,
     assert stopped.training_job_status == "Stopped"
 
 
-def create_endpoint(name: str, container: dict[str, Any], *variants: str) -> Endpoint:
-    """Create a model of a container, a configuration with these variants of it, and an endpoint, all of one name."""
-    Resources().create("Model", {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": container})
-    members = {"model_name": name, "instance_type": INSTANCE, "initial_instance_count": 1, "initial_variant_weight": 1}
-    production_variants = [members | {"variant_name": variant} for variant in variants]
-    EndpointConfig.create(endpoint_config_name=name, production_variants=production_variants)
-    endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name)
-    assert endpoint.endpoint_status == "Creating"
-    return endpoint
-
-
 def test_the_variants_of_an_endpoint_are_rescaled(builder: Resources, container: dict[str, Any]) -> None:
-    endpoint = create_endpoint("rescaled", container, "one", "two")
-    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    builder.create("Model", {"ModelName": "rescaled", "ExecutionRoleArn": ROLE, "PrimaryContainer": container})
+    variant = {"ModelName": "rescaled", "InstanceType": INSTANCE, "InitialInstanceCount": 1, "InitialVariantWeight": 1}
+    variants = [variant | {"VariantName": name} for name in ("one", "two")]
+    builder.create("EndpointConfig", {"EndpointConfigName": "rescaled", "ProductionVariants": variants})
+    builder.create("Endpoint", {"EndpointName": "rescaled", "EndpointConfigName": "rescaled"})
+    endpoint = Endpoint.get("rescaled")
     assert [variant.current_weight for variant in endpoint.production_variants] == [1, 1]
     assert "rescaled" in [item.endpoint_name for item in Endpoint.get_all(status_equals="InService")]
     assert [builder.invoke("rescaled", b"1", name) for name in ("one", "two")] == [b"19.0", b"19.0"]
@@ -106,12 +99,3 @@ def test_the_variants_of_an_endpoint_are_rescaled(builder: Resources, container:
     config.delete()
     with pytest.raises(ClientError, match="Could not find"):
         config.refresh()
-
-
-def test_the_failure_reason_names_a_model_that_does_not_load(builder: Resources, container: dict[str, Any]) -> None:
-    variables = container["Environment"] | {"SAGEMAKER_PROGRAM": "none.py"}
-    endpoint = create_endpoint("unloadable", container | {"Environment": variables}, "only")
-    with pytest.raises(FailedStatusError, match="none"):
-        endpoint.wait_for_status("InService", poll=1, timeout=60)
-    assert endpoint.endpoint_status == "Failed"
-    builder.delete("Endpoint", "unloadable")

@@ -226,62 +226,54 @@ def test_a_grid_of_a_tuning_job_is_listed_and_deleted(
     assert "can't find a tuning job called" in refused("stop-hyper-parameter-tuning-job", *job_option)
 
 
-def test_a_pipeline_registers_versions_that_become_models(
+def test_a_pipeline_registers_a_version_that_becomes_a_model(
     client: Client, sagemaker: Callable[..., dict[str, Any]], refused: Callable[..., str], folder: Path
 ) -> None:
-    """A pipeline registers two model package versions. Both are approved, and a model is created from each."""
     specification = {
         "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],
         "SupportedContentTypes": ["text/csv"],
         "SupportedResponseMIMETypes": ["text/csv"],
     }
-    group = {"ModelPackageGroupName": "cli-group", "InferenceSpecification": specification}
-    (folder / "definition.json").write_text(
-        definition(
-            Pipelines(client).processing("First", "print(1)"),
-            step("Register", "RegisterModel", group, "First"),
-            Parameters=[{"Name": "Word", "Type": "String"}],
-        )
+    register = step(
+        "Register", "RegisterModel", {"ModelPackageGroupName": "cli", "InferenceSpecification": specification}
     )
-    pipeline_option, group_option = ("--pipeline-name", "cli-pipeline"), ("--model-package-group-name", "cli-group")
+    text = definition(register, Parameters=[{"Name": "Word", "Type": "String"}])
+    (folder / "definition.json").write_text(text)
+    pipeline_option, group_option = ("--pipeline-name", "cli-pipeline"), ("--model-package-group-name", "cli")
     request = ("--pipeline-definition", "file://definition.json", "--role-arn", ROLE_ARN)
     sagemaker("create-pipeline", *pipeline_option, *request, "--client-request-token", "x" * 32)
     sagemaker("update-pipeline", *pipeline_option, "--pipeline-description", "by hand")
     assert sagemaker("describe-pipeline", *pipeline_option)["PipelineDescription"] == "by hand"
     for word in ("one", "two"):
-        started = sagemaker(
-            "start-pipeline-execution", *pipeline_option, "--pipeline-parameters", f"Name=Word,Value={word}"
-        )
-        execution = ("--pipeline-execution-arn", started["PipelineExecutionArn"])
-        Pipelines(client).wait(started["PipelineExecutionArn"])
-        assert sagemaker("describe-pipeline-execution", *execution)["PipelineExecutionStatus"] == "Succeeded"
-        steps = sagemaker("list-pipeline-execution-steps", *execution, "--sort-order", "Ascending")
-        assert [item["StepName"] for item in steps["PipelineExecutionSteps"]] == ["First", "Register"]
-        values = sagemaker("list-pipeline-parameters-for-execution", *execution)["PipelineParameters"]
-        assert values == [{"Name": "Word", "Value": word}]
+        parameters = ("--pipeline-parameters", f"Name=Word,Value={word}")
+        arn = sagemaker("start-pipeline-execution", *pipeline_option, *parameters)["PipelineExecutionArn"]
+        Pipelines(client).wait(arn)
+    execution = ("--pipeline-execution-arn", arn)
+    assert sagemaker("describe-pipeline-execution", *execution)["PipelineExecutionStatus"] == "Succeeded"
+    steps = sagemaker("list-pipeline-execution-steps", *execution, "--sort-order", "Ascending")
+    assert [item["StepName"] for item in steps["PipelineExecutionSteps"]] == ["Register"]
+    values = sagemaker("list-pipeline-parameters-for-execution", *execution)["PipelineParameters"]
+    assert values == [{"Name": "Word", "Value": "two"}]
     listed = sagemaker("list-pipeline-executions", *pipeline_option, "--max-items", "1")["PipelineExecutionSummaries"]
-    assert [item["PipelineExecutionArn"] for item in listed] == [execution[1]]
+    assert [item["PipelineExecutionArn"] for item in listed] == [arn]
 
-    versions = sagemaker("list-model-packages", *group_option, "--sort-order", "Descending")["ModelPackageSummaryList"]
-    assert [item["ModelPackageVersion"] for item in versions] == [2, 1]
-    for item in versions:
-        approval = ("--model-approval-status", "Approved", "--approval-description", "fine")
-        sagemaker("update-model-package", "--model-package-arn", item["ModelPackageArn"], *approval)
-    filters = ("--model-approval-status", "Approved", "--sort-order", "Descending")
-    latest, first = sagemaker("list-model-packages", *group_option, *filters)["ModelPackageSummaryList"]
-    for name, package in (("cli-latest", latest), ("cli-first", first)):
-        container = f"ModelPackageName={package['ModelPackageArn']}"
-        role = ("--execution-role-arn", ROLE_ARN)
-        sagemaker("create-model", "--model-name", name, *role, "--primary-container", container)
-        described = sagemaker("describe-model", "--model-name", name)
-        assert described["PrimaryContainer"]["ModelPackageName"] == package["ModelPackageArn"]
-    results = sagemaker(
-        "search", "--resource", "ModelPackage", "--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]"
-    )["Results"]
+    latest, first = sagemaker("list-model-packages", *group_option, "--sort-order", "Descending")[
+        "ModelPackageSummaryList"
+    ]
+    approval = ("--model-approval-status", "Approved", "--approval-description", "fine")
+    sagemaker("update-model-package", "--model-package-arn", latest["ModelPackageArn"], *approval)
+    approved = sagemaker("list-model-packages", *group_option, "--model-approval-status", "Approved")
+    assert [item["ModelPackageArn"] for item in approved["ModelPackageSummaryList"]] == [latest["ModelPackageArn"]]
+    container = ("--primary-container", f"ModelPackageName={latest['ModelPackageArn']}")
+    sagemaker("create-model", "--model-name", "cli-latest", "--execution-role-arn", ROLE_ARN, *container)
+    described = sagemaker("describe-model", "--model-name", "cli-latest")
+    assert described["PrimaryContainer"]["ModelPackageName"] == latest["ModelPackageArn"]
+    filters = ("--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]")
+    results = sagemaker("search", "--resource", "ModelPackage", *filters)["Results"]
     assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
 
     sagemaker("delete-pipeline", *pipeline_option, "--client-request-token", "x" * 32)
-    for item in versions:
+    for item in (latest, first):
         sagemaker("delete-model-package", "--model-package-name", item["ModelPackageArn"])
     sagemaker("delete-model-package-group", *group_option)
     assert "Could not find pipeline" in refused("describe-pipeline", *pipeline_option)

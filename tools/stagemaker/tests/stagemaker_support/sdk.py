@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,32 +64,6 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             process.wait(60)
 
 
-class RestartableSimulator:
-    """A simulator with a state folder that can be killed and started again at the same address."""
-
-    def __init__(self, state: Path, patch: pytest.MonkeyPatch):
-        self._options, self._patch, self._port = ("--state", state), patch, 0
-
-    def start(self) -> None:
-        self._process, exported = simulate(*self._options, "--port", self._port)
-        self._port = urllib.parse.urlsplit(exported["AWS_ENDPOINT_URL"]).port
-        for name, value in exported.items():
-            self._patch.setenv(name, value)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture
-def restartable_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartableSimulator]:
-    """Start a simulator and export its environment variables for this test."""
-    simulator = RestartableSimulator(tmp_path / "state", monkeypatch)
-    simulator.start()
-    yield simulator
-    simulator.kill()
-
-
 @pytest.fixture(scope="session")
 def sandbox() -> None:
     """Skip a test whose scripts contain /opt/ml if there is no sandbox, because a job's files are then elsewhere."""
@@ -140,7 +113,3 @@ def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
     paginator = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")
     pages = paginator.paginate(PipelineExecutionArn=execution.arn)
     return {item["StepName"].partition("-")[0]: item for page in pages for item in page["PipelineExecutionSteps"]}
-
-
-def statuses(execution: Any) -> dict[str, str]:
-    return {name: item["StepStatus"] for name, item in steps_of(execution).items()}
