@@ -19,6 +19,7 @@ from sagemaker.model import ModelPackage
 from sagemaker.model_card import model_card
 from sagemaker.pipeline import PipelineModel
 from sagemaker.predictor import Predictor
+from sagemaker.pytorch import PyTorch
 from sagemaker.s3 import S3Downloader, S3Uploader
 from sagemaker.serializers import CSVSerializer, JSONSerializer
 from sagemaker.sklearn import SKLearn, SKLearnModel, SKLearnPredictor
@@ -66,6 +67,20 @@ SCRIPTS = {
     "larger": "import train\ndef model_fn(d): return 10 * train.model_fn(d)\npredict_fn = train.predict_fn\n",
     "fail": "def model_fn(model_dir): raise LookupError('no weights here')\n",
 }
+
+TORCH_SCRIPT = """
+import os
+import torch
+
+def model_fn(model_dir):
+    model = torch.nn.Linear(2, 1)
+    model.load_state_dict(torch.load(os.path.join(model_dir, "weights.pth")))
+    return model
+
+if __name__ == "__main__":
+    weights = {"weight": torch.tensor([[2.0, 1.0]]), "bias": torch.tensor([0.5])}
+    torch.save(weights, os.path.join(os.environ["SM_MODEL_DIR"], "weights.pth"))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -225,11 +240,7 @@ def transform(model: Any, name: str, rows: str, session: Session, **members: Any
     return numpy.loadtxt(io.StringIO(text), delimiter=",")
 
 
-def test_an_estimator_creates_a_transformer(estimator: SKLearn, rows: str, session: Session) -> None:
-    assert transform(estimator, "estimator", rows, session).tolist() == EXPECTED.tolist()
-
-
-def test_an_inference_pipeline_is_deployed_and_transforms_data(
+def test_an_estimator_and_an_inference_pipeline_are_deployed_and_transform_data(
     estimator: SKLearn, source: Path, session: Session, rows: str
 ) -> None:
     def make_pipeline(name: str) -> PipelineModel:
@@ -246,6 +257,7 @@ def test_an_inference_pipeline_is_deployed_and_transforms_data(
         session.describe_model("v2-pipe")
     joined = transform(make_pipeline("v2-transformed"), "pipeline", rows, session, join_source="Input")
     assert joined.tolist() == numpy.column_stack([ROWS, 2 * EXPECTED]).tolist()
+    assert transform(estimator, "estimator", rows, session).tolist() == EXPECTED.tolist()
 
 
 def test_the_failure_reason_names_a_model_that_does_not_load(
@@ -311,3 +323,22 @@ def test_a_registered_version_is_changed_deployed_and_replaced(
     assert model_card.ModelPackage.from_model_package_arn(arn, session).model_package_version == 1
     with pytest.raises(ValueError, match="could not be found"):
         model_card.ModelPackage.from_model_package_arn(f"{arn}0", session)
+
+
+def test_a_pytorch_model_is_deployed_with_the_script_beside_it(tmp_path: Path, session: Session) -> None:
+    (tmp_path / "job.py").write_text(TORCH_SCRIPT)
+    versions = {"framework_version": "2.6.0", "py_version": "py312"}
+    estimator = PyTorch(str(tmp_path / "job.py"), role=ROLE, instance_count=1, instance_type=INSTANCE, **versions)
+    try:
+        estimator.fit(wait=False)
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        if "and this machine has none" not in message:
+            raise
+        pytest.skip(message)
+    session.wait_for_job(estimator.latest_training_job.name, poll=1)
+    formats = {"serializer": JSONSerializer(), "deserializer": JSONDeserializer()}
+    predictor = estimator.deploy(1, INSTANCE, wait=False, **formats)
+    session.wait_for_endpoint(predictor.endpoint_name, poll=1)
+    assert predictor.predict([[1.0, 2.0], [3.0, 4.0]]) == [[4.5], [10.5]]
+    predictor.delete_endpoint()
