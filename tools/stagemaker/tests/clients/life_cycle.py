@@ -109,7 +109,7 @@ tuner = HyperparameterTuner(
     max_parallel_jobs=2,
     hyperparameter_ranges=ranges,
 )
-tuner.fit(make_channels("csv"), **({} if "content_type" in CSV else {"wait": False}))
+tuner.fit(make_channels("csv"))
 tuner.wait()
 frame = tuner.analytics().dataframe()
 results["tuned"] = dict(zip(frame["TrainingJobName"], frame["FinalObjectiveValue"], strict=True))

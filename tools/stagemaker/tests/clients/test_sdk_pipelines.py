@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
-from stagemaker_support.sdk import BUCKET, INSTANCE, ROLE, steps_of, wait_for_execution
+from stagemaker_support.sdk import BUCKET, INSTANCE, MODEL, ROLE, steps_of, wait_for_execution
 
 OUTPUT = "/opt/ml/processing"
 LOSS = ("loss", "loss=([0-9.]+)")
@@ -21,22 +21,6 @@ import json, pathlib
 pathlib.Path("/opt/ml/processing/rows/rows.csv").write_text("1,2\\n3,4\\n")
 metrics = {"rows": 2, "parts": [{"name": "first", "share": 0.25}]}
 pathlib.Path("/opt/ml/processing/metrics/metrics.json").write_text(json.dumps(metrics))
-"""
-MODEL = """
-import argparse, os, pathlib
-
-def model_fn(model_dir):
-    return float(pathlib.Path(model_dir, "factor").read_text())
-
-def predict_fn(rows, factor):
-    return factor * rows.sum(axis=1)
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--factor", type=float)
-    factor = parser.parse_known_args()[0].factor
-    print(f"loss={factor / 10}")
-    pathlib.Path(os.environ["SM_MODEL_DIR"], "factor").write_text(str(factor))
 """
 WORD = f"s3://{BUCKET}/endings/word"
 # The script of the step Middle, which runs after First and passes its output to After.

@@ -12,23 +12,11 @@ from sagemaker.transformer import Transformer
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.step_collections import EstimatorTransformer, RegisterModel
 from sagemaker.workflow.steps import CreateModelStep, ProcessingStep, TrainingStep, TransformStep
-from stagemaker_support.sdk import BUCKET, INSTANCE, ROLE, steps_of, wait_for_execution
+from stagemaker_support.sdk import BUCKET, INSTANCE, MODEL, ROLE, steps_of, wait_for_execution
 
 VERSION = "1.2-1"
 ROWS = "/opt/ml/processing/rows"
 PREPARE = f"open('{ROWS}/rows.csv', 'w').write('1,2\\n3,4\\n')"
-TRAIN = """
-import os, pathlib
-
-def model_fn(model_dir):
-    return int(pathlib.Path(model_dir, "factor").read_text())
-
-def predict_fn(rows, factor):
-    return factor * rows.sum(axis=1)
-
-if __name__ == "__main__":
-    pathlib.Path(os.environ["SM_MODEL_DIR"], "factor").write_text("2")
-"""
 FORMATS = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
 INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE]}
 
@@ -37,8 +25,8 @@ INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_pipeline_of_older_classes_succeeds(tmp_path: Path, s3: Any) -> None:
     (tmp_path / "prepare.py").write_text(PREPARE)
-    (tmp_path / "train.py").write_text(TRAIN)
-    (tmp_path / "inference.py").write_text(TRAIN)
+    (tmp_path / "train.py").write_text(MODEL)
+    (tmp_path / "inference.py").write_text(MODEL)
     session = Session()
     processor = SKLearnProcessor(VERSION, ROLE, instance_type=INSTANCE, instance_count=1, sagemaker_session=session)
     prepare = ProcessingStep(
@@ -49,7 +37,8 @@ def test_a_pipeline_of_older_classes_succeeds(tmp_path: Path, s3: Any) -> None:
     )
     rows = prepare.properties.ProcessingOutputConfig.Outputs["rows"].S3Output.S3Uri
     source = {"entry_point": str(tmp_path / "train.py"), "role": ROLE, "sagemaker_session": session}
-    estimator = SKLearn(framework_version=VERSION, instance_type=INSTANCE, **source)
+    settings = {"factor": 2.0}
+    estimator = SKLearn(framework_version=VERSION, instance_type=INSTANCE, hyperparameters=settings, **source)
     train = TrainingStep("Train", estimator=estimator, inputs={"rows": TrainingInput(rows)})
     data = train.properties.ModelArtifacts.S3ModelArtifacts
     register = RegisterModel(

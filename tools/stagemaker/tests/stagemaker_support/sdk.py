@@ -25,6 +25,23 @@ ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 INSTANCE = "ml.m5.large"
+# a model that multiplies the sum of a row by its hyperparameter
+MODEL = """
+import argparse, os, pathlib
+
+def model_fn(model_dir):
+    return float(pathlib.Path(model_dir, "factor").read_text())
+
+def predict_fn(rows, factor):
+    return factor * rows.sum(axis=1)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--factor", type=float)
+    factor = parser.parse_known_args()[0].factor
+    print(f"loss={factor / 10}")
+    pathlib.Path(os.environ["SM_MODEL_DIR"], "factor").write_text(str(factor))
+"""
 CLIENTS = {"sagemaker-train": "v3", "sagemaker": "v", "ml2p": "ml2p", "apache-airflow-providers-amazon": "airflow"}
 
 
