@@ -128,13 +128,13 @@ test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3, 2 and 1, ML2P, 
 	-@$(MAKE) setup-pytorch
 	$(PYTHON) -m pytest $(filter $(STAGEMAKER)/%,$(PYTORCH_TESTS)) $(STAGEMAKER)/simulator/test_serial_inference.py
 	$(PYTHON) -m pytest $(filter $(RECORE)/%,$(PYTORCH_TESTS))
-	"$(SDK)/bin/python" -m pytest tools/stagemaker/tests/sdk
-	"$(SDK)/bin/python" -m pytest tools/recore/tests/sdk
-	"$(SDK_V2)/bin/python" -m pytest tools/stagemaker/tests/sdk_v2
-	"$(SDK_V2)/bin/python" -m pytest tools/recore/tests/sdk_v2
-	"$(SDK_V1)/bin/python" -m pytest tools/stagemaker/tests/sdk_v1
-	"$(ML2P)/bin/python" -m pytest tools/recore/tests/ml2p_client
-	"$(AIRFLOW)/bin/python" -m pytest tools/stagemaker/tests/airflow_client
+	"$(SDK)/bin/python" -m pytest $(STAGEMAKER)/clients
+	"$(SDK)/bin/python" -m pytest $(RECORE)/clients
+	"$(SDK_V2)/bin/python" -m pytest $(STAGEMAKER)/clients
+	"$(SDK_V2)/bin/python" -m pytest $(RECORE)/clients
+	"$(SDK_V1)/bin/python" -m pytest $(STAGEMAKER)/clients
+	"$(ML2P)/bin/python" -m pytest $(RECORE)/clients
+	"$(AIRFLOW)/bin/python" -m pytest $(STAGEMAKER)/clients
 
 lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check

@@ -1,4 +1,4 @@
-"""The notebooks in examples/notebooks as files. tests/sdk_v2/test_production_notebooks.py runs them."""
+"""The notebooks in examples/notebooks as files. tests/clients/test_v2_production_notebooks.py runs them."""
 
 import json
 

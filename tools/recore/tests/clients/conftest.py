@@ -1,0 +1,25 @@
+"""Clients of the simulator: `make test-sdk` runs these tests in an environment for each of them.
+
+A test file's name begins with the client that it is for: sdk (SageMaker's SDK, versions 2 and 3), v2, ml2p.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from stagemaker_support.sdk import installed_client, no_outside_lookups, sandbox, variables
+
+__all__ = ["no_outside_lookups", "sandbox", "variables"]  # fixtures
+
+CLIENT = installed_client()
+COLLECTED = (CLIENT, "sdk") if CLIENT in ("v2", "v3") else (CLIENT,)
+collect_ignore = [
+    str(path) for path in Path(__file__).parent.glob("test_*.py") if path.stem.split("_")[1] not in COLLECTED
+]
+
+
+@pytest.fixture(scope="session")
+def sdk(variables: dict[str, str]) -> ModuleType:
+    """Return the module of this version of the SDK. Its import creates clients, which need the variables."""
+    return importlib.import_module(f"sdk_{CLIENT}")

@@ -1,0 +1,48 @@
+"""Clients of the simulator: `make test-sdk` runs these tests in an environment for each of them, each client its own.
+
+A test file's name begins with what it is for: v2, v3 (of SageMaker's SDK), sdk (both), xgboost and notebooks (versions
+1 and 2), airflow.
+"""
+
+import importlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stagemaker_support.sdk import (
+    installed_client,
+    no_outside_lookups,
+    s3,
+    sandbox,
+    variables,
+)
+
+__all__ = ["no_outside_lookups", "s3", "sandbox", "variables"]  # fixtures
+
+CLIENT = installed_client()
+SHARED = {"v3": ["sdk"], "v2": ["sdk", "xgboost", "notebooks"], "v1": ["xgboost", "notebooks"]}
+COLLECTED = [CLIENT, *SHARED.get(CLIENT, [])]
+collect_ignore = [
+    str(path) for path in Path(__file__).parent.glob("test_*.py") if path.stem.split("_")[1] not in COLLECTED
+]
+
+if CLIENT == "airflow":  # it reads these when it is imported, and writes its settings into this folder
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
+    os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
+    os.environ["AIRFLOW_CONN_AWS_DEFAULT"] = "aws://"
+
+
+@pytest.fixture(scope="session")
+def sdk(variables: dict[str, str]) -> Any:
+    """Return the module of this version of the SDK. Its import creates clients, which need the variables."""
+    return importlib.import_module(f"sdk_{CLIENT}")
+
+
+@pytest.fixture(scope="session")
+def services(variables: dict[str, str]) -> Any:
+    """Return the function that makes boto3 clients of the simulator."""
+    import boto3
+
+    return boto3.client

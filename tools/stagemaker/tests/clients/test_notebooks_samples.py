@@ -1,0 +1,118 @@
+"""Notebooks of others for versions 1 and 2 of the SDK, cell by cell.
+
+Each variable names a folder with a copy of a repository; without it, its tests are skipped. IPython runs the cells in a
+process that has only the simulator's environment variables.
+
+- Version 1, RECORE_SAGEMAKER_DEPLOYMENT: the Boston Housing notebooks of udacity/sagemaker-deployment. One cell is
+  replaced: the first one, which installs the SDK. Its replacement gives scikit-learn a function load_boston, which has
+  been removed from it, and which returns generated data of the same shape. The notebooks about IMDB's reviews are not
+  run, as they download the reviews and NLTK's stop words.
+- Version 2, RECORE_SERIAL_INFERENCE: those of aws-samples/
+  amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. There are two changes: the data file is put into a
+  bucket with the name of AWS's public bucket, and a space before %%writefile, at the start of a cell of pytorch-demo,
+  is removed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy
+import pandas
+import pytest
+from stagemaker_support.archives import archive_of
+from stagemaker_support.sdk import installed_client
+
+RUNNER = Path(__file__).with_name("notebook.py")
+VARIABLE = {"v1": "RECORE_SAGEMAKER_DEPLOYMENT", "v2": "RECORE_SERIAL_INFERENCE"}[installed_client()]
+SAMPLES = os.environ.get(VARIABLE)
+pytestmark = pytest.mark.skipif(not SAMPLES, reason=f"{VARIABLE} is not set; it must name a copy of a repository")
+LOAD_BOSTON = """
+import types
+import numpy, sklearn.datasets
+
+def load_boston():
+    rng = numpy.random.default_rng(0)
+    data = rng.normal(size=(506, 13)).round(4)
+    target = (22 + data @ rng.normal(size=13) + rng.normal(size=506)).round(1)
+    return types.SimpleNamespace(data=data, target=target, feature_names=numpy.array([f"F{i}" for i in range(13)]))
+
+sklearn.datasets.load_boston = load_boston
+"""
+BOSTON = ["Updating an Endpoint"] + [
+    f"XGBoost ({step}) - {level} Level"
+    for step in ("Batch Transform", "Deploy", "Hyperparameter Tuning")
+    for level in ("High", "Low")
+]
+PUBLIC_BUCKET = "sagemaker-example-files-prod-us-east-1"
+PUBLIC_KEY = "datasets/tabular/california_housing/cal_housing.tgz"
+SERIAL = {"sklearn": ("batch_inference_preds.csv", []), "pytorch": ("inference_results.csv", [15])}
+
+
+def read_cells(notebook: Path) -> list[dict[str, Any]]:
+    return json.loads(notebook.read_text("utf-8"))["cells"]
+
+
+def run_notebook(notebook: Path, replacements: dict[int, str]) -> None:
+    """Run a notebook from its first cell to its last, with other texts for the cells with these numbers."""
+    words = [f"{number}={text}" for number, text in replacements.items()]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # for the AWS CLI
+    process = subprocess.run(
+        [sys.executable, RUNNER, notebook.name, *words],
+        cwd=notebook.parent,
+        env=os.environ | {"PATH": path, "MPLBACKEND": "agg"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.returncode == 0, process.stdout[-6000:]
+    last_cell = max(number for number, cell in enumerate(read_cells(notebook)) if cell["cell_type"] == "code")
+    assert f"cell {last_cell}" in process.stdout  # the run ends at the first cell that fails
+
+
+@pytest.mark.parametrize("name", BOSTON if installed_client() == "v1" else [])
+def test_a_notebook_of_version_1_runs(name: str, tmp_path: Path) -> None:
+    shutil.copytree(Path(SAMPLES, "Tutorials"), tmp_path / "Tutorials")
+    notebook = tmp_path / "Tutorials" / f"Boston Housing - {name}.ipynb"
+    assert "!pip install sagemaker==1.72.0" in "".join(read_cells(notebook)[1]["source"])
+    run_notebook(notebook, {1: LOAD_BOSTON})
+
+
+@pytest.fixture(scope="module")
+def row_count(variables: dict[str, str]) -> int:
+    """Put the notebooks' data file into a bucket with the name of AWS's public bucket, and return the count of rows.
+
+    The repository has the rows only as the notebooks write them: with a header, and with the target divided by 500,000.
+    """
+    rows = pandas.read_csv(Path(SAMPLES, "sklearn-demo/housing_data/raw/raw_data_all.csv"))
+    text = rows.assign(medianHouseValue=500_000 * rows["medianHouseValue"]).to_csv(header=False, index=False)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=PUBLIC_BUCKET)
+    archive = archive_of(**{"CaliforniaHousing/cal_housing.data": text})
+    s3.put_object(Bucket=PUBLIC_BUCKET, Key=PUBLIC_KEY, Body=archive)
+    return len(rows)
+
+
+@pytest.mark.parametrize("name", SERIAL if installed_client() == "v2" else [])
+def test_a_notebook_of_version_2_runs(name: str, row_count: int, tmp_path: Path, s3: Any) -> None:
+    results, changed = SERIAL[name]
+    folder = Path(shutil.copytree(Path(SAMPLES, f"{name}-demo"), tmp_path / f"{name}-demo"))
+    notebook = folder / f"{name}-serial-batch-inference-demo.ipynb"
+    texts = {number: "".join(cell["source"]) for number, cell in enumerate(read_cells(notebook))}
+    replacements = {number: text.lstrip() for number, text in texts.items() if text.startswith(" %%")}
+    assert list(replacements) == changed
+    run_notebook(notebook, replacements)
+
+    config = json.loads((folder / "config.json").read_text())
+    test = s3.get_object(Bucket=config["DEFAULT_BUCKET"], Key=f"{config['PREFIX']}/test/test.csv")["Body"]
+    inputs = pandas.read_csv(test, header=None).to_numpy()
+    joined = pandas.read_csv(folder / results, header=None).to_numpy()
+    assert joined.shape == (len(inputs), 10)
+    assert numpy.array_equal(joined[:, :9], inputs)  # the rows are in the same order
+    assert numpy.isfinite(joined[:, 9]).all()
+    assert len(inputs) == round(row_count * 0.33 + 0.5)
