@@ -96,7 +96,6 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """Start the serving program as a process that uses `folder` as /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in environment_file(submission).items()}
     server = Server("127.0.0.1", free_port())
@@ -126,7 +125,6 @@ def process(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def container(submission: str, folder: Path) -> Iterator[Server]:
-    """Start our image as SageMaker starts it."""
     docker = pytest.importorskip("docker")
     try:
         engine = docker.from_env()

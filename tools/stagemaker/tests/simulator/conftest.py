@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from stagemaker_support.endpoints import Endpoints
+from stagemaker_support.model_packages import Packages
+from stagemaker_support.pipelines import Pipelines
 from stagemaker_support.sandbox import ISOLATIONS
 from stagemaker_support.simulator_client import Client
+from stagemaker_support.tuning_jobs import Tuning
 
 from stagemaker.server import Simulator
 
@@ -30,6 +33,21 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
+
+
+@pytest.fixture(scope="session")
+def packages(client: Client) -> Packages:
+    return Packages(client)
+
+
+@pytest.fixture(scope="session")
+def pipelines(client: Client) -> Pipelines:
+    return Pipelines(client)
+
+
+@pytest.fixture(scope="session")
+def tuning(client: Client) -> Tuning:
+    return Tuning(client.sagemaker)
 
 
 @pytest.fixture(scope="session", params=ISOLATIONS)

@@ -63,7 +63,6 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
-    """Generate valid requests, and valid requests with one change."""
     values = valid_values(shape).flatmap(with_existing_names)
     return values | values.flatmap(modified_documents)
 
@@ -105,7 +104,6 @@ def test_any_invocation_gets_a_response(endpoints: Endpoints, data: st.DataObjec
 
 @pytest.fixture(autouse=True)
 def check_that_endpoints_work(endpoints: Endpoints) -> Iterator[None]:
-    """Check after each test that an endpoint can still be created and invoked."""
     yield
     listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     for name in [item["EndpointName"] for item in listed]:

@@ -21,7 +21,6 @@ from stagemaker.state.records import Store
 
 @pytest.fixture
 def fleet(client: Client, tmp_path: Path) -> Fleet:
-    """Return a fleet of a simulator whose job queue is closed."""
     queue, simulator = JobQueue(tmp_path), client.simulator
     queue.close()
     platform = Platform(Store(), queue, simulator.client, Unsandboxed(), tmp_path, tmp_path, simulator.has_objects)

@@ -2,15 +2,15 @@
 
 import json
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from scipy.stats import binom
 from stagemaker_support.crowd import MODEL_ERROR, Crowd
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import numbers
 
 from stagemaker.orchestration.endpoints import endpoint_work, gradual_update
@@ -49,7 +49,6 @@ def policy(routing: dict[str, Any], alarms: tuple[str, ...] = (), **members: Any
 
 
 def put_alarm(endpoints: Endpoints, **members: Any) -> str:
-    """Create an alarm in the state OK and return its name."""
     name = f"rollback-{next(numbers)}"
     alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
@@ -91,7 +90,6 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def old_config(endpoints: Endpoints) -> str:
-    """Return the configuration that the updates start from and are rolled back to."""
     return endpoints.config(variant(endpoints.named("old")))
 
 
@@ -102,31 +100,19 @@ def new_config(endpoints: Endpoints) -> str:
 
 @pytest.fixture(scope="module")
 def endpoint_name(endpoints: Endpoints, old_config: str) -> str:
-    """Return the name of an endpoint; each test leaves it with the old configuration."""
     return endpoints.create(old_config)
 
 
-def update(endpoints: Endpoints, name: str, config: str, deployment: dict[str, Any]) -> None:
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
-
-
 def stage(endpoints: Endpoints, name: str) -> tuple[str, str]:
-    """Return the status of the pending deployment's first variant, and its share of the invocations as text."""
     described = endpoints.describe(name)
     assert described["EndpointStatus"] == "Updating", described
     [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
     return status["Status"], status["StatusMessage"]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def wait_for_step(endpoints: Endpoints, name: str, percent: float) -> None:
-    wait_until(lambda: stage(endpoints, name) == ("Baking", f"{percent:g}% of the invocations"))
+    expected = ("Baking", f"{percent:g}% of the invocations")
+    wait_until(lambda: stage(endpoints, name) == expected, 120)
 
 
 def assert_share(counts: Counter[str], share: float) -> None:
@@ -150,12 +136,11 @@ def serving_model(endpoints: Endpoints, name: str) -> str:
 def test_a_canary_gets_its_share_of_the_requests(
     endpoints: Endpoints, endpoint_name: str, old_config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of four instances gets a quarter of the requests; the old fleet ends after the termination wait."""
     gate, alarm = Gate(monkeypatch), put_alarm(endpoints)
     four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
     deployment = canary(1, "INSTANCE_COUNT", interval=0, alarms=(alarm,), TerminationWaitInSeconds=1)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
-        update(endpoints, endpoint_name, four_instances, deployment)
+        endpoints.update(endpoint_name, four_instances, DeploymentConfig=deployment)
         for percent in (25, 100):
             wait_for_step(endpoints, endpoint_name, percent)
             assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
@@ -168,7 +153,7 @@ def test_a_canary_gets_its_share_of_the_requests(
     assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, deployment)
     assert "FailureReason" not in described
     gate.open()
-    endpoints.sagemaker.update_endpoint(EndpointName=endpoint_name, EndpointConfigName=old_config)
+    endpoints.update(endpoint_name, old_config)
     assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
 
 
@@ -177,13 +162,13 @@ def test_a_linear_shift_moves_the_requests_step_by_step(
 ) -> None:
     gate = Gate(monkeypatch)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
-        update(endpoints, endpoint_name, new_config, linear(40))
+        endpoints.update(endpoint_name, new_config, DeploymentConfig=linear(40))
         for percent in (40, 80, 100):
             wait_for_step(endpoints, endpoint_name, percent)
             assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
             gate.open()
         assert endpoints.settle(endpoint_name)["EndpointConfigName"] == new_config
-        update(endpoints, endpoint_name, old_config, all_at_once())
+        endpoints.update(endpoint_name, old_config, DeploymentConfig=all_at_once())
         gate.open()
         assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
     assert set(crowd.responses) == {("one", "old"), ("one", "new")}
@@ -192,9 +177,8 @@ def test_a_linear_shift_moves_the_requests_step_by_step(
 def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
-    """The alarm goes off during a canary deployment: all requests go to the old fleet again, and none is lost."""
     quiet_alarm, alarm = put_alarm(endpoints), put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, canary(alarms=(quiet_alarm, alarm)))
+    endpoints.update(endpoint_name, new_config, DeploymentConfig=canary(alarms=(quiet_alarm, alarm)))
     wait_for_step(endpoints, endpoint_name, 25)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
@@ -212,7 +196,7 @@ def test_an_alarm_on_an_endpoint_metric_rolls_the_update_back(
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
     alarm = put_alarm(endpoints, **members)
     failing_config = endpoints.config(variant(endpoints.model(FAILING_SCRIPT), "failing"))
-    update(endpoints, endpoint_name, failing_config, linear(50, interval=HOUR, alarms=(alarm,)))
+    endpoints.update(endpoint_name, failing_config, DeploymentConfig=linear(50, interval=HOUR, alarms=(alarm,)))
     wait_for_step(endpoints, endpoint_name, 50)
     with Crowd(endpoints, endpoint_name, CLIENTS, model_errors=True).invoking() as crowd:
         assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM")
@@ -225,7 +209,9 @@ def test_an_alarm_after_the_shift_rolls_the_update_back(
 ) -> None:
     """The old fleet still exists during the termination wait, so the update can be rolled back."""
     alarm = put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
+    endpoints.update(
+        endpoint_name, new_config, DeploymentConfig=all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR)
+    )
     wait_for_step(endpoints, endpoint_name, 100)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(50) == {"new": 50}
@@ -237,10 +223,9 @@ def test_an_alarm_after_the_shift_rolls_the_update_back(
 def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
-    """The alarm is in ALARM before the update, so the new fleet gets no requests."""
     alarm = put_alarm(endpoints, TreatMissingData="breaching")
     with Crowd(endpoints, endpoint_name, clients=2).invoking() as crowd:
-        update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,)))
+        endpoints.update(endpoint_name, new_config, DeploymentConfig=all_at_once(alarms=(alarm,)))
         assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM")
     assert set(crowd.responses) == {("one", "old")}
 
@@ -249,12 +234,11 @@ def test_deleting_its_alarm_rolls_an_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
     alarm = put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, canary(alarms=(alarm,)))
+    endpoints.update(endpoint_name, new_config, DeploymentConfig=canary(alarms=(alarm,)))
     wait_for_step(endpoints, endpoint_name, 25)
     cloudwatch(endpoints).delete_alarms(AlarmNames=[alarm])
-    assert_rolled_back(
-        endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' was deleted during the update"
-    )
+    reason = f"The CloudWatch alarm '{alarm}' was deleted during the update"
+    assert_rolled_back(endpoints, endpoint_name, old_config, reason)
 
 
 def test_an_update_that_takes_too_long_is_rolled_back(
@@ -269,7 +253,9 @@ def test_an_update_that_takes_too_long_is_rolled_back(
             updates.append(self)
 
     monkeypatch.setattr(endpoint_work, "GradualUpdate", RecordedUpdate)
-    update(endpoints, endpoint_name, new_config, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
+    endpoints.update(
+        endpoint_name, new_config, DeploymentConfig=canary(interval=200, MaximumExecutionTimeoutInSeconds=600)
+    )
     wait_for_step(endpoints, endpoint_name, 25)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]

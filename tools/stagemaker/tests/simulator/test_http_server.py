@@ -16,7 +16,6 @@ import pytest
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.simulator_process import simulator_process
 
-from stagemaker.api import http_server
 from stagemaker.api.http_server import WORKERS, HttpServer
 from stagemaker.server import BUCKET
 
@@ -27,11 +26,10 @@ SIGNED = (
 
 
 @contextlib.contextmanager
-def serve(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
-    """Serve a WSGI application and yield its port."""
+def serve(application: Callable[..., Iterable[bytes]], **settings: int) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port = listener.getsockname()[1]
-        with contextlib.closing(HttpServer(application, listener)) as server:
+        with contextlib.closing(HttpServer(application, listener, **settings)) as server:
             server.start()
             yield port
 
@@ -47,7 +45,6 @@ def connect(port: int) -> socket.socket:
 
 
 def exchange(port: int, *parts: bytes, shutdown_write: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Send the parts of a request and return the status, headers and body of the first response."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)
@@ -225,9 +222,40 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
         assert read_response(connections[-1])[2] == bytes(64 << 20)
 
 
-def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "SILENCE_TIMEOUT", 1)
-    with serve(echo) as port, connect(port) as first_client, connect(port) as second_client:
+def test_an_invocation_gets_a_thread_however_its_url_is_written() -> None:
+    started, may_end = threading.Semaphore(0), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/other":
+            started.release()
+            assert may_end.wait(60)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    urls = [
+        b"//endpoints/x/async-invocations",
+        b"///endpoints/x/async-invocations?a=b",
+        b"/%65ndpoints/x/async-invocations",
+        b"/%2Fendpoints%2fx/async-invocations",
+        b"endpoints/x/async-invocations",
+        b"%2fendpoints/x/%61sync-invocations",
+        b"http://127.0.0.1/endpoints/x/async-invocations",
+        b"http://127.0.0.1//%65ndpoints/x/async-invocations#a",
+    ]
+    with serve(application, workers=2) as port, contextlib.ExitStack() as stack:
+        stack.callback(may_end.set)
+        connections = [stack.enter_context(connect(port)) for _ in urls]
+        for connection, url in zip(connections, urls, strict=True):
+            connection.sendall(b"POST " + url + b" HTTP/1.1\r\n" + SIGNED + b"Content-Length: 2\r\n\r\nok")
+        for _ in urls:
+            assert started.acquire(timeout=30)
+        assert exchange(port, b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"ok"
+        may_end.set()
+        assert {read_response(connection)[0] for connection in connections} == {200}
+
+
+def test_a_client_that_falls_silent_is_disconnected() -> None:
+    with serve(echo, silence_timeout=1) as port, connect(port) as first_client, connect(port) as second_client:
         first_client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx")
         assert first_client.recv(1) == b""
         assert second_client.recv(1) == b""
@@ -270,7 +298,6 @@ def test_closed_servers_leave_nothing_behind() -> None:
 
 
 def test_large_bodies_are_stored_on_disk_and_removed(tmp_path: Path) -> None:
-    """Large bodies are removed even if a simulator is killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:

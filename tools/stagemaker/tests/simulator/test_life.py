@@ -49,7 +49,6 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def open_resources() -> Counter[str]:
-    """Count this process's open files, sockets, threads and simulators by name."""
     gc.collect()
     descriptors = []
     for descriptor in os.listdir("/proc/self/fd"):

@@ -98,7 +98,6 @@ def pipelines() -> Iterator[Pipelines]:
 
 @pytest.fixture(autouse=True)
 def check_simulator_still_works(pipelines: Pipelines) -> Iterator[None]:
-    """Check after each test that an execution still runs to completion."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 
@@ -148,7 +147,6 @@ MEANINGFUL_VALUES: dict[str, list[Any]] = {
 @examples(40)
 @given(data=st.data())
 def test_any_request_succeeds_or_fails_with_a_modelled_error(pipelines: Pipelines, data: st.DataObject) -> None:
-    """Many of the requests name existing resources."""
     name = data.draw(st.sampled_from(OPERATIONS))
     existing_pipelines = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
     if not any(item["PipelineName"] == "p" for item in existing_pipelines):

@@ -3,19 +3,12 @@
 import datetime
 from typing import Any
 
-import pytest
 from stagemaker_support.pipelines import Pipelines, assert_refused, definition, fail, model, step
-from stagemaker_support.simulator_client import Client
 
 from stagemaker.server import BUCKET, ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
 DEFINITION = definition(model("M"))
-
-
-@pytest.fixture(scope="module")
-def pipelines(client: Client) -> Pipelines:
-    return Pipelines(client)
 
 
 def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> None:

@@ -179,7 +179,6 @@ def test_any_bytes_get_a_response(client: Client, body: bytes, target: str) -> N
 
 
 def test_a_simulator_does_not_affect_pythons_random_numbers(client: Client) -> None:
-    """Python's random number generator must keep its state: the program that runs the simulator may have seeded it."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

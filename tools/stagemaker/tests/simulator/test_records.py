@@ -49,8 +49,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class StoreComparison(RuleBasedStateMachine):
-    """Carry out every operation on the store and on dicts, and compare both after each step."""
-
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
@@ -382,15 +380,23 @@ def test_internal_members_are_separate_and_each_change_increments_the_revision()
     store = Store()
     assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
     updated_record = store.update("Model", "a", {"Other": 2}, Status="new")
-    assert (updated_record, updated_record.internal, updated_record.revision) == (
-        {"ModelName": "a", "Status": "new"},
-        {"Secret": 1, "Other": 2},
-        2,
-    )
+    internal = {"Secret": 1, "Other": 2}
+    assert updated_record == {"ModelName": "a", "Status": "new"}
+    assert (updated_record.internal, updated_record.revision) == (internal, 2)
     changed_record = store.change("Model", "a", lambda record: {"ModelName": "b"})
-    assert (changed_record, changed_record.internal, changed_record.revision) == (
-        {"ModelName": "b"},
-        {"Secret": 1, "Other": 2},
-        3,
-    )
+    assert changed_record == {"ModelName": "b"}
+    assert (changed_record.internal, changed_record.revision) == (internal, 3)
     assert store.all("Model")[0].internal == dict(store.items("Model"))["a"].internal == changed_record.internal
+
+
+def test_lists_share_the_decoded_records_of_the_store() -> None:
+    store = Store()
+    store.add("Model", "a", {"Name": "a"}, {"Inner": 1})
+    [shared] = store.shared("Model")
+    assert store.shared("Model")[0] is shared
+    assert (shared, shared.internal, shared.revision) == ({"Name": "a"}, {"Inner": 1}, 1)
+    store.update("Model", "a", Name="b")
+    assert store.shared("Model") == [{"Name": "b"}]
+    store.delete("Model", "a")
+    store.add("Model", "a", {"Name": "b"})
+    assert store.shared("Model")[0].internal == {}

@@ -132,7 +132,6 @@ def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
     name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
     def send(request: dict[str, Any]) -> str:
-        """Return the message of the error, or an empty string if the request succeeds."""
         # each resource that is created has a name of its own
         return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
 
@@ -162,7 +161,6 @@ def _refused_packaged_members(service: Any) -> Iterator[str]:
 
 
 def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
-    """Return the message of the error, or an empty string if the request succeeds."""
     try:
         service._make_api_call(operation, request)
     except ClientError as error:

@@ -42,7 +42,6 @@ class Load:
         self.job_count = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
-        """Send requests until one of them gets no response."""
         self.s3, self.sagemaker = (simulator.client(service, config=NO_RETRIES) for service in ("s3", "sagemaker"))
         self.remaining_jobs = 2
         with contextlib.suppress(*KILL_ERRORS):
@@ -106,7 +105,6 @@ class Load:
 
 
 def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
-    """Return the values of all models and jobs by kind and name, and check that no job is still running."""
     sagemaker = simulator.client("sagemaker")
     contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():
@@ -121,7 +119,6 @@ def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], read_objects: Any) -> None:
-    """Kill a simulator repeatedly under the load of four clients, and check its contents after each start."""
     loads, random = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:

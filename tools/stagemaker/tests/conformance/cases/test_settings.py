@@ -65,7 +65,6 @@ def test_a_request_as_large_as_max_content_length_is_accepted(server: Server) ->
 
 @differs(reason="our server refuses the request with status 413")
 def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
-    """MAX_CONTENT_LENGTH limits the requests to a multi-model server. A server with a single model has no limit."""
     assert response_json(server, "1" * 1001)["size"] == 1001
 
 
