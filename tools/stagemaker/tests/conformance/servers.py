@@ -99,22 +99,11 @@ def process(submission: str, folder: Path) -> Iterator[Server]:
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in environment_file(submission).items()}
     server = Server("127.0.0.1", free_port())
-    command = [
-        sys.executable,
-        "-P",
-        str(CONTAINER / "serving.py"),
-        "--bind",
-        f"127.0.0.1:{server.port}",
-    ]
+    command = [sys.executable, "-P", str(CONTAINER / "serving.py"), "--bind", f"127.0.0.1:{server.port}"]
+    variables = environment() | {"SAGEMAKER_BASE_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings
     with (
         open(folder / "log", "wb") as log,
-        subprocess.Popen(
-            command,
-            env=environment() | {"SAGEMAKER_BASE_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        ) as program,
+        subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log) as program,
     ):
         try:
             server.wait(lambda: program.poll() is None)

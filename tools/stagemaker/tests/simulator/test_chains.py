@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +20,11 @@ from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.memory_use import SHARE_FORMAT, MemoryUse
 from stagemaker.compute.processes.process import SupervisedProcess
-from stagemaker.compute.queue import JobQueue
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.compute.servers.response import NoResponse
 from stagemaker.compute.transform import distribute
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Launch
-from stagemaker.state.records import Store
 
 # A script that appends a line to its input: the script's name, the input's content type and the requested type.
 REPORTING_SCRIPT = """
@@ -144,20 +141,15 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 
 @pytest.fixture
-def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
+def chain(client: Client, platform: Platform, tmp_path: Path) -> Callable[..., Chain]:
     """Return a function that makes a chain of containers, one for each script, outside the simulator's jobs."""
-    simulator = client.simulator
-    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
-    folders = tmp_path, sockets
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
     def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
         model = {"Containers": [container(client, script) for script in scripts]}
         return Chain(platform, job or Job(tmp_path), model, log, instance_of("ml.m5.large"), name)
 
-    yield make_chain
-    sockets.rmdir()
+    return make_chain
 
 
 def test_containers_receive_the_callers_headers(chain: Callable[..., Chain]) -> None:

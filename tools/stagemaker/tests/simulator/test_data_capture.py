@@ -1,7 +1,6 @@
 """Data capture: endpoints write each invocation's request and response to S3 exactly once, in SageMaker's format."""
 
 import base64
-import contextlib
 import itertools
 import json
 import math
@@ -26,10 +25,8 @@ from stagemaker_support.state import running
 from stagemaker.compute.endpoints.data_capture import CapturedInvocation, DataCapture
 from stagemaker.compute.endpoints.fleet import Fleet
 from stagemaker.compute.platform import Platform
-from stagemaker.compute.queue import JobQueue
 from stagemaker.compute.servers.response import Response
 from stagemaker.server import BUCKET
-from stagemaker.state.records import Store
 
 # A script that returns its input in the requested type.
 ECHO = """
@@ -225,19 +222,15 @@ def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
     assert set(captured_ids.values()) == {1}
 
 
-def test_an_invocation_waits_only_until_there_is_space_for_its_data(endpoints: Endpoints, tmp_path: Path) -> None:
-    simulator, config = endpoints.client.simulator, capture_config("room")
-    folders = tmp_path, tmp_path
-    with contextlib.closing(JobQueue(tmp_path)) as jobs:
-        platform = Platform(Store(), jobs, simulator.client, simulator.isolation, *folders, simulator.has_objects)
-        capture = DataCapture(platform, max_waiting_bytes=1, max_wait_seconds=300)
-        fleet = Fleet(platform, "e", {"VariantName": "one"}, config)
-        request, response = {"EndpointName": "e", "Body": b"1"}, Response(200, {}, b"1")
-        with ThreadPoolExecutor(3) as pool:  # two more invocations arrive before the first is written
-            calls = [pool.submit(capture.capture, request, fleet, response) for _ in range(3)]
-            for call in calls:
-                call.result(timeout=60)
-        assert len(wait_for_lines(endpoints, "room", 3)["e/one"]) == 3
+def test_an_invocation_waits_only_until_there_is_space_for_its_data(endpoints: Endpoints, platform: Platform) -> None:
+    capture = DataCapture(platform, max_waiting_bytes=1, max_wait_seconds=300)
+    fleet = Fleet(platform, "e", {"VariantName": "one"}, capture_config("room"))
+    request, response = {"EndpointName": "e", "Body": b"1"}, Response(200, {}, b"1")
+    with ThreadPoolExecutor(3) as pool:  # two more invocations arrive before the first is written
+        calls = [pool.submit(capture.capture, request, fleet, response) for _ in range(3)]
+        for call in calls:
+            call.result(timeout=60)
+    assert len(wait_for_lines(endpoints, "room", 3)["e/one"]) == 3
 
 
 TYPES = st.sampled_from(["text/csv", "TEXT/CSV; charset=utf-8", "application/json", "image/png", "", ";", None])

@@ -15,7 +15,6 @@ from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.compute.endpoints import endpoint_instance
 from stagemaker.orchestration.endpoints import gradual_update
 from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 
@@ -215,44 +214,6 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     described = endpoints.settle(name)
     assert (described["EndpointStatus"], described["EndpointConfigName"] == slow_config) == ("InService", False)
     assert described["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
-    endpoints.delete(name)
-
-
-@pytest.mark.parametrize(
-    ("limit", "reason"),
-    [
-        ("STARTUP_SECONDS", "did not pass the ping health check: The model's server did not respond to /ping with 200"),
-        ("DOWNLOAD_SECONDS", "not prepared within the ModelDataDownloadTimeoutInSeconds of 0"),
-    ],
-)
-def test_a_start_that_exceeds_a_time_limit_fails(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
-) -> None:
-    """Requests can set these limits to no less than a minute, so this test shortens them inside the simulator."""
-    monkeypatch.setattr(endpoint_instance, limit, 0)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW_SCRIPT))), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    assert reason in described["FailureReason"]
-    endpoints.delete(name)
-
-
-def test_an_installation_that_hangs_exceeds_the_time_limit(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(endpoint_instance, "DOWNLOAD_SECONDS", 2)
-    files = {
-        "inference.py": NAMED.format(name="m"),
-        "requirements.txt": "./package\n",
-        "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hanging"\nbackend-path = ["."]\n',
-        "package/hanging.py": "import time\ntime.sleep(600)\n",
-    }
-    source = {"SAGEMAKER_SUBMIT_DIRECTORY": endpoints.client.source(**files)}
-    name = endpoints.create(endpoints.config(variant(endpoints.model("", source))), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    reason = "could not be started: the model was not prepared within the ModelDataDownloadTimeoutInSeconds of 2"
-    assert described["FailureReason"].startswith(f"Production variant one {reason}")
     endpoints.delete(name)
 
 

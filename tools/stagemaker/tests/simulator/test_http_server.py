@@ -16,7 +16,7 @@ import pytest
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.simulator_process import simulator_process
 
-from stagemaker.api.http_server import WORKERS, HttpServer
+from stagemaker.api.http_server import HttpServer
 from stagemaker.server import BUCKET
 
 SIGNED = (
@@ -96,11 +96,6 @@ def test_a_request_that_ends_too_early_is_refused(client: Client, request_bytes:
         (b"POST / HTTP/1.1\r\nContent-Length: much\r\n\r\n", 400, "SerializationException"),
         (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "SerializationException"),
         (b"POST / HTTP/1.1\r\nContent-Length: 9999999999999\r\n\r\n", 413, "RequestEntityTooLarge"),
-        (
-            b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9999999999999\r\n\r\n",
-            413,
-            "RequestEntityTooLarge",
-        ),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "NotImplemented"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400, "SerializationException"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 9000, 400, "SerializationException"),
@@ -149,7 +144,7 @@ def test_underscores_in_header_names_are_not_read_as_dashes() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["a b+c%", "a%2Fb", "a//b", "/a", "//a", "a/", "ü中😀", "a/../b", "./a", "a?b#c&d=e", "~*'()!;:@", "a\tb"]
+    "key", ["a b+c%", "a%2Fb", "a//b", "/a", "a/", "ü中😀", "a/../b", "./a", "a?b#c&d=e", "~*'()!;:@", "a\tb"]
 )
 def test_keys_may_contain_any_characters(client: Client, key: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=key.encode())
@@ -195,8 +190,8 @@ def test_files_and_streams_are_uploaded(client: Client) -> None:
 
 
 def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
-    with serve(echo) as port, contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(connect(port)) for _ in range(300)]
+    with serve(echo, workers=5) as port, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(30)]
         for number, connection in enumerate(connections):
             connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
         # if no worker were free, this request would time out before the server disconnects the silent clients
@@ -214,8 +209,8 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
         start_response("200 OK", [("Content-Length", str(sum(map(len, body))))])
         return body
 
-    with serve(application) as port, contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(connect(port)) for _ in range(WORKERS + 10)]
+    with serve(application, workers=5) as port, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(15)]
         for connection in connections:
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert exchange(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"small"

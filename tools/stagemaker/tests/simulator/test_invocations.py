@@ -22,7 +22,6 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import IMAGE, Client
 
 from stagemaker.api.http_server import WORKERS
-from stagemaker.compute.endpoints import invocation
 from stagemaker.server import ROLE_ARN
 
 MAX_BODY_SIZE = 26_214_400
@@ -196,18 +195,6 @@ def test_an_exception_in_a_hook_is_a_model_error(
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
     assert message in response["OriginalMessage"]
     assert "Traceback" in response["OriginalMessage"]
-
-
-def test_a_model_that_takes_too_long_is_a_model_error(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert invocation.RESPONSE_SECONDS == 60
-    monkeypatch.setattr(invocation, "RESPONSE_SECONDS", 0.5)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
-    started = time.monotonic()
-    response = refusal(endpoints.invoke, name, "sleep 600")
-    assert time.monotonic() - started < 50
-    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
-    assert "did not respond within" in response["OriginalMessage"]
-    endpoints.delete(name)
 
 
 @pytest.mark.slow

@@ -23,12 +23,6 @@ def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> No
         sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=selection)
     with assert_refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
-    with assert_refused("Could not find pipeline", "ResourceNotFound"):
-        sagemaker.describe_pipeline(PipelineName="other")
-    with assert_refused("Could not find pipeline", "ResourceNotFound"):
-        sagemaker.start_pipeline_execution(PipelineName="other")
-    with assert_refused("Could not find pipeline", "ResourceNotFound"):
-        sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{ARN}{name}/execution/nothing")
 
 
 def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None:

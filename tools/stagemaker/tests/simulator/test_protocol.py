@@ -160,7 +160,7 @@ def test_every_operation_is_supported_or_returns_not_implemented(client: Client)
         assert (status == 501) == (name not in [*OTHER_OPERATIONS, *TUNING_OPERATIONS, *PIPELINE_OPERATIONS]), name
 
 
-@examples(75)
+@examples(50)
 @given(data=st.data())
 def test_any_request_gets_a_response(client: Client, data: st.DataObject) -> None:
     """No request starts a job, because no generated image is a scikit-learn image."""

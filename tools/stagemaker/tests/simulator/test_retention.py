@@ -70,7 +70,7 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
     before = metric.points(86_400, Dimensions=[{"Name": "d", "Value": "a"}])
-    Metric(client).put([{"Value": 1.0}] * retention.CLEANUP_DATA_POINTS)
+    Metric(client).put([{"Values": [1.0], "Counts": [retention.CLEANUP_DATA_POINTS]}])
     after = metric.points(86_400, Dimensions=[{"Name": "d", "Value": "a"}])
     assert [{name: point[name] for name in STATISTICS} for point in after] == [
         {name: point[name] for name in STATISTICS} for point in before

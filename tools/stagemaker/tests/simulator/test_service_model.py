@@ -188,14 +188,14 @@ def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
     assert expected == as_json(read_request(operation, document))
 
 
-@examples(75)
+@examples(50)
 @given(st.data())
 def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     assert_read_as_sent(operation, json.loads(json.dumps(data.draw(valid_values(operation.input_shape)))))
 
 
-@examples(75)
+@examples(50)
 @given(st.data())
 def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
@@ -209,7 +209,7 @@ def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject
         assert_read_as_sent(operation, document)
 
 
-@examples(100)
+@examples(60)
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))

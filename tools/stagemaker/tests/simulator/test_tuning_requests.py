@@ -113,6 +113,8 @@ INVALID_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
     ({"ResourceConfig": INSTANCE_CONFIGS[0] | {"InstanceCount": 2}}, "one instance"),
     ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is required"),
 ]
+WITHOUT_DEFINITION = tuning_request(SOURCE)
+del WITHOUT_DEFINITION["TrainingJobDefinition"]
 INVALID_REQUESTS = [
     *((tuning_request(SOURCE, ParameterRanges=ranges), reason) for ranges, reason in INVALID_RANGES),
     *((with_config(tuning_request(SOURCE), **config), reason) for config, reason in INVALID_CONFIGS),
@@ -122,7 +124,7 @@ INVALID_REQUESTS = [
     (with_config(with_definitions("a", "b"), ParameterRanges=X), "ParameterRanges cannot be used with"),
     (with_config(with_definitions("a", "b", HyperParameterRanges=LETTER_RANGES), Strategy="Grid"), "with several"),
     (with_definitions("a") | {"TrainingJobDefinition": definition(SOURCE)}, "either TrainingJobDefinition or Training"),
-    ({NAME: "x", **with_config({"HyperParameterTuningJobConfig": {}}, Strategy="Random")}, "either TrainingJobDefin"),
+    (WITHOUT_DEFINITION, "either TrainingJobDefinition or TrainingJobDefinitions"),
     (tuning_request(SOURCE) | {"Autotune": {"Mode": "Enabled"}}, "Autotune is not simulated"),
     (warm_start("absent"), "could not find hyper parameter tuning job 'absent'"),
     (warm_start("a", "a"), "listed twice"),
@@ -161,8 +163,8 @@ def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None
 @pytest.mark.parametrize(
     ("operation", "code"),
     [
-        ("describe_hyper_parameter_tuning_job", "ValidationException"),
-        ("stop_hyper_parameter_tuning_job", "ValidationException"),
+        ("describe_hyper_parameter_tuning_job", "ResourceNotFound"),
+        ("stop_hyper_parameter_tuning_job", "ResourceNotFound"),
         ("delete_hyper_parameter_tuning_job", "ValidationException"),
         ("list_training_jobs_for_hyper_parameter_tuning_job", "ResourceNotFound"),
     ],
