@@ -44,7 +44,6 @@ def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def bare_machine(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a machine whose programs exist but do not work, and whose engine does not respond."""
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in TOOLS:

@@ -16,8 +16,6 @@ from stagemaker.protocol.account import ACCOUNT, REGION
 
 
 class History:
-    """A rule with a log group as its target, and an archive. Both receive the events of one model package group."""
-
     def __init__(self, client: Client, group: str):
         self.group, self._logs, self._events = group, client.logs, client.simulator.client("events")
         pattern = {

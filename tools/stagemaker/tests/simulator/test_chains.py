@@ -142,7 +142,6 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 @pytest.fixture
 def chain(client: Client, platform: Platform, tmp_path: Path) -> Callable[..., Chain]:
-    """Return a function that makes a chain of containers, one for each script, outside the simulator's jobs."""
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
     def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:

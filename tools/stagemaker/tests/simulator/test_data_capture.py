@@ -71,7 +71,6 @@ def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str
 
 
 def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
-    """Wait for `count` captured lines below a folder, then a moment longer, and return all lines."""
     wait_until(lambda: sum(map(len, captured_lines(endpoints, folder).values())) >= count)
     time.sleep(1.2)
     return captured_lines(endpoints, folder)

@@ -1,7 +1,6 @@
 """Any endpoint request gets a response or a modelled error, and the simulator keeps running.
 
-The requests, which hypothesis generates from the service models, often name existing resources, so many of them are
-carried out: endpoints are created, updated, invoked and deleted.
+The requests often name existing resources, so many of them are carried out.
 """
 
 import contextlib
@@ -46,7 +45,6 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Generate copies of a document in which some names are of existing resources and instance counts are small."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):

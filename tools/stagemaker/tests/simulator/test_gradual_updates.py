@@ -65,8 +65,6 @@ def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
 
 
 class Gate:
-    """Holds back each step of an update until the test calls `open`, so no test depends on how long requests take."""
-
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
         monkeypatch.setattr(gradual_update, "read_deployment_config", self._read)

@@ -281,7 +281,6 @@ def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
 
 
 def test_closed_servers_leave_nothing_behind() -> None:
-    """A leak would grow with the number of servers. Other connections and threads may end during the test."""
     with serve(echo):
         pass
     server_count, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()

@@ -238,7 +238,6 @@ def test_max_results_outside_its_range_is_refused(client: Client, kind: str) -> 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_refused_by_name(kind: type[Resource]) -> None:
-    """Each filter is sent on its own: with a matching value, the record is listed; with another value, it is not."""
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List") and name != EMPTY_LIST]:
 

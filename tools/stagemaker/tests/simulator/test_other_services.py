@@ -28,8 +28,6 @@ Refused = Callable[[Any], Any]
 
 
 class Trap:
-    """A server on this machine that a request could name. connections: how often something connected to it."""
-
     def __init__(self, listener: socket.socket):
         self._listener, self.connections = listener, 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -103,7 +101,6 @@ def test_other_services_are_refused_by_name(service: str, operation: str, client
 def exchange(
     port: int, path: str, service: str = "", method: str = "POST", body: bytes = b"", **headers: str
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    """Send a request as it is, without a client of the service, and return the response and its content."""
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if service:
         headers["Authorization"] = AUTHORIZATION.format(service)
@@ -120,7 +117,6 @@ def send(port: int, path: str, service: str = "", **request: Any) -> int:
 
 
 def test_no_service_of_aws_answers_but_those_in_the_table(client: Client) -> None:
-    """However a request names a service: by its signature, by a presigned URL or by a path that moto recognises."""
     session = botocore.session.get_session()
     names = {session.get_service_model(name).signing_name for name in ("batch", "lambda", "sns", "sqs", "events")}
     names |= {path.name for path in Path(botocore.__file__).with_name("data").iterdir() if path.is_dir()}

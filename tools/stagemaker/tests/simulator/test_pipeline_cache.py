@@ -63,7 +63,6 @@ def archive(text: str, time: int) -> bytes:
 
 @pytest.mark.slow
 def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
-    """A hit depends on contents and environment, not on the S3 URIs of the script and output, which always differ."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
     first_uri = pipelines.environment(cached.first_execution, "M")["A"]

@@ -123,10 +123,7 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Make writes of step records with this status fail, as on a full disk.
-
-    Return an event that is set after a failed write, and another that the test sets to make writes succeed again.
-    """
+    """Make writes of step records with this status fail; return events for a failed write and for free space."""
     put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
     def refuse(self: StepRecords, name: str, **members: Any) -> Any:
@@ -344,7 +341,6 @@ def test_only_steps_with_a_matching_trigger_run_after_a_stopped_job(pipelines: P
 
 
 def test_an_unhandled_failure_fails_the_execution(pipelines: Pipelines) -> None:
-    """The execution fails even though a failure triggered another step. A trigger on two steps needs both to fail."""
     failing, other = (transform(name, "no-such-model", 1) for name in ("F", "G"))
     for steps, failed_steps in (
         ([failing, triggered_step("Follows", "Failed", "F"), other], {"F", "G"}),

@@ -1,6 +1,6 @@
-"""Random definitions and requests are accepted or refused with a modelled error, and the simulator keeps running.
+"""Random definitions and requests are accepted or refused with a modelled error; accepted definitions are run.
 
-Accepted definitions are also run to completion. Their steps start no jobs, so many definitions can be tried.
+Their steps start no jobs, so many definitions can be tried.
 """
 
 import json
@@ -64,7 +64,6 @@ conditions = st.recursive(
 
 
 def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Return a strategy that generates steps with these names, some of them nested in condition steps."""
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})

@@ -190,7 +190,6 @@ def test_threads_do_not_interfere_with_each_other(steps_by_thread: list[list[tup
 
 
 def run_in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Call `work` with the numbers below `count`, in threads that start at the same moment; return the results."""
     ready = threading.Barrier(count)
 
     def work_when_ready(number: int) -> Any:

@@ -1,7 +1,6 @@
-"""Any request to the model registry, and any search, gets a response or a modelled error; the simulator keeps running.
+"""Any request to the model registry, and any search, gets a response or a modelled error.
 
-Hypothesis generates the requests from the service model. They often refer to existing resources, so many of them
-succeed.
+The requests often refer to existing resources, so many of them succeed.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The SageMaker runtime API: paths, errors as clients parse them, and operations that a new resource kind adds."""
+"""The SageMaker runtime API: paths, and errors as clients parse them."""
 
 import contextlib
 import http.client

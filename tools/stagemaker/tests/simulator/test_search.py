@@ -51,7 +51,6 @@ JOBS = st.lists(
 
 
 def filters(properties: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]]) -> st.SearchStrategy[Any]:
-    """Return a strategy for lists of filters, each with a property, an operator and a value that is not yet text."""
     return st.lists(
         st.one_of(
             *[

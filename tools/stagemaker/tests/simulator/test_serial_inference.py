@@ -1,9 +1,8 @@
 """The requests of AWS's serial inference notebooks, replayed with boto3 alone.
 
-recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
-notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts that they refer
-to are replaced by those in serial_inference.py, and the data has different columns. Requests with
-the scikit-learn image 1.2-1 are replayed with the newest one, whose packages are those of the tests' environment.
+recorded/ has the definitions that version 2 of the SDK (2.257.7) writes for the notebooks of
+aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. Their scripts are replaced by those in
+serial_inference.py, and the scikit-learn image 1.2-1 by the newest one, whose packages the tests' environment has.
 """
 
 import json
@@ -65,7 +64,6 @@ PYTORCH = Recording(
 
 
 def create_pipeline(client: Client, recording: Recording) -> None:
-    """Upload the files that the definition refers to, and send the requests that two calls of `upsert` send."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}

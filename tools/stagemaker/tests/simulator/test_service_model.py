@@ -172,7 +172,6 @@ def as_json(value: Any) -> Any:
 
 
 def without_nulls(shape: Shape | None, value: Any) -> Any:
-    """Return a request without the members that are None, because a null in JSON means that the member is absent."""
     if shape is not None and shape.type_name == "structure":
         members = {name: item for name, item in value.items() if item is not None}
         return {name: without_nulls(shape.members[name], item) for name, item in members.items()}

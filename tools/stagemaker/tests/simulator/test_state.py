@@ -47,7 +47,6 @@ def test_models_and_tags_survive_a_kill(tmp_path: Path) -> None:
 
 
 def test_first_requests_can_arrive_at_once(tmp_path: Path) -> None:
-    """All but one wait until that one has restored S3. CreateModel looks up an object, and changes the records."""
     config = Config(read_timeout=60, retries={"total_max_attempts": 1})
     container = MODEL["PrimaryContainer"] | {"ModelDataUrl": f"s3://{BUCKET}/absent"}
     with running("--state", tmp_path) as simulator, ThreadPoolExecutor() as threads:

@@ -29,11 +29,6 @@ NO_RETRIES = botocore.config.Config(retries={"total_max_attempts": 1}, read_time
 
 
 class Load:
-    """A client that changes its own resources and tracks the values that each may have.
-
-    A resource has one possible value, or two while a request to change it is unacknowledged.
-    """
-
     def __init__(self, number: int):
         self.number = number
         self.random = generator(f"load {number}")

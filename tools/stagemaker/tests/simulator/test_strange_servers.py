@@ -56,7 +56,6 @@ def response_of(lines: str) -> bytes:
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
 def raw_endpoint(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """Return an endpoint with one or two containers; the second container must not receive a refused response."""
     return endpoints.create(endpoints.config(variant(create_model(client, *[RAW_SCRIPT] * request.param))))
 
 

@@ -290,7 +290,6 @@ def test_the_best_model_from_every_kind_of_range_can_be_deployed(
 def test_later_steps_of_a_pipeline_refer_to_the_best_training_jobs(
     client: Client, tuning: Tuning, pipelines: Pipelines
 ) -> None:
-    """Of three jobs, x=2 is the best and x=5 the second best. The model's URI contains the job's name."""
     ranges = {"CategoricalParameterRanges": [categorical("x", "9", "5", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 3, 2, Strategy="Grid", ParameterRanges=ranges)
     del request["HyperParameterTuningJobName"]

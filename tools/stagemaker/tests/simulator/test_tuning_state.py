@@ -47,8 +47,6 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
 
 
 class RestartableSimulator:
-    """A simulator with a state folder, and a client for its tuning jobs."""
-
     def __init__(self, folder: Path):
         self.folder, self._exit_stack = folder, contextlib.ExitStack()
         self.start()
@@ -137,7 +135,6 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
 
 
 def move_start_back(folder: Path, name: str, hours: int) -> None:
-    """Move the creation time of a tuning job in a state folder back by this number of hours."""
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
         [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)

@@ -22,7 +22,6 @@ numbers = itertools.count()
 
 @pytest.fixture
 def socket_path(socket_folder: Path) -> Path:
-    """Return the path of the socket on which the test's server listens."""
     return socket_folder / f"http-{next(numbers)}"
 
 
@@ -60,7 +59,6 @@ def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[sock
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Return the head of a request, or empty bytes if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (part := connection.recv(1)):

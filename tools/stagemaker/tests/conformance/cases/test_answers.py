@@ -105,7 +105,6 @@ def test_a_hook_that_exits_results_in_status_502(server: Server) -> None:
 
 @differs(reason="a worker of our server runs one request at a time")
 def test_one_worker_runs_requests_concurrently(server: Server) -> None:
-    """While one request's hook waits, another request's hook runs in the same process, which is a gevent worker."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(server.connection())) for _ in range(2)]
         for connection, name in zip(connections, ("first", "second"), strict=True):
