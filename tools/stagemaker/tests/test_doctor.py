@@ -52,9 +52,7 @@ def bare_machine(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
 
 
-def test_missing_components_are_listed_with_consequences_and_fixes(
-    bare_machine: dict[str, str], tmp_path: Path
-) -> None:
+def test_missing_components_are_listed_with_their_fixes(bare_machine: dict[str, str], tmp_path: Path) -> None:
     results = run_checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
     assert {check["level"] for check in results.values()} <= LEVELS
     for name in ("sandbox", "Docker", "C compiler"):

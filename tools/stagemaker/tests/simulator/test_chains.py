@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stagemaker_support.job_traces import output, wait_until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers, refusal
@@ -180,7 +181,7 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 
 
 @pytest.mark.parametrize("server_ends", [False, True])
-def test_the_chain_waits_for_a_failure_reason_that_a_container_is_still_writing(
+def test_a_chain_waits_for_a_failure_reason_that_is_being_written(
     chain: Callable[..., Chain], server_ends: bool
 ) -> None:
     """The failure file is empty until the container writes the reason, and stays empty if there is none."""
@@ -222,11 +223,11 @@ def test_an_accept_header_that_the_last_container_refuses_fails_the_job(client: 
 def test_numbers_pass_through_a_chain_exactly(client: Client) -> None:
     shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
     scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
-    rows = "".join(f"{number},{number / 7}\n" for number in range(50))
+    values = np.array([[number, number / 8] for number in range(50)], np.float32)
+    rows = "".join(f"{first},{second}\n" for first, second in values)
     [chain_output] = completed(client, create_model(client, shift, scale), {"a": rows}, **CSV)
-    assert [[float(cell) for cell in line.split(",")] for line in chain_output.decode().splitlines()] == [
-        [(value + 0.1) * (1 / 3) for value in (number, number / 7)] for number in range(50)
-    ]
+    results = np.array([line.split(",") for line in chain_output.decode().splitlines()]).astype(np.float32)
+    assert np.array_equal(results, (values + 0.1) * (1 / 3))
 
 
 def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None:

@@ -90,7 +90,7 @@ CAPTURE = {
     ],
     ids=str,
 )
-def test_invalid_and_unsupported_members_are_refused(
+def test_unsupported_members_are_refused(
     endpoints: Endpoints, model: str, members: dict[str, Any], reason: str
 ) -> None:
     assert reason in refusal(endpoints.config, variant(model), **members)

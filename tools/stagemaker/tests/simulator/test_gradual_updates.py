@@ -186,9 +186,7 @@ def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_on_an_endpoint_metric_rolls_the_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str
-) -> None:
+def test_an_alarm_on_an_endpoint_metric_rolls_back(endpoints: Endpoints, endpoint_name: str, old_config: str) -> None:
     """The alarm goes off because the new model fails."""
     dimensions = [{"Name": "EndpointName", "Value": endpoint_name}, {"Name": "VariantName", "Value": "failing"}]
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
@@ -228,9 +226,7 @@ def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(
     assert set(crowd.responses) == {("one", "old")}
 
 
-def test_deleting_its_alarm_rolls_an_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
-) -> None:
+def test_a_deleted_alarm_rolls_back(endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str) -> None:
     alarm = put_alarm(endpoints)
     endpoints.update(endpoint_name, new_config, DeploymentConfig=canary(alarms=(alarm,)))
     wait_for_step(endpoints, endpoint_name, 25)

@@ -105,7 +105,7 @@ def test_a_request_that_ends_too_early_is_refused(client: Client, request_bytes:
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_requests_that_are_not_http_or_are_too_large_are_refused(
+def test_requests_not_in_http_or_too_large_are_refused(
     client: Client, request_bytes: bytes, status: int, code: str
 ) -> None:
     actual_status, headers, body = exchange(client.simulator.port, request_bytes)

@@ -188,7 +188,7 @@ def test_a_model_error_is_reported(endpoints: Endpoints, command_endpoint: str, 
         ("x", "text/unknown", "ValueError: no text/unknown here"),
     ],
 )
-def test_an_exception_in_a_hook_is_a_model_error(
+def test_a_hooks_error_is_a_model_error(
     endpoints: Endpoints, command_endpoint: str, body: str, kind: str, message: str
 ) -> None:
     response = refusal(endpoints.invoke, command_endpoint, body, ContentType=kind)

@@ -162,7 +162,7 @@ def test_pages_hold_the_selected_records_in_order(jobs: list[Record], request: R
 
 
 @given(before=JOBS, after=JOBS, request=REQUESTS)
-def test_changes_between_pages_neither_skip_nor_repeat_a_record(
+def test_changes_between_pages_skip_and_repeat_no_record(
     before: list[Record], after: list[Record], request: Record
 ) -> None:
     response = resource_of(before).page("ListTrainingJobs", request)

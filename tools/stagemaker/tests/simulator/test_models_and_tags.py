@@ -68,7 +68,7 @@ def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     ],
     ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_requests_that_violate_the_service_model_are_refused(
+def test_requests_against_the_service_model_are_refused(
     client: Client, name: str, invalid_members: dict[str, Any]
 ) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members

@@ -136,9 +136,7 @@ def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading
     return write_failed, disk_has_space
 
 
-def test_a_job_whose_start_could_not_be_recorded_is_stopped(
-    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_whose_start_was_not_recorded_is_stopped(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     write_failed, disk_has_space = fail_writes(monkeypatch, "Executing")
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     assert write_failed.wait(30)
@@ -151,7 +149,7 @@ def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
+def test_a_stopped_job_whose_end_was_not_recorded_runs_once(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))

@@ -351,9 +351,7 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 
 
-def test_reading_a_definition_does_not_block_other_requests(
-    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_a_definition_blocks_no_other_request(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     """When an execution starts or is retried, reading a large definition can take seconds."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)

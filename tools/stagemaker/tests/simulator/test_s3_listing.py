@@ -55,9 +55,7 @@ def pages(client: Client, operation: str, bucket: str, member: str, size: int, *
 
 @pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
 @pytest.mark.parametrize("size", [1, 100])
-def test_objects_and_common_prefixes_are_listed_on_pages(
-    operation: str, size: int, client: Client, bucket: str
-) -> None:
+def test_objects_and_common_prefixes_are_paged(operation: str, size: int, client: Client, bucket: str) -> None:
     keys = ["a%41", "a+b", "d/1", "d/2", "e/f/3", "e/f/4", "e/g", "z\u2028", "ü <&> z"]
     for key in keys:
         client.s3.put_object(Bucket=bucket, Key=key, Body=key.encode())

@@ -166,9 +166,7 @@ def recorded(job: Record) -> Record:
         optional={"SortBy": st.sampled_from(list(SINGLE)), "SortOrder": st.sampled_from(["Ascending", "Descending"])},
     ),
 )
-def test_a_search_finds_what_satisfies_its_expression_in_order(
-    jobs: list[Record], expression: Record | None, order: Record
-) -> None:
+def test_a_search_finds_matches_in_order(jobs: list[Record], expression: Record | None, order: Record) -> None:
     """Jobs without the value by which they are sorted come first in ascending order."""
     numbers_found = [number for number, job in enumerate(jobs) if expression is None or is_satisfied(job, expression)]
     name = order.get("SortBy", "LastModifiedTime")

@@ -71,9 +71,7 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
     ],
     ids=str,
 )
-def test_values_are_checked_against_their_shape(
-    shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]
-) -> None:
+def test_values_must_match_their_shape(shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]) -> None:
     operation = model_of(X=shape, Text=STRING | {"max": 3})
     assert read_request(operation, {"X": None}) == {}
     for value in good_values:

@@ -125,7 +125,7 @@ def test_s3_in_a_state_folder_behaves_like_a_dict(
 
 
 @pytest.mark.slow
-def test_the_folder_matches_s3_after_threads_change_the_same_keys(
+def test_the_folder_matches_s3_after_threads_change_keys(
     shared_simulator: tuple[SimulatorProcess, Path],
 ) -> None:
     simulator, folder = shared_simulator

@@ -67,9 +67,7 @@ def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("lines", "reason"), REFUSED_HEADERS, ids=ascii)
-def test_an_invocation_reports_an_invalid_response(
-    endpoints: Endpoints, raw_endpoint: str, lines: str, reason: str
-) -> None:
+def test_invocations_report_invalid_responses(endpoints: Endpoints, raw_endpoint: str, lines: str, reason: str) -> None:
     response = model_error(endpoints, raw_endpoint, response_of(lines))
     assert response["OriginalStatusCode"] == 0
     assert reason in response["OriginalMessage"]

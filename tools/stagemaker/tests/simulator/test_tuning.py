@@ -75,9 +75,7 @@ def test_all_values_are_tried_and_the_best_one_is_found(grid_search: dict[str, A
     assert grid_search["CreationTime"] < grid_search["HyperParameterTuningEndTime"]
 
 
-def test_the_training_jobs_belong_to_their_tuning_job(
-    grid_search: dict[str, Any], tuning: Tuning, client: Client
-) -> None:
+def test_training_jobs_belong_to_their_tuning_job(grid_search: dict[str, Any], tuning: Tuning, client: Client) -> None:
     for number, summary in enumerate(tuning.jobs(grid_search[NAME]), 1):
         assert summary["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
         job = client.describe("TrainingJob", summary["TrainingJobName"])
@@ -243,7 +241,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_best_model_from_every_kind_of_range_can_be_deployed(
+def test_the_best_model_from_all_kinds_of_ranges_is_served(
     tuning: Tuning, client: Client, endpoints: Endpoints
 ) -> None:
     source = client.source(job=LINEAR_SCRIPT)
@@ -287,9 +285,7 @@ def test_the_best_model_from_every_kind_of_range_can_be_deployed(
 
 
 @pytest.mark.slow
-def test_later_steps_of_a_pipeline_refer_to_the_best_training_jobs(
-    client: Client, tuning: Tuning, pipelines: Pipelines
-) -> None:
+def test_later_steps_refer_to_the_best_training_jobs(client: Client, tuning: Tuning, pipelines: Pipelines) -> None:
     ranges = {"CategoricalParameterRanges": [categorical("x", "9", "5", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 3, 2, Strategy="Grid", ParameterRanges=ranges)
     del request["HyperParameterTuningJobName"]
@@ -333,7 +329,7 @@ def test_later_steps_of_a_pipeline_refer_to_the_best_training_jobs(
     assert re.fullmatch("[a-zA-Z0-9-]{1,32}", name)
 
 
-def test_deleting_a_tuning_job_keeps_its_training_jobs(
+def test_a_deleted_tuning_job_leaves_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""

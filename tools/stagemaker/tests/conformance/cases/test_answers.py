@@ -41,9 +41,7 @@ def test_a_bytearray_has_headers_but_no_body(server: Server) -> None:
         ("typed bytes", "application/x-rock", b"\xff\x00"),
     ],
 )
-def test_a_hook_can_return_a_body_and_its_content_type(
-    server: Server, name: str, content_type: str, body: bytes
-) -> None:
+def test_a_hook_can_return_a_body_and_its_type(server: Server, name: str, content_type: str, body: bytes) -> None:
     response = server.post(name)
     assert (response.status, response.content_type, response.body) == (200, content_type, body)
 
