@@ -43,7 +43,6 @@ PIECES = [
 
 
 def read_by_pip(text: str) -> list[tuple[int, str, list[str]]] | None:
-    """Return the number, the requirement and the hashes of each line; None if pip rejects an option."""
     parse, lines = get_line_parser(None), []
     for number, line in preprocess(text):
         try:

@@ -13,6 +13,7 @@ import boto3
 import psutil
 import pytest
 from stagemaker_support.checkout import ROOT, environment
+from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import IMAGE
 from stagemaker_support.start_command import COMMAND, start
 
@@ -34,19 +35,16 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
     clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
     role = clients["iam"].list_roles()["Roles"][0]["Arn"]
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
     for job in range(2):
         clients["sagemaker"].create_processing_job(
             ProcessingJobName=f"sleep-{job}",
             RoleArn=role,
             AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["sleep", "600"]},
-            ProcessingResources={
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-            },
+            ProcessingResources={"ClusterConfig": cluster},
         )
-    deadline = time.monotonic() + 120
-    while not any("sleep" in child.name() for child in psutil.Process(process.pid).children(recursive=True)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    descendants = psutil.Process(process.pid).children
+    wait_until(lambda: any("sleep" in child.name() for child in descendants(recursive=True)))
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)

@@ -96,26 +96,14 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """Start the serving program as a process that uses `folder` as /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in environment_file(submission).items()}
     server = Server("127.0.0.1", free_port())
-    command = [
-        sys.executable,
-        "-P",
-        str(CONTAINER / "serving.py"),
-        "--bind",
-        f"127.0.0.1:{server.port}",
-    ]
+    command = [sys.executable, "-P", str(CONTAINER / "serving.py"), "--bind", f"127.0.0.1:{server.port}"]
+    variables = environment() | {"SAGEMAKER_BASE_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings
     with (
         open(folder / "log", "wb") as log,
-        subprocess.Popen(
-            command,
-            env=environment() | {"SAGEMAKER_BASE_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        ) as program,
+        subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log) as program,
     ):
         try:
             server.wait(lambda: program.poll() is None)
@@ -126,7 +114,6 @@ def process(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def container(submission: str, folder: Path) -> Iterator[Server]:
-    """Start our image as SageMaker starts it."""
     docker = pytest.importorskip("docker")
     try:
         engine = docker.from_env()

@@ -1,13 +1,22 @@
 """Fixtures that let tests share simulators."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from stagemaker_support.endpoints import Endpoints
+from stagemaker_support.model_packages import Packages
+from stagemaker_support.pipelines import Pipelines
 from stagemaker_support.sandbox import ISOLATIONS
 from stagemaker_support.simulator_client import Client
+from stagemaker_support.tuning_jobs import Tuning
 
+from stagemaker.compute.platform import Platform
+from stagemaker.compute.queue import JobQueue
 from stagemaker.server import Simulator
+from stagemaker.state.records import Store
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +41,34 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
     endpoints.delete_all()
 
 
+@pytest.fixture(scope="session")
+def packages(client: Client) -> Packages:
+    return Packages(client)
+
+
+@pytest.fixture(scope="session")
+def pipelines(client: Client) -> Pipelines:
+    return Pipelines(client)
+
+
+@pytest.fixture(scope="session")
+def tuning(client: Client) -> Tuning:
+    return Tuning(client.sagemaker)
+
+
 @pytest.fixture(scope="session", params=ISOLATIONS)
 def any_client(request: pytest.FixtureRequest) -> Iterator[Client]:
     """Return a client of a simulator. Each test runs twice: once with a sandbox and once without."""
     with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)
+
+
+@pytest.fixture
+def platform(client: Client, tmp_path: Path) -> Iterator[Platform]:
+    """Return a platform with a queue and records of its own, for parts of a simulator that a test starts itself."""
+    simulator = client.simulator
+    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
+    folders = tmp_path, sockets
+    yield Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
+    queue.close()
+    shutil.rmtree(sockets)

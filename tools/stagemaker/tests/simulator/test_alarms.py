@@ -4,8 +4,7 @@ import datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, numbers, refusal
 
 from stagemaker.services.alarm_states import TREATMENTS, alarm_state
 from stagemaker.services.moto_inside import cloudwatch
@@ -49,14 +48,8 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, text: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
-        result = alarm_state(
-            points(text),
-            "GreaterThanThreshold",
-            5.0,
-            periods=3,
-            datapoints_to_alarm=datapoints_to_alarm,
-            treatment=treatment,
-        )
+        members = {"datapoints_to_alarm": datapoints_to_alarm, "treatment": treatment}
+        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, **members)
         assert result == (None if state == "SAME" else state), treatment
 
 
@@ -77,8 +70,6 @@ def test_values_are_compared_with_the_threshold(comparison: str, breaching: list
 
 
 class WatchedMetric:
-    """A metric and an alarm that watches it."""
-
     def __init__(self, client: Client, **members: Any):
         self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(numbers)}"
         self.metric = {"Namespace": f"namespace-{self.name}", "MetricName": "metric"}
@@ -89,7 +80,6 @@ class WatchedMetric:
         self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **request_members)
 
     def put(self, age: float = 1, **datum: Any) -> None:
-        """Put a datum that is `age` seconds old."""
         time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
         data = [{"MetricName": "metric", "Timestamp": time} | datum]
         self.cloudwatch.put_metric_data(Namespace=self.metric["Namespace"], MetricData=data)
@@ -109,7 +99,6 @@ class WatchedMetric:
     ("statistic", "value"), [("Sum", 14.0), ("Average", 3.5), ("Minimum", 1.0), ("Maximum", 8.0), ("SampleCount", 4.0)]
 )
 def test_each_statistic_is_evaluated(client: Client, statistic: str, value: float) -> None:
-    """Alarms evaluate single values, lists of values and statistic sets."""
     members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
     watched_metric = WatchedMetric(client, **members, Threshold=value)
     watched_metric.put(Value=8.0)
@@ -121,38 +110,25 @@ def test_each_statistic_is_evaluated(client: Client, statistic: str, value: floa
 
 
 def test_two_of_three_periods_must_breach(client: Client) -> None:
-    """Each data point is the sum of a minute's values, and two of three must breach."""
     watched_metric = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
     assert watched_metric.state() == "INSUFFICIENT_DATA"
+    for treatment, state in (("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")):
+        assert WatchedMetric(client, TreatMissingData=treatment).state() == state
     for age in (30, 30, 90):
         watched_metric.put(age, Value=4.0)
     assert watched_metric.state() == "OK"  # the first two sums are 8 and 4; the third is missing
     watched_metric.put(150, Value=6.0)
     assert watched_metric.state() == "ALARM"
     reason = watched_metric.describe()["StateReason"]
-    assert reason.startswith(
-        "The alarm's condition is GreaterThanThreshold 5 for 2 of 3 data points. "
-        "The last values of metric, oldest first: "
-    )
+    condition = "The alarm's condition is GreaterThanThreshold 5 for 2 of 3 data points. "
+    assert reason.startswith(f"{condition}The last values of metric, oldest first: ")
     watched_metric.put(7200, Value=6.0)
     watched_metric.put(-600, Value=6.0)
     watched_metric.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
     assert watched_metric.state() == "OK"  # neither old data nor data from the future counts
 
 
-@pytest.mark.parametrize(
-    ("treatment", "state"),
-    [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
-)
-def test_the_state_without_data_depends_on_the_treatment(client: Client, treatment: str, state: str) -> None:
-    watched_metric = WatchedMetric(client, TreatMissingData=treatment)
-    assert watched_metric.state() == state
-    watched_metric.put(Value=9.0)
-    assert watched_metric.state() == "ALARM"
-
-
 def test_an_alarm_uses_only_data_with_its_dimensions_and_unit(client: Client) -> None:
-    """The dimensions and the unit must match exactly."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
     watched_metric = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
@@ -173,10 +149,9 @@ def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
     watched_metric.put(Value=9.0)
     describe = watched_metric.cloudwatch.describe_alarms
     for state, other_state in (("ALARM", "OK"), ("OK", "ALARM")):
-        assert watched_metric.name in {alarm["AlarmName"] for alarm in describe(StateValue=state)["MetricAlarms"]}
-        assert watched_metric.name not in {
-            alarm["AlarmName"] for alarm in describe(StateValue=other_state)["MetricAlarms"]
-        }
+        for listed_state in (state, other_state):
+            names = {alarm["AlarmName"] for alarm in describe(StateValue=listed_state)["MetricAlarms"]}
+            assert (watched_metric.name in names) == (listed_state == state)
         for described in (
             describe(AlarmNamePrefix=watched_metric.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
@@ -233,23 +208,15 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     ],
 )
 def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], reason: str) -> None:
-    with pytest.raises(ClientError, match=reason) as caught:
-        WatchedMetric(client, **members)
-    assert caught.value.response["Error"]["Code"] == "ValidationError"
-    watched_metric = WatchedMetric(client, Period=86_400, EvaluationPeriods=7)
-    assert watched_metric.state() == "INSUFFICIENT_DATA"
+    assert reason in refusal(WatchedMetric, client, code="ValidationError", **members)
 
 
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"Statistic": None, "ExtendedStatistic": "p99"},
-        {"Statistic": None, "ExtendedStatistic": "p99", "TreatMissingData": "breaching"},
-    ],
-)
-def test_alarms_that_are_not_evaluated_keep_their_state(client: Client, members: dict[str, Any]) -> None:
-    """The state changes only when a client sets it."""
-    watched_metric = WatchedMetric(client, **members)
+def test_an_alarm_may_cover_a_week(client: Client) -> None:
+    assert WatchedMetric(client, Period=86_400, EvaluationPeriods=7).state() == "INSUFFICIENT_DATA"
+
+
+def test_an_alarm_that_is_not_evaluated_keeps_its_state(client: Client) -> None:
+    watched_metric = WatchedMetric(client, Statistic=None, ExtendedStatistic="p99", TreatMissingData="breaching")
     watched_metric.put(Value=9.0)
     assert watched_metric.state() == "INSUFFICIENT_DATA"
     watched_metric.set_state("ALARM")

@@ -8,21 +8,14 @@ from typing import Any
 
 import pytest
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from stagemaker_support.model_packages import SPECIFICATION, Packages
 from stagemaker_support.simulator_client import Client, numbers
 
 from stagemaker.compute.state_changes import StateChanges
 from stagemaker.protocol.account import ACCOUNT, REGION
 
 
-@pytest.fixture
-def packages(client: Client) -> Packages:
-    return Packages(client)
-
-
 class History:
-    """A rule with a log group as its target, and an archive. Both receive the events of one model package group."""
-
     def __init__(self, client: Client, group: str):
         self.group, self._logs, self._events = group, client.logs, client.simulator.client("events")
         pattern = {
@@ -92,7 +85,6 @@ def test_every_approval_status_change_emits_an_event(packages: Packages, history
 def test_events_of_concurrent_changes_are_delivered_in_order(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events are delivered in the order of the changes, even if the delivery of one takes a long time."""
     package, put = packages.version(history.group), StateChanges.put
     started = threading.Event()
 
@@ -117,18 +109,13 @@ def test_an_event_describes_the_version(packages: Packages, history: History) ->
     package = packages.version(history.group, MetadataProperties=properties)
     packages.approve(package, ApprovalDescription='"quoted" <b>')
     created_event, approved_event = history.events(2)
-    assert (approved_event["source"], approved_event["detail-type"]) == (
-        "aws.sagemaker",
-        "SageMaker Model Package State Change",
-    )
+    assert approved_event["source"] == "aws.sagemaker"
+    assert approved_event["detail-type"] == "SageMaker Model Package State Change"
     assert (approved_event["region"], approved_event["resources"]) == (REGION, [package])
     described, detail = packages.describe(package), approved_event["detail"]
     assert detail.pop("CreationTime") == f"{described['CreationTime']:%Y-%m-%dT%H:%M:%SZ}"
-    assert (
-        detail.pop("LastModifiedTime")
-        == approved_event["time"]
-        == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
-    )
+    assert approved_event["time"] == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert detail.pop("LastModifiedTime") == approved_event["time"]
     assert detail == {
         "ModelPackageGroupName": history.group,
         "ModelPackageVersion": 1,
@@ -167,9 +154,3 @@ def test_a_missing_target_does_not_fail_requests(packages: Packages, history: Hi
     history.restore_target()
     packages.approve(package, "Rejected")
     wait_until(lambda: statuses(history.events(1))[-1] == "Rejected")
-
-
-def test_a_package_without_a_group_has_no_approval_status(packages: Packages) -> None:
-    name = f"package-{next(numbers)}"
-    packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
-    assert "ModelApprovalStatus" not in packages.describe(name)

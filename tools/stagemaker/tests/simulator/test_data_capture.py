@@ -22,8 +22,9 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.state import running
 
-from stagemaker.compute.endpoints import data_capture
-from stagemaker.compute.endpoints.data_capture import CapturedInvocation
+from stagemaker.compute.endpoints.data_capture import CapturedInvocation, DataCapture
+from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.response import Response
 from stagemaker.server import BUCKET
 
@@ -70,13 +71,13 @@ def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str
 
 
 def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
-    """Wait for `count` captured lines below a folder, then a moment longer, and return all lines."""
-    deadline = time.monotonic() + 120
-    while sum(map(len, captured_lines(endpoints, folder).values())) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: sum(map(len, captured_lines(endpoints, folder).values())) >= count)
     time.sleep(1.2)
     return captured_lines(endpoints, folder)
+
+
+def captured(content_type: str, mode: str, encoding: str) -> dict[str, str]:
+    return {"observedContentType": content_type, "mode": mode, "data": "1,2\n", "encoding": encoding}
 
 
 def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str) -> None:
@@ -105,18 +106,8 @@ def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str)
     assert event == {"inferenceId": "first"}
     assert first == {
         "captureData": {
-            "endpointInput": {
-                "observedContentType": "text/csv; charset=utf-8",
-                "mode": "INPUT",
-                "data": "1,2\n",
-                "encoding": "CSV",
-            },
-            "endpointOutput": {
-                "observedContentType": "application/json",
-                "mode": "OUTPUT",
-                "data": "1,2\n",
-                "encoding": "JSON",
-            },
+            "endpointInput": captured("text/csv; charset=utf-8", "INPUT", "CSV"),
+            "endpointOutput": captured("application/json", "OUTPUT", "JSON"),
         },
         "eventVersion": "0",
     }
@@ -166,16 +157,6 @@ def test_the_sampling_percentage_is_respected(endpoints: Endpoints, model: str) 
     assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails once in a million runs
 
 
-@pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
-def test_only_the_requested_data_is_captured(endpoints: Endpoints, model: str, mode: str) -> None:
-    capture = capture_config(f"mode-{mode}", CaptureOptions=[{"CaptureMode": mode}])
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
-    endpoints.invoke(name, "1", ContentType="text/csv")
-    ((line,),) = wait_for_lines(endpoints, f"mode-{mode}", 1).values()
-    expected = {"Input": {"endpointInput"}, "Output": {"endpointOutput"}}
-    assert line["captureData"].keys() == expected.get(mode, {"endpointInput", "endpointOutput"})
-
-
 @pytest.mark.slow
 def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) -> None:
     without_capture, with_capture = capture_config("update", EnableCapture=False), capture_config("update")
@@ -184,7 +165,7 @@ def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) ->
 
     def update(capture: dict[str, Any], **members: Any) -> None:
         config = endpoints.config(variant(model), DataCaptureConfig=capture)
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **members)
+        endpoints.update(name, config, **members)
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
         endpoints.invoke(name, "1", ContentType="text/csv")
 
@@ -209,7 +190,6 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 @pytest.mark.slow
 def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
-    """The simulator is shut down while clients invoke an endpoint."""
     completed_ids: list[str] = []
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
@@ -241,21 +221,15 @@ def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
     assert set(captured_ids.values()) == {1}
 
 
-def test_an_invocation_waits_only_until_there_is_space_for_its_data(
-    endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(data_capture, "MAX_WAITING_BYTES", 1)
-    monkeypatch.setattr(data_capture, "MAX_WAIT_SECONDS", 300.0)
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture_config("room")))
+def test_an_invocation_waits_only_until_there_is_space_for_its_data(endpoints: Endpoints, platform: Platform) -> None:
+    capture = DataCapture(platform, max_waiting_bytes=1, max_wait_seconds=300)
+    fleet = Fleet(platform, "e", {"VariantName": "one"}, capture_config("room"))
+    request, response = {"EndpointName": "e", "Body": b"1"}, Response(200, {}, b"1")
     with ThreadPoolExecutor(3) as pool:  # two more invocations arrive before the first is written
-        calls = [pool.submit(endpoints.invoke, name, "1", ContentType="text/csv") for _ in range(3)]
-        assert [call.result(timeout=60)["Body"].read() for call in calls] == [b"1"] * 3
-    assert len(wait_for_lines(endpoints, "room", 3)[f"{name}/one"]) == 3
-
-
-def test_members_that_are_not_simulated_are_refused_by_name(endpoints: Endpoints, model: str) -> None:
-    with pytest.raises(ClientError, match="DataCaptureConfig: KmsKeyId is not simulated"):
-        endpoints.config(variant(model), DataCaptureConfig=capture_config("kms", KmsKeyId="alias/mine"))
+        calls = [pool.submit(capture.capture, request, fleet, response) for _ in range(3)]
+        for call in calls:
+            call.result(timeout=60)
+    assert len(wait_for_lines(endpoints, "room", 3)["e/one"]) == 3
 
 
 TYPES = st.sampled_from(["text/csv", "TEXT/CSV; charset=utf-8", "application/json", "image/png", "", ";", None])
@@ -270,7 +244,9 @@ def test_a_captured_body_can_be_decoded(body: bytes, content_type: str | None, s
     response = Response(200, {"content-type": content_type} if content_type is not None else {}, body)
     line = CapturedInvocation("s3://b/e/v", config, request, response, datetime.now(UTC)).line()
     assert line.count(b"\n") == 1
-    for part in json.loads(line)["captureData"].values():
+    captured = json.loads(line)["captureData"]
+    assert captured.keys() == {f"endpoint{part}" for part in ("Input", "Output") if {part, "InputAndOutput"} & {*modes}}
+    for part in captured.values():
         assert part.get("observedContentType") == (content_type or None)
         data = base64.b64decode(part["data"]) if part["encoding"] == "BASE64" else part["data"].encode()
         assert data == body

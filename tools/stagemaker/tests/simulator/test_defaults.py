@@ -13,7 +13,6 @@ INPUT = {"S3Uri": "s3://bucket/key", "S3DataType": "S3Prefix", "S3InputMode": "F
 
 
 def process(client: Client, name: str, *folders: str) -> None:
-    """Create a processing job with an input for each folder."""
     inputs = [
         {"InputName": f"input-{number}", "S3Input": INPUT | {"LocalPath": folder}}
         for number, folder in enumerate(folders)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.simulator_client import refusal
 
 ALARM = {"Namespace": "mine", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
@@ -54,14 +52,8 @@ INVALID = [
 ]
 INVALID_FOR_AN_UPDATE = [  # these would be valid for another number of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
-    (
-        config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")),
-        "CanarySize must be at most 50% of the instance count",
-    ),
-    (
-        config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")),
-        "LinearStepSize must be 10% to 50% of the instance count",
-    ),
+    (config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")), "must be at most 50% of the instance count"),
+    (config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")), "LinearStepSize must be 10% to 50% of the instance"),
     (
         config("LINEAR", 60, {"MaximumExecutionTimeoutInSeconds": 600}, LinearStepSize=size(10)) | alarms("good"),
         "MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is 600",
@@ -71,7 +63,6 @@ INVALID_FOR_AN_UPDATE = [  # these would be valid for another number of instance
 
 @pytest.fixture(scope="module")
 def endpoint_name(endpoints: Endpoints) -> str:
-    """Create alarms and an endpoint, and return the endpoint's name."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="good", **ALARM, Statistic="Sum")
     cloudwatch.put_metric_alarm(AlarmName="percentile", **ALARM, ExtendedStatistic="p99")
@@ -86,20 +77,9 @@ def endpoint_name(endpoints: Endpoints) -> str:
     return endpoints.create(endpoints.config(variant(endpoints.named("old"))))
 
 
-def refusal(call: Any, **members: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**members)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
-    return caught.value.response["Error"]["Message"]
-
-
 def test_invalid_deployment_configs_are_refused(endpoints: Endpoints, endpoint_name: str) -> None:
     four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
-    unchecked_client = boto3.Session("x", "x", region_name="us-east-1").client(
-        "sagemaker",
-        endpoint_url=endpoints.client.simulator.endpoint,
-        config=Config(parameter_validation=False, proxies={}),
-    )
+    unchecked_client = endpoints.client.unchecked()
     for deployment, reason in [*INVALID, *INVALID_FOR_AN_UPDATE]:
         members = {"EndpointName": endpoint_name, "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
         assert reason in refusal(unchecked_client.update_endpoint, **members), deployment
@@ -110,7 +90,6 @@ def test_invalid_deployment_configs_are_refused(endpoints: Endpoints, endpoint_n
 
 
 def test_a_retained_deployment_config_is_checked_again(endpoints: Endpoints, endpoint_name: str) -> None:
-    """An update is refused if its alarm no longer exists or its canary is too large for the new configuration."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="passing", **ALARM, Statistic="Sum")
     deployment = config("CANARY", CanarySize=size(1, "INSTANCE_COUNT")) | alarms("passing")
@@ -118,12 +97,8 @@ def test_a_retained_deployment_config_is_checked_again(endpoints: Endpoints, end
     one_instance, two_instances = endpoints.config(variant(model)), endpoints.config(variant(model, count=2))
     name = endpoints.create(one_instance, DeploymentConfig=deployment)
     update = {"EndpointName": name, "RetainDeploymentConfig": True}
-    sagemaker = endpoints.sagemaker
-    assert "at most 50% of the instance count" in refusal(
-        sagemaker.update_endpoint, EndpointConfigName=one_instance, **update
-    )
+    call = endpoints.sagemaker.update_endpoint
+    assert "at most 50% of the instance count" in refusal(call, EndpointConfigName=one_instance, **update)
     cloudwatch.delete_alarms(AlarmNames=["passing"])
-    assert "no CloudWatch alarm 'passing'" in refusal(
-        sagemaker.update_endpoint, EndpointConfigName=two_instances, **update
-    )
+    assert "no CloudWatch alarm 'passing'" in refusal(call, EndpointConfigName=two_instances, **update)
     assert endpoints.describe(name)["EndpointStatus"] == "InService"

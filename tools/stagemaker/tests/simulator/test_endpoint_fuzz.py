@@ -1,7 +1,6 @@
 """Any endpoint request gets a response or a modelled error, and the simulator keeps running.
 
-The requests, which hypothesis generates from the service models, often name existing resources, so many of them are
-carried out: endpoints are created, updated, invoked and deleted.
+The requests often name existing resources, so many of them are carried out.
 """
 
 import contextlib
@@ -46,7 +45,6 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Generate copies of a document in which some names are of existing resources and instance counts are small."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
@@ -63,7 +61,6 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
-    """Generate valid requests, and valid requests with one change."""
     values = valid_values(shape).flatmap(with_existing_names)
     return values | values.flatmap(modified_documents)
 
@@ -105,7 +102,6 @@ def test_any_invocation_gets_a_response(endpoints: Endpoints, data: st.DataObjec
 
 @pytest.fixture(autouse=True)
 def check_that_endpoints_work(endpoints: Endpoints) -> Iterator[None]:
-    """Check after each test that an endpoint can still be created and invoked."""
     yield
     listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     for name in [item["EndpointName"] for item in listed]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -29,15 +30,19 @@ def serving_model(endpoints: Endpoints, name: str) -> str:
     return json.loads(endpoints.invoke(name)["Body"].read())[0]
 
 
+def assert_in_service(endpoints: Endpoints, name: str, config: str) -> dict[str, Any]:
+    described = endpoints.settle(name)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
+    return described
+
+
 @pytest.mark.slow
 def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.named("one")), variant(endpoints.named("two"), "two"))
         serving_endpoint = endpoints.create(config)
         entries = [{"VariantName": "two", "DesiredWeight": 0}]
-        endpoints.sagemaker.update_endpoint_weights_and_capacities(
-            EndpointName=serving_endpoint, DesiredWeightsAndCapacities=entries
-        )
+        endpoints.rescale(serving_endpoint, *entries)
         archive = endpoints.client.source(weights="x = 1")
         lost_endpoint = endpoints.create(
             endpoints.config(variant(endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive)))
@@ -75,7 +80,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
         updated_endpoint, deleted_endpoint = endpoints.create(first_config), endpoints.create(first_config)
         second_config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="second"))))
         created_endpoint = endpoints.create(second_config, wait=False)
-        endpoints.sagemaker.update_endpoint(EndpointName=updated_endpoint, EndpointConfigName=second_config)
+        endpoints.update(updated_endpoint, second_config)
         endpoints.sagemaker.delete_endpoint(EndpointName=deleted_endpoint)
         assert endpoints.describe(created_endpoint)["EndpointStatus"] == "Creating"
         assert endpoints.describe(updated_endpoint)["EndpointStatus"] == "Updating"
@@ -83,8 +88,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (_, endpoints):
         assert serving_model(endpoints, updated_endpoint) in ("first", "second")
         for name in (created_endpoint, updated_endpoint):
-            described = endpoints.settle(name)
-            assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", second_config)
+            assert_in_service(endpoints, name, second_config)
             assert serving_model(endpoints, name) == "second"
         names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
         assert deleted_endpoint not in names
@@ -92,7 +96,6 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_endpoint_is_in_status_system_updating_while_its_servers_restart(tmp_path: Path) -> None:
-    """While servers start, an endpoint cannot be changed, but it can be invoked: its invocations wait."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="slow"))))
         name = endpoints.create(config)
@@ -100,18 +103,8 @@ def test_an_endpoint_is_in_status_system_updating_while_its_servers_restart(tmp_
     with endpoints_of(tmp_path) as (_, endpoints):
         assert endpoints.describe(name)["EndpointStatus"] == "SystemUpdating"
         with pytest.raises(Exception, match="in status SystemUpdating"):
-            endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+            endpoints.update(name, config)
         assert serving_model(endpoints, name) == "slow"
-        assert endpoints.settle(name)["EndpointStatus"] == "InService"
-
-
-@pytest.mark.slow
-def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
-    with endpoints_of(tmp_path) as (simulator, endpoints):
-        name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
-        simulator.kill()
-    with endpoints_of(tmp_path) as (_, endpoints):
-        assert serving_model(endpoints, name) == "m"
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
 
 
@@ -124,11 +117,10 @@ def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> 
         name = endpoints.create(endpoints.config(variant(old_model)))
         new_config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="new"))))
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
+        endpoints.update(name, new_config)
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
-        described = endpoints.settle(name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
+        described = assert_in_service(endpoints, name, new_config)
         assert "FailureReason" not in described
         assert serving_model(endpoints, name) == "new"
 
@@ -147,23 +139,19 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
             routing = {"Type": "CANARY", "CanarySize": canary_size, "WaitIntervalInSeconds": wait}
             deployment = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
             deployment["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": "mine"}]}
-            endpoints.sagemaker.update_endpoint(
-                EndpointName=name, EndpointConfigName=new_config, DeploymentConfig=deployment
-            )
+            endpoints.update(name, new_config, DeploymentConfig=deployment)
         while serving_model(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
         serving_models = {serving_model(endpoints, name) for name in (finished_endpoint, rolled_back_endpoint)}
         assert serving_models <= {"old", "new"}
-        described = endpoints.settle(finished_endpoint)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
+        described = assert_in_service(endpoints, finished_endpoint, new_config)
         while serving_model(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         metric = [{"MetricName": "m", "Value": 9.0}]
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
-        described = endpoints.settle(rolled_back_endpoint)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config)
+        described = assert_in_service(endpoints, rolled_back_endpoint, old_config)
         reason = "The CloudWatch alarm 'mine' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
         assert reason in described["FailureReason"]
         assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
@@ -178,31 +166,25 @@ def test_an_interrupted_rescale_is_completed_after_a_restart(tmp_path: Path) -> 
         config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="m"))))
         name = endpoints.create(config, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
         failing_config = endpoints.config(variant(endpoints.model("1 / 0")))
-        endpoints.sagemaker.update_endpoint(
-            EndpointName=name, EndpointConfigName=failing_config, DeploymentConfig={"BlueGreenUpdatePolicy": policy}
-        )
+        endpoints.update(name, failing_config, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
         assert "ZeroDivisionError" in endpoints.settle(name)["FailureReason"]
         entries = [{"VariantName": "one", "DesiredInstanceCount": 2}]
-        endpoints.sagemaker.update_endpoint_weights_and_capacities(
-            EndpointName=name, DesiredWeightsAndCapacities=entries
-        )
+        endpoints.rescale(name, *entries)
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
         assert "FailureReason" not in endpoints.describe(name)
-        described = endpoints.settle(name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
+        described = assert_in_service(endpoints, name, config)
         assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
 
 
 @pytest.mark.slow
 def test_an_update_survives_a_full_disk(tmp_path: Path) -> None:
-    """The update completes once there is space again."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 2}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
     with endpoints_of(tmp_path) as (simulator, endpoints):
         name = endpoints.create(endpoints.config(variant(endpoints.named("old"))))
         new_config = endpoints.config(variant(endpoints.named("new")))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config, DeploymentConfig=policy)
+        endpoints.update(name, new_config, DeploymentConfig=policy)
         while serving_model(endpoints, name) != "new":
             time.sleep(0.05)
         process = psutil.Process(simulator.process.pid)
@@ -211,6 +193,5 @@ def test_an_update_survives_a_full_disk(tmp_path: Path) -> None:
         time.sleep(4)
         assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         process.rlimit(resource.RLIMIT_FSIZE, limits)
-        described = endpoints.settle(name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
+        assert_in_service(endpoints, name, new_config)
         endpoints.delete(name)

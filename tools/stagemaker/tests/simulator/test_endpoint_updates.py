@@ -15,7 +15,6 @@ from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.compute.endpoints import endpoint_instance
 from stagemaker.orchestration.endpoints import gradual_update
 from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 
@@ -41,7 +40,7 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
     name, other_endpoint = endpoints.create(old_config), endpoints.create(old_config)
     with Crowd(endpoints, name).invoking() as crowd:
         crowd.wait_for(100)
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
+        endpoints.update(name, new_config)
         assert endpoints.settle(name)["EndpointConfigName"] == new_config
         responses_before = crowd.responses.copy()
         crowd.wait_for(100)
@@ -54,9 +53,7 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
             {"VariantName": "one", "DesiredWeight": 1, "DesiredInstanceCount": 2},
             {"VariantName": "two", "DesiredWeight": 0},
         ]
-        endpoints.sagemaker.update_endpoint_weights_and_capacities(
-            EndpointName=name, DesiredWeightsAndCapacities=entries
-        )
+        endpoints.rescale(name, *entries)
         described = endpoints.settle(name)["ProductionVariants"]
         assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
         endpoints.delete(other_endpoint)
@@ -79,14 +76,14 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
     name = endpoints.create(good_config)
     with Crowd(endpoints, name).invoking() as crowd:
         crowd.wait_for(50)
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad_config)
+        endpoints.update(name, bad_config)
         statuses = set()
         while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
             statuses.add(described["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.responses) == {("one", "good")}
         second_good_config = endpoints.config(variant(endpoints.named("good again")))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second_good_config)
+        endpoints.update(name, second_good_config)
         assert "FailureReason" not in endpoints.settle(name)
         crowd.wait_for(50)
     assert set(crowd.responses) == {("one", "good"), ("one", "good again")}
@@ -116,12 +113,11 @@ def transform_fn(model, data, content_type, accept):
 
 @pytest.mark.slow
 def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: Endpoints) -> None:
-    """The server becomes ready, and ends while the other variant's server is still starting."""
     good_config = endpoints.config(variant(endpoints.named("good")))
     slow_script = "import time\ntime.sleep(4)\n" + NAMED.format(name="slow")
     bad_config = endpoints.config(variant(endpoints.model(ENDING_SCRIPT)), variant(endpoints.model(slow_script), "two"))
     name = endpoints.create(good_config)
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad_config)
+    endpoints.update(name, bad_config)
     described = endpoints.settle(name)
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", good_config)
     assert "Production variant one did not pass the ping health check" in described["FailureReason"]
@@ -147,7 +143,7 @@ def test_a_request_in_progress_completes_on_the_old_fleet(unsandboxed_client: Cl
     thread = threading.Thread(target=invoke)
     thread.start()
     wait_until(lambda: "waits" in log_messages())
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
+    endpoints.update(name, new_config)
     while json.loads(endpoints.invoke(name)["Body"].read())[0] != "new":
         time.sleep(0.1)
     assert thread.is_alive()
@@ -175,24 +171,18 @@ def properties(described: dict[str, Any]) -> list[tuple[float, int]]:
 def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
     name = endpoints.create(two_variant_config(endpoints, "old", (1, 1)))
     entries = [{"VariantName": "one", "DesiredWeight": 3, "DesiredInstanceCount": 2}]
-    endpoints.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=entries)
+    endpoints.rescale(name, *entries)
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
     new_config = two_variant_config(endpoints, "new", (0.5, 0.5))
-    update = endpoints.sagemaker.update_endpoint
-    update(EndpointName=name, EndpointConfigName=new_config, RetainAllVariantProperties=True)
+    endpoints.update(name, new_config, RetainAllVariantProperties=True)
     pending = endpoints.describe(name)["PendingDeploymentSummary"]
     assert pending["EndpointConfigName"] == new_config
     assert [item["DesiredInstanceCount"] for item in pending["ProductionVariants"]] == [2, 1]
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
-    excluded_properties = [{"VariantPropertyType": "DesiredInstanceCount"}]
-    update(
-        EndpointName=name,
-        EndpointConfigName=new_config,
-        RetainAllVariantProperties=True,
-        ExcludeRetainedVariantProperties=excluded_properties,
-    )
+    excluded = {"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredInstanceCount"}]}
+    endpoints.update(name, new_config, RetainAllVariantProperties=True, **excluded)
     assert properties(endpoints.settle(name)) == [(3, 1), (1, 1)]
-    update(EndpointName=name, EndpointConfigName=new_config)
+    endpoints.update(name, new_config)
     assert properties(endpoints.settle(name)) == [(0.5, 1), (0.5, 1)]
     endpoints.delete(name)
 
@@ -204,7 +194,7 @@ def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     bucket, _, key = archive.removeprefix("s3://").partition("/")
     endpoints.client.s3.delete_object(Bucket=bucket, Key=key)
     entries = [{"VariantName": "one", "DesiredWeight": 5, "DesiredInstanceCount": 2}]
-    endpoints.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=entries)
+    endpoints.rescale(name, *entries)
     described = endpoints.settle(name)
     assert (described["EndpointStatus"], properties(described)) == ("InService", [(1, 1)])
     assert archive in described["FailureReason"]
@@ -220,55 +210,15 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
     monkeypatch.setattr(gradual_update, "read_deployment_config", lambda _: BlueGreenPolicy(time_limit=0.3))
     slow_config = endpoints.config(variant(endpoints.model(SLOW_SCRIPT)))
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=slow_config)
+    endpoints.update(name, slow_config)
     described = endpoints.settle(name)
     assert (described["EndpointStatus"], described["EndpointConfigName"] == slow_config) == ("InService", False)
     assert described["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
     endpoints.delete(name)
 
 
-@pytest.mark.parametrize(
-    ("limit", "reason"),
-    [
-        ("STARTUP_SECONDS", "did not pass the ping health check: The model's server did not respond to /ping with 200"),
-        ("DOWNLOAD_SECONDS", "not prepared within the ModelDataDownloadTimeoutInSeconds of 0"),
-    ],
-)
-def test_a_start_that_exceeds_a_time_limit_fails(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
-) -> None:
-    """Requests can set these limits to no less than a minute, so this test shortens them inside the simulator."""
-    monkeypatch.setattr(endpoint_instance, limit, 0)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW_SCRIPT))), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    assert reason in described["FailureReason"]
-    endpoints.delete(name)
-
-
-def test_an_installation_that_hangs_exceeds_the_time_limit(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The endpoint fails although the installation is still running, and can be deleted."""
-    monkeypatch.setattr(endpoint_instance, "DOWNLOAD_SECONDS", 2)
-    files = {
-        "inference.py": NAMED.format(name="m"),
-        "requirements.txt": "./package\n",
-        "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hanging"\nbackend-path = ["."]\n',
-        "package/hanging.py": "import time\ntime.sleep(600)\n",
-    }
-    source = {"SAGEMAKER_SUBMIT_DIRECTORY": endpoints.client.source(**files)}
-    name = endpoints.create(endpoints.config(variant(endpoints.model("", source))), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    reason = "could not be started: the model was not prepared within the ModelDataDownloadTimeoutInSeconds of 2"
-    assert described["FailureReason"].startswith(f"Production variant one {reason}")
-    endpoints.delete(name)
-
-
 @pytest.mark.slow
 def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
-    """The old fleet ends after the configured waits, and a later update can retain the deployment configuration."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old_config, new_config = (
@@ -277,7 +227,7 @@ def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
     name = endpoints.create(old_config, DeploymentConfig=policy)
     assert endpoints.describe(name)["LastDeploymentConfig"] == policy
     for config, old_marker, new_marker, retain in ((new_config, "o", "n", True), (old_config, "n", "o", False)):
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, RetainDeploymentConfig=retain)
+        endpoints.update(name, config, RetainDeploymentConfig=retain)
         fleets_overlapped = False
         while endpoints.describe(name)["EndpointStatus"] == "Updating":
             serving_model = json.loads(endpoints.invoke(name)["Body"].read())[0]

@@ -2,16 +2,17 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.simulator_client import IMAGE, Client, refusal
 
 from stagemaker.resources import endpoint
 from stagemaker.server import BUCKET, Simulator
 
+EXCEEDED = "ResourceLimitExceeded"
 pytestmark = pytest.mark.everywhere
 
 
@@ -23,12 +24,6 @@ def config(endpoints: Endpoints) -> str:
 @pytest.fixture(scope="module")
 def endpoint_in_service(endpoints: Endpoints, config: str) -> str:
     return endpoints.create(config)
-
-
-def refusal(call: Any, *arguments: Any, **request: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(*arguments, **request)
-    return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
 def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
@@ -57,7 +52,7 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     assert sagemaker.list_tags(ResourceArn=described["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    assert "ValidationError: " in refusal(endpoints.invoke, name)
+    refusal(endpoints.invoke, name, code="ValidationError")
     assert "Could not find endpoint" in refusal(endpoints.describe, name)
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
 
@@ -77,8 +72,6 @@ def test_lists_are_filtered_and_sorted(endpoints: Endpoints, config: str, endpoi
     failing_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
     endpoints.settle(failing_endpoint)
     sagemaker = endpoints.sagemaker
-    first, second = (endpoints.describe(name)["CreationTime"] for name in (endpoint_in_service, failing_endpoint))
-    time_between = first + (second - first) / 2
 
     def listed(**request: Any) -> list[str]:
         listed = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
@@ -93,12 +86,6 @@ def test_lists_are_filtered_and_sorted(endpoints: Endpoints, config: str, endpoi
     assert listed(SortBy="Status", SortOrder="Ascending") == both_endpoints  # Failed comes before InService
     assert listed(StatusEquals="InService") == [endpoint_in_service]
     assert listed(StatusEquals="Failed", NameContains=failing_endpoint.upper()) == [failing_endpoint]
-    assert listed(NameContains=endpoint_in_service, CreationTimeAfter=time_between) == []
-    assert listed(CreationTimeBefore=time_between) == [endpoint_in_service]
-    assert listed(LastModifiedTimeAfter="2200-01-01") == listed(LastModifiedTimeBefore="2000-01-01") == []
-    pages = sagemaker.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 1})
-    names = [item["EndpointName"] for page in pages for item in page["Endpoints"]]
-    assert [name for name in names if name in both_endpoints] == both_endpoints
     endpoints.delete(failing_endpoint)
 
 
@@ -111,7 +98,7 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
     assert "inference.py" in described["FailureReason"]
     assert "LookupError: no weights here" in described["FailureReason"]
     assert "ProductionVariants" not in described
-    assert "ValidationError: " in refusal(endpoints.invoke, name)
+    refusal(endpoints.invoke, name, code="ValidationError")
     update = endpoints.sagemaker.update_endpoint
     assert "in status Failed" in refusal(update, EndpointName=name, EndpointConfigName=config)
     waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
@@ -162,10 +149,10 @@ def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoin
     update_weights = sagemaker.update_endpoint_weights_and_capacities
     name = endpoint_in_service
     message = refusal(create, EndpointName="new", EndpointConfigName="nowhere")
-    assert "ValidationException: Could not find endpoint configuration" in message
+    assert "Could not find endpoint configuration" in message
     assert "Could not find endpoint conf" in refusal(update, EndpointName=name, EndpointConfigName="nowhere")
     for call, members in ((update, {"EndpointConfigName": config}), (sagemaker.delete_endpoint, {})):
-        assert "ValidationException: " in refusal(call, EndpointName="nowhere", **members)
+        refusal(call, EndpointName="nowhere", **members)
     for entries, reason in (
         ([{"VariantName": "unknown", "DesiredWeight": 1}], "variant unknown does not exist"),
         ([{"VariantName": "one"}, {"VariantName": "one"}], "variant one is listed twice"),
@@ -174,6 +161,18 @@ def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoin
         ([{"VariantName": "one", "ServerlessUpdateConfig": {}}], "ServerlessUpdateConfig is not simulated"),
     ):
         assert reason in refusal(update_weights, EndpointName=name, DesiredWeightsAndCapacities=entries)
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}"
+    message = refusal(create, EndpointName=name.upper(), EndpointConfigName=config)
+    assert f'Cannot create already existing endpoint "{arn}".' in message
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7"
+    message = refusal(endpoints.create, endpoints.config(variant(endpoints.model(NAMED.format(name="m"), Image=image))))
+    assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
+    model = endpoints.named("gone")
+    config_without_model = endpoints.config(variant(model))
+    sagemaker.delete_model(ModelName=model)
+    for call, endpoint_name in ((create, "new"), (update, name)):
+        message = refusal(call, EndpointName=endpoint_name, EndpointConfigName=config_without_model)
+        assert re.search(f"Could not find model.*{model}", message)
     members = {"EndpointName": name, "EndpointConfigName": config}
     message = refusal(update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
     assert "requires RetainAllVariantProperties" in message
@@ -181,35 +180,14 @@ def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoin
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
-def test_a_configuration_whose_model_was_deleted_is_refused(endpoints: Endpoints, endpoint_in_service: str) -> None:
-    model = endpoints.named("gone")
-    config = endpoints.config(variant(model))
-    endpoints.sagemaker.delete_model(ModelName=model)
-    for call, name in (
-        (endpoints.sagemaker.create_endpoint, "new"),
-        (endpoints.sagemaker.update_endpoint, endpoint_in_service),
-    ):
-        message = refusal(call, EndpointName=name, EndpointConfigName=config)
-        assert message.startswith("ValidationException: Could not find model")
-        assert model in message
-
-
-def test_images_that_are_not_simulated_are_refused(endpoints: Endpoints) -> None:
-    model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7")
-    message = refusal(endpoints.create, endpoints.config(variant(model)))
-    assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
-
-
 def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
     limit = endpoint.MAX_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
-    assert f"ResourceLimitExceeded: All endpoints together can have at most {limit}" in refusal(
-        endpoints.create, config
-    )
+    message = refusal(endpoints.create, config, code=EXCEEDED)
+    assert f"All endpoints together can have at most {limit}" in message
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
-    message = refusal(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)
-    assert message.startswith("ResourceLimitExceeded")
+    refusal(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED)
     described = endpoints.describe(endpoint_in_service)
     assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 
@@ -231,27 +209,17 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     one_instance, two_instances = (endpoints.config(variant(model, count=count)) for count in (1, 2))
     name = endpoints.create(two_instances)
     update = endpoints.sagemaker.update_endpoint
-    assert "ResourceLimitExceeded" in refusal(update, EndpointName=name, EndpointConfigName=two_instances)
+    refusal(update, EndpointName=name, EndpointConfigName=two_instances, code=EXCEEDED)
     update(EndpointName=name, EndpointConfigName=one_instance, DeploymentConfig=policy(TerminationWaitInSeconds=2))
     while endpoints.describe(name).get("PendingDeploymentSummary"):
-        assert "ResourceLimitExceeded" in refusal(endpoints.create, one_instance)
+        refusal(endpoints.create, one_instance, code=EXCEEDED)
     assert endpoints.describe(name)["EndpointStatus"] == "Updating"
-    assert "ResourceLimitExceeded" in refusal(endpoints.create, one_instance)
+    refusal(endpoints.create, one_instance, code=EXCEEDED)
     endpoints.settle(name)
     endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
 
 
-def test_names_that_differ_only_in_case_are_the_same(
-    endpoints: Endpoints, config: str, endpoint_in_service: str
-) -> None:
-    create = endpoints.sagemaker.create_endpoint
-    message = refusal(create, EndpointName=endpoint_in_service.upper(), EndpointConfigName=config)
-    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint_in_service}"
-    assert f'Cannot create already existing endpoint "{arn}".' in message
-
-
 def test_an_endpoint_fails_if_its_servers_folder_cannot_be_created(endpoints: Endpoints) -> None:
-    """The failed endpoint can be deleted."""
     with Simulator(isolation="off") as simulator:
         other_endpoints = Endpoints(Client(simulator))
         config = other_endpoints.config(variant(other_endpoints.named("m")))
@@ -267,7 +235,6 @@ def test_an_endpoint_fails_if_its_servers_folder_cannot_be_created(endpoints: En
 
 
 def test_endpoints_do_not_take_processors_from_jobs(endpoints: Endpoints) -> None:
-    """Servers that wait for invocations do not reduce the number of jobs that can run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
     assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"

@@ -1,4 +1,4 @@
-"""Every row of the tables in docs/stagemaker/errors.md: each of its requests gets the documented code and text."""
+"""Errors: each row of the tables in docs/errors.md, and modelled errors if a resource is missing or in use."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
-from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED
-from stagemaker_support.pipelines import definition, fail
-from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from stagemaker_support.pipelines import Pipelines, definition, fail
+from stagemaker_support.simulator_client import IMAGE, Client, refusal
 from stagemaker_support.tuning_jobs import tuning_request
 
+from stagemaker.protocol.service_model import operation_model
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 PAGE = Path(__file__).parents[2] / "docs/errors.md"
@@ -26,7 +27,6 @@ Request = dict[str, Any]
 
 
 def requests(uri: str = INPUT, name: str = "taken") -> dict[str, Request]:
-    """Return a Create request for each kind, by operation. uri: the input data. name: the model's and the config's."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
     variant = {"VariantName": "one", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     role = {"RoleArn": ROLE_ARN}
@@ -64,7 +64,6 @@ def requests(uri: str = INPUT, name: str = "taken") -> dict[str, Request]:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    """Return the client of a simulator of this module alone, with a resource of each kind named "taken"."""
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
         client.put(INPUT.removeprefix(f"s3://{BUCKET}/"), "1,2\n")
@@ -123,9 +122,80 @@ def test_the_answer_is_the_documented_one(client: Client, row: str, operation: s
 
 def test_a_model_can_lack_a_role_and_a_folder_can_lack_data(client: Client) -> None:
     client.sagemaker.create_model(ModelName="no-role", PrimaryContainer={"Image": IMAGE})
-    with pytest.raises(ClientError, match="and that the model's role has"):
-        client.sagemaker.create_transform_job(**requests(ABSENT, name="no-role")["CreateTransformJob"])
+    text = refusal(client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"])
+    assert "and that the model's role has" in text
     source = {"S3Uri": f"{ABSENT}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
-    with pytest.raises(ClientError, match="Could not find model data"):
-        client.sagemaker.create_model(ModelName="absent", PrimaryContainer=container)
+    text = refusal(client.sagemaker.create_model, ModelName="absent", PrimaryContainer=container)
+    assert "Could not find model data" in text
+
+
+ACCOUNT_ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+EXECUTION = {"PipelineExecutionArn": f"{ACCOUNT_ARN}pipeline/nothing/execution/abcdefghijkl"}
+GROUP, PACKAGE, PIPELINE = ({name: "nothing"} for name in ("ModelPackageGroupName", "ModelPackageName", "PipelineName"))
+INVALID, MISSING = "ValidationException", "ResourceNotFound"
+FAILING_REQUESTS: dict[str, tuple[dict[str, Any], str]] = {
+    "BatchDescribeModelPackage": ({"ModelPackageArnList": ["nothing"]}, INVALID),
+    "CreateModelPackage": (GROUP | {"InferenceSpecification": SPECIFICATION}, INVALID),
+    "CreateModelPackageGroup": ({"ModelPackageGroupName": "not a name"}, INVALID),
+    "CreatePipeline": (PIPELINE | {"PipelineDefinition": "{}", "RoleArn": ROLE_ARN}, INVALID),
+    "DeleteModelPackage": (PACKAGE, INVALID),
+    "DeleteModelPackageGroup": (GROUP, INVALID),
+    "DeleteModelPackageGroupPolicy": (GROUP, INVALID),
+    "DeletePipeline": (PIPELINE, MISSING),
+    "DescribeModelPackage": (PACKAGE, INVALID),
+    "DescribeModelPackageGroup": (GROUP, INVALID),
+    "DescribePipeline": (PIPELINE, MISSING),
+    "DescribePipelineDefinitionForExecution": (EXECUTION, MISSING),
+    "DescribePipelineExecution": (EXECUTION, MISSING),
+    "GetModelPackageGroupPolicy": (GROUP, INVALID),
+    "ListModelPackageGroups": ({"NextToken": "x"}, INVALID),
+    "ListModelPackages": ({"NextToken": "x"}, INVALID),
+    "ListPipelineExecutionSteps": (EXECUTION, MISSING),
+    "ListPipelineExecutions": (PIPELINE, MISSING),
+    "ListPipelineParametersForExecution": (EXECUTION, MISSING),
+    "ListPipelineVersions": (PIPELINE, MISSING),
+    "ListPipelines": ({"NextToken": "x"}, INVALID),
+    "PutModelPackageGroupPolicy": (GROUP | {"ResourcePolicy": "{}"}, INVALID),
+    "RetryPipelineExecution": (EXECUTION, MISSING),
+    "StartPipelineExecution": (PIPELINE, MISSING),
+    "StopPipelineExecution": (EXECUTION, MISSING),
+    "UpdateModelPackage": ({"ModelPackageArn": f"{ACCOUNT_ARN}model-package/nothing/1"}, INVALID),
+    "UpdatePipeline": (PIPELINE, MISSING),
+    "UpdatePipelineExecution": (EXECUTION, MISSING),
+}
+
+
+def error(client: Client, operation: str, code: str, request: Request) -> None:
+    """Send a request that must fail with one of the operation's modelled errors."""
+    text = refusal(getattr(client.sagemaker, xform_name(operation)), code=code, **request)
+    assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}, text
+
+
+@pytest.mark.parametrize("operation", FAILING_REQUESTS)
+def test_requests_for_missing_resources_return_modelled_errors(client: Client, operation: str) -> None:
+    request, code = FAILING_REQUESTS[operation]
+    error(client, operation, code, request)
+
+
+def test_requests_for_resources_in_use_return_modelled_errors(client: Client) -> None:
+    pipelines, packages = Pipelines(client), Packages(client)
+    name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
+    pipeline_name = {"PipelineName": name}
+    first_execution = {"PipelineExecutionArn": pipelines.start(name)}
+    group = {"ModelPackageGroupName": packages.group()}
+    packages.version(group["ModelPackageGroupName"])
+    duplicate = pipeline_name | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    error(client, "CreatePipeline", INVALID, duplicate)
+    error(client, "CreateModelPackageGroup", INVALID, group)
+    error(client, "DeletePipeline", "ConflictException", pipeline_name)
+    error(client, "DeleteModelPackageGroup", "ConflictException", group)
+    error(client, "RetryPipelineExecution", INVALID, first_execution)
+    token = {"ClientRequestToken": "t" * 32}
+    client.sagemaker.stop_pipeline_execution(**first_execution, **token)
+    second_execution = {"PipelineExecutionArn": pipelines.start(name)}
+    error(client, "StopPipelineExecution", "ConflictException", second_execution | token)
+    client.sagemaker.stop_pipeline_execution(**second_execution)
+    for request in (first_execution, second_execution):
+        assert pipelines.wait(request["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
+        error(client, "StopPipelineExecution", INVALID, request)

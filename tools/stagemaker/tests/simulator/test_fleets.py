@@ -3,32 +3,24 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.endpoints import Endpoints, variant
+from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
+from stagemaker_support.transform_jobs import container
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints import endpoint_instance
 from stagemaker.compute.endpoints.fleet import Fleet, Reply
+from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.platform import Platform
-from stagemaker.compute.queue import JobQueue
-from stagemaker.isolation.unsandboxed import Unsandboxed
-from stagemaker.state.records import Store
 
 
-@pytest.fixture
-def fleet(client: Client, tmp_path: Path) -> Fleet:
-    """Return a fleet of a simulator whose job queue is closed."""
-    queue, simulator = JobQueue(tmp_path), client.simulator
-    queue.close()
-    platform = Platform(Store(), queue, simulator.client, Unsandboxed(), tmp_path, tmp_path, simulator.has_objects)
-    return Fleet(platform, "endpoint", {"VariantName": "one"})
-
-
-def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Fleet) -> None:
+def test_an_invocation_does_not_wait_for_instances_that_cannot_start(platform: Platform) -> None:
+    platform.jobs.close()
+    fleet = Fleet(platform, "endpoint", {"VariantName": "one"})
     replies: list[Reply] = []
     thread = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, Deadline(600))))
     thread.start()
@@ -36,6 +28,49 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Flee
     fleet.scale(1)
     thread.join(60)
     assert [reply.reason for reply in replies] == ["no instance was ready"]
+    fleet.end()
+
+
+SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+HANGING_INSTALLATION = {
+    "serve_me.py": NAMED.format(name="m"),
+    "requirements.txt": "./package\n",
+    "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hanging"\nbackend-path = ["."]\n',
+    "package/hanging.py": "import time\ntime.sleep(600)\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "limit", "reason"),
+    [
+        (
+            {"serve_me.py": SLOW_SCRIPT},
+            {"ContainerStartupHealthCheckTimeoutInSeconds": 0},
+            "did not pass the ping health check: The model's server did not respond to /ping with 200",
+        ),
+        (
+            {"serve_me.py": SLOW_SCRIPT},
+            {"ModelDataDownloadTimeoutInSeconds": 0},
+            "not prepared within the ModelDataDownloadTimeoutInSeconds of 0",
+        ),
+        (
+            HANGING_INSTALLATION,
+            {"ModelDataDownloadTimeoutInSeconds": 2},
+            "could not be started: the model was not prepared within the ModelDataDownloadTimeoutInSeconds of 2",
+        ),
+    ],
+    ids=["startup", "download", "installation"],
+)
+def test_a_start_that_exceeds_a_time_limit_fails(
+    client: Client, platform: Platform, files: dict[str, str], limit: dict[str, int], reason: str
+) -> None:
+    served = container(client, "", Variables={"SAGEMAKER_SUBMIT_DIRECTORY": client.source(**files)})
+    members = {"VariantName": "one", "InstanceType": "ml.m5.large", "Model": {"Containers": [served]}}
+    fleet = Fleet(platform, "endpoint", members | limit)
+    fleet.scale(1)
+    with pytest.raises(JobFailed) as caught:
+        wait_until(fleet.is_ready)
+    assert reason in str(caught.value)
     fleet.end()
 
 
@@ -98,7 +133,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 @pytest.mark.slow
-def test_a_broken_connection_leaves_a_loaded_server_in_service(
+def test_a_broken_connection_leaves_a_busy_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server responds to /ping only after all earlier requests, when the start-up limit has already passed."""

@@ -1,16 +1,17 @@
 """Endpoints are updated step by step under load: the traffic shares are as configured, and no request is lost."""
 
+import contextlib
 import json
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from scipy.stats import binom
 from stagemaker_support.crowd import MODEL_ERROR, Crowd
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import numbers
 
 from stagemaker.orchestration.endpoints import endpoint_work, gradual_update
@@ -48,26 +49,7 @@ def policy(routing: dict[str, Any], alarms: tuple[str, ...] = (), **members: Any
     return config
 
 
-def put_alarm(endpoints: Endpoints, **members: Any) -> str:
-    """Create an alarm in the state OK and return its name."""
-    name = f"rollback-{next(numbers)}"
-    alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
-    alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
-    cloudwatch(endpoints).put_metric_alarm(AlarmName=name, **alarm | members)
-    return name
-
-
-def cloudwatch(endpoints: Endpoints) -> Any:
-    return endpoints.client.simulator.client("cloudwatch")
-
-
-def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
-    cloudwatch(endpoints).set_alarm_state(AlarmName=name, StateValue=state, StateReason="a drill")
-
-
 class Gate:
-    """Holds back each step of an update until the test calls `open`, so no test depends on how long requests take."""
-
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
         monkeypatch.setattr(gradual_update, "read_deployment_config", self._read)
@@ -89,44 +71,47 @@ class Gate:
         )
 
 
-@pytest.fixture(scope="module")
-def old_config(endpoints: Endpoints) -> str:
-    """Return the configuration that the updates start from and are rolled back to."""
-    return endpoints.config(variant(endpoints.named("old")))
+class Target:
+    """An endpoint with the old configuration, which each test leaves it with, and what changes and watches it."""
+
+    def __init__(self, endpoints: Endpoints):
+        self.endpoints, self.cloudwatch = endpoints, endpoints.client.simulator.client("cloudwatch")
+        self.old, self.new = (endpoints.config(variant(endpoints.named(name))) for name in ("old", "new"))
+        self.name = endpoints.create(self.old)
+
+    def put_alarm(self, **members: Any) -> str:
+        name = f"rollback-{next(numbers)}"
+        alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+        alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
+        self.cloudwatch.put_metric_alarm(AlarmName=name, **alarm | members)
+        return name
+
+    def update(self, config: str, deployment: dict[str, Any]) -> None:
+        self.endpoints.update(self.name, config, DeploymentConfig=deployment)
+
+    def crowd(self, clients: int = CLIENTS, **members: Any) -> contextlib.AbstractContextManager[Crowd]:
+        return Crowd(self.endpoints, self.name, clients, **members).invoking()
+
+    def stage(self) -> tuple[str, str]:
+        described = self.endpoints.describe(self.name)
+        assert described["EndpointStatus"] == "Updating", described
+        [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
+        return status["Status"], status["StatusMessage"]
+
+    def wait_for_step(self, percent: float) -> None:
+        wait_until(lambda: self.stage() == ("Baking", f"{percent:g}% of the invocations"), 120)
+
+    def assert_rolled_back(self, reason: str) -> None:
+        described = self.endpoints.settle(self.name)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", self.old), described
+        assert reason in described["FailureReason"]
+        assert "PendingDeploymentSummary" not in described
+        assert json.loads(self.endpoints.invoke(self.name)["Body"].read())[0] == "old"
 
 
 @pytest.fixture(scope="module")
-def new_config(endpoints: Endpoints) -> str:
-    return endpoints.config(variant(endpoints.named("new")))
-
-
-@pytest.fixture(scope="module")
-def endpoint_name(endpoints: Endpoints, old_config: str) -> str:
-    """Return the name of an endpoint; each test leaves it with the old configuration."""
-    return endpoints.create(old_config)
-
-
-def update(endpoints: Endpoints, name: str, config: str, deployment: dict[str, Any]) -> None:
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
-
-
-def stage(endpoints: Endpoints, name: str) -> tuple[str, str]:
-    """Return the status of the pending deployment's first variant, and its share of the invocations as text."""
-    described = endpoints.describe(name)
-    assert described["EndpointStatus"] == "Updating", described
-    [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
-    return status["Status"], status["StatusMessage"]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def wait_for_step(endpoints: Endpoints, name: str, percent: float) -> None:
-    wait_until(lambda: stage(endpoints, name) == ("Baking", f"{percent:g}% of the invocations"))
+def target(endpoints: Endpoints) -> Target:
+    return Target(endpoints)
 
 
 def assert_share(counts: Counter[str], share: float) -> None:
@@ -135,131 +120,99 @@ def assert_share(counts: Counter[str], share: float) -> None:
     assert counts["new"] + counts["old"] == counts.total(), counts
 
 
-def assert_rolled_back(endpoints: Endpoints, name: str, old_config: str, reason: str) -> None:
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config), described
-    assert reason in described["FailureReason"]
-    assert "PendingDeploymentSummary" not in described
-    assert serving_model(endpoints, name) == "old"
-
-
-def serving_model(endpoints: Endpoints, name: str) -> str:
-    return json.loads(endpoints.invoke(name)["Body"].read())[0]
-
-
-def test_a_canary_gets_its_share_of_the_requests(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One of four instances gets a quarter of the requests; the old fleet ends after the termination wait."""
-    gate, alarm = Gate(monkeypatch), put_alarm(endpoints)
-    four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
+def test_a_canary_gets_its_share_of_the_requests(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, alarm = Gate(monkeypatch), target.put_alarm()
+    four_instances = target.endpoints.config(variant(target.endpoints.named("new"), count=4))
     deployment = canary(1, "INSTANCE_COUNT", interval=0, alarms=(alarm,), TerminationWaitInSeconds=1)
-    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
-        update(endpoints, endpoint_name, four_instances, deployment)
+    with target.crowd() as crowd:
+        target.update(four_instances, deployment)
         for percent in (25, 100):
-            wait_for_step(endpoints, endpoint_name, percent)
+            target.wait_for_step(percent)
             assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
-            assert endpoints.describe(endpoint_name)["EndpointConfigName"] == old_config
+            assert target.endpoints.describe(target.name)["EndpointConfigName"] == target.old
             gate.open()
-        waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
-        waiter.wait(EndpointName=endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        waiter = target.endpoints.sagemaker.get_waiter("endpoint_in_service")
+        waiter.wait(EndpointName=target.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         assert crowd.sample(50) == {"new": 50}
-    described = endpoints.describe(endpoint_name)
+    described = target.endpoints.describe(target.name)
     assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, deployment)
     assert "FailureReason" not in described
     gate.open()
-    endpoints.sagemaker.update_endpoint(EndpointName=endpoint_name, EndpointConfigName=old_config)
-    assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
+    target.endpoints.update(target.name, target.old)
+    assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.old
 
 
-def test_a_linear_shift_moves_the_requests_step_by_step(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_linear_shift_moves_the_requests_step_by_step(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch)
-    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
-        update(endpoints, endpoint_name, new_config, linear(40))
+    with target.crowd() as crowd:
+        target.update(target.new, linear(40))
         for percent in (40, 80, 100):
-            wait_for_step(endpoints, endpoint_name, percent)
+            target.wait_for_step(percent)
             assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
             gate.open()
-        assert endpoints.settle(endpoint_name)["EndpointConfigName"] == new_config
-        update(endpoints, endpoint_name, old_config, all_at_once())
+        assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.new
+        target.update(target.old, all_at_once())
         gate.open()
-        assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
+        assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.old
     assert set(crowd.responses) == {("one", "old"), ("one", "new")}
 
 
-def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
-) -> None:
-    """The alarm goes off during a canary deployment: all requests go to the old fleet again, and none is lost."""
-    quiet_alarm, alarm = put_alarm(endpoints), put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, canary(alarms=(quiet_alarm, alarm)))
-    wait_for_step(endpoints, endpoint_name, 25)
-    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
+def test_an_alarm_on_a_custom_metric_rolls_the_update_back(target: Target) -> None:
+    quiet_alarm, alarm = target.put_alarm(), target.put_alarm()
+    target.update(target.new, canary(alarms=(quiet_alarm, alarm)))
+    target.wait_for_step(25)
+    with target.crowd() as crowd:
         assert crowd.sample(100)["new"]
-        cloudwatch(endpoints).put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
+        target.cloudwatch.put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
         reason = f"The CloudWatch alarm '{alarm}' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
-        assert_rolled_back(endpoints, endpoint_name, old_config, reason)
+        target.assert_rolled_back(reason)
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_on_an_endpoint_metric_rolls_the_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str
-) -> None:
+def test_an_alarm_on_an_endpoint_metric_rolls_back(target: Target) -> None:
     """The alarm goes off because the new model fails."""
-    dimensions = [{"Name": "EndpointName", "Value": endpoint_name}, {"Name": "VariantName", "Value": "failing"}]
+    dimensions = [{"Name": "EndpointName", "Value": target.name}, {"Name": "VariantName", "Value": "failing"}]
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
-    alarm = put_alarm(endpoints, **members)
-    failing_config = endpoints.config(variant(endpoints.model(FAILING_SCRIPT), "failing"))
-    update(endpoints, endpoint_name, failing_config, linear(50, interval=HOUR, alarms=(alarm,)))
-    wait_for_step(endpoints, endpoint_name, 50)
-    with Crowd(endpoints, endpoint_name, CLIENTS, model_errors=True).invoking() as crowd:
-        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM")
+    alarm = target.put_alarm(**members)
+    failing_config = target.endpoints.config(variant(target.endpoints.model(FAILING_SCRIPT), "failing"))
+    target.update(failing_config, linear(50, interval=HOUR, alarms=(alarm,)))
+    target.wait_for_step(50)
+    with target.crowd(model_errors=True) as crowd:
+        target.assert_rolled_back(f"The CloudWatch alarm '{alarm}' is in ALARM")
         assert crowd.sample(50) == {"old": 50}
     assert set(crowd.responses) == {("one", "old"), ("", MODEL_ERROR)}
 
 
-def test_an_alarm_after_the_shift_rolls_the_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
-) -> None:
+def test_an_alarm_after_the_shift_rolls_the_update_back(target: Target) -> None:
     """The old fleet still exists during the termination wait, so the update can be rolled back."""
-    alarm = put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
-    wait_for_step(endpoints, endpoint_name, 100)
-    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
+    alarm = target.put_alarm()
+    target.update(target.new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
+    target.wait_for_step(100)
+    with target.crowd() as crowd:
         assert crowd.sample(50) == {"new": 50}
-        set_alarm(endpoints, alarm)
-        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM: a drill")
+        target.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a drill")
+        target.assert_rolled_back(f"The CloudWatch alarm '{alarm}' is in ALARM: a drill")
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
-) -> None:
-    """The alarm is in ALARM before the update, so the new fleet gets no requests."""
-    alarm = put_alarm(endpoints, TreatMissingData="breaching")
-    with Crowd(endpoints, endpoint_name, clients=2).invoking() as crowd:
-        update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,)))
-        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM")
+def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(target: Target) -> None:
+    alarm = target.put_alarm(TreatMissingData="breaching")
+    with target.crowd(clients=2) as crowd:
+        target.update(target.new, all_at_once(alarms=(alarm,)))
+        target.assert_rolled_back(f"The CloudWatch alarm '{alarm}' is in ALARM")
     assert set(crowd.responses) == {("one", "old")}
 
 
-def test_deleting_its_alarm_rolls_an_update_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
-) -> None:
-    alarm = put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, canary(alarms=(alarm,)))
-    wait_for_step(endpoints, endpoint_name, 25)
-    cloudwatch(endpoints).delete_alarms(AlarmNames=[alarm])
-    assert_rolled_back(
-        endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' was deleted during the update"
-    )
+def test_a_deleted_alarm_rolls_back(target: Target) -> None:
+    alarm = target.put_alarm()
+    target.update(target.new, canary(alarms=(alarm,)))
+    target.wait_for_step(25)
+    target.cloudwatch.delete_alarms(AlarmNames=[alarm])
+    reason = f"The CloudWatch alarm '{alarm}' was deleted during the update"
+    target.assert_rolled_back(reason)
 
 
-def test_an_update_that_takes_too_long_is_rolled_back(
-    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_update_that_takes_too_long_is_rolled_back(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test moves the deadline up."""
     updates: list[GradualUpdate] = []
 
@@ -269,11 +222,11 @@ def test_an_update_that_takes_too_long_is_rolled_back(
             updates.append(self)
 
     monkeypatch.setattr(endpoint_work, "GradualUpdate", RecordedUpdate)
-    update(endpoints, endpoint_name, new_config, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
-    wait_for_step(endpoints, endpoint_name, 25)
-    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
+    target.update(target.new, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
+    target.wait_for_step(25)
+    with target.crowd() as crowd:
         assert crowd.sample(100)["new"]
         updates[0].deadline -= 600
         reason = "The update took longer than MaximumExecutionTimeoutInSeconds, which is 600"
-        assert_rolled_back(endpoints, endpoint_name, old_config, reason)
+        target.assert_rolled_back(reason)
         assert crowd.sample(50) == {"old": 50}

@@ -1,7 +1,6 @@
 """Whatever other clients send or fail to send, valid requests get a prompt response and a job keeps running.
 
-What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the
-clients of each test run for ten minutes instead of 20 seconds, which finds more defects.
+With RECORE_FUZZ=200 the clients of each test run for ten minutes instead of 20 seconds.
 """
 
 import socket
@@ -123,7 +122,6 @@ def send_nothing(connection: socket.socket, rng: Random, ended: threading.Event)
 
 
 def send_half(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
-    """Send half a request, then nothing until the test ends."""
     request = make_request(connection, rng)
     connection.sendall(request[: len(request) // 2])
     ended.wait()
@@ -135,7 +133,6 @@ def reset(connection: socket.socket, rng: Random, ended: threading.Event) -> Non
 
 
 def misbehave(port: int, rng: Random, ended: threading.Event, behaviours: tuple[Misbehaviour, ...]) -> None:
-    """Run one misbehaving client after another until the test ends."""
     while not ended.is_set():
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -153,7 +150,6 @@ CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
 
 
 def start_job(client: Client) -> dict[str, Any]:
-    """Start a job that runs for a while and copies its input to its output."""
     local = "/opt/ml/processing"
     s3_input = {"S3Uri": client.put("input/file", CONTENT), "LocalPath": f"{local}/input/i", "S3DataType": "S3Prefix"}
     s3_output = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
@@ -174,7 +170,6 @@ def valid_requests(client: Client) -> list[Callable[[], Any]]:
 
 
 def time_request(request: Callable[[], Any]) -> float:
-    """Make a request and return how many seconds it took."""
     start = time.monotonic()
     request()
     return time.monotonic() - start

@@ -49,7 +49,6 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def open_resources() -> Counter[str]:
-    """Count this process's open files, sockets, threads and simulators by name."""
     gc.collect()
     descriptors = []
     for descriptor in os.listdir("/proc/self/fd"):
@@ -63,7 +62,6 @@ def open_resources() -> Counter[str]:
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """Return the resources added since `before` was counted, after waiting up to a minute for threads to end."""
     deadline = time.monotonic() + 60
     while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -71,7 +69,6 @@ def added_since(before: Counter[str]) -> Counter[str]:
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """Return a trace function that raises the error before the start's `line`-th line of code runs."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -102,11 +99,7 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Start one simulator after another, and interrupt each start one line later than the previous one.
-
-    Raise AssertionError if a start leaves something behind. A pipeline execution, whose job sleeps for hours, resumes
-    whenever a simulator starts.
-    """
+    """Interrupt one start after another, each one line later. A pipeline execution resumes in each of them."""
     with Simulator(isolation="off", state=folder) as simulator:  # the first start also imports modules
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
@@ -127,10 +120,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
-def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
-    error: str, temporary_folder: Path, tmp_path: Path
-) -> None:
-    """This test uses a separate process, because simulators of other tests also open and close files."""
+def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": SEARCH_PATH}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)

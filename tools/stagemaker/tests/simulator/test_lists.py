@@ -1,4 +1,4 @@
-"""Lists: pages, filters and order, and boto3's waiters."""
+"""Lists: filters, order and pages, compared with a naive model; refused members; and boto3's waiters."""
 
 import base64
 import datetime
@@ -11,16 +11,18 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stagemaker_support.simulator_client import Client
 
 from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
 from stagemaker.protocol.account import arn
-from stagemaker.protocol.errors import ServiceError
+from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model
 from stagemaker.resources.registry import KINDS
 from stagemaker.resources.resource import PAGING_MEMBERS, Resource
 from stagemaker.server import Simulator
-from stagemaker.state.records import Store
+from stagemaker.state.records import Record, Store
 
 INVALID_TOKENS = [
     "",
@@ -90,99 +92,108 @@ class Jobs(Resource):
     arn_type = "training-job"
 
 
-@pytest.fixture(scope="module")
-def models(client: Client) -> list[str]:
-    """Create 25 models and return their names, oldest first. The names share a word that no other name contains."""
-    word = uuid.uuid4().hex[:8]
-    names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
-    for name in names:
-        client.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "image"})
-    return names
+STATUSES = st.sampled_from(["Completed", "Failed", "InProgress"])
+TIMES = st.integers(0, 4).map(lambda minute: datetime.datetime(2026, 1, 1, 0, minute, tzinfo=datetime.UTC))
+JOBS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "TrainingJobName": st.text("aB-", min_size=1, max_size=4),
+            "TrainingJobStatus": STATUSES,
+            "CreationTime": TIMES,
+            "LastModifiedTime": TIMES,
+        }
+    ),
+    max_size=12,
+    unique_by=operator.itemgetter("TrainingJobName"),
+)
+SORT_MEMBERS = {"CreationTime": "CreationTime", "Name": "TrainingJobName", "Status": "TrainingJobStatus"}
+REQUESTS = st.fixed_dictionaries(
+    {"MaxResults": st.integers(1, 5)},
+    optional={
+        "NameContains": st.text("Ab", min_size=1, max_size=2),
+        "StatusEquals": STATUSES,
+        **{f"{member}{side}": TIMES for member in ("CreationTime", "LastModifiedTime") for side in ("After", "Before")},
+        "SortBy": st.sampled_from(list(SORT_MEMBERS)),
+        "SortOrder": st.sampled_from(["Ascending", "Descending"]),
+    },
+)
 
 
-@pytest.fixture
-def jobs() -> Jobs:
-    """Return a resource with 25 jobs that were created a minute apart and cycle through three statuses."""
+def expected_jobs(jobs: list[Record], request: Record) -> list[Record]:
+    for member in ("CreationTime", "LastModifiedTime"):
+        jobs = [job for job in jobs if job[member] > request.get(f"{member}After", EARLY)]
+        jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE)]
+    jobs = [job for job in jobs if request.get("NameContains", "").lower() in job["TrainingJobName"].lower()]
+    jobs = [job for job in jobs if job["TrainingJobStatus"] == request.get("StatusEquals", job["TrainingJobStatus"])]
+    return sorted(jobs, key=lambda job: place(job, request), reverse=request.get("SortOrder") == "Descending")
+
+
+def place(job: Record, request: Record) -> tuple[Any, str]:
+    return job[SORT_MEMBERS[request.get("SortBy", "CreationTime")]], job["TrainingJobName"]
+
+
+def resource_of(jobs: list[Record]) -> Jobs:
     resource = Jobs(SimpleNamespace(store=Store()))
-    for number in range(25):
-        time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
-        status = ("Completed", "Failed", "InProgress")[number % 3]
-        name = f"job-{chr(97 + number * 7 % 25)}"
-        resource.add({"TrainingJobName": name}, TrainingJobStatus=status, CreationTime=time, LastModifiedTime=time)
+    for job in jobs:
+        resource.add(job, **job)
     return resource
 
 
-def names(jobs: Jobs, **request: Any) -> list[str]:
-    """Return the names of the jobs on all pages."""
-    collected_names, token = [], {}
-    while True:
-        page = jobs.page("ListTrainingJobs", request | token)
-        assert len(page["TrainingJobSummaries"]) <= request.get("MaxResults", 10)
-        collected_names += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
-        if "NextToken" not in page:
-            return collected_names
-        token = {"NextToken": page["NextToken"]}
+def names(jobs: list[Record]) -> list[str]:
+    return [job["TrainingJobName"] for job in jobs]
 
 
-def all_names(pages: list[list[str]]) -> list[str]:
-    return [name for page in pages for name in page]
+def all_names(listed_pages: list[list[str]]) -> list[str]:
+    return [name for page in listed_pages for name in page]
 
 
-def list_pages(client: Client, word: str, **request: Any) -> list[list[str]]:
-    pages = client.sagemaker.get_paginator("list_models").paginate(NameContains=word, **request)
-    return [[model["ModelName"] for model in page["Models"]] for page in pages]
+def pages(resource: Jobs, request: Record) -> list[list[str]]:
+    listed = [resource.page("ListTrainingJobs", request)]
+    while "NextToken" in listed[-1]:
+        listed.append(resource.page("ListTrainingJobs", request | {"NextToken": listed[-1]["NextToken"]}))
+    return [names(page["TrainingJobSummaries"]) for page in listed]
 
 
-@pytest.mark.parametrize("size", [1, 7, 25, 100])
-def test_the_paginator_returns_all_models_in_pages(client: Client, models: list[str], size: int) -> None:
-    pages = list_pages(client, models[0][:8], PaginationConfig={"PageSize": size})
-    assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
-    assert all_names(pages) == models[::-1]  # newest first
+@given(jobs=JOBS, request=REQUESTS)
+def test_pages_hold_the_selected_records_in_order(jobs: list[Record], request: Record) -> None:
+    expected, size = names(expected_jobs(jobs, request)), request["MaxResults"]
+    split = [expected[start : start + size] for start in range(0, len(expected), size)]
+    assert pages(resource_of(jobs), request) == (split or [[]])
 
 
-def test_models_are_sorted_and_filtered_by_name(client: Client, models: list[str]) -> None:
-    word = models[0][:8]
-    assert all_names(list_pages(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
-    assert all_names(list_pages(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
-    assert all_names(list_pages(client, word.upper())) == models[::-1]
-    assert list_pages(client, word + "-nobody") == [[]]
+@given(before=JOBS, after=JOBS, request=REQUESTS)
+def test_changes_between_pages_skip_and_repeat_no_record(
+    before: list[Record], after: list[Record], request: Record
+) -> None:
+    response = resource_of(before).page("ListTrainingJobs", request)
+    if "NextToken" in response:
+        last = place(response["TrainingJobSummaries"][-1], request)
+        is_behind = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
+        remaining_names = names([job for job in expected_jobs(after, request) if is_behind(place(job, request), last)])
+        listed_pages = pages(resource_of(after), request | {"NextToken": response["NextToken"]})
+        assert all_names(listed_pages) == remaining_names
 
 
-def test_a_page_has_ten_results_by_default(client: Client, models: list[str]) -> None:
-    assert len(client.sagemaker.list_models(NameContains=models[0][:8])["Models"]) == 10
+def test_boto3_lists_models_newest_first_in_pages_of_ten(client: Client) -> None:
+    word, hour, now = uuid.uuid4().hex[:8], datetime.timedelta(hours=1), datetime.datetime.now(datetime.UTC)
+    models = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
+    for name in models:
+        client.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "image"})
 
+    def listed(name: str = word, **request: Any) -> list[list[str]]:
+        response_pages = client.sagemaker.get_paginator("list_models").paginate(NameContains=name, **request)
+        return [[model["ModelName"] for model in page["Models"]] for page in response_pages]
 
-def test_deleting_between_pages_skips_no_result(client: Client) -> None:
-    word = uuid.uuid4().hex[:8]
-    for number in range(25):
-        client.sagemaker.create_model(ModelName=f"{word}-{number}", PrimaryContainer={"Image": "image"})
+    assert listed() == [models[:14:-1], models[14:4:-1], models[4::-1]]
+    assert listed(word.upper(), PaginationConfig={"PageSize": 100}) == [models[::-1]]
+    assert all_names(listed(SortBy="Name", SortOrder="Ascending")) == sorted(models)
+    assert len(all_names(listed(CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
+    assert listed(CreationTimeAfter=now + hour) == [[]]
+    assert listed(CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
     for page in client.sagemaker.get_paginator("list_models").paginate(NameContains=word):
         for model in page["Models"]:
             client.sagemaker.delete_model(ModelName=model["ModelName"])
-    assert list_pages(client, word) == [[]]
-
-
-def test_creating_between_pages_repeats_no_result(client: Client, models: list[str]) -> None:
-    word = models[0][:8]
-    first_page = client.sagemaker.list_models(NameContains=word)
-    client.sagemaker.create_model(ModelName=f"{word}-new", PrimaryContainer={"Image": "image"})
-    second_page = client.sagemaker.list_models(NameContains=word, NextToken=first_page["NextToken"])
-    client.sagemaker.delete_model(ModelName=f"{word}-new")
-    listed_names = [model["ModelName"] for model in first_page["Models"] + second_page["Models"]]
-    assert listed_names == models[::-1][:20]
-
-
-def test_lists_share_the_decoded_records_of_the_store() -> None:
-    store = Store()
-    store.add("Model", "a", {"Name": "a"}, {"Inner": 1})
-    [shared] = store.shared("Model")
-    assert store.shared("Model")[0] is shared
-    assert (shared, shared.internal, shared.revision) == ({"Name": "a"}, {"Inner": 1}, 1)
-    store.update("Model", "a", Name="b")
-    assert store.shared("Model") == [{"Name": "b"}]
-    store.delete("Model", "a")
-    store.add("Model", "a", {"Name": "b"})
-    assert store.shared("Model")[0].internal == {}
+    assert listed() == [[]]
 
 
 @pytest.mark.timing
@@ -199,64 +210,34 @@ def test_ten_thousand_models_are_listed_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("token", INVALID_TOKENS, ids=lambda token: token[:20])
-@pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
-def test_an_invalid_token_is_refused(client: Client, kind: str, token: str) -> None:
+def test_an_invalid_token_is_refused(client: Client, token: str) -> None:
     with pytest.raises(botocore.exceptions.ClientError) as caught:
-        getattr(client.sagemaker, f"list_{kind}")(NextToken=token)
+        client.sagemaker.list_models(NextToken=token)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_token_from_another_request_returns_a_page(jobs: Jobs) -> None:
-    token = jobs.page("ListTrainingJobs", {})["NextToken"]
+def test_a_token_from_another_request_returns_a_page() -> None:
+    resource = resource_of([])
+    for number in range(11):
+        resource.add({"TrainingJobName": f"job-{number}"}, TrainingJobStatus="Completed")
+    token = resource.page("ListTrainingJobs", {})["NextToken"]
     for sort_key in ("Name", "Status", "CreationTime"):
-        page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": sort_key})
+        page = resource.page("ListTrainingJobs", {"NextToken": token, "SortBy": sort_key})
         assert page["TrainingJobSummaries"] is not None
     past_the_end = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
-    assert jobs.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
+    assert resource.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
 
 
-@pytest.mark.parametrize("number", [0, -1, 101, 10**12])
 @pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
-def test_max_results_outside_its_range_is_refused(client: Client, kind: str, number: int) -> None:
-    with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
-        getattr(client.sagemaker, f"list_{kind}")(MaxResults=number)
-    assert number < 1 or "ValidationException" in str(caught.value)
-
-
-def test_jobs_are_filtered_by_status_and_sorted(jobs: Jobs) -> None:
-    oldest_first = names(jobs)
-    assert oldest_first[:3] == ["job-a", "job-h", "job-o"]
-    assert names(jobs, SortOrder="Descending", MaxResults=4) == oldest_first[::-1]
-    assert names(jobs, SortBy="Name", MaxResults=1) == sorted(oldest_first)
-    assert names(jobs, StatusEquals="Failed", MaxResults=3) == oldest_first[1::3]
-    names_by_status = names(jobs, SortBy="Status", MaxResults=6)
-    assert [sorted(names_by_status[:9]), sorted(names_by_status[9:17])] == [
-        sorted(oldest_first[0::3]),
-        sorted(oldest_first[1::3]),
-    ]
-    assert names(jobs, NameContains="B-A") == ["job-a"]
-
-
-def test_jobs_are_filtered_by_time(jobs: Jobs) -> None:
-    oldest_first, time = names(jobs), datetime.datetime(2026, 1, 1, 0, 5, tzinfo=datetime.UTC)
-    for member in ("CreationTime", "LastModifiedTime"):
-        assert names(jobs, **{f"{member}After": time}) == oldest_first[6:]
-        assert names(jobs, **{f"{member}Before": time}) == oldest_first[:5]
-    interval = {"CreationTimeAfter": time, "CreationTimeBefore": time + datetime.timedelta(minutes=3)}
-    assert names(jobs, **interval, StatusEquals="Completed") == [oldest_first[6]]
-
-
-def test_models_are_filtered_by_the_times_that_boto3_sends(client: Client, models: list[str]) -> None:
-    word, hour = models[0][:8], datetime.timedelta(hours=1)
-    now = datetime.datetime.now(datetime.UTC)
-    assert len(all_names(list_pages(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
-    assert list_pages(client, word, CreationTimeAfter=now + hour) == [[]]
-    assert list_pages(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
+def test_max_results_outside_its_range_is_refused(client: Client, kind: str) -> None:
+    for number in (0, -1, 101, 10**12):
+        with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
+            getattr(client.sagemaker, f"list_{kind}")(MaxResults=number)
+        assert number < 1 or "ValidationException" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_refused_by_name(kind: type[Resource]) -> None:
-    """Each filter is sent on its own: with a matching value, the record is listed; with another value, it is not."""
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List") and name != EMPTY_LIST]:
 
@@ -270,18 +251,17 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_name(kind: type[R
                 with pytest.raises(ServiceError, match=f"{REFUSALS[name]}.*other"):
                     count(**{name: "other"})
             elif name == "NextToken":
-                with pytest.raises(ServiceError, match="Invalid NextToken"):
+                with pytest.raises(ValidationException, match="Invalid NextToken"):
                     count(NextToken="!")
             elif name in PAGING_MEMBERS:
                 for value in shape.metadata.get("enum", [1]):
                     assert count(**{name: value}) == 1, f"{operation}: {name}={value}"
             else:
-                with pytest.raises(ServiceError, match=f"{operation}: filtering by {name} is not simulated"):
+                with pytest.raises(ValidationException, match=f"{operation}: filtering by {name} is not simulated"):
                     count(**{name: "x"})
 
 
 def one_of_each_kind() -> Store:
-    """Return a store with one record of each kind, and one part of each record whose parts can be listed."""
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORD_MEMBERS.get(kind.kind, {})}
@@ -289,12 +269,6 @@ def one_of_each_kind() -> Store:
     store.add("TuningTrial", "one", TRIAL)
     StepRecords(store, "one").put("step", StepName="step", Position=0)
     return store
-
-
-def test_a_filter_that_is_not_simulated_is_refused(client: Client) -> None:
-    with pytest.raises(botocore.exceptions.ClientError, match="ListTrainingJobs: filtering by WarmPool") as caught:
-        client.sagemaker.list_training_jobs(WarmPoolStatusEquals="InUse")
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
 @pytest.mark.parametrize("kind", ["training", "processing", "transform"])

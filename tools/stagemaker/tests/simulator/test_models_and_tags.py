@@ -1,12 +1,10 @@
 """Models, tags, and the other AWS services on the simulator's port."""
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import botocore.exceptions
 import pytest
-from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_client import Client, refusal
 
 from stagemaker.server import BUCKET, ROLE, ROLE_ARN
 
@@ -20,14 +18,6 @@ def name() -> str:
 
 def tag(key: str, value: str = "") -> dict[str, str]:
     return {"Key": key, "Value": value}
-
-
-def refusal(call: Any, **request: Any) -> str:
-    """Return the message of the ValidationException that a call raises."""
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(**request)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
-    return str(caught.value)
 
 
 def tags_of(client: Client, arn: str) -> dict[str, str]:
@@ -56,14 +46,6 @@ def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     assert list(tags_of(client, f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}")) == ["old"]
 
 
-def test_a_model_has_one_container_or_several(client: Client, name: str) -> None:
-    refusal(client.sagemaker.create_model, ModelName=name)
-    refusal(client.sagemaker.create_model, ModelName=name, PrimaryContainer=CONTAINER, Containers=[CONTAINER])
-    refusal(client.sagemaker.create_model, ModelName=name, Containers=[CONTAINER] * 16)
-    client.sagemaker.create_model(ModelName=name, Containers=[CONTAINER] * 15)
-    assert len(client.sagemaker.describe_model(ModelName=name)["Containers"]) == 15
-
-
 @pytest.mark.parametrize(
     "invalid_members",
     [
@@ -80,13 +62,17 @@ def test_a_model_has_one_container_or_several(client: Client, name: str) -> None
         {"Tags": [tag("semi;colon")]},
         {"Tags": [tag(f"key-{number}") for number in range(51)]},
         {"Tags": [tag("aws:name")]},
+        {"Containers": [CONTAINER]},
+        {"PrimaryContainer": None},
+        {"PrimaryContainer": None, "Containers": [CONTAINER] * 16},
     ],
     ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_requests_that_violate_the_service_model_are_refused(
+def test_requests_against_the_service_model_are_refused(
     client: Client, name: str, invalid_members: dict[str, Any]
 ) -> None:
-    refusal(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members))
+    request = {"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members
+    refusal(client.sagemaker.create_model, **{key: value for key, value in request.items() if value is not None})
     refusal(client.sagemaker.describe_model, ModelName=name)
 
 
@@ -101,30 +87,6 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
     assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(tag_keys, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
     assert tags_of(client, arn) == dict.fromkeys(tag_keys, "1")
-
-
-def test_concurrent_requests_create_one_model_and_lose_no_tags(client: Client, name: str) -> None:
-    def create(number: int) -> bool:
-        try:
-            client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
-        except botocore.exceptions.ClientError:
-            return False
-        return True
-
-    arn = f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}"
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(create, range(16))) == 1
-        list(pool.map(lambda n: client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag(f"key-{n}")]), range(40)))
-    assert len(tags_of(client, arn)) == 40
-
-
-def test_tags_are_deleted_with_their_model(client: Client, name: str) -> None:
-    request = {"ModelName": name, "PrimaryContainer": CONTAINER}
-    arn = client.sagemaker.create_model(**request, Tags=[tag("old")])["ModelArn"]
-    client.sagemaker.delete_model(ModelName=name)
-    refusal(client.sagemaker.list_tags, ResourceArn=arn)
-    client.sagemaker.create_model(**request)
-    assert tags_of(client, arn) == {}
 
 
 def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
@@ -160,13 +122,6 @@ def test_tag_requests_for_missing_resources_are_refused(client: Client, name: st
     refusal(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
 
 
-def test_a_job_can_have_tags(client: Client) -> None:
-    job = client.train("print('tagged')", wait=False, Tags=[tag("run", "1")])
-    assert tags_of(client, job["TrainingJobArn"]) == {"run": "1"}
-    assert "Tags" not in job
-    client.wait("TrainingJob", job["TrainingJobName"])
-
-
 def test_s3_stores_and_lists_objects(client: Client) -> None:
     uri = client.put("around/sub folder/ü+%.txt", b"x" * 9_000_000)
     assert len(client.get(uri)) == 9_000_000
@@ -198,13 +153,3 @@ def test_log_groups_and_image_repositories_are_described(client: Client) -> None
     assert ecr.describe_repositories()["repositories"] == []
     with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
         ecr.describe_images(repositoryName="nothing")
-
-
-def test_unsupported_operations_return_an_error(client: Client) -> None:
-    with pytest.raises(botocore.exceptions.ClientError, match="does not support InvokeEndpointAsync") as caught:
-        client.simulator.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="x", InputLocation="s3://b/k")
-    assert caught.value.response["Error"]["Code"] == "NotImplemented"
-    with pytest.raises(botocore.exceptions.ClientError, match="does not support CreateNotebookInstance"):
-        client.sagemaker.create_notebook_instance(
-            NotebookInstanceName="x", InstanceType="ml.t3.medium", RoleArn=ROLE_ARN
-        )

@@ -1,5 +1,6 @@
 """The services besides SageMaker: those that SageMaker programs need answer, and none of them leaves the simulator."""
 
+import contextlib
 import http.client
 import logging
 import os
@@ -15,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.control_plane import AUTHORIZATION
 from stagemaker_support.documented_tables import PAGE
-from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_client import Client, refusal
 from stagemaker_support.simulator_process import SimulatorProcess, simulator_process
 
 from stagemaker.protocol.account import ACCOUNT, REGION
@@ -27,8 +28,6 @@ Refused = Callable[[Any], Any]
 
 
 class Trap:
-    """A server on this machine that a request could name. connections: how often something connected to it."""
-
     def __init__(self, listener: socket.socket):
         self._listener, self.connections = listener, 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -99,21 +98,25 @@ def test_other_services_are_refused_by_name(service: str, operation: str, client
     assert error["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def send(port: int, path: str, service: str = "", method: str = "POST", body: bytes = b"", **headers: str) -> int:
-    """Send a request as it is, without a client of the service, and return the response's status."""
+def exchange(
+    port: int, path: str, service: str = "", method: str = "POST", body: bytes = b"", **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if service:
         headers["Authorization"] = AUTHORIZATION.format(service)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
+    with contextlib.closing(connection):
         connection.request(method, path, body, headers)
-        return connection.getresponse().status
-    finally:
-        connection.close()
+        response = connection.getresponse()
+        return response, response.read()
+
+
+def send(port: int, path: str, service: str = "", **request: Any) -> int:
+    """Send a request as it is, and return the response's status."""
+    return exchange(port, path, service, **request)[0].status
 
 
 def test_no_service_of_aws_answers_but_those_in_the_table(client: Client) -> None:
-    """However a request names a service: by its signature, by a presigned URL or by a path that moto recognises."""
     session = botocore.session.get_session()
     names = {session.get_service_model(name).signing_name for name in ("batch", "lambda", "sns", "sqs", "events")}
     names |= {path.name for path in Path(botocore.__file__).with_name("data").iterdir() if path.is_dir()}
@@ -162,7 +165,6 @@ def target(service: str, resource: str) -> Refused:
 
 
 def target_of_an_archive(client: Any) -> None:
-    """moto makes a rule for an archive, which it manages itself."""
     events = client("events")
     if not events.list_archives(NamePrefix="kept")["Archives"]:
         events.create_archive(ArchiveName="kept", EventSourceArn=ARN % ("events", "event-bus/default"))
@@ -207,11 +209,7 @@ def notification(kind: str, service: str) -> Refused:
     ],
 )
 def test_what_leads_out_of_the_simulator_is_refused(ask: Refused, client: Client) -> None:
-    with pytest.raises(ClientError) as caught:
-        ask(client.simulator.client)
-    error = caught.value.response
-    assert error["Error"]["Code"] == "NotImplemented", error
-    assert "The simulator does not support" in error["Error"]["Message"]
+    assert "The simulator does not support" in refusal(ask, client.simulator.client, code="NotImplemented")
     assert client.put("afterwards", b"x")  # a notification would be sent now
 
 
@@ -223,7 +221,6 @@ def subscribe(simulator: SimulatorProcess, url: str) -> None:
 
 
 def replay(simulator: SimulatorProcess, url: str) -> None:
-    """Let moto repeat a request that named another host."""
     send(simulator.port, "/moto-api/recorder/start-recording")
     send(simulator.port, "/bucket", Host=url.removeprefix("http://"))
     assert send(simulator.port, "/moto-api/recorder/replay-recording") == 501
@@ -233,10 +230,8 @@ def test_no_request_makes_the_simulator_connect_to_another_server(trap: Trap, tm
     """Neither to an address that the request names, nor to Docker."""
     variables = {"DOCKER_HOST": trap.url.replace("http", "tcp"), "MOTO_EVENTS_INVOKE_HTTP": "true"}
     with simulator_process(tmp_path, **variables) as simulator:
-        with pytest.raises(ClientError, match="NotImplemented"):
-            subscribe(simulator, trap.url)
-        with pytest.raises(ClientError, match="NotImplemented"):
-            batch(simulator.client)
+        refusal(subscribe, simulator, trap.url, code="NotImplemented")
+        refusal(batch, simulator.client, code="NotImplemented")
         replay(simulator, trap.url)
     assert trap.connections == 0
 
@@ -266,14 +261,16 @@ def test_a_presigned_url_is_answered_by_the_service_that_it_is_for(client: Clien
 
 def test_a_role_is_assumed_without_a_signature(client: Client) -> None:
     sts = client.simulator.client("sts")
-    role = {
-        "RoleArn": ARN.replace(REGION, "") % ("iam", "role/x"),
-        "RoleSessionName": "some",
-        "WebIdentityToken": "token",
-    }
+    role = {"RoleArn": ARN.replace(REGION, "") % ("iam", "role/x"), "RoleSessionName": "some"}
+    role["WebIdentityToken"] = "token"
     assert sts.assume_role_with_web_identity(**role)["Credentials"]["AccessKeyId"]
 
 
+FORM_WITH_A_STATUS = (
+    b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--x\r\nContent-Disposition: form-data; '
+    b'name="success_action_status"\r\n\r\nabc\r\n--x\r\nContent-Disposition: form-data; name="file"; '
+    b'filename="f"\r\n\r\n1\r\n--x--\r\n'
+)
 FORM = {"Content_Type": "multipart/form-data; boundary=x"}
 
 
@@ -289,15 +286,7 @@ FORM = {"Content_Type": "multipart/form-data; boundary=x"}
         ("POST", "/key?uploadId=x", b"<CompleteMultipartUpload>", {}, 400),
         ("GET", "/named?response-content-type=a%0d%0aSet-Cookie:%20x", b"", {}, 400),
         ("GET", "/named?response-content-type=%e2%82%ac", b"", {}, 400),
-        (
-            "POST",
-            "",
-            b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--x\r\nContent-Disposition: form-data; '
-            b'name="success_action_status"\r\n\r\nabc\r\n--x\r\nContent-Disposition: form-data; name="file"; '
-            b'filename="f"\r\n\r\n1\r\n--x--\r\n',
-            FORM,
-            400,
-        ),
+        ("POST", "", FORM_WITH_A_STATUS, FORM, 400),
     ],
 )
 def test_a_malformed_request_to_s3_gets_an_error_in_xml_and_one_line_in_the_log(
@@ -310,13 +299,8 @@ def test_a_malformed_request_to_s3_gets_an_error_in_xml_and_one_line_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client.put("named", b"x")
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=20)
-    connection.request(method, f"/{BUCKET}{path}", body, sent | {"Authorization": AUTHORIZATION.format("s3")})
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    assert (response.status, "<Error><Code>" in text) == (status, True), text
+    response, content = exchange(client.simulator.port, f"/{BUCKET}{path}", "s3", method, body, **headers)
+    assert (response.status, b"<Error><Code>" in content) == (status, True), content
     assert response.getheader("Set-Cookie") is None
     assert "Traceback" not in caplog.text
     assert len(caplog.text.splitlines()) <= 1, caplog.text

@@ -1,17 +1,16 @@
 """Models that are created from model packages and served by endpoints and transform jobs."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-import botocore.exceptions
 import pytest
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.simulator_client import IMAGE, numbers, refusal
 
 from stagemaker.server import BUCKET, ROLE_ARN
 
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/"
 MULTIPLYING_SCRIPT = """
 import os
 
@@ -20,24 +19,11 @@ def transform_fn(model, data, content_type, accept): return str(model * float(da
 """
 
 
-@pytest.fixture
-def packages(client: Client) -> Packages:
-    return Packages(client)
-
-
 def create_model(packages: Packages, package: str, **members: Any) -> str:
-    """Create a model from a package and return its name."""
     name = f"packaged-{next(numbers)}"
     container = {"ModelPackageName": package} | members
     packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     return name
-
-
-def refusal(call: Callable[..., Any], *arguments: Any, **request: Any) -> str:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(*arguments, **request)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
-    return str(caught.value)
 
 
 def multiplier_container(packages: Packages, factor: int) -> dict[str, Any]:
@@ -60,7 +46,7 @@ def test_the_latest_approved_version_is_served_until_it_is_rejected(packages: Pa
     endpoints, group = Endpoints(packages.client), packages.group()
     for name in ("one", "two", "three"):
         packages.named(group, name)
-    packages.approve(f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
+    packages.approve(f"{ARN}{group}/1")
 
     def served_model() -> str:
         return json.loads(endpoints.invoke(endpoint)["Body"].read())[0]
@@ -70,15 +56,12 @@ def test_the_latest_approved_version_is_served_until_it_is_rejected(packages: Pa
 
     endpoint = endpoints.create(create_config())
     assert served_model() == "one"
-    second_version = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/2"
-    packages.approve(second_version, ApprovalDescription="better on held-out drill holes")
-    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=create_config())
-    assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
-    assert served_model() == "two"
-    packages.approve(second_version, "Rejected", ApprovalDescription="worse on new drill holes")
-    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=create_config())
-    assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
-    assert served_model() == "one"
+    second_version = f"{ARN}{group}/2"
+    for status, expected in (("Approved", "two"), ("Rejected", "one")):
+        packages.approve(second_version, status, ApprovalDescription="on held-out drill holes")
+        endpoints.update(endpoint, create_config())
+        assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
+        assert served_model() == expected
     endpoints.delete(endpoint)
 
 
@@ -141,16 +124,13 @@ def test_a_model_is_described_as_it_was_requested(packages: Packages) -> None:
     assert not description.keys() & {"Containers", "Served"}
 
 
-@pytest.mark.parametrize("status", ["PendingManualApproval", "Rejected"])
-def test_a_model_requires_an_approved_version(packages: Packages, status: str) -> None:
-    package = packages.version(packages.group(), ModelApprovalStatus=status)
-    message = refusal(create_model, packages, package)
-    assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
+def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: Packages) -> None:
+    for status in ("PendingManualApproval", "Rejected"):
+        package = packages.version(packages.group(), ModelApprovalStatus=status)
+        message = refusal(create_model, packages, package)
+        assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
     packages.approve(package)
     create_model(packages, package)
-
-
-def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None:
     name = f"package-{next(numbers)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
     create_model(packages, name)
@@ -164,10 +144,7 @@ def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None
         ({"InferenceSpecificationName": "nothing"}, "has no additional inference specification 'nothing'"),
         ({"Mode": "MultiModel"}, "Mode MultiModel is not simulated"),
         ({"ModelPackageName": "nowhere"}, "Could not find model package"),
-        (
-            {"ModelPackageName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/g/1"},
-            "Could not find model package arn:aws:sagemaker:eu-west-1:",
-        ),
+        ({"ModelPackageName": f"{ARN.replace('us-east', 'eu-west')}g/1"}, "package arn:aws:sagemaker:eu-west-1:"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -192,9 +169,7 @@ def test_no_model_can_be_created_from_an_unsuitable_package(packages: Packages, 
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}
     packages.sagemaker.create_model_package(ModelPackageGroupName=group, **request)
-    assert reason in refusal(
-        create_model, packages, f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1"
-    )
+    assert reason in refusal(create_model, packages, f"{ARN}{group}/1")
 
 
 def test_invalid_inference_pipelines_from_packages_are_refused(packages: Packages) -> None:

@@ -7,27 +7,26 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ConnectionClosedError
-from stagemaker_support.pipelines import Pipelines, condition, equals, fail, get, join, model, step
-from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.pipelines import (
+    FAILING_SCRIPT,
+    SLEEPING_SCRIPT,
+    SPECIFICATION,
+    Pipelines,
+    condition,
+    definition,
+    equals,
+    fail,
+    get,
+    join,
+    model,
+    step,
+)
+from stagemaker_support.simulator_client import refusal
 
 from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
-from stagemaker.orchestration.pipelines.executions.execution_work import ExecutionWork
+from stagemaker.orchestration.pipelines.executions.step_cache import StepCache
 from stagemaker.orchestration.pipelines.executions.step_resource import StepResource
 from stagemaker.server import BUCKET, ROLE_ARN
-
-FAILING_SCRIPT = "raise ValueError('no luck')"
-SLEEPING_SCRIPT = "import time\ntime.sleep(300)"
-# A script that fails unless its copy of the object "go" contains "yes".
-GATED_SCRIPT = """
-import sys
-from pathlib import Path
-sys.exit(0 if Path(__file__).with_name("go").read_text() == "yes" else 3)
-"""
-
-
-@pytest.fixture(scope="module")
-def pipelines(client: Client) -> Pipelines:
-    return Pipelines(client)
 
 
 def transform(name: str, model_name: Any, instances: int, **members: Any) -> dict[str, Any]:
@@ -43,7 +42,6 @@ def transform(name: str, model_name: Any, instances: int, **members: Any) -> dic
 
 
 def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> None:
-    """Steps that depend on the failed step, directly or indirectly, do not run; all other steps do."""
     failing_step = pipelines.processing("Fails", FAILING_SCRIPT)
     dependent_steps = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
     independent_steps = [model("Alone"), model("AfterAlone", "Alone")]
@@ -69,7 +67,6 @@ def test_steps_whose_requests_are_refused_fail(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
-    """The Fail step stops all running steps, and no other step starts."""
     sleeping_step = pipelines.processing("Sleeps", SLEEPING_SCRIPT)
     first_step = pipelines.processing("First", "pass")
     condition_step = condition(
@@ -99,7 +96,6 @@ def test_a_fail_step_writes_an_outcome_as_expressions_do(pipelines: Pipelines) -
 
 
 def test_a_fail_step_whose_message_cannot_be_read_ends_the_execution(pipelines: Pipelines) -> None:
-    """The step still ends the execution, and its failure reason says why the message could not be read."""
     message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
     execution = pipelines.run(pipelines.processing("Sleeps", SLEEPING_SCRIPT), fail("Bad", message))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
@@ -122,16 +118,12 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
         return make_api_call(self, operation, *arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse_first_stop_requests)
-    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert pipelines.stop(execution)["PipelineExecutionStatus"] == "Stopped"
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Make writes of step records with this status fail, as on a full disk.
-
-    Return an event that is set after a failed write, and another that the test sets to make writes succeed again.
-    """
+    """Make writes of step records with this status fail; return events for a failed write and for free space."""
     put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
     def refuse(self: StepRecords, name: str, **members: Any) -> Any:
@@ -144,9 +136,7 @@ def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading
     return write_failed, disk_has_space
 
 
-def test_a_job_whose_start_could_not_be_recorded_is_stopped(
-    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_whose_start_was_not_recorded_is_stopped(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     write_failed, disk_has_space = fail_writes(monkeypatch, "Executing")
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     assert write_failed.wait(30)
@@ -159,11 +149,11 @@ def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
+def test_a_stopped_job_whose_end_was_not_recorded_runs_once(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
-    job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    job = pipelines.job_of(execution, "Sleeps")
     write_failed, disk_has_space = fail_writes(monkeypatch, "Stopped")
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
     assert write_failed.wait(30)
@@ -191,9 +181,9 @@ def test_an_unexpected_error_fails_only_its_step(pipelines: Pipelines, monkeypat
 
 def test_an_error_in_the_execution_itself_stops_its_jobs(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
-    job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    job = pipelines.job_of(execution, "Sleeps")
     with monkeypatch.context() as patch:
-        patch.setattr(ExecutionWork, "_start_ready", lambda *_: 1 / 0)
+        patch.setattr(StepCache, "forget_contents", lambda _: 1 / 0)
         description = pipelines.wait(execution)
     assert description["PipelineExecutionStatus"] == "Failed"
     assert "ZeroDivisionError" in description["FailureReason"]
@@ -205,9 +195,7 @@ def test_a_step_whose_job_is_stopped_or_runs_too_long_is_stopped(pipelines: Pipe
     sleeping_step, late_step = (pipelines.processing(name, SLEEPING_SCRIPT) for name in ("Sleeps", "Late"))
     late_step["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
     execution = pipelines.start(pipelines.create(sleeping_step, late_step, model("After", "Sleeps")))
-    step = pipelines.wait_for(execution, "Sleeps")
-    job = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
+    pipelines.sagemaker.stop_processing_job(ProcessingJobName=pipelines.job_of(execution, "Sleeps"))
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     for item in pipelines.steps(execution).values():
         assert item["StepStatus"] == "Stopped"
@@ -216,12 +204,8 @@ def test_a_step_whose_job_is_stopped_or_runs_too_long_is_stopped(pipelines: Pipe
 
 
 def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
-    """Stop ends the running steps. Retry runs the unsuccessful steps again and keeps the successful ones."""
     sagemaker = pipelines.sagemaker
-    retried_step = pipelines.processing("Again", GATED_SCRIPT)
-    folder = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
-    retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
-    pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "no")
+    retried_step, set_gate = pipelines.gated("Again")
     sleeping_step = pipelines.processing("Sleeps", SLEEPING_SCRIPT)
     name = pipelines.create(model("First"), retried_step, sleeping_step, model("After", "Again"))
     execution = pipelines.start(name)
@@ -233,10 +217,9 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert description["PipelineExecutionStatus"] == "Stopped"
     assert "FailureReason" not in description
     assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
-    with pytest.raises(ClientError, match="is in status Stopped"):
-        sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert "is in status Stopped" in refusal(sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
     before = pipelines.steps(execution)
-    pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "yes")
+    set_gate("yes")
     token = uuid.uuid4().hex
     for _ in range(2):  # a repeated request is carried out only once
         sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution, ClientRequestToken=token)
@@ -245,10 +228,9 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert after["First"] == before["First"]
     assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
     assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
-    with pytest.raises(ClientError, match="in status Executing: only a failed or stopped execution"):
-        sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
-    sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    message = refusal(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
+    assert "in status Executing: only a failed or stopped execution" in message
+    assert pipelines.stop(execution)["PipelineExecutionStatus"] == "Stopped"
 
 
 def test_retry_runs_a_fail_step_again(pipelines: Pipelines) -> None:
@@ -258,18 +240,13 @@ def test_retry_runs_a_fail_step_again(pipelines: Pipelines) -> None:
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(execution)["Bad"]["AttemptCount"] == 2
     successful_execution = pipelines.run(model("M"))
-    with pytest.raises(ClientError, match="in status Succeeded"):
-        pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=successful_execution)
+    retry = pipelines.sagemaker.retry_pipeline_execution
+    assert "in status Succeeded" in refusal(retry, PipelineExecutionArn=successful_execution)
 
 
 def test_only_errors_named_by_a_retry_policy_are_retried(pipelines: Pipelines) -> None:
-    """A request that exceeds the instance limit is retried; a request with an unknown model is not."""
-    limit_policy = {
-        "ExceptionType": ["SageMaker.RESOURCE_LIMIT"],
-        "IntervalSeconds": 1,
-        "BackoffRate": 1.0,
-        "MaxAttempts": 1,
-    }
+    limit_policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "MaxAttempts": 1}
+    limit_policy["BackoffRate"] = 1.0
     other_policy = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}
     model_step = model("M")
     retried_step = transform("Retried", get("Steps.M.ModelName"), 21, RetryPolicies=[other_policy, limit_policy])
@@ -284,10 +261,11 @@ def test_only_errors_named_by_a_retry_policy_are_retried(pipelines: Pipelines) -
 def test_an_execution_can_be_stopped_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> None:
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 3600, "ExpireAfterMin": 600}
     waiting_step = transform("T", get("Steps.M.ModelName"), 21, RetryPolicies=[policy])
-    execution = pipelines.start(pipelines.create(model("M"), waiting_step))
+    triggered_steps = [triggered_step(trigger, trigger, "T") for trigger in ("Failed", "Stopped", "Any")]
+    execution = pipelines.start(pipelines.create(model("M"), waiting_step, *triggered_steps))
     pipelines.wait_for(execution, "T", "Starting")
-    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    description = pipelines.stop(execution)
+    assert (description["PipelineExecutionStatus"], "FailureReason" in description) == ("Stopped", False)
     assert pipelines.statuses(execution) == {"M": "Succeeded", "T": "Stopped"}
 
 
@@ -304,22 +282,91 @@ def test_executions_are_deleted_with_their_pipeline(pipelines: Pipelines) -> Non
     for call in (sagemaker.describe_pipeline_execution, sagemaker.list_pipeline_execution_steps):
         with pytest.raises(sagemaker.exceptions.ResourceNotFound):
             call(PipelineExecutionArn=execution)
-    sagemaker.create_pipeline(PipelineName=name, PipelineDefinition='{"Version": "2020-12-01", "Steps": []}'.replace(
-        "[]", '[{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}]'), RoleArn=ROLE_ARN)  # fmt: skip
+    sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=definition(fail("F")), RoleArn=ROLE_ARN)
     assert sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
 
 
 def test_steps_can_register_versions_in_the_same_new_group(pipelines: Pipelines) -> None:
-    """Each step creates the group if it does not exist, and registers a separate version."""
-    specification = {
-        "Containers": [{"Image": IMAGE}],
-        "SupportedContentTypes": ["text/csv"],
-        "SupportedResponseMIMETypes": ["text/csv"],
-    }
-    arguments = {"ModelPackageGroupName": "new-group", "InferenceSpecification": specification}
+    arguments = {"ModelPackageGroupName": "new-group", "InferenceSpecification": SPECIFICATION}
     name = pipelines.create(*(step(name, "RegisterModel", arguments) for name in "ABC"))
     executions = [pipelines.start(name) for _ in range(4)]
     for execution in executions:
         assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Succeeded"
     arns = [item["Metadata"]["RegisterModel"]["Arn"] for arn in executions for item in pipelines.steps(arn).values()]
     assert sorted(int(arn.rpartition("/")[2]) for arn in arns) == list(range(1, 13))
+
+
+def depends_on(trigger: str, *names: str) -> dict[str, list[Any]]:
+    return {"DependsOn": [{"Step": name, "Trigger": trigger} for name in names]}
+
+
+def triggered_step(name: str, trigger: str, *names: str) -> dict[str, Any]:
+    return model(name) | depends_on(trigger, *names)
+
+
+def test_only_steps_with_a_matching_trigger_run_after_a_failed_step(pipelines: Pipelines) -> None:
+    steps = [triggered_step(trigger, trigger, "F") for trigger in ("Completed", "Failed", "Stopped", "Any")]
+    steps += [model("AfterFailed", "Failed"), model("After", "F")]
+    execution = pipelines.run(*steps, transform("F", "no-such-model", 1))
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert description["FailureReason"] == "Step failure: One or multiple steps failed."
+    statuses = pipelines.statuses(execution)
+    assert statuses == {"F": "Failed"} | dict.fromkeys(("Failed", "Any", "AfterFailed"), "Succeeded")
+    [summary] = pipelines.sagemaker.list_pipeline_executions(PipelineName=description["PipelineArn"])[
+        "PipelineExecutionSummaries"
+    ]
+    assert summary["PipelineExecutionStatus"] == "CompletedWithFailures"
+
+
+def test_only_steps_with_a_matching_trigger_run_after_a_successful_step(pipelines: Pipelines) -> None:
+    steps = [triggered_step(trigger, trigger, "M") for trigger in ("Completed", "Failed", "Stopped", "Any")]
+    execution = pipelines.run(*steps, model("M"))
+    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
+    assert set(pipelines.statuses(execution)) == {"M", "Completed", "Any"}
+
+
+def test_only_steps_with_a_matching_trigger_run_after_a_stopped_job(pipelines: Pipelines) -> None:
+    steps = [triggered_step(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
+    execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPING_SCRIPT), *steps))
+    job = pipelines.job_of(execution, "S")
+    pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
+    description = pipelines.wait(execution)
+    assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
+    reason = pipelines.steps(execution)["S"]["FailureReason"]
+    assert reason.startswith(f"ClientError: The ProcessingJob '{job}' was stopped")
+    assert pipelines.statuses(execution) == {"S": "Stopped", "Stopped": "Succeeded", "Any": "Succeeded"}
+
+
+def test_an_unhandled_failure_fails_the_execution(pipelines: Pipelines) -> None:
+    failing, other = (transform(name, "no-such-model", 1) for name in ("F", "G"))
+    for steps, failed_steps in (
+        ([failing, triggered_step("Follows", "Failed", "F"), other], {"F", "G"}),
+        ([failing, other | depends_on("Failed", "F")], {"F", "G"}),
+        ([failing, model("M"), triggered_step("Both", "Failed", "F", "M")], {"F"}),
+    ):
+        execution = pipelines.run(*steps)
+        assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
+        statuses = pipelines.statuses(execution)
+        assert {name for name, status in statuses.items() if status == "Failed"} == failed_steps
+        assert "Both" not in statuses
+
+
+def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
+    retried_step, set_gate = pipelines.gated("Again")
+    following_steps = [
+        triggered_step("Failed", "Failed", "Again"),
+        model("AfterFailed", "Failed"),
+        triggered_step("Any", "Any", "Again"),
+    ]
+    execution = pipelines.run(retried_step, *following_steps, model("After", "Again"), model("Alone"))
+    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "CompletedWithFailures"
+    before = pipelines.steps(execution)
+    assert set(before) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}
+    set_gate("yes")
+    pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Succeeded"
+    after = pipelines.steps(execution)
+    assert set(after) == {"Again", "After", "Any", "Alone"}
+    assert after["Alone"] == before["Alone"]
+    assert after["Any"]["Metadata"] != before["Any"]["Metadata"]

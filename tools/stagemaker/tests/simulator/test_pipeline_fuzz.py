@@ -1,6 +1,6 @@
-"""Random definitions and requests are accepted or refused with a modelled error, and the simulator keeps running.
+"""Random definitions and requests are accepted or refused with a modelled error; accepted definitions are run.
 
-Accepted definitions are also run to completion. Their steps start no jobs, so many definitions can be tried.
+Their steps start no jobs, so many definitions can be tried.
 """
 
 import json
@@ -64,7 +64,6 @@ conditions = st.recursive(
 
 
 def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Return a strategy that generates steps with these names, some of them nested in condition steps."""
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
@@ -98,7 +97,6 @@ def pipelines() -> Iterator[Pipelines]:
 
 @pytest.fixture(autouse=True)
 def check_simulator_still_works(pipelines: Pipelines) -> Iterator[None]:
-    """Check after each test that an execution still runs to completion."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 
@@ -148,7 +146,6 @@ MEANINGFUL_VALUES: dict[str, list[Any]] = {
 @examples(40)
 @given(data=st.data())
 def test_any_request_succeeds_or_fails_with_a_modelled_error(pipelines: Pipelines, data: st.DataObject) -> None:
-    """Many of the requests name existing resources."""
     name = data.draw(st.sampled_from(OPERATIONS))
     existing_pipelines = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
     if not any(item["PipelineName"] == "p" for item in existing_pipelines):

@@ -4,17 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.pipelines import Pipelines, condition, equals, fail, get, model, step
-from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.pipelines import SPECIFICATION, Pipelines, condition, equals, fail, get, model, step
+from stagemaker_support.simulator_client import Client
 from stagemaker_support.state import running
 
 from stagemaker.server import BUCKET
 
-SPECIFICATION = {
-    "Containers": [{"Image": IMAGE}],
-    "SupportedContentTypes": ["text/csv"],
-    "SupportedResponseMIMETypes": ["text/csv"],
-}
 # A script that sleeps until its copy of the object "go" contains "yes".
 WAITING_SCRIPT = """
 import time
@@ -25,7 +20,6 @@ while Path(__file__).with_name("go").read_text() != "yes":
 
 
 def list_names(sagemaker: Any, kind: str) -> list[str]:
-    """Return the names of all processing jobs or models, or the ARNs of all packages in the group."""
     if kind == "packages":
         summaries = sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"]
         return [item["ModelPackageArn"] for item in summaries]
@@ -35,7 +29,6 @@ def list_names(sagemaker: Any, kind: str) -> list[str]:
 
 
 def waiting_steps(pipelines: Pipelines) -> list[dict[str, Any]]:
-    """Return steps for a quick job, a model, a package, a job that waits, and a model that depends on both jobs."""
     waiting_step = pipelines.processing("Waits", WAITING_SCRIPT)
     s3_input = waiting_step["Arguments"]["ProcessingInputs"][0]["S3Input"]
     s3_input["S3Uri"] = s3_input["S3Uri"].rpartition("/")[0]
@@ -83,7 +76,6 @@ def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "ended"])
 def test_stopping_failed_and_running_executions_survive_a_restart(tmp_path: Path, is_killed: bool) -> None:
-    """After a restart, a stopping execution ends as stopped, a failed one remains failed, and a running one resumes."""
     script = "import time\ntime.sleep(300)"
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))

@@ -3,19 +3,12 @@
 import datetime
 from typing import Any
 
-import pytest
 from stagemaker_support.pipelines import Pipelines, assert_refused, definition, fail, model, step
-from stagemaker_support.simulator_client import Client
 
 from stagemaker.server import BUCKET, ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
 DEFINITION = definition(model("M"))
-
-
-@pytest.fixture(scope="module")
-def pipelines(client: Client) -> Pipelines:
-    return Pipelines(client)
 
 
 def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> None:
@@ -30,12 +23,6 @@ def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> No
         sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=selection)
     with assert_refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
-    with assert_refused("Could not find pipeline", "ResourceNotFound"):
-        sagemaker.describe_pipeline(PipelineName="other")
-    with assert_refused("Could not find pipeline", "ResourceNotFound"):
-        sagemaker.start_pipeline_execution(PipelineName="other")
-    with assert_refused("Could not find pipeline", "ResourceNotFound"):
-        sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{ARN}{name}/execution/nothing")
 
 
 def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None:

@@ -1,8 +1,7 @@
-"""The table of refused members in tools/stagemaker/docs/operations.md is up to date.
+"""The table of refused members in tools/stagemaker/docs/operations.md is what the simulator refuses.
 
-The table is generated from the simulator's responses. Each member of a request is sent in a request of its own, and so
-is each value of a member that has an enumeration. The service model lists the members and values. A structure that
-occurs in several places of a request is sent only in the first of them.
+Each member of a request, and each value of an enumeration, is sent in a request of its own; a structure that occurs in
+several places, only in the first of them.
 """
 
 import itertools
@@ -132,7 +131,6 @@ def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
     name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
     def send(request: dict[str, Any]) -> str:
-        """Return the message of the error, or an empty string if the request succeeds."""
         # each resource that is created has a name of its own
         return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
 
@@ -143,7 +141,6 @@ def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
 
 
 def _refused_packaged_members(service: Any) -> Iterator[str]:
-    """Yield the members of a model package's containers with which no model can be created from the package."""
     numbers = itertools.count()
     base = BASES["CreateModelPackage"]
     specification = base["InferenceSpecification"]
@@ -162,7 +159,6 @@ def _refused_packaged_members(service: Any) -> Iterator[str]:
 
 
 def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
-    """Return the message of the error, or an empty string if the request succeeds."""
     try:
         service._make_api_call(operation, request)
     except ClientError as error:
@@ -175,7 +171,6 @@ def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
 def _refused_members(
     shape: Shape, value: dict[str, Any], send: Callable[[dict[str, Any]], str], prefix: str, seen: set[str]
 ) -> Iterator[str]:
-    """Yield the paths of refused members of a structure, once for each shape. send: sends a value of the structure."""
     if shape.name in seen:
         return
     seen.add(shape.name)

@@ -1,7 +1,6 @@
-"""Any request to the model registry, and any search, gets a response or a modelled error; the simulator keeps running.
+"""Any request to the model registry, and any search, gets a response or a modelled error.
 
-Hypothesis generates the requests from the service model. They often refer to existing resources, so many of them
-succeed.
+The requests often refer to existing resources, so many of them succeed.
 """
 
 import contextlib
@@ -69,7 +68,6 @@ def packages() -> Iterator[Packages]:
 
 
 def create_resources(packages: Packages) -> None:
-    """Delete the resources of earlier requests, and create the ones that later requests refer to."""
     sagemaker, additional_specification = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
@@ -86,7 +84,6 @@ def create_resources(packages: Packages) -> None:
 
 @pytest.fixture(autouse=True)
 def check_simulator_still_works(packages: Packages) -> Iterator[None]:
-    """After each test, check that new versions are still numbered and that all packages can be listed and found."""
     sagemaker = packages.sagemaker
     create_resources(packages)
     yield
@@ -99,7 +96,6 @@ def check_simulator_still_works(packages: Packages) -> Iterator[None]:
 
 
 def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy that sets many members of a document to meaningful values."""
     if isinstance(document, list):
         return st.tuples(*map(with_meaningful_values, document)).map(list)
     if not isinstance(document, dict):
@@ -114,7 +110,7 @@ def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
     )
 
 
-@examples(200)
+@examples(120)
 @given(data=st.data())
 def test_any_request_succeeds_or_fails_with_a_modelled_error(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))

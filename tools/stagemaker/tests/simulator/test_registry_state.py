@@ -16,7 +16,6 @@ from stagemaker_support.state import running
 
 @pytest.mark.slow
 def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
-    """Each acknowledged version exists, and no number is skipped or used twice."""
     acknowledged_arns: list[str] = []
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import boto3
 import psutil
-import pytest
 from stagemaker_support.control_plane import ask
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
@@ -35,9 +34,8 @@ def send_reset(port: int) -> int:
     return response.status
 
 
-@pytest.mark.parametrize("has_state", [False, True])
-def test_a_reset_ends_all_work_and_deletes_everything(has_state: bool, tmp_path: Path) -> None:
-    with simulator_process(tmp_path if has_state else None) as simulator:
+def test_a_reset_ends_all_work_and_deletes_everything(tmp_path: Path) -> None:
+    with simulator_process(tmp_path) as simulator:
         client, processes = Client(simulator), psutil.Process(simulator.process.pid).children
         endpoints, packages, pipelines = Endpoints(client), Packages(client), Pipelines(client)
         endpoints.create(endpoints.config(variant(endpoints.named("a"))))
@@ -52,13 +50,12 @@ def test_a_reset_ends_all_work_and_deletes_everything(has_state: bool, tmp_path:
         assert client.logs.describe_log_groups()["logGroups"] == []
         found = {name: getattr(client.sagemaker, name)()[member] for name, member in LISTS.items()}
         assert not any(found.values()), found
-    if has_state:
-        assert list((tmp_path / "s3").iterdir()) == []
-        with simulator_process(tmp_path) as simulator:  # what it restores
-            client = Client(simulator)
-            assert [bucket["Name"] for bucket in client.s3.list_buckets()["Buckets"]] == [BUCKET]
-            assert client.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-            assert client.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+    assert list((tmp_path / "s3").iterdir()) == []
+    with simulator_process(tmp_path) as simulator:  # what it restores
+        client = Client(simulator)
+        assert [bucket["Name"] for bucket in client.s3.list_buckets()["Buckets"]] == [BUCKET]
+        assert client.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+        assert client.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
 
 
 def test_after_a_reset_the_simulator_works_and_its_variables_are_valid(tmp_path: Path) -> None:

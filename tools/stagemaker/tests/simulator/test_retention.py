@@ -2,11 +2,13 @@
 
 import datetime
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
+from moto.logs.models import LogStream
 from stagemaker_support.simulator_client import Client
 
 from stagemaker.protocol.account import ACCOUNT, REGION
@@ -17,8 +19,6 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 class Metric:
-    """A metric in a unique namespace."""
-
     def __init__(self, client: Client):
         self.cloudwatch = client.simulator.client("cloudwatch")
         self.names = {"Namespace": f"namespace-{uuid.uuid4().hex}", "MetricName": "metric"}
@@ -70,7 +70,7 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
     before = metric.points(86_400, Dimensions=[{"Name": "d", "Value": "a"}])
-    Metric(client).put([{"Value": 1.0}] * retention.CLEANUP_DATA_POINTS)
+    Metric(client).put([{"Values": [1.0], "Counts": [retention.CLEANUP_DATA_POINTS]}])
     after = metric.points(86_400, Dimensions=[{"Name": "d", "Value": "a"}])
     assert [{name: point[name] for name in STATISTICS} for point in after] == [
         {name: point[name] for name in STATISTICS} for point in before
@@ -91,65 +91,50 @@ def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
-def test_only_the_newest_data_points_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MAX_DATA_POINTS", 10)
+def test_only_the_newest_data_points_are_kept() -> None:
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
-    assert [datum.value for datum in retention.age_data(data, now, merge=max)] == [
+    assert [datum.value for datum in retention.age_data(data, now, merge=max, limit=10)] == [
         float(number) for number in range(15, 25)
     ]
 
 
-class Stream:
-    """A log stream in a unique log group; each of its events is 100 kB long."""
+def test_the_newest_events_of_the_most_recently_written_streams_are_kept() -> None:
+    group = SimpleNamespace(account_id=ACCOUNT, region=REGION, name="group", subscription_filters={})
+    streams = [LogStream(group, name) for name in ("first", "second", "last")]
+    messages = [f"{number:03} {'x' * 1000}" for number in range(300)]
+    for stream, count in zip(streams, (40, 40, 300), strict=True):
+        stream.put_log_events([{"timestamp": 1, "message": message} for message in messages[:count]])
+    size = retention.event_size(messages[0])
 
-    def __init__(self, client: Client):
-        self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}
-        self.logs.create_log_group(logGroupName=self.names["logGroupName"])
-        self.logs.create_log_stream(**self.names)
-        self.event_count = 0
+    def kept() -> list[list[str]]:
+        return [[event.message for event in stream.events] for stream in streams]
 
-    def put(self, megabytes: int) -> None:
+    retention.trim_streams(streams, stream_bytes=100 * size, total_bytes=1000 * size)
+    assert kept() == [messages[:40], messages[:40], [retention.TRIM_NOTE, *messages[200:]]]
+    retention.trim_streams(streams, stream_bytes=1000 * size, total_bytes=150 * size)
+    assert kept() == [
+        [retention.TRIM_NOTE, *messages[31:40]],
+        messages[:40],
+        [retention.TRIM_NOTE, *messages[200:]],
+    ]
+
+
+def test_a_log_stream_that_takes_too_much_memory_loses_its_oldest_events(client: Client) -> None:
+    """A clean-up runs every 32 MB, so one runs after the 64 MB that are kept, wherever the count starts."""
+    logs, group = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}"}
+    logs.create_log_group(**group)
+    time = int(1000 * datetime.datetime.now(datetime.UTC).timestamp())
+    events = [{"timestamp": time, "message": f"message {'x' * 250_000}"}] * 4
+    for name, megabytes in (("quiet", 1), ("busy", 110)):
+        logs.create_log_stream(**group, logStreamName=name)
         for _ in range(megabytes):
-            time = int(1000 * datetime.datetime.now(datetime.UTC).timestamp())
-            numbers = range(self.event_count, self.event_count + 10)
-            events = [{"timestamp": time, "message": f"{number} {'x' * 100_000}"} for number in numbers]
-            self.logs.put_log_events(**self.names, logEvents=events)
-            self.event_count += 10
-
-    def first_words(self) -> list[str]:
-        """Return the first word of each event."""
-        words, token = [], {}
-        while True:
-            page = self.logs.get_log_events(**self.names, startFromHead=True, limit=1000, **token)
-            if not page["events"]:
-                return words
-            words += [event["message"].split()[0] for event in page["events"]]
-            token = {"nextToken": page["nextForwardToken"]}
-
-
-def test_the_newest_log_events_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MAX_STREAM_BYTES", 10 << 20)
-    quiet_stream, busy_stream = Stream(client), Stream(client)
-    quiet_stream.put(2)
-    busy_stream.put(44)  # a clean-up runs every 32 MB, so one runs between 10 and 42 MB, wherever the count starts
-    note, *numbers = busy_stream.first_words()
-    assert note == retention.TRIM_NOTE.split()[0]
-    assert numbers == [str(number) for number in range(440 - len(numbers), 440)]
-    assert 100 <= len(numbers) < 440
-    assert quiet_stream.first_words() == [str(number) for number in range(20)]
-
-
-def test_the_most_recently_written_streams_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    first_stream, second_stream, last_stream = Stream(client), Stream(client), Stream(client)
-    first_stream.put(4)
-    second_stream.put(4)
-    monkeypatch.setattr(retention, "MAX_TOTAL_BYTES", 20 << 20)
-    last_stream.put(70)  # enough for two clean-ups
-    assert first_stream.first_words() == second_stream.first_words() == ["[earlier"]
-    note, *numbers = last_stream.first_words()
-    assert note == "[earlier"
-    assert numbers == [str(number) for number in range(700 - len(numbers), 700)]
+            logs.put_log_events(**group, logStreamName=name, logEvents=events)
+    first_words = [
+        logs.get_log_events(**group, logStreamName=name, startFromHead=True, limit=1)["events"][0]["message"].split()[0]
+        for name in ("quiet", "busy")
+    ]
+    assert first_words == ["message", retention.TRIM_NOTE.split()[0]]
 
 
 DECADES = {"StartTime": datetime.datetime(1970, 1, 1), "EndTime": datetime.datetime(2038, 1, 1)}
@@ -167,7 +152,6 @@ DECADES = {"StartTime": datetime.datetime(1970, 1, 1), "EndTime": datetime.datet
     ],
 )
 def test_statistics_have_limits(client: Client, period: int, days: int, code: str | None) -> None:
-    """A request for more is an error of CloudWatch, instead of hours of work."""
     metric = Metric(client)
     metric.put([{"Timestamp": NOW - datetime.timedelta(hours=1), "Value": 1.0}])
     window = {"StartTime": NOW - datetime.timedelta(days=days), "EndTime": NOW, "Period": period}

@@ -54,10 +54,8 @@ def pages(client: Client, operation: str, bucket: str, member: str, size: int, *
 
 
 @pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
-@pytest.mark.parametrize("size", [1, 2, 100])
-def test_objects_and_common_prefixes_are_listed_on_pages(
-    operation: str, size: int, client: Client, bucket: str
-) -> None:
+@pytest.mark.parametrize("size", [1, 100])
+def test_objects_and_common_prefixes_are_paged(operation: str, size: int, client: Client, bucket: str) -> None:
     keys = ["a%41", "a+b", "d/1", "d/2", "e/f/3", "e/f/4", "e/g", "z\u2028", "ü <&> z"]
     for key in keys:
         client.s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
@@ -72,7 +70,7 @@ def test_objects_and_common_prefixes_are_listed_on_pages(
     assert [item["Prefix"] for item in pages(client, operation, bucket, "CommonPrefixes", size, **request)] == ["e/f/"]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize("size", [2, 100])
 def test_versions_are_listed_on_pages_newest_first(size: int, client: Client, bucket: str) -> None:
     client.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     expected = []

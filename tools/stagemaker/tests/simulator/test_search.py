@@ -1,6 +1,8 @@
-"""Search: filters by type and operator, nested filters, expressions, sort order and pages, through boto3."""
+"""Search: filters, expressions, order and pages, compared with a naive model; refusals; and results through boto3."""
 
 import datetime
+import operator
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions
@@ -12,203 +14,243 @@ from stagemaker_support.pipelines import Pipelines, model
 from stagemaker_support.simulator_client import Client, numbers
 
 from stagemaker.resources.paging import sort_key
-from stagemaker.server import BUCKET, Simulator
+from stagemaker.resources.resource import Resource
+from stagemaker.resources.search import Searches
+from stagemaker.state.records import Record, Store
 
-SCORES = ("-2.5", "0.5", "0.5", "10")
-METRIC_SCRIPT = 'print("loss={value}")'
-
-
-@pytest.fixture(scope="module")
-def packages() -> Any:
-    """Return the packages of a separate simulator, because a search finds all resources."""
-    with Simulator(isolation="off") as simulator:
-        yield Packages(Client(simulator))
-
-
-@pytest.fixture(scope="module")
-def versions(packages: Packages) -> list[str]:
-    """Create eleven versions, the first four with scores, and one in another group; return the ARNs of the eleven."""
-    group = packages.group()
-    arns = []
-    for number in range(11):
-        properties = {"score": SCORES[number], "a.b": f"v{number}"} if number < len(SCORES) else {"other": "x"}
-        containers = [{"Image": f"image-{number}", "Environment": {"NUMBER": str(number)}}, {"Image": "last"}]
-        specification = {"Containers": containers, "SupportedContentTypes": ["text/csv", f"text/{number}"]}
-        arns.append(
-            packages.version(group, CustomerMetadataProperties=properties, InferenceSpecification=specification)
-        )
-    packages.approve(arns[1], ApprovalDescription="good")
-    packages.version(packages.group())
-    return arns
-
-
-@pytest.fixture(scope="module")
-def jobs(packages: Packages) -> list[str]:
-    """Return the names of three training jobs with the rates 0.1, 0.7 and 3. Their losses are 1.5, -1 and undefined."""
-    client, names = packages.client, []
-    for rate, script in (
-        ("0.1", METRIC_SCRIPT.format(value=1.5)),
-        ("0.7", METRIC_SCRIPT.format(value=-1)),
-        ("3", "print()"),
-    ):
-        algorithm = {
-            "TrainingImage": client.image,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*)"}],
-        }
-        channels = [
-            {"ChannelName": channel, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
-            for channel, uri in (("train", f"s3://{BUCKET}/train-{rate}"), ("test", f"s3://{BUCKET}/test"))
-        ]
-        for channel in channels:
-            client.put(channel["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{BUCKET}/"), "x")
-        job = client.train(
-            script,
-            AlgorithmSpecification=algorithm,
-            HyperParameters={"rate": rate, "name": "ridge"},
-            InputDataConfig=channels,
-            Tags=[{"Key": "team.name", "Value": f"team-{rate}"}],
-        )
-        assert job["TrainingJobStatus"] == "Completed", job
-        names.append(job["TrainingJobName"])
-    return names
+COMPARISONS = {
+    "Equals": operator.eq,
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqualTo": operator.ge,
+    "LessThan": operator.lt,
+    "LessThanOrEqualTo": operator.le,
+    "In": lambda value, values: value in values,
+}
+ORDER = ("Equals", "NotEquals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
+WORDS = st.sampled_from(["a", "b"])
+TIMES = st.integers(0, 2).map(lambda hour: datetime.datetime(2026, 1, 1, hour, tzinfo=datetime.UTC))
+# The properties of a job in this model: their values, and the operators of filters on them.
+SINGLE: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]] = {
+    "TrainingJobStatus": (WORDS, ("Equals", "NotEquals", "In")),
+    "BillableTimeInSeconds": (st.integers(0, 2), ORDER),
+    "Metrics.loss": (st.sampled_from([-2.5, 0.5, 10]), ORDER),
+    "LastModifiedTime": (TIMES, ORDER),
+    "EnableNetworkIsolation": (st.booleans(), ("Equals", "NotEquals")),
+    "Environment.a.b": (WORDS, ("Equals", "NotEquals", "In")),
+    "Tags.a.b": (WORDS, ("Equals", "NotEquals", "In")),
+}
+CHANNEL = {f"InputDataConfig.{name}": (WORDS, ("Equals", "NotEquals")) for name in ("ChannelName", "ContentType")}
+# a job as the model has it: one value or None for each property, and a list of the channels' two values
+JOBS = st.lists(
+    st.fixed_dictionaries(
+        {name: st.none() | values for name, (values, _) in SINGLE.items()}
+        | {"LastModifiedTime": TIMES, "channels": st.lists(st.tuples(WORDS, WORDS), max_size=3)}
+    ),
+    max_size=8,
+)
 
 
-def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **request: Any) -> list[str]:
-    """Return the ARNs or names of all results, read in pages of 3. The filters are arguments of `condition`."""
-    conditions = [condition(*item) for item in filters]
-    if conditions:
-        request["SearchExpression"] = {"Filters": conditions}
-    pages = list(packages.sagemaker.get_paginator("search").paginate(Resource=resource, MaxResults=3, **request))
-    results = [result[resource] for page in pages for result in page["Results"]]
-    assert all(page["TotalHits"] == {"Value": len(results), "Relation": "EqualTo"} for page in pages)
-    return [item.get("TrainingJobName") or item[f"{resource}Arn"] for item in results]
+def filters(properties: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]]) -> st.SearchStrategy[Any]:
+    return st.lists(
+        st.one_of(
+            *[
+                st.tuples(st.just(name), st.just(comparison), st.lists(values) if comparison == "In" else values)
+                for name, (values, operators) in properties.items()
+                for comparison in operators
+            ],
+            st.tuples(st.sampled_from(list(properties)), st.sampled_from(["Exists", "NotExists"])),
+        ),
+        min_size=1,
+        max_size=3,
+    )
 
 
-def condition(name: str, operator: str | None = None, value: str | None = None) -> dict[str, str]:
-    members = {"Name": name, "Operator": operator, "Value": value}
+def expressions(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries(
+        {"Operator": st.sampled_from(["And", "Or"]), "Filters": filters(SINGLE | CHANNEL)},
+        optional={"NestedFilters": filters(CHANNEL), **members},
+    )
+
+
+EXPRESSIONS = expressions(SubExpressions=st.lists(expressions(), min_size=1, max_size=2))
+
+
+def values_of(job: Record, name: str) -> list[Any]:
+    if name in CHANNEL:
+        return [channel[list(CHANNEL).index(name)] for channel in job["channels"]]
+    return [] if job[name] is None else [job[name]]
+
+
+def is_satisfied(job: Record, expression: Record) -> bool:
+    results = [holds(job, *item) for item in expression["Filters"]]
+    if "NestedFilters" in expression:
+        channels = [{"channels": [channel]} for channel in job["channels"]]
+        results.append(any(all(holds(item, *nested) for nested in expression["NestedFilters"]) for item in channels))
+    results += [is_satisfied(job, item) for item in expression.get("SubExpressions", [])]
+    return any(results) if expression["Operator"] == "Or" else all(results)
+
+
+def holds(job: Record, name: str, comparison: str, operand: Any = None) -> bool:
+    values = values_of(job, name)
+    if comparison in ("Exists", "NotExists"):
+        return bool(values) == (comparison == "Exists")
+    if comparison == "NotEquals":
+        return operand not in values
+    return any(COMPARISONS[comparison](value, operand) for value in values)
+
+
+def requested(expression: Record) -> Record:
+    members = expression | {"Filters": [condition(*item) for item in expression["Filters"]]}
+    if "NestedFilters" in expression:
+        nested = [condition(*item) for item in expression["NestedFilters"]]
+        members["NestedFilters"] = [{"NestedPropertyName": "InputDataConfig", "Filters": nested}]
+    if "SubExpressions" in expression:
+        members["SubExpressions"] = [requested(item) for item in expression["SubExpressions"]]
+    return members
+
+
+def condition(name: str, comparison: str | None = None, value: Any = None) -> dict[str, str]:
+    if isinstance(value, list):
+        value = ",".join(value)
+    elif value is not None:
+        value = value.isoformat() if isinstance(value, datetime.datetime) else str(value)
+    members = {"Name": name, "Operator": comparison, "Value": value}
     return {key: member for key, member in members.items() if member is not None}
 
 
-def refusal(packages: Packages, **request: Any) -> str:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        packages.sagemaker.search(**request)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
-    return str(caught.value)
+class Recorded(Resource):
+    """Resources of one kind, which are described as they are stored, and searches for them."""
+
+    arn_type = "recorded"
+
+    def __init__(self, kind: str, *records: Record):
+        self.kind = kind  # type: ignore[misc]
+        super().__init__(SimpleNamespace(store=Store()))
+        for number, record in enumerate(records):
+            arn = f"{number:02}"
+            self.store.add(kind, arn, {f"{kind}Arn": arn} | record)
+            self.store.add("Tags", arn, {"Tags": record.get("Tags", [])})
+
+    def search(self, **request: Any) -> list[int]:
+        searches, found = Searches(self.platform, [self]), []
+        request |= {"Resource": self.kind, "MaxResults": 3}
+        while True:
+            response = searches.Search(request)
+            found += [int(result[self.kind][f"{self.kind}Arn"]) for result in response["Results"]]
+            if "NextToken" not in response:
+                assert response["TotalHits"] == {"Value": len(found), "Relation": "EqualTo"}
+                return found
+            request["NextToken"] = response["NextToken"]
+
+
+def recorded(job: Record) -> Record:
+    names = ("TrainingJobStatus", "BillableTimeInSeconds", "LastModifiedTime", "EnableNetworkIsolation")
+    record = {name: job[name] for name in names if job[name] is not None}
+    record["InputDataConfig"] = [{"ChannelName": name, "ContentType": kind} for name, kind in job["channels"]]
+    other_metrics = [{"MetricName": "other", "Value": 3.0}, {"MetricName": "loss", "Value": float("nan")}]
+    record["FinalMetricDataList"] = other_metrics
+    if job["Metrics.loss"] is not None:
+        record["FinalMetricDataList"] = [*other_metrics, {"MetricName": "loss", "Value": job["Metrics.loss"]}]
+    if job["Environment.a.b"] is not None:
+        record["Environment"] = {"a.b": job["Environment.a.b"]}
+    if job["Tags.a.b"] is not None:
+        record["Tags"] = [{"Key": "a.b", "Value": job["Tags.a.b"]}]
+    return record
+
+
+@given(
+    jobs=JOBS,
+    expression=st.none() | EXPRESSIONS,
+    order=st.fixed_dictionaries(
+        {},
+        optional={"SortBy": st.sampled_from(list(SINGLE)), "SortOrder": st.sampled_from(["Ascending", "Descending"])},
+    ),
+)
+def test_a_search_finds_matches_in_order(jobs: list[Record], expression: Record | None, order: Record) -> None:
+    """Jobs without the value by which they are sorted come first in ascending order."""
+    numbers_found = [number for number, job in enumerate(jobs) if expression is None or is_satisfied(job, expression)]
+    name = order.get("SortBy", "LastModifiedTime")
+    numbers_found.sort(
+        key=lambda number: (values_of(jobs[number], name), number), reverse=order.get("SortOrder") != "Ascending"
+    )
+    request = {} if expression is None else {"SearchExpression": requested(expression)}
+    assert Recorded("TrainingJob", *map(recorded, jobs)).search(**order, **request) == numbers_found
+
+
+NOON = datetime.datetime(2026, 1, 1, 12, 0, 0, 123456, datetime.UTC)
+PACKAGE = {
+    "ModelPackageVersion": 3,
+    "CreationTime": NOON,
+    "ModelApprovalStatus": "Approved",
+    "InferenceSpecification": {
+        "Containers": [{"Image": "image-4", "Environment": {"NUMBER": "7"}}, {"Image": "last"}],
+        "SupportedContentTypes": ["text/csv", "text/9"],
+    },
+}
+RATES = {"HyperParameters": {"rate": "0.1", "name": "ridge"}}
 
 
 @pytest.mark.parametrize(
-    ("filters", "expected"),
+    ("kind", "filter_", "is_found"),
     [
-        ([("ModelPackageVersion", "Equals", "3")], [3]),
-        ([("ModelPackageVersion", None, "3.0")], [3]),
-        ([("ModelPackageVersion", "NotEquals", "3")], [1, 2, *range(4, 12)]),
-        ([("ModelPackageVersion", "GreaterThan", "9")], [10, 11]),
-        ([("ModelPackageVersion", "GreaterThanOrEqualTo", "9"), ("ModelPackageVersion", "LessThan", "11")], [9, 10]),
-        ([("ModelPackageVersion", "LessThanOrEqualTo", "1.5")], [1]),
-        ([("ModelApprovalStatus", "Equals", "Approved")], [2]),
-        ([("ModelApprovalStatus", "In", "Rejected,Approved")], [2]),
-        ([("ApprovalDescription", "Exists")], [2]),
-        ([("ApprovalDescription", "NotEquals", "good"), ("ModelPackageVersion", "LessThan", "4")], [1, 3]),
-        ([("CustomerMetadataProperties.score", "Equals", "0.5")], [2, 3]),
-        ([("CustomerMetadataProperties.score", "NotExists")], [*range(5, 12)]),
-        ([("CustomerMetadataProperties.a.b", "In", "v0,v3,v9")], [1, 4]),
-        ([("CustomerMetadataProperties.a.b", "Contains", "v")], [1, 2, 3, 4]),
-        ([("InferenceSpecification.Containers.Image", "Equals", "image-4")], [5]),
-        ([("InferenceSpecification.Containers.Environment.NUMBER", "Equals", "7")], [8]),
-        ([("InferenceSpecification.SupportedContentTypes", "Contains", "/9")], [10]),
-        ([("InferenceSpecification", "NotExists")], []),
-        ([("ModelPackageArn", "Contains", "model-package/group")], [*range(1, 12)]),
-        ([("CreationTime", "LessThan", "2020-01-01T00:00:00")], []),
-        ([("CreationTime", "GreaterThan", "2020-01-01T00:00:00+02:00")], [*range(1, 12)]),
+        ("ModelPackage", ("ModelPackageVersion", None, "3.0"), True),
+        ("ModelPackage", ("ModelPackageVersion", None, "4"), False),
+        ("ModelPackage", ("ModelApprovalStatus", "Contains", "prove"), True),
+        ("ModelPackage", ("ModelApprovalStatus", "Contains", "Reject"), False),
+        ("ModelPackage", ("InferenceSpecification.Containers.Image", "Equals", "last"), True),
+        ("ModelPackage", ("InferenceSpecification.Containers.Environment.NUMBER", "Equals", "7"), True),
+        ("ModelPackage", ("InferenceSpecification.SupportedContentTypes", "Contains", "/9"), True),
+        ("ModelPackage", ("InferenceSpecification", "NotExists"), False),
+        # a time in a response is rounded to milliseconds, and may be in any zone
+        ("ModelPackage", ("CreationTime", "Equals", "2026-01-01T12:00:00.123+00:00"), True),
+        ("ModelPackage", ("CreationTime", "Equals", "2026-01-01T17:00:00.123+05:00"), True),
+        ("ModelPackage", ("CreationTime", "Equals", "2026-01-01T12:00:00.123"), True),
+        ("ModelPackage", ("CreationTime", "Equals", "2026-01-01T12:00:00.124"), False),
+        ("TrainingJob", ("HyperParameters.rate", "LessThan", "0.5"), True),
+        ("TrainingJob", ("HyperParameters.rate", "GreaterThan", "0.5"), False),
+        ("TrainingJob", ("HyperParameters.rate", "Equals", "0.10"), True),
+        ("TrainingJob", ("HyperParameters.rate", "Equals", "0"), True),  # the values are compared as integers
+        ("TrainingJob", ("HyperParameters.rate", "GreaterThan", "0_5"), False),
+        ("TrainingJob", ("HyperParameters.rate", "In", "3,0.1"), True),
+        ("TrainingJob", ("HyperParameters.name", "GreaterThan", "0.5"), False),
+        ("TrainingJob", ("HyperParameters.name", "Equals", "ridge"), True),
+        ("TrainingJob", ("HyperParameters.name", "NotEquals", "ridge"), False),
+        ("TrainingJob", ("HyperParameters.name", "Contains", "idg"), True),
     ],
     ids=str,
 )
-def test_filters_select_versions(
-    packages: Packages, versions: list[str], filters: list[Any], expected: list[int]
-) -> None:
-    group = versions[0].split("/")[1]
-    filters = [*filters, ("ModelPackageGroupName", "Equals", group)]
-    result = search(packages, "ModelPackage", *filters, SortBy="ModelPackageVersion", SortOrder="Ascending")
-    assert result == [versions[number - 1] for number in expected]
+def test_a_filter_compares_by_the_type_of_its_property(kind: str, filter_: tuple[str, ...], is_found: bool) -> None:
+    expression = {"Filters": [condition(*filter_)]}
+    assert Recorded(kind, PACKAGE | RATES).search(SearchExpression=expression, SortBy="CreationTime") == [0] * is_found
 
 
-def test_a_filter_accepts_a_time_from_a_response(packages: Packages, versions: list[str]) -> None:
-    time = packages.describe(versions[4])["CreationTime"]
-    for zone in (datetime.UTC, datetime.timezone(datetime.timedelta(hours=5))):
-        assert versions[4] in search(
-            packages, "ModelPackage", ("CreationTime", "Equals", time.astimezone(zone).isoformat())
-        )
+def test_pages_can_be_sorted_by_long_strings() -> None:
+    """All pages are returned, although a NextToken must not exceed 8,192 characters."""
+    text = "\u77f3" * 1023
+    resource = Recorded("ModelPackage", *[{"ModelPackageDescription": text}] * 7)
+    assert resource.search(SortBy="ModelPackageDescription") == [*range(7)][::-1]
+    searches = Searches(resource.platform, [resource])
+    response = searches.Search({"Resource": "ModelPackage", "SortBy": "ModelPackageDescription", "MaxResults": 1})
+    assert len(response["NextToken"]) <= 8192
 
 
-def test_nested_expressions_are_combined(packages: Packages, versions: list[str]) -> None:
-    def version(number: int) -> dict[str, Any]:
-        return condition("ModelPackageVersion", "Equals", str(number))
-
-    group = {"Filters": [condition("ModelPackageGroupName", "Equals", versions[0].split("/")[1])]}
-    inner = {"Operator": "Or", "Filters": [version(1), version(4)], "SubExpressions": [{"Filters": [version(9)]}]}
-    expression = {"SubExpressions": [group, inner]}
-    assert search(packages, SearchExpression=expression, SortBy="ModelPackageVersion") == [
-        versions[8],
-        versions[3],
-        versions[0],
-    ]
-    assert search(packages, SearchExpression=expression | {"Filters": [version(4)]}) == [versions[3]]
-    assert search(packages, SearchExpression={"Filters": [version(1), version(4)]}) == []
+def search(packages: Packages, resource: str, *filters: tuple[str, ...], **request: Any) -> list[str]:
+    expression = {"Filters": [condition(*item) for item in filters]}
+    pages = packages.sagemaker.get_paginator("search").paginate(
+        Resource=resource, MaxResults=1, SearchExpression=expression, **request
+    )
+    return [result[resource][f"{resource}Arn"] for page in pages for result in page["Results"]]
 
 
-def test_training_jobs_are_filtered_and_sorted(packages: Packages, jobs: list[str]) -> None:
-    for filters, expected in (
-        ([("TrainingJobStatus", "Equals", "Completed")], [0, 1, 2]),
-        ([("HyperParameters.rate", "LessThan", "0.5")], [0]),
-        ([("HyperParameters.rate", "Equals", "0.10")], [0]),
-        ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # the values are compared as integers
-        ([("HyperParameters.rate", "GreaterThan", "0.5")], [1, 2]),
-        ([("HyperParameters.name", "GreaterThan", "0.5")], []),
-        ([("HyperParameters.rate", "GreaterThan", "0_5")], []),
-        ([("HyperParameters.name", "Equals", "ridge")], [0, 1, 2]),
-        ([("HyperParameters.name", "Contains", "idg")], [0, 1, 2]),
-        ([("HyperParameters.rate", "In", "3,0.1")], [0, 2]),
-        ([("Metrics.loss", "GreaterThan", "-2")], [0, 1]),
-        ([("Metrics.loss", "LessThan", "0")], [1]),
-        ([("Metrics.loss", "NotExists")], [2]),
-        ([("Tags.team.name", "Equals", "team-0.7")], [1]),
-        ([("InputDataConfig.ChannelName", "Equals", "test")], [0, 1, 2]),
-        ([("EnableNetworkIsolation", "Equals", "true")], []),
-        ([("EnableNetworkIsolation", "NotEquals", "True")], [0, 1, 2]),
-        ([("ResourceConfig.VolumeSizeInGB", "Equals", "1")], [0, 1, 2]),
-    ):
-        assert search(packages, "TrainingJob", *filters, SortOrder="Ascending") == [
-            jobs[index] for index in expected
-        ], filters
-    names = search(packages, "TrainingJob", SortBy="Metrics.loss", SortOrder="Ascending")
-    assert names == [jobs[2], jobs[1], jobs[0]]
-    assert search(packages, "TrainingJob", SortBy="Metrics.loss") == [jobs[0], jobs[1], jobs[2]]
-    assert search(packages, "TrainingJob", SortBy="TrainingJobName") == sorted(jobs, reverse=True)
-    assert search(packages, "TrainingJob") == jobs[::-1]  # the most recently modified job comes first
-
-
-def test_nested_filters_must_match_the_same_item(packages: Packages, jobs: list[str]) -> None:
-    def search_nested(channel: str, uri: str) -> list[str]:
-        filters = [
-            condition("InputDataConfig.ChannelName", "Equals", channel),
-            condition("InputDataConfig.DataSource.S3DataSource.S3Uri", "Contains", uri),
-        ]
-        expression = {"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": filters}]}
-        return search(packages, "TrainingJob", SearchExpression=expression)
-
-    assert search_nested("train", "train-0.7") == [jobs[1]]
-    assert search_nested("test", "train-0.7") == []
-
-
-def test_a_result_contains_the_resource_and_its_tags(packages: Packages, jobs: list[str]) -> None:
-    expression = {"Filters": [condition("TrainingJobName", "Equals", jobs[0])]}
-    [result] = packages.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
-    description = packages.sagemaker.describe_training_job(TrainingJobName=jobs[0])
-    tags = {"Tags": [{"Key": "team.name", "Value": "team-0.1"}]}
-    assert result == {
-        "TrainingJob": {name: value for name, value in description.items() if name in result["TrainingJob"]} | tags
-    }
+def test_a_result_contains_the_resource_and_its_tags(client: Client) -> None:
+    metrics = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*)"}]}
+    algorithm = {"TrainingImage": client.image, "TrainingInputMode": "File"} | metrics
+    tags = [{"Key": "team", "Value": "a"}]
+    job = client.train("print('loss=1.5')", AlgorithmSpecification=algorithm, Tags=tags)
+    expression = {"Filters": [condition("TrainingJobName", "Equals", job["TrainingJobName"])]}
+    [result] = client.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
+    described = {name: value for name, value in job.items() if name in result["TrainingJob"]}
+    assert result == {"TrainingJob": described | {"Tags": tags}}
     assert result["TrainingJob"].keys() > {"SecondaryStatusTransitions", "FinalMetricDataList", "ModelArtifacts"}
 
 
@@ -221,7 +263,7 @@ def test_groups_are_found_by_their_tags(packages: Packages) -> None:
     assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="SameAccount") == arns[::-1]
     assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="CrossAccount") == []
     assert search(packages, "ModelPackageGroup", team, ("ModelPackageGroupName", "NotEquals", groups[0])) == arns[1:]
-    assert search(packages, "Endpoint") == []
+    assert search(packages, "Endpoint", ("EndpointName", "Equals", "nobody")) == []
 
 
 def test_pipelines_and_their_executions_are_found(packages: Packages) -> None:
@@ -232,27 +274,18 @@ def test_pipelines_and_their_executions_are_found(packages: Packages) -> None:
         pipelines.wait(execution)
     pipeline = pipelines.describe(executions[0])["PipelineArn"]
     assert search(packages, "Pipeline", ("PipelineName", "Equals", name)) == [pipeline]
-    filters = [("PipelineArn", "Equals", pipeline), ("PipelineExecutionStatus", "Equals", "Succeeded")]
-    assert search(packages, "PipelineExecution", *filters, SortBy="CreationTime") == executions[::-1]
-    assert search(packages, "PipelineExecution", ("PipelineExecutionStatus", "Equals", "Failed")) == []
+    in_pipeline = ("PipelineArn", "Equals", pipeline)
+    for status, expected in (("Succeeded", executions[::-1]), ("Failed", [])):
+        filters = [in_pipeline, ("PipelineExecutionStatus", "Equals", status)]
+        assert search(packages, "PipelineExecution", *filters, SortBy="CreationTime") == expected
 
 
-def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
-    """The search is accepted, because version 2 of the SDK asks whether a model package has a model card."""
-    assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
-    assert "does not have the property" in refusal(
-        packages, Resource="ModelCard", SearchExpression={"Filters": [condition("Nothing", "Exists")]}
-    )
+def filtered(*filter_: str) -> Record:
+    return {"SearchExpression": {"Filters": [condition(*filter_)]}}
 
 
-def test_pages_can_be_sorted_by_long_strings(packages: Packages) -> None:
-    """All pages are returned, although a NextToken must not exceed 8,192 characters."""
-    group, text = packages.group(), "\u77f3" * 1023
-    versions = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
-    results = search(
-        packages, "ModelPackage", ("ModelPackageGroupName", "Equals", group), SortBy="ModelPackageDescription"
-    )
-    assert sorted(results) == sorted(versions)
+EXISTS, CONTAINS = condition("ModelPackageName", "Exists"), condition("ModelPackageName", "Contains", "a")
+NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [EXISTS]}
 
 
 @pytest.mark.parametrize(
@@ -261,60 +294,58 @@ def test_pages_can_be_sorted_by_long_strings(packages: Packages) -> None:
         ({"Resource": "Model"}, "Resource Model is not simulated"),
         ({"Resource": "Project"}, "Resource Project is not simulated"),
         ({"Resource": "Nothing"}, "enum value set"),
+        ({"Resource": "ModelCard"} | filtered("Nothing", "Exists"), "does not have the property"),
         ({"SearchExpression": {}}, "must have at least one filter"),
         ({"SortBy": "Nothing"}, "ModelPackage does not have the property 'Nothing'"),
         ({"SortBy": "InferenceSpecification"}, "cannot be sorted by InferenceSpecification"),
         ({"VisibilityConditions": [{"Key": "a", "Value": "b"}]}, "VisibilityConditions are not simulated"),
         ({"NextToken": "x"}, "NextToken"),
+        (filtered("Nothing", "Exists"), "does not have the property 'Nothing'"),
+        (filtered("ModelPackageName.More", "Exists"), "does not have the property"),
+        (filtered("Metrics.loss", "Exists"), "does not have the property"),
+        (filtered(".", "Exists"), "does not have the property"),
+        (filtered("ModelPackageVersion"), "has no Value"),
+        (filtered("ModelPackageVersion", "Equals"), "has no Value"),
+        (filtered("ModelPackageVersion", "Exists", "1"), "must not have a Value if its Operator is Exists"),
+        (
+            filtered("ModelPackageVersion", "Equals", "one"),
+            "'one' of the filter on ModelPackageVersion is not a number",
+        ),
+        (filtered("ModelPackageVersion", "Equals", "nan"), "is not a number"),
+        (filtered("ModelPackageVersion", "Contains", "1"), "Contains is not supported"),
+        (filtered("ModelPackageName", "GreaterThan", "a"), "GreaterThan is not supported"),
+        (filtered("CertifyForMarketplace", "Equals", "1"), "is not a boolean"),
+        (filtered("CertifyForMarketplace", "LessThan", "true"), "LessThan is not supported"),
+        (filtered("CreationTime", "LessThan", "yesterday"), "'yesterday' of the filter on CreationTime is not a time"),
+        (filtered("InferenceSpecification", "Equals", "x"), "Equals is not supported"),
+        ({"SearchExpression": {"NestedFilters": [NESTED]}}, "must be on a property below the NestedPropertyName"),
+        (
+            {"SearchExpression": {"NestedFilters": [NESTED | {"NestedPropertyName": "ModelPackageName"}]}},
+            "not a list",
+        ),
+        (
+            {"SearchExpression": {"Filters": [CONTAINS], "SubExpressions": [{"Filters": [CONTAINS]}]}},
+            "usage limit of 1",
+        ),
+        ({"SearchExpression": {"SubExpressions": [{"Filters": [EXISTS] * 18}] * 3}}, "at most 50"),
+        ({"SearchExpression": {"Filters": [EXISTS], "SubExpressions": [{}]}}, "at least one filter"),
     ],
-    ids=lambda value: str(value)[:50],
+    ids=lambda value: str(value)[:80],
 )
-def test_invalid_searches_are_refused(packages: Packages, request_: dict[str, Any], reason: str) -> None:
-    assert reason in refusal(packages, **({"Resource": "ModelPackage"} | request_))
+def test_invalid_searches_are_refused(client: Client, request_: dict[str, Any], reason: str) -> None:
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        client.sagemaker.search(**{"Resource": "ModelPackage"} | request_)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert reason in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("filter_", "reason"),
-    [
-        (("Nothing", "Exists"), "does not have the property 'Nothing'"),
-        (("ModelPackageName.More", "Exists"), "does not have the property"),
-        (("Metrics.loss", "Exists"), "does not have the property"),
-        ((".", "Exists"), "does not have the property"),
-        (("ModelPackageVersion",), "has no Value"),
-        (("ModelPackageVersion", "Equals"), "has no Value"),
-        (("ModelPackageVersion", "Exists", "1"), "must not have a Value if its Operator is Exists"),
-        (("ModelPackageVersion", "Equals", "one"), "Value 'one' of the filter on ModelPackageVersion is not a number"),
-        (("ModelPackageVersion", "Equals", "nan"), "is not a number"),
-        (("ModelPackageVersion", "Contains", "1"), "Contains is not supported"),
-        (("ModelPackageName", "GreaterThan", "a"), "GreaterThan is not supported"),
-        (("CertifyForMarketplace", "Equals", "1"), "is not a boolean"),
-        (("CertifyForMarketplace", "LessThan", "true"), "LessThan is not supported"),
-        (("CreationTime", "LessThan", "yesterday"), "Value 'yesterday' of the filter on CreationTime is not a time"),
-        (("InferenceSpecification", "Equals", "x"), "Equals is not supported"),
-    ],
-    ids=str,
-)
-def test_invalid_filters_are_refused(packages: Packages, filter_: tuple[str, ...], reason: str) -> None:
-    expression = {"Filters": [condition(*filter_)]}
-    assert reason in refusal(packages, Resource="ModelPackage", SearchExpression=expression)
-
-
-def test_invalid_expressions_are_refused(packages: Packages) -> None:
-    exists, contains = condition("ModelPackageName", "Exists"), condition("ModelPackageName", "Contains", "a")
-
-    def reason(**expression: Any) -> str:
-        return refusal(packages, Resource="ModelPackage", SearchExpression=expression)
-
-    nested = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [exists]}
-    assert "must be on a property below the NestedPropertyName" in reason(NestedFilters=[nested])
-    assert "not a list" in reason(NestedFilters=[nested | {"NestedPropertyName": "ModelPackageName"}])
-    assert "usage limit of 1" in reason(Filters=[contains], SubExpressions=[{"Filters": [contains]}])
-    assert "at most 50" in reason(SubExpressions=[{"Filters": [exists] * 18}] * 3)
-    assert "at least one filter" in reason(Filters=[exists], SubExpressions=[{}])
-    deep_expression: dict[str, Any] = {"Filters": [exists]}
+def test_unusual_searches_are_accepted(client: Client) -> None:
+    """Version 2 of the SDK asks whether a model package has a model card, a kind that is not simulated."""
+    assert client.sagemaker.search(Resource="ModelCard", **filtered("ModelCardName", "Contains", "a"))["Results"] == []
+    deep_expression: dict[str, Any] = {"Filters": [EXISTS]}
     for _ in range(20):
         deep_expression = {"SubExpressions": [deep_expression]}
-    packages.sagemaker.search(Resource="ModelPackage", SearchExpression=deep_expression)
+    client.sagemaker.search(Resource="ModelPackage", SearchExpression=deep_expression)
 
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))

@@ -1,17 +1,15 @@
 """The requests of AWS's serial inference notebooks, replayed with boto3 alone.
 
-recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
-notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts that they refer
-to are replaced by those in support/serial_inference.py, and the data has different columns. Requests with PyTorch
-images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment. Requests with
-the scikit-learn image 1.2-1 are replayed with the newest one, whose packages are those of the tests' environment.
+recorded/ has the definitions that version 2 of the SDK (2.257.7) writes for the notebooks of
+aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. Their scripts are replaced by those in
+serial_inference.py, and the scikit-learn image 1.2-1 by the newest one, whose packages the tests' environment has.
 """
 
 import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +29,7 @@ RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.t
 
 @dataclass(frozen=True)
 class Recording:
-    """A notebook's recording, and the names of its resources.
-
-    cached_steps: the steps that have a CacheConfig. image: the image that replaces PyTorch's images, if any.
-    """
+    """A notebook's recording, and the names of its resources. cached_steps: the steps that have a CacheConfig."""
 
     file: str
     pipeline: str
@@ -43,11 +38,9 @@ class Recording:
     group: str
     model: str
     cached_steps: tuple[str, ...]
-    image: str | None = None
 
     def definition(self) -> str:
-        text = (RECORDINGS / self.file).read_text("utf-8").replace("scikit-learn:1.2-1-", "scikit-learn:1.9-0-")
-        return re.sub(r"[\w.-]+/pytorch-(training|inference):[\w.-]+", self.image, text) if self.image else text
+        return (RECORDINGS / self.file).read_text("utf-8").replace("scikit-learn:1.2-1-", "scikit-learn:1.9-0-")
 
 
 SKLEARN = Recording(
@@ -68,13 +61,9 @@ PYTORCH = Recording(
     model="PyTorch",
     cached_steps=("PreprocessData", "TrainPyTorchModel"),
 )
-PYTORCH_REPLACED = replace(
-    PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
-)
 
 
 def create_pipeline(client: Client, recording: Recording) -> None:
-    """Upload the files that the definition refers to, and send the requests that two calls of `upsert` send."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
@@ -96,7 +85,6 @@ def create_pipeline(client: Client, recording: Recording) -> None:
 
 
 def run_execution(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
-    """Run an execution to its end; return its ARN and its steps by name."""
     arn = client.sagemaker.start_pipeline_execution(PipelineName=recording.pipeline)["PipelineExecutionArn"]
     deadline = time.monotonic() + 300
     while (execution := client.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn))[
@@ -111,7 +99,6 @@ def run_execution(client: Client, recording: Recording) -> tuple[str, dict[str, 
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Return a client of a new simulator, without other tests' resources."""
     with Simulator() as simulator:
         yield Client(simulator)
 
@@ -120,7 +107,6 @@ def client() -> Iterator[Client]:
     "recording",
     [
         pytest.param(SKLEARN, id="scikit-learn"),
-        pytest.param(PYTORCH_REPLACED, id="scikit-learn instead of PyTorch"),
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )

@@ -19,7 +19,6 @@ OPERATIONS = sagemaker_model().operation_names
 
 
 def refusal(name: str, document: Any) -> str:
-    """Return the message of the ValidationException that a request causes."""
     with pytest.raises(ServiceError) as caught:
         read_request(operation_model(name), document)
     assert caught.value.code == "ValidationException"
@@ -35,7 +34,6 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
 
 
 def model_of(**members: dict[str, Any]) -> OperationModel:
-    """Return the model of an operation whose request has members with these shapes."""
     shapes = {"Request": {"type": "structure", "members": {name: {"shape": name} for name in members}}, **members}
     operations = {"Do": {"name": "Do", "http": {}, "input": {"shape": "Request"}}}
     return ServiceModel({"metadata": {}, "operations": operations, "shapes": shapes}).operation_model("Do")
@@ -73,9 +71,7 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
     ],
     ids=str,
 )
-def test_values_are_checked_against_their_shape(
-    shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]
-) -> None:
+def test_values_must_match_their_shape(shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]) -> None:
     operation = model_of(X=shape, Text=STRING | {"max": 3})
     assert read_request(operation, {"X": None}) == {}
     for value in good_values:
@@ -148,11 +144,10 @@ def test_a_message_stays_short() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?", r"https://([.\-_a-zA-Z0-9]+/?){3,1016}"])
-def test_slow_patterns_stop_at_the_time_limit(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_model, "PATTERN_SECONDS", 0.5)
+def test_slow_patterns_stop_at_the_time_limit(pattern: str) -> None:
     operation = model_of(X={"type": "list", "member": {"shape": "Text"}}, Text=STRING | {"pattern": pattern})
     with pytest.raises(ServiceError, match="regular expression"):
-        read_request(operation, {"X": ["https://" + "a" * 60 + "!"] * 1000 + ["a" * 60 + "!"] * 1000})
+        read_request(operation, {"X": ["https://" + "a" * 60 + "!"] * 1000 + ["a" * 60 + "!"] * 1000}, 0.5)
 
 
 def test_responses_contain_only_the_shapes_members_and_json_values() -> None:
@@ -167,7 +162,6 @@ def test_responses_contain_only_the_shapes_members_and_json_values() -> None:
 
 
 def as_json(value: Any) -> Any:
-    """Return a parsed request as it would be in JSON, with times in seconds."""
     if isinstance(value, dict):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -176,7 +170,6 @@ def as_json(value: Any) -> Any:
 
 
 def without_nulls(shape: Shape | None, value: Any) -> Any:
-    """Return a request without the members that are None, because a null in JSON means that the member is absent."""
     if shape is not None and shape.type_name == "structure":
         members = {name: item for name, item in value.items() if item is not None}
         return {name: without_nulls(shape.members[name], item) for name, item in members.items()}
@@ -188,22 +181,20 @@ def without_nulls(shape: Shape | None, value: Any) -> Any:
 
 
 def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
-    """Check that a request is read as it was sent, or as an empty document if the operation has no members."""
     expected = without_nulls(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
 
-@examples(75)
+@examples(50)
 @given(st.data())
 def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     assert_read_as_sent(operation, json.loads(json.dumps(data.draw(valid_values(operation.input_shape)))))
 
 
-@examples(75)
+@examples(50)
 @given(st.data())
 def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject) -> None:
-    """A request with one change is read as sent if it is still valid; otherwise the message names the invalid part."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     document = data.draw(valid_values(operation.input_shape).flatmap(modified_documents) | ANYTHING)
     try:
@@ -215,7 +206,7 @@ def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject
         assert_read_as_sent(operation, document)
 
 
-@examples(100)
+@examples(60)
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))

@@ -47,7 +47,6 @@ def test_models_and_tags_survive_a_kill(tmp_path: Path) -> None:
 
 
 def test_first_requests_can_arrive_at_once(tmp_path: Path) -> None:
-    """All but one wait until that one has restored S3. CreateModel looks up an object, and changes the records."""
     config = Config(read_timeout=60, retries={"total_max_attempts": 1})
     container = MODEL["PrimaryContainer"] | {"ModelDataUrl": f"s3://{BUCKET}/absent"}
     with running("--state", tmp_path) as simulator, ThreadPoolExecutor() as threads:
@@ -122,61 +121,48 @@ def make_earlier_layout(folder: Path) -> None:
     (folder / "s3").mkdir()
 
 
-def delete_the_database(folder: Path) -> None:
-    (folder / "state.sqlite").unlink()
-
-
-def cut_off_the_database(folder: Path) -> None:
-    os.truncate(folder / "state.sqlite", 5000)
-
-
-def replace_the_database(folder: Path) -> None:
-    (folder / "state.sqlite").write_text("notes of mine\n" * 100)
-
-
-def delete_a_content_file(folder: Path) -> None:
-    next((folder / "s3").iterdir()).unlink()
-
-
-def cut_off_a_content_file(folder: Path) -> None:
-    os.truncate(next((folder / "s3").iterdir()), 10)
-
-
-UNUSABLE_FOLDERS = {
-    make_earlier_layout: ("{folder}/records: an earlier version of stagemaker wrote it", "or another folder"),
-    delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
-    cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
-    replace_the_database: (
+UNUSABLE_FOLDERS: list[tuple[Callable[[Path], object], str, str]] = [
+    (make_earlier_layout, "{folder}/records: an earlier version of stagemaker wrote it", "or another folder"),
+    (
+        lambda folder: (folder / "state.sqlite").unlink(),
+        "{folder}/state.sqlite is missing",
+        "restore it from a backup",
+    ),
+    (
+        lambda folder: os.truncate(folder / "state.sqlite", 5000),
+        "{folder}/state.sqlite: it is damaged",
+        "restore it from a backup, or use another folder",
+    ),
+    (
+        lambda folder: (folder / "state.sqlite").write_text("notes of mine\n" * 100),
         "{folder}/state.sqlite: it is damaged or is not a simulator database",
         "or use another folder",
     ),
-    delete_a_content_file: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
-    cut_off_a_content_file: ("{folder}/s3/", "large has 10 instead of 120000 bytes: restore the folder"),
-}
+    (
+        lambda folder: next((folder / "s3").iterdir()).unlink(),
+        "{folder}/s3/",
+        "large could not be read (No such file or directory): restore the folder",
+    ),
+    (
+        lambda folder: os.truncate(next((folder / "s3").iterdir()), 10),
+        "{folder}/s3/",
+        "large has 10 instead of 120000 bytes: restore the folder",
+    ),
+]
 
 
 def error_line(folder: Path, *prefix: object) -> str:
-    """Check that `stagemaker start` with this state folder fails with one line, and return that line."""
-    command = [
-        *map(str, prefix),
-        sys.executable,
-        "-m",
-        "stagemaker",
-        "start",
-        "--isolation",
-        "off",
-        "--state",
-        str(folder),
-    ]
+    options = ["start", "--isolation", "off", "--state", folder]
+    command = [*map(str, [*prefix, sys.executable, "-m", "stagemaker", *options])]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1, result.stderr
     return result.stderr
 
 
-@pytest.mark.parametrize("make_unusable", UNUSABLE_FOLDERS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize(("make_unusable", "problem", "advice"), UNUSABLE_FOLDERS)
 def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
-    make_unusable: Callable[[Path], None], tmp_path: Path
+    make_unusable: Callable[[Path], object], problem: str, advice: str, tmp_path: Path
 ) -> None:
     if make_unusable is not make_earlier_layout:
         with Simulator(state=tmp_path, isolation="off") as simulator:
@@ -184,8 +170,8 @@ def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
     make_unusable(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     line = error_line(tmp_path)
-    for part in UNUSABLE_FOLDERS[make_unusable]:
-        assert part.format(folder=tmp_path) in line
+    assert problem.format(folder=tmp_path) in line
+    assert advice in line
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after.items() >= before.items()
 
@@ -249,21 +235,10 @@ with Simulator(state=folder, isolation="off") as simulator:
 def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None:
     small_disk = tmp_path / "small"
     small_disk.mkdir()
-    command = [
-        "bwrap",
-        "--dev-bind",
-        "/",
-        "/",
-        "--size",
-        "2000000",
-        "--tmpfs",
-        small_disk,
-        sys.executable,
-        "-c",
-        FULL_DISK,
-    ]
+    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small_disk]
+    command = [*sandbox, sys.executable, "-c", FULL_DISK, small_disk / "state", tmp_path / "copied"]
     result = subprocess.run(
-        [*map(str, command), str(small_disk / "state"), str(tmp_path / "copied")],
+        [*map(str, command)],
         cwd=ROOT,
         env=environment(),
         capture_output=True,

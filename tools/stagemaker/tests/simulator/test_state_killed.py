@@ -29,11 +29,6 @@ NO_RETRIES = botocore.config.Config(retries={"total_max_attempts": 1}, read_time
 
 
 class Load:
-    """A client that changes its own resources and tracks the values that each may have.
-
-    A resource has one possible value, or two while a request to change it is unacknowledged.
-    """
-
     def __init__(self, number: int):
         self.number = number
         self.random = generator(f"load {number}")
@@ -42,7 +37,6 @@ class Load:
         self.job_count = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
-        """Send requests until one of them gets no response."""
         self.s3, self.sagemaker = (simulator.client(service, config=NO_RETRIES) for service in ("s3", "sagemaker"))
         self.remaining_jobs = 2
         with contextlib.suppress(*KILL_ERRORS):
@@ -106,7 +100,6 @@ class Load:
 
 
 def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
-    """Return the values of all models and jobs by kind and name, and check that no job is still running."""
     sagemaker = simulator.client("sagemaker")
     contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():
@@ -121,7 +114,6 @@ def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], read_objects: Any) -> None:
-    """Kill a simulator repeatedly under the load of four clients, and check its contents after each start."""
     loads, random = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:

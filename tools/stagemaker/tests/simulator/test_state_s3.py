@@ -14,15 +14,12 @@ LARGE_BODY = b"large " * 20_000  # large enough for a separate file
 
 
 class ChangeCase:
-    """A simulator, its state folder, and a bucket for one kind of change to S3."""
-
     def __init__(self, simulator: SimulatorProcess, folder: Path, bucket: str):
         self.simulator, self.folder, self.bucket = simulator, folder, bucket
         self.s3 = simulator.client("s3")
         self.s3.create_bucket(Bucket=bucket)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> int:
-        """Send a request without changing or signing it, and return the status of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.simulator.port, timeout=20)
         request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, request_headers)
@@ -36,34 +33,6 @@ def put(case: ChangeCase) -> Snapshot:
     case.s3.put_object(Bucket=case.bucket, Key="a", Body=b"1")
     case.s3.put_object(Bucket=case.bucket, Key="b", Body=LARGE_BODY)
     return {case.bucket: {"a": b"1", "b": LARGE_BODY}}
-
-
-def overwrite(case: ChangeCase) -> Snapshot:
-    for body in (LARGE_BODY, b"small", b"", LARGE_BODY + b"!"):
-        case.s3.put_object(Bucket=case.bucket, Key="a", Body=body)
-        assert stored_objects(case.folder)[case.bucket] == {"a": body}
-    return {case.bucket: {"a": LARGE_BODY + b"!"}}
-
-
-def delete(case: ChangeCase) -> Snapshot:
-    put(case)
-    case.s3.delete_object(Bucket=case.bucket, Key="a")
-    case.s3.delete_object(Bucket=case.bucket, Key="never put")
-    return {case.bucket: {"b": LARGE_BODY}}
-
-
-def delete_several(case: ChangeCase) -> Snapshot:
-    for key in "abcd":
-        case.s3.put_object(Bucket=case.bucket, Key=key, Body=LARGE_BODY)
-    case.s3.delete_objects(Bucket=case.bucket, Delete={"Objects": [{"Key": "a"}, {"Key": "c"}, {"Key": "x"}]})
-    return {case.bucket: {"b": LARGE_BODY, "d": LARGE_BODY}}
-
-
-def copy(case: ChangeCase) -> Snapshot:
-    case.s3.create_bucket(Bucket="other-bucket")
-    case.s3.put_object(Bucket=case.bucket, Key="a", Body=b"1")
-    case.s3.copy_object(Bucket="other-bucket", Key="copy", CopySource={"Bucket": case.bucket, "Key": "a"})
-    return {case.bucket: {"a": b"1"}, "other-bucket": {"copy": b"1"}}
 
 
 def upload_in_parts(case: ChangeCase) -> Snapshot:
@@ -202,10 +171,6 @@ def log_access(case: ChangeCase) -> Snapshot:
 
 CHANGES = [
     put,
-    overwrite,
-    delete,
-    delete_several,
-    copy,
     upload_in_parts,
     put_with_a_presigned_url,
     post_a_form,

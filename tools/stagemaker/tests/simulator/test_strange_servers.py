@@ -40,16 +40,13 @@ os.unlink(path)
 socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 """
 NOT_HTTP, NOT_ASCII = "the server's response is not valid HTTP: ", "that is not ASCII"
-REFUSED_HEADERS = {
-    "a negative size": ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
-    "a folded type": ("Content-Type: text/csv\r\n x\r\n", NOT_HTTP),
-    "folded attributes": ("X-Amzn-SageMaker-Custom-Attributes: a\r\n\tb\r\n", NOT_HTTP),
-    "a type with ESC": ("Content-Type: \x1b[31m\r\n", NOT_HTTP),
-    "a type with a C1 control character": ("Content-Type: \x9b31m\r\n", NOT_ASCII),
-    "attributes with NUL": ("X-Amzn-SageMaker-Custom-Attributes: a\0\r\n", NOT_HTTP),
-    "attributes with DEL": ("X-Amzn-SageMaker-Custom-Attributes: a\x7f\r\n", NOT_HTTP),
-    "attributes with a C1 control character": ("X-Amzn-SageMaker-Custom-Attributes: \x9b31m\r\n", NOT_ASCII),
-}
+REFUSED_HEADERS = [
+    ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
+    ("X-Amzn-SageMaker-Custom-Attributes: a\r\n\tb\r\n", NOT_HTTP),
+    ("Content-Type: \x1b[31m\r\n", NOT_HTTP),
+    ("Content-Type: \x9b31m\r\n", NOT_ASCII),
+    ("X-Amzn-SageMaker-Custom-Attributes: \x9b31m\r\n", NOT_ASCII),
+]
 BINARY = {"ContentType": "application/octet-stream"}
 
 
@@ -59,7 +56,6 @@ def response_of(lines: str) -> bytes:
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
 def raw_endpoint(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """Return an endpoint with one or two containers; the second container must not receive a refused response."""
     return endpoints.create(endpoints.config(variant(create_model(client, *[RAW_SCRIPT] * request.param))))
 
 
@@ -70,10 +66,8 @@ def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
     return caught.value.response
 
 
-@pytest.mark.parametrize(("lines", "reason"), REFUSED_HEADERS.values(), ids=REFUSED_HEADERS.keys())
-def test_an_invocation_reports_an_invalid_response(
-    endpoints: Endpoints, raw_endpoint: str, lines: str, reason: str
-) -> None:
+@pytest.mark.parametrize(("lines", "reason"), REFUSED_HEADERS, ids=ascii)
+def test_invocations_report_invalid_responses(endpoints: Endpoints, raw_endpoint: str, lines: str, reason: str) -> None:
     response = model_error(endpoints, raw_endpoint, response_of(lines))
     assert response["OriginalStatusCode"] == 0
     assert reason in response["OriginalMessage"]
@@ -98,7 +92,7 @@ def failure_reason(client: Client, model: str, body: bytes) -> str:
 
 def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
     model = create_model(client, RAW_SCRIPT)
-    reason = failure_reason(client, model, response_of(REFUSED_HEADERS["a negative size"][0]))
+    reason = failure_reason(client, model, response_of(REFUSED_HEADERS[0][0]))
     detail = "illegal chunk header: bytearray(b'-5\\r\\n')"
     assert reason == f"ClientError: The model's server failed to handle a request: {NOT_HTTP}{detail}"
     reason = failure_reason(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")

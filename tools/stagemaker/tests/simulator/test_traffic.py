@@ -98,7 +98,6 @@ def test_a_traffic_shift_follows_the_steps_of_its_routing_type(routing: str, siz
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_variants_have_the_expected_shares_during_an_update(seed: int) -> None:
-    """Each new variant gets a part of its final share; the old variants divide the rest according to their weights."""
     before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
     traffic, random = divide(before, after, parts), Random(seed)
@@ -111,7 +110,6 @@ def test_variants_have_the_expected_shares_during_an_update(seed: int) -> None:
 
 
 def test_a_variant_is_invoked_by_name_during_an_update() -> None:
-    """Invocations of a variant that both configurations have are divided between them, even if its weight is 0."""
     before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
     for name, fleets in {

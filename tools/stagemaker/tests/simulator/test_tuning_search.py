@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 import statistics
 from typing import Any
 
@@ -30,14 +31,12 @@ UNIT = NumberRange("x", 0.0, 1.0, "Linear", is_integer=False)
 
 
 def loss(values: dict[str, str]) -> float:
-    """Return the distance from the best values: rate 0.01, depth 7, momentum 0.9, kind b."""
     rate = (math.log10(float(values["rate"])) + 2) ** 2 / 4
     momentum = (math.log10(1 - float(values["momentum"])) + 1) ** 2 / 4
     return rate + ((int(values["depth"]) - 7) / 10) ** 2 + momentum + 0.3 * (values["kind"] != "b")
 
 
 def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
-    """Run the given number of trials one after another; return their hyperparameters."""
     suggestions = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -48,16 +47,13 @@ def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> None:
-    """With 30 seeds and equal numbers of trials, Bayesian search is better on average and for most seeds."""
-    best_losses = {
-        strategy: [
-            min(map(loss, run_trials(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)
-        ]
-        for strategy in ("Bayesian", "Random")
-    }
-    pairs = list(zip(best_losses["Bayesian"], best_losses["Random"], strict=True))
-    assert statistics.fmean(best_losses["Bayesian"]) < 0.75 * statistics.fmean(best_losses["Random"])
-    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # by chance, this has a probability below 5 %
+    def best_losses(strategy: str) -> list[float]:
+        searches = [Search(strategy, RANGES, maximize=False, seed=seed) for seed in range(30)]
+        return [min(map(loss, run_trials(search, 25))) for search in searches]
+
+    bayesian, random = best_losses("Bayesian"), best_losses("Random")
+    assert statistics.fmean(bayesian) < 0.75 * statistics.fmean(random)
+    assert sum(map(operator.lt, bayesian, random)) >= 20  # by chance, this has a probability below 5 %
 
 
 def test_a_grid_covers_all_combinations_once() -> None:
@@ -71,9 +67,8 @@ def test_a_grid_covers_all_combinations_once() -> None:
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
 def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> None:
     def create_search(seed: int) -> Search:
-        return Search(
-            strategy, RANGES, maximize=False, seed=seed, resources=(1, 9) if strategy == "Hyperband" else None
-        )
+        resources = (1, 9) if strategy == "Hyperband" else None
+        return Search(strategy, RANGES, maximize=False, seed=seed, resources=resources)
 
     suggestions = run_trials(create_search(3), 14)
     assert run_trials(create_search(3), 14) == suggestions
@@ -103,7 +98,6 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
 
 
 def test_a_search_learns_from_the_results_of_other_searches() -> None:
-    """A search that has learned from 40 random trials makes better first suggestions than a new search."""
     new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run_trials(Search("Random", RANGES, maximize=False, seed=5), 40):
         assert informed_search.learn(values, loss(values))
@@ -137,9 +131,7 @@ range_ends = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
     is_integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_values_have_the_type_and_bounds_of_their_range(
-    ends: list[float], scaling: str, is_integer: bool, seed: int
-) -> None:
+def test_values_have_their_ranges_type_and_bounds(ends: list[float], scaling: str, is_integer: bool, seed: int) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore.exceptions
 import pytest
 from stagemaker_support.archives import archive_of
-from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_client import Client, refusal
 from stagemaker_support.state import SimulatorProcess, running
 from stagemaker_support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
@@ -25,15 +24,13 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
     return [job["TrainingJobStatus"] for job in tuning.jobs(name)]
 
 
-def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client) -> None:
-    """Of eight jobs, four are in progress at a time, and none of them ends until it is stopped."""
-    tuning = Tuning(client.sagemaker)
+def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client, tuning: Tuning) -> None:
     name = tuning.create(tuning_request(client.source(job=ENDLESS_SCRIPT), 8, 4))
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
     job = tuning.describe(name)
     assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
-    with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
-        tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: name})
+    message = refusal(tuning.sagemaker.delete_hyper_parameter_tuning_job, **{NAME: name})
+    assert "is in status InProgress: stop it before" in message
 
     first_job = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
     client.sagemaker.stop_training_job(TrainingJobName=first_job)
@@ -46,13 +43,10 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
     assert job[STATUS] == "Stopped"
     assert statuses(tuning, name) == ["Stopped"] * 5
     assert job["TrainingJobStatusCounters"]["Stopped"] == 5
-    with pytest.raises(botocore.exceptions.ClientError, match="is in status Stopped"):
-        tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
+    assert "is in status Stopped" in refusal(tuning.sagemaker.stop_hyper_parameter_tuning_job, **{NAME: name})
 
 
 class RestartableSimulator:
-    """A simulator with a state folder; it can be killed and restarted. tuning: a client for its tuning jobs."""
-
     def __init__(self, folder: Path):
         self.folder, self._exit_stack = folder, contextlib.ExitStack()
         self.start()
@@ -60,9 +54,6 @@ class RestartableSimulator:
     def start(self) -> None:
         self.simulator: SimulatorProcess = self._exit_stack.enter_context(running("--state", self.folder))
         self.tuning = Tuning(self.simulator.client("sagemaker"))
-
-    def kill(self) -> None:
-        self.simulator.kill()
 
     def close(self) -> None:
         self._exit_stack.close()
@@ -82,7 +73,7 @@ def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
 
 @pytest.mark.slow
 def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: RestartableSimulator) -> None:
-    """The simulator is killed while jobs run. Each interrupted job is listed as failed, and another tries its value."""
+    """Each interrupted job is listed as failed, and another tries its value."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = restartable.tuning.create(
@@ -94,7 +85,7 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
             lambda job_statuses, count=count: job_statuses.count("Completed") >= count and "InProgress" in job_statuses,
         )
         assert job_statuses.count("InProgress") <= 2
-        restartable.kill()
+        restartable.simulator.kill()
         restartable.start()
     job = restartable.tuning.wait(name)
     assert job[STATUS] == "Completed"
@@ -123,7 +114,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
             lambda name=name: statuses(restartable.tuning, name), lambda job_statuses: job_statuses != []
         )
     restartable.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
-    restartable.kill()
+    restartable.simulator.kill()
     move_start_back(restartable.folder, names[0], hours=2)
     restartable.start()
     assert restartable.tuning.wait(names[1])[STATUS] == "Stopped"
@@ -144,7 +135,6 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
 
 
 def move_start_back(folder: Path, name: str, hours: int) -> None:
-    """Move the creation time of a tuning job in a state folder back by this number of hours."""
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
         [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)

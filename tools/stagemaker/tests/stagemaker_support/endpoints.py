@@ -67,6 +67,15 @@ class Endpoints:
             assert (description := self.settle(name))["EndpointStatus"] == "InService", description
         return name
 
+    def update(self, name: str, config: str, **members: Any) -> None:
+        self.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **members)
+
+    def rescale(self, name: str, *entries: dict[str, Any]) -> None:
+        """Change weights and numbers of instances."""
+        self.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=list(entries)
+        )
+
     def describe(self, name: str) -> dict[str, Any]:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,18 @@ numbers = itertools.count()
 RUNNING = ("Executing", "Stopping")
 CODE = "/opt/ml/processing/input/code"
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+SPECIFICATION = {
+    "Containers": [{"Image": IMAGE}],
+    "SupportedContentTypes": ["text/csv"],
+    "SupportedResponseMIMETypes": ["text/csv"],
+}
+FAILING_SCRIPT = "raise ValueError('no luck')"
+SLEEPING_SCRIPT = "import time\ntime.sleep(300)"
+GATED_SCRIPT = """
+import sys
+from pathlib import Path
+sys.exit(0 if Path(__file__).with_name("go").read_text() == "yes" else 3)
+"""
 Document = dict[str, Any]
 
 
@@ -143,6 +155,25 @@ class Pipelines:
         if outputs:
             arguments["ProcessingOutputConfig"] = {"Outputs": [_output(prefix, output) for output in outputs]}
         return step(name, "Processing", arguments, *depends_on, **members)
+
+    def gated(self, name: str) -> tuple[Document, Callable[[str], object]]:
+        """Return a step that fails unless its gate contains "yes" when it starts, and a function that sets the gate."""
+        gated_step = self.processing(name, GATED_SCRIPT)
+        source = gated_step["Arguments"]["ProcessingInputs"][0]["S3Input"]
+        source["S3Uri"] = source["S3Uri"].rpartition("/")[0]
+        key = f"{source['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go"
+        self.client.put(key, "no")
+        return gated_step, lambda text: self.client.put(key, text)
+
+    def job_of(self, execution: str, name: str) -> str:
+        """Wait until a processing step is running, and return its job's name."""
+        arn: str = self.wait_for(execution, name)["Metadata"]["ProcessingJob"]["Arn"]
+        return arn.rpartition("/")[2]
+
+    def stop(self, execution: str) -> Document:
+        """Stop an execution and return its description when it has ended."""
+        self.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+        return self.wait(execution)
 
     def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
         """Return a step that runs a training job with a script."""

@@ -4,7 +4,13 @@ import io
 import itertools
 import tarfile
 import time
+from collections.abc import Callable
 from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
@@ -18,6 +24,13 @@ class Client:
     def __init__(self, simulator: Simulator, image: str = IMAGE):
         self.simulator, self.image = simulator, image
         self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
+
+    def unchecked(self) -> Any:
+        """Return a client of SageMaker that sends requests without checking them."""
+        config = Config(parameter_validation=False, proxies={})
+        return boto3.Session("x", "x", region_name="us-east-1").client(
+            "sagemaker", endpoint_url=self.simulator.endpoint, config=config
+        )
 
     def put(self, key: str, body: str | bytes) -> str:
         """Store an object in the default bucket and return its URI."""
@@ -87,6 +100,14 @@ class Client:
             assert time.monotonic() < deadline, job
             time.sleep(0.1)
         return job
+
+
+def refusal(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
+    """Return the text of the error that a call raises, after checking the error's code."""
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **request)
+    assert caught.value.response["Error"]["Code"] == code, caught.value
+    return str(caught.value)
 
 
 HOOKS = """

@@ -45,10 +45,20 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 
 
 class HttpServer:
-    """Serves a WSGI application on a listening socket, from `start` to `close`."""
+    """Serves a WSGI application on a listening socket, from `start` to `close`.
 
-    def __init__(self, application: Callable[..., Any], listener: socket.socket):
+    workers: the number of threads for all requests except invocations. silence_timeout: in seconds.
+    """
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        listener: socket.socket,
+        workers: int = WORKERS,
+        silence_timeout: int = SILENCE_TIMEOUT,
+    ):
         self._application, self._listener = application, listener
+        self._worker_count, self._silence_timeout = workers, silence_timeout
         self._sockets: dict[int, Any] = {}
         self._workers = RequestThreads()
         self._exit_stack = contextlib.ExitStack()  # callbacks, called in reverse order
@@ -62,13 +72,14 @@ class HttpServer:
             map=self._sockets,
             sockets=[self._listener],
             _dispatcher=self._workers,
+            channel_timeout=self._silence_timeout,
             **waitress_settings(),
         )
         self._server.channel_class = Channel
         thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._exit_stack.callback(self._end_thread, thread)
         self._exit_stack.callback(self._end_requests)
-        self._workers.set_thread_count(WORKERS)
+        self._workers.set_thread_count(self._worker_count)
         thread.start()
 
     def close(self) -> None:
@@ -100,7 +111,6 @@ def waitress_settings() -> dict[str, Any]:
     return {
         # half of the file descriptors: request bodies and jobs need the rest
         "connection_limit": min(max_files // 2, MAX_CONNECTIONS) if max_files > 0 else MAX_CONNECTIONS,
-        "channel_timeout": SILENCE_TIMEOUT,
         "cleanup_interval": 5,
         "max_request_header_size": 64 << 10,
         "max_request_body_size": (5 << 30) + (64 << 20),  # S3 accepts 5 GiB per request; signed chunks add to that

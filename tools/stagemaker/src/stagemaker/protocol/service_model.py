@@ -43,7 +43,7 @@ def operation_model(name: str) -> OperationModel:
     return sagemaker_model().operation_model(name)
 
 
-def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
+def read_request(operation: OperationModel, document: Any, pattern_seconds: float = PATTERN_SECONDS) -> dict[str, Any]:
     """Return a request's JSON document as Python values, validated against the service model.
 
     botocore's validator checks members and types; what it ignores (patterns, enums, lengths, ranges) is checked here
@@ -54,7 +54,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
         raise ServiceError("SerializationException", "The request body must be a JSON object")
     _check_size(document)
     values = _to_python(operation.input_shape, document, "")
-    if problems := _problems(operation.input_shape, values, "", time.monotonic() + PATTERN_SECONDS):
+    if problems := _problems(operation.input_shape, values, "", time.monotonic() + pattern_seconds):
         raise validation_error(problems)
     return dict(values)
 

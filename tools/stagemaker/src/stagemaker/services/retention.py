@@ -29,8 +29,10 @@ EVENT_OVERHEAD = 300  # bytes of memory that an event uses in addition to its me
 TRIM_NOTE = "[earlier events are not kept]"
 
 
-def age_data(data: Iterable[Any], now: datetime.datetime, merge: Callable[[list[Any]], Any]) -> list[Any]:
-    """Return the metric data that CloudWatch would still have at the time `now`, at most the newest MAX_DATA_POINTS.
+def age_data(
+    data: Iterable[Any], now: datetime.datetime, merge: Callable[[list[Any]], Any], limit: int = MAX_DATA_POINTS
+) -> list[Any]:
+    """Return the metric data that CloudWatch would still have at the time `now`, at most the newest `limit`.
 
     data: moto's. now: a naive time in UTC. merge: merges the data of a period into one datum.
     """
@@ -47,7 +49,7 @@ def age_data(data: Iterable[Any], now: datetime.datetime, merge: Callable[[list[
             key = (datum.namespace, datum.name, dimensions, datum.unit, seconds, period)
             data_by_period.setdefault(key, []).append(datum)
     old_data = [merge(period) if len(period) > 1 else period[0] for period in data_by_period.values()]
-    return [*old_data, *recent_data][-MAX_DATA_POINTS:]
+    return [*old_data, *recent_data][-limit:]
 
 
 def find_problem(data: Iterable[dict[str, Any]]) -> str | None:
@@ -64,14 +66,16 @@ def count_data_points(data: Iterable[dict[str, Any]]) -> int:
     )
 
 
-def trim_streams(streams: Iterable[Any]) -> None:
+def trim_streams(
+    streams: Iterable[Any], stream_bytes: int = MAX_STREAM_BYTES, total_bytes: int = MAX_TOTAL_BYTES
+) -> None:
     """Remove the oldest events of each of moto's log streams that takes too much memory.
 
     If all streams together take too much, events of the least recently written streams are removed.
     """
-    remaining_bytes = MAX_TOTAL_BYTES
+    remaining_bytes = total_bytes
     for stream in sorted(streams, key=lambda stream: stream.last_ingestion_time or stream.creation_time, reverse=True):
-        remaining_bytes -= _keep_newest(stream, min(MAX_STREAM_BYTES, remaining_bytes))
+        remaining_bytes -= _keep_newest(stream, min(stream_bytes, remaining_bytes))
 
 
 def event_size(message: str) -> int:

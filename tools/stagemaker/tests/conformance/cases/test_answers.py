@@ -41,9 +41,7 @@ def test_a_bytearray_has_headers_but_no_body(server: Server) -> None:
         ("typed bytes", "application/x-rock", b"\xff\x00"),
     ],
 )
-def test_a_hook_can_return_a_body_and_its_content_type(
-    server: Server, name: str, content_type: str, body: bytes
-) -> None:
+def test_a_hook_can_return_a_body_and_its_type(server: Server, name: str, content_type: str, body: bytes) -> None:
     response = server.post(name)
     assert (response.status, response.content_type, response.body) == (200, content_type, body)
 
@@ -105,7 +103,6 @@ def test_a_hook_that_exits_results_in_status_502(server: Server) -> None:
 
 @differs(reason="a worker of our server runs one request at a time")
 def test_one_worker_runs_requests_concurrently(server: Server) -> None:
-    """While one request's hook waits, another request's hook runs in the same process, which is a gevent worker."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(server.connection())) for _ in range(2)]
         for connection, name in zip(connections, ("first", "second"), strict=True):

@@ -59,7 +59,6 @@ def test_the_query_string_is_ignored(server: Server) -> None:
 
 
 def test_the_connection_is_kept_open(server: Server) -> None:
-    """The connection stays open after a response, because a client's pool may send a second request on it."""
     connection = server.connection()
     try:
         for body in ("1", "2"):

@@ -65,12 +65,10 @@ def test_a_request_as_large_as_max_content_length_is_accepted(server: Server) ->
 
 @differs(reason="our server refuses the request with status 413")
 def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
-    """MAX_CONTENT_LENGTH limits the requests to a multi-model server. A server with a single model has no limit."""
     assert response_json(server, "1" * 1001)["size"] == 1001
 
 
 def test_a_request_that_takes_longer_than_the_timeout_fails(server: Server) -> None:
-    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20 seconds and would then respond with status 200."""
     start = time.monotonic()
     assert server.post("sleep").status >= 500
     assert time.monotonic() - start > 2  # the timeout ended the request, not an earlier error

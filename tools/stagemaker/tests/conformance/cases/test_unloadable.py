@@ -7,7 +7,6 @@ SUBMISSIONS = ("both", "no_model_fn", "torn", "unimportable")
 
 
 def status(server: Server, method: str, path: str) -> int | None:
-    """Return the status of a request, or None if there is no response because the server has ended."""
     try:
         return server.request(method, path, "1" if method == "POST" else None).status
     except ConnectionError:
@@ -22,7 +21,6 @@ def test_the_server_is_not_healthy(server: Server) -> None:
 
 @differs(reason="our server responds with status 503 and the reason, even if the import fails")
 def test_an_unhealthy_server_returns_status_500_or_has_ended(server: Server, request: pytest.FixtureRequest) -> None:
-    """The server returns status 500 if the module can be imported. If the import fails, the server ends."""
     expected = None if "unimportable" in request.node.callspec.id else 500
     assert status(server, "GET", "/ping") == expected
     assert status(server, "POST", "/invocations") == expected

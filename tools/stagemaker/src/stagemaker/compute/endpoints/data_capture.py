@@ -25,8 +25,6 @@ from stagemaker.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING_BYTES = 64 << 20  # bytes that may be waiting to be written before new invocations have to wait
-MAX_WAIT_SECONDS = 10.0  # maximum seconds that an invocation waits
 FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocations are written at once
 
 
@@ -75,10 +73,14 @@ class CapturedInvocation:
 
 
 class DataCapture:
-    """Captures invocations and writes them every second. An invocation waits only if too many bytes are unwritten."""
+    """Captures invocations and writes them every second. An invocation waits only if too many bytes are unwritten.
 
-    def __init__(self, platform: Platform):
+    max_waiting_bytes: may be waiting to be written before new invocations have to wait, at most max_wait_seconds.
+    """
+
+    def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
         self._platform = platform
+        self._max_waiting_bytes, self._max_wait_seconds = max_waiting_bytes, max_wait_seconds
         self._waiting_invocations: list[CapturedInvocation] = []
         self._size = 0
         self._written = threading.Condition()
@@ -95,7 +97,7 @@ class DataCapture:
         folder = f"{config['DestinationS3Uri'].rstrip('/')}/{request['EndpointName']}/{fleet.variant}"
         invocation = CapturedInvocation(folder, config, request, response, now())
         with self._written:
-            self._written.wait_for(lambda: self._size < MAX_WAITING_BYTES, MAX_WAIT_SECONDS)
+            self._written.wait_for(lambda: self._size < self._max_waiting_bytes, self._max_wait_seconds)
             self._waiting_invocations.append(invocation)
             self._size += invocation.size
             is_urgent = self._size >= FULL_FILE_BYTES

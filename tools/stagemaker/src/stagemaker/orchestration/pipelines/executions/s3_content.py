@@ -13,8 +13,8 @@ from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import Check
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
-# limits for reading an archive (bytes, bytes of content, files); a larger archive is compared by its ETag
-MAX_ARCHIVE_SIZE, MAX_CONTENT_SIZE, MAX_FILES = 256 << 20, 1 << 30, 50_000
+Limits = tuple[int, int, int]
+ARCHIVE_LIMITS = 256 << 20, 1 << 30, 50_000  # bytes, bytes of content, files
 PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
 
 
@@ -28,11 +28,11 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
         return {}
 
 
-def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
+def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
     """Return a digest of each object below a URI, or None if there are no objects.
 
     The digests' keys are the names that the objects' files have in a job. check: called regularly. It must raise an
-    exception to end the work.
+    exception to end the work. limits: of an archive that is read; a larger one is compared by its ETag.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}
@@ -41,25 +41,25 @@ def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
         if not key.endswith("/") and PYCACHE_FOLDER not in name.split("/"):
             relative = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
             digests[relative] = (
-                _archive_digest(s3, bucket, key, check) if key.endswith(ARCHIVE_SUFFIXES) else None
+                _archive_digest(s3, bucket, key, check, limits) if key.endswith(ARCHIVE_SUFFIXES) else None
             ) or etag
     return digests or None
 
 
-def _archive_digest(s3: Any, bucket: str, key: str, check: Check) -> str | None:
+def _archive_digest(s3: Any, bucket: str, key: str, check: Check, limits: Limits) -> str | None:
     """Return a digest of the files in an archive, or None if it is too large or not an archive."""
     with locked.temporary_folder("stagemaker-content-") as folder:
         path = Path(folder, "archive")
         try:
-            if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > MAX_ARCHIVE_SIZE:
+            if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > limits[0]:
                 return None
             transfers.download_file(s3, bucket, key, path, check)
-            return _members_digest(path, check)
+            return _members_digest(path, check, *limits[1:])
         except (JobFailed, ClientError, BotoCoreError, *ARCHIVE_ERRORS):
             return None
 
 
-def _members_digest(path: Path, check: Check) -> str | None:
+def _members_digest(path: Path, check: Check, max_size: int, max_files: int) -> str | None:
     """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
 
     Raises one of ARCHIVE_ERRORS if the archive cannot be read.
@@ -68,7 +68,7 @@ def _members_digest(path: Path, check: Check) -> str | None:
     size = 0
     for number, (tar, member) in enumerate(read_members(path, check)):
         size += member.size
-        if size > MAX_CONTENT_SIZE or number >= MAX_FILES:
+        if size > max_size or number >= max_files:
             return None
         if PYCACHE_FOLDER in member.name.split("/"):
             continue
