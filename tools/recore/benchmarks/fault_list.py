@@ -73,7 +73,7 @@ AREAS = {
     ),
     "stagemaker/compute/files": tuple(
         """
-        tools/stagemaker/tests/simulator/test_archives.py tools/stagemaker/tests/simulator/test_objects.py
+        tools/stagemaker/tests/simulator/test_archives.py tools/stagemaker/tests/simulator/test_output_limits.py
         tools/stagemaker/tests/simulator/test_output_files.py tools/stagemaker/tests/simulator/test_processing.py
         tools/stagemaker/tests/simulator/test_training.py tools/stagemaker/tests/simulator
         """.split()
