@@ -27,7 +27,6 @@ VERSIONS = sorted(path.stem for path in DATA.glob("*.json"))
 
 @pytest.fixture(autouse=True)
 def without_warnings() -> Iterator[None]:
-    """gblinear is deprecated."""
     with xgb.config_context(verbosity=0):
         yield
 
@@ -67,7 +66,6 @@ def test_any_base_score_is_read(tmp_path: Path, version: str, first: bytes) -> N
 
 
 def test_current_formats_are_read(tmp_path: Path) -> None:
-    """JSON may be indented."""
     matrix, models = read("3.0")
     path = tmp_path / "model"
     path.write_bytes(models["linear"]["file"])
@@ -88,7 +86,6 @@ def test_a_forest_with_an_unknown_number_of_trees_has_a_warning(
 
 
 def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
-    """It unpickles them, or loads them from a path or a bytearray; names of features are kept."""
     matrix, models = read("1.2")
     model = models["logistic"]
     (tmp_path / "model").write_bytes(model["file"])
@@ -116,7 +113,6 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_model_is_refused(version: str, writer: str) -> None:
-    """Whatever is missing or too much, the reason says how to save the model in a format that is read."""
     content = read(version)[1]["logistic"]["file"]
     for damaged in (
         *(content[:size] for size in range(1, len(content), 7)),
@@ -139,7 +135,6 @@ def test_damaged_json_is_refused(content: bytes) -> None:
 
 
 def test_an_impossible_base_score_is_refused() -> None:
-    """A probability of 1 has no margin."""
     content = read("1.2")[1]["logitraw"]["file"]
     with pytest.raises(ValueError, match="division by zero"):
         to_json(content.replace(np.float32(0.4).tobytes(), np.float32(1).tobytes(), 1))
@@ -156,7 +151,6 @@ def test_a_link_that_leads_elsewhere_is_refused(links: tuple[int, int, int]) -> 
 
 
 def json_of_a_pickle(version: str) -> dict[str, Any]:
-    """Return the handle of a Booster that was pickled by a version that used JSON."""
     content = read(version)[1]["logistic"]["pickle"]
     start = content.index(b'{"Config"')
     handle: dict[str, Any] = json.JSONDecoder().raw_decode(content[start:].decode("latin1"))[0]
@@ -207,7 +201,6 @@ for content in pickle.load(sys.stdin.buffer):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("version", ["0.90", "1.5"])
 def test_mutated_trees_are_refused_or_predict(version: str) -> None:
-    """Children, splits and marks of deletion are changed at random; a crash ends the process that predicts."""
     random = generator(f"trees {version}")
     model = to_json(read("0.90")[1]["logistic"]["file"]) if version == "0.90" else b""
     handle = json.loads(model) if model else json_of_a_pickle(version)["Model"]

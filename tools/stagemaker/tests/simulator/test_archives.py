@@ -53,7 +53,6 @@ def sign(changed: bytearray) -> bytes:
 
 
 def refusal(path: Path, folder: Path, volume: int = MIB) -> str:
-    """Return the reason why an archive is refused."""
     with pytest.raises(JobFailed) as caught:
         unpack(path, folder / "unpacked", Volume(volume))
     message = str(caught.value)

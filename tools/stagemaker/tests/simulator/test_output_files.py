@@ -73,7 +73,6 @@ def failure_of(client: Client, uri: str, folder: str, script: str, **members: An
 
 
 def members_of(folder: OutputFolder) -> dict[str, tarfile.TarInfo]:
-    """Return the members of the archive into which a folder is packed, by name."""
     pack(folder, archive := folder.ml / "model.tar.gz", Volume(VOLUME))
     with tarfile.open(archive) as tar:
         return {os.fsencode(member.name).decode("latin-1"): member for member in tar}

@@ -86,7 +86,6 @@ def start_job(client: Client, script: str, model: dict[str, str] | None = None, 
 
 
 def start_upload(client: Client, script: str, model: dict[str, str] | None = None) -> dict[str, Any]:
-    """Start a job, and wait until its outputs are uploaded."""
     mark = Mark()
     job, _ = start_job(client, script, model, seconds=600, Environment=mark.environment)
     wait_until(lambda: "written" in client.log(job) and not mark.processes())

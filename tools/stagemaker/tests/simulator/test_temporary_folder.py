@@ -2,12 +2,12 @@
 
 import errno
 import os
-import signal
 import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,33 +65,6 @@ with Simulator(isolation="off"):
     print("started", flush=True)
     sys.stdin.read()
 """
-
-
-def test_the_next_simulator_removes_a_killed_simulators_folders(
-    tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    command = [sys.executable, "-c", SIMULATOR_PROGRAM]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout.readline() == "started\n"
-        [leftover] = short_folder.iterdir()
-        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
-        with Simulator(isolation="off"):
-            assert leftover.exists()  # its simulator is still running
-        process.send_signal(signal.SIGKILL)
-    assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == [
-        "stagemaker-jobs",
-        "stagemaker-objects",
-    ]
-    subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)
-    assert not list(short_folder.iterdir())
-    assert not list(folder.iterdir())
-
-
 FOLDER_PROGRAM = """
 import sys
 from stagemaker import locked
@@ -102,17 +75,44 @@ with locked.temporary_folder("recore-check-") as folder:
 """
 
 
+@contextmanager
+def killed(program: str) -> Iterator[str]:
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process.stdout.readline().removesuffix("\n")
+        process.kill()
+
+
+def test_the_next_simulator_removes_a_killed_simulators_folders(
+    tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
+    with killed(SIMULATOR_PROGRAM) as line:
+        assert line == "started"
+        [leftover] = short_folder.iterdir()
+        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
+        with Simulator(isolation="off"):
+            assert leftover.exists()  # its simulator is still running
+    names = sorted(path.name.rpartition("-")[0] for path in folder.iterdir())
+    assert names == ["stagemaker-jobs", "stagemaker-objects"]
+    with Simulator(isolation="off"):
+        assert leftover not in short_folder.iterdir()
+    assert not list(short_folder.iterdir())
+    assert not list(folder.iterdir())
+
+
 def test_a_killed_programs_temporary_folders_are_removed_by_its_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = set_temporary_folder(tmp_path / SPECIAL_NAME, monkeypatch)
     (parent / "recore-mine").mkdir()
-    command = [sys.executable, "-c", FOLDER_PROGRAM]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        leftover = Path(process.stdout.readline().removesuffix("\n"))
+    with killed(FOLDER_PROGRAM) as line:
+        leftover = Path(line)
         with locked.temporary_folder("recore-predict-"):
             assert (leftover / "spectra.csv").exists()  # its program is still running
-        process.kill()
     assert leftover.exists()
     with locked.temporary_folder("recore-predict-") as folder:
         assert {path.name for path in parent.iterdir()} == {Path(folder).name, "recore-mine"}
@@ -159,23 +159,22 @@ def test_the_socket_folder_is_created_where_its_path_is_short_enough(
 
 
 def test_a_folder_that_others_can_write_to_is_skipped(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("open", "runtime"):
-        (short_folder / name).mkdir()
-    (short_folder / "open").chmod(0o777)
-    set_temporary_folder(short_folder / "open", monkeypatch)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder / "runtime"))
-    folder, lock = socket_folder.make()
-    lock.close()
-    assert folder.parent == (short_folder / "runtime").resolve()
-    (short_folder / "open").chmod(0o1777)  # the permissions of /tmp
-    folder, lock = socket_folder.make()
-    lock.close()
-    assert folder.parent == (short_folder / "open").resolve()
-    if not os.geteuid():
-        os.chown(short_folder / "open", 12345, 12345)
+    def chosen() -> str:
         folder, lock = socket_folder.make()
         lock.close()
-        assert folder.parent == (short_folder / "runtime").resolve()
+        return folder.parent.name
+
+    for name in ("open", "runtime"):
+        (short_folder / name).mkdir()
+    set_temporary_folder(short_folder / "open", monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder / "runtime"))
+    (short_folder / "open").chmod(0o777)
+    assert chosen() == "runtime"
+    (short_folder / "open").chmod(0o1777)  # the permissions of /tmp
+    assert chosen() == "open"
+    if not os.geteuid():
+        os.chown(short_folder / "open", 12345, 12345)
+        assert chosen() == "runtime"
 
 
 def test_a_missing_folder_with_a_short_path_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
