@@ -63,16 +63,30 @@ def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
-        ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
-        ("file:///opt/ml/code/pkg", "file://{ml}/code/pkg"), ("s3://b/opt/ml/x", "s3://b/opt/ml/x"),
-        ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
+        ("/opt/ml", "/e/ml"), ("/opt/ml/model", "/e/ml/model"), ("--x=/opt/ml/model", "--x=/e/ml/model"),
+        ("/opt/ml/a:/opt/ml/b", "/e/ml/a:/e/ml/b"), ('{"a": "/opt/ml/x"}', '{"a": "/e/ml/x"}'),
+        ("file:///opt/ml/code/pkg", "file:///e/ml/code/pkg"), ("s3://b/opt/ml/x", "s3://b/opt/ml/x"),
+        ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:/e/s/http"),
     ],
 )  # fmt: skip
 def test_paths_are_translated(text, expected):
-    names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
-    paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
-    assert translate_paths(text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
+    assert translate_paths(text, {"/opt/ml": Path("/e/ml"), "/run/server": Path("/e/s")}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("--to=/opt/ml/x", "--to=/t m\"p/ü/x"),
+        ("pkg @ file:///opt/ml/code/pkg", "pkg @ file:///t%20m%22p/%C3%BC/code/pkg"),
+        ('{"a": ["/opt/ml/x", 1]}', '{"a": ["/t m\\"p/\\u00fc/x", 1]}'),
+        ('"/opt/ml"', '"/t m\\"p/\\u00fc"'),
+        ('{"a": "/opt/ml"', '{"a": "/t m"p/ü"'),
+        ("[/opt/ml]", '[/t m"p/ü]'),
+        ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
+    ],
+)  # fmt: skip
+def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text, expected):
+    assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
 @needs_sandbox

@@ -35,15 +35,15 @@ print(os.path.exists("/run/simulator"))
 
 
 @contextmanager
-def simulator_client(isolation: str, jobs_can_call: bool = True) -> Iterator[Client]:
+def simulator_client(isolation: str) -> Iterator[Client]:
+    """Return a client of a simulator that jobs can call."""
     settings = {"engine": "docker"} if isolation == "docker" else {"isolation": isolation}
-    with Simulator(jobs_can_call=jobs_can_call, **settings) as simulator:
+    with Simulator(jobs_can_call=True, **settings) as simulator:
         yield Client(simulator, **({"image": IMAGE} if isolation == "docker" else {}))
 
 
 @pytest.fixture(scope="module", params=ISOLATION_PARAMETERS)
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Return a client of a simulator that jobs can call."""
     if request.param == "docker":
         build(engine(), REPOSITORY, IMAGE, "equivalent", print)
     with simulator_client(request.param) as client:
@@ -105,12 +105,6 @@ def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) 
     log = client.log(job)
     assert "AWS_ENDPOINT_URL" not in log
     assert "\nFalse\n" in log
-
-
-@pytest.mark.parametrize("isolation", ISOLATION_PARAMETERS)
-def test_jobs_get_no_endpoint_url_without_jobs_can_call(isolation: str) -> None:
-    with simulator_client(isolation, jobs_can_call=False) as client:
-        assert "AWS_ENDPOINT_URL" not in client.log(client.process(INSPECTION_SCRIPT))
 
 
 @needs_sandbox

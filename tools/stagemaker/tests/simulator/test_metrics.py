@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-from stagemaker_support.job_traces import output
 from stagemaker_support.training_jobs import ALGORITHM
 
 from stagemaker.compute.logs import metrics
@@ -163,8 +162,3 @@ def test_a_description_always_includes_the_output_kms_key(client, output_config)
     assert job["OutputDataConfig"]["KmsKeyId"] == output_config.get("KmsKeyId", "")
     client.wait("TrainingJob", name)
     assert client.describe("TrainingJob", name)["OutputDataConfig"] == {"KmsKeyId": ""} | target
-
-
-def test_lines_with_metrics_appear_in_the_log(client):
-    job = train(client, "print('loss=1;')", loss="loss=(.*?);")
-    assert "loss=1;" in output(client, "TrainingJob", job["TrainingJobName"])

@@ -115,8 +115,9 @@ def test_a_file_name_that_cannot_be_a_key_fails_the_job(any_client: Client, uri:
     reason = rf"the file 'a\x01b' cannot be stored as an object: {CONTROL}"
     assert job["FailureReason"] == f"ClientError: Artifact upload failed: {folder}: {reason}"
     assert job["FailureReason"] in any_client.log(job)
-    [key] = any_client.keys(uri)
-    assert key.endswith("z")
+    path = f"{job['TrainingJobName']}/output/model/" if folder == MODEL else ""
+    assert any_client.keys(uri) == [f"{path}z"]
+    assert folder == OUTPUT or job["ModelArtifacts"]["S3ModelArtifacts"] == f"{uri}{path}"
 
 
 @pytest.mark.slow

@@ -37,26 +37,6 @@ def output_fn(prediction, accept):
         return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
     raise RuntimeError(f"{accept} accept type is not supported by this script")
 """
-# A script that ignores an ImportError, as some scripts do, and would fail later because of it.
-LABELS = """
-import json
-try:
-    from sagemaker_containers.beta.framework import encoders, worker
-except ImportError:
-    pass
-
-def model_fn(model_dir):
-    return None
-
-def input_fn(input_data, content_type):
-    return [row["features"] for row in json.loads(input_data)["instances"]]
-
-def predict_fn(rows, model):
-    return [sum(row) for row in rows]
-
-def output_fn(prediction, accept):
-    return worker.Response(encoders.encode(prediction, accept), mimetype=accept)
-"""
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
 
@@ -67,12 +47,6 @@ def test_the_package_is_available_only_in_jobs() -> None:
 def test_a_script_can_return_a_worker_response(any_client: Client) -> None:
     model = create_model(any_client, FEATURES)
     assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
-
-
-@pytest.mark.slow
-def test_inference_pipeline_scripts_can_import_the_package(client: Client) -> None:
-    model = create_model(client, FEATURES, LABELS)
-    assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
 
 
 def test_a_script_can_read_the_environment_of_its_training_job(any_client: Client) -> None:

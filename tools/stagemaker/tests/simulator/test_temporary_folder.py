@@ -18,7 +18,6 @@ from stagemaker_support.simulator_client import Client, run_each_kind
 from stagemaker import locked
 from stagemaker.compute.scripts import input_files
 from stagemaker.isolation import socket_folder
-from stagemaker.isolation.translation import translate_paths
 from stagemaker.server import Simulator
 
 pytestmark = pytest.mark.everywhere
@@ -195,22 +194,6 @@ def test_another_users_folders_are_not_removed(short_folder: Path) -> None:
     lock.close()
     assert (short_folder / "recore-theirs").is_dir()
     assert not (short_folder / "recore-mine").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("--to=/opt/ml/x", "--to=/t m\"p/ü/x"),
-        ("pkg @ file:///opt/ml/code/pkg", "pkg @ file:///t%20m%22p/%C3%BC/code/pkg"),
-        ('{"a": ["/opt/ml/x", 1]}', '{"a": ["/t m\\"p/\\u00fc/x", 1]}'),
-        ('"/opt/ml"', '"/t m\\"p/\\u00fc"'),
-        ('{"a": "/opt/ml"', '{"a": "/t m"p/ü"'),
-        ("[/opt/ml]", '[/t m"p/ü]'),
-        ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
-    ],
-)  # fmt: skip
-def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text: str, expected: str) -> None:
-    assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
 def test_the_sdks_drivers_accept_a_folder_with_any_characters(tmp_path: Path) -> None:

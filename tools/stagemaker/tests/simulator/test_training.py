@@ -120,9 +120,7 @@ def test_the_submit_directory_may_be_an_archive_in_the_code_channel(any_client) 
     assert list(report_of(any_client, job)["files"]) == ["code/source.tar.gz"]
 
 
-@pytest.mark.parametrize(
-    ("image", "is_logged"), [("sagemaker-xgboost:1.7-1", True), (IMAGE, False), ("sagemaker-scikit-learn:9.9-9", True)]
-)
+@pytest.mark.parametrize(("image", "is_logged"), [(IMAGE, False), ("sagemaker-scikit-learn:9.9-9", True)])
 def test_a_different_image_version_is_logged(client, image: str, is_logged: bool) -> None:
     job = client.train("print('ran')", AlgorithmSpecification=ALGORITHM | {"TrainingImage": image})
     lines = client.log(job).splitlines()
@@ -130,12 +128,3 @@ def test_a_different_image_version_is_logged(client, image: str, is_logged: bool
     assert "ran" in lines
     differences = (", but this job runs with ", "those of the nearest one, 1.9-0, are used")
     assert any(text in lines[0] for text in differences) is is_logged
-
-
-def test_a_model_is_saved_without_compression(client) -> None:
-    output_config = {"S3OutputPath": f"s3://{BUCKET}/models/", "CompressionType": "NONE"}
-    script = "import os; open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').write('fitted')"
-    job = client.train(script, OutputDataConfig=output_config)
-    artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
-    assert artifacts == f"s3://{BUCKET}/models/{job['TrainingJobName']}/output/model/"
-    assert client.get(artifacts + "model.pkl") == b"fitted"

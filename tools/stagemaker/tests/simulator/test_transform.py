@@ -199,13 +199,6 @@ def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
     assert any_client.end(job)["TransformJobStatus"] == "Stopped"
 
 
-def test_the_model_archive_is_unpacked_into_the_model_folder(client: Client) -> None:
-    script = "import json, os\ndef model_fn(model_dir): return sorted(os.listdir(model_dir))\n"
-    script += "def transform_fn(model, *_): return json.dumps(model)"
-    definition = container(client, script, ModelDataUrl=client.source(weights="x = 1", other="y = 2"))
-    assert completed(client, create_model(client, definition), {"a": "a"}, **CSV) == [b'["other.py", "weights.py"]']
-
-
 def test_invalid_requests_are_refused(client: Client) -> None:
     model = create_model(client, DOUBLING_SCRIPT)
     with pytest.raises(ClientError, match="must not exceed 100 MB"):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from botocore.exceptions import ClientError
-from stagemaker_support.archives import archive_of, content
+from stagemaker_support.archives import content
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client
 from stagemaker_support.training_jobs import channel, train
 from stagemaker_support.transform_jobs import completed, create_model
 from stagemaker_support.tuning_jobs import Tuning, tuning_request
@@ -68,8 +68,8 @@ def job(client: Client, channels: list[dict[str, Any]]) -> dict[str, Any]:
     return job
 
 
-def model_of(client: Client, uri: str, image: str = IMAGE, **variables: str) -> str:
-    return create_model(client, {"Image": image, "ModelDataUrl": uri, "Environment": variables})
+def model_of(client: Client, uri: str, **variables: str) -> str:
+    return create_model(client, {"Image": IMAGE, "ModelDataUrl": uri, "Environment": variables})
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +78,10 @@ def model(client: Client, job: dict[str, Any]) -> str:
     return model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
 
 
-def predictions_in(response: dict[str, Any], separator: str = "\n") -> np.ndarray:
+def predictions_in(response: dict[str, Any]) -> np.ndarray:
     """Return the predictions in a response that is CSV."""
     assert response["ContentType"] == "text/csv; charset=utf-8"
-    return np.fromstring(response["Body"].read().decode(), sep=separator, dtype=np.float32)
+    return np.fromstring(response["Body"].read().decode(), sep="\n", dtype=np.float32)
 
 
 def test_a_training_job_produces_a_model_a_log_and_metrics(
@@ -142,27 +142,6 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
             endpoints.invoke(name, body, ContentType=kind)
         assert caught.value.response["OriginalStatusCode"] == status
         assert reason in caught.value.response["OriginalMessage"]
-
-
-def test_an_endpoint_with_an_older_image_returns_one_line(
-    client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
-) -> None:
-    image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
-    name = model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"], image)
-    endpoint = endpoints.create(endpoints.config(variant(name)))
-    response = endpoints.invoke(endpoint, csv_of(TEST[:, 1:]), ContentType="text/csv", Accept="application/json")
-    np.testing.assert_array_equal(predictions_in(response, ","), expected.predict(matrix(TEST)))
-
-
-@pytest.mark.parametrize("model", [b"", b"no model"], ids=["empty", "text"])
-def test_a_model_that_cannot_be_loaded_fails_the_endpoint(client: Client, endpoints: Endpoints, model: bytes) -> None:
-    data = client.put(f"models/{next(numbers)}/model.tar.gz", archive_of(**{"xgboost-model": model}))
-    name = model_of(client, data)
-    endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(name)), wait=False))
-    assert endpoint["EndpointStatus"] == "Failed"
-    assert ("cannot load the model xgboost-model" if model else "xgboost-model is empty") in endpoint["FailureReason"]
-    assert ('and save it with save_model("xgboost-model.json")' in endpoint["FailureReason"]) == bool(model)
-    assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
 
 
 def test_tuning_can_use_a_metric_that_the_image_defines(client: Client, channels: list[dict[str, Any]]) -> None:
