@@ -28,8 +28,6 @@ Train = Callable[..., LinearModel]
 
 @pytest.fixture
 def train(tmp_path: Path) -> Train:
-    """Return a function that trains on tables, or on the given files, and returns the model."""
-
     def run(
         kind: str, files: dict[str, str | bytes] | None = None, content_type: str | None = "text/csv", **settings: Any
     ) -> LinearModel:
@@ -105,8 +103,6 @@ def test_a_classifiers_threshold_follows_the_selection_criteria(train: Train) ->
 
 @pytest.fixture
 def fit() -> Callable[..., LinearModel]:
-    """Return a function that fits a model to the train channel, with labels in another unit."""
-
     def run(kind: str = "regressor", unit: float = 1, **settings: Any) -> LinearModel:
         rows = table(kind, *SIZES["train"])
         return algorithm.fit({"train": (rows[:, 1:], rows[:, 0] * unit)}, validate(hyperparameters(kind, **settings)))
@@ -155,7 +151,6 @@ def test_num_classes_has_no_effect_unless_there_are_several_classes(fit: Callabl
 def test_the_best_epoch_is_kept_if_a_later_one_diverges(
     fit: Callable[..., LinearModel], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At some of these learning rates, the first epoch's loss is just finite."""
     logs = []
     for rate in 10 ** np.arange(140.5, 142.5, 0.1):
         caplog.clear()

@@ -126,7 +126,6 @@ ROWS = "".join(f"row {number}\n" for number in range(300))
 def test_the_reason_is_the_last_exception_or_the_last_lines(
     last_error: Callable[[str], str], stderr: str, start: str, end: str
 ) -> None:
-    """A long one is shortened: in the middle after an exception, otherwise at the beginning."""
     reason = last_error(stderr)
     assert reason.startswith(start)
     assert reason.endswith(end)

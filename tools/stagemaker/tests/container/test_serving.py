@@ -144,7 +144,6 @@ def test_the_reason_why_a_model_does_not_load_is_saved(load: Load, tmp_path: Pat
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)", "os._exit(3)"])
 def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(load: Load, tmp_path: Path, end: str) -> None:
-    """The server also ends and saves the reason, because the next process would end in the same way."""
     with load(f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}") as process:
         _, stderr = process.communicate(timeout=120)
     assert process.returncode == 3

@@ -57,7 +57,6 @@ def test_models_of_older_versions_predict_the_same(tmp_path: Path, version: str)
 @pytest.mark.parametrize("version", ["0.72", "0.90"])
 @pytest.mark.parametrize("first", [b"{", b"\x80"])
 def test_any_base_score_is_read(tmp_path: Path, version: str, first: bytes) -> None:
-    """Files without a signature begin with the base score, whose last bits make no difference here."""
     matrix, models = read(version)
     path = tmp_path / "xgboost-model"
     path.write_bytes(first + models["linear"]["file"][1:])
@@ -163,7 +162,6 @@ DELETED = struct.pack("<I", 2**32 - 1)
 @pytest.mark.parametrize("claimed", [0, 1])
 @pytest.mark.parametrize("child", [10**6, -1])
 def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int) -> None:
-    """XGBoost would take the number of another tree's nodes, or any other, for that of its next node."""
     content = bytearray(read("0.90")[1]["logistic"]["file"])
     leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
     content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED

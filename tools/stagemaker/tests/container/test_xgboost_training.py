@@ -91,7 +91,6 @@ def train(tmp_path: Path) -> Train:
 
 
 def test_training_on_libsvm_stops_early_by_a_metric(train: Train) -> None:
-    """A channel without a ContentType is read as libsvm. The model keeps the trees up to its best round."""
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
     job = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
     assert job.status == 0, job.output
@@ -181,7 +180,6 @@ def test_invalid_parquet_is_refused(fit: Train, content: bytes, reason: str) -> 
 def test_the_version_and_the_request_decide_whether_training_stops_early(
     fit: Train, version: str, settings: dict[str, str], channels: list[str], stops: bool
 ) -> None:
-    """Since version 1.3, training stops early only if the request names a metric and has a channel named validation."""
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
     job = fit(hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, version=version)
     rounds = job.booster().num_boosted_rounds()
@@ -238,7 +236,6 @@ def test_ranking_uses_the_queries_in_libsvm_data(fit: Train) -> None:
 
 
 def test_early_stopping_before_1_3_uses_the_last_metric(fit: Train) -> None:
-    """This also holds for a booster that XGBoost cannot shorten to its best rounds."""
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
     job = fit(settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, version="1.2-2")

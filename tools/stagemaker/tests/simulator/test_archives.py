@@ -46,7 +46,6 @@ def header(
 
 
 def sign(changed: bytearray) -> bytes:
-    """Return a changed header with a valid checksum."""
     changed[148:156] = b" " * 8
     changed[148:156] = b"%06o\0 " % sum(changed)
     return bytes(changed)

@@ -49,7 +49,6 @@ FILTERS = {"InputFilter": input_of, "OutputFilter": output_of}
 
 
 def select(kind: str, path: str, body: bytes) -> bytes:
-    """Return what a path selects from a body, as an input filter and as an output filter."""
     [selected] = {apply(kind, path, body) for apply in FILTERS.values()}
     return selected
 
@@ -327,7 +326,7 @@ def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -
 def test_the_number_of_parts_of_a_record_is_limited(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number is limited because parsers cannot be interrupted and need many times a record's size in memory."""
+    """Parsers cannot be interrupted and need many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not valid {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)

@@ -29,7 +29,6 @@ OPEN = {"flock", "record lock"} | ({"time in /dev"} if os.geteuid() else set())
 
 
 def exchange_data(client: Client, omitted: tuple[str, ...] = ()) -> set[str]:
-    """Run a sender and a receiver side by side, and return the means by which data arrived."""
     script = Path(exchange.__file__).read_text("utf-8")
     variables = {"TOKEN": uuid.uuid4().hex, "OMITTED": json.dumps(omitted)}
     sender = client.process(script, wait=False, Environment={**variables, "ROLE": "send"})
@@ -93,7 +92,6 @@ DECISIONS = [
 
 
 def decide(program: bytes, architecture: int, number: int, arguments: tuple[int, ...] = ()) -> int:
-    """Return the error of a call, or 0 if the filter allows it, as the kernel does."""
     data = struct.pack("IIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
     value, position = 0, 0
     while True:

@@ -43,7 +43,6 @@ with open({path!r}, "w") as file:
 
 
 def run(launch: Launch, folder: Path) -> str:
-    """Run a command under a supervisor and return the command's output."""
     process = SupervisedProcess(launch, folder)
     output = process.output.read().decode()
     process.wait()

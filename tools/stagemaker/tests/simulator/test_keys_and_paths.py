@@ -31,7 +31,6 @@ def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path)
 
 @pytest.fixture(scope="module")
 def endpoints(unsandboxed_client: Client):
-    """Return a helper for endpoints without a sandbox: their servers see this machine's paths."""
     endpoints = Endpoints(unsandboxed_client)
     yield endpoints
     endpoints.delete_all()

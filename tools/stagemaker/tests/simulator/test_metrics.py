@@ -23,7 +23,6 @@ def train(client, script, **patterns):
 
 
 def statistics(client, job, metric, dimension=None, period=60, statistic="Average"):
-    """Read a metric from CloudWatch as the SDK's TrainingJobAnalytics does; return its data points, oldest first."""
     name, value = dimension or ("TrainingJobName", job["TrainingJobName"])
     response = client.simulator.client("cloudwatch").get_metric_statistics(
         Namespace=NAMESPACE,
@@ -76,7 +75,6 @@ def make_metrics(client, name, **definitions):
 
 @pytest.mark.parametrize("text", ["1_0", "\u0661", "\uff11", "nan", "inf", "1e999", "", "one"])
 def test_a_text_that_is_no_number_elsewhere_is_no_value(client, text):
-    """Python alone reads an underscore and the digits of other scripts."""
     training_metrics = make_metrics(client, "texts", loss="loss=(.*?);")
     for line in ("loss= 2.5e0 ;", f"loss={text};"):
         training_metrics.measure(line)

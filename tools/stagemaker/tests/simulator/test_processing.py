@@ -98,7 +98,6 @@ def test_requirements_that_are_already_installed_are_not_installed_again(any_cli
 
 
 def framework_inputs(client, archive, script=None):
-    """Return the inputs of a FrameworkProcessor's job: its source, and a script that unpacks it."""
     inputs = []
     for path, body in (("code/sourcedir.tar.gz", archive), ("entrypoint/runproc.sh", script)):
         if body is not None:

@@ -132,7 +132,6 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are like TorchServe's: they have no charset, and an error that a hook raises can set the status."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)

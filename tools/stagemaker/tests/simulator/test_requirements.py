@@ -92,7 +92,6 @@ def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endp
 
 
 def test_a_requirements_file_of_the_maximum_size_is_accepted(client: Client) -> None:
-    """As editors on Windows write it: with a byte-order mark, and carriage returns at the ends of lines."""
     text = "\ufeffnumpy\r\n".ljust(MAX_REQUIREMENTS_BYTES - 2, "#")  # the mark has three bytes
     source = client.source(job="", **{"requirements.txt": text})
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})

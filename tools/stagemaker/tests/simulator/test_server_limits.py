@@ -48,7 +48,6 @@ def transform_fn(model, data, content_type, accept):
 
 
 def exceeds_volume(folders: list[Path], volume: int) -> bool:
-    """Return whether the files in the folders, once all are counted, exceed the volume's size."""
     use, results = DiskUse([str(folder) for folder in folders], volume), []
     states = []
 

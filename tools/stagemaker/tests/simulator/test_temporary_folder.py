@@ -27,7 +27,6 @@ LONG_NAME = f"{SPECIAL_NAME} {'x' * 100}"
 
 
 def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Create this folder, make it this process's temporary folder, and return it."""
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
@@ -36,7 +35,6 @@ def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Return a folder with a short path. If XDG_RUNTIME_DIR names it, sockets are created in it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 

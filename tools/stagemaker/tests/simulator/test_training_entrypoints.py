@@ -59,7 +59,6 @@ ALGORITHM_WITH_ENTRYPOINT = ALGORITHM | {
 
 
 def run_drivers(client, code: dict[str, str | bytes], *channels: dict[str, Any], **members: Any) -> dict[str, Any]:
-    """Run a training job with these files in the channel `code`, and return its description."""
     description = {"sourcecode.json": '{"requirements": "needs.txt"}'} if "Environment" in members else {}
     folders = {"code": code, "sm_drivers": DRIVERS | description}
     inputs = [*channels, *(channel(name, upload_folder(client, **files)) for name, files in folders.items())]

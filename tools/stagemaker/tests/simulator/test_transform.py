@@ -51,7 +51,6 @@ JOINED = LINES | {"Output": {"AssembleWith": "Line", "Accept": "text/csv"}}
 
 
 def reason_of(client: Client, script: str, objects: dict[str, str | bytes], **members: Any) -> str:
-    """Return the failure reason of a transform job, which must have no output."""
     job, out = transform(client, create_model(client, script), objects, **members)
     assert job["TransformJobStatus"] == "Failed"
     assert client.keys(out) == []

@@ -34,7 +34,6 @@ def model(client: Client) -> str:
 
 
 def failure_reason(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    """Run a transform job that must fail, and return its failure reason."""
     no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
     job, _ = transform(client, model, objects, **no_retries | members)
     assert job["TransformJobStatus"] == "Failed"

@@ -79,7 +79,6 @@ def model(client: Client, job: dict[str, Any]) -> str:
 
 
 def predictions_in(response: dict[str, Any]) -> np.ndarray:
-    """Return the predictions in a response that is CSV."""
     assert response["ContentType"] == "text/csv; charset=utf-8"
     return np.fromstring(response["Body"].read().decode(), sep="\n", dtype=np.float32)
 
@@ -145,7 +144,6 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
 
 
 def test_tuning_can_use_a_metric_that_the_image_defines(client: Client, channels: list[dict[str, Any]]) -> None:
-    """The best depth is the one that makes XGBoost most accurate in this process."""
     tuning = Tuning(client.sagemaker)
     request = tuning_request(
         "",
