@@ -145,7 +145,7 @@ sys.exit('bye')
 """
     job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("AlgorithmError: " + ("a?\n" + "x" * 900 if name == "huge" else "bye"))
+    assert job["FailureReason"].startswith("AlgorithmError: " + ("a?\n" + "x" * 890 if name == "huge" else "bye"))
     assert job["FailureReason"].endswith(", exit code: 1")
     assert len(job["FailureReason"]) <= 1024
     assert len(job.get("ExitMessage", "")) == (1024 if name == "huge" else 0)
