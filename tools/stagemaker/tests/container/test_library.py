@@ -222,21 +222,3 @@ assert items["content"] == data == request["content"] and items["data"] == data.
 assert [items[name] for name in ("content_type", "content_length", "accept")] == ["text/csv", 3, "application/json"]
 assert request.values["x"] == "1"
 """)
-
-
-@pytest.mark.slow
-def test_the_cache_argument_of_import_module_only_causes_a_warning(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("raise LookupError('this module was imported')")
-    run(f"""
-import warnings
-from sagemaker_containers.beta.framework import errors, modules
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    try:
-        modules.import_module({str(tmp_path)!r}, "mine", False)
-    except (errors.ImportModuleError, errors.InstallModuleError):
-        pass
-    else:
-        raise AssertionError("the module was not imported")
-assert "the argument `cache` of import_module has no effect" in [str(warning.message) for warning in caught]
-""")

@@ -49,6 +49,29 @@ def test_a_script_can_return_a_worker_response(any_client: Client) -> None:
     assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
+@pytest.mark.slow
+def test_the_cache_argument_of_import_module_only_causes_a_warning(client: Client) -> None:
+    script = """
+import os, pathlib, warnings
+from sagemaker_containers.beta.framework import errors, modules
+
+source = pathlib.Path(os.environ["SM_OUTPUT_DATA_DIR"]) / "source"
+source.mkdir(parents=True)
+(source / "mine.py").write_text("raise LookupError('this module was imported')")
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    try:
+        modules.import_module(str(source), "mine", False)
+    except (errors.ImportModuleError, errors.InstallModuleError) as error:
+        print(repr(error)[:300])
+    else:
+        raise AssertionError("the module was not imported")
+assert "the argument `cache` of import_module has no effect" in [str(warning.message) for warning in caught]
+"""
+    job = client.train(script)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+
 def test_a_script_can_read_the_environment_of_its_training_job(any_client: Client) -> None:
     script = """
 import os
