@@ -206,4 +206,4 @@ def test_invalid_requests_are_refused(client: Client) -> None:
         transform(client, "nowhere", {})
     families = "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families"
     with pytest.raises(ClientError, match=families):
-        create_model(client, {"Image": "tensorflow:1"})
+        transform(client, create_model(client, {"Image": "tensorflow:1"}), {})
