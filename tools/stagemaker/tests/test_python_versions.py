@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("environments")]
 UV = Path(sys.prefix, "bin/uv")
 AGAIN = (
     *("test_start.py", "simulator/test_private_parts.py", "simulator/test_records.py", "simulator/test_state.py"),
-    *("simulator/test_other_services.py", "simulator/test_tuning_search.py", "simulator/test_stopping.py"),
+    *("simulator/test_other_services.py", "simulator/test_tuning_search.py", "simulator/test_job_queue.py"),
 )
 TEST_PACKAGES = ("pytest==9.1.1", "pytest-xdist==3.8.0", "hypothesis==6.170.15")
 

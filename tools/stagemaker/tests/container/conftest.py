@@ -33,8 +33,6 @@ def write_files(folder: Path, files: dict[str, str]) -> Path:
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """An HTTP connection over a Unix socket."""
-
     def __init__(self, path: Path):
         super().__init__("localhost", timeout=60)
         self._path = path
@@ -175,7 +173,6 @@ class Job:
         )
 
     def script(self, text: str, **hyperparameters: str) -> None:
-        """Write a submission with a single script, and name its folder in the hyperparameters."""
         source = write_files(self.base.parent / "source", {"script.py": text})
         program = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
         self.configure(program | hyperparameters)

@@ -20,7 +20,6 @@ BRIDGE = str(CONTAINER / "bridge.py")
 
 @pytest.fixture
 def socket_path() -> Iterator[str]:
-    """Return a path that is short enough for a Unix socket."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield f"{folder}/s"
 
@@ -37,8 +36,6 @@ def start_bridge(*arguments: object, **options: object) -> "subprocess.Popen[str
 
 @contextmanager
 def echo(listener: socket.socket) -> Iterator[None]:
-    """Echo all data of each connection until the block ends."""
-
     def serve() -> None:
         while True:
             try:
@@ -65,7 +62,6 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 
 
 def test_data_is_forwarded_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
-    """This is how a job calls the simulator. The port accepts connections as soon as the command starts."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(socket_path)
     listener.listen()
@@ -77,7 +73,6 @@ def test_data_is_forwarded_from_a_port_to_a_socket_and_back(socket_path: str) ->
 
 
 def test_requests_are_forwarded_from_a_socket_to_a_port(socket_path: str) -> None:
-    """This is how the simulator calls a model's server in a container."""
     port = free_port()
     process = start_bridge(
         socket_path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT
@@ -90,7 +85,6 @@ def test_requests_are_forwarded_from_a_socket_to_a_port(socket_path: str) -> Non
 
 
 def status_of(socket_path: str) -> int | None:
-    """Return the status of a response received through the socket, or None if the connection closes without one."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     try:

@@ -5,13 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stagemaker_support.job_traces import wait_until
 
 APPLICATION = """
 import os
@@ -31,37 +31,52 @@ app = worker.Worker(transform_fn=served.transform, initialize_fn=served.initiali
 """
 
 
-def run(program_folder: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python script that can import the package, as in a container."""
-    environment = dict(os.environ, PYTHONPATH=str(program_folder / "library"))
-    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+Run = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def run(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a function that runs a script that can import the package, as in a container.
+
+    It returns what the script prints, or, if the script must fail, the last line of its stderr.
+    """
+    base = str(tmp_path_factory.mktemp("ml"))
+
+    def start(script: str, must_fail: bool = False, **variables: str) -> list[str]:
+        variables |= {"PYTHONPATH": str(program_folder / "library"), "SAGEMAKER_BASE_DIR": base}
+        result = subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | variables, capture_output=True, text=True
+        )
+        assert bool(result.returncode) == must_fail, result.stderr
+        return result.stderr.splitlines()[-1:] if must_fail else result.stdout.splitlines()
+
+    return start
+
+
+def answers(port: int) -> bool:
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).status == 200
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")
 def address(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of the application that `server.start` serves."""
     folder = tmp_path_factory.mktemp("framework")
     (folder / "application.py").write_text(APPLICATION)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    environment = dict(
-        os.environ, PYTHONPATH=f"{program_folder / 'library'}:{folder}", SAGEMAKER_BIND_TO_PORT=str(port)
-    )
-    environment |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1", "SAGEMAKER_BASE_DIR": str(folder)}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    variables = {
+        "PYTHONPATH": f"{program_folder / 'library'}:{folder}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "SAGEMAKER_BASE_DIR": str(folder),
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    }
     script = "from sagemaker_containers.beta.framework import server; server.start('application:app')"
-    process = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | variables, start_new_session=True)
     try:
-        deadline = time.monotonic() + 120
-        while True:
-            assert process.poll() is None
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+        wait_until(lambda: process.poll() is not None or answers(port), 120)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, 9)
@@ -96,39 +111,114 @@ def test_an_error_in_a_hook_returns_status_500(address: str) -> None:
     assert post(address, "[1, 2, 3, 4]", Content_Type="application/json")[0] == 500
 
 
-def test_every_name_can_be_imported(program_folder: Path) -> None:
-    script = f"""
-import os
-os.environ["SAGEMAKER_BASE_DIR"] = {str(program_folder.parent / "ml")!r}
+def test_every_name_can_be_imported(run: Run) -> None:
+    names = {line.split()[0] for line in run("""
 import sagemaker_containers.beta.framework as framework
+from sagemaker_containers import entry_point
 for name in dir(framework):
     print(name, getattr(framework, name))
-"""
-    result = run(program_folder, script)
-    assert result.returncode == 0, result.stderr
-    names = {line.split()[0] for line in result.stdout.splitlines()}
+assert entry_point.run and entry_point._wait_hostname_resolution  # which multi-instance examples import
+""")}  # fmt: skip
     assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
 
 
-def test_the_module_that_multi_instance_examples_import_exists(program_folder: Path) -> None:
-    script = (
-        "from sagemaker_containers import entry_point; print(entry_point.run, entry_point._wait_hostname_resolution)"
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("import nothing", "ImportError: cannot import name 'nothing'"),
+        (
+            "import transformer\ntransformer.Transformer(input_fn=id, transform_fn=id)",
+            "ValueError: transform_fn cannot be combined",
+        ),
+        (
+            "import server; server.next_safe_port('5000-5001', '5001')",
+            "ValueError: the port 5002 is outside the range 5000-5001",
+        ),
+    ],
+)
+def test_what_the_package_does_not_have_is_an_error(run: Run, script: str, message: str) -> None:
+    [line] = run(f"from sagemaker_containers.beta.framework {script}", must_fail=True)
+    assert line.startswith(message)
+
+
+# The first two requests arrive at the same time: one must wait until the other has initialized the application.
+SIMULTANEOUS_REQUESTS = """
+import threading
+from sagemaker_containers.beta.framework import worker
+
+entered, go_on, calls = threading.Semaphore(0), threading.Event(), []
+
+def initialize():
+    calls.append(1)
+    entered.release()
+    go_on.wait(30)
+
+application = worker.Worker(transform_fn=lambda: "", initialize_fn=initialize, module_name="m")
+threads = [threading.Thread(target=lambda: application.test_client().get("/ping")) for _ in range(2)]
+for thread in threads:
+    thread.start()
+assert entered.acquire(timeout=30)
+assert not entered.acquire(timeout=0.5), "both requests initialized the application"
+go_on.set()
+for thread in threads:
+    thread.join()
+assert calls == [1]
+"""
+
+
+def test_a_worker_is_initialized_once(run: Run) -> None:
+    run(SIMULTANEOUS_REQUESTS)
+
+
+def test_the_serving_environment_has_the_packages_attributes(run: Run) -> None:
+    lines = run(
+        """
+from sagemaker_containers.beta.framework import env, server
+serving = env.ServingEnv()
+assert dict(serving)["module_name"] == serving.module_name
+for name in ("module_name", "model_dir", "module_dir", "default_accept", "model_server_workers", "http_port"):
+    print(getattr(serving, name))
+print(server.next_safe_port("5000-5010", "5003"))
+""",
+        SAGEMAKER_PROGRAM="serve_me.py",
+        SAGEMAKER_MODEL_SERVER_WORKERS="1",
     )
-    result = run(program_folder, script)
-    assert result.returncode == 0, result.stderr
+    module, model, code, *settings = lines
+    assert (module, Path(model).name, Path(code).name) == ("serve_me", "model", "code")
+    assert settings == ["application/json", "1", "8080", "5004"]
 
 
-def test_an_unknown_name_cannot_be_imported(program_folder: Path) -> None:
-    result = run(program_folder, "from sagemaker_containers.beta.framework import nothing")
-    assert "ImportError: cannot import name 'nothing'" in result.stderr
+def test_names_missing_from_the_packages_successor_are_available(run: Run) -> None:
+    assert run("""
+import inspect
+from sagemaker_containers.beta.framework import errors, modules, params
+assert issubclass(errors.ChannelDoesNotExistException, Exception)
+assert errors.ClientError and modules.exists("json") and not modules.exists("no_such_module")
+for name in ("MODEL_SERVER_WORKERS", "MODEL_SERVER_TIMEOUT", "USE_NGINX", "FRAMEWORK_SERVING_MODULE", "USER_PROGRAM"):
+    print(getattr(params, name + "_ENV"))
+print(*inspect.signature(modules.import_module).parameters)
+""") == [
+        "SAGEMAKER_MODEL_SERVER_WORKERS",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT",
+        "SAGEMAKER_USE_NGINX",
+        "SAGEMAKER_SERVING_MODULE",
+        "SAGEMAKER_PROGRAM",
+        "uri name cache",
+    ]  # fmt: skip
 
 
-def test_transform_fn_replaces_the_other_hooks(program_folder: Path) -> None:
-    script = "from sagemaker_containers.beta.framework import transformer\n"
-    script += "transformer.Transformer(input_fn=id, transform_fn=id)"
-    assert "ValueError: transform_fn cannot be combined" in run(program_folder, script).stderr
+def test_a_worker_request_is_a_mapping(run: Run) -> None:
+    run("""
+from sagemaker_containers.beta.framework import worker
+from werkzeug.test import EnvironBuilder
 
-
-def test_ports_outside_the_range_are_refused(program_folder: Path) -> None:
-    script = "from sagemaker_containers.beta.framework import server; server.next_safe_port('5000-5001', '5001')"
-    assert "ValueError: the port 5002 is outside the range 5000-5001" in run(program_folder, script).stderr
+data = "1,2"
+environ = EnvironBuilder("/invocations?x=1", data=data, content_type="text/csv", method="POST").get_environ()
+request = worker.Request(environ)
+items = dict(request)
+assert request == request and request != worker.Request(environ) and len({request}) == 1
+assert "nothing" not in request and request.get("nothing", 1) == 1 and len(request) == len(items)
+assert items["content"] == data == request["content"] and items["data"] == data.encode()
+assert [items[name] for name in ("content_type", "content_length", "accept")] == ["text/csv", 3, "application/json"]
+assert request.values["x"] == "1"
+""")

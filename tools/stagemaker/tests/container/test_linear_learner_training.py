@@ -28,8 +28,6 @@ Train = Callable[..., LinearModel]
 
 @pytest.fixture
 def train(tmp_path: Path) -> Train:
-    """Return a function that trains on tables, or on the given files, and returns the model."""
-
     def run(
         kind: str, files: dict[str, str | bytes] | None = None, content_type: str | None = "text/csv", **settings: Any
     ) -> LinearModel:
@@ -71,7 +69,6 @@ def test_a_regressor_finds_the_weights_of_features_with_different_scales(train: 
 def test_the_log_contains_the_metrics_that_sagemaker_documents(
     train: Train, caplog: pytest.LogCaptureFixture, kind: str, names: str
 ) -> None:
-    """The channel `test` is optional, and changes nothing else."""
     with caplog.at_level(logging.INFO):
         model = train(kind, mini_batch_size=200)
     assert "Hyperparameters without effect here: mini_batch_size." in caplog.text
@@ -94,7 +91,6 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
 
 
 def test_a_classifiers_threshold_follows_the_selection_criteria(train: Train) -> None:
-    """The precision is that of the validation channel."""
     criteria = "recall_at_target_precision"
     model = train("binary_classifier", binary_classifier_model_selection_criteria=criteria, target_precision=0.99)
     rows = table("binary_classifier", *SIZES["validation"])
@@ -107,8 +103,6 @@ def test_a_classifiers_threshold_follows_the_selection_criteria(train: Train) ->
 
 @pytest.fixture
 def fit() -> Callable[..., LinearModel]:
-    """Return a function that fits a model to the train channel, with labels in another unit."""
-
     def run(kind: str = "regressor", unit: float = 1, **settings: Any) -> LinearModel:
         rows = table(kind, *SIZES["train"])
         return algorithm.fit({"train": (rows[:, 1:], rows[:, 0] * unit)}, validate(hyperparameters(kind, **settings)))
@@ -157,7 +151,6 @@ def test_num_classes_has_no_effect_unless_there_are_several_classes(fit: Callabl
 def test_the_best_epoch_is_kept_if_a_later_one_diverges(
     fit: Callable[..., LinearModel], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At some of these learning rates, the first epoch's loss is just finite."""
     logs = []
     for rate in 10 ** np.arange(140.5, 142.5, 0.1):
         caplog.clear()
@@ -196,10 +189,7 @@ def test_weighted_classes_are_predicted_more_often(fit: Callable[..., LinearMode
     ("settings", "reason"),
     [
         ({}, "No value(s) were specified for 'predictor_type' which are required hyperparameter(s)"),
-        (
-            {"predictor_type": "multiclass_classifier"},
-            "No value(s) were specified for 'num_classes' which are required",
-        ),
+        ({"predictor_type": "multiclass_classifier"}, "No value(s) were specified for 'num_classes' which are requ"),
         ({"predictor_type": "classifier"}, "predictor_type is 'classifier': it must be one of regressor, binary_"),
         ({"max_depth": "3"}, "Additional hyperparameters are not allowed ('max_depth' was unexpected): valid hyperpa"),
         ({"sagemaker_region": "us"}, "Additional hyperparameters are not allowed ('sagemaker_region' was unexpected)"),
@@ -247,16 +237,8 @@ ROW = "1,2,3\n"
         ({"train": ""}, {}, "The train channel has no data"),
         ({"train": ROW}, {"feature_dim": 3}, "feature_dim is 3, but the train channel has 2 features"),
         ({"train": ROW, "test": "1,2\n"}, {}, "the test channel has 1 features, but the train channel has 2"),
-        (
-            {"train": ROW * 2 + "2,1,1\n"},
-            {"kind": "binary_classifier"},
-            "the labels of a binary_classifier must be whole",
-        ),
-        (
-            None,
-            {"normalize_label": "false", "learning_rate": 1e300},
-            "training diverged in epoch 0: lower learning_rate, or set normalize_label to true (",
-        ),
+        ({"train": ROW * 2 + "2,1,1\n"}, {"kind": "binary_classifier"}, "the labels of a binary_classifier must be"),
+        (None, {"normalize_label": "false", "learning_rate": 1e300}, "training diverged in epoch 0: lower learning_"),
     ],
 )
 def test_data_that_cannot_be_used_is_named(
@@ -267,7 +249,6 @@ def test_data_that_cannot_be_used_is_named(
 
 
 def test_large_numbers_and_a_byte_order_mark_are_read(train: Train) -> None:
-    """Text from spreadsheets often begins with such a mark."""
     rows = table("regressor", *SIZES["train"])
     rows[:, 1] *= 1e38 / np.abs(rows[:, 1]).max()
     assert train("regressor", {"train": "\ufeff" + csv_of(rows)}).weights[0].all()

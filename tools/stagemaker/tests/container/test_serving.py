@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, paths, limits, workers and shutdown."""
+"""The server around the hooks: loading, paths, limits, workers, shutdown, and what it reports if a hook fails."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import psutil
 import pytest
 from gunicorn.errors import HaltServer
 from stagemaker_support.checkout import environment
+from stagemaker_support.job_traces import wait_until
 
 from stagemaker.container.serving import ModelServer
 
@@ -41,10 +42,11 @@ def test_requests_above_the_limit_are_refused(server, chunked: bool) -> None:
     assert [post_status(1000), post_status(1001), post_status(8_000_000), post_status(1)] == [200, 413, 413, 200]
 
 
-def test_large_requests_are_accepted_by_default(serve) -> None:
-    server = serve(MODEL + "def transform_fn(model, data, content_type, accept): return str(len(data))\n")
+def test_large_requests_are_accepted_by_default_and_hook_output_appears_in_the_log_immediately(serve) -> None:
+    server = serve(MODEL + "def transform_fn(_, data, *types): print('a word'); return str(len(data))\n")
     size = 50 * 2**20
     assert server.post(b"1" * size, "application/octet-stream").text == str(size)
+    assert "a word\n" in server.log.read_text()
 
 
 def test_a_request_that_ends_early_is_refused(server) -> None:
@@ -107,36 +109,33 @@ def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str
     assert server.stop() == 0
 
 
-@contextlib.contextmanager
-def loading_server(
-    program_folder: Path, socket_folder: Path, base: Path, module: str, workers: int = 2
-) -> Iterator[subprocess.Popen[str]]:
-    """Start a server that can save a failure reason, and yield its process while it loads the model."""
-    (base / "model/code").mkdir(parents=True)
-    (base / "model/code/inference.py").write_text(module)
-    (base / "output").mkdir()
-    env = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
-    command = [
-        sys.executable,
-        "-P",
-        str(program_folder / "serving.py"),
-        "--bind",
-        f"unix:{tempfile.mkdtemp(dir=socket_folder)}/socket",
-    ]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        yield process
+Load = Callable[..., contextlib.AbstractContextManager[subprocess.Popen[str]]]
 
 
-def test_the_reason_why_a_model_does_not_load_is_saved(
-    program_folder: Path, socket_folder: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def load(program_folder: Path, socket_folder: Path, tmp_path: Path) -> Load:
+    """Return a function that starts a server, which can save a failure reason, without waiting for its model."""
+
+    def start(module: str, workers: int = 2) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+        for folder in ("model/code", "output"):
+            (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / "model/code/inference.py").write_text(module)
+        bind = f"unix:{tempfile.mkdtemp(dir=socket_folder)}/socket"
+        return subprocess.Popen(
+            [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", bind],
+            env=environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def test_the_reason_why_a_model_does_not_load_is_saved(load: Load, tmp_path: Path) -> None:
     failure = tmp_path / "output/failure"
-    with loading_server(
-        program_folder, socket_folder, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)"
-    ) as process:
-        deadline = time.monotonic() + 120
-        while not (failure.exists() and failure.stat().st_size) and time.monotonic() < deadline:
-            time.sleep(0.05)
+    with load("def model_fn(model_dir): raise OSError('torn ' * 1000)") as process:
+        wait_until(lambda: failure.exists() and failure.stat().st_size > 0, 120)
         process.terminate()
         process.communicate(timeout=60)
     assert len(failure.read_text()) == 1024
@@ -144,12 +143,8 @@ def test_the_reason_why_a_model_does_not_load_is_saved(
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)", "os._exit(3)"])
-def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
-    program_folder: Path, socket_folder: Path, tmp_path: Path, end: str
-) -> None:
-    """The server also ends and saves the reason, because the next process would end in the same way."""
-    module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
-    with loading_server(program_folder, socket_folder, tmp_path, module) as process:
+def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(load: Load, tmp_path: Path, end: str) -> None:
+    with load(f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}") as process:
         _, stderr = process.communicate(timeout=120)
     assert process.returncode == 3
     reason = "the model did not load: the process that was loading it ended abruptly; see the log"
@@ -158,13 +153,10 @@ def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
     assert ("was sent SIGSEGV" in stderr) == ("SIGSEGV" in end)
 
 
-def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(
-    program_folder: Path, socket_folder: Path, tmp_path: Path
-) -> None:
-    """No failure is reported, even if a process has to be killed."""
+def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(load: Load, tmp_path: Path) -> None:
     block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
-    with loading_server(program_folder, socket_folder, tmp_path, module, workers=1) as process:
+    with load(module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"
         process.terminate()
@@ -187,7 +179,6 @@ def transform_fn(model, data, content_type, accept):
 
 
 def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
-    """The next process is also replaced if it ends while it loads the model."""
     server = serve(REPLACED, folders=("output",))
     first = server.post("1").text
     os.kill(int(first), signal.SIGKILL)
@@ -242,7 +233,6 @@ def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
 
 
 def test_a_script_that_aws_does_not_serve_is_named(server) -> None:
-    """AWS's image has no default for SAGEMAKER_PROGRAM."""
     log = server.log.read_text()
     assert "AWS's image fails without it: add SAGEMAKER_PROGRAM=inference.py to the model's Env" in log
 
@@ -259,7 +249,6 @@ def test_environment_variables_select_the_folders(serve, tmp_path: Path) -> None
 
 
 def test_two_workers_respond_concurrently(serve) -> None:
-    """Each request waits for the other's file, so with a single worker neither would finish."""
     server = serve(
         "import os, time\n"
         "def model_fn(model_dir):\n"
@@ -298,17 +287,14 @@ def test_a_request_that_takes_too_long_is_aborted(serve) -> None:
     assert server.post("0").text == "done"
 
 
-def test_hook_output_appears_in_the_log_immediately(serve) -> None:
-    server = serve(MODEL + "def transform_fn(*_): print('a word'); return ''\n")
-    server.post("1")
-    assert "a word\n" in server.log.read_text()
-
-
 @pytest.mark.parametrize("tcp", [False, True])
 def test_sigterm_ends_all_processes(serve, tcp: bool) -> None:
     server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
-    while len(children := psutil.Process(server.process.pid).children()) < 2:
-        time.sleep(0.05)
+    process = psutil.Process(server.process.pid)
+    wait_until(lambda: len(process.children()) == 2)
+    children = process.children()
+    listening = [connection.laddr for connection in process.net_connections("inet") if connection.status == "LISTEN"]
+    assert listening == ([("127.0.0.1", server.address)] if tcp else [])
     assert server.stop() == 0
     _, remaining = psutil.wait_procs(children, timeout=60)
     assert remaining == []
@@ -319,21 +305,12 @@ def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
     server = serve(MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n")
     with closing(server.connection()) as connection:
         connection.request("POST", "/invocations", b"1")
-        deadline = time.monotonic() + 60
-        while "busy" not in server.log.read_text():
-            assert time.monotonic() < deadline, server.log.read_text()
-            time.sleep(0.05)
+        wait_until(lambda: "busy" in server.log.read_text())
         children = psutil.Process(server.process.pid).children(recursive=True)
         assert children
         assert server.stop() == 0
     _, remaining = psutil.wait_procs(children, timeout=60)
     assert remaining == []
-
-
-def test_the_server_listens_only_at_the_configured_address(serve) -> None:
-    server = serve(PROCESS, tcp=True)
-    listen_addresses = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
-    assert listen_addresses == [("127.0.0.1", server.address)]
 
 
 def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
@@ -358,15 +335,88 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_are_not_positive_whole_numbers_are_refused(
-    program_folder: Path, variable: str, value: str
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    result = subprocess.run(
-        [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", "127.0.0.1:0"],
-        env=environment() | {variable: value},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
-    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in result.stderr
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as caught:
+        ModelServer("127.0.0.1:0")
+    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in str(caught.value)
+
+
+# The conformance cases apply to any server, so they check only the status. The reasons are specific to this one.
+# model_fn is the only hook: the image's default hooks read the request and write the response.
+DEFAULTS = """
+class Model:
+    def predict(self, data):
+        return data
+
+def model_fn(model_dir):
+    return Model()
+"""
+FRAGILE = """
+import os, sys
+
+def model_fn(model_dir):
+    return None
+
+def input_fn(data, content_type):
+    if data == "raise":
+        raise ValueError("no copper in it")
+    if data == "exit":
+        sys.exit("the hook called exit")
+    return data
+
+def predict_fn(inputs, model):
+    return {"none": None, "number": 1.5}.get(inputs, str(os.getpid()))
+
+def output_fn(prediction, accept):
+    return prediction
+"""
+
+
+@pytest.fixture(scope="module")
+def defaults(serve):
+    return serve(DEFAULTS)
+
+
+@pytest.fixture(scope="module")
+def fragile(serve):
+    return serve(FRAGILE)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "accept", "reason"),
+    [
+        ("a,b\n1,2\n", "text/csv", "text/csv", "could not convert string to float: 'a'"),
+        ("1,2\n3\n", "text/csv", "text/csv", "inhomogeneous"),
+        ("1,2", "text/csv; charset=utf-8", "text/csv", "text/csv; charset=utf-8 is not supported"),
+        ("1,2", "text/csv", "image/png", "image/png is not supported"),
+    ],
+)
+def test_the_default_hooks_report_why_they_refuse_a_request(
+    defaults, body: str, content_type: str, accept: str, reason: str
+) -> None:
+    response = defaults.post(body, content_type, Accept=accept)
+    assert (response.status, response.content_type) == (500, "text/plain; charset=utf-8")
+    assert reason in response.text
+    assert defaults.post("1,2").status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("raise", "no copper in it"),
+        ("exit", "SystemExit: the hook called exit"),
+        ("none", "returned an object of type NoneType instead of text or bytes"),
+        ("number", "returned an object of type float instead of text or bytes"),
+    ],
+)
+def test_a_failing_hook_does_not_affect_later_requests(fragile, body: str, reason: str) -> None:
+    worker = fragile.post("fine").text
+    response = fragile.post(body)
+    assert (response.status, response.content_type) == (500, "text/plain; charset=utf-8")
+    assert reason in response.text.splitlines()[0]
+    assert "Traceback" in response.text
+    assert reason in fragile.log.read_text()
+    assert fragile.request("GET", "/ping").status == 200
+    assert fragile.post("fine").text == worker

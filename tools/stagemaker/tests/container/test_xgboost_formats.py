@@ -40,7 +40,6 @@ def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
 
 
 def test_variants_of_both_formats_are_read(tmp_path: Path) -> None:
-    """CSV may have other delimiters. In libsvm, weights, queries, comments and a request's labels are optional."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
     parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", has_labels=True)
@@ -58,7 +57,6 @@ def test_variants_of_both_formats_are_read(tmp_path: Path) -> None:
 
 
 def test_csv_may_have_long_lines() -> None:
-    """Each line is too long to be read in one piece. The values are 32-bit numbers."""
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
     assert min(map(len, content.splitlines())) > 2 << 20
@@ -87,7 +85,6 @@ def test_inconsistent_libsvm_files_are_refused(tmp_path: Path, files: list[str],
 
 
 def test_a_query_may_span_several_files(tmp_path: Path) -> None:
-    """A query is a run of consecutive rows with the same ID, even across file boundaries."""
     (tmp_path / "part-0").write_text("1 qid:9 0:1\n0 qid:9 0:2\n1 qid:2 0:1\n")
     (tmp_path / "part-1").write_text("0 qid:2 0:1\n1 qid:9 0:1\n")
     matrix = read_dmatrix(data_files(tmp_path), "libsvm")

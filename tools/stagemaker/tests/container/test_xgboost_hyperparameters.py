@@ -27,11 +27,7 @@ def test_hyperparameters_have_alternative_names(name: str) -> None:
         ("gamma", "-1", "gamma is -1"),
         ("objective", "reg:sharp", "objective is 'reg:sharp': it must be one of binary:logistic"),
         ("tree_method", "gpu_hist", "tree_method gpu_hist is not simulated: it needs a GPU"),
-        (
-            "eval_metric",
-            "rmse,rms",
-            "unknown eval_metric 'rms': names must be separated by commas without spaces, such as rmse",
-        ),
+        ("eval_metric", "rmse,rms", "unknown eval_metric 'rms': names must be separated by commas without spaces"),
         ("eval_metric", "rmse, mae", "unknown eval_metric ' mae': names must be separated by commas without spaces"),
         ("eval_metric", "['rmse']", "unknown eval_metric '['rmse']': names must be separated by commas without spaces"),
         ("eval_metric", "", "unknown eval_metric ''"),
@@ -45,26 +41,10 @@ def test_hyperparameters_have_alternative_names(name: str) -> None:
         ("monotone_constraints", "(1)", "monotone_constraints is '(1)': it must be a tuple of -1, 0 and 1"),
         ("monotone_constraints", "up", "monotone_constraints is 'up': it must be a tuple of -1, 0 and 1"),
         ("monotone_constraints", "(" * 9999, "monotone_constraints is '(((("),
-        (
-            "interaction_constraints",
-            "[[0, 1]]",
-            "interaction_constraints is '[[0, 1]]': it must be a list of lists of features",
-        ),
-        (
-            "interaction_constraints",
-            "[1, 2]",
-            "interaction_constraints is '[1, 2]': it must be a list of lists of features",
-        ),
-        (
-            "interaction_constraints",
-            "[['a']]",
-            "interaction_constraints is '[['a']]': it must be a list of lists of features",
-        ),
-        (
-            "updater",
-            "grow_local_histmaker",
-            "unknown updater 'grow_local_histmaker': valid updaters are grow_colmaker, ",
-        ),
+        ("interaction_constraints", "[[0, 1]]", "interaction_constraints is '[[0, 1]]': it must be a list of lists"),
+        ("interaction_constraints", "[1, 2]", "interaction_constraints is '[1, 2]': it must be a list of lists"),
+        ("interaction_constraints", "[['a']]", "interaction_constraints is '[['a']]': it must be a list of lists"),
+        ("updater", "grow_local_histmaker", "unknown updater 'grow_local_histmaker': valid updaters are grow_colm"),
         ("updater", "grow_gpu", "unknown updater 'grow_gpu': valid updaters are grow_colmaker, "),
         ("updater", "refresh, prune", "unknown updater ' prune': valid updaters are "),
         ("updater", "shotgun", "updater shotgun cannot be used with this booster and process_type: "),
@@ -90,21 +70,12 @@ def test_an_invalid_hyperparameter_is_named_in_the_error(name: str, value: str, 
     [
         (
             {"eval_metric": "auc", "objective": "reg:squarederror"},
-            "eval_metric auc can only be used with the objectives bi",
+            "eval_metric auc can only be used with the objective",
         ),
         ({"eval_metric": "aft-nloglik", "objective": "count:poisson"}, "eval_metric aft-nloglik can only be used with"),
-        (
-            {"booster": "gblinear", "updater": "prune"},
-            "the booster gblinear can have only one updater: shotgun or coord_descent",
-        ),
-        (
-            {"booster": "gblinear", "updater": "shotgun,coord_descent"},
-            "the booster gblinear can have only one updater: shotgun",
-        ),
-        (
-            {"process_type": "update", "updater": "grow_colmaker"},
-            "updater grow_colmaker cannot be used with this booster and process_type: use ",
-        ),
+        ({"booster": "gblinear", "updater": "prune"}, "the booster gblinear can have only one updater: shotgun or c"),
+        ({"booster": "gblinear", "updater": "shotgun,coord_descent"}, "the booster gblinear can have only one updater"),
+        ({"process_type": "update", "updater": "grow_colmaker"}, "updater grow_colmaker cannot be used with this bo"),
     ],
 )
 def test_incompatible_hyperparameters_are_refused(settings: dict[str, str], reason: str) -> None:

@@ -27,7 +27,6 @@ VERSIONS = sorted(path.stem for path in DATA.glob("*.json"))
 
 @pytest.fixture(autouse=True)
 def without_warnings() -> Iterator[None]:
-    """gblinear is deprecated."""
     with xgb.config_context(verbosity=0):
         yield
 
@@ -58,7 +57,6 @@ def test_models_of_older_versions_predict_the_same(tmp_path: Path, version: str)
 @pytest.mark.parametrize("version", ["0.72", "0.90"])
 @pytest.mark.parametrize("first", [b"{", b"\x80"])
 def test_any_base_score_is_read(tmp_path: Path, version: str, first: bytes) -> None:
-    """Files without a signature begin with the base score, whose last bits make no difference here."""
     matrix, models = read(version)
     path = tmp_path / "xgboost-model"
     path.write_bytes(first + models["linear"]["file"][1:])
@@ -67,7 +65,6 @@ def test_any_base_score_is_read(tmp_path: Path, version: str, first: bytes) -> N
 
 
 def test_current_formats_are_read(tmp_path: Path) -> None:
-    """JSON may be indented."""
     matrix, models = read("3.0")
     path = tmp_path / "model"
     path.write_bytes(models["linear"]["file"])
@@ -88,7 +85,6 @@ def test_a_forest_with_an_unknown_number_of_trees_has_a_warning(
 
 
 def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
-    """It unpickles them, or loads them from a path or a bytearray; names of features are kept."""
     matrix, models = read("1.2")
     model = models["logistic"]
     (tmp_path / "model").write_bytes(model["file"])
@@ -116,7 +112,6 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_model_is_refused(version: str, writer: str) -> None:
-    """Whatever is missing or too much, the reason says how to save the model in a format that is read."""
     content = read(version)[1]["logistic"]["file"]
     for damaged in (
         *(content[:size] for size in range(1, len(content), 7)),
@@ -139,7 +134,6 @@ def test_damaged_json_is_refused(content: bytes) -> None:
 
 
 def test_an_impossible_base_score_is_refused() -> None:
-    """A probability of 1 has no margin."""
     content = read("1.2")[1]["logitraw"]["file"]
     with pytest.raises(ValueError, match="division by zero"):
         to_json(content.replace(np.float32(0.4).tobytes(), np.float32(1).tobytes(), 1))
@@ -156,7 +150,6 @@ def test_a_link_that_leads_elsewhere_is_refused(links: tuple[int, int, int]) -> 
 
 
 def json_of_a_pickle(version: str) -> dict[str, Any]:
-    """Return the handle of a Booster that was pickled by a version that used JSON."""
     content = read(version)[1]["logistic"]["pickle"]
     start = content.index(b'{"Config"')
     handle: dict[str, Any] = json.JSONDecoder().raw_decode(content[start:].decode("latin1"))[0]
@@ -169,7 +162,6 @@ DELETED = struct.pack("<I", 2**32 - 1)
 @pytest.mark.parametrize("claimed", [0, 1])
 @pytest.mark.parametrize("child", [10**6, -1])
 def test_a_tree_that_leads_to_a_deleted_node_is_refused(claimed: int, child: int) -> None:
-    """XGBoost would take the number of another tree's nodes, or any other, for that of its next node."""
     content = bytearray(read("0.90")[1]["logistic"]["file"])
     leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
     content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED
@@ -207,7 +199,6 @@ for content in pickle.load(sys.stdin.buffer):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("version", ["0.90", "1.5"])
 def test_mutated_trees_are_refused_or_predict(version: str) -> None:
-    """Children, splits and marks of deletion are changed at random; a crash ends the process that predicts."""
     random = generator(f"trees {version}")
     model = to_json(read("0.90")[1]["logistic"]["file"]) if version == "0.90" else b""
     handle = json.loads(model) if model else json_of_a_pickle(version)["Model"]

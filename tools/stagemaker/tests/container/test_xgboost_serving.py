@@ -16,19 +16,21 @@ TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 
 def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATION) -> str:
-    """Return the body of the response to a request with these rows."""
     hooks = XGBoostAlgorithmHooks()
     response = hooks.transform(hooks.default_model_fn(str(folder)), csv_of(rows[:, 1:]), "text/csv", accept)
     assert response.status_code == 200, response.get_data(as_text=True)
     return response.get_data(as_text=True)
 
 
+def save(folder: Path, booster: xgb.Booster, name: str = "xgboost-model") -> xgb.Booster:
+    (folder / name).write_bytes(booster.save_raw("ubj"))
+    return booster
+
+
 def test_each_line_contains_the_class_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Older versions, and Batch Transform, write the predictions for each row as a list."""
     classes = np.digitize(TRAIN[:, 0], [-1, 1])
     data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
-    booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3)
-    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    booster = save(tmp_path, xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3))
     expected = booster.predict(matrix(VALIDATION[:2])).tolist()
     lines = respond(tmp_path, rows=VALIDATION[:2]).splitlines()
     assert [[float(cell) for cell in line.split(",")] for line in lines] == expected
@@ -46,9 +48,7 @@ def test_each_line_contains_the_class_probabilities(tmp_path: Path, monkeypatch:
 def test_absent_features_are_missing_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before version 1.3, at most one feature may be absent."""
-    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
-    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
     shortened = VALIDATION.copy()
     shortened[:, 4:] = np.nan
     predictions = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
@@ -63,14 +63,13 @@ def test_absent_features_are_missing_values(
 
 
 def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment variable can select the first model alone. Versions before 1.2-2 never serve the others."""
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
     opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
     settings = {"objective": "binary:hinge", "nthread": 1}
     boosters = [xgb.train(settings, matrix, 5) for matrix in (opposite, data, data)]
     for number, booster in enumerate(boosters):
-        (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
+        save(tmp_path, booster, f"xgboost-model-{number}")
     for setting, index in (("true", 1), ("false", 0)):
         monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", setting)
         predictions = [float(line) for line in respond(tmp_path).splitlines()]
@@ -81,10 +80,9 @@ def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_several_models_form_an_ensemble(tmp_path: Path) -> None:
-    """The models' predictions are averaged. Folders and hidden files do not count as models."""
     boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
     for number, booster in enumerate(boosters):
-        (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
+        save(tmp_path, booster, f"xgboost-model-{number}")
     (tmp_path / "code").mkdir()
     (tmp_path / ".hidden").write_text("no model")
     predictions = np.array(respond(tmp_path).splitlines(), dtype=np.float32)
@@ -109,9 +107,7 @@ def test_an_empty_model_is_refused(tmp_path: Path) -> None:
     ids=["libsvm", "CSV"],
 )
 def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, content_type: str) -> None:
-    """Empty lines before and after the rows do not count as rows."""
-    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
-    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
     hooks = XGBoostAlgorithmHooks()
     models = hooks.default_model_fn(str(tmp_path))
     response = hooks.transform(models, data, content_type, "text/csv")
@@ -126,28 +122,20 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
     [
         ("1,inf,3,4,5", "text/csv", "the request: column 2 of row 1 is infinite, or too large for a 32-bit number"),
         ("1,2,3,4,1e300", "text/csv", "the request: column 5 of row 1 is infinite"),
-        (
-            "0:1\n0:inf",
-            "text/libsvm",
-            "the request: line 2 is not valid libsvm (`index:value ...` with finite numbers): '0:inf'",
-        ),
+        ("0:1\n0:inf", "text/libsvm", "the request: line 2 is not valid libsvm (`index:value ...` with finite num"),
         ("0:-1e39", "text/libsvm", "the request: line 1 is not valid libsvm"),
         ("\n", "text/libsvm", "the request has no features"),
         ("7\n8\n", "text/libsvm", "the request has no features"),
         ("x 0:1\n", "text/libsvm", "the request: line 1 is not valid libsvm"),
         ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not valid libsvm"),
         (" \n\t", "text/csv", "the request is empty"),
-        (
-            "1,2,3,4,5\n\n1,2,3,4,5\n",
-            "text/csv",
-            "the request has an empty line, but the other lines have several columns",
-        ),
+        ("1,2,3,4,5\n\n1,2,3,4,5\n", "text/csv", "the request has an empty line, but the other lines have several"),
         ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )
 def test_invalid_requests_are_refused(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
-    (tmp_path / "xgboost-model").write_bytes(xgb.train(SETTINGS, matrix(TRAIN), 1).save_raw("ubj"))
+    save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 1))
     hooks = XGBoostAlgorithmHooks()
     response = hooks.transform(hooks.default_model_fn(str(tmp_path)), data, content_type, "text/csv")
     assert response.status_code == 415
@@ -155,8 +143,7 @@ def test_invalid_requests_are_refused(tmp_path: Path, data: str, content_type: s
 
 
 def test_a_request_without_a_content_type_is_read_as_csv(serve: Callable[..., Any], tmp_path: Path) -> None:
-    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
-    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
     server = serve(hooks="xgboost_hooks.py", SM_MODEL_DIR=str(tmp_path))
     response = server.request("POST", "/invocations", csv_of(VALIDATION[:2, 1:]))
     assert (response.status, response.content_type) == (200, "text/csv; charset=utf-8")

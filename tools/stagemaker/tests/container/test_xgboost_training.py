@@ -28,8 +28,6 @@ TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 @dataclass
 class TrainedJob:
-    """A job that has ended: its status, its output, and its folder /opt/ml."""
-
     status: int
     output: str
     base: Path
@@ -39,11 +37,16 @@ class TrainedJob:
         booster.load_model(bytearray((self.base / "model/xgboost-model").read_bytes()))
         return booster
 
+    def predictions(self) -> np.ndarray:
+        return self.booster().predict(matrix(VALIDATION))
+
+
+Train = Callable[..., TrainedJob]
+
 
 def make_job_folder(
     base: Path, settings: dict[str, str], channels: dict[str, str | bytes], content_type: str | None = None
 ) -> None:
-    """Create a job's /opt/ml."""
     (base / "input/config").mkdir(parents=True)
     (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     configuration = {name: {"ContentType": content_type} if content_type else {} for name in channels}
@@ -53,31 +56,41 @@ def make_job_folder(
         (base / "input/data" / name / "part-0").write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def training_output(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Train on the files below `base` (/opt/ml in a container) and return the algorithm's output."""
-    (base / "model").mkdir()
-    algorithm.train(base)
-    return capsys.readouterr().out
+@pytest.fixture
+def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Train:
+    """Return a function that trains in this process, as the image of a version does."""
+
+    def run(
+        settings: dict[str, str],
+        channels: dict[str, str | bytes],
+        content_type: str = "text/csv",
+        version: str | None = None,
+    ) -> TrainedJob:
+        if version:
+            monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
+        make_job_folder(tmp_path, settings, channels, content_type)
+        (tmp_path / "model").mkdir()
+        algorithm.train(tmp_path)
+        return TrainedJob(0, capsys.readouterr().out, tmp_path)
+
+    return run
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., TrainedJob]:
+def train(tmp_path: Path) -> Train:
+    """Return a function that runs the training program."""
+
     def run(settings: dict[str, str], channels: dict[str, str]) -> TrainedJob:
         make_job_folder(tmp_path, settings, channels)
-        result = subprocess.run(
-            [sys.executable, "-P", CONTAINER / "xgboost_training.py"],
-            env=os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        command = [sys.executable, "-P", CONTAINER / "xgboost_training.py"]
+        variables = os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)}
+        result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
         return TrainedJob(result.returncode, result.stdout + result.stderr, tmp_path)
 
     return run
 
 
-def test_training_on_libsvm_stops_early_by_a_metric(train: Callable[..., TrainedJob]) -> None:
-    """A channel without a ContentType is read as libsvm. The model keeps the trees up to its best round."""
+def test_training_on_libsvm_stops_early_by_a_metric(train: Train) -> None:
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
     job = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
     assert job.status == 0, job.output
@@ -93,16 +106,11 @@ def test_training_on_libsvm_stops_early_by_a_metric(train: Callable[..., Trained
     assert 1 < booster.num_boosted_rounds() == expected.num_boosted_rounds() < 100
     np.testing.assert_array_equal(booster.predict(matrix(VALIDATION)), expected.predict(matrix(VALIDATION)))
     line = next(line for line in job.output.splitlines() if line.startswith("[2]"))
-    assert [part.partition(":")[0] for part in line.split("#011")] == [
-        "[2]",
-        "train-rmse",
-        "train-mae",
-        "validation-rmse",
-        "validation-mae",
-    ]
+    names = [part.partition(":")[0] for part in line.split("#011")]
+    assert names == ["[2]", "train-rmse", "train-mae", "validation-rmse", "validation-mae"]
 
 
-def test_csv_without_a_content_type_is_recognised_and_its_weights_are_used(train: Callable[..., TrainedJob]) -> None:
+def test_csv_without_a_content_type_is_recognised_and_its_weights_are_used(train: Train) -> None:
     weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
     weighted = np.insert(TRAIN, 1, weights, axis=1)
     weighted_validation = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
@@ -126,16 +134,12 @@ def make_parquet(**columns: Any) -> bytes:
     return file.getvalue()
 
 
-def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label is the first column and may have any numeric type. Features may be missing."""
+def test_parquet_is_read_like_csv(fit: Train) -> None:
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
-    data = make_parquet(label=labels, **columns)
-    make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
-    (tmp_path / "model").mkdir()
-    algorithm.train(tmp_path)
-    predictions = TrainedJob(0, "", tmp_path).booster().predict(matrix(VALIDATION))
-    np.testing.assert_array_equal(predictions, xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION)))
+    job = fit(hyperparameters(num_round=5), {"train": make_parquet(label=labels, **columns)}, "application/x-parquet")
+    expected = xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION))
+    np.testing.assert_array_equal(job.predictions(), expected)
 
 
 COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
@@ -156,11 +160,9 @@ COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
     ],
     ids=["empty", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
-def test_invalid_parquet_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
-    make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
-    with pytest.raises(UserError) as raised:
-        algorithm.train(tmp_path)
-    assert str(raised.value).startswith(reason)
+def test_invalid_parquet_is_refused(fit: Train, content: bytes, reason: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(reason)}"):
+        fit(hyperparameters(num_round=5), {"train": content}, "parquet")
 
 
 @pytest.mark.parametrize(
@@ -176,24 +178,13 @@ def test_invalid_parquet_is_refused(tmp_path: Path, content: bytes, reason: str)
     ],
 )
 def test_the_version_and_the_request_decide_whether_training_stops_early(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    version: str,
-    settings: dict[str, str],
-    channels: list[str],
-    stops: bool,
+    fit: Train, version: str, settings: dict[str, str], channels: list[str], stops: bool
 ) -> None:
-    """Since version 1.3, training stops early only if the request names a metric and has a channel named validation."""
-    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
-    make_job_folder(
-        tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv"
-    )
-    output = training_output(tmp_path, capsys)
-    rounds = TrainedJob(0, "", tmp_path).booster().num_boosted_rounds()
+    job = fit(hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, version=version)
+    rounds = job.booster().num_boosted_rounds()
     assert rounds < 60 if stops else rounds == 60
-    assert ("early_stopping_rounds has no effect: " in output) is not stops
+    assert ("early_stopping_rounds has no effect: " in job.output) is not stops
 
 
 @pytest.mark.parametrize(
@@ -210,31 +201,19 @@ def test_the_version_and_the_request_decide_whether_training_stops_early(
         ("1.2-1", "reg:logistic", "rmse"),
     ],
 )
-def test_the_default_metric_depends_on_the_version(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    version: str,
-    objective: str,
-    metric: str,
-) -> None:
-    """Without an eval_metric, training and early stopping use the objective's default, which differs by version."""
-    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
+def test_the_default_metric_depends_on_the_version(fit: Train, version: str, objective: str, metric: str) -> None:
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    make_job_folder(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
-    lines = [line for line in training_output(tmp_path, capsys).splitlines() if line.startswith("[")]
+    job = fit(settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, version=version)
+    lines = [line for line in job.output.splitlines() if line.startswith("[")]
     assert lines
     assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
 
 
-def test_earlier_versions_weight_only_the_training_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
+def test_earlier_versions_weight_only_the_training_data(fit: Train) -> None:
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
-    make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
-    assert "The shape of the validation channel is 80 x 5 (rows x features)." in training_output(tmp_path, capsys)
+    job = fit(hyperparameters(num_round=2, csv_weights=1), data, version="1.0-1")
+    assert "The shape of the validation channel is 80 x 5 (rows x features)." in job.output
 
 
 def relevance_grades(values: np.ndarray) -> np.ndarray:
@@ -242,47 +221,34 @@ def relevance_grades(values: np.ndarray) -> np.ndarray:
 
 
 def with_queries(values: np.ndarray, rows: int) -> str:
-    """Return libsvm data with grades from 0 to 2, in queries of `rows` rows each."""
     labelled = np.column_stack([relevance_grades(values), values[:, 1:]])
     lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
 
 
-def test_ranking_uses_the_queries_in_libsvm_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The labels may be relevance grades."""
-    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.7-1")
-    make_job_folder(
-        tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm"
-    )
-    assert "no groups" not in training_output(tmp_path, capsys)
+def test_ranking_uses_the_queries_in_libsvm_data(fit: Train) -> None:
+    settings = hyperparameters(num_round=5, objective="rank:ndcg")
+    job = fit(settings, {"train": with_queries(TRAIN, 10)}, "libsvm", "1.7-1")
+    assert "no groups" not in job.output
     data = xgb.DMatrix(TRAIN[:, 1:], label=relevance_grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
-    np.testing.assert_array_equal(TrainedJob(0, "", tmp_path).booster().predict(matrix(VALIDATION)), expected)
+    np.testing.assert_array_equal(job.predictions(), expected)
 
 
-def test_early_stopping_before_1_3_uses_the_last_metric(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """This also holds for a booster that XGBoost cannot shorten to its best rounds."""
-    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
+def test_early_stopping_before_1_3_uses_the_last_metric(fit: Train) -> None:
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
-    make_job_folder(tmp_path, settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, "text/csv")
-    rounds = [line for line in training_output(tmp_path, capsys).splitlines() if line.startswith("[")]
+    job = fit(settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, version="1.2-2")
+    rounds = [line for line in job.output.splitlines() if line.startswith("[")]
     assert len(rounds) < 60
     assert rounds[-1].rpartition("#011")[2].startswith("validation-mse:")
 
 
 @pytest.mark.parametrize(("metric", "direction"), [("ndcg", "maximises"), ("ndcg@5", "minimises")])
-def test_early_stopping_has_the_same_direction_as_on_aws(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, direction: str
-) -> None:
+def test_early_stopping_has_the_same_direction_as_on_aws(fit: Train, metric: str, direction: str) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
     data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
-    make_job_folder(tmp_path, settings, data, "libsvm")
-    assert f"Early stopping {direction} {metric}, as on AWS" in training_output(tmp_path, capsys)
+    assert f"Early stopping {direction} {metric}, as on AWS" in fit(settings, data, "libsvm").output
 
 
 def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
@@ -292,14 +258,10 @@ def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
         algorithm.train(tmp_path)
 
 
-def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ranking_without_queries_is_reported(fit: Train) -> None:
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    make_job_folder(
-        tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
-    )
-    assert "The train channel has no groups (`qid:` in libsvm): all rows form one group." in training_output(
-        tmp_path, capsys
-    )
+    job = fit(hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)})
+    assert "The train channel has no groups (`qid:` in libsvm): all rows form one group." in job.output
 
 
 @pytest.mark.parametrize(
@@ -311,24 +273,14 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         ({"num_round": "2"}, {"train": "1,2\n", "test": "1,2\n"}, "unknown channel test"),
         ({"num_round": "2"}, {"train": "label,depth\n1,2\n"}, "part-0 must be CSV with only numbers and no header"),
         ({"num_round": "2"}, {"train": "1,2\n1,1e39\n"}, "part-0: column 2 of row 2 is infinite, or too large"),
-        (
-            {"num_round": "2", "csv_weights": "1"},
-            {"train": "1,,2\n"},
-            "part-0: row 1 has no label or weight",
-        ),
-        (
-            {"num_round": "2", "csv_weights": "1"},
-            {"train": "1,1,2\n1,-1,2\n"},
-            "part-0: row 2 has a negative weight",
-        ),
+        ({"num_round": "2", "csv_weights": "1"}, {"train": "1,,2\n"}, "part-0: row 1 has no label or weight"),
+        ({"num_round": "2", "csv_weights": "1"}, {"train": "1,1,2\n1,-1,2\n"}, "part-0: row 2 has a negative weight"),
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
     ],
 )
-def test_invalid_training_inputs_are_refused(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
-    make_job_folder(tmp_path, settings, channels, "text/csv")
-    with pytest.raises(UserError) as raised:
-        algorithm.train(tmp_path)
-    assert reason in str(raised.value)
+def test_invalid_training_inputs_are_refused(fit: Train, settings: dict, channels: dict, reason: str) -> None:
+    with pytest.raises(UserError, match=re.escape(reason)):
+        fit(settings, channels)
 
 
 def test_an_invalid_row_is_counted_from_the_start_of_its_file(tmp_path: Path) -> None:
@@ -338,7 +290,7 @@ def test_an_invalid_row_is_counted_from_the_start_of_its_file(tmp_path: Path) ->
         algorithm.train(tmp_path)
 
 
-def test_an_error_becomes_the_jobs_failure_reason(train: Callable[..., TrainedJob]) -> None:
+def test_an_error_becomes_the_jobs_failure_reason(train: Train) -> None:
     job = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert job.status == 1
     assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: valid hyperparam")

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 from stagemaker_support.docker_engine import IMAGE, REPOSITORY, containers, engine
-from stagemaker_support.job_traces import output, wait_until
-from stagemaker_support.simulator_client import Client, run_each_kind
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import OUTPUT, Client, output_to, run_each_kind
 from stagemaker_support.transform_jobs import container, create_model, transform
 
 from stagemaker.isolation.containers import LABEL, NOBODY, build, process_label, sweep
@@ -30,9 +30,8 @@ def client() -> Iterator[Client]:
 
 
 def run_job(client: Client, script: str, **members: object) -> tuple[dict, str]:
-    """Run a processing job and return its description and its complete output."""
     job = client.process(script, **members)
-    return job, output(client, "ProcessingJob", job["ProcessingJobName"])
+    return job, client.log(job)
 
 
 def test_a_job_sees_a_restricted_environment(client: Client) -> None:
@@ -70,9 +69,8 @@ print(json.dumps({
 
 
 def test_output_files_are_uploaded(client: Client) -> None:
-    s3_output = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
-    members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
-    job, _ = run_job(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
+    script = f"open('{OUTPUT}/x', 'w').write('left')"
+    job, _ = run_job(client, script, **output_to(f"s3://{BUCKET}/left"))
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
@@ -113,11 +111,10 @@ print("ready", flush=True)
 time.sleep(60)
 """
     job = client.process(script, wait=False)
-    name = job["ProcessingJobName"]
-    wait_until(lambda: "ready" in output(client, "ProcessingJob", name))
-    client.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert "got SIGTERM" in output(client, "ProcessingJob", name)
+    wait_until(lambda: "ready" in client.log(job))
+    client.stop(job)
+    assert client.end(job)["ProcessingJobStatus"] == "Stopped"
+    assert "got SIGTERM" in client.log(job)
 
 
 def test_packages_missing_from_the_image_are_installed_before_the_job(client: Client) -> None:
@@ -127,7 +124,7 @@ def test_packages_missing_from_the_image_are_installed_before_the_job(client: Cl
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
     job = client.train("", HyperParameters=settings)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
-    assert "version 0.9.0" in output(client, "TrainingJob", job["TrainingJobName"])
+    assert "version 0.9.0" in client.log(job)
 
 
 @pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support import exchange
 from stagemaker_support.docker_engine import IMAGE, REPOSITORY, engine
-from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from stagemaker_support.simulator_client import Client
 
@@ -29,18 +29,17 @@ OPEN = {"flock", "record lock"} | ({"time in /dev"} if os.geteuid() else set())
 
 
 def exchange_data(client: Client, omitted: tuple[str, ...] = ()) -> set[str]:
-    """Run a sender and a receiver side by side, and return the means by which data arrived."""
     script = Path(exchange.__file__).read_text("utf-8")
     variables = {"TOKEN": uuid.uuid4().hex, "OMITTED": json.dumps(omitted)}
-    sender = client.process(script, wait=False, Environment={**variables, "ROLE": "send"})["ProcessingJobName"]
+    sender = client.process(script, wait=False, Environment={**variables, "ROLE": "send"})
     try:
-        wait_until(lambda: "ready" in output(client, "ProcessingJob", sender))
+        wait_until(lambda: "ready" in client.log(sender))
         receiver = client.process(script, Environment={**variables, "ROLE": "receive"})
     finally:
-        client.sagemaker.stop_processing_job(ProcessingJobName=sender)
-    assert client.wait("ProcessingJob", sender)["ProcessingJobStatus"] == "Stopped"
+        client.stop(sender)
+    assert client.end(sender)["ProcessingJobStatus"] == "Stopped"
     assert receiver["ProcessingJobStatus"] == "Completed", receiver["FailureReason"]
-    return set(json.loads(output(client, "ProcessingJob", receiver["ProcessingJobName"]).splitlines()[-1]))
+    return set(json.loads(client.log(receiver).splitlines()[-1]))
 
 
 @needs_sandbox
@@ -93,7 +92,6 @@ DECISIONS = [
 
 
 def decide(program: bytes, architecture: int, number: int, arguments: tuple[int, ...] = ()) -> int:
-    """Return the error of a call, or 0 if the filter allows it, as the kernel does."""
     data = struct.pack("IIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
     value, position = 0, 0
     while True:
@@ -157,6 +155,6 @@ def test_the_kernel_denies_these_calls_to_a_job_in_a_sandbox(client):
     denied = [(number, arguments, error) for number, arguments, error in denied if number is not None]
     calls = [(number, arguments) for number, arguments, _ in denied]
     job = client.process(NATIVE_SCRIPT.replace("CALLS", repr(calls)))
-    errors = json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]))
+    errors = json.loads(client.log(job))
     assert errors[: len(denied)] == [error for *_, error in denied]
     assert errors[len(denied) :] == [ENOSYS] * (platform.machine() == "x86_64")

@@ -21,8 +21,6 @@ def do_not_stop() -> None:
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
-    """Return a check that stops the job as soon as a condition holds."""
-
     def check() -> None:
         if condition():
             raise JobStopped
@@ -31,8 +29,6 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Echo:
-    """A server that returns each request's body and records it."""
-
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.lock = threading.Lock()
@@ -104,3 +100,26 @@ def test_a_job_can_be_stopped_while_it_reads_empty_gzip_members(tmp_path: Path) 
     checks = itertools.count()
     with pytest.raises(JobStopped):
         Feeder(is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"1,2\n", "Not a gzipped file"),
+        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Compressed file ended before"),
+        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "CRC check failed"),
+        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Error -3"),
+    ],
+    ids=["plain", "short", "checksum", "damaged"],
+)
+def test_broken_compressed_objects_are_refused(content: bytes, error: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(content)
+    with pytest.raises(JobFailed, match=f"An object is not a gzip file, or is corrupted: {error}"):
+        Feeder(split="Line", is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
+
+
+@pytest.mark.parametrize("split", ["None", "Line"])
+def test_a_compressed_object_larger_than_a_request_is_refused(split: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(gzip.compress(b"0" * (1 << 26)))  # one line
+    with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 6"):
+        Feeder(split=split, is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)

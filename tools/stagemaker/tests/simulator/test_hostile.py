@@ -1,7 +1,10 @@
 """Jobs that misbehave end with one clear reason and leave nothing behind; the simulator keeps running."""
 
+import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,16 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 from stagemaker_support import SEARCH_PATH
-from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
+from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
 from stagemaker_support.sandbox import ISOLATIONS
-from stagemaker_support.simulator_client import Client
+from stagemaker_support.simulator_client import IMAGE, Client, status_of
 
 from stagemaker.compute.processes import process
+from stagemaker.compute.processes.reasons import read_text
 from stagemaker.server import Simulator
 
-FORKS = {
-    "child": "subprocess.Popen(['sleep', '300'])",
-    "daemon": """
+DAEMON = """
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -28,165 +30,152 @@ if os.fork() == 0:
         time.sleep(300)
     os._exit(0)
 os.wait()
-""",
+"""
+# What a script does, and the failure reason of its job, or None if it completes.
+MISBEHAVIOURS = {
+    "leaves a child": ("subprocess.Popen(['sleep', '300'])", None),
+    "leaves a daemon": (DAEMON, None),
+    "starts too many processes": (
+        "for _ in range(6):\n    os.fork()\ntime.sleep(60)",
+        "The job started more processes than allowed, exit code: 137",
+    ),
+    "ends by a signal": ("print('last words', flush=True)\nos.kill(os.getpid(), 11)", "last words, exit code: 139"),
+    "makes its output non-blocking": (
+        "os.set_blocking(1, False)\nos.write(1, b'x' * 100)\nraise SystemExit(3)",
+        f"{'x' * 100}, exit code: 3",
+    ),
 }
 
 
-@pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS.keys())
-def test_processes_that_a_job_leaves_behind_are_ended(any_client, fork):
+def assert_ends(run, script, reason, **members):
+    """Check that a job ends with a failure reason, or completes, and leaves nothing behind."""
     mark = Mark()
-    job = any_client.process(f"import os, signal, subprocess, time\n{fork}", Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == "Completed"
-    assert_no_trace(any_client, mark)
+    variables = members.pop("Environment", {}) | mark.environment
+    job = run(f"import os, shutil, signal, subprocess, time\n{script}", Environment=variables, **members)
+    assert status_of(job) == ("Completed" if reason is None else "Failed"), job
+    assert reason is None or re.match(f"AlgorithmError: {reason}", job["FailureReason"])
+    assert_no_trace(run.__self__, mark)
+
+
+@pytest.mark.parametrize("name", MISBEHAVIOURS)
+def test_a_job_that_misbehaves_ends_and_leaves_nothing_behind(any_client, monkeypatch, name):
+    monkeypatch.setattr(process, "MAX_PROCESSES", 30)
+    assert_ends(any_client.process, *MISBEHAVIOURS[name])
 
 
 def test_a_training_job_that_forks_and_exits_completes(any_client):
-    mark = Mark()
-    script = f"import os, signal, time\n{FORKS['daemon']}\nprint('loss=0.5;')\nopen('/opt/ml/model/m', 'w')"
-    if not any_client.simulator.isolation_enforced:
-        script = script.replace("'/opt/ml/model/m'", "os.environ['SM_MODEL_DIR'] + '/m'")
-    job = any_client.train(script, Environment=mark.environment)
-    assert job["TrainingJobStatus"] == "Completed", job
-    assert_no_trace(any_client, mark)
-
-
-def test_a_fork_bomb_fails(any_client, monkeypatch):
-    monkeypatch.setattr(process, "MAX_PROCESSES", 30)
-    mark = Mark()
-    script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
-    job = any_client.process(script, Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == "Failed"
-    assert job["FailureReason"] == "AlgorithmError: The job started more processes than allowed, exit code: 137"
-    assert_no_trace(any_client, mark)
-
-
-def test_a_job_that_is_ended_by_a_signal_fails(any_client):
-    job = any_client.process("import os\nprint('last words', flush=True)\nos.kill(os.getpid(), 11)")
-    assert job["ProcessingJobStatus"] == "Failed"
-    assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
+    assert_ends(any_client.train, f"{DAEMON}\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'w')", None)
 
 
 def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
     """Without a sandbox, the job can kill its supervisor; the process that it leaves behind is ended nevertheless."""
-    mark = Mark()
-    script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
-    if not any_client.simulator.isolation_enforced:
-        script = script.replace("os.kill(-1, 9)", "import time; time.sleep(300)")
-    job = any_client.process(script, Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == ("Completed" if any_client.simulator.isolation_enforced else "Failed")
-    assert_no_trace(any_client, mark)
+    is_enforced = any_client.simulator.isolation_enforced
+    script = "subprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\n"
+    script += "os.kill(-1, 9)" if is_enforced else "time.sleep(300)"
+    assert_ends(any_client.process, script, None if is_enforced else "")
 
 
 def test_a_command_that_does_not_exist_fails_the_job(any_client):
-    image = {"ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3", "ContainerEntrypoint": ["no-such-program"]}
-    job = any_client.process("", AppSpecification=image)
-    assert job["ProcessingJobStatus"] == "Failed"
-    assert "no-such-program" in job["FailureReason"]
+    image = {"ImageUri": IMAGE, "ContainerEntrypoint": ["no-such-program"]}
+    assert_ends(any_client.process, "", ".*no-such-program", AppSpecification=image)
 
 
 def test_long_arguments_and_environment_variables_are_accepted(any_client):
     variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
     image = {
-        "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
+        "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "-c", "import os, sys; assert len(os.environ['V89']) == 256, len(sys.argv)"],
         "ContainerArguments": ["\u00e9" * 256] * 100,
     }
-    job = any_client.process("", AppSpecification=image, Environment=variables)
-    assert job["ProcessingJobStatus"] == "Completed", job
+    assert_ends(any_client.process, "", None, AppSpecification=image, Environment=variables)
 
 
-FAILURES = {
-    "text": ("open(path, 'w').write('my own reason')", "my own reason"),
-    "symbolic link": ("os.symlink('/etc/passwd', path)", "bye"),
-    "symbolic link above": ("os.rmdir(folder); os.symlink('/host', folder)", "bye"),
-    "pipe": ("os.mkfifo(path)", "bye"),
-    "folder": ("os.mkdir(path)", "bye"),
-    "loop": ("os.symlink(path, path)", "bye"),
-    "loop above": ("os.rmdir(folder); os.symlink(folder, folder)", "bye"),
-    "socket": ("import socket; os.chdir(folder); socket.socket(socket.AF_UNIX).bind('failure')", "bye"),
-    "unreadable": ("open(path, 'w').close(); os.chmod(path, 0)", "bye"),
-    "huge": ("file = open(path, 'w'); file.write('x' * 9000); file.truncate(1 << 30)", "x" * 900),
-    "binary": ("open(path, 'wb').write(bytes(range(256)))", "?????????\t\n??"),
+def bind_socket(path: Path) -> None:
+    os.chdir(path.parent)  # the path may be too long for a socket
+    socket.socket(socket.AF_UNIX).bind(path.name)
+
+
+def replace_folder(path: Path, target: Path) -> None:
+    path.parent.rmdir()
+    path.parent.symlink_to(target)
+
+
+# How a job writes the file with its failure reason, and what is read from it; `host` is a folder outside the job's.
+FAILURE_FILES = {
+    "text": (lambda path, _: path.write_text("my own reason"), "my own reason"),
+    "symbolic link": (lambda path, host: path.symlink_to(host / "failure"), ""),
+    "symbolic link above": (lambda path, host: replace_folder(path, host), ""),
+    "pipe": (lambda path, _: os.mkfifo(path), ""),
+    "folder": (lambda path, _: path.mkdir(), ""),
+    "loop": (lambda path, _: path.symlink_to(path), ""),
+    "loop above": (lambda path, _: replace_folder(path, path.parent), ""),
+    "socket": (lambda path, _: bind_socket(path), ""),
+    "unreadable": (lambda path, _: path.touch(0), ""),
+    "huge": (lambda path, _: (path.write_text("x" * 9000), os.truncate(path, 1 << 40)), "x" * 4096),
+    "binary": (lambda path, _: path.write_bytes(bytes(range(256))), "\0\1\2"),
 }
 
 
-@pytest.mark.parametrize(("code", "reason"), FAILURES.values(), ids=FAILURES.keys())
-def test_jobs_with_failure_files_of_any_kind_fail_with_a_reason(any_client, tmp_path, code, reason):
-    (tmp_path / "failure").write_text("written on the host")
+@pytest.mark.parametrize("kind", FAILURE_FILES)
+def test_only_the_start_of_a_regular_file_is_read(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    host, path = tmp_path / "host", tmp_path.resolve() / "output/failure"
+    for folder in (host, path.parent):
+        folder.mkdir()
+    (host / "failure").write_text("written on the host")
+    write, text = FAILURE_FILES[kind]
+    write(path, host)
+    assert read_text(path).startswith(text)
+    assert len(read_text(path)) == len(text) or kind == "binary"
+
+
+@pytest.mark.parametrize("name", ["huge", "link"])
+def test_a_job_may_write_any_failure_and_exit_message(any_client, tmp_path, name):
+    (tmp_path / "secret").write_text("written on the host")
+    write = {
+        "huge": "file = open(path, 'wb')\n    file.write(b'a\\x01\\n' + b'x' * 9000)\n    file.truncate(1 << 40)",
+        "link": f"os.symlink({str(tmp_path / 'secret')!r}, path)",
+    }
     script = f"""
 import os, sys
-ml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')
-folder = ml + '/output'
-path = folder + '/failure'
-{code.replace("/host", str(tmp_path))}
+for name in ('failure', 'message'):
+    path = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/' + name
+    {write[name]}
 sys.exit('bye')
 """
     job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith(f"AlgorithmError: {reason}")
+    assert job["FailureReason"].startswith("AlgorithmError: " + ("a?\n" + "x" * 890 if name == "huge" else "bye"))
     assert job["FailureReason"].endswith(", exit code: 1")
     assert len(job["FailureReason"]) <= 1024
-    assert "written on the host" not in job["FailureReason"]
-
-
-MESSAGES = {
-    "symbolic link": "os.symlink('/etc/passwd', path)",
-    "pipe": "os.mkfifo(path)",
-    "folder": "os.mkdir(path)",
-    "loop": "os.symlink(path, path)",
-    "huge": "open(path, 'w').truncate(1 << 40)",
-}
-
-
-@pytest.mark.parametrize("code", MESSAGES.values(), ids=MESSAGES.keys())
-def test_jobs_with_exit_message_files_of_any_kind_complete(any_client, code):
-    script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{code}"
-    job = any_client.process(script)
-    assert job["ProcessingJobStatus"] == "Completed"
-    assert len(job.get("ExitMessage", "")) in (0, 1024)
+    assert len(job.get("ExitMessage", "")) == (1024 if name == "huge" else 0)
 
 
 def test_a_job_inherits_no_open_files_from_its_supervisor(any_client):
     script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is listdir's own
     job = any_client.process(script)
-    assert output(any_client, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
+    assert any_client.log(job) == "[0, 1, 2]"
 
 
 FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
 
 
-@pytest.fixture
-def freezable_client(monkeypatch):
-    """Return a client of a simulator with short waits and no sandbox, so a job can freeze its supervisor."""
+@pytest.mark.parametrize("end", ["stop", "time limit", "simulator"])
+def test_a_job_that_freezes_its_supervisor_ends(monkeypatch, end):
     monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
     monkeypatch.setattr(process, "GRACE_SECONDS", 1.0)
-    with Simulator(isolation="off") as simulator:
-        yield Client(simulator)
-
-
-def test_a_job_that_freezes_its_supervisor_can_be_stopped(freezable_client):
-    mark = Mark()
-    name = freezable_client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
-    wait_until(lambda: "frozen" in output(freezable_client, "ProcessingJob", name))
-    freezable_client.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert freezable_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert_no_trace(freezable_client, mark)
-
-
-def test_a_job_that_freezes_its_supervisor_has_a_time_limit(freezable_client):
-    mark = Mark()
-    job = freezable_client.process(FREEZE, seconds=4, Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == "Stopped"
-    assert_no_trace(freezable_client, mark)
-
-
-def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator_from_ending(monkeypatch):
-    monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
-        name = client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
-        wait_until(lambda: "frozen" in output(client, "ProcessingJob", name))
+        seconds = 4 if end == "time limit" else 600
+        job = client.process(FREEZE, wait=False, seconds=seconds, Environment=mark.environment)
+        if end != "time limit":
+            wait_until(lambda: "frozen" in client.log(job))
+        if end == "stop":
+            client.stop(job)
+        if end != "simulator":
+            assert status_of(client.end(job)) == "Stopped"
+            assert_no_trace(client, mark)
         started = time.monotonic()
     assert time.monotonic() - started < 120  # the job would run for ten minutes
     assert not mark.processes()
@@ -194,7 +183,6 @@ def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator_from_endi
 
 
 MEDDLING_SCRIPT = """
-import os, subprocess
 supervisor = f"/proc/{os.getppid()}/fd"
 pipes = [fd for fd in os.listdir(supervisor) if int(fd) > 2 and os.readlink(f"{supervisor}/{fd}").startswith("pipe:")]
 for fd in pipes:
@@ -205,46 +193,21 @@ for fd in pipes:
 """
 
 
-@pytest.mark.parametrize("holds_pipe", [False, True], ids=["writes", "holds the pipe open"])
 @pytest.mark.parametrize(
-    "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
-)
-def test_a_job_that_writes_to_its_supervisors_pipe_fails(content, holds_pipe):
+    ("content", "holds_pipe"),
+    [(b"not JSON\n", True), (b"not JSON\n", False), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False),
+     (b"x" * 60_000, True)],
+    ids=lambda value: value[:8] if isinstance(value, bytes) else value,
+)  # fmt: skip
+def test_a_job_that_writes_to_its_supervisors_pipe_fails(unsandboxed_client, content, holds_pipe):
     """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
-    mark = Mark()
-    with Simulator(isolation="off") as simulator:
-        client = Client(simulator)
-        script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
-        job = client.process(script, Environment=mark.environment)
-        assert job["ProcessingJobStatus"] == "Failed"
-        assert job["FailureReason"].startswith("AlgorithmError: "), job
-        assert_no_trace(client, mark)
+    script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
+    assert_ends(unsandboxed_client.process, script, "")
 
 
-def test_a_job_that_removes_its_folder_completes():
-    """Without a sandbox, a job can remove its folder; it completes nevertheless."""
-    mark = Mark()
-    with Simulator(isolation="off") as simulator:
-        client = Client(simulator)
-        script = (
-            "import os, shutil, time\nshutil.rmtree(os.path.dirname(os.environ['SAGEMAKER_BASE_DIR']))\ntime.sleep(3)"
-        )
-        job = client.process(script, Environment=mark.environment)
-        assert job["ProcessingJobStatus"] == "Completed", job
-        assert_no_trace(client, mark)
-
-
-def test_output_that_a_job_makes_non_blocking_is_read(any_client):
-    script = "import os\nos.set_blocking(1, False)\nos.write(1, b'x' * 100)\nraise SystemExit(3)"
-    job = any_client.process(script)
-    assert job["FailureReason"] == f"AlgorithmError: {'x' * 100}, exit code: 3"
-
-
-def test_a_training_job_takes_its_reason_from_its_failure_file(any_client):
-    script = "import os, sys\nopen(os.environ['SM_OUTPUT_DIR'] + '/failure', 'w').write('my reason')\nsys.exit('bye')"
-    job = any_client.train(script)
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"] == "AlgorithmError: my reason, exit code: 1"
+def test_a_job_that_removes_its_folder_completes(unsandboxed_client):
+    script = "shutil.rmtree(os.path.dirname(os.environ['SAGEMAKER_BASE_DIR']))\ntime.sleep(3)"
+    assert_ends(unsandboxed_client.process, script, None)
 
 
 SIMULATOR_PROGRAM = """

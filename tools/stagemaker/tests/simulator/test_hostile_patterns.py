@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from stagemaker_support.simulator_process import SimulatorProcess, simulator_process
 
@@ -28,25 +27,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture
 def client(simulator: SimulatorProcess) -> Callable[[str], Any]:
-    return lambda service: boto3.client(
-        service,
-        REGION,
-        endpoint_url=f"http://127.0.0.1:{simulator.port}",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(read_timeout=SECONDS, retries={"total_max_attempts": 1}),
-    )
-
-
-def send(events: Any, detail: str) -> None:
-    entry = {"Source": "own", "DetailType": "t", "Detail": json.dumps({"name": detail})}
-    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
-
-
-def log_messages(logs: Any, group: str) -> list[str]:
-    return [
-        json.loads(event["message"])["detail"]["name"] for event in logs.filter_log_events(logGroupName=group)["events"]
-    ]
+    return partial(simulator.client, read_timeout=SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +41,7 @@ def log_messages(logs: Any, group: str) -> list[str]:
         ("ab*ba", "abba", ["aba"]),
     ],
 )
-def test_a_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matching: str, others: list[str]) -> None:
+def test_the_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matching: str, others: list[str]) -> None:
     events, logs = client("events"), client("logs")
     group = f"rule-{abs(hash(pattern))}"
     logs.create_log_group(logGroupName=group)
@@ -69,12 +50,14 @@ def test_a_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matchi
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
     events.put_targets(Rule="wildcard", Targets=[{"Id": "1", "Arn": arn}])
     for text in (*others, matching):
-        send(events, text)
-    assert log_messages(logs, group) == [matching]
+        entry = {"Source": "own", "DetailType": "t", "Detail": json.dumps({"name": text})}
+        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    messages = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert [message["detail"]["name"] for message in messages] == [matching]
     events.remove_targets(Rule="wildcard", Ids=["1"])
 
 
-def bucket_policy(client: Callable[[str], Any]) -> None:
+def test_a_bucket_policy(client: Callable[[str], Any]) -> None:
     s3, deny = client("s3"), {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}
     s3.put_object(Bucket=BUCKET, Key=TEXT, Body=b"")
     for resource in (f"arn:aws:s3:::{BUCKET}/{STARS}", EXPRESSION):
@@ -84,7 +67,7 @@ def bucket_policy(client: Callable[[str], Any]) -> None:
     s3.delete_bucket_policy(Bucket=BUCKET)
 
 
-def checksum(client: Callable[[str], Any]) -> None:
+def test_a_checksum(client: Callable[[str], Any]) -> None:
     s3, body = client("s3"), b"x-amz-checksum-a:" * 20_000
 
     def set_headers(request: Any, **_: Any) -> None:
@@ -95,14 +78,14 @@ def checksum(client: Callable[[str], Any]) -> None:
     assert s3.get_object(Bucket=BUCKET, Key="checksum")["Body"].read() == body
 
 
-def names_of_rules(client: Callable[[str], Any]) -> None:
+def test_the_names_of_rules(client: Callable[[str], Any]) -> None:
     events = client("events")
     events.put_rule(Name="a" * 60, ScheduleExpression="rate(1 day)")
     assert events.list_rules(NamePrefix="(a+)+$b")["Rules"] == []
     assert len(events.list_rules(NamePrefix="a" * 9)["Rules"]) == 1
 
 
-def path_of_a_target(client: Callable[[str], Any]) -> None:
+def test_the_path_of_a_target(client: Callable[[str], Any]) -> None:
     events = client("events")
     events.put_rule(Name="path", EventPattern=json.dumps({"source": ["own"]}))
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:paths"
@@ -121,7 +104,7 @@ def path_of_a_target(client: Callable[[str], Any]) -> None:
     events.remove_targets(Rule="path", Ids=["1"])
 
 
-def filters_of_repositories(client: Callable[[str], Any]) -> None:
+def test_the_filters_of_repositories(client: Callable[[str], Any]) -> None:
     ecr = client("ecr")
     rule = {"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": [{"filter": STARS, "filterType": "WILDCARD"}]}
     ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[rule])
@@ -134,18 +117,10 @@ def filters_of_repositories(client: Callable[[str], Any]) -> None:
         )
 
 
-def logs_filter(client: Callable[[str], Any]) -> None:
+def test_the_filter_of_logs(client: Callable[[str], Any]) -> None:
     logs = client("logs")
     logs.create_log_group(logGroupName="filter")
     logs.create_log_stream(logGroupName="filter", logStreamName="s")
     logs.put_log_events(logGroupName="filter", logStreamName="s", logEvents=[{"timestamp": 0, "message": TEXT}])
     for pattern in (f"%{EXPRESSION}%", STARS, '{ $.a = "*a*a*a*b" }'):
         logs.filter_log_events(logGroupName="filter", filterPattern=pattern)
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [bucket_policy, checksum, names_of_rules, path_of_a_target, filters_of_repositories, logs_filter],
-)
-def test_a_pattern_of_another_service(ask: Callable[[Any], None], client: Callable[[str], Any]) -> None:
-    ask(client)

@@ -143,7 +143,6 @@ def endpoints() -> Iterator[Endpoints]:
 def test_models_of_a_version_predict_the_same_to_the_last_digit(
     version: str, endpoints: Endpoints, tmp_path: Path
 ) -> None:
-    """The models are made in an environment of that version of scikit-learn, which stagemaker has not made."""
     packages = FAMILY.package_sets[version]
     python = next(filter(None, map(find_python, packages.pythons)), None) or pytest.skip(str(packages.problem()))
     lines = packages.requirements[0].read_text().splitlines()

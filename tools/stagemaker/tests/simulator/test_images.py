@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import content
-from stagemaker_support.job_traces import output
 from stagemaker_support.repacking import repack
 from stagemaker_support.simulator_client import IMAGE, Client
 from stagemaker_support.training_jobs import ALGORITHM, submit, train
@@ -53,36 +52,38 @@ def test_the_tag_of_an_image_is_found(repository: str, digest: str) -> None:
 
 
 def refusal_of(client: Client, image: str, **members: Any) -> str:
-    """Return the ValidationException message for a training job with an image that is refused."""
     with pytest.raises(ClientError) as caught:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
     return caught.value.response["Error"]["Message"]
 
 
-@pytest.mark.parametrize("name", ["kmeans", "forecasting-deepar", "blazingtext"])
-def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
-    message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
-    assert message.startswith(
-        f"{name} is one of SageMaker's built-in algorithms, "
-        "of which only XGBoost and Linear Learner are simulated. Only images"
-    )
+AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+BUILT_IN = "{} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated. Only "
+SAGEMAKERS = "{} is a SageMaker image that is not simulated. Only images of the "
+SOMEBODYS = "families run as processes on this machine, not 'somebody/else:1.0'"
 
 
-def test_other_images_are_refused_by_name(client: Client) -> None:
-    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
-    assert message.startswith("tensorflow-training is a SageMaker image that is not simulated. Only images of the ")
-    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
-    assert message.startswith("autogluon-training is a SageMaker image that is not simulated")
-    message = refusal_of(client, "somebody/else:1.0")
-    assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
-    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in refusal_of(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        *((f"{AWS}/{name}:1", BUILT_IN.format(name)) for name in ("kmeans", "forecasting-deepar", "blazingtext")),
+        (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", SAGEMAKERS.format("tensorflow-training")),
+        (f"{AWS}/autogluon-training:1.4.0-cpu-py311", SAGEMAKERS.format("autogluon-training")),
+        ("somebody/else:1.0", SOMEBODYS),
+        (f"{REGISTRY}/sagemaker-xgboost:9.9", "tags such as 1.7-1 and 3.0-5, not '9.9'"),
+    ],
+)
+def test_other_images_are_refused_by_name(client: Client, image: str, text: str) -> None:
+    assert text in refusal_of(client, image)
+
+
+def test_several_instances_are_refused(client: Client) -> None:
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
     assert "one instance" in refusal_of(client, XGBOOST, ResourceConfig=resources)
 
 
 def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Client) -> None:
-    """A tuning job's objective must be one of the image's own metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
     message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
@@ -155,18 +156,15 @@ def test_the_environment_contains_the_xgboost_image_version(image: str, version:
 
 
 def test_the_development_environment_has_the_packages_of_the_newest_images() -> None:
-    """So the tests make no environment."""
     assert [packages.name for packages in package_sets() if packages.is_here] == ["scikit-learn-1.9-0", "xgboost"]
 
 
 def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info").mkdir(parents=True)
-    (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info/METADATA").write_text(
-        "Name: alpha\nVersion: 1.5\n"
-    )
+    metadata = tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info/METADATA"
+    for folder in (metadata.parent, *(tmp_path / name / "bin" for name in ("env", "links", "python"))):
+        folder.mkdir(parents=True)
+    metadata.write_text("Name: alpha\nVersion: 1.5\n")
     (tmp_path / "env/pyvenv.cfg").write_text("version = 3.11.7\n")
-    for folder in ("env/bin", "links/bin", "python/bin"):
-        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "python/bin/python3.11").touch()
     (tmp_path / "links/bin/python3.11").symlink_to(tmp_path / "python/bin/python3.11")
     (tmp_path / "env/bin/python").symlink_to(tmp_path / "links/bin/python3.11")
@@ -209,7 +207,7 @@ def test_settings_without_effect_are_logged(client: Client) -> None:
         ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
         AlgorithmSpecification=ALGORITHM | {"ContainerEntrypoint": ["true"]},
     )
-    lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
+    lines = client.log(job).splitlines()
     assert [line.partition(" has no ")[0] for line in lines if " has no " in line] == [
         "EnableManagedSpotTraining",
         "CheckpointConfig",
@@ -240,7 +238,6 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_sdks_repacking_step_installs_no_requirements(any_client: Client) -> None:
-    """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
     job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
         any_client,

@@ -1,15 +1,14 @@
 """Jobs can reach only the simulator, if it was started with jobs_can_call and the job has no network isolation."""
 
-import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from stagemaker_support.docker_engine import IMAGE, REPOSITORY, engine
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.job_traces import output
-from stagemaker_support.sandbox import ISOLATIONS, SANDBOX
+from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.transform_jobs import completed
+from stagemaker_support.transform_jobs import completed, container, create_model
 
 from stagemaker.isolation.containers import build
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
@@ -35,45 +34,37 @@ print(os.path.exists("/run/simulator"))
 """
 
 
-def make_simulator(isolation: str, jobs_can_call: bool) -> Simulator:
-    if isolation == "docker":
-        return Simulator(engine="docker", jobs_can_call=jobs_can_call)
-    return Simulator(isolation=isolation, jobs_can_call=jobs_can_call)
-
-
-@pytest.fixture(params=ISOLATION_PARAMETERS)
-def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+@contextmanager
+def simulator_client(isolation: str) -> Iterator[Client]:
     """Return a client of a simulator that jobs can call."""
-    image = {}
+    settings = {"engine": "docker"} if isolation == "docker" else {"isolation": isolation}
+    with Simulator(jobs_can_call=True, **settings) as simulator:
+        yield Client(simulator, **({"image": IMAGE} if isolation == "docker" else {}))
+
+
+@pytest.fixture(scope="module", params=ISOLATION_PARAMETERS)
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     if request.param == "docker":
         build(engine(), REPOSITORY, IMAGE, "equivalent", print)
-        image = {"image": IMAGE}
-    with make_simulator(request.param, True) as simulator:
-        yield Client(simulator, **image)
+    with simulator_client(request.param) as client:
+        yield client
 
 
 def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> None:
     job = client.process(CALLING_SCRIPT)
     assert job["ProcessingJobStatus"] == "Completed", job
     role = ROLE_ARN.rpartition("/")[2]
-    assert f":assumed-role/{role}/" in output(client, "ProcessingJob", job["ProcessingJobName"])
+    assert f":assumed-role/{role}/" in client.log(job)
     assert client.get(f"s3://{BUCKET}/written") == b"by a job"
     job = client.train(CALLING_SCRIPT.replace("written", "trained"))
     assert job["TrainingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/trained") == b"by a job"
-    variables = {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-    }
-    data = job["ModelArtifacts"]["S3ModelArtifacts"]
-    container = {"Image": client.image, "ModelDataUrl": data, "Environment": variables}
-    client.sagemaker.create_model(ModelName="reader", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    model = create_model(client, container(client, HOOKS, ModelDataUrl=job["ModelArtifacts"]["S3ModelArtifacts"]))
     endpoints = Endpoints(client)
-    endpoint = endpoints.create(endpoints.config(variant("reader")))
+    endpoint = endpoints.create(endpoints.config(variant(model)))
     response = endpoints.invoke(endpoint, "trained", ContentType="text/csv", Accept="text/csv")
     assert response["Body"].read() == b"by a job"
-    assert completed(client, "reader", {"key.csv": "written"}) == [b"by a job"]
+    assert completed(client, model, {"key.csv": "written"}) == [b"by a job"]
 
 
 def test_a_job_cannot_make_the_simulator_start_containers_or_send_requests(client: Client) -> None:
@@ -92,44 +83,33 @@ for service, operation, members in (
         print(service, error.response["Error"]["Code"])
 """
     job = client.process(script)
-    refusals = output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+    refusals = client.log(job).splitlines()
     assert refusals == [f"{service} NotImplemented" for service in ("batch", "lambda", "sns", "ec2")]
 
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 def test_no_image_is_pulled_for_a_job_that_could_choose_the_registry() -> None:
-    with make_simulator("docker", True) as simulator:
-        job = Client(simulator, image="127.0.0.1:1/chosen:1").process("")
+    with simulator_client("docker") as client:
+        job = Client(client.simulator, image="127.0.0.1:1/chosen:1").process("")
     assert "is not on this machine; `docker pull` it, because --network simulator does not" in job["FailureReason"]
 
 
 def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) -> None:
     job = client.process(INSPECTION_SCRIPT, NetworkConfig={"EnableNetworkIsolation": True})
-    assert output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines() == [
+    assert client.log(job).splitlines() == [
         "['AWS_DEFAULT_REGION', 'AWS_REGION']",
         "False",
     ]
     job = client.train(INSPECTION_SCRIPT, EnableNetworkIsolation=True)
-    log = output(client, "TrainingJob", job["TrainingJobName"])
+    log = client.log(job)
     assert "AWS_ENDPOINT_URL" not in log
     assert "\nFalse\n" in log
 
 
-@pytest.mark.parametrize("isolation", ISOLATION_PARAMETERS)
-def test_jobs_get_no_endpoint_url_without_jobs_can_call(isolation: str) -> None:
-    image = {"image": IMAGE} if isolation == "docker" else {}
-    with make_simulator(isolation, False) as simulator:
-        client = Client(simulator, **image)
-        job = client.process(INSPECTION_SCRIPT)
-        assert "AWS_ENDPOINT_URL" not in output(client, "ProcessingJob", job["ProcessingJobName"])
-
-
-@pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
-def test_jobs_reach_nothing_but_the_simulator(isolation: str) -> None:
-    """A job can reach only the bridge, neither the simulator's own port nor anything else on this machine."""
-    with Simulator(isolation=isolation, jobs_can_call=True) as simulator:
-        client = Client(simulator)
+@needs_sandbox
+def test_jobs_reach_nothing_but_the_simulator() -> None:
+    with simulator_client("required") as client:
         script = f"""
 import json, os, socket
 def can_connect(port):
@@ -138,14 +118,10 @@ def can_connect(port):
         return True
     except OSError:
         return False
-print(json.dumps([can_connect(4566), can_connect({simulator.port}), os.listdir("/sys/class/net")
-    if os.path.exists("/sys/class/net") else []]))
+print(json.dumps([can_connect(4566), can_connect({client.simulator.port})]))
 try:
     open("/run/simulator/file", "w")
 except OSError as error:
     print(error.strerror)
 """
-        job = client.process(script)
-        first_line, second_line = output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
-        assert json.loads(first_line)[:2] == [True, False]
-        assert second_line == "Read-only file system"
+        assert client.log(client.process(script)).splitlines() == ["[true, false]", "Read-only file system"]

@@ -1,16 +1,28 @@
-"""The job queue: the order in which jobs start, and what happens if no thread can be started."""
+"""The job queue: the order in which jobs start, many at once, no thread for one, and stops at the last moment."""
 
 import contextlib
+import os
 import threading
+import time
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import pytest
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
+from stagemaker.isolation.unsandboxed import Unsandboxed
+from stagemaker.protocol.errors import ServiceError
+from stagemaker.resources.processing import ProcessingJobs
+from stagemaker.resources.training import TrainingJobs
+from stagemaker.resources.transform import TransformJobs
+from stagemaker.server import Simulator
+from stagemaker.state.records import Store
 
 
 def fail_to_start_thread(*_: object, **__: object) -> NoReturn:
@@ -54,7 +66,6 @@ def test_a_job_fails_if_no_thread_can_be_started(client: Client, monkeypatch: py
 
 
 def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that is already in service keeps its instances."""
     first_config, second_config = (endpoints.config(variant(endpoints.named(name))) for name in ("first", "second"))
     endpoint_in_service = endpoints.create(first_config)
     with monkeypatch.context() as patch:
@@ -72,3 +83,133 @@ def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, mon
     endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
     assert endpoints.settle(endpoint_in_service)["EndpointStatus"] == "InService"
     assert b"second" in endpoints.invoke(endpoint_in_service, "x")["Body"].read()
+
+
+def run_many(client, count):
+    app_specification = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
+    other_processes = set(psutil.Process().children())
+    jobs = [client.process("", wait=False, AppSpecification=app_specification) for _ in range(count)]
+    assert [client.end(job, 300)["ProcessingJobStatus"] for job in jobs] == ["Completed"] * count
+    wait_until(lambda: set(psutil.Process().children()) <= other_processes)
+
+
+def test_more_jobs_than_cores_complete(client):
+    run_many(client, 20)
+
+
+@pytest.mark.timing
+def test_two_hundred_jobs_use_little_memory(client):
+    memory_before = psutil.Process().memory_info().rss
+    run_many(client, 200)
+    assert psutil.Process().memory_info().rss - memory_before < 100 << 20
+
+
+def platform_of(simulator: Simulator, jobs: JobQueue, folder: Path) -> Platform:
+    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder, simulator.has_objects)
+
+
+def fail():
+    raise JobFailed("AlgorithmError: too late")
+
+
+def raise_unexpected_error():
+    raise ZeroDivisionError
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [dict, fail, raise_unexpected_error], ids=["completes", "fails", "breaks"])
+@pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
+def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path, kind, end):
+    done, stopped = threading.Event(), threading.Event()
+
+    class Run(kind.job_run):
+        def run(self):
+            done.set()
+            assert stopped.wait(30)
+            end()
+
+    class Jobs(kind):
+        job_run = Run
+
+    jobs = JobQueue(tmp_path)
+    resource, name = Jobs(platform_of(client.simulator, jobs, tmp_path)), f"{kind.kind}Name"
+    resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
+    assert done.wait(30)
+    resource.stop(f"Stop{kind.kind}", {name: "j"})
+    stopped.set()
+    wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] not in ("InProgress", "Stopping"))
+    job = resource.store.get(kind.kind, "j")
+    assert job[f"{kind.kind}Status"] == "Stopped"
+    assert "FailureReason" not in job
+    if kind is TrainingJobs:
+        assert job["SecondaryStatus"] == job["SecondaryStatusTransitions"][-1]["Status"] == "Stopped"
+    with pytest.raises(ServiceError, match="request was rejected"):
+        resource.stop(f"Stop{kind.kind}", {name: "j"})
+    jobs.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
+def test_a_job_that_is_stopped_before_it_is_queued_never_runs(client, tmp_path, kind):
+    executed_records, name = [], f"{kind.kind}Name"
+
+    class Run(kind.job_run):
+        def run(self):
+            executed_records.append(self.record)
+
+    class Jobs(kind):
+        job_run = Run
+
+    class StoppingQueue(JobQueue):
+        def submit(self, arn, work, computes=True):
+            resource.stop(f"Stop{kind.kind}", {name: "j"})
+            return super().submit(arn, work, computes)
+
+    jobs = StoppingQueue(tmp_path)
+    resource = Jobs(platform_of(client.simulator, jobs, tmp_path))
+    resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
+    wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
+    jobs.close()
+    assert not executed_records
+
+
+@pytest.mark.slow
+def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
+    image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
+    acknowledged_count = 0
+    for number in range(12):
+        job = client.process("", wait=False, AppSpecification=image)
+        time.sleep(0.04 * number)
+        try:
+            client.stop(job)
+        except client.sagemaker.exceptions.ClientError:
+            assert client.end(job)["ProcessingJobStatus"] == "Completed"
+            continue
+        acknowledged_count += 1
+        assert client.end(job)["ProcessingJobStatus"] == "Stopped"
+    assert acknowledged_count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processors", [1, 2])
+def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    queue = JobQueue(tmp_path)
+    computed, finished = [], threading.Semaphore(0)
+
+    def orchestrate(number):
+        def work(job):
+            events = [threading.Event() for _ in range(3)]
+            for index, event in enumerate(events):
+                queue.submit(f"{number}-{index}", lambda job, event=event: (computed.append(1), event.set()))
+            assert all(event.wait(120) for event in events)
+            finished.release()
+
+        return work
+
+    for number in range(8):  # more jobs than processors
+        queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
+    for _ in range(8):
+        assert finished.acquire(timeout=120)
+    assert len(computed) == 24
+    queue.close()

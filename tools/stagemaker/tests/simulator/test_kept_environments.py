@@ -103,7 +103,6 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Pa
 
 
 def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in somebody's submission, where `recore doctor` looks for Pythons."""
     monkeypatch.chdir(tmp_path)
     for name in ("venv", "ensurepip", "argparse"):
         (tmp_path / f"{name}.py").write_text("open('was run', 'w')\n")

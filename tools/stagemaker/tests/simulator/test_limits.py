@@ -1,15 +1,23 @@
-"""Jobs' time and memory limits, and requests to stop jobs."""
+"""Jobs' time and memory limits, requests to stop jobs, and the processes that a job has started."""
 
+import json
 import os
+import re
+import subprocess
+import sys
 
 import botocore.session
 import pytest
-from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
+from stagemaker_support.archives import content
+from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
 from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.simulator_client import input_from, status_of
+from stagemaker_support.training_jobs import SUCCESS
 
 from stagemaker.compute import job_run
-from stagemaker.compute.processes import process
+from stagemaker.compute.processes import process, process_tree
 from stagemaker.isolation.instances import Instance, instance_of
+from stagemaker.server import BUCKET
 
 STUBBORN_SCRIPT = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -34,21 +42,28 @@ def _short_grace_period(monkeypatch):
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN_SCRIPT], ids=["sleeps", "ignores SIGTERM"])
 def test_a_processing_job_past_its_time_limit_is_stopped(any_client, script):
     mark = Mark()
-    job = any_client.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
+    job = any_client.process(script, seconds=1, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
-    assert "MaxRuntimeInSeconds" in output(any_client, "ProcessingJob", job["ProcessingJobName"])
+    assert "MaxRuntimeInSeconds" in any_client.log(job)
     assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_past_its_time_limit_keeps_its_model(any_client):
+@pytest.mark.parametrize("reaches_limit", [False, True])
+def test_a_stopped_training_job_keeps_its_model(any_client, reaches_limit):
     mark = Mark()
-    for seconds in (4, 20, 60):  # on a busy machine, the script may not start in time
-        job = any_client.train(POLITE_SCRIPT, seconds=seconds, Environment=mark.environment)
-        if "sleepingnow" in output(any_client, "TrainingJob", job["TrainingJobName"]):
+    for seconds in (4, 20, 60) if reaches_limit else (600,):  # on a busy machine, the script may not start in time
+        job = any_client.train(POLITE_SCRIPT, wait=reaches_limit, seconds=seconds, Environment=mark.environment)
+        if "sleepingnow" in any_client.log(job):
             break
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert len(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
+    if not reaches_limit:
+        wait_until(lambda: "sleepingnow" in any_client.log(job))
+        any_client.stop(job)
+        job = any_client.end(job)
+    ends = ["Uploading", "MaxRuntimeExceeded"] if reaches_limit else ["Stopping", "Stopped"]
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", ends[-1])
+    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], *ends]
+    assert content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"saved": b"in time"}
     assert_no_trace(any_client, mark)
 
 
@@ -64,30 +79,24 @@ time.sleep(600)""",
 }
 
 
-def assert_memory_limit_ends_job(client, monkeypatch, allocation):
+def assert_memory_limit_ends_job(run, allocation, monkeypatch, reason):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     mark = Mark()
-    job = client.process(f"import os, time\n{ALLOCATIONS[allocation]}", Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == "Failed"
-    assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
-    assert_no_trace(client, mark)
+    job = run(f"import os, time\n{ALLOCATIONS[allocation]}", Environment=mark.environment)
+    assert status_of(job) == "Failed"
+    assert re.match(f"AlgorithmError: {reason}", job["FailureReason"])
+    wait_until(lambda: not mark.processes())
 
 
-@pytest.mark.parametrize("allocation", ["itself", "children"])
-def test_a_job_that_exceeds_the_memory_of_its_instance_type_fails(any_client, monkeypatch, allocation):
-    assert_memory_limit_ends_job(any_client, monkeypatch, allocation)
+@pytest.mark.parametrize(("kind", "allocation"), [("process", "itself"), ("process", "children"), ("train", "itself")])
+def test_a_job_that_exceeds_the_memory_of_its_instance_type_fails(any_client, monkeypatch, kind, allocation):
+    reason = "The job needed more memory than its instance type has"
+    assert_memory_limit_ends_job(getattr(any_client, kind), allocation, monkeypatch, reason)
 
 
 @needs_sandbox  # without a sandbox, a job uses this machine's /dev/shm
 def test_files_in_memory_count_as_memory(client, monkeypatch):
-    assert_memory_limit_ends_job(client, monkeypatch, "files")
-
-
-def test_the_memory_of_training_jobs_is_limited(any_client, monkeypatch):
-    monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    job = any_client.train("block = b'x' * (1 << 30)\nimport time; time.sleep(600)")
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
+    assert_memory_limit_ends_job(client.process, "files", monkeypatch, ".*(memory|No space left)")
 
 
 def test_memory_that_processes_share_counts_once(any_client, monkeypatch):
@@ -115,62 +124,86 @@ def test_every_instance_type_has_some_memory():
             assert instance_of(name).memory >= 2 << 30, name
 
 
-def stop(client, kind, name):
-    operation = {"TrainingJob": "stop_training_job", "ProcessingJob": "stop_processing_job"}[kind]
-    getattr(client.sagemaker, operation)(**{f"{kind}Name": name})
-
-
 @pytest.mark.parametrize("script", [STUBBORN_SCRIPT, POLITE_SCRIPT], ids=["stubborn", "polite"])
 def test_a_job_can_be_stopped_while_it_runs(any_client, script):
     mark = Mark()
     variables = mark.environment | {"SM_MODEL_DIR": "/tmp"}
-    name = any_client.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
-    wait_until(lambda: "sleepingnow" in output(any_client, "ProcessingJob", name))
-    stop(any_client, "ProcessingJob", name)
-    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    job = any_client.process(script, wait=False, seconds=600, Environment=variables)
+    wait_until(lambda: "sleepingnow" in any_client.log(job))
+    any_client.stop(job)
+    assert status_of(any_client.end(job)) == "Stopped"
     with pytest.raises(any_client.sagemaker.exceptions.ClientError, match="request was rejected"):
-        stop(any_client, "ProcessingJob", name)
+        any_client.stop(job)
     assert_no_trace(any_client, mark)
 
 
-def test_a_stopped_training_job_keeps_its_model(any_client):
-    name = any_client.train(POLITE_SCRIPT, wait=False, seconds=600)["TrainingJobName"]
-    wait_until(lambda: "sleepingnow" in output(any_client, "TrainingJob", name))
-    stop(any_client, "TrainingJob", name)
-    job = any_client.wait("TrainingJob", name)
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert len(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
-
-
 def test_a_job_can_be_stopped_while_it_waits(any_client):
-    jobs = [any_client.process(STUBBORN_SCRIPT, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
-    running_jobs = [job["ProcessingJobName"] for job in jobs]
-    waiting_job = any_client.process("print('never')", wait=False)["ProcessingJobName"]
-    stop(any_client, "ProcessingJob", waiting_job)
-    job = any_client.wait("ProcessingJob", waiting_job)
+    running_jobs = [any_client.process(STUBBORN_SCRIPT, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
+    waiting_job = any_client.process("print('never')", wait=False)
+    any_client.stop(waiting_job)
+    job = any_client.end(waiting_job)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert {any_client.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {
-        "InProgress"
-    }
-    for name in running_jobs:
-        stop(any_client, "ProcessingJob", name)
-    assert {any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
+    for job in running_jobs:
+        assert status_of(any_client.describe("ProcessingJob", job["ProcessingJobName"])) == "InProgress"
+        any_client.stop(job)
+    assert {status_of(any_client.end(job)) for job in running_jobs} == {"Stopped"}
 
 
-def test_a_job_can_be_stopped_while_it_downloads(any_client):
+def test_a_job_can_be_stopped_while_it_downloads(client):
     for number in range(200):
-        any_client.put(f"many/{number}", "x")
-    uri = "s3://" + any_client.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"
-    data_source = {
-        "S3Uri": uri,
-        "LocalPath": "/opt/ml/processing/input/many",
-        "S3DataType": "S3Prefix",
-        "S3InputMode": "File",
-    }
-    inputs = [{"InputName": "many", "S3Input": data_source}]
-    name = any_client.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
-    wait_until(lambda: "ProcessingStartTime" in any_client.describe("ProcessingJob", name))
-    stop(any_client, "ProcessingJob", name)
-    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert "never" not in output(any_client, "ProcessingJob", name)
+        client.put(f"many/{number}", "x")
+    uri = f"s3://{BUCKET}/many/"
+    job = client.process("print('never')", wait=False, **input_from(uri))
+    name = job["ProcessingJobName"]
+    wait_until(lambda: "ProcessingStartTime" in client.describe("ProcessingJob", name))
+    client.stop(job)
+    assert status_of(client.end(job)) == "Stopped"
+    assert "never" not in client.log(job)
+
+
+# A program whose child has a child of its own. It prints their IDs, and what it finds before and after they end.
+PROGRAM = """
+import json, os, re, subprocess, sys, threading
+from stagemaker.compute.processes.process_tree import descendants, memory_of
+
+assert descendants() == []
+read = set()
+sys.addaudithook(lambda event, values: event == "open" and read.update(re.findall("^/proc/([0-9]+)/", str(values[0]))))
+child = []
+command = ["sh", "-c", "sleep 60 & echo $!; wait"]
+thread = threading.Thread(target=lambda: child.append(subprocess.Popen(command, stdout=subprocess.PIPE)))
+thread.start()
+thread.join()
+pids = [child[0].pid, int(child[0].stdout.readline())]
+found = descendants()
+memory = [memory_of(pid, proportional) for pid in found for proportional in (False, True)]
+files = sorted(map(int, read))
+for pid in pids:
+    os.kill(pid, 9)
+child[0].wait()
+print(json.dumps([os.getpid(), pids, found, memory, files, memory_of(pids[0], False)]))
+"""
+
+
+def test_descendants_and_their_memory_are_found() -> None:
+    program = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
+    own, pids, found, memory, files, memory_after_end = json.loads(program.stdout)
+    assert found == pids
+    assert all(10_000 < size < 100 << 20 for size in memory)
+    assert memory_after_end == 0
+    if process_tree.KERNEL_LISTS_CHILDREN:  # nothing is read of the machine's other processes
+        assert set(files) <= {own, *pids}
+
+
+@pytest.mark.skipif(not process_tree.KERNEL_LISTS_CHILDREN, reason="this kernel does not list children")
+def test_psutil_finds_the_same_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        found = process_tree.descendants()
+        monkeypatch.setattr(process_tree, "KERNEL_LISTS_CHILDREN", False)
+        assert child.pid in found
+        assert sorted(process_tree.descendants()) == sorted(found)
+        assert process_tree.memory_of(child.pid, False) > 10_000
+        child.kill()
+    assert process_tree.memory_of(child.pid, False) == 0
+    assert process_tree.memory_of(os.getpid(), False) > 10_000

@@ -11,10 +11,8 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.linear_data import IMAGE, csv_of, hyperparameters, table
 from stagemaker_support.simulator_client import Client, numbers
 from stagemaker_support.training_jobs import channel, submit, train
-from stagemaker_support.transform_jobs import completed
-from stagemaker_support.tuning_jobs import Tuning, tuning_request
-
-from stagemaker.server import ROLE_ARN
+from stagemaker_support.transform_jobs import completed, create_model
+from stagemaker_support.tuning_jobs import tuning_request
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 OBJECTIVE = {"Type": "Minimize", "MetricName": "validation:objective_loss"}
@@ -36,12 +34,9 @@ def job(client: Client, channels: list[dict[str, Any]]) -> dict[str, Any]:
     return train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=channels)
 
 
-def create_model(client: Client, model_data: str, **variables: str) -> str:
-    name = f"linear-{next(numbers)}"
+def model_of(client: Client, uri: str, **variables: str) -> str:
     variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
-    container = {"Image": IMAGE, "ModelDataUrl": model_data, "Environment": variables}
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-    return name
+    return create_model(client, {"Image": IMAGE, "ModelDataUrl": uri, "Environment": variables})
 
 
 def scores(text: str) -> list[float]:
@@ -59,8 +54,7 @@ def test_a_training_job_has_metrics_without_definitions(client: Client, job: dic
 
 
 def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, job: dict[str, Any]) -> None:
-    """Without an Accept header, the response is JSON."""
-    model = create_model(client, job["ModelArtifacts"]["S3ModelArtifacts"])
+    model = model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"])
     endpoint = endpoints.create(endpoints.config(variant(model)))
     response = endpoints.invoke(endpoint, csv_of(TEST[:, 1:]), ContentType="text/csv")
     assert response["ContentType"] == "application/json"
@@ -72,7 +66,7 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
 
 def test_a_models_script_is_refused(client: Client, endpoints: Endpoints) -> None:
     archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
-    model = create_model(client, archive, SAGEMAKER_PROGRAM="inference.py")
+    model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
     endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
     assert endpoint["EndpointStatus"] == "Failed"
     assert "SAGEMAKER_PROGRAM is set, but this image runs no script" in endpoint["FailureReason"]
@@ -99,8 +93,7 @@ def test_a_failed_job_names_the_unknown_hyperparameter(client: Client, channels:
 
 @pytest.mark.slow
 def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> None:
-    """JSON lines, which AWS recommends, are a line for each row."""
-    model = create_model(client, job["ModelArtifacts"]["S3ModelArtifacts"])
+    model = model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"])
     for accept, output in (({}, {}), ({"Accept": "application/jsonlines"}, {"AssembleWith": "Line"})):
         [result] = completed(
             client,
@@ -112,22 +105,3 @@ def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> Non
         text = result.decode()
         found = [json.loads(line)["score"] for line in text.splitlines()] if accept else scores(text)
         assert np.corrcoef(found, TEST[:, 0])[0, 1] > 0.95
-
-
-@pytest.mark.slow
-def test_tuning_can_use_a_metric_that_the_image_defines(client: Client, channels: list[dict[str, Any]]) -> None:
-    tuning = Tuning(client.sagemaker)
-    ranges = {"ContinuousParameterRanges": [{"Name": "wd", "MinValue": "1e-7", "MaxValue": "10"}]}
-    request = tuning_request(
-        "",
-        jobs=3,
-        HyperParameterTuningJobObjective=OBJECTIVE,
-        ParameterRanges=ranges,
-    )
-    members = {"StaticHyperParameters": hyperparameters("regressor"), "InputDataConfig": channels}
-    request["TrainingJobDefinition"] |= {"AlgorithmSpecification": ALGORITHM} | members
-    job = tuning.run(request)
-    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
-    found = [float(item["TunedHyperParameters"]["wd"]) for item in tuning.jobs(job["HyperParameterTuningJobName"])]
-    assert len(found) == 3
-    assert float(job["BestTrainingJob"]["TunedHyperParameters"]["wd"]) == min(found)

@@ -8,12 +8,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.training_jobs import ALGORITHM
 
 from stagemaker.compute.logs import log_stream
 from stagemaker.compute.processes import process
-
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
 
 def test_output_is_available_while_the_job_runs(any_client):
@@ -23,13 +22,13 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('last word')))
 print('first word', flush=True)
 time.sleep(600)
 """
-    name = any_client.process(script, wait=False, seconds=600)["ProcessingJobName"]
-    wait_until(lambda: "first word" in output(any_client, "ProcessingJob", name))
-    assert any_client.describe("ProcessingJob", name)["ProcessingJobStatus"] == "InProgress"
-    assert "last word" not in output(any_client, "ProcessingJob", name)
-    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
-    any_client.wait("ProcessingJob", name)
-    assert output(any_client, "ProcessingJob", name) == "first word\nlast word"
+    job = any_client.process(script, wait=False, seconds=600)
+    wait_until(lambda: "first word" in any_client.log(job))
+    assert any_client.describe("ProcessingJob", job["ProcessingJobName"])["ProcessingJobStatus"] == "InProgress"
+    assert "last word" not in any_client.log(job)
+    any_client.stop(job)
+    any_client.end(job)
+    assert any_client.log(job) == "first word\nlast word"
 
 
 def flood(client, megabytes):
@@ -46,7 +45,7 @@ sys.exit('too much')
     job = client.process(script, seconds=300)
     end = "\n".join([*["x" * 1000] * 4, "too much"])[-900:]
     assert job["FailureReason"] == f"AlgorithmError: {end}, exit code: 1"
-    text = output(client, "ProcessingJob", job["ProcessingJobName"])
+    text = client.log(job)
     assert len(text) <= log_stream.MAX_OUTPUT_BYTES
     assert text.startswith("first\nxxx")
     assert text.endswith("xxx\ntoo much")
@@ -56,24 +55,24 @@ sys.exit('too much')
     assert float(left_out.replace(",", "")) == pytest.approx(megabytes - len(text) / (1 << 20), abs=0.1)
 
 
-def test_a_log_keeps_the_first_and_the_last_part_of_an_output(any_client, monkeypatch):
+def test_a_log_keeps_the_first_and_the_last_part_of_an_output(client, monkeypatch):
     monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1 << 20)
-    flood(any_client, 8)
+    flood(client, 8)
 
 
 @pytest.mark.timing
-def test_a_gigabyte_of_output_takes_little_memory(any_client):
+def test_a_gigabyte_of_output_takes_little_memory(client):
     memory_before = psutil.Process().memory_info().rss
-    flood(any_client, 1024)
+    flood(client, 1024)
     assert psutil.Process().memory_info().rss - memory_before < 200 << 20
 
 
-def test_short_lines_count_with_their_overhead(any_client, monkeypatch):
+def test_short_lines_count_with_their_overhead(client, monkeypatch):
     monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1 << 20)
     monkeypatch.setattr(process, "READ_SIZE", 1 << 10)
-    job = any_client.process("import sys\nsys.stdout.write('\\n' * 100_000)")
+    job = client.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
-    text = output(any_client, "ProcessingJob", job["ProcessingJobName"])
+    text = client.log(job)
     assert text.count("\n") < log_stream.MAX_OUTPUT_BYTES / log_stream.LINE_OVERHEAD
     assert re.search(r"\n\[0\.\d MiB of output left out here; the first and the last 0\.5 MiB are kept\]\n", text)
 
@@ -92,28 +91,28 @@ def test_events_are_found_by_a_log_stream_prefix(client):
 
 
 @pytest.mark.timing
-def test_short_lines_take_little_memory(any_client):
+def test_short_lines_take_little_memory(client):
     memory_before = psutil.Process().memory_info().rss
-    job = any_client.process("import sys\nsys.stdout.write('\\n' * 2_000_000)")
+    job = client.process("import sys\nsys.stdout.write('\\n' * 2_000_000)")
     assert job["ProcessingJobStatus"] == "Completed"
     assert psutil.Process().memory_info().rss - memory_before < 400 << 20
 
 
-def test_a_line_of_100_megabytes_is_split(any_client):
-    job = any_client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
+def test_a_line_of_100_megabytes_is_split(client):
+    job = client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
     assert job["ProcessingJobStatus"] == "Completed"
-    text = output(any_client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+    text = client.log(job).splitlines()
     assert "[84.1 MiB of output left out here; the first and the last 8 MiB are kept]" in text
     assert text[-1].endswith("end")
     assert max(map(len, text)) <= 2 * log_stream.MAX_EVENT_BYTES
 
 
-def test_a_job_can_print_binary_output(any_client):
+def test_a_job_can_print_binary_output(client):
     noise = "bytes(range(256)) + b'\\n' + random.Random(1).randbytes(1 << 16) + b'\\nend\\n'"
     script = f"import random, sys\nsys.stdout.buffer.write({noise})"
-    job = any_client.process(script)
+    job = client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
-    assert output(any_client, "ProcessingJob", job["ProcessingJobName"]).endswith("end")
+    assert client.log(job).endswith("end")
 
 
 def test_a_job_can_close_its_output(any_client):
@@ -121,41 +120,32 @@ def test_a_job_can_close_its_output(any_client):
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_a_job_completes_if_its_log_group_is_deleted(any_client):
+def test_a_job_completes_if_its_log_group_is_deleted(client):
     script = "import time\nfor _ in range(30):\n    print('again', flush=True)\n    time.sleep(0.1)"
-    name = any_client.process(script, wait=False)["ProcessingJobName"]
-    wait_until(lambda: "again" in output(any_client, "ProcessingJob", name))
-    any_client.logs.delete_log_group(logGroupName="/aws/sagemaker/ProcessingJobs")
-    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Completed"
-    assert any_client.process("print('next')")["ProcessingJobStatus"] == "Completed"
+    job = client.process(script, wait=False)
+    wait_until(lambda: "again" in client.log(job))
+    client.logs.delete_log_group(logGroupName="/aws/sagemaker/ProcessingJobs")
+    assert client.end(job)["ProcessingJobStatus"] == "Completed"
+    assert client.process("print('next')")["ProcessingJobStatus"] == "Completed"
 
 
-def train_with_metrics(client, printed_text, **patterns):
+def test_invalid_and_slow_metric_definitions_are_ignored(client):
+    printed_text = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
+    patterns = {
+        "loss": "loss=(.*?);",
+        "score": "score ([0-9e.-]+)",
+        "word": "word=(.*?);",
+        "nan": "nan=(.*?);",
+        "groupless": "loss",
+        "empty": "loss=(x)?",
+        "slow": "^(a|aa|a?)+$",
+    }
     metrics = [{"Name": name, "Regex": pattern} for name, pattern in patterns.items()]
-    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": metrics}
-    job = client.train(f"print({printed_text!r})", AlgorithmSpecification=algorithm)
+    job = client.train(f"print({printed_text!r})", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": metrics})
     assert job["TrainingJobStatus"] == "Completed", job
     values = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
-    return values, output(client, "TrainingJob", job["TrainingJobName"])
-
-
-def test_invalid_and_slow_metric_definitions_are_ignored(any_client):
-    printed_text = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
-    values, text = train_with_metrics(
-        any_client,
-        printed_text,
-        loss="loss=(.*?);",
-        score="score ([0-9e.-]+)",
-        word="word=(.*?);",
-        nan="nan=(.*?);",
-        groupless="loss",
-        empty="loss=(x)?",
-        slow="^(a|aa|a?)+$",
-    )
-    assert values["loss"] == 0.5
-    assert values["score"] == pytest.approx(1e-3)
-    assert set(values) == {"loss", "score"}
-    assert "the metric slow is no longer collected" in text
+    assert values == {"loss": 0.5, "score": pytest.approx(1e-3)}
+    assert "the metric slow is no longer collected" in client.log(job)
 
 
 def test_a_reader_reads_the_available_output_if_the_writer_survives(client):

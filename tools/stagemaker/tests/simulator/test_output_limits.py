@@ -1,222 +1,213 @@
-"""Transfers of a job's files respect stop requests, time limits, simulator shutdown and the volume size."""
+"""Transfers of a job's files respect stop requests, time limits, simulator shutdown, the volume and a full disk."""
 
+import json
 import time
 import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from stagemaker_support.job_traces import Mark, assert_no_trace, output, wait_until
-from stagemaker_support.sandbox import ISOLATIONS
-from stagemaker_support.simulator_client import Client
+from stagemaker_support import SEARCH_PATH
+from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
+from stagemaker_support.sandbox import needs_sandbox
+from stagemaker_support.simulator_client import OUTPUT, Client, input_from, output_to, status_of
+from stagemaker_support.small_disk import FULL_DISK, run_on_a_small_disk
 
 from stagemaker.compute import job as job_module
+from stagemaker.compute.failure import JobFailed
+from stagemaker.compute.files.archives import pack
+from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.transfers import CHUNK_SIZE, download_file, parse, upload_file, upload_folder
+from stagemaker.compute.processes.volume import Volume
 from stagemaker.server import BUCKET, Simulator
 
-pytestmark = pytest.mark.slow
-
-OUTPUT = "/opt/ml/processing/output/o"
-MANY_FILES = "for number in range(10_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
-LARGE_FILE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse, so creating it takes no time
-
-
-def start_job(client, script, **members):
-    """Start a processing job that writes to its output folder; return the job's name and the output's URI."""
-    target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
-    s3_output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
-    members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
-    job = client.process(
-        f"import os\nfolder = os.environ['FOLDER']\n{script}",
-        wait=False,
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
-        **members,
-    )
-    return job["ProcessingJobName"], target
+WRITTEN = "print('written', flush=True)\n"
+MANY_FILES = f"for number in range(10_000):\n    open(f'{{folder}}/{{number:05d}}', 'w').close()\n{WRITTEN}"
+LARGE_FILE = f"open(folder + '/large', 'wb').truncate(1_000_000_000)\n{WRITTEN}"  # sparse, so this takes no time
+WAIT = "import time\ntime.sleep(600)"
+MODEL = {"CompressionType": "GZIP"}
+MODEL_FILES = {"CompressionType": "NONE"}
 
 
-def uploaded_keys(client, target):
-    prefix = target.removeprefix(f"s3://{BUCKET}/")
-    return [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+class JobEnded(Exception):
+    """Raised when the job must end."""
 
 
-@pytest.mark.timing
-@pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
-def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(any_client, script):
+def fail_at_call(count: int) -> Callable[[], None]:
+    """Return a check that raises JobEnded when it is called for the `count`-th time."""
+    calls = iter(range(count - 1))
+
+    def check() -> None:
+        if next(calls, None) is None:
+            raise JobEnded
+
+    return check
+
+
+def test_a_transfer_checks_between_chunks_whether_to_continue(client: Client, tmp_path: Path) -> None:
+    size, large, part = 5 * CHUNK_SIZE, tmp_path / "large", tmp_path / "part"
+    large.write_bytes(bytes(size))
+    uri = f"s3://{BUCKET}/chunks/whole"
+    with pytest.raises(JobEnded):
+        upload_file(client.s3, large, f"s3://{BUCKET}/chunks/cut", fail_at_call(4))
+    upload_file(client.s3, large, uri)
+    assert client.keys(f"s3://{BUCKET}/chunks/") == ["whole"]
+    with pytest.raises(JobEnded):
+        download_file(client.s3, *parse(uri), part, fail_at_call(4))
+    assert part.stat().st_size == 3 * CHUNK_SIZE
+    download_file(client.s3, *parse(uri), part, fail_at_call(6))
+    assert part.read_bytes() == bytes(size)
+
+
+def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with open(tmp_path / "model/large", "wb") as file:
+        file.truncate(1 << 30)
+    folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
+    with pytest.raises(JobEnded):
+        pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), fail_at_call(10))
+
+
+def start_job(client: Client, script: str, model: dict[str, str] | None = None, **members: Any) -> tuple[dict, str]:
+    """Start a job that writes to an output folder; return its description and the URI of its output.
+
+    model: how the model of a training job is saved; without it, a processing job is started.
+    """
+    uri = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
+    if model:
+        script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{script}"
+        job = client.train(script, wait=False, OutputDataConfig={"S3OutputPath": uri} | model, **members)
+    else:
+        members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
+        script = f"import os\nfolder = os.environ['FOLDER']\n{script}"
+        job = client.process(script, wait=False, **output_to(uri), **members)
+    return job, uri
+
+
+def start_upload(client: Client, script: str, model: dict[str, str] | None = None) -> dict[str, Any]:
     mark = Mark()
-    name, _ = start_job(any_client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
-    wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
-    wait_until(lambda: not mark.processes())
-    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
-    started = time.monotonic()
-    job = any_client.wait("ProcessingJob", name, 300)
-    assert job["ProcessingJobStatus"] == "Stopped"
-    assert "FailureReason" not in job
-    assert time.monotonic() - started < 3
-    assert_no_trace(any_client, mark)
+    job, _ = start_job(client, script, model, seconds=600, Environment=mark.environment)
+    wait_until(lambda: "written" in client.log(job) and not mark.processes())
+    return job
 
 
 @pytest.mark.timing
-def test_the_time_limit_applies_to_output_uploads(any_client):
-    for seconds in (6, 20, 60):  # on a busy machine, the job may not write its files in time
-        name, _ = start_job(any_client, MANY_FILES + "print('written', flush=True)", seconds=seconds)
-        job = any_client.wait("ProcessingJob", name, 300)
-        if "written" in output(any_client, "ProcessingJob", name):
-            break
-    assert job["ProcessingJobStatus"] == "Stopped"
-    assert (job["ProcessingEndTime"] - job["ProcessingStartTime"]).total_seconds() < seconds + 3
-    assert f"its MaxRuntimeInSeconds of {seconds}" in output(any_client, "ProcessingJob", name)
+@pytest.mark.parametrize(
+    ("script", "model"),
+    [(MANY_FILES, None), (LARGE_FILE, None), (MANY_FILES, MODEL_FILES), (LARGE_FILE, MODEL)],
+    ids=["many files", "a large file", "a model of many files", "a large model"],
+)
+def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(
+    client: Client, script: str, model: dict[str, str] | None
+) -> None:
+    client.stop(job := start_upload(client, script, model))
+    started = time.monotonic()
+    job = client.end(job, 300)
+    assert time.monotonic() - started < 3
+    assert status_of(job) == job.get("SecondaryStatus", "Stopped") == "Stopped"
+    assert "FailureReason" not in job
+    wait_until(lambda: not list(client.simulator.folder.glob("job-*")))
 
 
 @pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
-@pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_the_simulator_can_shut_down_while_outputs_are_uploaded(isolation, script):
-    with Simulator(isolation=isolation) as simulator:
-        client = Client(simulator)
-        mark = Mark()
-        name, _ = start_job(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
-        wait_until(lambda: "written" in output(client, "ProcessingJob", name))
-        wait_until(lambda: not mark.processes())
+def test_the_simulator_can_shut_down_while_outputs_are_uploaded(script: str) -> None:
+    with Simulator() as simulator:
+        start_upload(Client(simulator), script)
         started = time.monotonic()
     assert time.monotonic() - started < 5
     assert not simulator.folder.exists()
 
 
-@pytest.mark.timing
-@pytest.mark.parametrize("compression", ["GZIP", "NONE"])
-def test_a_job_can_be_stopped_while_its_model_is_uploaded(any_client, compression):
-    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES if compression == 'NONE' else LARGE_FILE}"
-    output_config = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
-    name = any_client.train(script, wait=False, seconds=600, OutputDataConfig=output_config)["TrainingJobName"]
-    wait_until(lambda: any_client.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
-    any_client.sagemaker.stop_training_job(TrainingJobName=name)
-    started = time.monotonic()
-    job = any_client.wait("TrainingJob", name, 300)
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert time.monotonic() - started < 3
-
-
-@pytest.mark.timing
-def test_the_time_limit_applies_to_model_uploads(any_client):
-    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES}print('written', flush=True)"
-    output_config = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
-    for seconds in (8, 20, 60):
-        job = any_client.train(script, seconds=seconds, OutputDataConfig=output_config)
-        if "written" in output(any_client, "TrainingJob", job["TrainingJobName"]):
-            break
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < seconds + 3
-
-
-def test_outputs_of_a_stopped_job_are_still_uploaded(any_client):
-    script = "open(folder + '/kept', 'w').write('so far')\nprint('written', flush=True)\nimport time\ntime.sleep(600)"
-    name, target = start_job(any_client, script, seconds=600)
-    wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
-    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert any_client.get(f"{target}/kept") == b"so far"
-
-
-MANY_FILES_AND_WAIT = f"{MANY_FILES}print('written', flush=True)\nimport time\ntime.sleep(600)"
-
-
-def is_complete(client, target):
-    """Return whether the last of the many files has been uploaded; files are uploaded in the order of their names."""
-    prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/09999"
-    return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
-
-
-def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, monkeypatch):
-    monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
-    name, target = start_job(any_client, MANY_FILES_AND_WAIT, seconds=600)
-    wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
-    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
-    job = any_client.wait("ProcessingJob", name, 300)
-    assert job["ProcessingJobStatus"] == "Stopped"
-    assert "FailureReason" not in job
-    assert not is_complete(any_client, target)
-
-
-def run_beyond_time_limit(run):
-    """Call `run` with increasing time limits until the job writes its files; return the result without the log."""
-    for seconds in (8, 30, 120):
-        *result, log = run(seconds)
-        if "written" in log:
-            return result
+def run_beyond_time_limit(client: Client, script: str, model: dict[str, str] | None) -> tuple[dict, str, int]:
+    """Run a job whose time ends after it has written its files; return its description, its output's URI, its limit."""
+    for seconds in (8, 30, 120):  # on a busy machine, the job may not write its files in time
+        job, uri = start_job(client, script, model, seconds=seconds)
+        job = client.end(job, 300)
+        if "written" in client.log(job):
+            assert status_of(job) == "Stopped"
+            assert job.get("SecondaryStatus", "MaxRuntimeExceeded") == "MaxRuntimeExceeded"
+            assert "FailureReason" not in job
+            return job, uri, seconds
     raise AssertionError("the job did not write its files within any of the time limits")
 
 
-def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
+@pytest.mark.timing
+@pytest.mark.parametrize("model", [None, MODEL_FILES], ids=["processing", "training"])
+def test_the_time_limit_applies_to_uploads(client: Client, model: dict[str, str] | None) -> None:
+    job, _, seconds = run_beyond_time_limit(client, MANY_FILES, model)
+    kind = "Training" if model else "Processing"
+    assert (job[f"{kind}EndTime"] - job[f"{kind}StartTime"]).total_seconds() < seconds + 3
+    assert model or f"its MaxRuntimeInSeconds of {seconds}" in client.log(job)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [None, MODEL_FILES], ids=["processing", "training"])
+@pytest.mark.parametrize("end", ["stop", "time limit"])
+def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch, end: str, model: dict[str, str] | None
+) -> None:
     monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
-
-    def run(seconds):
-        name, target = start_job(any_client, MANY_FILES_AND_WAIT, seconds=seconds)
-        return any_client.wait("ProcessingJob", name, 300), target, output(any_client, "ProcessingJob", name)
-
-    job, target = run_beyond_time_limit(run)
-    assert job["ProcessingJobStatus"] == "Stopped"
-    assert "FailureReason" not in job
-    assert not is_complete(any_client, target)
-
-
-def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(any_client, monkeypatch):
-    monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
-    output_config = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
-
-    def run(seconds):
-        script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES_AND_WAIT}"
-        name = any_client.train(script, wait=False, seconds=seconds, OutputDataConfig=output_config)["TrainingJobName"]
-        return any_client.wait("TrainingJob", name, 300), output(any_client, "TrainingJob", name)
-
-    [job] = run_beyond_time_limit(run)
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert not is_complete(any_client, job["ModelArtifacts"]["S3ModelArtifacts"])
+    if end == "stop":
+        job, uri = start_job(client, MANY_FILES + WAIT, model, seconds=600)
+        wait_until(lambda: "written" in client.log(job))
+        client.stop(job)
+        job = client.end(job, 300)
+        assert status_of(job) == "Stopped"
+        assert "FailureReason" not in job
+    else:
+        job, uri, _ = run_beyond_time_limit(client, MANY_FILES + WAIT, model)
+    # Files are uploaded in the order of their names.
+    assert client.keys(job["ModelArtifacts"]["S3ModelArtifacts"] + "09999" if model else f"{uri}/09999") == []
 
 
-def test_outputs_larger_than_the_volume_fail_the_job(any_client):
-    name, target = start_job(
-        any_client, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
-    )
-    job = any_client.wait("ProcessingJob", name)
-    assert job["ProcessingJobStatus"] == "Failed"
+@pytest.mark.slow
+def test_outputs_of_a_stopped_job_are_still_uploaded(any_client: Client) -> None:
+    job, uri = start_job(any_client, f"open(folder + '/kept', 'w').write('so far')\n{WRITTEN}{WAIT}", seconds=600)
+    wait_until(lambda: "written" in any_client.log(job))
+    any_client.stop(job)
+    assert status_of(any_client.end(job)) == "Stopped"
+    assert any_client.get(f"{uri}/kept") == b"so far"
+
+
+@pytest.mark.slow
+def test_outputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
+    script = "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
+    job, uri = start_job(client, script)
+    job = client.end(job)
     reason = f"No space left on device: {OUTPUT} needs more than the VolumeSizeInGB of 1"
-    assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert not uploaded_keys(any_client, target)
-    assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
+    assert (status_of(job), job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
+    assert client.keys(uri) == []
+    assert job["FailureReason"] in client.log(job)
 
 
-def test_an_output_that_is_too_large_for_one_request_fails_the_job(any_client):
-    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
-    script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
-    name, target = start_job(any_client, script, ProcessingResources={"ClusterConfig": resources})
-    job = any_client.wait("ProcessingJob", name)
-    assert job["ProcessingJobStatus"] == "Failed"
-    key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
-    reason = f"'{target}' could not be written to: '{key}' would be larger than 5 GiB, the maximum for one request"
-    assert job["FailureReason"] == f"ClientError: {reason}"
-    assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
+def test_an_output_that_is_too_large_for_one_request_is_refused(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate((5 << 30) + 1)
+    uri = f"s3://{BUCKET}/large-output"
+    reason = "'large-output/large' would be larger than 5 GiB, the maximum for one request"
+    with pytest.raises(JobFailed, match=f"^ClientError: '{uri}' could not be written to: {reason}$"):
+        upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30))
+    assert client.keys(uri) == ["/a"]
 
 
-def test_too_many_output_files_fail_the_job(any_client):
-    name, target = start_job(any_client, "for number in range(10_001):\n    open(f'{folder}/{number}', 'w').close()")
-    job = any_client.wait("ProcessingJob", name)
-    assert job["ProcessingJobStatus"] == "Failed"
-    assert "contains more than 10,000 files, the maximum for an upload" in job["FailureReason"]
-    assert not uploaded_keys(any_client, target)
+def test_too_many_output_files_are_refused(client: Client, tmp_path: Path) -> None:
+    for number in range(10_001):
+        (tmp_path / str(number)).touch()
+    uri = f"s3://{BUCKET}/many-outputs"
+    with pytest.raises(JobFailed, match="contains more than 10,000 files, the maximum for an upload"):
+        upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30))
+    assert client.keys(uri) == []
 
 
-def test_inputs_larger_than_the_volume_fail_the_job(client):
-    uri = client.put("half/object", b"x" * (360 << 20))
-    inputs = [
-        {
-            "InputName": f"i{number}",
-            "S3Input": {
-                "S3Uri": uri,
-                "LocalPath": f"/opt/ml/processing/input/i{number}",
-                "S3DataType": "S3Prefix",
-                "S3InputMode": "File",
-            },
-        }
-        for number in range(3)
-    ]
+@pytest.mark.slow
+def test_inputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
+    uri, inputs = client.put("half/object", b"x" * (360 << 20)), []
+    for name in ("a", "b", "c"):
+        inputs += input_from(uri, f"/opt/ml/processing/input/{name}")["ProcessingInputs"]
+        inputs[-1]["InputName"] = name
     job = client.process("print('never')", ProcessingInputs=inputs)
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "Data download failed: Insufficient disk space"
@@ -224,45 +215,102 @@ def test_inputs_larger_than_the_volume_fail_the_job(client):
     client.s3.delete_object(Bucket=BUCKET, Key="half/object")
 
 
+FILL = "os.posix_fallocate(os.open({path}, os.O_CREAT | os.O_RDWR), 0, 1200 << 20)"
 FILLING_SCRIPTS = {
-    "a file": "os.posix_fallocate(os.open(os.environ['FOLDER'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
-    "a file in /tmp": "os.posix_fallocate(os.open(os.environ['TMPDIR'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
+    "a file": FILL.format(path="os.environ['FOLDER'] + '/f'"),
+    "a file in /tmp": FILL.format(path="os.environ['TMPDIR'] + '/f'"),
     "an unnamed open file": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
-    "a file in a folder whose path is too long": """
+    "a file in a folder whose path is too long": f"""
 os.chdir(os.environ['FOLDER'])
 for _ in range(40):
     os.mkdir('d' * 200)
     os.chdir('d' * 200)
-os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
+{FILL.format(path="'f'")}
 """,
+    "a model": FILL.format(path="os.environ['SM_MODEL_DIR'] + '/f'"),
 }
 
 
-@pytest.mark.parametrize("script", FILLING_SCRIPTS.values(), ids=FILLING_SCRIPTS.keys())
-def test_a_running_job_that_fills_its_volume_fails(any_client, script):
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FILLING_SCRIPTS)
+def test_a_running_job_that_fills_its_volume_fails(any_client: Client, kind: str) -> None:
     mark = Mark()
+    script = f"import os, tempfile, time\n{FILLING_SCRIPTS[kind]}\ntime.sleep(600)"
+    variables = mark.environment | {"FOLDER": "/opt/ml/processing"}
+    run = any_client.train if kind == "a model" else any_client.process
     started = time.monotonic()
-    job = any_client.process(
-        f"import os, tempfile, time\n{script}\nprint('full', flush=True)\ntime.sleep(600)",
-        Environment=mark.environment | {"FOLDER": "/opt/ml/processing"},
-        seconds=300,
-    )
-    assert job["ProcessingJobStatus"] == "Failed"
-    reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
-    assert job["FailureReason"] == f"AlgorithmError: {reason}"
+    job = run(script, seconds=300, Environment=variables)
     assert time.monotonic() - started < 120  # although the job's time limit is five minutes
+    reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
+    assert (status_of(job), job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
     assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_that_fills_its_volume_fails(any_client):
-    script = "import os, time\nfile = os.open(os.environ['SM_MODEL_DIR'] + '/f', os.O_CREAT | os.O_RDWR)\n"
-    job = any_client.train(script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
-    assert job["TrainingJobStatus"] == "Failed"
-    reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
-    assert job["FailureReason"] == f"AlgorithmError: {reason}"
-
-
-def test_a_sparse_file_counts_only_the_space_that_it_occupies(any_client):
+@pytest.mark.slow
+def test_a_sparse_file_counts_only_the_space_that_it_occupies(any_client: Client) -> None:
     script = "import os, time\nopen(os.environ['TMPDIR'] + '/f', 'wb').truncate(1 << 40)\ntime.sleep(3)"
-    assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
+    assert status_of(any_client.process(script)) == "Completed"
+
+
+FULL_DISK_PROGRAM = """
+import json, os, sys, tempfile
+sys.path.insert(0, {tests!r})
+from botocore.exceptions import ClientError
+from stagemaker_support.archives import archive_of
+from stagemaker_support.simulator_client import Client
+from stagemaker.server import BUCKET, Simulator
+
+reasons = {{}}
+with Simulator() as simulator:
+    client = Client(simulator)
+    write = "import os\\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(100 << 20))"
+    reasons["a job writes"] = client.train(write)["FailureReason"]
+    source = client.put("large/source.tar.gz", archive_of(large=bytes(100 << 20)))
+    settings = {{"sagemaker_submit_directory": source}}
+    reasons["a source is unpacked"] = client.train("", HyperParameters=settings)["FailureReason"]
+    data = [{{"ChannelName": "a", "DataSource": {{"S3DataSource": {{
+        "S3DataType": "S3Prefix", "S3Uri": client.put("data/a", bytes(8 << 20)),
+        "S3DataDistributionType": "FullyReplicated"}}}}}}]
+    filler = open(os.path.join(tempfile.gettempdir(), "filler"), "wb", buffering=0)
+    try:
+        while True:
+            filler.write(bytes(4096))
+    except OSError:
+        filler.truncate(filler.tell() - (6 << 20))
+    reasons["a channel is downloaded"] = client.train("", InputDataConfig=data)["FailureReason"]
+    for name, size in (("a body is received", 60 << 20), ("an object is put", 30 << 20)):
+        filler.truncate(0 if size < 50 << 20 else os.path.getsize(filler.name))
+        try:
+            client.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(size))
+        except ClientError as error:
+            reasons[name] = str(error)
+    for _ in range(20):  # space that earlier requests used may have become free only now
+        filler.seek(0, 2)
+        try:
+            while True:
+                filler.write(bytes(4096))
+        except OSError:
+            reasons["no space is left"] = client.train("").get("FailureReason")
+        if reasons["no space is left"]:
+            break
+    filler.truncate(0)
+    reasons["there is space again"] = client.train("print(1)")["TrainingJobStatus"]
+print(json.dumps(reasons))
+"""
+
+
+@needs_sandbox  # bubblewrap provides the small disk, on which the temporary folder of another process is
+def test_the_simulator_reports_a_full_disk(tmp_path: Path) -> None:
+    result = run_on_a_small_disk(tmp_path, "-c", FULL_DISK_PROGRAM.format(tests=SEARCH_PATH))
+    assert result.returncode == 0, result.stderr[-3000:]
+    reasons: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    assert reasons.pop("there is space again") == "Completed"
+    assert reasons.pop("a job writes").startswith(
+        f"InternalServerError: {FULL_DISK}. The job's own reason: AlgorithmError: "
+    )
+    for name in ("a body is received", "an object is put"):
+        message = reasons.pop(name)
+        assert message.startswith("An error occurred (InternalError) when calling the PutObject operation: ")
+        assert message.endswith(FULL_DISK)
+    assert set(reasons.values()) == {f"InternalServerError: {FULL_DISK}"}, reasons

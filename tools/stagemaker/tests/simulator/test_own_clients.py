@@ -1,6 +1,10 @@
-"""Neither a proxy nor the caller's AWS configuration affects the simulator's own clients."""
+"""The simulator's own clients, which neither a proxy nor the caller's AWS configuration affects, and users' clients.
+
+The sitecustomize module that the simulator puts on PYTHONPATH redirects those that name an address of AWS.
+"""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -15,7 +19,7 @@ from stagemaker_support import SEARCH_PATH
 from stagemaker_support.checkout import ROOT, environment
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.server import Simulator
+from stagemaker.server import CLIENTS, Simulator
 
 PROGRAM = """
 import io, json
@@ -71,7 +75,6 @@ def assert_program_works(**variables: str) -> None:
 
 
 def test_no_proxy_is_used() -> None:
-    """The simulator's clients never connect to the proxy that the environment variables name."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         connections = []
 
@@ -105,22 +108,19 @@ def test_a_client_with_the_simulators_environment_variables_uses_no_proxy(
     assert variables["NO_PROXY"] == "a.example,127.0.0.1"
 
 
-def test_a_profile_that_does_not_exist_has_no_effect() -> None:
-    assert_program_works(AWS_PROFILE="nope")
-
-
-def test_environment_variables_that_break_other_clients_have_no_effect() -> None:
-    assert_program_works(**HARMFUL_VARIABLES)
-
-
-def test_a_broken_configuration_and_a_local_service_model_have_no_effect(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["variables", "home"])
+def test_a_broken_configuration_and_a_local_service_model_have_no_effect(source: str, tmp_path: Path) -> None:
     aws = tmp_path / ".aws"
     model = aws / "models/sagemaker/2099-01-01"  # where `aws configure add-model` stores a model
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")
     (model / "service-2.json").write_text(json.dumps(LOCAL_SERVICE_MODEL))
-    assert_program_works(HOME=str(tmp_path))
+    if source == "home":
+        assert_program_works(HOME=str(tmp_path), AWS_PROFILE="nope")
+    else:
+        files = {"AWS_CONFIG_FILE": str(aws / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(aws / "credentials")}
+        assert_program_works(**HARMFUL_VARIABLES, **files)
 
 
 def test_threads_get_the_same_exception_classes() -> None:
@@ -135,9 +135,70 @@ def test_threads_get_the_same_exception_classes() -> None:
         assert make.call_count == made > 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["config", "credentials"])
-def test_broken_files_named_by_environment_variables_have_no_effect(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("[default\n")
-    variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[name]
-    assert_program_works(**{variable: str(tmp_path / name)})
+# Like the SDK, this program uses explicit regional addresses.
+IDENTITY_PROGRAM = """
+import boto3
+for address in {addresses}:
+    client = boto3.Session().client("sts", endpoint_url=address)
+    print(client.meta.endpoint_url)
+    if client.meta.endpoint_url.startswith("http://127.0.0.1:"):
+        identity = client.get_caller_identity()
+        print(identity["Account"], identity["Arn"])
+"""
+STS_ADDRESS = "https://sts.us-east-1.amazonaws.com"
+
+
+def run_program(program: str, **variables: str) -> tuple[list[str], str]:
+    process = subprocess.run(
+        [sys.executable, "-c", program], env=environment() | variables, capture_output=True, text=True, timeout=60
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines(), process.stderr
+
+
+def test_explicit_aws_addresses_are_redirected_to_the_simulator(client: Client) -> None:
+    addresses = [STS_ADDRESS, f"{STS_ADDRESS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"]
+    lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=addresses), **client.simulator.variables())
+    role = "arn:aws:sts::123456789012:assumed-role/SageMakerRole/simulate"
+    assert lines == [client.simulator.endpoint, f"123456789012 {role}"] * 4
+
+
+def test_other_addresses_and_services_are_not_redirected(client: Client) -> None:
+    program = f"""
+import boto3
+for service, address in (("sts", "https://sts.example.com"), ("sts", None), ("iam", "{STS_ADDRESS}")):
+    print(boto3.client(service, endpoint_url=address).meta.endpoint_url)
+"""
+    lines, _ = run_program(program, **client.simulator.variables())
+    assert lines == ["https://sts.example.com", client.simulator.endpoint, STS_ADDRESS]
+
+
+def test_without_an_endpoint_nothing_is_redirected() -> None:
+    variables = {"PYTHONPATH": str(CLIENTS), "AWS_DEFAULT_REGION": "us-east-1"}
+    lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=[STS_ADDRESS]), **variables)
+    assert lines == [STS_ADDRESS]
+
+
+def test_an_existing_sitecustomize_is_executed(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nprint('theirs', __file__)\nNAME = 'theirs'\n")
+    path = os.pathsep.join([str(CLIENTS), str(CLIENTS), str(tmp_path)])
+    lines, errors = run_program("import sitecustomize\nprint(sitecustomize.NAME)", PYTHONPATH=path)
+    assert lines == [f"theirs {tmp_path / 'sitecustomize.py'}", "theirs"]
+    assert errors == ""
+
+
+def test_a_failing_sitecustomize_is_reported_as_python_does(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("raise LookupError('theirs')\n")
+    results = [
+        run_program("print('started')", PYTHONPATH=os.pathsep.join(folders))
+        for folders in ([str(tmp_path)], [str(CLIENTS), str(tmp_path)])
+    ]
+    assert results[0] == results[1]
+    assert "LookupError: theirs" in results[0][1]
+
+
+def test_the_callers_python_path_is_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/a:/b")
+    assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"
+    monkeypatch.setenv("PYTHONPATH", client.simulator.variables()["PYTHONPATH"])
+    assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"

@@ -9,14 +9,13 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.job_traces import output
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
 from stagemaker_support.repacking import repack
 from stagemaker_support.simulator_client import Client, numbers
 from stagemaker_support.training_jobs import ALGORITHM, train
+from stagemaker_support.transform_jobs import create_model
 
 from stagemaker.images import pytorch
-from stagemaker.server import ROLE_ARN
 
 IMAGE_REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 TRAINING_IMAGE, INFERENCE_IMAGE = (
@@ -63,7 +62,6 @@ if __name__ == "__main__":
 
 
 def train_slope(client: Client, slope: int) -> dict[str, Any]:
-    """Run a training job that saves a linear model with this slope, and return the job's description."""
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": client.source(job=SCRIPT)}
     algorithm = ALGORITHM | {"TrainingImage": TRAINING_IMAGE}
     job = train(client, AlgorithmSpecification=algorithm, HyperParameters=settings | {"slope": str(slope)})
@@ -72,22 +70,14 @@ def train_slope(client: Client, slope: int) -> dict[str, Any]:
 
 
 def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **environment: str) -> str:
-    """Create an endpoint with the model from the archive at this URI, and return the endpoint's name."""
-    name = f"pytorch-{next(numbers)}"
-    container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": uri}
-    container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | environment
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-    return endpoints.create(endpoints.config(variant(name)), wait=False)
+    variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | environment
+    model = create_model(client, {"Image": INFERENCE_IMAGE, "ModelDataUrl": uri, "Environment": variables})
+    return endpoints.create(endpoints.config(variant(model)), wait=False)
 
 
 def test_torchscript_is_served_without_a_script(client: Client, endpoints: Endpoints) -> None:
-    """JSON, CSV and NPY are accepted and returned. In a sandbox, jobs cannot write to PyTorch's environment.
-
-    The log names the version of PyTorch. Like the SDK, the test sets the environment variables that name a script to
-    empty strings.
-    """
     job = train_slope(client, 3)
-    log = output(client, "TrainingJob", job["TrainingJobName"])
+    log = client.log(job)
     assert f"versions {pytorch.FAMILY.version('pytorch-training:1.8.0-cpu-py3')} " in log
     assert "has PyTorch 1.8, but this job runs with " in log
     assert "read-only:" in log or not client.simulator.isolation_enforced
@@ -142,7 +132,6 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are like TorchServe's: they have no charset, and an error that a hook raises can set the status."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -164,7 +153,6 @@ def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Clien
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's repacking step adds a script to the model's archive; without a script, the weights cannot be served."""
     uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from stagemaker_support.archives import member, packed
 from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.job_traces import output, wait_until
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.job_traces import wait_until
+from stagemaker_support.simulator_client import Client, input_from, numbers
 
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.files.output_files import OutputFolder
@@ -73,10 +73,10 @@ def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
     unsandboxed_client: Client, source_being_built: str
 ) -> None:
     settings = {"sagemaker_submit_directory": source_being_built, "sagemaker_program": "inference.py"}
-    name = unsandboxed_client.train("", wait=False, HyperParameters=settings)["TrainingJobName"]
+    job = unsandboxed_client.train("", wait=False, HyperParameters=settings)
     wait_until(lambda: list(unsandboxed_client.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
-    unsandboxed_client.sagemaker.stop_training_job(TrainingJobName=name)
-    assert unsandboxed_client.wait("TrainingJob", name)["TrainingJobStatus"] == "Stopped"
+    unsandboxed_client.stop(job)
+    assert unsandboxed_client.end(job)["TrainingJobStatus"] == "Stopped"
 
 
 def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endpoints) -> None:
@@ -85,20 +85,17 @@ def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endp
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
     uri = client.put(f"source/{next(numbers)}/sourcedir.tar.gz", client.get(source))
-    s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
-    job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
+    job = client.process("", **input_from(uri, "/opt/ml/processing/input/code/"))
     assert job["FailureReason"] == TOO_LARGE
     model = any_endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     assert failure_reason(any_endpoints, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
 
 
-def test_a_requirements_file_of_the_maximum_size_is_accepted(any_client: Client) -> None:
-    """As editors on Windows write it: with a byte-order mark, and carriage returns at the ends of lines."""
+def test_a_requirements_file_of_the_maximum_size_is_accepted(client: Client) -> None:
     text = "\ufeffnumpy\r\n".ljust(MAX_REQUIREMENTS_BYTES - 2, "#")  # the mark has three bytes
-    source = any_client.source(job="", **{"requirements.txt": text})
-    assert (
-        any_client.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
-    )
+    source = client.source(job="", **{"requirements.txt": text})
+    job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
+    assert job["TrainingJobStatus"] == "Completed"
 
 
 def test_symbolic_links_must_not_leave_the_source(tmp_path: Path) -> None:
@@ -141,11 +138,10 @@ def test_paths_in_requirements_are_relative_to_the_source(unsandboxed_client: Cl
     )
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "requirements.txt could not be installed" in job["FailureReason"]
-    assert "was run" in output(unsandboxed_client, "TrainingJob", job["TrainingJobName"])
+    assert "was run" in unsandboxed_client.log(job)
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
-    """The digests differ, so that no job gets packages that were built from another job's sources."""
     digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
     for number in range(5):
         (source := tmp_path / f"{number}").mkdir()
@@ -162,18 +158,17 @@ def test_different_sources_have_different_digests(tmp_path: Path) -> None:
     assert len(set(digests)) == len(digests)
 
 
+def stop() -> None:
+    raise JobStopped
+
+
 def test_copying_a_source_can_be_stopped(tmp_path: Path) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     source.mkdir()
     with open(source / "large", "wb") as file:
         file.truncate(8 << 30)
-
-    def stop_during_copy() -> None:
-        if (copy / "large").exists():
-            raise JobStopped
-
     with pytest.raises(JobStopped):
-        OutputFolder(source, "/opt/ml").copy(copy, stop_during_copy)
+        OutputFolder(source, "/opt/ml").copy(copy, lambda: stop() if (copy / "large").exists() else None)
     assert (copy / "large").stat().st_size <= 1 << 20
 
 
@@ -192,9 +187,6 @@ def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
 
 
 def test_a_stop_does_not_wait_until_a_folder_is_removed(tmp_path: Path) -> None:
-    def stop() -> None:
-        raise JobStopped
-
     (tmp_path / "folder").mkdir()
     with pytest.raises(JobStopped):
         remove(tmp_path / "folder", stop)
@@ -203,7 +195,7 @@ def test_a_stop_does_not_wait_until_a_folder_is_removed(tmp_path: Path) -> None:
 def test_reasons_and_logs_contain_no_local_path(unsandboxed_client: Client) -> None:
     source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
-    log = output(unsandboxed_client, "TrainingJob", job["TrainingJobName"])
+    log = unsandboxed_client.log(job)
     assert "/opt/ml/code/none" in job["FailureReason"]
     assert "/opt/ml/code/none" in log
     assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"] + log

@@ -48,7 +48,6 @@ def transform_fn(model, data, content_type, accept):
 
 
 def exceeds_volume(folders: list[Path], volume: int) -> bool:
-    """Return whether the files in the folders, once all are counted, exceed the volume's size."""
     use, results = DiskUse([str(folder) for folder in folders], volume), []
     states = []
 
@@ -95,34 +94,30 @@ def test_an_endpoint_without_a_volume_size_has_a_limit(
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
-def test_the_socket_folder_is_on_the_endpoints_volume(any_endpoints: Endpoints) -> None:
-    model = any_endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
-    assert failure_reason(any_endpoints, model, VolumeSizeInGB=1).endswith(
-        "the model needs more than the VolumeSizeInGB of 1"
-    )
+def test_an_endpoint_has_its_volume_size(endpoints: Endpoints) -> None:
+    model = endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
+    assert failure_reason(endpoints, model, VolumeSizeInGB=1).endswith("more than the VolumeSizeInGB of 1")
 
 
-def test_a_models_containers_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each container writes less than the volume can hold, but both together write more."""
+def test_a_models_containers_share_the_volume(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
-        any_client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))
+        client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))
     )
-    job, _ = transform(any_client, model, {"a": "1"})
+    job, _ = transform(client, model, {"a": "1"})
     reason = "No space left on device: the model needs more than the VolumeSizeInGB of 0"
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
 
 
 def test_an_endpoint_that_starts_too_many_processes_fails(
-    any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "MAX_PROCESSES", 30)
-    reason = failure_reason(any_endpoints, any_endpoints.model(FORKING_SCRIPT))
+    reason = failure_reason(endpoints, endpoints.model(FORKING_SCRIPT))
     assert reason.endswith("health check: The model's server started more processes than allowed")
 
 
 def test_messages_about_repeated_restarts_do_not_accumulate(client: Client) -> None:
-    """The message about each restart does not contain the previous message."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(endpoints.model(CRASHING_SCRIPT))))
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is retried once

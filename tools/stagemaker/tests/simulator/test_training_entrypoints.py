@@ -1,6 +1,7 @@
 """Training jobs with a custom entry point, as version 3 of SageMaker's SDK creates them."""
 
 import json
+from typing import Any
 
 import pytest
 from stagemaker_support.archives import archive_of, content, make_wheel
@@ -57,23 +58,17 @@ ALGORITHM_WITH_ENTRYPOINT = ALGORITHM | {
 }
 
 
+def run_drivers(client, code: dict[str, str | bytes], *channels: dict[str, Any], **members: Any) -> dict[str, Any]:
+    description = {"sourcecode.json": '{"requirements": "needs.txt"}'} if "Environment" in members else {}
+    folders = {"code": code, "sm_drivers": DRIVERS | description}
+    inputs = [*channels, *(channel(name, upload_folder(client, **files)) for name, files in folders.items())]
+    return train(client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs, **members)
+
+
 def test_an_entrypoint_may_use_absolute_paths(any_client) -> None:
-    inputs = [
-        channel("training", any_client.put(f"single/{next(numbers)}/a.csv", "1")),
-        channel(
-            "code",
-            upload_folder(
-                any_client, **{"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}
-            ),
-        ),
-        channel("sm_drivers", upload_folder(any_client, **DRIVERS)),
-    ]
-    job = train(
-        any_client,
-        AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT,
-        HyperParameters={"n": "3", "word": "abc"},
-        InputDataConfig=inputs,
-    )
+    code = {"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}
+    data = channel("training", any_client.put(f"single/{next(numbers)}/a.csv", "1"))
+    job = run_drivers(any_client, code, data, HyperParameters={"n": "3", "word": "abc"})
     report = report_of(any_client, job)
     assert report["files"]["training/a.csv"] == "1"
     assert "code/job.py" in report["files"]
@@ -86,33 +81,14 @@ def test_an_entrypoint_may_use_absolute_paths(any_client) -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_an_entrypoint_can_install_requirements(any_client, is_packed: bool) -> None:
-    files = {
-        "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
-        "needs.txt": REQUIREMENTS,
-        **make_wheel(),
-    }
-    inputs = [
-        channel("code", upload_folder(any_client, **({"archive.tar.gz": archive_of(**files)} if is_packed else files))),
-        channel(
-            "sm_drivers", upload_folder(any_client, **DRIVERS, **{"sourcecode.json": '{"requirements": "needs.txt"}'})
-        ),
-    ]
-    variables = {"WITH_REQUIREMENTS": "yes"}
-    report_of(
-        any_client,
-        train(
-            any_client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs, Environment=variables
-        ),
-    )
+    script = "import drilling\nassert drilling.depth == 77\n" + REPORT
+    files = {"job.py": script, "needs.txt": REQUIREMENTS, **make_wheel()}
+    code = {"archive.tar.gz": archive_of(**files)} if is_packed else files
+    report_of(any_client, run_drivers(any_client, code, Environment={"WITH_REQUIREMENTS": "yes"}))
 
 
 def test_an_entrypoints_failure_reason_names_the_scripts_exception(any_client) -> None:
-    script = "print('fitting')\nraise ValueError('the spectra have no columns')\n"
-    inputs = [
-        channel("code", upload_folder(any_client, **{"job.py": script})),
-        channel("sm_drivers", upload_folder(any_client, **DRIVERS)),
-    ]
-    job = train(any_client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs)
+    job = run_drivers(any_client, {"job.py": "print('fitting')\nraise ValueError('the spectra have no columns')\n"})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")
     assert "ValueError: the spectra have no columns" in job["FailureReason"]

@@ -31,56 +31,39 @@ def test_the_failure_reason_describes_how_the_script_failed(client, script: str,
 
 
 def test_the_failure_reason_names_what_is_missing(client) -> None:
-    source = client.source(other="")
-    data = client.put(f"single/{next(numbers)}/a.csv", "1")
-    cases = {
-        "sagemaker_program": {"HyperParameters": {}},
-        "job.py": {"HyperParameters": {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}},
-        "nowhere.tar.gz": {
-            "HyperParameters": {
-                "sagemaker_program": "job.py",
-                "sagemaker_submit_directory": f"s3://{BUCKET}/nowhere.tar.gz",
-            }
-        },
-        "a.csv could not be unpacked": {
-            "HyperParameters": {"sagemaker_program": "job.py", "sagemaker_submit_directory": data}
-        },
-        "alone.py": {"HyperParameters": {"sagemaker_program": "alone.py"}},
-    }
-    names = {message: submit(client, **members) for message, members in cases.items()}
-    for message, name in names.items():
+    program, missing = {"sagemaker_program": "job.py"}, f"s3://{BUCKET}/nowhere.tar.gz"
+    cases = [({}, "sagemaker_program"), (program, "job.py")]
+    for uri, reason in (
+        (client.source(other=""), "job.py"),
+        (missing, missing),
+        (client.put(f"single/{next(numbers)}/a.csv", "1"), "a.csv could not be unpacked"),
+    ):
+        cases.append((program | {"sagemaker_submit_directory": uri}, reason))
+    names = [submit(client, HyperParameters=settings) for settings, _ in cases]
+    for name, (_, reason) in zip(names, cases, strict=True):
         job = client.wait("TrainingJob", name)
         assert job["TrainingJobStatus"] == "Failed"
-        assert message in job["FailureReason"], job["FailureReason"]
-        assert "Traceback" not in job["FailureReason"], job["FailureReason"]
+        assert reason in job["FailureReason"]
+        assert "Traceback" not in job["FailureReason"]
+
+
+TENSORFLOW = "1.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7-1"
+INVALID_METRIC = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}
+TWO_INSTANCES = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
 
 
 @pytest.mark.parametrize(
-    ("message", "members"),
+    ("message", "name", "value"),
     [
-        (
-            "tensorflow is a SageMaker image that is not simulated",
-            {
-                "AlgorithmSpecification": ALGORITHM
-                | {"TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7-1"}
-            },
-        ),
-        ("InstanceType", {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}),
-        (
-            "the channel name a is used twice",
-            {"InputDataConfig": [channel("a", "s3://bucket/1"), channel("a", "s3://bucket/2")]},
-        ),
-        (
-            "InputMode Pipe is not simulated: use File or FastFile",
-            {"InputDataConfig": [channel("a", "s3://bucket/1", InputMode="Pipe")]},
-        ),
-        (
-            "Regex of loss",
-            {"AlgorithmSpecification": ALGORITHM | {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}},
-        ),
+        ("tensorflow is a SageMaker image that is not sim", "AlgorithmSpecification", {"TrainingImage": TENSORFLOW}),
+        ("Regex of loss", "AlgorithmSpecification", INVALID_METRIC),
+        ("InstanceType", "ResourceConfig", TWO_INSTANCES),
+        ("the channel name a is used twice", "InputDataConfig", [channel("a", f"s3://bucket/{n}") for n in "12"]),
+        ("Pipe is not simulated: use File or F", "InputDataConfig", [channel("a", "s3://b/1", InputMode="Pipe")]),
     ],
 )
-def test_invalid_requests_are_refused(client, message: str, members: dict[str, Any]) -> None:
+def test_invalid_requests_are_refused(client, message: str, name: str, value: Any) -> None:
+    member = ALGORITHM | value if name == "AlgorithmSpecification" else value
     with pytest.raises(ClientError, match=message) as caught:
-        submit(client, **members)
+        submit(client, **{name: member})
     assert caught.value.response["Error"]["Code"] == "ValidationException"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from botocore.exceptions import ClientError
 from stagemaker_support.simulator_client import Client, numbers
 from stagemaker_support.transform_jobs import completed, create_model, transform
 
+from stagemaker.compute.batch.manifest import source_objects
+from stagemaker.compute.failure import JobFailed
 from stagemaker.server import BUCKET
 
 # A script that responds to each line with the sum of its numbers, or fails if a line contains a word.
@@ -31,7 +34,6 @@ def model(client: Client) -> str:
 
 
 def failure_reason(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    """Run a transform job that must fail, and return its failure reason."""
     no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
     job, _ = transform(client, model, objects, **no_retries | members)
     assert job["TransformJobStatus"] == "Failed"
@@ -82,10 +84,7 @@ def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, 
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        (
-            {"DataProcessing": {"InputFilter": "$..a"}},
-            r"InputFilter: the expression '\$\.\.a' is not supported: the problem begins at '\.\.a'",
-        ),
+        ({"DataProcessing": {"InputFilter": "$..a"}}, r"'\$\.\.a' is not supported: the problem begins at '\.\.a'"),
         ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "requires AssembleWith Line"),
         ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
         ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
@@ -122,34 +121,9 @@ def test_compressed_objects_are_read(client: Client, model: str) -> None:
     assert completed(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
 
 
-def gzip_bomb() -> bytes:
-    """Return one line of 64 MiB, compressed to a thousandth of that size."""
-    return gzip.compress(b"0" * (1 << 26))
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"1,2\n", "An object is not a gzip file, or is corrupted: Not a gzipped file"),
-        (
-            gzip.compress(b"1,2\n" * 10_000)[:-20],
-            "An object is not a gzip file, or is corrupted: Compressed file ended before",
-        ),
-        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "An object is not a gzip file, or is corrupted: CRC check failed"),
-        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "An object is not a gzip file, or is corrupted: Error -3"),
-    ],
-    ids=["plain", "short", "checksum", "damaged"],
-)
-def test_broken_compressed_objects_fail_the_job(client: Client, model: str, content: bytes, expected: str) -> None:
-    assert expected in failure_reason(client, model, {"a.gz": content}, Input=LINE_INPUT | {"CompressionType": "Gzip"})
-
-
-@pytest.mark.parametrize("split_type", ["None", "Line"])
-def test_a_compressed_object_larger_than_a_request_fails_the_job(client: Client, model: str, split_type: str) -> None:
-    transform_input = {"ContentType": "text/csv", "SplitType": split_type, "CompressionType": "Gzip"}
-    assert "larger than the MaxPayloadInMB of 6" in failure_reason(
-        client, model, {"a.gz": gzip_bomb()}, Input=transform_input
-    )
+def test_a_broken_compressed_object_fails_the_job(client: Client, model: str) -> None:
+    reason = failure_reason(client, model, {"a.gz": b"1,2\n"}, Input=LINE_INPUT | {"CompressionType": "Gzip"})
+    assert reason.startswith("ClientError: An object is not a gzip file, or is corrupted: Not a gzipped file")
 
 
 def manifest(client: Client, content: Any) -> dict[str, str]:
@@ -165,8 +139,7 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     job, out = transform(client, model, {}, Source=source, **CSV_LINES)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert client.get(f"{out}/x/a.csv.out") == client.get(f"{out}/c.csv.out") == b"3\n"
-    response = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=out.removeprefix(f"s3://{BUCKET}/"))
-    assert response["KeyCount"] == 2
+    assert client.keys(f"{out}/") == ["c.csv.out", "x/a.csv.out"]
 
 
 @pytest.mark.parametrize(
@@ -188,8 +161,9 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_broken_manifests_fail_the_job(client: Client, model: str, content: Any, expected: str) -> None:
-    assert expected in failure_reason(client, model, {}, Source=manifest(client, content))
+def test_broken_manifests_are_refused(client: Client, content: Any, expected: str) -> None:
+    with pytest.raises(JobFailed, match=re.escape(expected)):
+        source_objects(client.s3, manifest(client, content))
 
 
 def test_a_missing_manifest_fails_the_job(client: Client, model: str) -> None:
@@ -226,14 +200,8 @@ def transform_fn(model, data, content_type, accept):
 
 def test_one_instances_failure_stops_the_other_instances(client: Client, model: str) -> None:
     objects = {"a.csv": "1\n", "b.csv": "word\n", "c.csv": "1\n" * 2000, "d.csv": "2\n"}
-    reason = failure_reason(
-        client,
-        model,
-        objects,
-        **CSV_LINES,
-        Resources={"InstanceCount": 3},
-        BatchStrategy="SingleRecord",
-    )
+    members = CSV_LINES | {"Resources": {"InstanceCount": 3}, "BatchStrategy": "SingleRecord"}
+    reason = failure_reason(client, model, objects, **members)
     assert "could not convert string to float: 'word'" in reason
 
 

@@ -11,16 +11,13 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from botocore.exceptions import ClientError
-from stagemaker_support.archives import archive_of, content
+from stagemaker_support.archives import content
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.job_traces import output
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client
 from stagemaker_support.training_jobs import channel, train
-from stagemaker_support.transform_jobs import completed
+from stagemaker_support.transform_jobs import completed, create_model
 from stagemaker_support.tuning_jobs import Tuning, tuning_request
 from stagemaker_support.xgboost_data import IMAGE, SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
-
-from stagemaker.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.slow
 
@@ -56,38 +53,45 @@ def expected() -> xgb.Booster:
 
 
 @pytest.fixture(scope="module")
-def job(client: Client) -> dict[str, Any]:
-    """Return a completed training job of the built-in algorithm."""
-    data = {"train": TRAIN, "validation": VALIDATION}
-    channels = [
-        channel(name, client.put(f"boston/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
-        for name, values in data.items()
+def channels(client: Client) -> list[dict[str, Any]]:
+    return [
+        channel(name, client.put(f"boston/{name}.csv", csv_of(values)), ContentType="text/csv")
+        for name, values in {"train": TRAIN, "validation": VALIDATION}.items()
     ]
+
+
+@pytest.fixture(scope="module")
+def job(client: Client, channels: list[dict[str, Any]]) -> dict[str, Any]:
     settings = hyperparameters(num_round=ROUNDS, early_stopping_rounds=ROUNDS)
     job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=channels)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     return job
 
 
+def model_of(client: Client, uri: str, **variables: str) -> str:
+    return create_model(client, {"Image": IMAGE, "ModelDataUrl": uri, "Environment": variables})
+
+
 @pytest.fixture(scope="module")
 def model(client: Client, job: dict[str, Any]) -> str:
-    name = f"xgboost-{next(numbers)}"
-    container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
-    container["Environment"] = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}  # as in the SDK's models
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-    return name
+    variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}  # as in the SDK's models
+    return model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
+
+
+def predictions_in(response: dict[str, Any]) -> np.ndarray:
+    assert response["ContentType"] == "text/csv; charset=utf-8"
+    return np.fromstring(response["Body"].read().decode(), sep="\n", dtype=np.float32)
 
 
 def test_a_training_job_produces_a_model_a_log_and_metrics(
     client: Client, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Metrics need no definitions in the request. Log lines have the same format as on AWS."""
     [(name, model)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
     assert name == "xgboost-model"
     booster = xgb.Booster()
     booster.load_model(bytearray(model))
     np.testing.assert_array_equal(booster.predict(matrix(TEST)), expected.predict(matrix(TEST)))
-    log = output(client, "TrainingJob", job["TrainingJobName"])
+    log = client.log(job)
     last_line = next(line for line in log.splitlines() if line.startswith(f"[{ROUNDS - 1}]"))
     _, train_metric, validation_metric = last_line.split("#011")
     assert train_metric.startswith("train-rmse:")
@@ -116,15 +120,12 @@ def test_batch_transform_writes_one_prediction_per_line(client: Client, model: s
 
 
 def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """The response to CSV or libsvm is CSV or JSON; other types, or input that does not fit the model, cause errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
     for body, kind in ((csv_of(features), "text/csv"), (libsvm_of(TEST), "text/libsvm")):
         response = endpoints.invoke(name, body, ContentType=kind)
-        assert response["ContentType"] == "text/csv; charset=utf-8"
-        lines = response["Body"].read().decode().splitlines()
-        np.testing.assert_array_equal(np.array(lines, dtype=np.float32), predictions)
+        np.testing.assert_array_equal(predictions_in(response), predictions)
     response = endpoints.invoke(name, csv_of(features[:2]), ContentType="text/csv", Accept="application/json")
     assert response["ContentType"] == "application/json"
     scores = json.loads(response["Body"].read())["predictions"]
@@ -142,43 +143,7 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
         assert reason in caught.value.response["OriginalMessage"]
 
 
-def test_an_endpoint_with_an_older_image_returns_one_line(
-    client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
-) -> None:
-    """Images before version 1.2-2 return all predictions on one line, whatever the Accept header is."""
-    name = f"xgboost-{next(numbers)}"
-    image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
-    container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-    endpoint = endpoints.create(endpoints.config(variant(name)))
-    body = csv_of(TEST[:, 1:])
-    response = endpoints.invoke(endpoint, body, ContentType="text/csv", Accept="application/json")
-    assert response["ContentType"] == "text/csv; charset=utf-8"
-    values = np.fromstring(response["Body"].read().decode(), sep=",", dtype=np.float32)
-    np.testing.assert_array_equal(values, expected.predict(matrix(TEST)))
-
-
-@pytest.mark.parametrize("model", [b"", b"no model"], ids=["empty", "text"])
-def test_a_model_that_cannot_be_loaded_fails_the_endpoint(client: Client, endpoints: Endpoints, model: bytes) -> None:
-    name = f"xgboost-{next(numbers)}"
-    data = client.put(f"models/{name}/model.tar.gz", archive_of(**{"xgboost-model": model}))
-    client.sagemaker.create_model(
-        ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": data}
-    )
-    endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(name)), wait=False))
-    assert endpoint["EndpointStatus"] == "Failed"
-    assert ("cannot load the model xgboost-model" if model else "xgboost-model is empty") in endpoint["FailureReason"]
-    assert ('and save it with save_model("xgboost-model.json")' in endpoint["FailureReason"]) == bool(model)
-    assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
-
-
-def test_tuning_can_use_a_metric_that_the_image_defines(client: Client) -> None:
-    """The request defines no metrics. The best depth is the one that makes XGBoost most accurate in this process."""
-    data = {"train": TRAIN, "validation": VALIDATION}
-    channels = [
-        channel(name, client.put(f"tune/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
-        for name, values in data.items()
-    ]
+def test_tuning_can_use_a_metric_that_the_image_defines(client: Client, channels: list[dict[str, Any]]) -> None:
     tuning = Tuning(client.sagemaker)
     request = tuning_request(
         "",
@@ -207,33 +172,18 @@ def test_tuning_can_use_a_metric_that_the_image_defines(client: Client) -> None:
     assert metric["Value"] == pytest.approx(min(errors.values()), abs=1e-4)
 
 
-def test_a_script_trains_and_serves_a_model(client: Client, endpoints: Endpoints) -> None:
-    """A script may use the image's functions and omit hooks. Metrics are parsed from its log."""
+def test_a_script_trains_and_serves_a_model(
+    client: Client, endpoints: Endpoints, channels: list[dict[str, Any]]
+) -> None:
     source = client.source(abalone=SCRIPT)
     settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
-    data = channel("train", client.put(f"abalone/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
+    data = channels[0]
     job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["train:rmse"]
     variables = {"SAGEMAKER_PROGRAM": "abalone.py", "SAGEMAKER_SUBMIT_DIRECTORY": source}
-    container = {
-        "Image": IMAGE,
-        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
-        "Environment": variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
-    }
-    name = f"xgboost-{next(numbers)}"
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    name = model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"], SAGEMAKER_MODEL_SERVER_WORKERS="1", **variables)
     endpoint = endpoints.create(endpoints.config(variant(name)))
     response = endpoints.invoke(endpoint, csv_of(TEST[:, 1:]), ContentType="text/csv", Accept="application/json")
     expected = xgb.train({"nthread": 1}, matrix(TRAIN), 4).predict(matrix(TEST))
     np.testing.assert_array_equal(np.array(json.loads(response["Body"].read()), dtype=np.float32), expected)
-
-
-def test_a_failed_job_names_the_unknown_hyperparameter(client: Client) -> None:
-    data = channel("train", client.put(f"fails/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
-    settings = hyperparameters(num_round=2, max_dept=3)
-    job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
-    assert job["FailureReason"].startswith(
-        "AlgorithmError: unknown hyperparameter max_dept: valid hyperparameters are "
-    )
-    assert BUCKET in job["OutputDataConfig"]["S3OutputPath"]

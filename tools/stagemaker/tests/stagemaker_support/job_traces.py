@@ -33,11 +33,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """Check that a job left no marked process and no folder, and that the simulator can run another job."""
-    folder = client.simulator.folder
+    """Check that a job left no marked process and no folder."""
     wait_until(lambda: not mark.processes())
-    wait_until(lambda: not list(folder.glob("job-*")))
-    assert client.process("print('well')")["ProcessingJobStatus"] == "Completed"
+    wait_until(lambda: not list(client.simulator.folder.glob("job-*")))
 
 
 def output(client, kind: str, name: str) -> str:

@@ -13,9 +13,32 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker_support.job_traces import output
 
+INPUT, OUTPUT = "/opt/ml/processing/input/i", "/opt/ml/processing/output/o"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+OPERATIONS = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
 numbers = itertools.count()
+
+
+def kind_of(job: dict[str, Any]) -> str:
+    return next(kind for kind in OPERATIONS if f"{kind}Name" in job)
+
+
+def status_of(job: dict[str, Any]) -> str:
+    return job[f"{kind_of(job)}Status"]
+
+
+def input_from(uri: str, path: str = INPUT) -> dict[str, Any]:
+    """Return the member of a processing job's request that names one input."""
+    s3_input = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"ProcessingInputs": [{"InputName": "i", "S3Input": s3_input}]}
+
+
+def output_to(uri: str, path: str = OUTPUT) -> dict[str, Any]:
+    """Return the member of a processing job's request that names one output."""
+    s3_output = {"S3Uri": uri, "LocalPath": path, "S3UploadMode": "EndOfJob"}
+    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
 
 
 class Client:
@@ -40,6 +63,27 @@ class Client:
     def get(self, uri: str) -> bytes:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def keys(self, uri: str) -> list[str]:
+        """Return the keys that begin with a URI's key, without this beginning."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        objects = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        return sorted(item["Key"].removeprefix(prefix) for item in objects)
+
+    def log(self, job: dict[str, Any]) -> str:
+        """Return what a job, given by its description, has printed so far."""
+        kind = kind_of(job)
+        return output(self, kind, job[f"{kind}Name"])
+
+    def stop(self, job: dict[str, Any]) -> None:
+        """Ask a job, given by its description, to stop."""
+        kind = kind_of(job)
+        getattr(self.sagemaker, f"stop_{OPERATIONS[kind]}")(**{f"{kind}Name": job[f"{kind}Name"]})
+
+    def end(self, job: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
+        """Wait until a job, given by an earlier description, has ended, and return its description."""
+        kind = kind_of(job)
+        return self.wait(kind, job[f"{kind}Name"], seconds)
 
     def source(self, **files: str) -> str:
         """Upload a source archive of Python files (name=text) and return its URI."""
@@ -90,8 +134,7 @@ class Client:
         return self.wait("ProcessingJob", name) if wait else self.describe("ProcessingJob", name)
 
     def describe(self, kind: str, name: str) -> dict[str, Any]:
-        operation = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
-        return getattr(self.sagemaker, f"describe_{operation[kind]}")(**{f"{kind}Name": name})
+        return getattr(self.sagemaker, f"describe_{OPERATIONS[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
         """Wait until a job has ended and return its description."""
@@ -118,11 +161,10 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 def run_each_kind(client: Client) -> None:
     """Run a processing, a training and a transform job, and check the output of each."""
-    s3_output = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",
-        Environment={"TO": "/opt/ml/processing/output/o"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
+        Environment={"TO": OUTPUT},
+        **output_to(f"s3://{BUCKET}/o"),
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/o/file") == b"written"

@@ -22,7 +22,9 @@ def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any)
     return name
 
 
-def transform(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> tuple[dict, str]:
+def transform(
+    client: Client, model: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any
+) -> tuple[dict, str]:
     """Run a transform job on objects; return the job's description and its output's URI.
 
     Source, Input, Output, Resources: members of S3DataSource, TransformInput, TransformOutput and TransformResources.
@@ -40,7 +42,7 @@ def transform(client: Client, model: str, objects: dict[str, str | bytes], **mem
         "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1} | members.pop("Resources", {}),
     }
     client.sagemaker.create_transform_job(**request | members)
-    return client.wait("TransformJob", name), out
+    return (client.wait if wait else client.describe)("TransformJob", name), out
 
 
 def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
