@@ -148,7 +148,7 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     simulator = client.simulator
     queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
     folders = tmp_path, sockets
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
     def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:

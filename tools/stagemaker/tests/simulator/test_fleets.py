@@ -24,7 +24,7 @@ def fleet(client: Client, tmp_path: Path) -> Fleet:
     """Return a fleet of a simulator whose job queue is closed."""
     queue, simulator = JobQueue(tmp_path), client.simulator
     queue.close()
-    platform = Platform(Store(), queue, simulator.client, Unsandboxed(), tmp_path, tmp_path, simulator.has_objects)
+    platform = Platform(Store(), queue, simulator.client, Unsandboxed(), tmp_path, tmp_path)
     return Fleet(platform, "endpoint", {"VariantName": "one"})
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def platform_of(simulator: Simulator, jobs: JobQueue, folder: Path) -> Platform:
-    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder, simulator.has_objects)
+    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder)
 
 
 def fail():

@@ -116,8 +116,8 @@ def waitress_settings() -> dict[str, Any]:
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation may wait up to a minute for a model server. It must not delay invocations of other endpoints, or
-    requests from a server that reads its model from S3. The number of invocations is limited only by MAX_CONNECTIONS.
+    An invocation may wait up to a minute for a model server, and must not delay other requests. The number of
+    invocations is limited only by MAX_CONNECTIONS.
     """
 
     def __init__(self) -> None:

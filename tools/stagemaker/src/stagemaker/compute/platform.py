@@ -18,8 +18,6 @@ from stagemaker.state.records import Store
 
 logger = logging.getLogger(__name__)
 
-HasObjects = Callable[[str, str, bool], bool]
-
 
 def _lazy_client(service: str) -> "cached_property[Any]":
     """Return a cached property for a service's client, which is created when it is first used."""
@@ -33,7 +31,6 @@ class Platform:
     isolation: the method of isolating jobs. folder: the folder of the simulator's files. sockets_folder: the folder of
     the model servers' sockets; its path is short. observed_metrics: the metric names and values of each training job
     that a tuning job follows, by job name. network: what jobs need to call the simulator; None if they may not call it.
-    has_objects: returns whether a bucket has an object with a key or, if the last argument is true, with this prefix.
     """
 
     network: Network | None = None
@@ -48,10 +45,8 @@ class Platform:
         isolation: Isolation,
         folder: Path,
         sockets_folder: Path,
-        has_objects: HasObjects,
     ):
         self.store, self.jobs, self.client, self.isolation = store, jobs, client, isolation
-        self.has_objects = has_objects
         self.observed_metrics: dict[str, list[tuple[str, float]]] = {}
         self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 

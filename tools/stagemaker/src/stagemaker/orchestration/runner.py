@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore import xform_name
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.job import Job
@@ -125,14 +125,8 @@ def reason_of(error: Exception) -> str:
 
 
 def send(platform: Platform, operation: str, request: Record) -> Any:
-    """Send a request to the simulator itself and return the response.
-
-    Raises ClientError for an error response, and OSError if there is no response.
-    """
-    try:
-        return getattr(platform.sagemaker, xform_name(operation))(**request)
-    except (HTTPClientError, EndpointConnectionError) as error:
-        raise OSError(f"{operation} received no response: {error}") from None
+    """Send a request to the simulator itself and return the response. Raises ClientError for an error response."""
+    return getattr(platform.sagemaker, xform_name(operation))(**request)
 
 
 def raise_if_unavailable(error: ClientError) -> None:

@@ -1,7 +1,6 @@
 """Pipelines: validated definitions, from which executions are started."""
 
 import operator
-import threading
 from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,7 +16,7 @@ from stagemaker.orchestration.pipelines.executions.execution_records import (
 )
 from stagemaker.orchestration.pipelines.executions.step_cache import cache_kind
 from stagemaker.protocol import error_texts
-from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.client_token import run_once
 from stagemaker.resources.paging import make_page
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
@@ -25,7 +24,6 @@ from stagemaker.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGEABLE_MEMBERS = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READ_SLOTS = threading.BoundedSemaphore(20)  # each read from S3 occupies a second request thread
 SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 
@@ -128,8 +126,6 @@ class Pipelines(Resource):
         """Read the text of a definition from S3. Raises ServiceError if this fails."""
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
-        if not READ_SLOTS.acquire(blocking=False):
-            raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: retry the request")
         try:
             response = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if response["ContentLength"] > MAX_BYTES:
@@ -138,5 +134,3 @@ class Pipelines(Resource):
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} could not be read: {error}"
             raise ValidationException(message[:1000]) from None
-        finally:
-            READ_SLOTS.release()

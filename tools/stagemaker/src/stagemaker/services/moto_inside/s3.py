@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -208,21 +208,6 @@ def s3_buckets() -> dict[str, Any]:
     """Return all of moto's buckets by name. Names are unique across accounts."""
     backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
     return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
-
-
-def has_s3_objects(bucket: str, key: str, is_prefix: bool) -> bool:
-    """Return whether a bucket has an object with a key or, with `is_prefix`, one whose key begins with it.
-
-    Keys that begin with the prefix and end with "/" are the folders that S3's console creates: they are no data.
-    """
-    moto_bucket = s3_buckets().get(bucket)
-    if moto_bucket is None:
-        return False
-    keys: WatchedKeys = moto_bucket.keys
-    candidates: Iterable[str] = [key]
-    if is_prefix:
-        candidates = (entry for entry, _, _ in entries(keys.sorted.get(), key, "", "") if not entry.endswith("/"))
-    return any(isinstance(keys.get(candidate), FakeKey) for candidate in candidates)  # others are delete markers
 
 
 def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
