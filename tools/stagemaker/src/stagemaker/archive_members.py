@@ -56,7 +56,6 @@ def read_members(
 
 
 def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
-    """Read to the end, after the last file."""
     for _ in range(MAX_PADDING // CHUNK_SIZE):
         check()
         if not stream.read(CHUNK_SIZE):
@@ -100,7 +99,6 @@ class _Content:
         return self._file.read(size)
 
     def seek(self, position: int) -> None:
-        """Skip forward to a position."""
         if position < self._file.tell():
             raise tarfile.ReadError("its files are out of order")
         while (skipped_bytes := position - self._file.tell()) > 0:

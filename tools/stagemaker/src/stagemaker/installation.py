@@ -54,7 +54,6 @@ def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DIS
 
 
 def _requirements(distributions: Iterable[str]) -> list[str]:
-    """The requirements in the metadata of distributions; one that is not installed has none."""
     lines: list[str] = []
     for name in distributions:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -63,6 +62,5 @@ def _requirements(distributions: Iterable[str]) -> list[str]:
 
 
 def _normal(requirement: str) -> str:
-    """The name in a requirement, in the form in which names are compared."""
     match = PINNED.match(requirement)
     return re.sub(r"[-_.]+", "-", match[1] if match else requirement).lower()

@@ -137,7 +137,6 @@ class Environment:
             )
 
     def _ensure_uv(self) -> bool:
-        """Install uv at the pinned version if necessary. Returns whether it is there."""
         if UV in _output(self.uv, "--version").split():
             return True
         return not self._pip("install", "--quiet", f"uv=={UV}")
@@ -219,7 +218,6 @@ def say(line: str) -> None:
 
 
 def _output(*command: str | Path) -> str:
-    """The output of a command; empty if it does not run or fails."""
     try:
         process = subprocess.run(command, capture_output=True, text=True)
     except OSError:

@@ -50,7 +50,6 @@ def require_working_directory() -> None:
 
 
 def _name_processor() -> str:
-    """The processor's name, as Linux knows it; elsewhere that of its architecture."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             name, _, value = line.partition(":")

@@ -136,7 +136,6 @@ class Simulator:
             server.start()
 
     def _make_application(self) -> list[Resource]:
-        """Make the application with its resources and their job queue, and return the resources."""
         self._jobs = JobQueue(self.folder)
         platform = Platform(self._store, self._jobs, self._own_client, self.isolation, self.folder, self._sockets)
         platform.network = self._network
@@ -173,7 +172,6 @@ class Simulator:
         self._jobs.close()
 
     def _reset(self) -> None:
-        """End all jobs and delete everything that is stored, but for the role, whose credentials stay valid."""
         if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
             raise ServiceError("ConflictException", "Another reset is in progress", 409)
         from stagemaker.services import moto_inside
@@ -242,13 +240,11 @@ class Simulator:
         }
 
     def _job_variables(self) -> dict[str, str]:
-        """Return the environment variables that boto3 needs in a job, except for the simulator's address."""
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
         variables = self.variables()
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
 
     def _write_sdk_settings(self) -> None:
-        """Write an SDK settings file that names the bucket and the role, which `_prepare` creates."""
         role = {"RoleArn": ROLE_ARN}
         settings = {
             "PythonSDK": {"Modules": {"Session": {"DefaultS3Bucket": BUCKET}, "TelemetryOptOut": True}},
@@ -262,7 +258,6 @@ class Simulator:
 
 
 def _make_credentials() -> dict[str, str]:
-    """Return credentials of a session, as AssumeRole does."""
     characters = string.ascii_uppercase + string.digits
     return {
         "AccessKeyId": "ASIA" + "".join(secrets.choice(characters) for _ in range(16)),
@@ -272,7 +267,6 @@ def _make_credentials() -> dict[str, str]:
 
 
 def _reset_moto() -> None:
-    """Delete what an earlier simulator of this process has stored in moto."""
     if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
         moto_inside.reset()
 

@@ -68,7 +68,6 @@ class Application:
         return self._other_services
 
     def _control_simulator(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer the requests with which test suites control moto: of these, the simulator has the reset."""
         return respond(environ, start_response, self._operate, json_error_response)
 
     def _operate(self, request: Request) -> Response:

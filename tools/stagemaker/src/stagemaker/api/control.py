@@ -48,7 +48,6 @@ class ControlPlane:
 
 
 def _parse_document(body: bytes) -> Any:
-    """Parse a request body as JSON. Raises ServiceError if it is not valid JSON in UTF-8."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=_reject_constant)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair

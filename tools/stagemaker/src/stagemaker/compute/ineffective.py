@@ -56,7 +56,6 @@ def ineffective_table() -> str:
 
 
 def _value(record: Record, name: str) -> Any:
-    """Return the value of a setting, or None if it is missing. Its name may be a dotted path."""
     value: Any = record
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

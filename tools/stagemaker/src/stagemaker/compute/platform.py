@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 
 
 def _lazy_client(service: str) -> "cached_property[Any]":
-    """Return a cached property for a service's client, which is created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
 

@@ -275,7 +275,6 @@ class HookApplication:
         return self._model.respond(body, content_type, request)
 
     def _read_body(self, request: dict[str, Any]) -> bytes | None:
-        """Read the whole body of the request and return it, or None if it is too large."""
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
             size += len(part)
@@ -316,7 +315,6 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         return HookApplication(LoadedModel(hooks), self._max_payload_bytes)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
-        """End a request that takes too long. The error becomes the response, and the worker is replaced."""
         raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
     def _record_loaded(self, worker: Any) -> None:

@@ -27,7 +27,6 @@ def check_images(compiler: Check) -> Check:
 
 
 def _problem(packages: PackageSet, compiler: Check) -> str:
-    """Why an environment is not there and cannot be made; empty if it is or can."""
     if packages.find():
         return ""
     return packages.problem() or ("" if compiler.level == OK else compiler.fix)

@@ -30,7 +30,6 @@ def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:
 
 
 def _format(check: Check, level: str) -> str:
-    """The result of a check, and below it the cost and the fix; a long path or command stays in one piece."""
     texts = [check.result, check.cost, f"Fix: {check.fix}" if check.fix else ""]
     wrapper = textwrap.TextWrapper(WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
     lines = [line for text in texts for line in wrapper.wrap(text)]

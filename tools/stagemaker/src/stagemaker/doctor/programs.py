@@ -77,7 +77,6 @@ def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tu
 
 
 def _setting(name: str) -> str:
-    """A setting of the kernel; empty if it does not exist."""
     try:
         return Path("/proc/sys", *name.split(".")).read_text("utf-8").strip()
     except OSError:

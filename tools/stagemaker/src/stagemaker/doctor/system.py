@@ -38,7 +38,6 @@ def install_command(tool: str) -> str:
 
 
 def _system_names() -> list[str]:
-    """Names of this system and of those that it resembles, the closest first."""
     if sys.platform == "darwin":
         return ["macos"]
     try:

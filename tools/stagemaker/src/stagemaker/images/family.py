@@ -121,7 +121,6 @@ class ImageFamily:
         return self.builds_to_serve is None or not self.builds_to_serve.fullmatch(image_name(image))
 
     def _has_family_tag(self, image: str) -> bool:
-        """Return whether the family allows an image's tag. An image without a tag is always allowed."""
         tag = image_tag(image)
         return not (self.tags and tag) or self.tags.fullmatch(tag) is not None
 

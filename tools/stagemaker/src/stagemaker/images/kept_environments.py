@@ -44,7 +44,6 @@ def remove_unneeded(everything: bool) -> Iterator[tuple[Path, bool]]:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove an environment unless a process uses it or makes it. Returns whether it is gone."""
     with contextlib.ExitStack() as held:
         for path, flags in ((lock_file(folder), os.O_CREAT | os.O_RDWR), (folder / READY, os.O_RDONLY)):
             try:

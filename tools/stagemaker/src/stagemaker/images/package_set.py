@@ -120,7 +120,6 @@ class PackageSet:
             raise NoEnvironmentError(f"the environment of {self.name} could not be made: {reasons[0]}")
 
     def _install(self, program: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
-        """Run the program that makes the environment. Returns the end of its output, in one line."""
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "stagemaker.installing", "--once", "--needs-compiler"]
         command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
@@ -202,7 +201,6 @@ def _interpreter(program: str, version: str) -> str | None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Return whether no other user can write to a folder; also if it does not exist."""
     try:
         info = folder.stat()
     except FileNotFoundError:
@@ -232,7 +230,6 @@ def _keep(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock. tell: called if another thread holds it. check: called often while this one waits."""
     if not lock.acquire(blocking=False):
         tell()
         while not lock.acquire(timeout=LOOK_SECONDS):

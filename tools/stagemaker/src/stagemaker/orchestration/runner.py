@@ -106,7 +106,6 @@ def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform
 
 
 def _run(work: Work, kind: str) -> None:
-    """Run work once. If it raises JobStopped or OSError, the records stay as the work left them."""
     try:
         work.run()
     except (JobStopped, OSError):

@@ -97,7 +97,6 @@ def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]
 
 
 def _check_size(document: Any) -> None:
-    """Raise ServiceError if a document is nested too deeply or contains too many values."""
     level, count, depth = [document], 1, 1
     while level:
         level = [item for value in level for item in _children(value)]
@@ -142,7 +141,6 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
 
 
 def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
-    """Yield the constraints of a shape that a value of the right type violates, in SageMaker's words."""
     if shape.type_name == "structure":
         for name, item in value.items():
             yield from _violations(shape.members[name], item, f"{path}.{name[:1].lower()}{name[1:]}", deadline)

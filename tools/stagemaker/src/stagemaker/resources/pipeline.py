@@ -88,7 +88,6 @@ class Pipelines(Resource):
         return make_page(request, "PipelineVersionSummaries", [], descending=True)
 
     def _delete(self, request: Record) -> Record:
-        """Delete a pipeline with its executions. Raises ServiceError if one of them is running."""
         with self.store.transaction():  # so that no execution starts before the pipeline is deleted
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
@@ -113,7 +112,6 @@ class Pipelines(Resource):
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def _validated_definition(self, request: Record) -> str | None:
-        """Return the definition in a request, or None. Raises ServiceError if it is invalid."""
         if DEFINITION in request and LOCATION in request:
             raise ValidationException(f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both")
         text = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
@@ -123,7 +121,6 @@ class Pipelines(Resource):
         return text
 
     def _read_from_s3(self, location: Record) -> str:
-        """Read the text of a definition from S3. Raises ServiceError if this fails."""
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
         try:

@@ -209,7 +209,6 @@ class Resource:
         return sort_key("" if value is None else value), record[f"{self.kind}Arn"]
 
     def _matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
-        """Return the records that satisfy all filters of a request."""
         filters: dict[str, Filter] = {
             "NameContains": (f"{self.kind}Name", lambda name, part: part.lower() in name.lower()),
             "StatusEquals": (f"{self.kind}Status", operator.eq),

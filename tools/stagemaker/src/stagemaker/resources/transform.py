@@ -47,7 +47,6 @@ class TransformJobs(JobResource):
 
 
 def _check_request(request: Record) -> None:
-    """Raise ServiceError if a job's input or its data processing is not simulated."""
     source = request["TransformInput"]
     if problem := unsimulated_value(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):
         raise ValidationException(f"TransformInput: {problem}")

@@ -126,7 +126,6 @@ class State:
                 raise
 
     def _store_or_log(self, changes: list[Change]) -> None:
-        """Write changes for which no request is waiting: an error is logged, not raised."""
         try:
             if changes:
                 self._store(changes)

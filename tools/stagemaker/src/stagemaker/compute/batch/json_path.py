@@ -84,7 +84,6 @@ class JsonPath:
 
 
 def _apply_step(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[[], None]) -> Iterator[Any]:
-    """Apply a step to the values that the previous steps selected."""
     for count, child in enumerate(chain.from_iterable(map(step.select, values))):
         if count == limit:
             raise SelectionTooLarge(f"selects more than {limit} values")
@@ -129,7 +128,6 @@ def _select_all(value: Any) -> Iterator[Any]:
 
 
 def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
-    """Yield the selected items of an array. text: the step as written, for error messages."""
     if not isinstance(value, list):
         raise NoSelection(f"{text} requires an array")
     for part in ranges:
@@ -140,7 +138,6 @@ def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
 
 
 def _select_children(names: list[str], value: Any) -> Iterator[Any]:
-    """Yield the child or children to which the next step is applied."""
     for name in names:
         if not isinstance(value, dict) or name not in value:
             raise NoSelection(f"there is no key '{name}'")
@@ -148,5 +145,4 @@ def _select_children(names: list[str], value: Any) -> Iterator[Any]:
 
 
 def _select_object(names: list[str], value: Any) -> Iterator[Any]:
-    """Yield several children at the end of an expression, as one object."""
     yield dict(zip(names, _select_children(names, value), strict=True))

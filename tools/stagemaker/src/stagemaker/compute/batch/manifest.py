@@ -69,7 +69,6 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
 
 
 def _read_manifest(s3: Any, uri: str) -> list[Any]:
-    """Return the array in a manifest. Raises JobFailed."""
     bucket, key = transfers.parse(uri)
     try:
         response = s3.get_object(Bucket=bucket, Key=key)

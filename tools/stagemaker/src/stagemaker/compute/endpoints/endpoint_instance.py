@@ -113,7 +113,6 @@ class EndpointInstance:
             pause = 0.0 if is_stable else min(max(2 * pause, 1.0), MAX_PAUSE_SECONDS)
 
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
-        """Start the servers and watch them. Raises JobFailed if they end or do not start, or JobStopped."""
         startup_seconds = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
         download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
         instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")

@@ -52,7 +52,6 @@ class Invoker:
         }
 
     def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
-        """Return the chosen fleet and its reply. Raises ServiceError if the endpoint or the variant is unknown."""
         name, variant = request["EndpointName"], request.get("TargetVariant")
         headers = {header: request[member] for member, header in HEADERS.items() if member in request}
         while True:
@@ -69,7 +68,6 @@ class Invoker:
                 continue
 
     def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        """Record and capture an invocation before its response is returned. seconds: its total duration."""
         response = reply.response
         status = response.status if response else 0
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
@@ -78,10 +76,6 @@ class Invoker:
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
-    """Return the ModelError for an invocation without a successful response.
-
-    The error contains the ARN of the log stream of the container or instance, or of the log group if none was invoked.
-    """
     status, original_message = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
     log = f"log-group:{LOG_GROUP}/{endpoint}"

@@ -36,7 +36,6 @@ class InvocationMetrics:
         self._periodic.notify()
 
     def _deliver(self) -> None:
-        """Send statistics of the values that have been recorded since the last delivery."""
         with self._lock:
             recorded_values, self._values = self._values, defaultdict(list)
         timestamp = datetime.datetime.now(datetime.UTC)

@@ -65,7 +65,6 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
 
 
 def _reason(error: Exception, name: str) -> str:
-    """Return an error's message, without this machine's paths. name: the archive member that caused the error."""
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):

@@ -147,7 +147,6 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
 
 
 def _put(s3: Any, file: OutputFile, uri: str, key: str, check: Check) -> None:
-    """Upload a file to a key in the URI's bucket. Raises JobFailed if S3 refuses it, OSError if it cannot be read."""
     size = file.size or 0
     if size > MAX_OBJECT_BYTES:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
@@ -185,7 +184,6 @@ def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
 
 
 def _key_problem(key: str) -> str | None:
-    """Return why an object cannot have this key, or None if it can."""
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not valid UTF-8"
     if NOT_IN_XML.search(key):

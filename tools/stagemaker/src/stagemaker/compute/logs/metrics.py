@@ -88,7 +88,6 @@ class TrainingMetrics:
         ]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Search a line. Raises TimeoutError if this search, or all slow searches together, take too long."""
         start_time = time.thread_time()
         # not concurrent: the timeout is the whole process's processor time, so other threads would use it up
         match = pattern.search(line, timeout=SEARCH_SECONDS, concurrent=False)

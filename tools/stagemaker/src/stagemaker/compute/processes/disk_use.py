@@ -80,7 +80,6 @@ class DiskUse:
             os.killpg(self._count_process.pid, signal.SIGKILL)
 
     def _free_bytes(self) -> int:
-        """Return the number of free bytes on the disks."""
         disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._existing_folders()}
         return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
 

@@ -216,7 +216,6 @@ class ProcessGroup:
             process.kill()
 
     def _close(self) -> list[SupervisedProcess]:
-        """Prevent more processes from starting, and return the running ones."""
         with self._lock:
             self.stopping.set()
             return list(self._processes)

@@ -28,7 +28,6 @@ def descendants() -> list[int]:
 
 
 def _children(pid: int) -> list[int]:
-    """Return the IDs of the processes that any thread of a process has started; none if it has ended."""
     children: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):

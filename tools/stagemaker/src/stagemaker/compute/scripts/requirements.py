@@ -116,7 +116,6 @@ class PackageInstaller:
 
     @contextlib.contextmanager
     def _install_lock(self, digest: str, job: Job) -> Iterator[None]:
-        """Keep other jobs from installing the same packages within the block. Raises JobStopped if the job must end."""
         with self._lock:
             lock = self._install_locks.setdefault(digest, threading.Lock())
         while not lock.acquire(timeout=0.2):
@@ -144,17 +143,12 @@ def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip:
 
 
 def _pin(item: dict[str, Any], with_hash: bool) -> str:
-    """Return the requirement of exactly the package in pip's report."""
     pin = f"{item['metadata']['name']}=={item['metadata']['version']}"
     hashes = item.get("download_info", {}).get("archive_info", {}).get("hashes", {}) if with_hash else {}
     return " ".join([pin, *(f"{HASH}{name}:{value}" for name, value in hashes.items())])
 
 
 def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], list[str]]:
-    """Return the lines that name packages on the index, with harmless options, and the paths in the source.
-
-    Raises JobFailed for any other line.
-    """
     index_lines, local_paths = [], []
     for line in lines:
         if options := " ".join(line.unsupported_options)[:200]:
@@ -207,7 +201,6 @@ def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check
 
 
 def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -> None:
-    """Run pip. Raises JobFailed if it fails."""
     ending = job.run_process(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":

@@ -174,6 +174,5 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
 
 
 def _with_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
-    """Return the headers of the request to the next container, whose input is this response."""
     others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

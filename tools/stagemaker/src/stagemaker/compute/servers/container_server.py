@@ -175,7 +175,6 @@ class ContainerServer:
         remove(self.sockets_folder)
 
     def _has_ended(self) -> bool:
-        """Return whether the server's processes have ended. If so, `ending` says how."""
         with self._lock:
             if self._process and self._process.poll() is not None:
                 self._wait_for_end()
@@ -188,17 +187,14 @@ class ContainerServer:
         return f"{server_of(self.name)} {event}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
-        """Return text from the server, with the paths that it would contain in a container."""
         return with_container_paths(text, self.folder).replace(str(self.sockets_folder), "/run/server")
 
     def _wait_for_end(self) -> None:
-        """Wait until the server's processes have ended."""
         if self._process and not self.ending:
             self._reader.join()
             self.ending = self.job.processes.wait(self._process)
 
     def _prepare(self) -> Path:
-        """Fill /opt/ml with the model and its script. Returns the script's source folder."""
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)

@@ -131,7 +131,6 @@ class IncomingData:
 
 
 def _head(incoming: IncomingData) -> h11.Response:
-    """Return the head of the final response, after any interim responses. Raises NoResponse."""
     for _ in range(MAX_INTERIM_RESPONSES + 1):
         event, head = incoming.next_event(), incoming.head
         if match := FORBIDDEN.search(head):

@@ -50,7 +50,6 @@ def make_deployment(store: Store, config_name: str) -> Record:
 
 
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
-    """Return a record. title: the kind's name for error messages. resource: the last part of the record's ARN."""
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
         raise ValidationException(error_texts.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
@@ -97,10 +96,6 @@ def rescale(current: Record, request: Record) -> Record:
 
 
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
-    """Return a deployment with new properties. Raises ServiceError if all weights are 0.
-
-    properties: the new Weight, Count or both, by variant name.
-    """
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ValidationException("At least one variant must have a weight above 0")

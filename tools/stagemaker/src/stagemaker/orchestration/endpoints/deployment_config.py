@@ -52,7 +52,6 @@ class BlueGreenPolicy:
             )
 
     def _share(self, count: int) -> Fraction:
-        """Return the size of a canary or a step as a share of a variant with this number of instances."""
         if self.size is None:
             return Fraction(1)
         whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
@@ -104,7 +103,6 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
 
 
 def _read_size(routing: Record) -> Record | None:
-    """Read the size of a canary or a linear step. Raises ServiceError if it is missing or invalid."""
     kind = routing["Type"]
     for name in SIZE_MEMBERS.values():
         if name in routing and name != SIZE_MEMBERS.get(kind):

@@ -51,7 +51,6 @@ class GradualUpdate:
             self._complete()
 
     def _shift(self, old_traffic: Traffic) -> None:
-        """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, or JobStopped."""
         self._check()
         for parts in self._policy.steps(self._pending):
             self._hosting.stages[self._name] = Stage("ActivatingTraffic", parts)
@@ -61,7 +60,6 @@ class GradualUpdate:
         self._wait(self._policy.termination_wait)
 
     def _wait(self, seconds: float) -> None:
-        """Wait, and check repeatedly. Raises JobFailed if the update must be rolled back, or JobStopped."""
         end = time.monotonic() + seconds
         self._check()
         while (remaining := end - time.monotonic()) > 0:
@@ -69,7 +67,6 @@ class GradualUpdate:
             self._check()
 
     def _check(self) -> None:
-        """Raise JobFailed if the update must be rolled back: it has taken too long, or an alarm went off."""
         if time.monotonic() > self.deadline:
             limit = self._policy.time_limit
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {limit:g}")
@@ -95,7 +92,6 @@ class GradualUpdate:
         self._work.fail(reason)
 
     def _complete(self) -> None:
-        """Record that the new deployment is in service, and end the old fleets."""
         self._hosting.traffic[self._name] = self._new_traffic
         retiring = instance_count(self._record.internal["Deployment"]) if self._old_traffic else 0
         internal = {"Deployment": self._pending, "Pending": None, "Retiring": retiring}

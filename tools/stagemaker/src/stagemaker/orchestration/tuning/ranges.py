@@ -106,7 +106,6 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
 
 
 def _number(place: str, text: str, is_integer: bool) -> float:
-    """Parse a number. Raises ValueError if it is invalid."""
     if not (INTEGER if is_integer else DECIMAL).fullmatch(text):
         raise ValueError(f"{place} '{text[:40]}' is not {'an integer' if is_integer else 'a number'}")
     if is_integer and len(text.lstrip("+-").lstrip("0")) > MAX_DIGITS:

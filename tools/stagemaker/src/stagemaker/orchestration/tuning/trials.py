@@ -134,7 +134,6 @@ def completion_details(trials: list[Trial]) -> Record:
 
 
 def _status_counter(trial: Trial) -> str:
-    """Return the name of the TrainingJobStatusCounter that counts a training job."""
     if not trial.ended:
         return "InProgress"
     if trial.status == "Failed":

@@ -59,7 +59,6 @@ LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  
 
 
 def _install() -> None:
-    """Change moto, for the rest of this process."""
     # moto's sessions would fail if the user's configuration were invalid
     moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
     moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]

@@ -161,7 +161,6 @@ class CloudWatch(CloudWatchBackend):
 
 
 def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
-    """Return a statistic of metric data, such as Sum, or None if there is no data."""
     if not data:
         return None
     statistics = Statistics([name], data[0].timestamp)
@@ -171,7 +170,6 @@ def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
 
 
 def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricDatumBase]:
-    """Return the data of a query's metric, of all dimensions if it names none."""
     metric, unit = query["Metric"], query.get("Unit")
     dimensions = {(dimension["Name"], dimension["Value"]) for dimension in metric.get("Dimensions", [])}
     return [
@@ -186,7 +184,6 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
 def _series(
     data: list[MetricDatumBase], start: datetime.datetime, period: int, statistic: str
 ) -> dict[datetime.datetime, float]:
-    """Return a statistic of each period that has data, by its beginning."""
     periods: dict[datetime.datetime, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
@@ -214,7 +211,6 @@ def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:
 
 
 def _cloudwatch() -> CloudWatch:
-    """Return the service in the simulator's account and region, after `install`."""
     return cloudwatch_backends[ACCOUNT][REGION]  # type: ignore[return-value]
 
 

@@ -74,7 +74,6 @@ class S3(S3Backend):
     def _page(
         self, keys: "WatchedKeys", prefix: str | None, delimiter: str | None, after: str, max_keys: int | None
     ) -> tuple[list[Any], str | None]:
-        """Return objects and common prefixes in order, and the token for the next page."""
         page: list[Any] = []
         last = ""
         limit = LARGEST_PAGE if max_keys is None else min(max_keys, LARGEST_PAGE)
@@ -133,7 +132,6 @@ class S3(S3Backend):
 
 
 def _marker(item: Any) -> tuple[str, str | None]:
-    """Return the key and the version after which the page behind an item begins."""
     return (item, None) if isinstance(item, str) else (item.name, item.version_id)
 
 

@@ -176,7 +176,6 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parse_value(name: str, text: str) -> Any:
-    """Parse one hyperparameter. Raises CustomerError if its value is invalid."""
     others = OTHER_VALUES.get(name, ())
     if text in others:
         return text
@@ -200,7 +199,6 @@ def _parse_value(name: str, text: str) -> Any:
 
 
 def _is_in(value: float, interval: str) -> bool:
-    """Return whether a number is in an interval such as `[0, inf)`."""
     minimum, maximum = map(float, interval[1:-1].split(","))
     is_above_minimum = value >= minimum if interval[0] == "[" else value > minimum
     return is_above_minimum and (value <= maximum if interval[-1] == "]" else value < maximum)

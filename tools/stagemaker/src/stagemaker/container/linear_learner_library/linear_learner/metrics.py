@@ -30,7 +30,6 @@ def objective(model: LinearModel, features: Any, labels: Any, settings: Mapping[
 
 
 def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> Any:
-    """Return each row's loss."""
     if model.loss == "softmax_loss":
         return -np.log(model.scores(features)[np.arange(len(labels)), labels.astype(int)])
     outputs = model.outputs(features)[:, 0]

@@ -57,7 +57,6 @@ def train(base: Path) -> None:
 
 
 def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str, Any]) -> Data:
-    """Read all channels. Raises CustomerError if one is invalid, or does not fit the hyperparameters."""
     if unknown_channels := sorted(channels.keys() - {*CHANNELS}):
         raise CustomerError(f"unknown channel {unknown_channels[0]}: valid channels are {', '.join(CHANNELS)}")
     if "train" not in channels:
@@ -126,8 +125,6 @@ def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
 
 
 def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return the scalers of the features and of a regressor's labels; None for a classifier's labels."""
-
     def setting(name: str, auto: bool) -> bool:
         return auto if settings[name] == "auto" else settings[name]
 
@@ -141,7 +138,6 @@ def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tu
 
 
 def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any]) -> Any:
-    """Return scikit-learn's estimator for scaled features (rows, features) and labels."""
     l1, wd = (0.0 if settings[name] == "auto" else settings[name] for name in ("l1", "wd"))
     rate = settings["learning_rate"]
     rate = LEARNING_RATES[settings["predictor_type"]] if rate == "auto" else rate
@@ -171,7 +167,6 @@ def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any
 
 
 def _label_scale(scaler: Any) -> float:
-    """Return the number by which a scaler divides labels."""
     return 1.0 if scaler.scale_ is None else float(scaler.scale_[0])
 
 
@@ -190,7 +185,6 @@ def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def _to_model(estimator: Any, feature_scaler: Any, label_scaler: Any, settings: Mapping[str, Any]) -> LinearModel:
-    """Return the estimator as a model of features and labels that are not scaled."""
     weights, bias = np.atleast_2d(estimator.coef_).astype(float), np.atleast_1d(estimator.intercept_).astype(float)
     if feature_scaler.scale_ is not None:
         weights = weights / feature_scaler.scale_
@@ -205,7 +199,6 @@ def _to_model(estimator: Any, feature_scaler: Any, label_scaler: Any, settings: 
 
 
 def _with_threshold(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> LinearModel:
-    """Return a binary classifier with the threshold that the hyperparameters ask for."""
     default = 0.0 if model.loss == "hinge_loss" else 0.5
     threshold = best_threshold(model.scores(features), labels, default, settings)
     return LinearModel(model.predictor_type, model.loss, model.weights, model.bias, threshold)

@@ -152,7 +152,6 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
 
 
 def _parse_number(text: str) -> float:
-    """Parse a 32-bit number or NaN. Raises ValueError for other text."""
     number = float(text)
     if abs(number) > MAX_FLOAT32:
         raise ValueError(text)
@@ -160,7 +159,6 @@ def _parse_number(text: str) -> float:
 
 
 def _parse_index(text: str) -> int:
-    """Parse a feature's index or a query's number. Raises ValueError for other text."""
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(text)
     return int(text)

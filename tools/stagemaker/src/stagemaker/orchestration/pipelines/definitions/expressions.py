@@ -215,7 +215,6 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
 
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
-    """Return an expression for the URI of a processing step's property file."""
     text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")

@@ -96,7 +96,6 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
 
 
 def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
-    """Read an item of DependsOn: the name of a step, or an object with a trigger. Raises DefinitionError."""
     if isinstance(document, str):
         return document, SUCCEEDED
     dependency = read_members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
@@ -107,7 +106,6 @@ def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
 
 
 def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endings:
-    """Return the endings that a step requires, by step name. Raises DefinitionError if they contradict each other."""
     endings: Endings = {}
     for name, statuses in requirements:
         endings[name] = endings.get(name, statuses) & statuses
@@ -119,7 +117,6 @@ def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endi
 
 
 def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the output and the path of each property file of a processing step, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
         members = read_members(document, "PropertyFiles", FILE_MEMBERS, {})

@@ -270,7 +270,6 @@ STEP_TYPES: dict[str, StepType] = {
 
 
 def _response_members(operation: str) -> Mapping[str, Shape]:
-    """Return the members of an operation's response."""
     shape: Any = operation_model(operation).output_shape
     return dict(shape.members)
 

@@ -47,7 +47,6 @@ def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
 
 
 def _archive_digest(s3: Any, bucket: str, key: str, check: Check) -> str | None:
-    """Return a digest of the files in an archive, or None if it is too large or not an archive."""
     with locked.temporary_folder("stagemaker-content-") as folder:
         path = Path(folder, "archive")
         try:

@@ -51,7 +51,6 @@ class StepCache:
         return f"{step.name}/{step.type.name}/{digest}"
 
     def _manifest_objects(self, source: Record) -> list[Any]:
-        """Return the objects that a manifest names, with their ETags."""
         with contextlib.suppress(JobFailed):  # the job will report the problem
             return [
                 (item.bucket, item.key, etags_below(self._platform.s3, f"s3://{item.bucket}/{item.key}").get(item.key))

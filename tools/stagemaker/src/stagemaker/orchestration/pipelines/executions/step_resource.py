@@ -124,7 +124,6 @@ class StepResource:
         return sorted(response[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
-        """Create the model package's group, unless it exists."""
         group, store = request.get("ModelPackageGroupName", ""), self._platform.store
         if group and not group.startswith("arn:") and store.get("ModelPackageGroup", group) is None:
             try:

@@ -62,7 +62,6 @@ def train(base: Path) -> None:
 
 
 def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
-    """Read the data of a channel. Raises UserError if it cannot be read."""
     files = data_files(folder)
     if hidden_files := [path for path in folder.rglob(".*") if path.is_file()]:
         raise UserError(f"the {folder.name} channel has a hidden file, {hidden_files[0].name}, which SageMaker refuses")
@@ -78,7 +77,6 @@ def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatr
 
 
 def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
-    """Return the trained model. Raises UserError with XGBoost's message if training fails."""
     names: list[str] = values.get("eval_metric", [])
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
@@ -117,7 +115,6 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
 
 
 def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """Return the callbacks, if any, that end training when a metric stops improving, and that keep the best rounds."""
     rounds = values["early_stopping_rounds"]
     if is_before(1, 3):  # these versions use the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
