@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.simulator_client import Client, numbers
 
-from stagemaker.services.alarm_states import TREATMENTS, alarm_state
+from stagemaker.services.alarms import TREATMENTS, alarm_state
 from stagemaker.services.moto_inside import cloudwatch
 
 ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}

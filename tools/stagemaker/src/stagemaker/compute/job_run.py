@@ -14,9 +14,8 @@ from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.logs.metrics import TrainingMetrics, put_metrics
 from stagemaker.compute.platform import Platform
-from stagemaker.compute.processes import host_disk
 from stagemaker.compute.processes.process import Ending
-from stagemaker.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
+from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reason_of, with_container_paths
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Sandbox
@@ -72,7 +71,7 @@ class JobRun:
                 logger.error("%s %s: %s", self.kind, self.name, error)
             elif not isinstance(error, JobFailed):
                 logger.exception("%s %s", self.kind, self.name)
-            self.end("Failed", FailureReason=host_disk.reason_of(error, job.path)[:1024])
+            self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
         """Make the job's images available, and then record that its time begins. Raises JobFailed or JobStopped.

@@ -56,6 +56,12 @@ class PackageSet:
         content = b"".join(path.read_bytes() for path in self.requirements)
         return f"{self.name}-{hashlib.sha256(content).hexdigest()[:12]}"
 
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """The version of each package, by its name as PyPI spells it."""
+        pins = [pin for path in self.requirements for pin in pinned_versions(path.read_text("utf-8"))]
+        return {name: version for name, version in pins if version}
+
     @property
     def folder(self) -> Path:
         return cache_folder() / self.folder_name
@@ -65,8 +71,7 @@ class PackageSet:
         """Whether the environment that runs this code holds all packages at their versions."""
         if _version_of_this_python() not in self.pythons:
             return False
-        pins = [pin for path in self.requirements for pin in pinned_versions(path.read_text("utf-8"))]
-        return all(installed_version(name) == version for name, version in pins)
+        return all(installed_version(name) == version for name, version in self.versions.items())
 
     def find(self) -> PythonEnvironment | None:
         """Return the environment that holds the packages, or None if it must be made first.

@@ -12,7 +12,7 @@ from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
-from stagemaker.compute.processes import host_disk
+from stagemaker.compute.processes.reasons import reason_of
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.isolation.instances import instance_of
 from stagemaker.state.records import Record
@@ -94,7 +94,7 @@ class EndpointInstance:
             except Exception as error:
                 if not isinstance(error, JobFailed):
                     logger.exception("%s", self._key)
-                reason = host_disk.reason_of(error, job.path)
+                reason = reason_of(error, job.path)
             finally:
                 self._set_server(None)
                 log.deliver()

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from stagemaker.protocol.errors import ServiceError, ValidationException
-from stagemaker.services.alarm_states import unsimulated_feature
+from stagemaker.services.alarms import unsimulated_feature
 from stagemaker.state.records import Record
 
 # the request member that contains the size, by type of traffic routing
