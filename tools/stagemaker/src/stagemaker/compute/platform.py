@@ -61,14 +61,14 @@ class Platform:
             log.deliver()
             announce(line)
 
-        if line := self.isolation.substitution(image):
-            log.line(line)
         try:
             self.isolation.prepare(image, report, job.raise_if_stopping)
         except OSError as error:
             log.line(str(error))
             log.deliver()
             raise JobFailed(f"ClientError: {error}") from None
+        for line in self.isolation.remarks(image):
+            log.line(line)
 
     def sandbox(
         self,

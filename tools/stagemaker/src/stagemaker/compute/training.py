@@ -27,15 +27,14 @@ class TrainingRun(JobRun):
 
     def run(self) -> None:
         record, algorithm = self.record, self.record["AlgorithmSpecification"]
-        family = family_of(algorithm["TrainingImage"])
-        definitions = family.own_metrics(algorithm["TrainingImage"]) or algorithm.get("MetricDefinitions", [])
+        image = algorithm["TrainingImage"]
+        definitions = family_of(image).own_metrics(image) or algorithm.get("MetricDefinitions", [])
         observed_metrics = self.platform.observed_metrics.get(self.name)
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
-        self.begin((algorithm["TrainingImage"], log), announce=self._change_message)
-        remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.uses_local_python else []
-        for line in [*remarks, *ineffective_setting_lines(record)]:
+        self.begin((image, log), announce=self._change_message)
+        for line in ineffective_setting_lines(record):
             log.line(line)
         with self.apply_limits(record["ResourceConfig"], log) as volume:
             ending = self._train(volume, log)

@@ -55,13 +55,6 @@ class ImageFamily:
         """Return the packages that jobs with an image use: those of the version in its tag, or the nearest ones."""
         return self.package_sets[self._nearest(image)]
 
-    def substitution(self, image: str) -> str | None:
-        """Return a line that says that there are no packages of the version in an image's tag, or None."""
-        wanted, nearest = self._wanted_version(image), self._nearest(image)
-        if wanted and wanted != _numbers(nearest):
-            return f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used."
-        return None
-
     def _nearest(self, image: str) -> str:
         """Return the version in an image's tag, or else one that begins alike, a newer one, or the newest."""
         wanted, oldest_first = self._wanted_version(image), list(self.package_sets)[::-1]
@@ -94,12 +87,14 @@ class ImageFamily:
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines for a training job's log that describe differences from the image."""
-        tag, installed_version, lines = image_tag(image), self.version(image) or "", []
-        match = VERSION_NUMBER.match(self._tag_version(image))
-        if match and not installed_version.startswith(f"{match[0]}."):
-            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed_version}.")
-        if "gpu" in tag.split("-"):
+        """Return lines for a job's log that describe differences from the image."""
+        lines, wanted, nearest = [], self._wanted_version(image), self._nearest(image)
+        number, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image) or ""
+        if wanted and wanted != _numbers(nearest):
+            lines.append(f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used.")
+        elif number and not installed_version.startswith(f"{number[0]}."):
+            lines.append(f"The image {image} has {self.name} {number[0]}, but this job runs with {installed_version}.")
+        if "gpu" in image_tag(image).split("-"):
             lines.append(f"The image {image} is for GPUs, but this job runs on CPUs.")
         return lines
 

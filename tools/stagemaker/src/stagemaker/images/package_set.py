@@ -27,7 +27,8 @@ TELL_SECONDS = 15.0  # between two lines about one
 PYTHON_SECONDS = 10  # that a Python may take to say which version it is
 REASON_LINES = 6  # of the output of a set-up that failed
 _making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while this process makes an environment
-_used: dict[Path, int] = {}  # the descriptors of the locked files READY of environments that this process uses
+# the environments that this process uses, with the descriptors of their locked files READY
+_used: dict[Path, tuple[int, PythonEnvironment]] = {}
 _using = threading.Lock()  # guards `_used`
 _pythons: dict[str, str] = {}  # programs that were found, by version
 
@@ -81,8 +82,8 @@ class PackageSet:
         if self.is_here:
             return this_python()
         folder = self.folder
-        if (folder / "bin/python").exists() and _is_private(folder.parent) and _keep(folder):
-            return environment_in(folder)
+        if (folder / "bin/python").exists() and _is_private(folder.parent):
+            return _keep(folder)
         return None
 
     def environment(self) -> PythonEnvironment:
@@ -213,24 +214,24 @@ def _is_private(folder: Path) -> bool:
     return info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _keep(folder: Path) -> bool:
-    """Keep `stagemaker clean` from removing an environment while this process runs. Returns whether it is complete."""
+def _keep(folder: Path) -> PythonEnvironment | None:
+    """Keep `stagemaker clean` from removing an environment while this process runs. Returns it if it is complete."""
     with _using:
         try:
             if folder in _used:
-                if os.fstat(_used[folder]).st_ino == (folder / READY).stat().st_ino:
-                    return True
-                os.close(_used.pop(folder))
+                if os.fstat(_used[folder][0]).st_ino == (folder / READY).stat().st_ino:
+                    return _used[folder][1]
+                os.close(_used.pop(folder)[0])
             descriptor = os.open(folder / READY, os.O_RDONLY)
         except OSError:
-            return False
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:  # it is being removed
             os.close(descriptor)
-            return False
-        _used[folder] = descriptor
-        return True
+            return None
+        _used[folder] = descriptor, environment_in(folder)
+        return _used[folder][1]
 
 
 @contextlib.contextmanager

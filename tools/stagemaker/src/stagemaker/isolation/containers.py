@@ -53,8 +53,8 @@ class Docker(Isolation):
         remedy = "`docker pull` it, because --network simulator does not"
         raise OSError(f"The image '{image}' is not on this machine; {remedy}")
 
-    def substitution(self, image: str) -> str | None:
-        return None
+    def remarks(self, image: str) -> list[str]:
+        return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         variables = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])

@@ -101,9 +101,9 @@ class Isolation:
         """Return why jobs with this image cannot run, or None if they can."""
         return catalogue.refusal(image)
 
-    def substitution(self, image: str) -> str | None:
-        """Return a line that says that jobs with this image get the packages of another one, or None."""
-        return catalogue.family_of(image).substitution(image)
+    def remarks(self, image: str) -> list[str]:
+        """Return lines that say in what jobs with this image, once it is available, differ from those on AWS."""
+        return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
         """Make the image available. This may take minutes, and must not count as a job's own time.

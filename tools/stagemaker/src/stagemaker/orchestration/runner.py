@@ -6,6 +6,7 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ class Work(ABC):
     def __init__(self, platform: Platform, key: str, job: Job):
         """Prepare the work. key: the key of the resource's record. job: cancels the work when the simulator ends."""
         self.platform, self.store, self.key, self.job = platform, platform.store, key, job
+        self._preparing_seconds = 0.0
 
     @abstractmethod
     def run(self) -> None:
@@ -53,19 +55,17 @@ class Work(ABC):
         if self.job.stopping.wait(seconds):
             raise JobStopped
 
-    def make_available(self, images: Iterable[str]) -> float:
-        """Make images available, before a clock starts that is not about this. Returns how long it took, in seconds.
+    def clock(self) -> float:
+        """Return the time in seconds on a clock that stands still while images are made available."""
+        return time.time() - self._preparing_seconds
 
-        If one cannot be made available, whatever uses it says why. Raises JobStopped when the simulator ends.
-        """
-        began = time.monotonic()
+    def make_available(self, images: Iterable[str]) -> None:
+        """Make images available; whatever uses one that cannot be says why. Raises JobStopped when the simulator ends."""
+        began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):
-                self.platform.isolation.prepare(image, self._report, lambda: self.wait(0))
-        return time.monotonic() - began
-
-    def _report(self, line: str) -> None:
-        logger.warning("stagemaker: %s", line)
+                self.platform.isolation.prepare(image, report, lambda: self.wait(0))
+        self._preparing_seconds += time.monotonic() - began
 
     def persist(self, access: Callable[[], T]) -> T:
         """Return the result of `access`, which reads or writes records. Retries while it raises OSError.

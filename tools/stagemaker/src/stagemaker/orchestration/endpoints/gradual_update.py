@@ -18,8 +18,7 @@ class GradualUpdate:
 
     An endpoint without a deployment in service has no old fleets: its new fleets get all traffic once they are ready.
 
-    work: the endpoint's work. record: the endpoint's record. deadline: when the update must be over, on the clock of
-    time.monotonic().
+    deadline: when the update must be over, on the work's clock.
     """
 
     def __init__(self, work: Work, hosting: Hosting, record: StoredRecord):
@@ -28,7 +27,7 @@ class GradualUpdate:
         self._old_traffic = hosting.traffic.get(self._name)
         self._new_traffic = hosting.make_traffic(self._name, self._pending)
         self._policy = read_deployment_config(record.get("LastDeploymentConfig") if self._old_traffic else None)
-        self.deadline = time.monotonic() + self._policy.time_limit
+        self.deadline = work.clock() + self._policy.time_limit
 
     def run(self) -> None:
         """Start the new fleets, shift the traffic to them, and end the old fleets.
@@ -38,7 +37,7 @@ class GradualUpdate:
         """
         self._hosting.stages[self._name] = Stage("Creating")
         models = [variant["Model"] for variant in self._pending["Variants"]]
-        self.deadline += self._work.make_available(image for model in models for image in images(model))
+        self._work.make_available(image for model in models for image in images(model))
         try:
             start_fleets(self._work, self._new_traffic.fleets, self._pending["Variants"], self.deadline)
             if self._old_traffic:
@@ -67,7 +66,7 @@ class GradualUpdate:
             self._check()
 
     def _check(self) -> None:
-        if time.monotonic() > self.deadline:
+        if self._work.clock() > self.deadline:
             limit = self._policy.time_limit
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {limit:g}")
         if not self._policy.alarms:
