@@ -452,7 +452,7 @@ FAULTS = (
     Fault(
         "stagemaker/images",
         "only the short names of frameworks refused",
-        "tools/stagemaker/src/stagemaker/images/built_in.py",
+        "tools/stagemaker/src/stagemaker/images/catalogue.py",
         "if name.startswith(FRAMEWORKS):",
         "if name in FRAMEWORKS:",
     ),

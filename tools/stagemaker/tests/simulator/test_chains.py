@@ -14,7 +14,7 @@ from stagemaker_support.job_traces import output, wait_until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers
 from stagemaker_support.transform_jobs import completed, container, create_model, transform
 
-from stagemaker.compute import transform as compute_transform
+from stagemaker.compute import transform_run as compute_transform
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.job import Job
@@ -25,7 +25,7 @@ from stagemaker.compute.processes.process import SupervisedProcess
 from stagemaker.compute.queue import JobQueue
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.compute.servers.response import NoResponse
-from stagemaker.compute.transform import distribute
+from stagemaker.compute.transform_run import distribute
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Launch
 from stagemaker.state.records import Store

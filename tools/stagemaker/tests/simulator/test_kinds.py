@@ -21,8 +21,8 @@ from stagemaker.resources.registry import EMPTY_KINDS, KINDS
 from stagemaker.resources.resource import Filter, Resource
 from stagemaker.resources.search import Searches
 from stagemaker.resources.tags import Tags
-from stagemaker.resources.training import TrainingJobs
-from stagemaker.resources.tuning import TuningJobs
+from stagemaker.resources.training_job import TrainingJobs
+from stagemaker.resources.tuning_job import TuningJobs
 from stagemaker.server import Simulator
 from stagemaker.state.records import Record, Store
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recore.evaluation.data import sha256_of
+from recore.data_file import sha256_of
 from recore.evaluation.record import Record
 
 

@@ -60,7 +60,7 @@ class Work(ABC):
         return time.time() - self._preparing_seconds
 
     def make_available(self, images: Iterable[str]) -> None:
-        """Make images available; whatever uses one that cannot be says why. Raises JobStopped when the simulator ends."""
+        """Make images available. If that fails, what uses one says why. Raises JobStopped when the simulator ends."""
         began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):

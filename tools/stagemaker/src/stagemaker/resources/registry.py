@@ -9,13 +9,13 @@ from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import make_page
 from stagemaker.resources.pipeline import Pipelines
 from stagemaker.resources.pipeline_execution import PipelineExecutions
-from stagemaker.resources.processing import ProcessingJobs
+from stagemaker.resources.processing_job import ProcessingJobs
 from stagemaker.resources.resource import Resource
 from stagemaker.resources.search import Searches
 from stagemaker.resources.tags import Tags
-from stagemaker.resources.training import TrainingJobs
-from stagemaker.resources.transform import TransformJobs
-from stagemaker.resources.tuning import TuningJobs
+from stagemaker.resources.training_job import TrainingJobs
+from stagemaker.resources.transform_job import TransformJobs
+from stagemaker.resources.tuning_job import TuningJobs
 from stagemaker.state.records import Record
 
 

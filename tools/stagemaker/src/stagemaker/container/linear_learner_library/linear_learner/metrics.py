@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from .hyperparameters import BINARY, REGRESSOR
-from .model import LinearModel
+from .linear_hyperparameters import BINARY, REGRESSOR
+from .linear_model import LinearModel
 
 # names of the objective that differ from the name of the loss
 OBJECTIVES = {

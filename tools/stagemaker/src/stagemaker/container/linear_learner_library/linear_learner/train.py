@@ -11,12 +11,12 @@ import numpy as np
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.preprocessing import StandardScaler
 
-from . import hyperparameters
+from . import linear_hyperparameters
 from .data import read_channel
 from .errors import CustomerError
-from .hyperparameters import BINARY, MULTICLASS, REGRESSOR
+from .linear_hyperparameters import BINARY, MULTICLASS, REGRESSOR
+from .linear_model import LinearModel
 from .metrics import evaluate, objective, objective_name
-from .model import LinearModel
 from .threshold import best_threshold
 
 CHANNELS = ("train", "validation", "test")
@@ -41,9 +41,9 @@ def train(base: Path) -> None:
     """Train on the channels below `base` (such as /opt/ml) and save the model. Raises CustomerError if this fails."""
     config = base / "input/config"
     texts = json.loads((config / "hyperparameters.json").read_text())
-    settings = hyperparameters.validate(texts)
+    settings = linear_hyperparameters.validate(texts)
     log.info("Linear Learner is imitated with scikit-learn: its numbers differ from AWS's.")
-    if unused := sorted(texts.keys() & {*hyperparameters.UNUSED}):
+    if unused := sorted(texts.keys() & {*linear_hyperparameters.UNUSED}):
         log.info("Hyperparameters without effect here: %s.", ", ".join(unused))
     data = _read_data(base / "input/data", json.loads((config / "inputdataconfig.json").read_text()), settings)
     model = fit(data, settings)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.model import Shape
+
 from stagemaker.orchestration.pipelines.definitions.document import read_members
 from stagemaker.orchestration.pipelines.definitions.expressions import Scope
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
@@ -94,6 +96,12 @@ class PipelineStep:
         if not isinstance(self.type, RequestStepType):
             raise TypeError(f"step {self.name} does not create a resource")
         return self.type
+
+    def property_shape(self, path: PropertyPath) -> Shape:
+        """Return the shape of the property at a path. Raises DefinitionError if the step certainly does not have it."""
+        shape = path.shape_in(self.type.properties())
+        self.type.check_property(self.arguments, path)
+        return shape
 
     def check(self, scope: Scope) -> None:
         """Determine which steps this one needs. Raises DefinitionError if it cannot run."""

@@ -10,7 +10,7 @@ import xgboost as xgb
 from ..data_utils import data_files, get_content_type, looks_like_csv, read_dmatrix
 from ..exceptions import UserError, message_of
 from ..image_version import is_before
-from . import hyperparameters, metrics
+from . import hyperparameter_validation, metrics
 
 CHANNELS = ("train", "validation")
 # hyperparameters that are not XGBoost's own
@@ -40,13 +40,13 @@ class StopOnTermination(xgb.callback.TrainingCallback):
 def train(base: Path) -> None:
     """Train on the channels below `base` (such as /opt/ml) and save the model. Raises UserError if this fails."""
     config = base / "input/config"
-    values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
+    values = hyperparameter_validation.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if unknown_channels := sorted(channels.keys() - {*CHANNELS, "code"}):
         raise UserError(f"unknown channel {unknown_channels[0]}: valid channels are train and validation")
     if "train" not in channels:
         raise UserError("the train channel is required")
-    for name in hyperparameters.UNUSED_HYPERPARAMETERS:
+    for name in hyperparameter_validation.UNUSED_HYPERPARAMETERS:
         if name in values:
             print(f"{name} has no effect with XGBoost {xgb.__version__}.")
     data: dict[str, xgb.DMatrix] = {}
@@ -84,7 +84,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     settings = {
         name: value
         for name, value in values.items()
-        if name not in (*ALGORITHM_SETTINGS, *hyperparameters.UNUSED_HYPERPARAMETERS)
+        if name not in (*ALGORITHM_SETTINGS, *hyperparameter_validation.UNUSED_HYPERPARAMETERS)
     }
     if settings.get("objective") == "reg:linear":  # its older name
         settings["objective"] = "reg:squarederror"

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from stagemaker.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
+from stagemaker.compute.processing_run import NO_ENTRYPOINT, ProcessingRun, local_members
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource

@@ -24,7 +24,7 @@ from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.paging import Position, make_page, sort_key
 from stagemaker.resources.resource import Resource
-from stagemaker.resources.training import add_own_metrics, request_problem, settings_problem
+from stagemaker.resources.training_job import add_own_metrics, request_problem, settings_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100

@@ -5,7 +5,7 @@ from typing import ClassVar
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.feeding import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
-from stagemaker.compute.transform import TransformRun
+from stagemaker.compute.transform_run import TransformRun
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.job import JobResource
