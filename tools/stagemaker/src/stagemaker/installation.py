@@ -29,12 +29,10 @@ def required_packages(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str,
 
 
 def missing_packages(names: Iterable[str]) -> list[str]:
-    """Those of the packages that are not installed in this environment."""
     return [name for name in names if installed_version(name) is None]
 
 
 def installed_version(name: str) -> str | None:
-    """The version of a package in this environment, or None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

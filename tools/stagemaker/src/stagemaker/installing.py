@@ -85,8 +85,6 @@ def set_up(
 
 
 class Environment:
-    """A virtual environment in a folder."""
-
     def __init__(self, folder: Path, base: str) -> None:
         self.folder, self.base = folder, base
         self.python = folder / "bin/python"
@@ -204,7 +202,6 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
 
 
 def require_compiler() -> None:
-    """Raise SetUpError if there is no C compiler."""
     from stagemaker.doctor import OK, check_compiler
 
     compiler = check_compiler()
@@ -213,7 +210,6 @@ def require_compiler() -> None:
 
 
 def say(line: str) -> None:
-    """Print a line about the progress of the set-up."""
     print(f"set-up: {line}", file=sys.stderr, flush=True)
 
 
@@ -226,7 +222,6 @@ def _output(*command: str | Path) -> str:
 
 
 def main() -> int:
-    """Set up, with one process at a time. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m stagemaker.installing", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the environment's folder")
     parser.add_argument("sources", nargs="+", help="files of requirements, and folders of packages, in this order")

@@ -21,7 +21,6 @@ def parse_float(text: str) -> float | None:
 
 
 def parse_number(text: str) -> float | None:
-    """The finite number that a text is, or None."""
     value = parse_float(text)
     return value if value is not None and math.isfinite(value) else None
 

@@ -17,8 +17,6 @@ MAX_REQUEST_BYTES = 4 << 20
 
 
 class ControlPlane:
-    """A WSGI application that passes each request to the resource that implements its operation."""
-
     def __init__(self, resources: Sequence[Resource]) -> None:
         self._resources = {name: resource for resource in resources for name in resource.operations()}
 

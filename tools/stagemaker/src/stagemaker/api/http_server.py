@@ -45,8 +45,6 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 
 
 class HttpServer:
-    """Serves a WSGI application on a listening socket, from `start` to `close`."""
-
     def __init__(self, application: Callable[..., Any], listener: socket.socket):
         self._application, self._listener = application, listener
         self._sockets: dict[int, Any] = {}
@@ -95,7 +93,6 @@ class HttpServer:
 
 
 def waitress_settings() -> dict[str, Any]:
-    """Return the settings for waitress."""
     max_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # -1: no limit
     return {
         # half of the file descriptors: request bodies and jobs need the rest
@@ -152,8 +149,6 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 
 class DiskFull(Error):  # type: ignore[misc]
-    """The error for a request whose body does not fit on the disk."""
-
     code = 507
 
 
@@ -228,8 +223,6 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class RequestTask(WSGITask):  # type: ignore[misc]
-    """A request that the application handles."""
-
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["RAW_URI"] = self.request.request_uri
@@ -267,8 +260,6 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection to a client."""
-
     parser_class, task_class, error_task_class = RequestParser, RequestTask, RefusalTask
     request: Any
 

@@ -28,8 +28,6 @@ STRING_TYPE = 7  # the type code of a string in an event header
 
 
 class Runtime:
-    """A WSGI application that passes each request to the resource that implements its operation."""
-
     def __init__(self, resources: Sequence[Resource]) -> None:
         names = runtime_model().operation_names
         self._resources = {name: resource for resource in resources for name in names if hasattr(resource, name)}

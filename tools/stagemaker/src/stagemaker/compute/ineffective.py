@@ -40,7 +40,6 @@ GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs
 
 
 def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    """Return lines for a job's log that say which settings in its record have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance_type = _value(record, "ResourceConfig.InstanceType")
     if instance_type and instance_type.split(".")[1].startswith(GPU_PREFIXES):

@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 class JobRun:
     """The run of one job, until its end is recorded. Each subclass runs one kind of job.
 
-    kind: the API's name for this kind of job. log_group: the job's log group in CloudWatch Logs. timeout_members:
-    members that are added to the record of a job that exceeded its time limit.
+    kind: the API's name for this kind of job. timeout_members: members that are added to the record of a job that
+    exceeded its time limit.
     """
 
     kind: ClassVar[str]
@@ -47,7 +47,6 @@ class JobRun:
         return self.store.get(self.kind, self.name) or {}
 
     def run(self) -> None:
-        """Run the job. Raises JobFailed or JobStopped."""
         raise NotImplementedError
 
     def work(self, job: Job) -> None:
@@ -76,14 +75,13 @@ class JobRun:
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
         """Make the job's images available, and then record that its time begins. Raises JobFailed or JobStopped.
 
-        images: with the logs of what runs in them. announce: called with lines about the progress.
+        images: with the logs of what runs in them.
         """
         for image, log in images:
             self.platform.prepare(self.job, image, log, announce)
         self.change(**{f"{self._activity}StartTime": now()})
 
     def change(self, **members: Any) -> None:
-        """Update members of the record."""
         self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
 
     def end(self, status: str, **members: Any) -> None:
@@ -97,7 +95,6 @@ class JobRun:
         self.store.change(self.kind, self.name, with_ending)
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
-        """Return a record with the job's final status, its end time and `members`."""
         end_time = now()
         ending = {f"{self.kind}Status": status, f"{self._activity}EndTime": end_time, "LastModifiedTime": end_time}
         return record | ending | members
@@ -118,7 +115,6 @@ class JobRun:
             log.deliver()  # including lines from before the job's command started
 
     def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
-        """Create the log stream of one of the job's instances."""
         stream = f"{self.name}/algo-{instance}-{int(time.time())}"
         return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
 

@@ -24,8 +24,6 @@ SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/
 
 
 class ProcessingRun(JobRun):
-    """The run of a processing job."""
-
     kind = "ProcessingJob"
 
     def run(self) -> None:

@@ -79,7 +79,6 @@ class JobQueue:
             queued_work[1]()
 
     def close(self) -> None:
-        """End all jobs. Queued jobs never start."""
         with self._lock:
             self._closed = True
             jobs, threads = list(self._jobs.values()), list(self._threads)

@@ -25,8 +25,6 @@ PARAMETERS_SECONDS = 60.0  # seconds to wait for a response from /execution-para
 
 
 class TransformRun(JobRun):
-    """The run of a transform job."""
-
     kind = "TransformJob"
 
     def run(self) -> None:

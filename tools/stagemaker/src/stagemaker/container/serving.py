@@ -284,8 +284,6 @@ class HookApplication:
 
 
 class ModelServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn, with workers that load the model before their first request."""
-
     def __init__(self, bind: str, hooks: Path | None = None):
         self._bind, self._hooks = bind, hooks
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
@@ -360,7 +358,6 @@ def base_dir() -> str:
 
 
 def read_number(variable: str, default: int) -> int:
-    """Read a positive integer from the environment. Ends the program if it is invalid."""
     text = os.environ.get(variable) or str(default)
     if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         sys.exit(f"serving: {variable} is {text!r}: it must be a whole number of at least 1")

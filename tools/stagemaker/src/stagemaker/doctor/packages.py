@@ -19,7 +19,6 @@ def check_python() -> Check:
 
 
 def check_container_packages(remedy: Remedy) -> Check:
-    """Whether the container's packages are installed here at the container's versions."""
     required = container_packages()
     installed = {name: installed_version(name) or "no version" for name in required}
     different = {name: version for name, version in installed.items() if version != required[name]}
@@ -31,7 +30,6 @@ def check_container_packages(remedy: Remedy) -> Check:
 
 
 def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
-    """Whether the packages that the distributions require are installed."""
     required = required_packages(distributions)
     if not required:
         cost = "It is not known which packages are needed."

@@ -65,8 +65,6 @@ ENGINE_TIMEOUT = 5  # seconds
 
 
 class EngineConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=ENGINE_TIMEOUT)
         self._path = path
@@ -112,7 +110,6 @@ NAMESPACES = (
 
 
 def check_compiler() -> Check:
-    """Whether a C compiler and the headers of the C library are installed."""
     cost = "sagemaker-training must be compiled: a new environment cannot be created."
     name, output = check_program(
         ("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n"
@@ -136,7 +133,6 @@ def check_sandbox() -> Check:
 
 
 def check_docker(remedy: Remedy) -> Check:
-    """Whether a Docker engine answers, and its Python package is installed."""
     cost = "Without it `--engine docker` does not work; jobs run as processes."
     try:
         version = _read_engine_version(os.environ)

@@ -23,8 +23,6 @@ class Check:
 
 
 class Remedy(Protocol):
-    """Returns the command that installs packages, or those of an extra of the distribution."""
-
     def __call__(self, *names: str, extra: str = "") -> str: ...
 
 

@@ -45,20 +45,18 @@ def package_sets() -> list[PackageSet]:
 
 
 def find_family(image: str) -> ImageFamily | None:
-    """Return the family that an image belongs to according to its name, or None."""
     name = image_name(image)
     return next((family for family in FAMILIES if family.repositories.fullmatch(name)), None)
 
 
 def family_of(image: str) -> ImageFamily:
-    """Return the family whose Python environment runs jobs with this image."""
     return find_family(image) or FAMILIES[0]
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
     """Return whether an image's container on AWS would start serving without a network.
 
-    Images without a family are assumed not to need a network. variables: the container's environment variables.
+    Images without a family are assumed not to need a network.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)

@@ -18,16 +18,15 @@ TAG_NUMBERS = re.compile(r"\d+\.\d+([.-]\d+)?")
 class ImageFamily:
     """The images of one framework.
 
-    name: the family's name for messages. repositories: a pattern for image names, without registry and tag.
-    distributions: the names of the framework's distribution packages, of which its environments hold one.
-    package_sets: the packages by the version in an image's tag, the newest first; a family with one set has no
-    version for it. tags: a pattern for image tags; None if any tag is allowed. examples: examples of tags, for
-    messages. old_versions: the versions of tags without a number. version_variable: the environment variable that
+    repositories: a pattern for image names, without registry and tag. distributions: the names of the framework's
+    distribution packages, of which its environments hold one. package_sets: the packages by the version in an image's
+    tag, the newest first; a family with one set has no version for it. tags: a pattern for image tags; None if any tag
+    is allowed. old_versions: the versions of tags without a number. version_variable: the environment variable that
     contains the image's tag or old version in a job. training: the program that `train` runs. hooks: a file with
     default hooks for `serve`, or None for the server's own hooks. metrics: the regular expressions, by metric name,
-    with which SageMaker searches every log. builds_to_serve: a pattern for the names of images whose `serve` builds
-    a package from the script, for which pip needs a network. runs_scripts: whether jobs can have a script, instead
-    of the image's own algorithm. versioned_names: a pattern for the names of images whose tags choose the packages.
+    with which SageMaker searches every log. builds_to_serve: a pattern for the names of images whose `serve` builds a
+    package from the script, for which pip needs a network. runs_scripts: whether jobs can have a script, instead of the
+    image's own algorithm. versioned_names: a pattern for the names of images whose tags choose the packages.
     """
 
     name: str
@@ -46,7 +45,6 @@ class ImageFamily:
     versioned_names: re.Pattern[str] | None = None
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs with this image of the family cannot run, or None if they can."""
         if not self._has_family_tag(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         return self.package_set(image).problem()
@@ -76,7 +74,6 @@ class ImageFamily:
         return self.python(image).version_of(*self.distributions)
 
     def environment_variables(self, image: str) -> dict[str, str]:
-        """Return the environment variables that describe the image to programs in a job."""
         version = self._tag_version(image)
         return {self.version_variable: version} if self.version_variable and version else {}
 
@@ -99,11 +96,9 @@ class ImageFamily:
         return lines
 
     def train(self) -> list[str]:
-        """Return the command of a training job that does not specify one."""
         return ["python", "-P", str(self.training)]
 
     def serve(self, socket: str) -> list[str]:
-        """Return the command of a model's server that listens on a Unix socket."""
         hooks = ["--hooks", str(self.hooks)] if self.hooks else []
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
@@ -132,10 +127,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def image_name(image: str) -> str:
-    """Return the last part of an image's name, without registry, tag and digest."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
 def image_tag(image: str) -> str:
-    """Return an image's tag, or an empty string if it has none."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[2]

@@ -69,7 +69,6 @@ class PackageSet:
 
     @cached_property
     def is_here(self) -> bool:
-        """Whether the environment that runs this code holds all packages at their versions."""
         if _version_of_this_python() not in self.pythons:
             return False
         return all(installed_version(name) == version for name, version in self.versions.items())
@@ -91,7 +90,6 @@ class PackageSet:
         return self.find() or environment_in(self.folder / "missing")
 
     def problem(self) -> str | None:
-        """Return why the environment is not there and cannot be made, or None."""
         if self.find():
             return None
         if not _is_private(self.folder.parent):
@@ -107,8 +105,8 @@ class PackageSet:
     def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
         """Make the environment if necessary. It is kept for all simulators of this user.
 
-        say: called with a line before the work begins, and with others about its progress. check: called often; what it
-        raises ends the work. Raises NoEnvironmentError if it cannot be made.
+        say: called with a line before the work begins, and with others about its progress. Raises NoEnvironmentError if
+        it cannot be made.
         """
         if self.find():
             return
@@ -160,7 +158,6 @@ class PackageSet:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the environments of this user."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     return Path(named if os.path.isabs(named) else os.path.expanduser("~/.cache"), "stagemaker")
 

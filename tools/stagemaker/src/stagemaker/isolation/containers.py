@@ -136,7 +136,6 @@ def process_label(process: psutil.Process) -> str:
 
 
 def sweep(engine: docker.DockerClient) -> None:
-    """Remove containers whose simulator has ended."""
     # another simulator may remove containers while they are listed
     for container in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
         label = container.labels[LABEL]
@@ -148,7 +147,6 @@ def sweep(engine: docker.DockerClient) -> None:
 
 
 def image_exists(engine: docker.DockerClient, image: str) -> bool:
-    """Return whether an image is on this machine."""
     try:
         engine.images.get(image)
     except ImageNotFound:

@@ -24,11 +24,9 @@ class Instance:
     memory_use: Path | None = None
 
     def with_volume(self, size: int, *folders: Path) -> "Instance":
-        """Return a copy of this instance with a volume of `size` bytes that contains these folders."""
         return replace(self, volume=size, folders=folders)
 
     def with_shared_memory(self, memory_use: Path) -> "Instance":
-        """Return a copy of this instance for commands that share its memory and record their memory use in a file."""
         return replace(self, memory_use=memory_use)
 
 

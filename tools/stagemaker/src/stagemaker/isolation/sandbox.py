@@ -42,10 +42,9 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder; its subfolder `ml` becomes /opt/ml. isolation: how the job is isolated. image: the
-    container image that the job names. libraries: a read-only folder of packages that were installed for the job.
-    shared_folders: folders on this machine by their paths in the job. network: what the job needs to call the
-    simulator; None if the job may not call it.
+    folder: the job's folder; its subfolder `ml` becomes /opt/ml. image: the container image that the job names.
+    libraries: a read-only folder of packages that were installed for the job. shared_folders: folders on this machine
+    by their paths in the job. network: what the job needs to call the simulator; None if the job may not call it.
     """
 
     folder: Path
@@ -98,7 +97,6 @@ class Isolation:
     uses_local_python = True
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs with this image cannot run, or None if they can."""
         return catalogue.refusal(image)
 
     def remarks(self, image: str) -> list[str]:
@@ -108,23 +106,19 @@ class Isolation:
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
         """Make the image available. This may take minutes, and must not count as a job's own time.
 
-        report: called with lines about the progress. check: called often; what it raises ends the work. Raises OSError
-        if this is impossible.
+        report: called with lines about the progress. Raises OSError if this is impossible.
         """
         if problem := self.refusal(image):
             raise OSError(problem)
         catalogue.family_of(image).package_set(image).make(report, check)
 
     def training(self, image: str) -> list[str]:
-        """Return the command for a training job that does not specify one."""
         return catalogue.family_of(image).train()
 
     def serving(self, image: str) -> list[str]:
-        """Return the command that starts a model's server, which listens on SOCKET."""
         return catalogue.family_of(image).serve(SOCKET)
 
     def entrypoint(self, image: str) -> list[str]:
-        """Return the image's own entrypoint, for a processing job that does not specify one."""
         return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
@@ -140,7 +134,6 @@ class Isolation:
         return ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
-        """Return how to start a job's command."""
         raise NotImplementedError
 
     def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:

@@ -118,7 +118,6 @@ def _run(work: Work, kind: str) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the FailureReason of a resource whose work ended with an error."""
     text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     return text[:MAX_REASON_LENGTH]
 

@@ -26,18 +26,15 @@ UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": ma
 
 @cache
 def sagemaker_model() -> ServiceModel:
-    """Return botocore's model of the SageMaker service."""
     return simulator_botocore_session().get_service_model("sagemaker")
 
 
 @cache
 def runtime_model() -> ServiceModel:
-    """Return botocore's model of SageMaker's runtime."""
     return simulator_botocore_session().get_service_model("sagemaker-runtime")
 
 
 def operation_model(name: str) -> OperationModel:
-    """Return the model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
     if name not in sagemaker_model().operation_names:
         raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
     return sagemaker_model().operation_model(name)

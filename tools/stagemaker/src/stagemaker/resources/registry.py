@@ -56,6 +56,5 @@ EMPTY_KINDS: tuple[type[Resource], ...] = (MonitoringSchedules, TrialComponents)
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    """Make the resources of each kind, and those that apply to all simulated kinds: tags and searches."""
     resources, unsimulated = ([kind(platform) for kind in kinds] for kinds in (KINDS, EMPTY_KINDS))
     return [*resources, Tags(platform, resources), Searches(platform, resources), *unsimulated]

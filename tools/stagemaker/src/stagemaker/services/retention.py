@@ -75,7 +75,6 @@ def trim_streams(streams: Iterable[Any]) -> None:
 
 
 def event_size(message: str) -> int:
-    """Return how many bytes of memory a log event uses."""
     return EVENT_OVERHEAD + sys.getsizeof(message)
 
 

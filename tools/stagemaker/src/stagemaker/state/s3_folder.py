@@ -106,7 +106,6 @@ class State:
         return respond
 
     def close(self) -> None:
-        """Write all pending changes and unlock the folder."""
         self._exit_stack.close()
 
     def _store(self, changes: list[Change]) -> None:

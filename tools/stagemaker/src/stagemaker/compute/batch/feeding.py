@@ -47,8 +47,7 @@ class Feeder:
     def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
         """Send one object to a model's servers. Responses keep the order of the requests.
 
-        Only a few requests are in memory at a time. check: called regularly; it must raise if the job must end. Raises
-        JobFailed with the server's reason.
+        Only a few requests are in memory at a time. Raises JobFailed with the server's reason.
         """
 
         def result(body: bytes) -> bytes:

@@ -53,17 +53,14 @@ class JsonPath:
 
     @property
     def is_root(self) -> bool:
-        """Whether the expression selects the value itself."""
         return not self.steps
 
     @property
     def applies_to_rows(self) -> bool:
-        """Whether the expression can be applied to a CSV row, which is a flat array."""
         return len(self.steps) <= 1 and all(step.applies_to_rows for step in self.steps)
 
     @property
     def selects_one(self) -> bool:
-        """Whether the expression selects exactly one value."""
         return all(step.selects_one for step in self.steps)
 
     def select(self, value: Any, limit: int = sys.maxsize) -> Any:

@@ -82,7 +82,6 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
 
 
 def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
-    """Yield an array as JSON, in parts."""
     yield "["
     yield from _items_text(values, tick)
     yield "]"

@@ -50,11 +50,9 @@ class CapturedInvocation:
 
     @property
     def hour_folder(self) -> str:
-        """The folder of the invocation's file. There is one folder for each hour."""
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
-        """Return the invocation's line in the file."""
         modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
         messages = {
             "Input": (self.request.get("Body", b""), self.request.get("ContentType")),

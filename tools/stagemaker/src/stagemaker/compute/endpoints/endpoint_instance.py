@@ -31,11 +31,11 @@ MAX_PAUSE_SECONDS = 30.0  # maximum seconds before a restart
 class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
-    endpoint: the endpoint's name. variant: a deployment's variant. state_changed: notified whenever `server`, `failure`
-    or `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when
-    the instance may receive traffic. From then on, servers that end are restarted; before that, the instance fails if
-    they end. failure: the reason why the instance failed. invocations_in_progress: the number of invocations in
-    progress, counted by the fleet. has_ended: whether the instance will never serve again.
+    variant: a deployment's variant. state_changed: notified whenever `server`, `failure` or `has_ended` changes.
+    server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the instance may receive
+    traffic. From then on, servers that end are restarted; before that, the instance fails if they end.
+    invocations_in_progress: the number of invocations in progress, counted by the fleet. has_ended: whether the
+    instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -65,11 +65,9 @@ class EndpointInstance:
                 self._must_ping.set()
 
     def stop(self) -> None:
-        """Tell the servers to end."""
         self._platform.jobs.stop(self._key)
 
     def join(self) -> None:
-        """Wait until the servers have ended."""
         with self._state_changed:
             self._state_changed.wait_for(lambda: self.has_ended)
 

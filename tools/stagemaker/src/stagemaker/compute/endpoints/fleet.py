@@ -39,8 +39,8 @@ class Reply:
 class Fleet:
     """The instances of one variant.
 
-    variant: the variant's name. data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one
-    thread may call `scale` and `end` at a time.
+    data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one thread may call `scale` and `end`
+    at a time.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):

@@ -80,7 +80,6 @@ def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lam
 
 
 def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
-    """Upload a file to an S3 URI. Raises JobFailed."""
     _put(s3, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 

@@ -27,9 +27,9 @@ DELIVERY_SECONDS = 0.5  # time between deliveries
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    stream: the stream's name. metrics: collects metrics from the output, if the job defines any. tail: the last lines
-    of the output. period: the number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for
-    servers, because they run forever.
+    metrics: collects metrics from the output, if the job defines any. tail: the last lines of the output. period: the
+    number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for servers, because they run
+    forever.
 
     The last part of a long output is delivered when the output or the period ends.
     """

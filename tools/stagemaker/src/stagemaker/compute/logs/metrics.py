@@ -59,7 +59,6 @@ class TrainingMetrics:
         return bool(self._patterns)
 
     def measure(self, line: str) -> None:
-        """Collect the values in a line."""
         for name, pattern in list(self._patterns.items()):
             try:
                 match = self._search(name, pattern, line[:MAX_SEARCHED_LENGTH])
@@ -75,13 +74,11 @@ class TrainingMetrics:
                     self._keep(name, value)
 
     def deliver(self) -> None:
-        """Send the values that have been found since the last delivery."""
         with self._lock:
             data, self._waiting_data = self._waiting_data, []
         put_metrics(self._cloudwatch, self._namespace, data)
 
     def final_values(self) -> list[dict[str, Any]]:
-        """Return the last value of each metric, in the form of FinalMetricDataList."""
         return [
             {"MetricName": name, "Value": value, "Timestamp": timestamp}
             for name, (value, timestamp) in self._last_values.items()

@@ -22,8 +22,7 @@ COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --i
 class DiskUse:
     """Checks whether the files in some folders exceed the size of a volume.
 
-    folders: the folders' paths. No folder may contain another. They may be on different disks, and need not exist.
-    volume: the volume's size in bytes.
+    No folder may contain another. They may be on different disks, and need not exist.
 
     The next count starts when the free space on the disks has decreased by the space that was left on the volume. It
     also starts after some time in any case, because other programs may have freed as much space as the job has taken.
@@ -75,7 +74,6 @@ class DiskUse:
         return not self._volume.has_room(size, files)
 
     def close(self) -> None:
-        """Kill the count that is in progress, if any."""
         if self._count_process and self._count_process.poll() is None:
             os.killpg(self._count_process.pid, signal.SIGKILL)
 

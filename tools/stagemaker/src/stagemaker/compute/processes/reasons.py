@@ -72,7 +72,7 @@ def exceeded_limit(
 ) -> str | None:
     """Return a message about the instance limit that ended a command, or None if no limit ended it.
 
-    subject: how the message refers to the command's owner. volume_owner: how it refers to the volume's owner.
+    volume_owner: how it refers to the volume's owner.
     """
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
@@ -95,5 +95,4 @@ def read_start(path: Path, size: int) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a small file that a job wrote, read with `read_start`."""
     return read_start(path, 4096).decode("utf-8", "replace").strip()

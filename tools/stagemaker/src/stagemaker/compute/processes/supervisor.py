@@ -84,7 +84,6 @@ def leave_session_keyring() -> None:
 
 
 def start(specification: dict[str, Any]) -> Any:
-    """Start the job, as processes on this machine or as a container."""
     if specification["container"] is None:
         return Processes(specification)
     from stagemaker.isolation.container_job import ContainerJob
@@ -263,7 +262,6 @@ class Processes:
         return True
 
     def kill(self) -> bool:
-        """Send SIGKILL to each of the job's processes. Returns whether there were any."""
         if not descendants():
             return False
         import psutil

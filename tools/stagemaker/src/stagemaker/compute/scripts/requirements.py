@@ -46,8 +46,6 @@ class RequirementsFile:
 
 
 class PackageInstaller:
-    """Installs packages into a folder, with one subfolder for each set of requirements."""
-
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
         self._install_locks: WeakValueDictionary[str, threading.Lock] = (
@@ -71,8 +69,7 @@ class PackageInstaller:
         already has all of the packages. The simulator's environment is never changed. Packages from the index must be
         wheels, so that none of their code runs in this step, which has a network; packages in the source are built in a
         sandbox without a network. instance: the instance whose memory, processors and volume pip may use. folder: the
-        folder in which pip works. announce: called with a line that names the packages, before they are installed.
-        Raises JobFailed or JobStopped.
+        folder in which pip works. Raises JobFailed or JobStopped.
         """
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:

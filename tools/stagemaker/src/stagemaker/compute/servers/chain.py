@@ -25,11 +25,11 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 class Chain:
     """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
 
-    model: a Model record with one or more containers. job: runs the processes. log: receives the output of a
-    PrimaryContainer; if there are several containers, each has its own stream below this one. instance: the instance
-    whose memory and volume all containers share. name: the name of the chain's folder in the job's folder. environment:
-    environment variables that override the containers' own. defaults: environment variables that the containers' own
-    override. folder: the chain's folder. ending: how the processes ended, after `stop`; None if none was started.
+    log: receives the output of a PrimaryContainer; if there are several containers, each has its own stream below this
+    one. instance: the instance whose memory and volume all containers share. name: the name of the chain's folder in
+    the job's folder. environment: environment variables that override the containers' own. defaults: environment
+    variables that the containers' own override. ending: how the processes ended, after `stop`; None if none was
+    started.
     """
 
     def __init__(
@@ -132,9 +132,8 @@ class Chain:
         """Return the last container's response to a POST to /invocations, or the first response that is not a success.
 
         headers: the caller's headers. Each container receives them with the Content-Type of its own input, and only the
-        last container receives Accept. deadline: the deadline for the last byte of the last response. max_bytes: the
-        maximum size of each response's body. Raises NoResponse, in particular TimedOut. The exception, like the
-        response, names the container.
+        last container receives Accept. deadline: the deadline for the last byte of the last response. Raises
+        NoResponse, in particular TimedOut. The exception, like the response, names the container.
         """
         forwarded_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
@@ -148,11 +147,9 @@ class Chain:
         return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
-        """Return the first container's response to a request without a body. Raises NoResponse."""
         return self._servers[0].request(method, path, deadline)
 
     def stop(self) -> None:
-        """End all servers, and wait until they have ended."""
         for server in self._servers:
             server.kill()
         for server in self._servers:

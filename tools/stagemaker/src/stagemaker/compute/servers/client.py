@@ -39,8 +39,8 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: the deadline for the last byte of the response. max_bytes: the maximum size of its body. Raises
-        NoResponse, in particular TimedOut and Disconnected.
+        deadline: the deadline for the last byte of the response. Raises NoResponse, in particular TimedOut and
+        Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:

@@ -40,12 +40,11 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    container: the container's definition in a Model record. job: runs the processes. log: receives their output.
     instance: the instance that all of the model's containers share, with its volume. volume: counts the space that the
     model and its source take. folder: the container's folder, in the job's folder. sockets_folder: a folder that the
-    processes share with the simulator. name: the container's name; empty for a model's only container. variables: the
-    container's environment variables. has_network: whether the container would have a network on AWS, that is, whether
-    EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded. ending: how the processes ended.
+    processes share with the simulator. name: the container's name; empty for a model's only container. has_network:
+    whether the container would have a network on AWS, that is, whether EnableNetworkIsolation is not set. is_ready:
+    whether a ping has succeeded.
     """
 
     platform: Platform
@@ -115,8 +114,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status.
 
-        max_bytes: the maximum size of the response's body. Raises NoResponse, also if a header that clients receive is
-        not ASCII, because the API does not allow that.
+        Raises NoResponse, also if a header that clients receive is not ASCII, because the API does not allow that.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -145,7 +143,6 @@ class ContainerServer:
         return replace(response, container=self.name)
 
     def failure(self) -> str | None:
-        """Return the reason why the server has failed or ended, or None while it can serve."""
         cause = self.cause()
         if cause or not self._has_ended():
             return cause
@@ -160,7 +157,6 @@ class ContainerServer:
         return self._failure_message(reason) if reason else None
 
     def kill(self) -> None:
-        """Kill the server's processes."""
         if self._process and not self.ending:
             self._process.kill()
 

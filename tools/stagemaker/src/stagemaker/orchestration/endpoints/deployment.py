@@ -107,7 +107,6 @@ def instance_count(deployment: Record | None) -> int:
 
 
 def max_instances(internal: Record) -> int:
-    """Return the largest number of instances that an endpoint with these internal members has at any one time."""
     current, pending = internal["Deployment"], internal["Pending"]
     if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
@@ -132,7 +131,6 @@ def described_variants(deployment: Record, desired: Record) -> list[Record]:
 
 
 def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
-    """Return the ProductionVariants of the PendingDeploymentSummary in DescribeEndpoint's response."""
     return [
         {
             "VariantName": variant["VariantName"],
@@ -146,7 +144,6 @@ def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
 
 
 def images(model: Record) -> list[str]:
-    """Return the images of a model's containers."""
     return [container.get("Image", "") for _, container in named_containers(model)]
 
 

@@ -51,17 +51,14 @@ def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], d
 
 
 def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
-    """Scale the fleet of each variant to the variant's number of instances. fleets: by variant name."""
     for variant in variants:
         fleets[variant["VariantName"]].scale(variant["Count"])
 
 
 def end_fleets(traffic: Traffic) -> None:
-    """End all fleets after the invocations in progress have completed."""
     for share in traffic.shares:
         share.fleet.end()
 
 
 def change_record(work: Work, internal: Record | None = None, /, **members: Any) -> None:
-    """Change members of an endpoint's record. work: the endpoint's work."""
     work.persist(partial(work.store.update, KIND, work.key, internal, LastModifiedTime=now(), **members))

@@ -28,7 +28,6 @@ class NumberRange:
         return str(round(clamped)) if self.is_integer else repr(float(clamped))
 
     def parse(self, text: str) -> float | None:
-        """Parse a hyperparameter's text. Returns None if it is not a number in this range."""
         unquoted = text.strip().strip('"')
         if not (INTEGER if self.is_integer else DECIMAL).fullmatch(unquoted) or len(unquoted) > 300:
             return None
@@ -48,7 +47,6 @@ class CategoricalRange:
         return value
 
     def parse(self, text: str) -> str | None:
-        """Parse a hyperparameter's text. Returns None if it is not a value of this range."""
         return text if text in self.values else None
 
 

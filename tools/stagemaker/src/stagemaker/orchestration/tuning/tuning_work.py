@@ -28,9 +28,9 @@ MAX_JOBS_WITHOUT_OBJECTIVE = 5  # ended training jobs, none with an objective, a
 class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
-    index: the index of its definition. number: the trial's number in its search. values: the objective's values so far.
-    averages: the running averages of the values, if the trial has ended. metrics_read: how many of the observed metrics
-    have been read. stop_requested: whether a request to stop the training job has been sent.
+    index: the index of its definition. number: the trial's number in its search. averages: the running averages of the
+    values, if the trial has ended. metrics_read: how many of the observed metrics have been read. stop_requested:
+    whether a request to stop the training job has been sent.
     """
 
     index: int
@@ -42,8 +42,6 @@ class TrackedTrial(Trial):
 
 
 class TuningWork(Work):
-    """The work of one tuning job."""
-
     def run(self) -> None:
         record = self.store.get(TUNING_JOB, self.key)
         if record is None:

@@ -112,7 +112,6 @@ _install()
 
 
 def create_role(name: str, policy: str) -> None:
-    """Create an IAM role with a trust policy, unless it exists."""
     backend = iam_backends[ACCOUNT][PARTITION]
     if all(role.name != name for role in backend.roles.values()):
         backend.create_role(name, policy, "/", None, "", [], None)
@@ -127,7 +126,6 @@ def create_session(role_arn: str, name: str, credentials: dict[str, str]) -> Non
 
 
 def create_bucket(name: str) -> None:
-    """Create a bucket, unless it exists."""
     make_s3_bucket(name, ACCOUNT, PARTITION, REGION)
 
 

@@ -75,7 +75,6 @@ class CloudWatch(CloudWatchBackend):
         self._new_data_points = 0  # since the last clean-up
 
     def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
-        """Create or update an alarm. An update keeps its state."""
         if problem := alarms.find_problem(members):
             raise ValidationError(problem)
         name = members["name"]

@@ -256,7 +256,6 @@ def s3_buckets() -> dict[str, Any]:
 
 
 def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
-    """Return a bucket, which is created if it does not exist."""
     backend = s3_backends[account][partition]
     return backend.buckets[name] if name in backend.buckets else backend.create_bucket(name, region)
 

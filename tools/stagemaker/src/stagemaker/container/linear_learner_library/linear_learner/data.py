@@ -19,7 +19,6 @@ LARGEST = np.finfo(np.float32).max  # AWS's data has 32 bits
 
 
 def media_type(content_type: str) -> str:
-    """Return a content type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 

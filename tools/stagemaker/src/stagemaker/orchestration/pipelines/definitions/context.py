@@ -18,8 +18,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 class StepContext:
     """The values that the expressions of one step refer to.
 
-    records: the records of the execution's steps, by name. step: the name of this step, if there is one. check: called
-    before each file is read. It must raise an exception to end the work.
+    records: the records of the execution's steps, by name. step: the name of this step, if there is one.
     """
 
     def __init__(

@@ -23,7 +23,6 @@ TYPE_NAMES = {
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise DefinitionError(f"A definition must not exceed {MAX_BYTES} bytes")
     try:
@@ -62,7 +61,6 @@ def read_members(value: Any, place: str, required: Types, optional: Types) -> di
 
 
 def children(value: Any) -> Iterator[Any]:
-    """Yield the values directly inside an object or an array."""
     if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, list):

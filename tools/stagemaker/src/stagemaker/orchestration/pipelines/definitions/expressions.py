@@ -129,7 +129,6 @@ def parse(value: Any, scope: Scope) -> Expression:
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
-    """Yield the names of the steps that a document's expressions need. Raises DefinitionError."""
     if is_expression(value):
         yield from parse(value, scope).steps
         return
@@ -138,7 +137,6 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
 
 
 def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
-    """Return the names of the steps that any of the expressions needs."""
     return tuple(name for expression in expressions for name in expression.steps)
 
 

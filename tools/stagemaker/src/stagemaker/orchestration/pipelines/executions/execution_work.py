@@ -54,7 +54,6 @@ class ExecutionWork(Work):
         return False
 
     def fail(self, reason: str) -> None:
-        """End the running steps, then record that the execution failed."""
         for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)

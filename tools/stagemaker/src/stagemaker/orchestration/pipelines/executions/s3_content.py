@@ -19,7 +19,6 @@ PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification 
 
 
 def etags_below(s3: Any, uri: str) -> dict[str, str]:
-    """Return the ETag of each object whose key starts with the URI's key, by key."""
     bucket, prefix = transfers.parse(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
@@ -31,8 +30,7 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
     """Return a digest of each object below a URI, or None if there are no objects.
 
-    The digests' keys are the names that the objects' files have in a job. check: called regularly. It must raise an
-    exception to end the work.
+    The digests' keys are the names that the objects' files have in a job.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}

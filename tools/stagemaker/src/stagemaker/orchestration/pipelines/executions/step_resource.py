@@ -71,7 +71,6 @@ class StepResource:
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
     def was_interrupted(self) -> bool:
-        """Return whether the resource is a job that was in progress when an earlier simulator ended."""
         return self._type.is_job and was_interrupted(self._record() or {})
 
     def has_ended(self) -> bool:
@@ -99,7 +98,6 @@ class StepResource:
                 raise_if_unavailable(error)
 
     def describe(self, arn: str) -> Record:
-        """Return the properties of the resource. Raises StepFailure if it no longer exists."""
         operation = f"Describe{self._type.kind}"
         try:
             response = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})

@@ -40,7 +40,6 @@ class StepRunner:
         self.cache = StepCache(work.platform, pipeline, self._check)
 
     def start(self, step: PipelineStep) -> None:
-        """Begin an attempt at a step."""
         time = now()
         previous = self._records.by_name.get(step.name)
         self._records.begin(
@@ -73,7 +72,6 @@ class StepRunner:
                 self._create(step, step.request_type)
 
     def poll(self, step: PipelineStep) -> None:
-        """End an attempt if its job has ended."""
         with self._or_fail(step):
             if self._resource(step).has_ended():
                 self._finish(step)
@@ -97,7 +95,6 @@ class StepRunner:
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
     def was_interrupted(self, step: PipelineStep) -> bool:
-        """Return whether the step's job was in progress when an earlier simulator ended."""
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
