@@ -25,6 +25,11 @@ def parse_number(text: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser of JSON would accept. For its `parse_constant`."""
+    raise ValueError(f"{name} is not valid JSON")
+
+
 def format_size(size: int) -> str:
     """A number of bytes as people write it: 512 bytes, 64.0 kB, 3.1 GB."""
     for unit, unit_size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

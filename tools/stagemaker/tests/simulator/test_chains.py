@@ -284,7 +284,7 @@ def start_allocating_command(size: int, path: Path, instance: Instance) -> Super
 
 def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -> None:
     """Each command fits into memory alone; together they need more than is available."""
-    instance = Instance(130_000_000, 1).with_shared_memory(tmp_path / "memory")
+    instance = Instance(130_000_000, 1, memory_use=tmp_path / "memory")
     large_command = start_allocating_command(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
     small_command = start_allocating_command(70_000_000, tmp_path / "small", instance)
@@ -295,7 +295,7 @@ def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -
 
 
 def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> None:
-    instance = Instance(400_000_000, 1).with_shared_memory(tmp_path / "memory")
+    instance = Instance(400_000_000, 1, memory_use=tmp_path / "memory")
     names = ["one", "two"]
     processes = [start_allocating_command(80_000_000, tmp_path / name, instance) for name in names]
     wait_until(lambda: all((tmp_path / name).exists() for name in names))

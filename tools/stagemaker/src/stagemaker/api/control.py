@@ -11,6 +11,7 @@ from stagemaker.api.responses import JSON, json_error_response, make_response, r
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import operation_model, read_request, shape_response
 from stagemaker.resources.resource import Resource
+from stagemaker.text import refuse_constant
 
 TARGET_PREFIX = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
 MAX_REQUEST_BYTES = 4 << 20
@@ -47,13 +48,9 @@ class ControlPlane:
 
 def _parse_document(body: bytes) -> Any:
     try:
-        document = json.loads(body.decode() or "{}", parse_constant=_reject_constant)
+        document = json.loads(body.decode() or "{}", parse_constant=refuse_constant)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except (ValueError, RecursionError) as error:
         message = f"The request body is not valid JSON: {str(error)[:200]}"
         raise ServiceError("SerializationException", message) from None
     return document
-
-
-def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +20,6 @@ from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reas
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Sandbox
-from stagemaker.protocol.account import REGION
 from stagemaker.state.records import Record, now
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class JobRun:
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
-        self.job.instance = instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.path)
+        self.job.instance = replace(instance_of(cluster["InstanceType"]), volume=volume.size, folders=(self.job.path,))
         try:
             yield volume
         except JobTimedOut as error:
@@ -120,8 +120,7 @@ class JobRun:
 
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
         """Run the job's command until it ends. variables: environment variables, which the request's own override."""
-        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        launch = sandbox.make_launch(command, {**variables, **region, **self.record.get("Environment", {})})
+        launch = sandbox.make_launch(command, {**variables, **self.record.get("Environment", {})})
         ending = self.job.run_process(launch, log)
         self.put_utilization(ending, self.job.instance)
         return ending

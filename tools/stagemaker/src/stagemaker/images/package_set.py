@@ -13,13 +13,14 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from stagemaker.images.python_environment import PythonEnvironment, environment_in, this_python
 from stagemaker.installation import installed_version, pinned_versions
+from stagemaker.locked import held
 
 READY = "ready"  # a file in an environment that is complete, which whoever uses the environment keeps locked
 LOOK_SECONDS = 0.2  # between two looks at an environment that is being made
@@ -110,7 +111,7 @@ class PackageSet:
         """
         if self.find():
             return
-        with _held(_making[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
+        with held(_making[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
             if self.find():
                 return
             if problem := self.problem():
@@ -229,15 +230,3 @@ def _keep(folder: Path) -> PythonEnvironment | None:
             return None
         _used[folder] = descriptor, environment_in(folder)
         return _used[folder][1]
-
-
-@contextlib.contextmanager
-def _held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    if not lock.acquire(blocking=False):
-        tell()
-        while not lock.acquire(timeout=LOOK_SECONDS):
-            check()
-    try:
-        yield
-    finally:
-        lock.release()

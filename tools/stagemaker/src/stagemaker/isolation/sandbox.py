@@ -14,6 +14,7 @@ from stagemaker.images.family import CONTAINER
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.network import Network
 from stagemaker.isolation.translation import translate_paths
+from stagemaker.protocol.account import REGION
 
 LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python does not have
 ML = "/opt/ml"
@@ -62,6 +63,8 @@ class Sandbox:
         """Return how to start a command whose arguments use paths below /opt/ml."""
         base_environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
         base_environment |= {
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "SM_MODEL_DIR": f"{ML}/model",

@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 import time
+from dataclasses import replace
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files.removal import remove
@@ -115,7 +116,7 @@ class EndpointInstance:
         download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
         instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")
         if gibibytes:
-            instance = instance.with_volume(gibibytes << 30)
+            instance = replace(instance, volume=gibibytes << 30)
         chain = Chain(self._platform, job, self._variant["Model"], log, instance, folder)
         for image, image_log in chain.images():
             self._platform.prepare(job, image, image_log)

@@ -7,7 +7,7 @@ from pathlib import Path
 from stagemaker import machine
 from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, without_owner
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, Check, OutputFolder
 from stagemaker.compute.processes.volume import Volume
 
 
@@ -16,7 +16,7 @@ def pack(
     archive: Path,
     volume: Volume,
     check: Check = lambda: None,
-    announce: Announce = ignore,
+    announce: Announce = lambda size: None,
 ) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker packs a model. Absolute symbolic links are left out.
 

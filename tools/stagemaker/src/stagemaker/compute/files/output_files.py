@@ -21,10 +21,6 @@ Check = Callable[[], None]  # called often, before each file and each part of on
 Announce = Callable[[int], None]  # called with the bytes of a folder before its content is packed or uploaded
 
 
-def ignore(size: int) -> None:
-    """Announce nothing."""
-
-
 @dataclass(frozen=True)
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.

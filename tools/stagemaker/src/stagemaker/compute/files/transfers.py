@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stagemaker import machine
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder
 from stagemaker.compute.processes.volume import Volume
 
 CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
@@ -89,7 +89,7 @@ def upload_folder(
     uri: str,
     volume: Volume,
     check: Check = lambda: None,
-    announce: Announce = ignore,
+    announce: Announce = lambda size: None,
 ) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder's path is a file, upload it to the key itself.
 

@@ -1,11 +1,10 @@
 """Installs the packages in a job's requirements.txt that are missing from the container, before the job starts."""
 
-import contextlib
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -27,6 +26,7 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
+from stagemaker.locked import held
 from stagemaker.requirements_file import HASH, RequirementLine, read_requirements
 
 PIP = ("pip", "install", "--quiet")
@@ -48,9 +48,8 @@ class RequirementsFile:
 class PackageInstaller:
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        self._install_locks: WeakValueDictionary[str, threading.Lock] = (
-            WeakValueDictionary()
-        )  # an entry exists only while a job uses its lock
+        # an entry exists only while a job uses its lock
+        self._install_locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()  # guards `_install_locks`
 
     def install(
@@ -88,7 +87,9 @@ class PackageInstaller:
             names = [*(each.name for each in missing), *local_paths]
             others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
-        with self._install_lock(digest, job):
+        with self._lock:
+            lock = self._install_locks.setdefault(digest, threading.Lock())
+        with held(lock, lambda: None, job.raise_if_stopping):
             if target.is_dir():
                 return target
             install_folder = folder / "install"
@@ -110,17 +111,6 @@ class PackageInstaller:
             packages.path.rename(target)
             remove(install_folder, job.raise_if_stopping)
             return target
-
-    @contextlib.contextmanager
-    def _install_lock(self, digest: str, job: Job) -> Iterator[None]:
-        with self._lock:
-            lock = self._install_locks.setdefault(digest, threading.Lock())
-        while not lock.acquire(timeout=0.2):
-            job.raise_if_stopping()
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
@@ -16,7 +17,6 @@ from stagemaker.compute.servers.container_server import ContainerServer, server_
 from stagemaker.compute.servers.response import Response
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.instances import Instance
-from stagemaker.protocol.account import REGION
 from stagemaker.state.records import Record
 
 PING_SECONDS = 600.0  # seconds within which /ping must return 200
@@ -44,11 +44,12 @@ class Chain:
         defaults: Mapping[str, str] | None = None,
     ):
         self._job, self.log, self.folder = job, log, job.path / name
-        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         containers = named_containers(model)
         folders = [socket_folder.server_folder(platform.sockets_folder) for _ in containers]
         volume = Volume(instance.volume or DEFAULT_SIZE)
-        instance = instance.with_shared_memory(self.folder / ".memory").with_volume(volume.size, self.folder, *folders)
+        instance = replace(
+            instance, memory_use=self.folder / ".memory", volume=volume.size, folders=(self.folder, *folders)
+        )
         self._servers = [
             ContainerServer(
                 platform,
@@ -60,7 +61,7 @@ class Chain:
                 self.folder / f"container-{number}",
                 folder,
                 container_name,
-                {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
+                {**(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 has_network=not model.get("EnableNetworkIsolation"),
             )
             for number, ((container_name, container), folder) in enumerate(zip(containers, folders, strict=True), 1)

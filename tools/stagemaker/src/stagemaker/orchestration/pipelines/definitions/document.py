@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.text import refuse_constant
 
 MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays
@@ -78,10 +79,6 @@ def _check_size(document: Any) -> None:
             raise DefinitionError(f"A definition can have at most {MAX_VALUES} values")
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
             raise DefinitionError("The definition contains a number that is too large")
-
-
-def refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
