@@ -40,6 +40,15 @@ ELSEWHERE = {
     "docker": "https://docs.docker.com/engine/install/",
     "chromium": "Chromium or Google Chrome, from its own site",
 }
+DEFAULT_ENGINE = "unix:///var/run/docker.sock"
+ENGINE_TIMEOUT = 5  # seconds
+TIMEOUT = 20  # seconds
+# Settings of Linux that can forbid namespaces to ordinary users: the value that forbids, the value that allows
+NAMESPACES = (
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("user.max_user_namespaces", "0", "10000"),
+)
 
 
 def install_command(tool: str) -> str:
@@ -58,10 +67,6 @@ def _system_names() -> list[str]:
     except OSError:
         return []
     return [release["ID"], *release.get("ID_LIKE", "").split()]
-
-
-DEFAULT_ENGINE = "unix:///var/run/docker.sock"
-ENGINE_TIMEOUT = 5  # seconds
 
 
 class EngineConnection(http.client.HTTPConnection):
@@ -98,15 +103,6 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
         raise OSError(f"{address}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, http.client.HTTPException):
         raise OSError(f"{address}: does not respond like Docker") from None
-
-
-TIMEOUT = 20  # seconds
-# Settings of Linux that can forbid namespaces to ordinary users: the value that forbids, the value that allows
-NAMESPACES = (
-    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
-    ("kernel.unprivileged_userns_clone", "0", "1"),
-    ("user.max_user_namespaces", "0", "10000"),
-)
 
 
 def check_compiler() -> Check:

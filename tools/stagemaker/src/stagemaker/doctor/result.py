@@ -9,6 +9,9 @@ from typing import Protocol
 OK = "ok"
 NOTE = "note"  # something is missing, but jobs run without it
 FAIL = "fail"  # jobs cannot run
+WIDTH = 80
+INDENT = 18  # columns for the level and the name of a check
+COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,6 @@ class Check:
 
 class Remedy(Protocol):
     def __call__(self, *names: str, extra: str = "") -> str: ...
-
-
-WIDTH = 80
-INDENT = 18  # columns for the level and the name of a check
-COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 
 def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:

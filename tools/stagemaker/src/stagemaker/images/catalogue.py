@@ -23,6 +23,9 @@ FRAMEWORKS = tuple(
     """.split()
 )
 
+# The first family is also used for images that belong to no family.
+FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.FAMILY)
+
 
 def _refusal_of_known(name: str) -> str | None:
     """Return why an image is not simulated, or None if it is not in these lists. name: without registry and tag."""
@@ -33,10 +36,6 @@ def _refusal_of_known(name: str) -> str | None:
     if name.startswith(FRAMEWORKS):
         return f"{name} is a SageMaker image that is not simulated"
     return None
-
-
-# The first family is also used for images that belong to no family.
-FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.FAMILY)
 
 
 def package_sets() -> list[PackageSet]:

@@ -1,6 +1,6 @@
 """Computes the state of an alarm from the data points of its metric, according to CloudWatch's documented rules.
 
-moto stores alarms but never compares their metrics with their thresholds.
+moto accepts every alarm, and never compares its metric with its threshold. Requests for alarms are checked here, too.
 
 Source: Amazon CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
 """
@@ -14,6 +14,15 @@ from typing import Any
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 HIGH_RESOLUTION = (10, 20, 30)  # periods in seconds; other periods are multiples of a minute
 HOUR, DAY = 3600, 86_400
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanOrEqualToThreshold": operator.le,
+    "LessThanThreshold": operator.lt,
+}
+TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
+EXTRA_PERIODS = 2  # in the evaluation range, beyond EvaluationPeriods, as in the guide's examples
+Points = Sequence[float | None]  # a value for each period of the evaluation range, oldest first; None if missing
 
 
 def find_problem(alarm: Mapping[str, Any]) -> str | None:
@@ -51,18 +60,6 @@ def _period_problems(period: Any, count: Any, datapoints_to_alarm: Any) -> Itera
         isinstance(datapoints_to_alarm, int) and 1 <= datapoints_to_alarm <= count
     ):
         yield "DatapointsToAlarm must be between 1 and EvaluationPeriods"
-
-
-COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanOrEqualToThreshold": operator.ge,
-    "GreaterThanThreshold": operator.gt,
-    "LessThanOrEqualToThreshold": operator.le,
-    "LessThanThreshold": operator.lt,
-}
-TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
-EXTRA_PERIODS = 2  # in the evaluation range, beyond EvaluationPeriods, as in the guide's examples
-
-Points = Sequence[float | None]  # a value for each period of the evaluation range, oldest first; None if missing
 
 
 def alarm_state(

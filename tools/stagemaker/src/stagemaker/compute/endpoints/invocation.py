@@ -1,4 +1,4 @@
-"""Invocations: sends a runtime API request to a model's server, and returns the server's response or an error."""
+"""Invocations: sends a runtime API request to a model's server, returns the response or an error, and counts both."""
 
 import datetime
 import threading
@@ -21,6 +21,14 @@ from stagemaker.state.records import Record
 
 NAMESPACE = "AWS/SageMaker"
 MetricKey = tuple[str, str, str]  # endpoint, variant, metric
+PRIMARY = "primary"  # what SageMaker's messages call a model's only container
+RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+# headers of the request to the model's server, by the member of the invocation that contains the value
+HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
+SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
+MAX_MESSAGE_LENGTH = 2048  # characters of an error message
+MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
 
 
 class InvocationMetrics:
@@ -66,16 +74,6 @@ class InvocationMetrics:
             for (endpoint, variant, metric), values in recorded_values.items()
         ]
         put_metrics(self._platform.cloudwatch, NAMESPACE, data)
-
-
-PRIMARY = "primary"  # what SageMaker's messages call a model's only container
-RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
-CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-# headers of the request to the model's server, by the member of the invocation that contains the value
-HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
-SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
-MAX_MESSAGE_LENGTH = 2048  # characters of an error message
-MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
 
 
 class Invoker:

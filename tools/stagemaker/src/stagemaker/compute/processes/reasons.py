@@ -1,4 +1,4 @@
-"""Finds the reason why a job failed in the job's files and output."""
+"""Finds the reason why a job failed: in the job's files and output, or because this machine's disk is full."""
 
 import os
 import stat

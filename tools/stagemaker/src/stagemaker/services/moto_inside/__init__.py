@@ -44,6 +44,21 @@ from stagemaker.services.s3_contents import Content
 
 TARGET = re.compile("arn:[^:]+:(logs:[^:]*:[^:]*:log-group:|events:[^:]*:::$)")  # the second is moto's for an archive
 INPUT_PATH = re.compile(r"""\$(\.[\w-]+|\[\d+\]|\['[^'\]]*'\]|\["[^"\]]*"\])*""")  # others could take very long
+SERVICES = {  # that answer: moto's names, by the names for which clients sign requests
+    "ecr": "ecr",
+    "events": "events",
+    "iam": "iam",
+    "kms": "kms",
+    "logs": "logs",
+    "monitoring": "cloudwatch",
+    "s3": "s3",
+    "sts": "sts",
+}
+PARTITION = "aws"
+SESSION_SECONDS = 3600
+# the key of the WSGI environment under which moto expects the original names of headers with an underscore
+UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
+LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  # moto would format and parse it
 
 
 class Events(EventsBackend):
@@ -68,23 +83,6 @@ class Events(EventsBackend):
 
     def create_api_destination(self, *arguments: Any, **members: Any) -> Any:
         raise unsupported("CreateApiDestination", "no event leaves it")
-
-
-SERVICES = {  # that answer: moto's names, by the names for which clients sign requests
-    "ecr": "ecr",
-    "events": "events",
-    "iam": "iam",
-    "kms": "kms",
-    "logs": "logs",
-    "monitoring": "cloudwatch",
-    "s3": "s3",
-    "sts": "sts",
-}
-PARTITION = "aws"
-SESSION_SECONDS = 3600
-# the key of the WSGI environment under which moto expects the original names of headers with an underscore
-UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
-LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  # moto would format and parse it
 
 
 def _install() -> None:

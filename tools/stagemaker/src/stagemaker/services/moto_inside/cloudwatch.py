@@ -27,6 +27,8 @@ TOO_MANY_POINTS = (
     "increasing Period, or decreasing the time range."
 )
 
+ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
+
 
 def _period_problem(period: Any) -> str | None:
     """Return the problem of an invalid period, or None."""
@@ -58,9 +60,6 @@ def _query_problem(
 def _period_of(query: Mapping[str, Any]) -> Any:
     """Return the period of a query of GetMetricData."""
     return query["MetricStat"].get("Period") if "MetricStat" in query else query.get("Period")
-
-
-ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
 
 
 class CloudWatch(CloudWatchBackend):

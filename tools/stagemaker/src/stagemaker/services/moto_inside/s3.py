@@ -22,6 +22,16 @@ from stagemaker.protocol.errors import unsupported
 from stagemaker.services import s3_changes
 
 LARGEST_PAGE = 1000  # entries; S3 returns no more, whatever a request asks for
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+LISTINGS = {  # the root of the response, by operation
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+}
+LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XML, by member
+CHECKSUM = re.compile(rb"x-amz-checksum-\w+:(.+={1,2})")
+TRAILER_BYTES = 1000  # of the lines that follow the body of a request
+CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class SortedKeys:
@@ -64,18 +74,6 @@ def entries(keys: Sequence[str], prefix: str, delimiter: str, after: str) -> Ite
 
 def _is_behind(common_prefix: str, key: str) -> bool:
     return not key.startswith(common_prefix)
-
-
-NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-LISTINGS = {  # the root of the response, by operation
-    "ListObjects": "ListBucketResult",
-    "ListObjectsV2": "ListBucketResult",
-    "ListObjectVersions": "ListVersionsResult",
-}
-LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XML, by member
-CHECKSUM = re.compile(rb"x-amz-checksum-\w+:(.+={1,2})")
-TRAILER_BYTES = 1000  # of the lines that follow the body of a request
-CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class S3(S3Backend):

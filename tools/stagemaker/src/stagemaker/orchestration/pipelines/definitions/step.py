@@ -1,4 +1,4 @@
-"""A step of a pipeline definition, and the steps that it waits for."""
+"""A step of a pipeline definition: the steps that it waits for, and whether it may reuse an earlier result."""
 
 import datetime
 import re
@@ -23,6 +23,19 @@ DURATION = re.compile(
 )
 DAYS = (365, 30, 7, 1)  # in a year, a month, a week and a day
 MAX_DAYS = 365_000  # a thousand years
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+COMMON_MEMBERS: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}
+OPTIONAL_MEMBERS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPolicies": list}
+FILE_MEMBERS = {"PropertyFileName": str, "OutputName": str, "FilePath": str}
+MAX_LENGTHS = {"DisplayName": 256, "Description": 3072}
+SUCCEEDED = frozenset({"Succeeded"})
+TRIGGERS = {
+    "Completed": SUCCEEDED,
+    "Failed": frozenset({"Failed"}),
+    "Stopped": frozenset({"Stopped"}),
+    "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
+}
+Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by step name
 
 
 @dataclass(frozen=True)
@@ -53,20 +66,7 @@ def read_duration(text: str) -> datetime.timedelta:
     return datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-COMMON_MEMBERS: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}
-OPTIONAL_MEMBERS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPolicies": list}
 NO_CACHE = CacheConfig(enabled=False, expires=None)
-FILE_MEMBERS = {"PropertyFileName": str, "OutputName": str, "FilePath": str}
-MAX_LENGTHS = {"DisplayName": 256, "Description": 3072}
-SUCCEEDED = frozenset({"Succeeded"})
-TRIGGERS = {
-    "Completed": SUCCEEDED,
-    "Failed": frozenset({"Failed"}),
-    "Stopped": frozenset({"Stopped"}),
-    "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
-}
-Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by step name
 
 
 @dataclass(frozen=True)
