@@ -375,7 +375,7 @@ FAULTS = (
     Fault(
         "stagemaker/compute/endpoints",
         "no response is no error",
-        "tools/stagemaker/src/stagemaker/compute/endpoints/invocation_metrics.py",
+        "tools/stagemaker/src/stagemaker/compute/endpoints/invocation.py",
         '"Invocation5XXErrors": float(status >= 500 or status == 0),',
         '"Invocation5XXErrors": float(status >= 500),',
     ),
