@@ -36,6 +36,10 @@ from stagemaker.state.records import Store
 from stagemaker.state.s3_folder import State
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
+# for the simulator's own requests, whose bodies do not leave this process
+OWN_CONFIG = CLIENT_CONFIG.merge(
+    Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+)
 SDK_SETTINGS = "sagemaker.yaml"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
@@ -202,8 +206,11 @@ class Simulator:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for this simulator. It ignores the caller's environment and configuration."""
+        return self._make_client(service, CLIENT_CONFIG)
+
+    def _make_client(self, service: str, config: Config) -> Any:
         with self._client_lock:  # sessions are not thread-safe
-            client = self._session.client(service, endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+            client = self._session.client(service, endpoint_url=self.endpoint, config=config)
             _ = client.exceptions  # created at first use: threads that use it at once would get different classes
             return client
 
@@ -212,7 +219,7 @@ class Simulator:
 
         S3 must not be called within a transaction of the store: its restoration needs one, too, and may be under way.
         """
-        client = self.client(service)
+        client = self._make_client(service, OWN_CONFIG)
         call_directly(client, self._handle)
         return client
 

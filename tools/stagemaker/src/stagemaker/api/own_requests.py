@@ -25,6 +25,7 @@ def call_directly(client: Any, application: Wsgi) -> None:
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         url, body = urlsplit(request.url), request.body or b""
+        content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else body
         environ = create_environ(
             f"{url.path}?{url.query}",
             f"http://{url.netloc}",
@@ -32,7 +33,7 @@ def call_directly(client: Any, application: Wsgi) -> None:
             headers={
                 name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
             },
-            input_stream=io.BytesIO(body.encode() if isinstance(body, str) else body),
+            input_stream=io.BytesIO(content),
             method=request.method,
         )
         chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
