@@ -19,7 +19,7 @@ import pytest
 from stagemaker_support.checkout import ROOT, environment
 from stagemaker_support.incomplete_python import make_incomplete_python
 
-from stagemaker.doctor import system
+from stagemaker.doctor import programs
 from stagemaker.installation import pinned_versions
 
 TOOLS = ("bwrap", "docker", "cc", "gcc")
@@ -227,13 +227,13 @@ def test_a_fix_names_the_systems_package_manager(
 ) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert system.install_command("bubblewrap").startswith(command)
+    assert programs.install_command("bubblewrap").startswith(command)
 
 
 def test_fixes_on_macos_use_macos_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert system.install_command("docker") == "brew install --cask docker"
-    assert system.install_command("compiler").startswith("xcode-select")
+    assert programs.install_command("docker") == "brew install --cask docker"
+    assert programs.install_command("compiler").startswith("xcode-select")
 
 
 def test_requirements_are_read_with_their_versions() -> None:

@@ -38,6 +38,12 @@ VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and time of files wi
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @dataclass(frozen=True)
 class DataFile:
     """An open data file. file: its bytes as they are on the disk. is_packed: whether they are gzipped.

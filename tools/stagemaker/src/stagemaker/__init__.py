@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
     from stagemaker.archive_members import ARCHIVE_ERRORS, read_members, without_owner
-    from stagemaker.image_packages import container_packages
     from stagemaker.images.family import CONTAINER
+    from stagemaker.images.scikit_learn import container_packages
     from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
     from stagemaker.isolation.containers import build, docker_client, image_exists
     from stagemaker.protocol.account import BUCKET, REGION, ROLE_ARN
@@ -67,7 +67,7 @@ _MODULES = {
     "RequirementLine": "requirements_file",
     "Simulator": "server",
     "build": "isolation.containers",
-    "container_packages": "image_packages",
+    "container_packages": "images.scikit_learn",
     "docker_client": "isolation.containers",
     "format_size": "text",
     "image_exists": "isolation.containers",

@@ -27,9 +27,8 @@ def read_members(
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the members of a tar archive, with or without gzip compression.
 
-    check: called before each part. to_end: after the last member, read the rest, which has the checksum. The caller
-    must read each member before it requests the next. Raises one of ARCHIVE_ERRORS if the archive is invalid or
-    hostile.
+    to_end: after the last member, read the rest, which has the checksum. The caller must read each member before it
+    requests the next. Raises one of ARCHIVE_ERRORS if the archive is invalid or hostile.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -56,7 +55,6 @@ def read_members(
 
 
 def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
-    """Read to the end, after the last file."""
     for _ in range(MAX_PADDING // CHUNK_SIZE):
         check()
         if not stream.read(CHUNK_SIZE):
@@ -72,7 +70,7 @@ def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. check: called for each part that is read, even if it contains no data.
+    """Open a gzip file for reading.
 
     A file of 17 MB can consist of a million empty gzip members.
     """
@@ -100,7 +98,6 @@ class _Content:
         return self._file.read(size)
 
     def seek(self, position: int) -> None:
-        """Skip forward to a position."""
         if position < self._file.tell():
             raise tarfile.ReadError("its files are out of order")
         while (skipped_bytes := position - self._file.tell()) > 0:

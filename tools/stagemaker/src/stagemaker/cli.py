@@ -88,7 +88,6 @@ def start(
 
 
 def _simulate(settings: tuple[Any, ...], file: VariablesFile | None, as_json: bool) -> None:
-    """Run a simulator until SIGINT. settings: of the Simulator. file: for its variables, by default stdout."""
     from stagemaker import ROLE_ARN, Simulator
 
     wanted, used = os.environ.get("TMPDIR"), tempfile.gettempdir()

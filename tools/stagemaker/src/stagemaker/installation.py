@@ -29,12 +29,10 @@ def required_packages(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str,
 
 
 def missing_packages(names: Iterable[str]) -> list[str]:
-    """Those of the packages that are not installed in this environment."""
     return [name for name in names if installed_version(name) is None]
 
 
 def installed_version(name: str) -> str | None:
-    """The version of a package in this environment, or None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -54,7 +52,6 @@ def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DIS
 
 
 def _requirements(distributions: Iterable[str]) -> list[str]:
-    """The requirements in the metadata of distributions; one that is not installed has none."""
     lines: list[str] = []
     for name in distributions:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -63,6 +60,5 @@ def _requirements(distributions: Iterable[str]) -> list[str]:
 
 
 def _normal(requirement: str) -> str:
-    """The name in a requirement, in the form in which names are compared."""
     match = PINNED.match(requirement)
     return re.sub(r"[-_.]+", "-", match[1] if match else requirement).lower()

@@ -85,8 +85,6 @@ def set_up(
 
 
 class Environment:
-    """A virtual environment in a folder."""
-
     def __init__(self, folder: Path, base: str) -> None:
         self.folder, self.base = folder, base
         self.python = folder / "bin/python"
@@ -137,7 +135,6 @@ class Environment:
             )
 
     def _ensure_uv(self) -> bool:
-        """Install uv at the pinned version if necessary. Returns whether it is there."""
         if UV in _output(self.uv, "--version").split():
             return True
         return not self._pip("install", "--quiet", f"uv=={UV}")
@@ -205,7 +202,6 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
 
 
 def require_compiler() -> None:
-    """Raise SetUpError if there is no C compiler."""
     from stagemaker.doctor import OK, check_compiler
 
     compiler = check_compiler()
@@ -214,12 +210,10 @@ def require_compiler() -> None:
 
 
 def say(line: str) -> None:
-    """Print a line about the progress of the set-up."""
     print(f"set-up: {line}", file=sys.stderr, flush=True)
 
 
 def _output(*command: str | Path) -> str:
-    """The output of a command; empty if it does not run or fails."""
     try:
         process = subprocess.run(command, capture_output=True, text=True)
     except OSError:
@@ -228,7 +222,6 @@ def _output(*command: str | Path) -> str:
 
 
 def main() -> int:
-    """Set up, with one process at a time. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m stagemaker.installing", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the environment's folder")
     parser.add_argument("sources", nargs="+", help="files of requirements, and folders of packages, in this order")

@@ -6,7 +6,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TEMPORARY = ".temporary"  # the suffix of folders for temporary files
@@ -95,3 +96,15 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
                 if lock.held:
                     shutil.rmtree(left, ignore_errors=True)
                 lock.close()
+
+
+@contextlib.contextmanager
+def held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
+    if not lock.acquire(blocking=False):
+        tell()
+        while not lock.acquire(timeout=0.2):
+            check()
+    try:
+        yield
+    finally:
+        lock.release()

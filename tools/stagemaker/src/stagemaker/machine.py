@@ -24,7 +24,6 @@ def describe_machine() -> dict[str, Any]:
 
 
 def count_cores() -> int:
-    """How many processors may be used."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -37,7 +36,6 @@ def measure_memory() -> int:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that a disk, or this user's part of it, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -50,7 +48,6 @@ def require_working_directory() -> None:
 
 
 def _name_processor() -> str:
-    """The processor's name, as Linux knows it; elsewhere that of its architecture."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             name, _, value = line.partition(":")

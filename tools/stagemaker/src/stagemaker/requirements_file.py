@@ -100,7 +100,6 @@ def read_requirements(content: bytes) -> list[RequirementLine]:
 
 
 def _join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number. A line that ends with a backslash is joined with the next one."""
     joined, start = "", 0
     for number, line in enumerate(lines, 1):
         is_comment = COMMENT.match(line) is not None

@@ -18,6 +18,7 @@ from botocore.config import Config
 from stagemaker import locked
 from stagemaker.api.application import Application
 from stagemaker.api.http_server import HttpServer
+from stagemaker.api.own_requests import Wsgi, call_directly
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -32,9 +33,13 @@ from stagemaker.resources.registry import make_resources
 from stagemaker.resources.resource import Resource
 from stagemaker.services.s3_contents import contents
 from stagemaker.state.records import Store
-from stagemaker.state.s3_folder import State, Wsgi
+from stagemaker.state.s3_folder import State
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
+# for the simulator's own requests, whose bodies do not leave this process
+OWN_CONFIG = CLIENT_CONFIG.merge(
+    Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+)
 SDK_SETTINGS = "sagemaker.yaml"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
@@ -114,35 +119,31 @@ class Simulator:
             contents.open()
         Simulator._open_simulators.add(self)
         self._store = self._state.records if self._state else Store()
-        resources = self._make_application()
-        application: Wsgi = self._respond
+        self._handle: Wsgi = self._respond
         if self._state:
-            application = self._state.write_through(application)
+            self._handle = self._state.write_through(self._handle)
             self._state.check()
-        with self._jobs.delayed():  # resumed work sends requests, which are handled only after `http.start`
-            for resource in resources:
-                resource.resume()
-            http = HttpServer(application, listener)
-            exit_stack.callback(self._end_jobs)  # of a reset that was the last request
-            exit_stack.callback(http.close)
-            exit_stack.callback(self._end_jobs)  # while the server still runs: jobs write to S3 and to the logs
-            http.start()
-            self._write_sdk_settings()
-            if self._jobs_can_call:
-                folder = self._sockets / "simulator"
-                job_server = HttpServer(application, exit_stack.enter_context(network.listen(folder)))
-                exit_stack.callback(job_server.close)
-                job_server.start()
-                self._network = network.Network(folder, self.endpoint, self._job_variables())
-                self._platform.network = self._network
+        servers = [HttpServer(self._handle, listener)]
+        if self._jobs_can_call:
+            folder = self._sockets / "simulator"
+            servers.append(HttpServer(self._handle, exit_stack.enter_context(network.listen(folder))))
+            self._network = network.Network(folder, self.endpoint, self._job_variables())
+        resources = self._make_application()
+        self._write_sdk_settings()
+        exit_stack.callback(self._end_jobs)  # of a reset that was the last request
+        for server in servers:
+            exit_stack.callback(server.close)
+        exit_stack.callback(self._end_jobs)  # while the servers still run: jobs can have requests in progress
+        for resource in resources:
+            resource.resume()
+        for server in servers:
+            server.start()
 
     def _make_application(self) -> list[Resource]:
-        """Make the application with its resources and their job queue, and return the resources."""
         self._jobs = JobQueue(self.folder)
-        folders = self.folder, self._sockets
-        self._platform = Platform(self._store, self._jobs, self.client, self.isolation, *folders, self.has_objects)
-        self._platform.network = self._network
-        resources = make_resources(self._platform)
+        platform = Platform(self._store, self._jobs, self._own_client, self.isolation, self.folder, self._sockets)
+        platform.network = self._network
+        resources = make_resources(platform)
         ports = [self.port, network.PORT] if self._jobs_can_call else [self.port]
         health = {"isolation": self.isolation.name, "isolation_enforced": self.isolation_enforced}
         reset = self._reset if self._allow_reset else None
@@ -171,21 +172,10 @@ class Simulator:
             moto_inside.create_session(ROLE_ARN, "simulate", self._credentials)
             self._prepared = True
 
-    def has_objects(self, bucket: str, key: str, is_prefix: bool) -> bool:
-        """See Platform. A request through HTTP would occupy a second thread, and a crowd of clients all of them.
-
-        Not to be called within a transaction of the store: restoring S3 needs one, too, and may be under way.
-        """
-        self._prepare()
-        from stagemaker.services.moto_inside.s3 import has_s3_objects
-
-        return has_s3_objects(bucket, key, is_prefix)
-
     def _end_jobs(self) -> None:
         self._jobs.close()
 
     def _reset(self) -> None:
-        """End all jobs and delete everything that is stored, but for the role, whose credentials stay valid."""
         if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
             raise ServiceError("ConflictException", "Another reset is in progress", 409)
         from stagemaker.services import moto_inside
@@ -216,10 +206,22 @@ class Simulator:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for this simulator. It ignores the caller's environment and configuration."""
+        return self._make_client(service, CLIENT_CONFIG)
+
+    def _make_client(self, service: str, config: Config) -> Any:
         with self._client_lock:  # sessions are not thread-safe
-            client = self._session.client(service, endpoint_url=self.endpoint, config=CLIENT_CONFIG)
+            client = self._session.client(service, endpoint_url=self.endpoint, config=config)
             _ = client.exceptions  # created at first use: threads that use it at once would get different classes
             return client
+
+    def _own_client(self, service: str) -> Any:
+        """Return a client for jobs and orchestration.
+
+        S3 must not be called within a transaction of the store: its restoration needs one, too, and may be under way.
+        """
+        client = self._make_client(service, OWN_CONFIG)
+        call_directly(client, self._handle)
+        return client
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
@@ -245,13 +247,11 @@ class Simulator:
         }
 
     def _job_variables(self) -> dict[str, str]:
-        """Return the environment variables that boto3 needs in a job, except for the simulator's address."""
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
         variables = self.variables()
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
 
     def _write_sdk_settings(self) -> None:
-        """Write an SDK settings file that names the bucket and the role, which `_prepare` creates."""
         role = {"RoleArn": ROLE_ARN}
         settings = {
             "PythonSDK": {"Modules": {"Session": {"DefaultS3Bucket": BUCKET}, "TelemetryOptOut": True}},
@@ -265,7 +265,6 @@ class Simulator:
 
 
 def _make_credentials() -> dict[str, str]:
-    """Return credentials of a session, as AssumeRole does."""
     characters = string.ascii_uppercase + string.digits
     return {
         "AccessKeyId": "ASIA" + "".join(secrets.choice(characters) for _ in range(16)),
@@ -275,7 +274,6 @@ def _make_credentials() -> dict[str, str]:
 
 
 def _reset_moto() -> None:
-    """Delete what an earlier simulator of this process has stored in moto."""
     if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
         moto_inside.reset()
 

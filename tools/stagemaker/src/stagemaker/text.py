@@ -21,9 +21,13 @@ def parse_float(text: str) -> float | None:
 
 
 def parse_number(text: str) -> float | None:
-    """The finite number that a text is, or None."""
     value = parse_float(text)
     return value if value is not None and math.isfinite(value) else None
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser of JSON would accept. For its `parse_constant`."""
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def format_size(size: int) -> str:

@@ -15,8 +15,8 @@ from stagemaker_support.linear_data import BIAS, SCALES, SHIFTS, WEIGHTS, csv_of
 
 from stagemaker.container.linear_learner_library.linear_learner import train as algorithm
 from stagemaker.container.linear_learner_library.linear_learner.errors import CustomerError
-from stagemaker.container.linear_learner_library.linear_learner.hyperparameters import validate
-from stagemaker.container.linear_learner_library.linear_learner.model import LinearModel, load_model
+from stagemaker.container.linear_learner_library.linear_learner.linear_hyperparameters import validate
+from stagemaker.container.linear_learner_library.linear_learner.linear_model import LinearModel, load_model
 from stagemaker.images.linear_learner import METRICS
 
 SIZES = {"train": (300, 1), "validation": (100, 2), "test": (100, 3)}  # by channel: its rows and its seed

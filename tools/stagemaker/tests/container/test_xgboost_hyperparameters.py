@@ -3,7 +3,7 @@
 import pytest
 from stagemaker_support.xgboost_data import hyperparameters
 
-from stagemaker.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameters import (
+from stagemaker.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameter_validation import (
     ALIASES,
     validate,
 )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from stagemaker_support.simulator_client import Client, numbers, refusal
 
-from stagemaker.services.alarm_states import TREATMENTS, alarm_state
+from stagemaker.services.alarms import TREATMENTS, alarm_state
 from stagemaker.services.moto_inside import cloudwatch
 
 ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}

@@ -13,7 +13,7 @@ from stagemaker_support.job_traces import output, wait_until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers, refusal
 from stagemaker_support.transform_jobs import completed, container, create_model, transform
 
-from stagemaker.compute import transform as compute_transform
+from stagemaker.compute import transform_run as compute_transform
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.job import Job
@@ -23,7 +23,7 @@ from stagemaker.compute.processes.memory_use import SHARE_FORMAT, MemoryUse
 from stagemaker.compute.processes.process import SupervisedProcess
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.compute.servers.response import NoResponse
-from stagemaker.compute.transform import distribute
+from stagemaker.compute.transform_run import distribute
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Launch
 
@@ -266,7 +266,7 @@ def start_allocating_command(size: int, path: Path, instance: Instance) -> Super
 
 def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -> None:
     """Each command fits into memory alone; together they need more than is available."""
-    instance = Instance(130_000_000, 1).with_shared_memory(tmp_path / "memory")
+    instance = Instance(130_000_000, 1, memory_use=tmp_path / "memory")
     large_command = start_allocating_command(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
     small_command = start_allocating_command(70_000_000, tmp_path / "small", instance)
@@ -277,7 +277,7 @@ def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -
 
 
 def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> None:
-    instance = Instance(400_000_000, 1).with_shared_memory(tmp_path / "memory")
+    instance = Instance(400_000_000, 1, memory_use=tmp_path / "memory")
     names = ["one", "two"]
     processes = [start_allocating_command(80_000_000, tmp_path / name, instance) for name in names]
     wait_until(lambda: all((tmp_path / name).exists() for name in names))

@@ -29,21 +29,6 @@ def fail_to_start_thread(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("can't start new thread")  # Python's own message
 
 
-def test_delayed_work_starts_when_the_block_ends_without_an_error(tmp_path: Path) -> None:
-    queue, runs = JobQueue(tmp_path), {}
-    with contextlib.suppress(OSError), queue.delayed():
-        queue.submit("never", lambda job: runs.update(never=False), computes=False)
-        raise OSError
-    with queue.delayed():
-        queue.submit("one", lambda job: runs.update(one=job.stopping.is_set()), computes=False)
-        queue.submit("two", lambda job: runs.update(two=job.stopping.is_set()))
-        queue.stop("two")
-        assert not runs
-    wait_until(lambda: len(runs) == 2)
-    queue.close()
-    assert runs == {"one": False, "two": True}
-
-
 @pytest.mark.parametrize("computes", [True, False])
 def test_work_without_a_thread_is_refused_and_never_runs(
     computes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

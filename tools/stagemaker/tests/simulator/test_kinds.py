@@ -11,12 +11,12 @@ from stagemaker.compute.ineffective import ineffective_table
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import sagemaker_model
 from stagemaker.resources.pipeline_execution import PipelineExecutions
-from stagemaker.resources.registry import KINDS, UNSIMULATED_KINDS
+from stagemaker.resources.registry import EMPTY_KINDS, KINDS
 from stagemaker.resources.resource import Resource
 from stagemaker.resources.search import Searches
 from stagemaker.resources.tags import Tags
-from stagemaker.resources.training import TrainingJobs
-from stagemaker.resources.tuning import TuningJobs
+from stagemaker.resources.training_job import TrainingJobs
+from stagemaker.resources.tuning_job import TuningJobs
 from stagemaker.state.records import Store
 
 
@@ -56,7 +56,7 @@ def test_every_operation_is_in_the_service_model_and_belongs_to_one_kind() -> No
 def operations_table() -> str:
     """Return the table in tools/stagemaker/docs/operations.md: one row per kind, and one for everything else."""
     rows = ["| resource | simulated | recorded only | not supported |", "|---|---|---|---|"]
-    kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches, *UNSIMULATED_KINDS)
+    kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches, *EMPTY_KINDS)
     other_operations = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
         supported_operations = kind.operations()

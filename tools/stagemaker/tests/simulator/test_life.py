@@ -140,7 +140,7 @@ def test_no_constructor_makes_a_folder_or_a_request(client: Client, temporary_fo
     work_folder, simulator = tmp_path / "work", client.simulator
     queue, job = JobQueue(work_folder), Job(work_folder / "job")
     folders = work_folder, work_folder / "sockets"
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, *folders)
     model = {"Containers": [{"Image": client.image}] * 2}
     logs, requests = simulator.client("logs"), []
     logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))

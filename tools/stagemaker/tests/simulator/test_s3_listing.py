@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.simulator_client import Client, numbers
 
-from stagemaker.services.moto_inside.s3 import make_s3_bucket, put_s3_object, s3_buckets
-from stagemaker.services.s3_listing import SortedKeys, entries
+from stagemaker.services.moto_inside.s3 import SortedKeys, entries, make_s3_bucket, put_s3_object, s3_buckets
 
 KEYS = st.sets(st.text("ab/é\U0010ffff", min_size=1, max_size=6), max_size=30)
 

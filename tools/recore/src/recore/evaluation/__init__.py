@@ -1,9 +1,10 @@
 """Takes a submission through the four steps to its scores, and keeps the record of the run."""
 
+from recore.data_file import sha256_of
 from recore.evaluation.again import Again, predict_again
 from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
-from recore.evaluation.data import DataFiles, choose_data_files, find_data_files, sha256_of
+from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
 from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, held_out_bytes, require_small
 from recore.evaluation.job_requests import (

@@ -1,6 +1,5 @@
 """The data files of a run, checked before anything starts."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +37,6 @@ class DataFiles:
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
                     "would see it: private data must contain inputs only, and --actual names the file with their assays"
                 )
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def choose_data_files(submission: Path, public: Path | None, private: Path | None, actual: Path | None) -> DataFiles:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recore.data_file import sha256_of
 from recore.distribution import TEMPLATE
 from recore.evaluation.board import read_runs, runs_of
-from recore.evaluation.data import DataFiles, sha256_of
+from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.job_runner import TIMED_OUT

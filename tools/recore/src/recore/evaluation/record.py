@@ -18,8 +18,8 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.atomic import replaced
+from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
-from recore.evaluation.data import sha256_of
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
 from recore.evaluation.scores import HELD_OUT, JUDGES, OWN, SCORES, SIDES, Score
 from recore.evaluation.step import Step

@@ -8,12 +8,12 @@ import logging
 import os
 from typing import Any
 
+from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.sock import create_sockets
 from gunicorn.workers.gthread import ThreadWorker
 
 from .record_queue import records_kept
-from .web_app import ModelApp
 
 THREADS = 8  # predictions at a time; /ping is answered while some of them compute
 KEEP_ALIVE = 5  # seconds for which an idle connection is kept
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class OneProcessServer(BaseApplication):  # type: ignore[misc]
     """gunicorn's settings, and the application for its worker."""
 
-    def __init__(self, app: ModelApp, host: str, port: int):
+    def __init__(self, app: Flask, host: str, port: int):
         self._app, self._bind = app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         super().__init__()
 
@@ -38,7 +38,7 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
         if os.access("/dev/shm", os.W_OK):  # noqa: S108  the file there is unlinked at once
             self.cfg.set("worker_tmp_dir", "/dev/shm")  # noqa: S108
 
-    def load(self) -> ModelApp:
+    def load(self) -> Flask:
         return self._app
 
 
@@ -63,7 +63,7 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
         super().wait_for_and_dispatch_events(timeout)
 
 
-def serve_until_stopped(app: ModelApp, host: str, port: int) -> None:
+def serve_until_stopped(app: Flask, host: str, port: int) -> None:
     """Serve until a signal ends it. Ends the program if the port is not free.
 
     Raises ConfigError if invocations are to be recorded and the environment does not say where.

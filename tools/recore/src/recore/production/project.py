@@ -13,6 +13,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from recore.data_file import sha256_of
 from recore.places import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, open_place
 from recore.production.settings import Settings, read_settings
 
@@ -100,8 +101,7 @@ class ProductionProject:
 
     def upload_file(self, folder: str, path: Path, name: str) -> str:
         """Upload one file, which can be large, as `upload` does. Raises OSError if it cannot be read."""
-        with open(path, "rb") as file:
-            place = (*folder.split("/"), hashlib.file_digest(file, "sha256").hexdigest()[:16])
+        place = (*folder.split("/"), sha256_of(path)[:16])
         if not self._exists(self.key(*place, name)):
             self.s3.upload_file(str(path), self.bucket, self.key(*place, name))
         return self.uri(*place)

@@ -106,7 +106,6 @@ class HttpServer:
 
 
 def waitress_settings() -> dict[str, Any]:
-    """Return the settings for waitress."""
     max_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # -1: no limit
     return {
         # half of the file descriptors: request bodies and jobs need the rest
@@ -126,8 +125,8 @@ def waitress_settings() -> dict[str, Any]:
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation may wait up to a minute for a model server. It must not delay invocations of other endpoints, or
-    requests from a server that reads its model from S3. The number of invocations is limited only by MAX_CONNECTIONS.
+    An invocation may wait up to a minute for a model server, and must not delay other requests. The number of
+    invocations is limited only by MAX_CONNECTIONS.
     """
 
     def __init__(self) -> None:
@@ -162,8 +161,6 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 
 class DiskFull(Error):  # type: ignore[misc]
-    """The error for a request whose body does not fit on the disk."""
-
     code = 507
 
 
@@ -238,8 +235,6 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class RequestTask(WSGITask):  # type: ignore[misc]
-    """A request that the application handles."""
-
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["RAW_URI"] = self.request.request_uri
@@ -277,8 +272,6 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection to a client."""
-
     parser_class, task_class, error_task_class = RequestParser, RequestTask, RefusalTask
     request: Any
 

@@ -63,7 +63,6 @@ class OtherServices:
 
 
 def _read_form(request: Request) -> dict[str, list[str]]:
-    """Return the fields of a posted form, or none if it is no form or a large one. It can be read again."""
     if request.path != "/" or request.mimetype != FORM or (request.content_length or 0) > MAX_FORM_BYTES:
         return {}
     form = request.environ["wsgi.input"].read()
@@ -100,14 +99,12 @@ def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _service(request: Request) -> str:
-    """Return the name of the service that a request is for. A request without a signature is for S3."""
     presigned = "Credential=" + request.args.get("X-Amz-Credential", "") + "/"
     service = signed_service(request.headers.get("Authorization", "")) or signed_service(presigned) or "s3"
     return "s3control" if service == "s3" and request.path.startswith(S3_CONTROL_PATH) else service
 
 
 def _all_allowed_response(form: dict[str, list[str]]) -> bytes:
-    """Return the response to a SimulatePrincipalPolicy request that allows all requested actions."""
     names = [escape(values[0]) for key, values in form.items() if key.startswith("ActionNames.member.")]
     results = "".join(
         f"<member><EvalActionName>{name}</EvalActionName><EvalResourceName>*</EvalResourceName>"

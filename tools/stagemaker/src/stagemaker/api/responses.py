@@ -24,7 +24,6 @@ XML_SERVICES = {"cloudfront", "route53", "s3control"}  # whose errors are XML, w
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """Return a response with the headers that every AWS response has."""
     headers = [
         ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
@@ -34,7 +33,6 @@ def make_response(body: bytes, content_type: str, status: int = 200) -> Response
 
 
 def json_error_response(error: ServiceError) -> Response:
-    """Return the response to a failed request to the control plane."""
     return make_response(json.dumps({"__type": error.code, "message": str(error)}).encode(), JSON, error.status)
 
 

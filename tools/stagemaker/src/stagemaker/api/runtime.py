@@ -28,8 +28,6 @@ STRING_TYPE = 7  # the type code of a string in an event header
 
 
 class Runtime:
-    """A WSGI application that passes each request to the resource that implements its operation."""
-
     def __init__(self, resources: Sequence[Resource]) -> None:
         names = runtime_model().operation_names
         self._resources = {name: resource for resource in resources for name in names if hasattr(resource, name)}
@@ -60,7 +58,6 @@ class Runtime:
         return _respond(operation, self._resources[operation.name].handle(operation.name, values))
 
     def _route(self, request: Request) -> tuple[OperationModel, dict[str, Any]]:
-        """Return the operation that a request's path names, and the members that the path contains."""
         try:
             operation, members = self._routes.match(request.path, request.method)
         except MethodNotAllowed as error:
@@ -73,20 +70,17 @@ class Runtime:
 
 
 def _routing_rule(operation: OperationModel) -> Rule:
-    """Return the routing rule for an operation: its path and method."""
     path = operation.http["requestUri"].replace("{", "<").replace("}", ">")
     return Rule(path, endpoint=operation, methods=[operation.http["method"]])
 
 
 def _header_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
-    """Yield the members of a request or a response that are headers."""
     for name, member in shape.members.items():
         if member.serialization.get("location") == "header":
             yield name, member
 
 
 def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
-    """Return an operation's response as HTTP, with its members in the headers and the body."""
     body, content_type = members.get("Body", b""), ""
     if operation.has_event_stream_output:
         body, content_type = _event_stream(body), EVENT_STREAM
@@ -100,7 +94,6 @@ def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
 
 
 def _event_stream(body: bytes) -> bytes:
-    """Return a body as one or more PayloadPart events of AWS's event stream."""
     starts = range(0, max(len(body), 1), MAX_EVENT_BYTES)
     return b"".join(_event(body[start : start + MAX_EVENT_BYTES]) for start in starts)
 

@@ -40,7 +40,6 @@ GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs
 
 
 def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    """Return lines for a job's log that say which settings in its record have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance_type = _value(record, "ResourceConfig.InstanceType")
     if instance_type and instance_type.split(".")[1].startswith(GPU_PREFIXES):
@@ -56,7 +55,6 @@ def ineffective_table() -> str:
 
 
 def _value(record: Record, name: str) -> Any:
-    """Return the value of a setting, or None if it is missing. Its name may be a dotted path."""
     value: Any = record
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -19,9 +19,9 @@ SAVING_SECONDS = 60.0  # seconds that a stopped job has to upload its outputs
 class Job:
     """A running job.
 
-    path: the path of the job's folder, which `folder` creates. processes: the job's processes. stopping: set when the
-    job must stop. deadline: the deadline of the job or of its current part. instance: the instance whose memory,
-    processors and volume the job's commands may use. is_interrupted: whether the job ended because the simulator ended.
+    path: the path of the job's folder, which `folder` creates. stopping: set when the job must stop. deadline: the
+    deadline of the job or of its current part. instance: the instance whose memory, processors and volume the job's
+    commands may use. is_interrupted: whether the job ended because the simulator ended.
     """
 
     def __init__(self, path: Path):
@@ -87,6 +87,5 @@ class Job:
         self.processes.stop()
 
     def kill(self) -> None:
-        """End the job at once."""
         self._is_killed = True
         self.processes.kill()

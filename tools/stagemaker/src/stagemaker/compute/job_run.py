@@ -4,6 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,13 +15,11 @@ from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.logs.metrics import TrainingMetrics, put_metrics
 from stagemaker.compute.platform import Platform
-from stagemaker.compute.processes import host_disk
 from stagemaker.compute.processes.process import Ending
-from stagemaker.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
+from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reason_of, with_container_paths
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Sandbox
-from stagemaker.protocol.account import REGION
 from stagemaker.state.records import Record, now
 
 logger = logging.getLogger(__name__)
@@ -29,8 +28,8 @@ logger = logging.getLogger(__name__)
 class JobRun:
     """The run of one job, until its end is recorded. Each subclass runs one kind of job.
 
-    kind: the API's name for this kind of job. log_group: the job's log group in CloudWatch Logs. timeout_members:
-    members that are added to the record of a job that exceeded its time limit.
+    kind: the API's name for this kind of job. timeout_members: members that are added to the record of a job that
+    exceeded its time limit.
     """
 
     kind: ClassVar[str]
@@ -48,7 +47,6 @@ class JobRun:
         return self.store.get(self.kind, self.name) or {}
 
     def run(self) -> None:
-        """Run the job. Raises JobFailed or JobStopped."""
         raise NotImplementedError
 
     def work(self, job: Job) -> None:
@@ -72,19 +70,18 @@ class JobRun:
                 logger.error("%s %s: %s", self.kind, self.name, error)
             elif not isinstance(error, JobFailed):
                 logger.exception("%s %s", self.kind, self.name)
-            self.end("Failed", FailureReason=host_disk.reason_of(error, job.path)[:1024])
+            self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
         """Make the job's images available, and then record that its time begins. Raises JobFailed or JobStopped.
 
-        images: with the logs of what runs in them. announce: called with lines about the progress.
+        images: with the logs of what runs in them.
         """
         for image, log in images:
             self.platform.prepare(self.job, image, log, announce)
         self.change(**{f"{self._activity}StartTime": now()})
 
     def change(self, **members: Any) -> None:
-        """Update members of the record."""
         self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
 
     def end(self, status: str, **members: Any) -> None:
@@ -98,7 +95,6 @@ class JobRun:
         self.store.change(self.kind, self.name, with_ending)
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
-        """Return a record with the job's final status, its end time and `members`."""
         end_time = now()
         ending = {f"{self.kind}Status": status, f"{self._activity}EndTime": end_time, "LastModifiedTime": end_time}
         return record | ending | members
@@ -109,7 +105,7 @@ class JobRun:
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
-        self.job.instance = instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.path)
+        self.job.instance = replace(instance_of(cluster["InstanceType"]), volume=volume.size, folders=(self.job.path,))
         try:
             yield volume
         except JobTimedOut as error:
@@ -119,14 +115,12 @@ class JobRun:
             log.deliver()  # including lines from before the job's command started
 
     def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
-        """Create the log stream of one of the job's instances."""
         stream = f"{self.name}/algo-{instance}-{int(time.time())}"
         return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
 
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
         """Run the job's command until it ends. variables: environment variables, which the request's own override."""
-        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        launch = sandbox.make_launch(command, {**variables, **region, **self.record.get("Environment", {})})
+        launch = sandbox.make_launch(command, {**variables, **self.record.get("Environment", {})})
         ending = self.job.run_process(launch, log)
         self.put_utilization(ending, self.job.instance)
         return ending

@@ -18,11 +18,8 @@ from stagemaker.state.records import Store
 
 logger = logging.getLogger(__name__)
 
-HasObjects = Callable[[str, str, bool], bool]
-
 
 def _lazy_client(service: str) -> "cached_property[Any]":
-    """Return a cached property for a service's client, which is created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
 
@@ -30,10 +27,9 @@ class Platform:
     """The components that all jobs of one simulator share.
 
     client: creates a boto3 client for one of this simulator's services; resources use it to create other resources.
-    isolation: the method of isolating jobs. folder: the folder of the simulator's files. sockets_folder: the folder of
-    the model servers' sockets; its path is short. observed_metrics: the metric names and values of each training job
-    that a tuning job follows, by job name. network: what jobs need to call the simulator; None if they may not call it.
-    has_objects: returns whether a bucket has an object with a key or, if the last argument is true, with this prefix.
+    folder: the folder of the simulator's files. sockets_folder: the folder of the model servers' sockets; its path is
+    short. observed_metrics: the metric names and values of each training job that a tuning job follows, by job name.
+    network: what jobs need to call the simulator; None if they may not call it.
     """
 
     network: Network | None = None
@@ -48,18 +44,13 @@ class Platform:
         isolation: Isolation,
         folder: Path,
         sockets_folder: Path,
-        has_objects: HasObjects,
     ):
         self.store, self.jobs, self.client, self.isolation = store, jobs, client, isolation
-        self.has_objects = has_objects
         self.observed_metrics: dict[str, list[tuple[str, float]]] = {}
         self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 
     def prepare(self, job: Job, image: str, log: JobLog, announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make an image available, before the job's own time begins. Raises JobFailed or JobStopped.
-
-        announce: called with each line about the progress, which is logged and shown in the simulator's terminal, too.
-        """
+        """Make an image available, before the job's own time begins. Raises JobFailed or JobStopped."""
 
         def report(line: str) -> None:
             logger.warning("stagemaker: %s", line)  # seen in the terminal unless a program configures logging otherwise
@@ -67,14 +58,14 @@ class Platform:
             log.deliver()
             announce(line)
 
-        if line := self.isolation.substitution(image):
-            log.line(line)
         try:
             self.isolation.prepare(image, report, job.raise_if_stopping)
         except OSError as error:
             log.line(str(error))
             log.deliver()
             raise JobFailed(f"ClientError: {error}") from None
+        for line in self.isolation.remarks(image):
+            log.line(line)
 
     def sandbox(
         self,
@@ -93,7 +84,6 @@ class Platform:
         folder: the sandbox's folder, by default the job's. shared: folders on this machine, by their paths in the job.
         instance: the instance whose memory, processors and volume the installation may use, by default the job's.
         has_network: whether the job would have a network on AWS, that is, whether EnableNetworkIsolation is not set.
-        announce: called with a line that names the packages, before they are installed.
         """
         folder, libraries = folder or job.folder, None
         if requirements:

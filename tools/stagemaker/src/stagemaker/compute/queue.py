@@ -1,11 +1,10 @@
 """The job queue: each job runs in a separate thread, and jobs that compute wait for a free processor."""
 
-import contextlib
 import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,7 +26,6 @@ class JobQueue:
         self._threads: set[threading.Thread] = set()  # the threads that run work that does not compute
         self._jobs: dict[str, Job] = {}
         self._queued_work: dict[str, tuple[Future[None], Callable[[], None]]] = {}
-        self._delayed_work: list[Callable[[], None]] | None = None  # work to start when `delayed` ends
         self._closed = False
         self._lock = threading.Lock()
 
@@ -54,7 +52,10 @@ class JobQueue:
                     self._jobs.pop(arn, None)
                     self._threads.discard(threading.current_thread())
 
-        def start() -> None:
+        with self._lock:
+            if self._closed:
+                return False
+            self._jobs[arn] = job
             thread = threading.Thread(target=execute, name=arn)
             try:
                 if computes:
@@ -66,32 +67,7 @@ class JobQueue:
                 self._threads.discard(thread)
                 del self._jobs[arn]
                 raise
-
-        with self._lock:
-            if self._closed:
-                return False
-            self._jobs[arn] = job
-            if self._delayed_work is None:
-                start()
-            else:
-                self._delayed_work.append(start)
-            return True
-
-    @contextlib.contextmanager
-    def delayed(self) -> Iterator[None]:
-        """Delay the start of submitted work until the block ends. If the block raises an exception, discard it."""
-        work_to_start: list[Callable[[], None]] = []
-        self._delayed_work = work_to_start
-        try:
-            yield
-        except BaseException:
-            work_to_start.clear()
-            raise
-        finally:
-            with self._lock:  # work from another thread is either in the list by now or will start at once
-                self._delayed_work = None
-                for start in work_to_start:
-                    start()
+        return True
 
     def stop(self, arn: str) -> None:
         """Stop a job. A queued job ends at once."""
@@ -103,7 +79,6 @@ class JobQueue:
             queued_work[1]()
 
     def close(self) -> None:
-        """End all jobs. Queued jobs never start."""
         with self._lock:
             self._closed = True
             jobs, threads = list(self._jobs.values()), list(self._threads)

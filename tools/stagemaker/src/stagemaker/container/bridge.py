@@ -24,7 +24,6 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 def listen(address: str) -> socket.socket:
-    """Return a socket that listens on a port or at a path."""
     if address.isdecimal():
         return socket.create_server(("127.0.0.1", int(address)), backlog=1024)
     listener = socket.socket(socket.AF_UNIX)

@@ -13,7 +13,7 @@ sys.path.append(str(Path(__file__).parent / "linear_learner_library"))
 
 from linear_learner.data import CSV, JSON, JSON_LINES, RECORDIO, media_type, read_request
 from linear_learner.errors import CustomerError
-from linear_learner.model import LinearModel, load_model
+from linear_learner.linear_model import LinearModel, load_model
 
 MAX_REQUEST_MEGABYTES = 6  # the largest request that SageMaker's built-in algorithms accept
 

@@ -17,7 +17,6 @@ sys.path.append(str(Path(__file__).parent / "linear_learner_library"))
 
 
 def main() -> int:
-    """Train and return the exit code."""
     from linear_learner.errors import CustomerError
     from linear_learner.train import train
 

@@ -138,7 +138,6 @@ def failure_reason(stderr: str) -> str:
 
 
 def write_failure(text: str) -> None:
-    """Write output/failure atomically."""
     path = Path(environment.output_dir, "failure")
     temporary_path = path.with_name("failure.part")
     temporary_path.write_text(text, encoding="utf-8")

@@ -275,7 +275,6 @@ class HookApplication:
         return self._model.respond(body, content_type, request)
 
     def _read_body(self, request: dict[str, Any]) -> bytes | None:
-        """Read the whole body of the request and return it, or None if it is too large."""
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
             size += len(part)
@@ -285,8 +284,6 @@ class HookApplication:
 
 
 class ModelServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn, with workers that load the model before their first request."""
-
     def __init__(self, bind: str, hooks: Path | None = None):
         self._bind, self._hooks = bind, hooks
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
@@ -316,7 +313,6 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         return HookApplication(LoadedModel(hooks), self._max_payload_bytes)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
-        """End a request that takes too long. The error becomes the response, and the worker is replaced."""
         raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
     def _record_loaded(self, worker: Any) -> None:
@@ -362,7 +358,6 @@ def base_dir() -> str:
 
 
 def read_number(variable: str, default: int) -> int:
-    """Read a positive integer from the environment. Ends the program if it is invalid."""
     text = os.environ.get(variable) or str(default)
     if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         sys.exit(f"serving: {variable} is {text!r}: it must be a whole number of at least 1")

@@ -1,12 +1,32 @@
-"""Checks whether a machine has what jobs need. One kind of check is one file.
+"""Checks whether a machine has what jobs need, and prints the results.
 
 The package uses only the standard library and click, so that it works in an incomplete environment.
 """
 
-from stagemaker.doctor.checkup import check_up
-from stagemaker.doctor.environment import check_container_packages
-from stagemaker.doctor.machine import check_disk
-from stagemaker.doctor.output import show_checks
-from stagemaker.doctor.programs import check_compiler, check_program
-from stagemaker.doctor.result import FAIL, NOTE, OK, Check, Remedy
-from stagemaker.doctor.system import install_command
+from collections.abc import Iterable
+
+from stagemaker.doctor.machine import check_cores, check_disk, check_memory, check_temporary_folder
+from stagemaker.doctor.packages import check_container_packages, check_images, check_packages, check_python
+from stagemaker.doctor.programs import check_compiler, check_docker, check_program, check_sandbox, install_command
+from stagemaker.doctor.result import FAIL, NOTE, OK, Check, Remedy, show_checks
+from stagemaker.installation import DISTRIBUTIONS, pip_command
+
+
+def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRIBUTIONS) -> list[Check]:
+    """Carry out all checks, in the order in which they are shown.
+
+    remedy: returns the command that installs packages, or those of an extra. distributions: whose requirements are
+    needed.
+    """
+    compiler = check_compiler()
+    return [
+        check_python(),
+        check_packages(remedy, distributions),
+        check_temporary_folder(),
+        check_memory(),
+        check_cores(),
+        check_sandbox(),
+        check_docker(remedy),
+        compiler,
+        check_images(compiler),
+    ]

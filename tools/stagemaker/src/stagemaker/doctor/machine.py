@@ -14,7 +14,6 @@ LEAST_SPACE, LITTLE_SPACE = 100 * MIB, 2 * GIB  # a run fails below the first; a
 
 
 def check_memory() -> Check:
-    """How much memory this machine or its container has."""
     total = measure_memory()
     result = f"{total / GIB:.1f} GiB"
     if total < LITTLE_MEMORY:
@@ -24,7 +23,6 @@ def check_memory() -> Check:
 
 
 def check_cores() -> Check:
-    """How many processors may be used."""
     count = count_cores()
     if count == 1:
         return Check("cores", NOTE, "1", "Public and private steps share it, so a run takes nearly twice as long.")
@@ -32,7 +30,6 @@ def check_cores() -> Check:
 
 
 def check_temporary_folder() -> Check:
-    """Whether the temporary folder, which contains the folders of jobs, is writable and has free space."""
     cost = "Jobs work in the temporary folder."
     fix = "free some space, or set TMPDIR to a folder that has more"
     named = os.environ.get("TMPDIR")
@@ -46,7 +43,6 @@ def check_temporary_folder() -> Check:
 
 
 def check_disk(name: str, folder: Path, cost: str, fix: str) -> Check:
-    """Whether a file can be written to a folder, and how much space its disk has."""
     try:
         free = shutil.disk_usage(folder).free
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -1,16 +1,47 @@
 """Checks of programs other than Python. Each is run, as a program of the right name does not always work."""
 
+import http.client
+import json
 import os
+import platform
 import shutil
+import socket
 import subprocess
+import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from stagemaker.doctor import engine
 from stagemaker.doctor.result import NOTE, OK, Check, Remedy
-from stagemaker.doctor.system import install_command
 from stagemaker.isolation.bubblewrap import sandbox_works
 
+# A system's name in os-release (ID or ID_LIKE) and the command of its package manager
+MANAGERS = (
+    dict.fromkeys(("debian", "ubuntu"), "apt-get install")
+    | dict.fromkeys(("fedora", "rhel", "amzn"), "dnf install")
+    | {"arch": "pacman -S", "alpine": "apk add", "suse": "zypper install", "macos": "brew install"}
+)
+# The package of each tool. A system that is not listed has no package of it.
+PACKAGES = {
+    "compiler": dict.fromkeys(("debian", "ubuntu"), "gcc libc6-dev")
+    | dict.fromkeys(("fedora", "rhel", "amzn", "suse"), "gcc")
+    | {"arch": "gcc", "alpine": "gcc musl-dev"},
+    "bubblewrap": dict.fromkeys(("debian", "ubuntu", "fedora", "rhel", "amzn", "arch", "alpine", "suse"), "bubblewrap"),
+    "docker": dict.fromkeys(("debian", "ubuntu"), "docker.io")
+    | dict.fromkeys(("arch", "alpine", "suse", "amzn"), "docker")
+    | {"fedora": "moby-engine", "macos": "--cask docker"},
+    "chromium": dict.fromkeys(("debian", "fedora", "arch", "alpine", "suse"), "chromium")
+    | {"macos": "--cask chromium"},
+}
+ELSEWHERE = {
+    "compiler": "xcode-select --install on macOS; elsewhere the system's gcc and the headers of its C library",
+    "bubblewrap": "bubblewrap is for Linux; `--engine docker` isolates jobs elsewhere",
+    "docker": "https://docs.docker.com/engine/install/",
+    "chromium": "Chromium or Google Chrome, from its own site",
+}
+DEFAULT_ENGINE = "unix:///var/run/docker.sock"
+ENGINE_TIMEOUT = 5  # seconds
 TIMEOUT = 20  # seconds
 # Settings of Linux that can forbid namespaces to ordinary users: the value that forbids, the value that allows
 NAMESPACES = (
@@ -20,8 +51,61 @@ NAMESPACES = (
 )
 
 
+def install_command(tool: str) -> str:
+    """The command that installs a tool on this system, or where to get it."""
+    for name in _system_names():
+        if package := PACKAGES[tool].get(name):
+            return f"{MANAGERS[name]} {package}"
+    return ELSEWHERE[tool]
+
+
+def _system_names() -> list[str]:
+    if sys.platform == "darwin":
+        return ["macos"]
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return []
+    return [release["ID"], *release.get("ID_LIKE", "").split()]
+
+
+class EngineConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=ENGINE_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _read_engine_version(environ: Mapping[str, str]) -> str:
+    """The version of the engine at DOCKER_HOST, by default the local one. Raises OSError if none answers."""
+    address = environ.get("DOCKER_HOST") or DEFAULT_ENGINE
+    url = urlsplit(address)
+    connection: http.client.HTTPConnection
+    try:
+        if url.scheme == "unix":
+            connection = EngineConnection(url.path)
+        elif url.scheme in ("tcp", "http") and url.hostname and not environ.get("DOCKER_TLS_VERIFY"):
+            connection = http.client.HTTPConnection(url.hostname, url.port or 2375, timeout=ENGINE_TIMEOUT)
+        else:
+            raise OSError(f"{address} cannot be checked: only Unix sockets and TCP without TLS are supported")
+        connection.request("GET", "/version")
+        response = connection.getresponse()
+        content = json.loads(response.read())
+        connection.close()
+        return str(content["Version"])
+    except PermissionError:
+        raise PermissionError(f"{address}: permission denied") from None
+    except OSError as error:
+        raise OSError(f"{address}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, http.client.HTTPException):
+        raise OSError(f"{address}: does not respond like Docker") from None
+
+
 def check_compiler() -> Check:
-    """Whether a C compiler and the headers of the C library are installed."""
     cost = "sagemaker-training must be compiled: a new environment cannot be created."
     name, output = check_program(
         ("cc", "gcc"), "-xc", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n"
@@ -45,10 +129,9 @@ def check_sandbox() -> Check:
 
 
 def check_docker(remedy: Remedy) -> Check:
-    """Whether a Docker engine answers, and its Python package is installed."""
     cost = "Without it `--engine docker` does not work; jobs run as processes."
     try:
-        version = engine.read_version(os.environ)
+        version = _read_engine_version(os.environ)
     except PermissionError as error:
         fix = "add yourself to the docker group and log in again: usermod -aG docker $USER"
         return Check("Docker", NOTE, f"an engine is running, but access is denied: {error}", cost, fix)
@@ -77,7 +160,6 @@ def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tu
 
 
 def _setting(name: str) -> str:
-    """A setting of the kernel; empty if it does not exist."""
     try:
         return Path("/proc/sys", *name.split(".")).read_text("utf-8").strip()
     except OSError:

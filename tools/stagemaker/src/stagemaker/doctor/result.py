@@ -1,11 +1,17 @@
-"""The result of a check."""
+"""The results of checks, printed as text or as JSON."""
 
-from dataclasses import dataclass
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 OK = "ok"
 NOTE = "note"  # something is missing, but jobs run without it
 FAIL = "fail"  # jobs cannot run
+WIDTH = 80
+INDENT = 18  # columns for the level and the name of a check
+COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,28 @@ class Check:
 
 
 class Remedy(Protocol):
-    """Returns the command that installs packages, or those of an extra of the distribution."""
-
     def __call__(self, *names: str, extra: str = "") -> str: ...
+
+
+def show_checks(checks: Sequence[Check], command: str, as_json: bool) -> int:
+    """Print checks, and whether a command can work here. Returns the exit status: 0 if it can, 1 if it cannot."""
+    import click  # not at the top: the set-up uses other parts of this package before click is installed
+
+    failed = [check.name for check in checks if check.level == FAIL]
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks]))
+        return 1 if failed else 0
+    for check in checks:
+        click.echo(_format(check, click.style(f"{check.level:4}", fg=COLOURS[check.level])))
+    if failed:
+        click.echo(f"doctor: `{command}` cannot work here: {', '.join(failed)}")
+    else:
+        click.echo(f"doctor: everything that `{command}` needs is here")
+    return 1 if failed else 0
+
+
+def _format(check: Check, level: str) -> str:
+    texts = [check.result, check.cost, f"Fix: {check.fix}" if check.fix else ""]
+    wrapper = textwrap.TextWrapper(WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+    lines = [line for text in texts for line in wrapper.wrap(text)]
+    return f"{level}  {check.name:10}  " + f"\n{' ' * INDENT}".join(lines)

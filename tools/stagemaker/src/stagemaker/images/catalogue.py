@@ -2,12 +2,40 @@
 
 from collections.abc import Mapping
 
-from stagemaker.images import built_in, linear_learner, pytorch, scikit_learn, xgboost
+from stagemaker.images import linear_learner, pytorch, scikit_learn, xgboost
 from stagemaker.images.family import ImageFamily, image_name
 from stagemaker.images.package_set import PackageSet
 
+ALGORITHMS = frozenset(
+    """
+    blazingtext factorization-machines forecasting-deepar image-classification image-classification-neo ipinsights
+    kmeans knn lda ntm object-detection object2vec pca randomcutforest semantic-segmentation seq2seq
+    xgboost-neo
+    """.split()
+)
+# prefixes of image names
+FRAMEWORKS = tuple(
+    """
+    autogluon detailed-profiler-processing djl huggingface mxnet pytorch sagemaker-chainer sagemaker-clarify
+    sagemaker-data-wrangler sagemaker-debugger sagemaker-distribution sagemaker-inference- sagemaker-model-monitor
+    sagemaker-mxnet sagemaker-rl sagemaker-spark sagemaker-tensorflow sagemaker-tritonserver smdistributed-
+    stabilityai- tensorflow
+    """.split()
+)
+
 # The first family is also used for images that belong to no family.
 FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.FAMILY)
+
+
+def _refusal_of_known(name: str) -> str | None:
+    """Return why an image is not simulated, or None if it is not in these lists. name: without registry and tag."""
+    if name in ALGORITHMS:
+        return (
+            f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
+        )
+    if name.startswith(FRAMEWORKS):
+        return f"{name} is a SageMaker image that is not simulated"
+    return None
 
 
 def package_sets() -> list[PackageSet]:
@@ -16,20 +44,18 @@ def package_sets() -> list[PackageSet]:
 
 
 def find_family(image: str) -> ImageFamily | None:
-    """Return the family that an image belongs to according to its name, or None."""
     name = image_name(image)
     return next((family for family in FAMILIES if family.repositories.fullmatch(name)), None)
 
 
 def family_of(image: str) -> ImageFamily:
-    """Return the family whose Python environment runs jobs with this image."""
     return find_family(image) or FAMILIES[0]
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
     """Return whether an image's container on AWS would start serving without a network.
 
-    Images without a family are assumed not to need a network. variables: the container's environment variables.
+    Images without a family are assumed not to need a network.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)
@@ -41,5 +67,5 @@ def refusal(image: str) -> str | None:
         return family.refusal(image)
     names = [family.name for family in FAMILIES]
     families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families run as processes on this machine"
-    reason = built_in.refusal(image_name(image))
+    reason = _refusal_of_known(image_name(image))
     return f"{reason}. {families}" if reason else f"{families}, not '{image}'"

@@ -18,16 +18,15 @@ TAG_NUMBERS = re.compile(r"\d+\.\d+([.-]\d+)?")
 class ImageFamily:
     """The images of one framework.
 
-    name: the family's name for messages. repositories: a pattern for image names, without registry and tag.
-    distributions: the names of the framework's distribution packages, of which its environments hold one.
-    package_sets: the packages by the version in an image's tag, the newest first; a family with one set has no
-    version for it. tags: a pattern for image tags; None if any tag is allowed. examples: examples of tags, for
-    messages. old_versions: the versions of tags without a number. version_variable: the environment variable that
+    repositories: a pattern for image names, without registry and tag. distributions: the names of the framework's
+    distribution packages, of which its environments hold one. package_sets: the packages by the version in an image's
+    tag, the newest first; a family with one set has no version for it. tags: a pattern for image tags; None if any tag
+    is allowed. old_versions: the versions of tags without a number. version_variable: the environment variable that
     contains the image's tag or old version in a job. training: the program that `train` runs. hooks: a file with
     default hooks for `serve`, or None for the server's own hooks. metrics: the regular expressions, by metric name,
-    with which SageMaker searches every log. builds_to_serve: a pattern for the names of images whose `serve` builds
-    a package from the script, for which pip needs a network. runs_scripts: whether jobs can have a script, instead
-    of the image's own algorithm. versioned_names: a pattern for the names of images whose tags choose the packages.
+    with which SageMaker searches every log. builds_to_serve: a pattern for the names of images whose `serve` builds a
+    package from the script, for which pip needs a network. runs_scripts: whether jobs can have a script, instead of the
+    image's own algorithm. versioned_names: a pattern for the names of images whose tags choose the packages.
     """
 
     name: str
@@ -46,7 +45,6 @@ class ImageFamily:
     versioned_names: re.Pattern[str] | None = None
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs with this image of the family cannot run, or None if they can."""
         if not self._has_family_tag(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         return self.package_set(image).problem()
@@ -54,13 +52,6 @@ class ImageFamily:
     def package_set(self, image: str) -> PackageSet:
         """Return the packages that jobs with an image use: those of the version in its tag, or the nearest ones."""
         return self.package_sets[self._nearest(image)]
-
-    def substitution(self, image: str) -> str | None:
-        """Return a line that says that there are no packages of the version in an image's tag, or None."""
-        wanted, nearest = self._wanted_version(image), self._nearest(image)
-        if wanted and wanted != _numbers(nearest):
-            return f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used."
-        return None
 
     def _nearest(self, image: str) -> str:
         """Return the version in an image's tag, or else one that begins alike, a newer one, or the newest."""
@@ -83,7 +74,6 @@ class ImageFamily:
         return self.python(image).version_of(*self.distributions)
 
     def environment_variables(self, image: str) -> dict[str, str]:
-        """Return the environment variables that describe the image to programs in a job."""
         version = self._tag_version(image)
         return {self.version_variable: version} if self.version_variable and version else {}
 
@@ -94,21 +84,21 @@ class ImageFamily:
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines for a training job's log that describe differences from the image."""
-        tag, installed_version, lines = image_tag(image), self.version(image) or "", []
-        match = VERSION_NUMBER.match(self._tag_version(image))
-        if match and not installed_version.startswith(f"{match[0]}."):
-            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed_version}.")
-        if "gpu" in tag.split("-"):
+        """Return lines for a job's log that describe differences from the image."""
+        lines, wanted, nearest = [], self._wanted_version(image), self._nearest(image)
+        number, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image) or ""
+        if wanted and wanted != _numbers(nearest):
+            lines.append(f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used.")
+        elif number and not installed_version.startswith(f"{number[0]}."):
+            lines.append(f"The image {image} has {self.name} {number[0]}, but this job runs with {installed_version}.")
+        if "gpu" in image_tag(image).split("-"):
             lines.append(f"The image {image} is for GPUs, but this job runs on CPUs.")
         return lines
 
     def train(self) -> list[str]:
-        """Return the command of a training job that does not specify one."""
         return ["python", "-P", str(self.training)]
 
     def serve(self, socket: str) -> list[str]:
-        """Return the command of a model's server that listens on a Unix socket."""
         hooks = ["--hooks", str(self.hooks)] if self.hooks else []
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
@@ -121,7 +111,6 @@ class ImageFamily:
         return self.builds_to_serve is None or not self.builds_to_serve.fullmatch(image_name(image))
 
     def _has_family_tag(self, image: str) -> bool:
-        """Return whether the family allows an image's tag. An image without a tag is always allowed."""
         tag = image_tag(image)
         return not (self.tags and tag) or self.tags.fullmatch(tag) is not None
 
@@ -138,10 +127,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def image_name(image: str) -> str:
-    """Return the last part of an image's name, without registry, tag and digest."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
 def image_tag(image: str) -> str:
-    """Return an image's tag, or an empty string if it has none."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[2]

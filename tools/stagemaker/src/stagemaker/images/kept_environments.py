@@ -15,14 +15,12 @@ NAME = re.compile(r"[\w.-]+-[0-9a-f]{12}")
 
 
 def environments() -> list[Path]:
-    """Return the folders of the environments, complete or not."""
     folder = cache_folder()
     found = folder.iterdir() if folder.is_dir() else ()
     return sorted(path for path in found if NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes that the files in a folder take on the disk."""
     size = 0
     for path, _, names in os.walk(folder):
         for name in names:
@@ -44,7 +42,6 @@ def remove_unneeded(everything: bool) -> Iterator[tuple[Path, bool]]:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove an environment unless a process uses it or makes it. Returns whether it is gone."""
     with contextlib.ExitStack() as held:
         for path, flags in ((lock_file(folder), os.O_CREAT | os.O_RDWR), (folder / READY, os.O_RDONLY)):
             try:

@@ -13,13 +13,14 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from stagemaker.images.python_environment import PythonEnvironment, environment_in, this_python
 from stagemaker.installation import installed_version, pinned_versions
+from stagemaker.locked import held
 
 READY = "ready"  # a file in an environment that is complete, which whoever uses the environment keeps locked
 LOOK_SECONDS = 0.2  # between two looks at an environment that is being made
@@ -27,7 +28,8 @@ TELL_SECONDS = 15.0  # between two lines about one
 PYTHON_SECONDS = 10  # that a Python may take to say which version it is
 REASON_LINES = 6  # of the output of a set-up that failed
 _making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while this process makes an environment
-_used: dict[Path, int] = {}  # the descriptors of the locked files READY of environments that this process uses
+# the environments that this process uses, with the descriptors of their locked files READY
+_used: dict[Path, tuple[int, PythonEnvironment]] = {}
 _using = threading.Lock()  # guards `_used`
 _pythons: dict[str, str] = {}  # programs that were found, by version
 
@@ -56,17 +58,21 @@ class PackageSet:
         content = b"".join(path.read_bytes() for path in self.requirements)
         return f"{self.name}-{hashlib.sha256(content).hexdigest()[:12]}"
 
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """The version of each package, by its name as PyPI spells it."""
+        pins = [pin for path in self.requirements for pin in pinned_versions(path.read_text("utf-8"))]
+        return {name: version for name, version in pins if version}
+
     @property
     def folder(self) -> Path:
         return cache_folder() / self.folder_name
 
     @cached_property
     def is_here(self) -> bool:
-        """Whether the environment that runs this code holds all packages at their versions."""
         if _version_of_this_python() not in self.pythons:
             return False
-        pins = [pin for path in self.requirements for pin in pinned_versions(path.read_text("utf-8"))]
-        return all(installed_version(name) == version for name, version in pins)
+        return all(installed_version(name) == version for name, version in self.versions.items())
 
     def find(self) -> PythonEnvironment | None:
         """Return the environment that holds the packages, or None if it must be made first.
@@ -76,8 +82,8 @@ class PackageSet:
         if self.is_here:
             return this_python()
         folder = self.folder
-        if (folder / "bin/python").exists() and _is_private(folder.parent) and _keep(folder):
-            return environment_in(folder)
+        if (folder / "bin/python").exists() and _is_private(folder.parent):
+            return _keep(folder)
         return None
 
     def environment(self) -> PythonEnvironment:
@@ -85,7 +91,6 @@ class PackageSet:
         return self.find() or environment_in(self.folder / "missing")
 
     def problem(self) -> str | None:
-        """Return why the environment is not there and cannot be made, or None."""
         if self.find():
             return None
         if not _is_private(self.folder.parent):
@@ -101,12 +106,12 @@ class PackageSet:
     def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
         """Make the environment if necessary. It is kept for all simulators of this user.
 
-        say: called with a line before the work begins, and with others about its progress. check: called often; what it
-        raises ends the work. Raises NoEnvironmentError if it cannot be made.
+        say: called with a line before the work begins, and with others about its progress. Raises NoEnvironmentError if
+        it cannot be made.
         """
         if self.find():
             return
-        with _held(_making[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
+        with held(_making[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
             if self.find():
                 return
             if problem := self.problem():
@@ -120,7 +125,6 @@ class PackageSet:
             raise NoEnvironmentError(f"the environment of {self.name} could not be made: {reasons[0]}")
 
     def _install(self, program: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
-        """Run the program that makes the environment. Returns the end of its output, in one line."""
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "stagemaker.installing", "--once", "--needs-compiler"]
         command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
@@ -155,7 +159,6 @@ class PackageSet:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the environments of this user."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     return Path(named if os.path.isabs(named) else os.path.expanduser("~/.cache"), "stagemaker")
 
@@ -202,7 +205,6 @@ def _interpreter(program: str, version: str) -> str | None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Return whether no other user can write to a folder; also if it does not exist."""
     try:
         info = folder.stat()
     except FileNotFoundError:
@@ -210,34 +212,21 @@ def _is_private(folder: Path) -> bool:
     return info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _keep(folder: Path) -> bool:
-    """Keep `stagemaker clean` from removing an environment while this process runs. Returns whether it is complete."""
+def _keep(folder: Path) -> PythonEnvironment | None:
+    """Keep `stagemaker clean` from removing an environment while this process runs. Returns it if it is complete."""
     with _using:
         try:
             if folder in _used:
-                if os.fstat(_used[folder]).st_ino == (folder / READY).stat().st_ino:
-                    return True
-                os.close(_used.pop(folder))
+                if os.fstat(_used[folder][0]).st_ino == (folder / READY).stat().st_ino:
+                    return _used[folder][1]
+                os.close(_used.pop(folder)[0])
             descriptor = os.open(folder / READY, os.O_RDONLY)
         except OSError:
-            return False
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:  # it is being removed
             os.close(descriptor)
-            return False
-        _used[folder] = descriptor
-        return True
-
-
-@contextlib.contextmanager
-def _held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock. tell: called if another thread holds it. check: called often while this one waits."""
-    if not lock.acquire(blocking=False):
-        tell()
-        while not lock.acquire(timeout=LOOK_SECONDS):
-            check()
-    try:
-        yield
-    finally:
-        lock.release()
+            return None
+        _used[folder] = descriptor, environment_in(folder)
+        return _used[folder][1]

@@ -12,9 +12,8 @@ from pathlib import Path
 class PythonEnvironment:
     """A virtual environment.
 
-    prefix: the environment's folder. folders: the folders that its Python must be able to read. packages: the folders
-    in which it searches for packages. markers: the values of environment markers that differ from those of the Python
-    that runs this code.
+    folders: the folders that its Python must be able to read. packages: the folders in which it searches for packages.
+    markers: the values of environment markers that differ from those of the Python that runs this code.
     """
 
     prefix: Path
@@ -28,11 +27,9 @@ class PythonEnvironment:
 
     @property
     def search_path(self) -> str:
-        """A job's PATH, in which this Python comes first."""
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def version_of(self, *distributions: str) -> str | None:
-        """Return the version of the first of these distributions that is installed, or None."""
         for name in distributions:
             for distribution in Distribution.discover(name=name, path=list(self.packages)):
                 return distribution.version
@@ -40,7 +37,6 @@ class PythonEnvironment:
 
 
 def this_python() -> PythonEnvironment:
-    """Return the environment that runs this code."""
     folders = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"]}
     return PythonEnvironment(Path(sys.prefix), frozenset(folders), tuple(sys.path))
 

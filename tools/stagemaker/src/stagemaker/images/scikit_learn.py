@@ -21,3 +21,8 @@ FAMILY = ImageFamily(
     versioned_names=re.compile("(sagemaker-)?scikit-learn"),
     builds_to_serve=re.compile(".*scikit-learn.*"),
 )
+
+
+def container_packages() -> dict[str, str]:
+    """The version of each package of AWS's newest scikit-learn image, by its name as PyPI spells it."""
+    return dict(NEWEST.versions)

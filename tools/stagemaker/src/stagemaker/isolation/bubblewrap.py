@@ -77,7 +77,6 @@ def find_bubblewrap() -> Bubblewrap | None:
 
 
 def sandbox_works() -> bool:
-    """Return whether bubblewrap can isolate jobs on this machine."""
     try:
         with interrupts.deferred():  # the folder of the attempt can be removed only when the sandbox has ended
             return find_bubblewrap() is not None

@@ -53,8 +53,8 @@ class Docker(Isolation):
         remedy = "`docker pull` it, because --network simulator does not"
         raise OSError(f"The image '{image}' is not on this machine; {remedy}")
 
-    def substitution(self, image: str) -> str | None:
-        return None
+    def remarks(self, image: str) -> list[str]:
+        return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         variables = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
@@ -136,7 +136,6 @@ def process_label(process: psutil.Process) -> str:
 
 
 def sweep(engine: docker.DockerClient) -> None:
-    """Remove containers whose simulator has ended."""
     # another simulator may remove containers while they are listed
     for container in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
         label = container.labels[LABEL]
@@ -148,7 +147,6 @@ def sweep(engine: docker.DockerClient) -> None:
 
 
 def image_exists(engine: docker.DockerClient, image: str) -> bool:
-    """Return whether an image is on this machine."""
     try:
         engine.images.get(image)
     except ImageNotFound:

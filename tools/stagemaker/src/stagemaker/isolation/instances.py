@@ -1,6 +1,6 @@
 """The CPUs and memory of instance types. CPUs follow from the size, and memory from a rule for each family."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 # GiB of memory per CPU, by prefix of the family's name (longer prefixes first), and for all other families
@@ -22,14 +22,6 @@ class Instance:
     volume: int | None = None
     folders: tuple[Path, ...] = ()
     memory_use: Path | None = None
-
-    def with_volume(self, size: int, *folders: Path) -> "Instance":
-        """Return a copy of this instance with a volume of `size` bytes that contains these folders."""
-        return replace(self, volume=size, folders=folders)
-
-    def with_shared_memory(self, memory_use: Path) -> "Instance":
-        """Return a copy of this instance for commands that share its memory and record their memory use in a file."""
-        return replace(self, memory_use=memory_use)
 
 
 def instance_of(instance_type: str) -> Instance:

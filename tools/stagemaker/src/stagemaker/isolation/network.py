@@ -46,5 +46,4 @@ def listen(folder: Path) -> socket.socket:
 
 
 def wrap_in_bridge(bridge: list[str], command: list[str]) -> list[str]:
-    """Wrap a job's command in the bridge. bridge: the command that starts the bridge in the job."""
     return [*bridge, str(PORT), f"{FOLDER}/{NAME}", *command]

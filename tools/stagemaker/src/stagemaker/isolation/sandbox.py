@@ -14,6 +14,7 @@ from stagemaker.images.family import CONTAINER
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.network import Network
 from stagemaker.isolation.translation import translate_paths
+from stagemaker.protocol.account import REGION
 
 LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python does not have
 ML = "/opt/ml"
@@ -42,10 +43,9 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder; its subfolder `ml` becomes /opt/ml. isolation: how the job is isolated. image: the
-    container image that the job names. libraries: a read-only folder of packages that were installed for the job.
-    shared_folders: folders on this machine by their paths in the job. network: what the job needs to call the
-    simulator; None if the job may not call it.
+    folder: the job's folder; its subfolder `ml` becomes /opt/ml. image: the container image that the job names.
+    libraries: a read-only folder of packages that were installed for the job. shared_folders: folders on this machine
+    by their paths in the job. network: what the job needs to call the simulator; None if the job may not call it.
     """
 
     folder: Path
@@ -63,6 +63,8 @@ class Sandbox:
         """Return how to start a command whose arguments use paths below /opt/ml."""
         base_environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
         base_environment |= {
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "SM_MODEL_DIR": f"{ML}/model",
@@ -98,33 +100,28 @@ class Isolation:
     uses_local_python = True
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs with this image cannot run, or None if they can."""
         return catalogue.refusal(image)
 
-    def substitution(self, image: str) -> str | None:
-        """Return a line that says that jobs with this image get the packages of another one, or None."""
-        return catalogue.family_of(image).substitution(image)
+    def remarks(self, image: str) -> list[str]:
+        """Return lines that say in what jobs with this image, once it is available, differ from those on AWS."""
+        return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
         """Make the image available. This may take minutes, and must not count as a job's own time.
 
-        report: called with lines about the progress. check: called often; what it raises ends the work. Raises OSError
-        if this is impossible.
+        report: called with lines about the progress. Raises OSError if this is impossible.
         """
         if problem := self.refusal(image):
             raise OSError(problem)
         catalogue.family_of(image).package_set(image).make(report, check)
 
     def training(self, image: str) -> list[str]:
-        """Return the command for a training job that does not specify one."""
         return catalogue.family_of(image).train()
 
     def serving(self, image: str) -> list[str]:
-        """Return the command that starts a model's server, which listens on SOCKET."""
         return catalogue.family_of(image).serve(SOCKET)
 
     def entrypoint(self, image: str) -> list[str]:
-        """Return the image's own entrypoint, for a processing job that does not specify one."""
         return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
@@ -140,7 +137,6 @@ class Isolation:
         return ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
-        """Return how to start a job's command."""
         raise NotImplementedError
 
     def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:

@@ -99,7 +99,6 @@ def open_filter() -> int:
 
 
 def memory_file(content: bytes) -> int:
-    """Return the descriptor of a file in memory."""
     file = os.memfd_create("content")
     with open(file, "wb", closefd=False) as stream:
         stream.write(content)

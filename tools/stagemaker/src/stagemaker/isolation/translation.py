@@ -39,7 +39,6 @@ def translate_paths_in_shell(script: str, paths: dict[str, Path]) -> str:
 
 
 def _translate_strings(value: Any, paths: dict[str, Path]) -> Any:
-    """Translate the strings in a JSON value."""
     if isinstance(value, str):
         return translate_paths(value, paths)
     if isinstance(value, list):

@@ -6,11 +6,12 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore import xform_name
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.job import Job
@@ -35,6 +36,7 @@ class Work(ABC):
     def __init__(self, platform: Platform, key: str, job: Job):
         """Prepare the work. key: the key of the resource's record. job: cancels the work when the simulator ends."""
         self.platform, self.store, self.key, self.job = platform, platform.store, key, job
+        self._preparing_seconds = 0.0
 
     @abstractmethod
     def run(self) -> None:
@@ -53,19 +55,17 @@ class Work(ABC):
         if self.job.stopping.wait(seconds):
             raise JobStopped
 
-    def make_available(self, images: Iterable[str]) -> float:
-        """Make images available, before a clock starts that is not about this. Returns how long it took, in seconds.
+    def clock(self) -> float:
+        """Return the time in seconds on a clock that stands still while images are made available."""
+        return time.time() - self._preparing_seconds
 
-        If one cannot be made available, whatever uses it says why. Raises JobStopped when the simulator ends.
-        """
-        began = time.monotonic()
+    def make_available(self, images: Iterable[str]) -> None:
+        """Make images available. If that fails, what uses one says why. Raises JobStopped when the simulator ends."""
+        began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):
-                self.platform.isolation.prepare(image, self._report, lambda: self.wait(0))
-        return time.monotonic() - began
-
-    def _report(self, line: str) -> None:
-        logger.warning("stagemaker: %s", line)
+                self.platform.isolation.prepare(image, report, lambda: self.wait(0))
+        self._preparing_seconds += time.monotonic() - began
 
     def persist(self, access: Callable[[], T]) -> T:
         """Return the result of `access`, which reads or writes records. Retries while it raises OSError.
@@ -106,7 +106,6 @@ def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform
 
 
 def _run(work: Work, kind: str) -> None:
-    """Run work once. If it raises JobStopped or OSError, the records stay as the work left them."""
     try:
         work.run()
     except (JobStopped, OSError):
@@ -119,20 +118,13 @@ def _run(work: Work, kind: str) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the FailureReason of a resource whose work ended with an error."""
     text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     return text[:MAX_REASON_LENGTH]
 
 
 def send(platform: Platform, operation: str, request: Record) -> Any:
-    """Send a request to the simulator itself and return the response.
-
-    Raises ClientError for an error response, and OSError if there is no response.
-    """
-    try:
-        return getattr(platform.sagemaker, xform_name(operation))(**request)
-    except (HTTPClientError, EndpointConnectionError) as error:
-        raise OSError(f"{operation} received no response: {error}") from None
+    """Send a request to the simulator itself and return the response. Raises ClientError for an error response."""
+    return getattr(platform.sagemaker, xform_name(operation))(**request)
 
 
 def raise_if_unavailable(error: ClientError) -> None:

@@ -12,14 +12,11 @@ class ServiceError(Exception):
 
 
 class ValidationException(ServiceError):
-    """The error for a request that is invalid or not simulated."""
-
     def __init__(self, message: str):
         super().__init__("ValidationException", message)
 
 
 def unsupported(what: str, reason: str) -> ServiceError:
-    """Return the error for a request that the simulator refuses although the service accepts it."""
     return ServiceError("NotImplemented", f"The simulator does not support {what}: {reason}", 501)
 
 

@@ -26,18 +26,15 @@ UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": ma
 
 @cache
 def sagemaker_model() -> ServiceModel:
-    """Return botocore's model of the SageMaker service."""
     return simulator_botocore_session().get_service_model("sagemaker")
 
 
 @cache
 def runtime_model() -> ServiceModel:
-    """Return botocore's model of SageMaker's runtime."""
     return simulator_botocore_session().get_service_model("sagemaker-runtime")
 
 
 def operation_model(name: str) -> OperationModel:
-    """Return the model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
     if name not in sagemaker_model().operation_names:
         raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
     return sagemaker_model().operation_model(name)
@@ -97,7 +94,6 @@ def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]
 
 
 def _check_size(document: Any) -> None:
-    """Raise ServiceError if a document is nested too deeply or contains too many values."""
     level, count, depth = [document], 1, 1
     while level:
         level = [item for value in level for item in _children(value)]
@@ -142,7 +138,6 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
 
 
 def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
-    """Yield the constraints of a shape that a value of the right type violates, in SageMaker's words."""
     if shape.type_name == "structure":
         for name, item in value.items():
             yield from _violations(shape.members[name], item, f"{path}.{name[:1].lower()}{name[1:]}", deadline)

@@ -11,7 +11,6 @@ from stagemaker.protocol.account import REGION
 
 
 def simulator_session() -> boto3.Session:
-    """Return a session with the simulator's region and credentials."""
     return boto3.Session("simulator", "simulator", region_name=REGION, botocore_session=simulator_botocore_session())
 
 

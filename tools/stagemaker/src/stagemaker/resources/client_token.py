@@ -31,6 +31,5 @@ def run_once(resource: Resource, operation: str, request: Record, act: Callable[
 
 
 def _digest(request: Record) -> str:
-    """Return a short string that is the same for equal requests, regardless of the order of their members."""
     text = json.dumps(json.loads(to_json(request)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

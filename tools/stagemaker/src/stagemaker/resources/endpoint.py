@@ -127,7 +127,6 @@ class Endpoints(Resource):
     InvokeEndpointWithResponseStream = InvokeEndpoint
 
     def _find_in_status(self, operation: str, request: Record, *statuses: str) -> StoredRecord:
-        """Find the endpoint that a request names. Raises ServiceError unless it is in one of the statuses."""
         record = self.find(operation, request)
         if record["EndpointStatus"] not in statuses:
             message = (
@@ -138,14 +137,12 @@ class Endpoints(Resource):
         return record
 
     def _update(self, record: StoredRecord, internal: Record, **members: Any) -> None:
-        """Record a pending deployment. Raises ServiceError if it needs too many instances."""
         internal = internal | {"PendingSince": now()}
         self._check_capacity(record["EndpointName"], record.internal | internal)
         members |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
         self.store.update(self.kind, record["EndpointName"], internal, **members)
 
     def _make_deployment(self, request: Record) -> Record:
-        """Return the deployment that a request asks for. Raises ServiceError if the simulator cannot run it."""
         deployment = make_deployment(self.store, request["EndpointConfigName"])
         for variant in deployment["Variants"]:
             for image in images(variant["Model"]):
@@ -153,13 +150,11 @@ class Endpoints(Resource):
         return deployment
 
     def _check_name(self, name: str) -> None:
-        """Raise ServiceError if an endpoint already has this name, ignoring case, as on AWS."""
         for record in self.store.all(self.kind):
             if record["EndpointName"].lower() == name.lower():
                 raise self.already_exists(record["EndpointName"])
 
     def _check_capacity(self, name: str, internal: Record) -> None:
-        """Raise ServiceError if an endpoint with these internal members would exceed the limit on instances."""
         other_endpoints = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
         running_endpoints = [record.internal for record in other_endpoints if record["EndpointStatus"] != "Failed"]
         if sum(map(max_instances, [*running_endpoints, internal])) > MAX_INSTANCES:

@@ -46,7 +46,6 @@ class EndpointConfigs(Resource):
         return {"EndpointConfigArn": self.add(request | {"ProductionVariants": variants})}
 
     def _check_variant(self, variant: Record) -> None:
-        """Raise ServiceError if a variant is invalid or not simulated."""
         place = f"Production variant {variant['VariantName']}"
         refuse_other_members(variant, VARIANT_MEMBERS, place)
         for name in ("ModelName", "InstanceType", "InitialInstanceCount"):

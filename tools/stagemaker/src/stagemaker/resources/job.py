@@ -10,8 +10,6 @@ from stagemaker.state.records import Record
 
 
 class JobResource(Resource):
-    """A kind of job. job_run: the class that runs a job."""
-
     verbs = ("Describe", "List", "Stop")
     runs = True
     missing_code = "ValidationException"  # although the model has ResourceNotFound
@@ -20,13 +18,11 @@ class JobResource(Resource):
     job_run: ClassVar[type[JobRun]]
 
     def resume(self) -> None:
-        """Mark jobs as failed if they were in progress when an earlier simulator ended."""
         for name, record in self.store.items(self.kind):
             if record[f"{self.kind}Status"] in self.running_statuses:
                 self.job_run(self.platform, name).end("Failed", FailureReason=INTERRUPTED)
 
     def submit(self, request: Record, **members: Any) -> str:
-        """Record a new job, queue it and return its ARN."""
         name = request[f"{self.kind}Name"]
         arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
         job_run = self.job_run(self.platform, name)

@@ -52,7 +52,6 @@ class Models(Resource):
 
 
 def _check_pipeline(containers: list[Record]) -> None:
-    """Raise ServiceError if containers cannot form an inference pipeline."""
     if len(containers) > MAX_CONTAINERS:
         raise ValidationException(
             f"Containers: a model can have at most {MAX_CONTAINERS} containers, not {len(containers)}"
@@ -65,7 +64,6 @@ def _check_pipeline(containers: list[Record]) -> None:
 
 
 def _check_container(container: Record) -> None:
-    """Raise ServiceError if the simulator cannot serve a container."""
     if container.get("Mode", "SingleModel") != "SingleModel":
         raise ValidationException("Mode MultiModel is not simulated: a container can serve only one model")
     if "Image" not in container:
@@ -98,7 +96,6 @@ def _resolve_containers(store: Store, container: Record) -> list[Record]:
 
 
 def _find_approved_package(store: Store, name: str) -> Record:
-    """Return the model package with a name or ARN. Raises ServiceError if it does not exist or is not approved."""
     key = ModelPackages.key({"ModelPackageName": name})
     package = store.get(ModelPackages.kind, key)
     if package is None:
@@ -111,10 +108,6 @@ def _find_approved_package(store: Store, name: str) -> Record:
 
 
 def _find_specification(package: Record, name: str | None) -> Record:
-    """Return a package's inference specification, or the additional one with this name.
-
-    Raises ServiceError if it does not exist.
-    """
     additional_specifications = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
     specification: Record | None = (
         package.get("InferenceSpecification") if name is None else additional_specifications.get(name)
@@ -126,7 +119,6 @@ def _find_specification(package: Record, name: str | None) -> Record:
 
 
 def _merge_container(container: Record, packaged: Record) -> Record:
-    """Return a package's container, with members replaced by those of the request's container."""
     refuse_members(packaged, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
     merged = {member: packaged[member] for member in SHARED_MEMBERS if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}

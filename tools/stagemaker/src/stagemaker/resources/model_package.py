@@ -160,7 +160,6 @@ class ModelPackages(Resource):
         return self.find("DescribeModelPackage", {"ModelPackageArn": arn}), True
 
     def _next_version(self, request: Record) -> tuple[str, Record]:
-        """Return the key and the members of a group's next version. Raises ServiceError if the request is invalid."""
         if "Tags" in request or request.get("CertifyForMarketplace"):
             member = "Tags" if "Tags" in request else "CertifyForMarketplace"
             raise ValidationException(f"{member} cannot be specified for a version of a model package group")
@@ -181,10 +180,6 @@ class ModelPackages(Resource):
 
 
 def _make_unversioned(request: Record) -> tuple[str, Record]:
-    """Return the key and the members of a new package without a group.
-
-    Raises ServiceError if the request is invalid.
-    """
     refuse_members(request, ["CertifyForMarketplace"], "CreateModelPackage")
     if "InferenceSpecification" not in request:
         raise ValidationException("A model package without a group must have an InferenceSpecification")
@@ -198,7 +193,6 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
 
 
 def _apply_update(record: Record, request: Record) -> Record:
-    """Return a version's record after an update. Raises ServiceError if the request is invalid."""
     removed_keys = request.get("CustomerMetadataPropertiesToRemove", [])
     remaining = {
         key: text for key, text in record.get("CustomerMetadataProperties", {}).items() if key not in removed_keys
@@ -236,10 +230,6 @@ def _add_source(store: Store, package: Record, request: Record) -> Record:
 
 
 def _find_source_specification(store: Store, uri: str) -> Record | None:
-    """Return the inference specification of the model or package with this ARN, or None if the URI is not such an ARN.
-
-    Raises ServiceError if the model or package does not exist.
-    """
     match = SOURCE_ARN.fullmatch(uri)
     if match is None:
         return None
@@ -277,12 +267,10 @@ def _add_digests(package: Record) -> Record:
 
 
 def _check_model_card(request: Record) -> None:
-    """Raise ServiceError if the content of a request's model card is not a JSON object."""
     parse_json_object(request.get("ModelCard", {}).get("ModelCardContent", "{}"), "ModelCard: ModelCardContent")
 
 
 def _metadata_only(card: Record) -> Record:
-    """Return a model card with only the members of its content that are never encrypted."""
     if "ModelCardContent" not in card:
         return card
     document = parse_json_object(card["ModelCardContent"], "ModelCardContent")
@@ -301,7 +289,6 @@ def _check_versioned(package: Record) -> None:
 
 
 def _check_additional_specifications(specifications: list[Record]) -> None:
-    """Raise ServiceError if there are too many additional inference specifications, or two with the same name."""
     names = [specification["Name"] for specification in specifications]
     if len(names) > MAX_SPECIFICATIONS:
         message = (

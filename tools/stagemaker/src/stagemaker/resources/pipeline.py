@@ -1,7 +1,6 @@
 """Pipelines: validated definitions, from which executions are started."""
 
 import operator
-import threading
 from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,7 +16,7 @@ from stagemaker.orchestration.pipelines.executions.execution_records import (
 )
 from stagemaker.orchestration.pipelines.executions.step_cache import cache_kind
 from stagemaker.protocol import error_texts
-from stagemaker.protocol.errors import ServiceError, ValidationException
+from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.client_token import run_once
 from stagemaker.resources.paging import make_page
 from stagemaker.resources.resource import Filter, Resource, refuse_other_members
@@ -25,7 +24,6 @@ from stagemaker.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGEABLE_MEMBERS = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READ_SLOTS = threading.BoundedSemaphore(20)  # each read from S3 occupies a second request thread
 SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 
@@ -90,7 +88,6 @@ class Pipelines(Resource):
         return make_page(request, "PipelineVersionSummaries", [], descending=True)
 
     def _delete(self, request: Record) -> Record:
-        """Delete a pipeline with its executions. Raises ServiceError if one of them is running."""
         with self.store.transaction():  # so that no execution starts before the pipeline is deleted
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
@@ -115,7 +112,6 @@ class Pipelines(Resource):
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def _validated_definition(self, request: Record) -> str | None:
-        """Return the definition in a request, or None. Raises ServiceError if it is invalid."""
         if DEFINITION in request and LOCATION in request:
             raise ValidationException(f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both")
         text = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
@@ -125,11 +121,8 @@ class Pipelines(Resource):
         return text
 
     def _read_from_s3(self, location: Record) -> str:
-        """Read the text of a definition from S3. Raises ServiceError if this fails."""
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
-        if not READ_SLOTS.acquire(blocking=False):
-            raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: retry the request")
         try:
             response = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if response["ContentLength"] > MAX_BYTES:
@@ -138,5 +131,3 @@ class Pipelines(Resource):
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} could not be read: {error}"
             raise ValidationException(message[:1000]) from None
-        finally:
-            READ_SLOTS.release()

@@ -128,7 +128,6 @@ class PipelineExecutions(Resource):
         return make_page(request, "PipelineParameters", entries, descending=False)
 
     def _start(self, started_keys: list[str], read: ReadDefinition, request: Record) -> Record:
-        """Add the execution that a request asks for, and return the response."""
         pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_running_count("StartPipelineExecution")
@@ -152,7 +151,6 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": arn}
 
     def _experiment_config(self, key: str, definition: PipelineDefinition) -> Record:
-        """Return the PipelineExperimentConfig of a new execution: the names of its experiment and trial."""
         execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
         context = StepContext(execution, self.platform.s3, {})
         return {
@@ -161,7 +159,6 @@ class PipelineExecutions(Resource):
         }
 
     def _retry(self, started_keys: list[str], read: ReadDefinition, request: Record) -> Record:
-        """Run an execution's unsuccessful steps again, and the steps that depend on them."""
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
@@ -178,7 +175,6 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def _reschedule_steps(self, records: StepRecords, definition: PipelineDefinition) -> None:
-        """Schedule another attempt for each step that has not succeeded, and delete the records of dependent steps."""
         steps_to_repeat = set[str]()
         for name, step in definition.steps.items():
             if name not in records.by_name:

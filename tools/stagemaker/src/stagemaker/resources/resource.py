@@ -75,7 +75,6 @@ class Resource:
 
     @classmethod
     def operations(cls) -> list[str]:
-        """Return the names of the operations that this kind implements."""
         own_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
         return own_operations + [name for name in map(cls.operation, cls.verbs) if name not in own_operations]
 
@@ -84,7 +83,6 @@ class Resource:
         return f"{verb}{cls.kind}s" if verb == "List" else f"{verb}{cls.kind}"
 
     def handle(self, operation: str, request: Record) -> Any:
-        """Carry out one of the operations and return its response."""
         if hasattr(self, operation):
             return getattr(self, operation)(request)
         [verb] = [verb for verb in self.verbs if self.operation(verb) == operation]
@@ -113,7 +111,6 @@ class Resource:
             raise ValidationException(problem)
 
     def has(self, arn: str) -> bool:
-        """Return whether there is a record with this ARN."""
         return arn.startswith(self.arn("")) and self.store.get(self.kind, arn.removeprefix(self.arn(""))) is not None
 
     def add(
@@ -136,7 +133,6 @@ class Resource:
         return self.arn(key)
 
     def find(self, operation: str, request: Record) -> StoredRecord:
-        """Return the record that a request names. Raises ServiceError if it does not exist."""
         key = self.key(request)
         record = self.store.get(self.kind, key)
         if record is None:
@@ -145,7 +141,6 @@ class Resource:
         return record
 
     def describe_record(self, record: StoredRecord) -> Record:
-        """Return a record as Describe and Search return it."""
         return record
 
     def _describe(self, operation: str, request: Record) -> Record:
@@ -166,7 +161,6 @@ class Resource:
         return {}
 
     def delete(self, operation: str, request: Record) -> Record:
-        """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""
         with self.store.transaction():  # a later resource of the same name must not inherit the tags
             record = self.find(operation, request)
             self.store.delete("Tags", record[f"{self.kind}Arn"])
@@ -174,7 +168,6 @@ class Resource:
         return {}
 
     def already_exists(self, key: str) -> ServiceError:
-        """Return the error for a Create request whose key already has a record."""
         return self.error(f"Create{self.kind}", "ResourceInUse", self.message(self.exists_text, key))
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
@@ -204,12 +197,10 @@ class Resource:
         return record.get(member)
 
     def position(self, record: Record, sort_member: str) -> Position:
-        """Return a record's position in a list that is sorted by the records' member `sort_member`."""
         value = self.listed_value(record, sort_member)
         return sort_key("" if value is None else value), record[f"{self.kind}Arn"]
 
     def _matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
-        """Return the records that satisfy all filters of a request."""
         filters: dict[str, Filter] = {
             "NameContains": (f"{self.kind}Name", lambda name, part: part.lower() in name.lower()),
             "StatusEquals": (f"{self.kind}Status", operator.eq),

@@ -1,6 +1,6 @@
 """What requests refer to on S3 and SageMaker looks up before it accepts them: input data, and the data of models."""
 
-from stagemaker.compute.files.transfers import parse
+from stagemaker.compute.files.transfers import has_objects, parse
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.container_server import model_data
 from stagemaker.protocol import error_texts
@@ -14,15 +14,13 @@ def check_input(platform: Platform, uri: str, role: str | None) -> None:
 
     role: the ARN of the role that reads the data, for the message; None if a transform job's model has none.
     """
-    bucket, prefix = parse(uri)
-    if not platform.has_objects(bucket, prefix, True):
+    if not has_objects(platform.s3, uri, is_prefix=True):
         text = error_texts.INPUT_MISSING
         reader = f'the role "{role}"' if role else "the model's role"
-        raise ValidationException(text.format(uri=uri, region=REGION, role=reader, bucket=bucket))
+        raise ValidationException(text.format(uri=uri, region=REGION, role=reader, bucket=parse(uri)[0]))
 
 
 def check_model_data(platform: Platform, container: Record) -> None:
-    """Raise ServiceError if a valid container has model data that are not on S3."""
     uri, is_packed = model_data(container)
-    if uri and not platform.has_objects(*parse(uri), uri.endswith("/") and not is_packed):
+    if uri and not has_objects(platform.s3, uri, uri.endswith("/") and not is_packed):
         raise ValidationException(error_texts.MODEL_DATA_MISSING.format(uri=uri))

@@ -112,7 +112,6 @@ class Searches(Resource):
 
 
 def _result_shape(kind: str) -> Shape | None:
-    """Return the shape of a kind of resource in a search result, or None if results cannot contain this kind."""
     output: Any = operation_model("Search").output_shape
     shape = output.members["Results"].member.members.get(kind)
     return shape if shape and f"{kind}Arn" in shape.members else None
@@ -124,10 +123,6 @@ def _sort_value(sort_property: Property, record: Record) -> str:
 
 
 def _make_test(shape: Shape, expression: Record) -> Test:
-    """Return a function that tests whether a resource satisfies an expression. shape: the resource's shape.
-
-    Raises ServiceError if the expression is invalid.
-    """
     conditions = list(_iterate_conditions(expression))
     if len(conditions) > MAX_CONDITIONS:
         raise ValidationException(f"A SearchExpression can have at most {MAX_CONDITIONS} conditions")
@@ -137,7 +132,6 @@ def _make_test(shape: Shape, expression: Record) -> Test:
 
 
 def _iterate_conditions(expression: Record) -> Iterator[Record]:
-    """Yield all filters, nested filters and subexpressions of an expression, at every level."""
     yield from expression.get("Filters", [])
     for nested_filter in expression.get("NestedFilters", []):
         yield nested_filter
@@ -158,7 +152,6 @@ def _make_expression_test(shape: Shape, expression: Record) -> Test:
 
 
 def _make_nested_test(shape: Shape, nested_filter: Record) -> Test:
-    """Return a function that tests whether at least one item of a list satisfies all nested filters."""
     name = nested_filter["NestedPropertyName"]
     items = _find_property(shape, name)
     if items.shape.type_name != "structure":
@@ -189,7 +182,6 @@ def _make_filter_test(shape: Shape, item: Record) -> Test:
 
 
 def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
-    """Return a function that compares one value with a filter's Value using its Operator."""
     compare = COMPARISONS[comparison]
     if property_.type == "parameter":
         return lambda value: _compare_parameter(compare, comparison, value, text)
@@ -210,7 +202,6 @@ def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, val
 
 
 def _find_property(shape: Shape, name: str) -> Property:
-    """Return the property with this name. shape: the resource's shape. Raises ServiceError if it does not exist."""
     if name.startswith("Metrics.") and "FinalMetricDataList" in shape.members:
         return _metric_property(shape, name)
     try:
@@ -220,7 +211,6 @@ def _find_property(shape: Shape, name: str) -> Property:
 
 
 def _metric_property(shape: Shape, name: str) -> Property:
-    """Return the property for the final value of a training job's metric."""
     metric = name.removeprefix("Metrics.")
 
     def read(record: Any) -> list[Any]:
@@ -231,7 +221,6 @@ def _metric_property(shape: Shape, name: str) -> Property:
 
 
 def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
-    """Return the type, the shape and the reader of the property at a path. Raises KeyError if there is none."""
     if shape.type_name == "list":
         return _follow_list(shape.member, path)
     if not path:

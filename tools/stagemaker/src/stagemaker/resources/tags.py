@@ -35,7 +35,6 @@ class Tags(Resource):
             return self.store.change("Tags", request["ResourceArn"], lambda _: {"Tags": tags}, {"Tags": []})
 
     def _find_tags(self, request: Record) -> list[Record]:
-        """Return the tags of the resource that a request names. Raises ServiceError if there is no such resource."""
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._resources):
             raise ValidationException(UNKNOWN.format(title="resource", arn=arn))

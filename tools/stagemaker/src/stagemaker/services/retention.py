@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stagemaker.services.alarm_states import to_naive_utc
+from stagemaker.services.alarms import to_naive_utc
 
 # (age, seconds): for data of at least this age, CloudWatch keeps one value per period of this many seconds
 RESOLUTIONS = (
@@ -79,7 +79,6 @@ def trim_streams(
 
 
 def event_size(message: str) -> int:
-    """Return how many bytes of memory a log event uses."""
     return EVENT_OVERHEAD + sys.getsizeof(message)
 
 

@@ -24,11 +24,9 @@ class Contents:
         self._locked_folder: tuple[Path, locked.Locked] | None = None
 
     def open(self) -> None:
-        """Create the folder. Raises OSError if this fails."""
         self._locked_folder = locked.make(Path(tempfile.gettempdir()), "stagemaker-objects-", "")
 
     def close(self) -> None:
-        """Remove the folder if it exists."""
         if self._locked_folder:
             folder, lock = self._locked_folder
             shutil.rmtree(folder, ignore_errors=True)

@@ -138,7 +138,6 @@ def _create(path: Path) -> None:
 
 
 def _check(path: Path) -> None:
-    """Raise OSError if a database is damaged, or belongs to another version or to another program."""
     if not path.is_file():
         raise OSError(f"{path}: {REMEDIES['CANTOPEN']}")
     # A rejected file must stay unchanged. Closing a writable one would copy the changes from its -wal file into it.
@@ -156,7 +155,6 @@ def _check(path: Path) -> None:
 
 @contextlib.contextmanager
 def _convert_errors(path: Path | None) -> Iterator[None]:
-    """Convert SQLite's errors to OSErrors with a remedy."""
     try:
         yield
     except sqlite3.Error as error:

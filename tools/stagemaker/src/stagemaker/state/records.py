@@ -92,14 +92,12 @@ class Store:
         return self.change(kind, key, with_changes)
 
     def get(self, kind: str, key: str) -> StoredRecord | None:
-        """Return the record with this key, or None."""
         rows = self._database.read(
             "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?", kind, key
         )
         return _stored_record(*rows[0]) if rows else None
 
     def all(self, kind: str) -> list[StoredRecord]:
-        """Return all records of a kind in insertion order."""
         return [record for _, record in self.items(kind)]
 
     def shared(self, kind: str) -> list[StoredRecord]:
@@ -120,7 +118,6 @@ class Store:
         return [(key, _stored_record(*columns)) for key, *columns in rows]
 
     def delete(self, kind: str, key: str) -> bool:
-        """Delete a record. Return False if it does not exist."""
         with self.transaction() as connection:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
@@ -142,7 +139,6 @@ def to_json(value: Any) -> str:
 
 
 def from_json(text: str) -> Any:
-    """Decode a value that `to_json` encoded."""
     return json.loads(text, object_hook=_decode_times)
 
 

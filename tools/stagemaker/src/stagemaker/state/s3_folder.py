@@ -106,7 +106,6 @@ class State:
         return respond
 
     def close(self) -> None:
-        """Write all pending changes and unlock the folder."""
         self._exit_stack.close()
 
     def _store(self, changes: list[Change]) -> None:
@@ -126,7 +125,6 @@ class State:
                 raise
 
     def _store_or_log(self, changes: list[Change]) -> None:
-        """Write changes for which no request is waiting: an error is logged, not raised."""
         try:
             if changes:
                 self._store(changes)

@@ -102,7 +102,6 @@ class StoredObjects:
             self._unlink(replaced_files)
 
     def _replace(self, keys: set[tuple[str, str]], rows: list[tuple[Any, ...]]) -> list[str | None]:
-        """Replace the keys' rows and return the files of the old rows."""
         files = []
         with self._database.transaction() as connection:
             for key in keys:
@@ -141,7 +140,6 @@ class StoredObjects:
             return content.read()
 
     def _open(self, bucket: str, key: str, size: int, file: str) -> IO[bytes]:
-        """Open the file of an object. Raises OSError if it is missing, or has the wrong size."""
         path, remedy = self._folder / file, "restore the folder from a backup, or use another folder"
         try:
             content = open(path, "rb")  # noqa: SIM115 - the caller closes it

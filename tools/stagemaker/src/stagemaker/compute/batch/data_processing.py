@@ -86,7 +86,6 @@ class DataProcessing:
         return self._text(results, self.output_filter, "OutputFilter", max_bytes, tick)
 
     def _records(self, body: bytes, subject: str, tick: Ticker) -> Iterator[Any]:
-        """Yield a body's records: rows as lists of strings, or the values of JSON documents."""
         try:
             yield from read_rows(body, tick) if self.kind == CSV else read_documents(body, self.by_line, tick)
         except (ValueError, RecursionError) as error:
@@ -108,10 +107,6 @@ class DataProcessing:
                 yield document | {OUTPUT: result}
 
     def _text(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
-        """Return the body that a filter selects from records. member: the filter's name, for error messages.
-
-        A filter can select a value many times, so the size is checked while the body is built.
-        """
         text = bytearray()
         too_large_error = JobFailed(
             f"ClientError: DataProcessing: {member} '{path.text}' selects more than {max_bytes >> 20} MB"
@@ -131,7 +126,6 @@ class DataProcessing:
         return bytes(text)
 
     def _parts(self, record: Any, path: JsonPath, max_bytes: int, tick: Ticker) -> Iterator[str]:
-        """Yield the text that a filter selects from a record, in parts that are no longer than the record."""
         # each value takes at least one byte, for its separator, and in JSON at least two
         values = path.values(record, max_bytes if self.kind == CSV else max_bytes // 2, tick)
         if self.kind == CSV:
@@ -143,7 +137,6 @@ class DataProcessing:
 
 
 def _kind(content_type: str, accept: str) -> str:
-    """Return the format of a job's records. Raises ValueError if a type is not supported, or the types do not match."""
     kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):

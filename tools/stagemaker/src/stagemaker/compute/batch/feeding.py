@@ -47,8 +47,7 @@ class Feeder:
     def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
         """Send one object to a model's servers. Responses keep the order of the requests.
 
-        Only a few requests are in memory at a time. check: called regularly; it must raise if the job must end. Raises
-        JobFailed with the server's reason.
+        Only a few requests are in memory at a time. Raises JobFailed with the server's reason.
         """
 
         def result(body: bytes) -> bytes:
@@ -69,7 +68,6 @@ class Feeder:
                         results.write(b"\n")
 
     def _bodies(self, file: IO[bytes], tick: Ticker) -> Iterator[bytes]:
-        """Split an object into request bodies. Raises JobFailed if one is too large or the object is invalid."""
         is_single_record = self.split == "Line" and self.strategy == "SingleRecord"
         limit, body = self.max_megabytes << 20, bytearray()
         while part := self._read_part(file, limit + 1):
@@ -86,7 +84,6 @@ class Feeder:
 
     @property
     def _max_response_bytes(self) -> int:
-        """The maximum size in bytes of one response, and of the output that joins it with its request."""
         return (MAX_MEGABYTES << 20) // self.concurrency
 
     def _read_part(self, file: IO[bytes], limit: int) -> bytes:
@@ -97,7 +94,6 @@ class Feeder:
             raise JobFailed(f"ClientError: An object is not a gzip file, or is corrupted: {error}") from None
 
     def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
-        """Send one request, and repeat it if the server does not respond or responds with a server error."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
         failure = ""
         for attempt in range(self.retries + 1):

@@ -53,17 +53,14 @@ class JsonPath:
 
     @property
     def is_root(self) -> bool:
-        """Whether the expression selects the value itself."""
         return not self.steps
 
     @property
     def applies_to_rows(self) -> bool:
-        """Whether the expression can be applied to a CSV row, which is a flat array."""
         return len(self.steps) <= 1 and all(step.applies_to_rows for step in self.steps)
 
     @property
     def selects_one(self) -> bool:
-        """Whether the expression selects exactly one value."""
         return all(step.selects_one for step in self.steps)
 
     def select(self, value: Any, limit: int = sys.maxsize) -> Any:
@@ -84,7 +81,6 @@ class JsonPath:
 
 
 def _apply_step(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[[], None]) -> Iterator[Any]:
-    """Apply a step to the values that the previous steps selected."""
     for count, child in enumerate(chain.from_iterable(map(step.select, values))):
         if count == limit:
             raise SelectionTooLarge(f"selects more than {limit} values")
@@ -129,7 +125,6 @@ def _select_all(value: Any) -> Iterator[Any]:
 
 
 def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
-    """Yield the selected items of an array. text: the step as written, for error messages."""
     if not isinstance(value, list):
         raise NoSelection(f"{text} requires an array")
     for part in ranges:
@@ -140,7 +135,6 @@ def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
 
 
 def _select_children(names: list[str], value: Any) -> Iterator[Any]:
-    """Yield the child or children to which the next step is applied."""
     for name in names:
         if not isinstance(value, dict) or name not in value:
             raise NoSelection(f"there is no key '{name}'")
@@ -148,5 +142,4 @@ def _select_children(names: list[str], value: Any) -> Iterator[Any]:
 
 
 def _select_object(names: list[str], value: Any) -> Iterator[Any]:
-    """Yield several children at the end of an expression, as one object."""
     yield dict(zip(names, _select_children(names, value), strict=True))

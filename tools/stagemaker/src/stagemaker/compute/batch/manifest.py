@@ -24,10 +24,7 @@ class SourceObject:
 
 
 def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
-    """Return the objects of an S3DataSource with a prefix or a manifest. Raises JobFailed if one is missing.
-
-    check: called before each object that a manifest names; it must raise if the job must end.
-    """
+    """Return the objects of an S3DataSource with a prefix or a manifest. Raises JobFailed if one is missing."""
     if source["S3DataType"] == "ManifestFile":
         return _manifest_objects(s3, source["S3Uri"], check)
     bucket, prefix = transfers.parse(source["S3Uri"])
@@ -69,7 +66,6 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
 
 
 def _read_manifest(s3: Any, uri: str) -> list[Any]:
-    """Return the array in a manifest. Raises JobFailed."""
     bucket, key = transfers.parse(uri)
     try:
         response = s3.get_object(Bucket=bucket, Key=key)

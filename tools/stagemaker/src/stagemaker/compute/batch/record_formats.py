@@ -82,7 +82,6 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
 
 
 def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
-    """Yield an array as JSON, in parts."""
     yield "["
     yield from _items_text(values, tick)
     yield "]"
@@ -124,7 +123,6 @@ encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:
-    """Return whether there are only a few values, none of which is an array or an object."""
     return len(values) <= CHECK_INTERVAL and not any(isinstance(value, list | dict) for value in values)
 
 
@@ -144,5 +142,4 @@ def _decoder(tick: Ticker) -> json.JSONDecoder:
 
 
 def _reject_constant(word: str) -> NoReturn:
-    """Reject NaN and Infinity, which Python would otherwise read and write."""
     raise ValueError(f"{word} is not a JSON value")

@@ -48,11 +48,9 @@ class CapturedInvocation:
 
     @property
     def hour_folder(self) -> str:
-        """The folder of the invocation's file. There is one folder for each hour."""
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
-        """Return the invocation's line in the file."""
         modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
         messages = {
             "Input": (self.request.get("Body", b""), self.request.get("ContentType")),
@@ -104,7 +102,6 @@ class DataCapture:
         self._periodic.notify(is_urgent)
 
     def _write(self) -> None:
-        """Write the invocations that have been captured since the last delivery."""
         with self._written:
             invocations, self._waiting_invocations = self._waiting_invocations, []
         try:
@@ -139,7 +136,6 @@ def describe(config: Record) -> Record:
 
 
 def _split_into_files(invocations: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, bytes]]:
-    """Yield the content of files that are not too large, each with the time of its first line."""
     lines: list[bytes] = []
     size, first_time = 0, None
     for invocation in invocations:
@@ -154,7 +150,6 @@ def _split_into_files(invocations: Iterable[CapturedInvocation]) -> Iterable[tup
 
 
 def _encode(body: bytes, content_type: str | None, config: Record) -> Record:
-    """Return a body as text if it is UTF-8 and the configuration lists its type as JSON or CSV, otherwise as base64."""
     headers = config.get("CaptureContentTypeHeader", {})
     media_type = (content_type or "").partition(";")[0].strip().lower()
     common_members = {"observedContentType": content_type} if content_type else {}

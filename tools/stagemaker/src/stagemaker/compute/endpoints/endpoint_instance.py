@@ -6,13 +6,14 @@ import logging
 import secrets
 import threading
 import time
+from dataclasses import replace
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
-from stagemaker.compute.processes import host_disk
+from stagemaker.compute.processes.reasons import reason_of
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.isolation.instances import instance_of
 from stagemaker.state.records import Record
@@ -31,11 +32,11 @@ MAX_PAUSE_SECONDS = 30.0  # maximum seconds before a restart
 class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
-    endpoint: the endpoint's name. variant: a deployment's variant. state_changed: notified whenever `server`, `failure`
-    or `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when
-    the instance may receive traffic. From then on, servers that end are restarted; before that, the instance fails if
-    they end. failure: the reason why the instance failed. invocations_in_progress: the number of invocations in
-    progress, counted by the fleet. has_ended: whether the instance will never serve again.
+    variant: a deployment's variant. state_changed: notified whenever `server`, `failure` or `has_ended` changes.
+    server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the instance may receive
+    traffic. From then on, servers that end are restarted; before that, the instance fails if they end.
+    invocations_in_progress: the number of invocations in progress, counted by the fleet. has_ended: whether the
+    instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -65,11 +66,9 @@ class EndpointInstance:
                 self._must_ping.set()
 
     def stop(self) -> None:
-        """Tell the servers to end."""
         self._platform.jobs.stop(self._key)
 
     def join(self) -> None:
-        """Wait until the servers have ended."""
         with self._state_changed:
             self._state_changed.wait_for(lambda: self.has_ended)
 
@@ -94,7 +93,7 @@ class EndpointInstance:
             except Exception as error:
                 if not isinstance(error, JobFailed):
                     logger.exception("%s", self._key)
-                reason = host_disk.reason_of(error, job.path)
+                reason = reason_of(error, job.path)
             finally:
                 self._set_server(None)
                 log.deliver()
@@ -113,12 +112,11 @@ class EndpointInstance:
             pause = 0.0 if is_stable else min(max(2 * pause, 1.0), MAX_PAUSE_SECONDS)
 
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
-        """Start the servers and watch them. Raises JobFailed if they end or do not start, or JobStopped."""
         startup_seconds = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
         download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
         instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")
         if gibibytes:
-            instance = instance.with_volume(gibibytes << 30)
+            instance = replace(instance, volume=gibibytes << 30)
         chain = Chain(self._platform, job, self._variant["Model"], log, instance, folder)
         for image, image_log in chain.images():
             self._platform.prepare(job, image, image_log)

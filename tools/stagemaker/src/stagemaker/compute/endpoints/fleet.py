@@ -39,8 +39,8 @@ class Reply:
 class Fleet:
     """The instances of one variant.
 
-    variant: the variant's name. data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one
-    thread may call `scale` and `end` at a time.
+    data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one thread may call `scale` and `end`
+    at a time.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
@@ -117,10 +117,6 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
-        """Add an invocation in progress to the next ready instance, and return the instance and its server.
-
-        Returns None at the deadline, or if no instance will ever be ready.
-        """
         with self._state_changed:
             while True:
                 if self._has_ended:
@@ -147,7 +143,6 @@ class Fleet:
                 raise JobFailed(f"{prefix}Production variant {self.variant} {problem}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
-        """End instances that receive no more invocations, once those in progress have ended."""
         for instance in instances:
             with self._state_changed:
                 while instance.invocations_in_progress:

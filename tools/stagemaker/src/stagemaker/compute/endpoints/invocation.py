@@ -1,6 +1,9 @@
-"""Invocations: sends a runtime API request to a model's server, and returns the server's response or an error."""
+"""Invocations: sends a runtime API request to a model's server, returns the response or an error, and counts both."""
 
+import datetime
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from random import Random
 
@@ -8,13 +11,16 @@ from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints.data_capture import DataCapture
 from stagemaker.compute.endpoints.endpoint_instance import LOG_GROUP
 from stagemaker.compute.endpoints.fleet import Fleet, FleetEnded, Reply
-from stagemaker.compute.endpoints.invocation_metrics import InvocationMetrics
 from stagemaker.compute.endpoints.traffic import Traffic
+from stagemaker.compute.logs.metrics import put_metrics
+from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
 from stagemaker.protocol.account import ACCOUNT, arn
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
 
+NAMESPACE = "AWS/SageMaker"
+MetricKey = tuple[str, str, str]  # endpoint, variant, metric
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -23,6 +29,51 @@ HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes"
 SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
 MAX_MESSAGE_LENGTH = 2048  # characters of an error message
 MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
+
+
+class InvocationMetrics:
+    """Collects durations and outcomes, and sends statistics every second, so no invocation waits for CloudWatch."""
+
+    def __init__(self, platform: Platform):
+        self._platform = platform
+        self._values: defaultdict[MetricKey, list[float]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._periodic = PeriodicDelivery(platform, "invocation metrics", self._deliver)
+
+    def record(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
+        """Record an invocation. status: the response's status; 0 if there was no response."""
+        values = {
+            "Invocations": 1.0,
+            "Invocation4XXErrors": float(400 <= status < 500),
+            "Invocation5XXErrors": float(status >= 500 or status == 0),
+            "ModelLatency": 1e6 * model_seconds,
+            "OverheadLatency": 1e6 * overhead_seconds,
+        }
+        with self._lock:
+            for metric, value in values.items():
+                self._values[endpoint, variant, metric].append(value)
+        self._periodic.notify()
+
+    def _deliver(self) -> None:
+        with self._lock:
+            recorded_values, self._values = self._values, defaultdict(list)
+        timestamp = datetime.datetime.now(datetime.UTC)
+        data = [
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+                "Timestamp": timestamp,
+                "Unit": "Microseconds" if metric.endswith("Latency") else "None",
+                "StatisticValues": {
+                    "SampleCount": len(values),
+                    "Sum": sum(values),
+                    "Minimum": min(values),
+                    "Maximum": max(values),
+                },
+            }
+            for (endpoint, variant, metric), values in recorded_values.items()
+        ]
+        put_metrics(self._platform.cloudwatch, NAMESPACE, data)
 
 
 class Invoker:
@@ -52,7 +103,6 @@ class Invoker:
         }
 
     def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
-        """Return the chosen fleet and its reply. Raises ServiceError if the endpoint or the variant is unknown."""
         name, variant = request["EndpointName"], request.get("TargetVariant")
         headers = {header: request[member] for member, header in HEADERS.items() if member in request}
         while True:
@@ -69,7 +119,6 @@ class Invoker:
                 continue
 
     def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        """Record and capture an invocation before its response is returned. seconds: its total duration."""
         response = reply.response
         status = response.status if response else 0
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
@@ -78,10 +127,6 @@ class Invoker:
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
-    """Return the ModelError for an invocation without a successful response.
-
-    The error contains the ARN of the log stream of the container or instance, or of the log group if none was invoked.
-    """
     status, original_message = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
     log = f"log-group:{LOG_GROUP}/{endpoint}"

@@ -69,7 +69,6 @@ def divide(before: Traffic, after: Traffic, parts: Parts) -> Traffic:
 
 
 def all_at_once(sizes: Parts) -> Iterator[Parts]:
-    """Shift all invocations in one step."""
     yield dict.fromkeys(sizes, Fraction(1))
 
 
@@ -80,7 +79,6 @@ def canary(sizes: Parts) -> Iterator[Parts]:
 
 
 def linear(sizes: Parts) -> Iterator[Parts]:
-    """Shift parts of the given sizes in each step, until all invocations are shifted."""
     for number in count(1):
         parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
         yield parts

@@ -7,7 +7,7 @@ from pathlib import Path
 from stagemaker import machine
 from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, without_owner
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, Check, OutputFolder
 from stagemaker.compute.processes.volume import Volume
 
 
@@ -16,12 +16,12 @@ def pack(
     archive: Path,
     volume: Volume,
     check: Check = lambda: None,
-    announce: Announce = ignore,
+    announce: Announce = lambda size: None,
 ) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker packs a model. Absolute symbolic links are left out.
 
-    check: called before each chunk; it must raise if the job must end. Raises JobFailed if the folder cannot be read or
-    is larger than the volume, and OSError if the disk of this machine is full.
+    Raises JobFailed if the folder cannot be read or is larger than the volume, and OSError if the disk of this machine
+    is full.
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
@@ -45,8 +45,8 @@ def pack(
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
     """Unpack a tar archive, with or without gzip compression, into a folder. Nothing is written outside the folder.
 
-    volume: the volume on which the content must fit. check: called before each part; it must raise if the job must end.
-    Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
+    volume: the volume on which the content must fit. Raises JobFailed if the archive is invalid, hostile or too large,
+    and OSError if the disk of this machine is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = ""
@@ -65,7 +65,6 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
 
 
 def _reason(error: Exception, name: str) -> str:
-    """Return an error's message, without this machine's paths. name: the archive member that caused the error."""
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):

@@ -17,12 +17,8 @@ from stagemaker.isolation.sandbox import ML
 CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
 MAX_FILES = 10_000  # files that can be uploaded from a folder: each takes 10 ms of the time that all jobs share
 
-Check = Callable[[], None]
+Check = Callable[[], None]  # called often, before each file and each part of one: raises if the work must end
 Announce = Callable[[int], None]  # called with the bytes of a folder before its content is packed or uploaded
-
-
-def ignore(size: int) -> None:
-    """Announce nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,6 @@ class OutputFile:
         return self.info.st_size if self.info is not None and stat.S_ISREG(self.info.st_mode) else None
 
     def open(self) -> BinaryIO:
-        """Open a regular file. Raises OSError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             return open(os.open(self.path, flags), "rb")

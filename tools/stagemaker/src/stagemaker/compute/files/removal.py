@@ -11,7 +11,7 @@ def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
 
     All jobs share this process's limit on open files, so the work is left to external programs, which keep few files
-    open at any depth. check: called regularly; it must raise if the caller should no longer wait for the removal.
+    open at any depth.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

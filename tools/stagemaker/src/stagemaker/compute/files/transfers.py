@@ -1,33 +1,26 @@
 """Transfers a job's files to and from S3.
 
-Objects are transferred by plain HTTP requests on one connection. The simulator checks neither signatures nor checksums,
-and for a small object boto3 would spend more time on them than on the rest of the transfer. The argument `check` is
-called before each file and each chunk of a file. It must raise if the job is stopped or exceeds its time limit, or if
-the simulator ends.
+The argument `check` is called before each file and each chunk of a file. It must raise if the job is stopped or exceeds
+its time limit, or if the simulator ends.
 """
 
+import io
 import re
+import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
 
 from stagemaker import machine
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder
 from stagemaker.compute.processes.volume import Volume
-from stagemaker.protocol.account import REGION
 
 CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
 MAX_KEY_BYTES = 1024
 MAX_OBJECT_BYTES = 5 << 30  # maximum size that S3 accepts in one request
-OBJECT_SECONDS = 600.0  # maximum time that the simulator may take for one object
-# tells the simulator that a request is for S3; the signature is not checked
-S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 # https://bucket.s3.REGION.amazonaws.com/key, or with the bucket in the path; the region can be missing
 WEB_ADDRESS = re.compile(r"https://(?:([^/]+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)", re.S)
 # characters that a listing of objects, which is XML 1.0, cannot contain or does not preserve
@@ -58,35 +51,38 @@ def download(
     if volume and not volume.take(sum(size for _, size in objects)):
         reason = f"the inputs are larger than {volume}"
         raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
-    with _connection_pool(s3) as connection:
-        for key, _ in objects:
-            check()
-            is_below = key == prefix or prefix.endswith("/") or key[len(prefix)] == "/"
-            name = key[len(prefix) if is_below else prefix.rfind("/") + 1 :].lstrip("/") or key.rsplit("/", 1)[-1]
-            target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
-            try:
-                if folder.resolve() not in target.resolve().parents:
-                    raise JobFailed(f"{subject} points outside its folder")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _get(connection, bucket, key, target, check)
-            except (OSError, ValueError) as error:  # the name is too long, or is both a file and a folder
-                if machine.is_disk_full(error):
-                    raise
-                raise JobFailed(
-                    f"{subject} could not be stored as a file: {getattr(error, 'strerror', None) or error}"
-                ) from None
+    for key, _ in objects:
+        check()
+        is_below = key == prefix or prefix.endswith("/") or key[len(prefix)] == "/"
+        name = key[len(prefix) if is_below else prefix.rfind("/") + 1 :].lstrip("/") or key.rsplit("/", 1)[-1]
+        target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
+        try:
+            if folder.resolve() not in target.resolve().parents:
+                raise JobFailed(f"{subject} points outside its folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            download_file(s3, bucket, key, target, check)
+        except (OSError, ValueError) as error:  # the name is too long, or is both a file and a folder
+            if machine.is_disk_full(error):
+                raise
+            raise JobFailed(
+                f"{subject} could not be stored as a file: {getattr(error, 'strerror', None) or error}"
+            ) from None
 
 
 def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:
-    """Download an object to a file. Raises JobFailed."""
-    with _connection_pool(s3) as connection:
-        _get(connection, bucket, key, path, check)
+    """Download an object to a file. Raises JobFailed, or OSError if the file cannot be written."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        with open(path, "wb") as file:
+            for chunk in body.iter_chunks(CHUNK_SIZE):
+                check()
+                file.write(chunk)
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"ClientError: '{key}' could not be downloaded: {_reason(error)}") from None
 
 
 def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
-    """Upload a file to an S3 URI. Raises JobFailed."""
-    with _connection_pool(s3) as connection:
-        _put(connection, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
+    _put(s3, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
 def upload_folder(
@@ -95,7 +91,7 @@ def upload_folder(
     uri: str,
     volume: Volume,
     check: Check = lambda: None,
-    announce: Announce = ignore,
+    announce: Announce = lambda size: None,
 ) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder's path is a file, upload it to the key itself.
 
@@ -107,18 +103,17 @@ def upload_folder(
     prefix = parse(uri)[1]
     announce(folder.check_volume(volume, check, packed=False))
     rejections = []
-    with _connection_pool(s3) as connection:
-        for file in folder.files(check):
-            if file.size is None:
-                continue
-            key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
-            if reason := _key_problem(key):
-                rejections.append(f"the file {file.name[:200]!r} cannot be stored as an object: {reason}")
-                continue
-            try:
-                _put(connection, file, uri, key, check)
-            except OSError as error:
-                raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
+    for file in folder.files(check):
+        if file.size is None:
+            continue
+        key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
+        if reason := _key_problem(key):
+            rejections.append(f"the file {file.name[:200]!r} cannot be stored as an object: {reason}")
+            continue
+        try:
+            _put(s3, file, uri, key, check)
+        except OSError as error:
+            raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
     if rejections:
         number = len(rejections) - 1
         others = f" (nor can {number:,} other file{'s' if number > 1 else ''})" if number else ""
@@ -152,56 +147,42 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
     return objects
 
 
-def _connection_pool(s3: Any) -> urllib3.HTTPConnectionPool:
-    """Return a connection pool for the simulator of a boto3 client. It ignores the environment's proxy settings."""
-    timeout = urllib3.Timeout(connect=10, read=OBJECT_SECONDS)
-    return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK_SIZE)
-
-
-def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Path, check: Check) -> None:
-    """Download an object to a file. Raises JobFailed, or OSError if the file cannot be written."""
-    try:
-        response = connection.urlopen("GET", _address(bucket, key), headers=S3_HEADERS, preload_content=False)
-        with open(path, "wb") as file:
-            for chunk in response.stream(CHUNK_SIZE, decode_content=False) if response.status == 200 else ():
-                check()
-                file.write(chunk)
-        if response.status != 200:
-            raise JobFailed(f"ClientError: '{key}' could not be downloaded: {_error(response)}")
-    except HTTPError as error:
-        raise JobFailed(f"ClientError: '{key}' could not be downloaded: {error}") from None
-
-
-def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
-    """Upload a file to a key in the URI's bucket. Raises JobFailed if S3 refuses it, OSError if it cannot be read."""
+def _put(s3: Any, file: OutputFile, uri: str, key: str, check: Check) -> None:
     size = file.size or 0
     if size > MAX_OBJECT_BYTES:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
         raise JobFailed(f"ClientError: '{uri}' could not be written to: {reason}")
-    with file.open() as content:
-        headers = S3_HEADERS | {"Content-Length": str(size), "Content-Type": "binary/octet-stream"}
-        body: Any = CheckedReader(content, size, check)
-        address = _address(parse(uri)[0], key)
-        try:
-            response = connection.urlopen("PUT", address, body=body, headers=headers)
-        except HTTPError as error:
-            raise JobFailed(f"ClientError: '{uri}' could not be written to: {error}") from None
-    if response.status != 200:
-        raise JobFailed(f"ClientError: '{uri}' could not be written to: {_error(response)}")
+    content = io.BytesIO()
+    with file.open() as opened:
+        shutil.copyfileobj(CheckedReader(opened, size, check), content, CHUNK_SIZE)
+    try:
+        s3.put_object(Bucket=parse(uri)[0], Key=key, Body=content.getvalue())
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"ClientError: '{uri}' could not be written to: {_reason(error)}") from None
 
 
-def _address(bucket: str, key: str) -> str:
-    return f"/{quote(bucket, safe='')}/{quote(key)}"
+def _reason(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, BotoCoreError):
+        return str(error)
+    details = error.response["Error"]
+    return f"{details.get('Message')} ({details.get('Code')})"
 
 
-def _error(response: urllib3.BaseHTTPResponse) -> str:
-    """Return the error message in a response from S3."""
-    match = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>", response.data.decode("utf-8", "replace"))
-    return f"{match[2]} ({match[1]})" if match else f"status {response.status}"
+def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
+    """Return whether there is an object at a URI or, with `is_prefix`, one whose key begins with the URI's.
+
+    Keys that end with "/" are the folders that S3's console creates: they are no data.
+    """
+    bucket, key = parse(uri)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
+    try:
+        return any(not each.endswith("/") for each in keys) if is_prefix else next(keys, None) == key
+    except (s3.exceptions.NoSuchBucket, BotoCoreError):
+        return False
 
 
 def _key_problem(key: str) -> str | None:
-    """Return why an object cannot have this key, or None if it can."""
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not valid UTF-8"
     if NOT_IN_XML.search(key):

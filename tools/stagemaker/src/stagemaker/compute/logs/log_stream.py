@@ -27,9 +27,9 @@ DELIVERY_SECONDS = 0.5  # time between deliveries
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    stream: the stream's name. metrics: collects metrics from the output, if the job defines any. tail: the last lines
-    of the output. period: the number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for
-    servers, because they run forever.
+    metrics: collects metrics from the output, if the job defines any. tail: the last lines of the output. period: the
+    number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for servers, because they run
+    forever.
 
     The last part of a long output is delivered when the output or the period ends.
     """
@@ -116,14 +116,12 @@ class JobLog:
             events = events[count:]
 
     def _add(self, output: bytes, milliseconds: int | None = None) -> bytes:
-        """Add the lines in a part of the output, and return the rest of it."""
         lines, rest = _split(output)
         for line in lines:
             self.line(line, milliseconds)
         return rest
 
     def _add_last(self, last: "LastOutput", rest: bytes) -> bytes:
-        """Add the last part of the output, and return the rest of it. rest: the rest of the output before it."""
         if last.left_out:
             left_out, kept = f"{last.left_out / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
             note = f"[{left_out} of output left out here; the first and the last {kept} are kept]\n"
@@ -133,7 +131,6 @@ class JobLog:
         return rest
 
     def _measure(self, output: bytes) -> bytes:
-        """Collect metrics from the lines in a part of the output, and return the rest of it."""
         if self._metrics is None:
             return b""
         lines, rest = _split(output)
@@ -183,7 +180,6 @@ def _split(output: bytes) -> tuple[list[str], bytes]:
 
 
 def _size(output: bytes) -> int:
-    """Return how many of the bytes that are kept an output takes."""
     return len(output) + LINE_OVERHEAD * output.count(b"\n")
 
 

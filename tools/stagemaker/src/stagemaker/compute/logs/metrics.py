@@ -59,7 +59,6 @@ class TrainingMetrics:
         return bool(self._patterns)
 
     def measure(self, line: str) -> None:
-        """Collect the values in a line."""
         for name, pattern in list(self._patterns.items()):
             try:
                 match = self._search(name, pattern, line[:MAX_SEARCHED_LENGTH])
@@ -75,20 +74,17 @@ class TrainingMetrics:
                     self._keep(name, value)
 
     def deliver(self) -> None:
-        """Send the values that have been found since the last delivery."""
         with self._lock:
             data, self._waiting_data = self._waiting_data, []
         put_metrics(self._cloudwatch, self._namespace, data)
 
     def final_values(self) -> list[dict[str, Any]]:
-        """Return the last value of each metric, in the form of FinalMetricDataList."""
         return [
             {"MetricName": name, "Value": value, "Timestamp": timestamp}
             for name, (value, timestamp) in self._last_values.items()
         ]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Search a line. Raises TimeoutError if this search, or all slow searches together, take too long."""
         start_time = time.thread_time()
         # not concurrent: the timeout is the whole process's processor time, so other threads would use it up
         match = pattern.search(line, timeout=SEARCH_SECONDS, concurrent=False)

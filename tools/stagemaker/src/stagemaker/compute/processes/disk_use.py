@@ -22,8 +22,7 @@ COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --i
 class DiskUse:
     """Checks whether the files in some folders exceed the size of a volume.
 
-    folders: the folders' paths. No folder may contain another. They may be on different disks, and need not exist.
-    volume: the volume's size in bytes.
+    No folder may contain another. They may be on different disks, and need not exist.
 
     The next count starts when the free space on the disks has decreased by the space that was left on the volume. It
     also starts after some time in any case, because other programs may have freed as much space as the job has taken.
@@ -75,12 +74,10 @@ class DiskUse:
         return not self._volume.has_room(size, files)
 
     def close(self) -> None:
-        """Kill the count that is in progress, if any."""
         if self._count_process and self._count_process.poll() is None:
             os.killpg(self._count_process.pid, signal.SIGKILL)
 
     def _free_bytes(self) -> int:
-        """Return the number of free bytes on the disks."""
         disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._existing_folders()}
         return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
 

@@ -64,7 +64,6 @@ class MemoryUse:
         return True
 
     def close(self) -> None:
-        """Remove the command's share."""
         if self._file:
             self.record(0)
             os.close(self._file[0])

@@ -54,9 +54,9 @@ class Ending:
 class SupervisedProcess:
     """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
-    folder: the job's folder. Its path identifies the job's processes, because their environment contains it. seconds:
-    the time limit. instance: the instance whose memory, processors and volume the command may use. output: the
-    command's stdout and stderr combined.
+    folder: the job's folder. Its path identifies the job's processes, because their environment contains it. instance:
+    the instance whose memory, processors and volume the command may use. output: the command's stdout and stderr
+    combined.
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
@@ -105,7 +105,6 @@ class SupervisedProcess:
         self._order(b"stop\n", GRACE_SECONDS)
 
     def kill(self) -> None:
-        """Kill all processes of the command at once."""
         self._order(b"kill\n", 0)
 
     def wait(self) -> Ending:
@@ -199,24 +198,20 @@ class ProcessGroup:
             return process
 
     def wait(self, process: SupervisedProcess) -> Ending:
-        """Wait until a process of this group has ended, and forget it."""
         ending = process.wait()
         with self._lock:
             self._processes.remove(process)
         return ending
 
     def stop(self) -> None:
-        """Tell every process to end, and give it time to do so."""
         for process in self._close():
             process.stop()
 
     def kill(self) -> None:
-        """End every process at once."""
         for process in self._close():
             process.kill()
 
     def _close(self) -> list[SupervisedProcess]:
-        """Prevent more processes from starting, and return the running ones."""
         with self._lock:
             self.stopping.set()
             return list(self._processes)

@@ -32,13 +32,17 @@ from typing import Any
 sys.path.append(str(Path(__file__).parents[3]))
 from stagemaker.compute.processes.disk_use import DiskUse
 from stagemaker.compute.processes.memory_use import MemoryUse
-from stagemaker.compute.processes.process_tree import descendants, memory_of
-from stagemaker.isolation import devices, system_calls
+from stagemaker.isolation import system_calls
 
 PR_SET_CHILD_SUBREAPER = 36
 KEYCTL_JOIN_SESSION_KEYRING = 1
 CHECK_SECONDS = 0.1  # seconds between checks
 CLEANUP_SECONDS = 10.0  # maximum wait for the processes that the command left running; the kernel may keep one longer
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+KERNEL_LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # that bubblewrap puts into a sandbox
+CLONE_NEWNS = 0x20000
+MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1, 2, 32, 4096, 16384, 1 << 19
 
 
 def main() -> None:
@@ -80,7 +84,6 @@ def leave_session_keyring() -> None:
 
 
 def start(specification: dict[str, Any]) -> Any:
-    """Start the job, as processes on this machine or as a container."""
     if specification["container"] is None:
         return Processes(specification)
     from stagemaker.isolation.container_job import ContainerJob
@@ -137,6 +140,70 @@ def watch(
     return outcome
 
 
+def descendants() -> list[int]:
+    """Return the IDs of this process's children, their children and so on.
+
+    This is called ten times a second. psutil would read all processes of this machine each time, so where the kernel
+    lists the children of a process, as Linux usually does, only these are read. psutil is imported only where it is
+    needed, because its import doubles the time that the start of a supervisor takes. A process may be missing if
+    another one ends at the same moment; the list is empty only if there are none.
+    """
+    if not KERNEL_LISTS_CHILDREN:
+        import psutil
+
+        return [process.pid for process in psutil.Process().children(recursive=True)]
+    found = _children(os.getpid())
+    for pid in found:  # the list grows
+        found += _children(pid)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                children += map(int, file.read().split())
+    return children
+
+
+def memory_of(pid: int, proportional: bool) -> int:
+    """Return a process's memory in bytes. proportional: divide shared memory by the number of processes sharing it."""
+    if KERNEL_LISTS_CHILDREN and not proportional:
+        try:
+            with open(f"/proc/{pid}/statm", "rb") as file:
+                return int(file.read().split()[1]) * PAGE_BYTES
+        except (OSError, IndexError):  # the process has ended
+            return 0
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if proportional:
+            with contextlib.suppress(psutil.AccessDenied, AttributeError):
+                return int(process.memory_full_info().pss)
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def protect_devices() -> None:
+    """Make the files of devices read-only for this process and those that it starts; devices can still be used.
+
+    Root owns the files of the host's devices in a sandbox, so a job that runs as root could change their modes and
+    times for all programs. bubblewrap cannot mount devices read-only, but keeps such a mount. Other users cannot mount
+    anything, but also do not own devices.
+    """
+    libc = ctypes.CDLL(None)
+    if os.geteuid() or libc.unshare(CLONE_NEWNS):
+        return
+    libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None)  # the mounts below are for this process only
+    for name in DEVICES:
+        path = os.fsencode(f"/dev/{name}")
+        libc.mount(path, path, None, MS_BIND, None)
+        libc.mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, None)
+
+
 class Processes:
     """A job that runs as processes on this machine: a command, and all processes that it starts."""
 
@@ -145,7 +212,7 @@ class Processes:
         self._is_sandboxed = specification["bubblewrap"] is not None
         files = []
         if self._is_sandboxed:  # the job could read bubblewrap's command line, but not a file of arguments
-            devices.protect()
+            protect_devices()
             program, *arguments = specification["bubblewrap"]
             files = [system_calls.open_filter()]
             files.append(arguments_file(["--seccomp", str(files[0]), *arguments]))
@@ -195,7 +262,6 @@ class Processes:
         return True
 
     def kill(self) -> bool:
-        """Send SIGKILL to each of the job's processes. Returns whether there were any."""
         if not descendants():
             return False
         import psutil

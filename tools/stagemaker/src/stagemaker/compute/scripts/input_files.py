@@ -74,7 +74,6 @@ def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
 
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
-    """Return the content of each file in /opt/ml/input/config, by file name."""
     common_members = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     channels = {
         entry["ChannelName"]: common_members | {name: entry[name] for name in ("ContentType",) if name in entry}

@@ -1,11 +1,10 @@
 """Installs the packages in a job's requirements.txt that are missing from the container, before the job starts."""
 
-import contextlib
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -27,6 +26,7 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
+from stagemaker.locked import held
 from stagemaker.requirements_file import HASH, RequirementLine, read_requirements
 
 PIP = ("pip", "install", "--quiet")
@@ -46,13 +46,10 @@ class RequirementsFile:
 
 
 class PackageInstaller:
-    """Installs packages into a folder, with one subfolder for each set of requirements."""
-
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        self._install_locks: WeakValueDictionary[str, threading.Lock] = (
-            WeakValueDictionary()
-        )  # an entry exists only while a job uses its lock
+        # an entry exists only while a job uses its lock
+        self._install_locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()  # guards `_install_locks`
 
     def install(
@@ -71,8 +68,7 @@ class PackageInstaller:
         already has all of the packages. The simulator's environment is never changed. Packages from the index must be
         wheels, so that none of their code runs in this step, which has a network; packages in the source are built in a
         sandbox without a network. instance: the instance whose memory, processors and volume pip may use. folder: the
-        folder in which pip works. announce: called with a line that names the packages, before they are installed.
-        Raises JobFailed or JobStopped.
+        folder in which pip works. Raises JobFailed or JobStopped.
         """
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
@@ -91,7 +87,9 @@ class PackageInstaller:
             names = [*(each.name for each in missing), *local_paths]
             others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
-        with self._install_lock(digest, job):
+        with self._lock:
+            lock = self._install_locks.setdefault(digest, threading.Lock())
+        with held(lock, lambda: None, job.raise_if_stopping):
             if target.is_dir():
                 return target
             install_folder = folder / "install"
@@ -114,18 +112,6 @@ class PackageInstaller:
             remove(install_folder, job.raise_if_stopping)
             return target
 
-    @contextlib.contextmanager
-    def _install_lock(self, digest: str, job: Job) -> Iterator[None]:
-        """Keep other jobs from installing the same packages within the block. Raises JobStopped if the job must end."""
-        with self._lock:
-            lock = self._install_locks.setdefault(digest, threading.Lock())
-        while not lock.acquire(timeout=0.2):
-            job.raise_if_stopping()
-        try:
-            yield
-        finally:
-            lock.release()
-
 
 def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
     """Install exactly the packages that pip reports as missing from the container, with the hashes that it checked."""
@@ -144,17 +130,12 @@ def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip:
 
 
 def _pin(item: dict[str, Any], with_hash: bool) -> str:
-    """Return the requirement of exactly the package in pip's report."""
     pin = f"{item['metadata']['name']}=={item['metadata']['version']}"
     hashes = item.get("download_info", {}).get("archive_info", {}).get("hashes", {}) if with_hash else {}
     return " ".join([pin, *(f"{HASH}{name}:{value}" for name, value in hashes.items())])
 
 
 def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], list[str]]:
-    """Return the lines that name packages on the index, with harmless options, and the paths in the source.
-
-    Raises JobFailed for any other line.
-    """
     index_lines, local_paths = [], []
     for line in lines:
         if options := " ".join(line.unsupported_options)[:200]:
@@ -207,7 +188,6 @@ def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check
 
 
 def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -> None:
-    """Run pip. Raises JobFailed if it fails."""
     ending = job.run_process(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":

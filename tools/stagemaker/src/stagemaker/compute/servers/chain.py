@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
@@ -16,7 +17,6 @@ from stagemaker.compute.servers.container_server import ContainerServer, server_
 from stagemaker.compute.servers.response import Response
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.instances import Instance
-from stagemaker.protocol.account import REGION
 from stagemaker.state.records import Record
 
 PING_SECONDS = 600.0  # seconds within which /ping must return 200
@@ -25,11 +25,11 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 class Chain:
     """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
 
-    model: a Model record with one or more containers. job: runs the processes. log: receives the output of a
-    PrimaryContainer; if there are several containers, each has its own stream below this one. instance: the instance
-    whose memory and volume all containers share. name: the name of the chain's folder in the job's folder. environment:
-    environment variables that override the containers' own. defaults: environment variables that the containers' own
-    override. folder: the chain's folder. ending: how the processes ended, after `stop`; None if none was started.
+    log: receives the output of a PrimaryContainer; if there are several containers, each has its own stream below this
+    one. instance: the instance whose memory and volume all containers share. name: the name of the chain's folder in
+    the job's folder. environment: environment variables that override the containers' own. defaults: environment
+    variables that the containers' own override. ending: how the processes ended, after `stop`; None if none was
+    started.
     """
 
     def __init__(
@@ -44,11 +44,12 @@ class Chain:
         defaults: Mapping[str, str] | None = None,
     ):
         self._job, self.log, self.folder = job, log, job.path / name
-        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         containers = named_containers(model)
         folders = [socket_folder.server_folder(platform.sockets_folder) for _ in containers]
         volume = Volume(instance.volume or DEFAULT_SIZE)
-        instance = instance.with_shared_memory(self.folder / ".memory").with_volume(volume.size, self.folder, *folders)
+        instance = replace(
+            instance, memory_use=self.folder / ".memory", volume=volume.size, folders=(self.folder, *folders)
+        )
         self._servers = [
             ContainerServer(
                 platform,
@@ -60,7 +61,7 @@ class Chain:
                 self.folder / f"container-{number}",
                 folder,
                 container_name,
-                {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
+                {**(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 has_network=not model.get("EnableNetworkIsolation"),
             )
             for number, ((container_name, container), folder) in enumerate(zip(containers, folders, strict=True), 1)
@@ -132,9 +133,8 @@ class Chain:
         """Return the last container's response to a POST to /invocations, or the first response that is not a success.
 
         headers: the caller's headers. Each container receives them with the Content-Type of its own input, and only the
-        last container receives Accept. deadline: the deadline for the last byte of the last response. max_bytes: the
-        maximum size of each response's body. Raises NoResponse, in particular TimedOut. The exception, like the
-        response, names the container.
+        last container receives Accept. deadline: the deadline for the last byte of the last response. Raises
+        NoResponse, in particular TimedOut. The exception, like the response, names the container.
         """
         forwarded_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
@@ -148,11 +148,9 @@ class Chain:
         return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
-        """Return the first container's response to a request without a body. Raises NoResponse."""
         return self._servers[0].request(method, path, deadline)
 
     def stop(self) -> None:
-        """End all servers, and wait until they have ended."""
         for server in self._servers:
             server.kill()
         for server in self._servers:
@@ -174,6 +172,5 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
 
 
 def _with_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
-    """Return the headers of the request to the next container, whose input is this response."""
     others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

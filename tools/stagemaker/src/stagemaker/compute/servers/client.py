@@ -39,8 +39,8 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: the deadline for the last byte of the response. max_bytes: the maximum size of its body. Raises
-        NoResponse, in particular TimedOut and Disconnected.
+        deadline: the deadline for the last byte of the response. Raises NoResponse, in particular TimedOut and
+        Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:
@@ -139,7 +139,6 @@ class UnixConnection(socket.socket):
 
 
 def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Return a request's head: its first line and headers. Raises NoResponse if the head would not be valid HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if invalid_lines := [line for line in lines if not VALID_LINE.fullmatch(line)]:

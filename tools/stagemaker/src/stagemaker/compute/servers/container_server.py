@@ -40,12 +40,11 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    container: the container's definition in a Model record. job: runs the processes. log: receives their output.
     instance: the instance that all of the model's containers share, with its volume. volume: counts the space that the
     model and its source take. folder: the container's folder, in the job's folder. sockets_folder: a folder that the
-    processes share with the simulator. name: the container's name; empty for a model's only container. variables: the
-    container's environment variables. has_network: whether the container would have a network on AWS, that is, whether
-    EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded. ending: how the processes ended.
+    processes share with the simulator. name: the container's name; empty for a model's only container. has_network:
+    whether the container would have a network on AWS, that is, whether EnableNetworkIsolation is not set. is_ready:
+    whether a ping has succeeded.
     """
 
     platform: Platform
@@ -115,8 +114,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status.
 
-        max_bytes: the maximum size of the response's body. Raises NoResponse, also if a header that clients receive is
-        not ASCII, because the API does not allow that.
+        Raises NoResponse, also if a header that clients receive is not ASCII, because the API does not allow that.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -145,7 +143,6 @@ class ContainerServer:
         return replace(response, container=self.name)
 
     def failure(self) -> str | None:
-        """Return the reason why the server has failed or ended, or None while it can serve."""
         cause = self.cause()
         if cause or not self._has_ended():
             return cause
@@ -160,7 +157,6 @@ class ContainerServer:
         return self._failure_message(reason) if reason else None
 
     def kill(self) -> None:
-        """Kill the server's processes."""
         if self._process and not self.ending:
             self._process.kill()
 
@@ -175,7 +171,6 @@ class ContainerServer:
         remove(self.sockets_folder)
 
     def _has_ended(self) -> bool:
-        """Return whether the server's processes have ended. If so, `ending` says how."""
         with self._lock:
             if self._process and self._process.poll() is not None:
                 self._wait_for_end()
@@ -188,17 +183,14 @@ class ContainerServer:
         return f"{server_of(self.name)} {event}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
-        """Return text from the server, with the paths that it would contain in a container."""
         return with_container_paths(text, self.folder).replace(str(self.sockets_folder), "/run/server")
 
     def _wait_for_end(self) -> None:
-        """Wait until the server's processes have ended."""
         if self._process and not self.ending:
             self._reader.join()
             self.ending = self.job.processes.wait(self._process)
 
     def _prepare(self) -> Path:
-        """Fill /opt/ml with the model and its script. Returns the script's source folder."""
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)

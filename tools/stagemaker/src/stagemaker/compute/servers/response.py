@@ -61,14 +61,13 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The beginning of the body as text for messages, without control characters."""
         return printable(self.body[:MAX_TEXT_BYTES].decode("utf-8", "replace").strip())
 
 
 def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, bool]:
     """Read the next response on a connection. Returns the response, and whether the connection can be reused.
 
-    max_bytes: the maximum size of the response's body. Raises NoResponse, in particular Disconnected.
+    Raises NoResponse, in particular Disconnected.
     """
     incoming = IncomingData(connection)
     head, body = _head(incoming), bytearray()
@@ -83,8 +82,6 @@ def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, 
 
 
 class IncomingData:
-    """The data that a server sends on a connection, as h11 events."""
-
     def __init__(self, connection: socket.socket):
         self._connection, self._has_ended = connection, False
         self._received = bytearray()  # the bytes before the body, and some of the body
@@ -94,7 +91,6 @@ class IncomingData:
 
     @property
     def head(self) -> bytes:
-        """The bytes before the body."""
         return bytes(self._received[: len(self._received) - len(self._protocol.trailing_data[0])])
 
     @property
@@ -131,7 +127,6 @@ class IncomingData:
 
 
 def _head(incoming: IncomingData) -> h11.Response:
-    """Return the head of the final response, after any interim responses. Raises NoResponse."""
     for _ in range(MAX_INTERIM_RESPONSES + 1):
         event, head = incoming.next_event(), incoming.head
         if match := FORBIDDEN.search(head):

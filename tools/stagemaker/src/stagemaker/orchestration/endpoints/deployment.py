@@ -50,7 +50,6 @@ def make_deployment(store: Store, config_name: str) -> Record:
 
 
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
-    """Return a record. title: the kind's name for error messages. resource: the last part of the record's ARN."""
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
         raise ValidationException(error_texts.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
@@ -97,10 +96,6 @@ def rescale(current: Record, request: Record) -> Record:
 
 
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
-    """Return a deployment with new properties. Raises ServiceError if all weights are 0.
-
-    properties: the new Weight, Count or both, by variant name.
-    """
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ValidationException("At least one variant must have a weight above 0")
@@ -112,7 +107,6 @@ def instance_count(deployment: Record | None) -> int:
 
 
 def max_instances(internal: Record) -> int:
-    """Return the largest number of instances that an endpoint with these internal members has at any one time."""
     current, pending = internal["Deployment"], internal["Pending"]
     if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
@@ -137,7 +131,6 @@ def described_variants(deployment: Record, desired: Record) -> list[Record]:
 
 
 def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
-    """Return the ProductionVariants of the PendingDeploymentSummary in DescribeEndpoint's response."""
     return [
         {
             "VariantName": variant["VariantName"],
@@ -151,7 +144,6 @@ def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
 
 
 def images(model: Record) -> list[str]:
-    """Return the images of a model's containers."""
     return [container.get("Image", "") for _, container in named_containers(model)]
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from stagemaker.protocol.errors import ServiceError, ValidationException
-from stagemaker.services.alarm_states import unsimulated_feature
+from stagemaker.services.alarms import unsimulated_feature
 from stagemaker.state.records import Record
 
 # the request member that contains the size, by type of traffic routing
@@ -34,12 +34,10 @@ class BlueGreenPolicy:
     alarms: tuple[str, ...] = ()
 
     def steps(self, deployment: Record) -> Iterator[Parts]:
-        """Yield the shares of the invocations that the new deployment's variants receive, step by step."""
         variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
         return SHIFT_METHODS[self.routing]({name: self._share(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
-        """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
         for variant in deployment["Variants"]:
             if self.size and not MIN_SHARES[self.routing] <= self._share(variant["Count"]) <= MAX_SHARE:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
@@ -52,7 +50,6 @@ class BlueGreenPolicy:
             )
 
     def _share(self, count: int) -> Fraction:
-        """Return the size of a canary or a step as a share of a variant with this number of instances."""
         if self.size is None:
             return Fraction(1)
         whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
@@ -60,7 +57,6 @@ class BlueGreenPolicy:
 
 
 def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
-    """Read a DeploymentConfig. Raises ServiceError if it is invalid or not simulated."""
     if config is None:
         return BlueGreenPolicy()
     if "RollingUpdatePolicy" in config:
@@ -104,7 +100,6 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
 
 
 def _read_size(routing: Record) -> Record | None:
-    """Read the size of a canary or a linear step. Raises ServiceError if it is missing or invalid."""
     kind = routing["Type"]
     for name in SIZE_MEMBERS.values():
         if name in routing and name != SIZE_MEMBERS.get(kind):

@@ -53,7 +53,6 @@ class EndpointWork(Work):
             GradualUpdate(self, self._hosting, record).run()
 
     def _rescale(self, record: StoredRecord) -> None:
-        """Change the variants' instance counts and weights to those of the pending deployment."""
         current, pending = record.internal["Deployment"], record.internal["Pending"]
         fleets = self._hosting.traffic[self.key].fleets
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
@@ -74,7 +73,6 @@ class EndpointWork(Work):
         change_record(self, {"Pending": None}, EndpointStatus="InService", FailureReason=None)
 
     def _delete(self, record: Record) -> None:
-        """End the fleets, and delete the record with its tags."""
         if traffic := self._hosting.traffic.pop(self.key, None):
             end_fleets(traffic)
 

@@ -18,8 +18,7 @@ class GradualUpdate:
 
     An endpoint without a deployment in service has no old fleets: its new fleets get all traffic once they are ready.
 
-    work: the endpoint's work. record: the endpoint's record. deadline: when the update must be over, on the clock of
-    time.monotonic().
+    deadline: when the update must be over, on the work's clock.
     """
 
     def __init__(self, work: Work, hosting: Hosting, record: StoredRecord):
@@ -28,7 +27,7 @@ class GradualUpdate:
         self._old_traffic = hosting.traffic.get(self._name)
         self._new_traffic = hosting.make_traffic(self._name, self._pending)
         self._policy = read_deployment_config(record.get("LastDeploymentConfig") if self._old_traffic else None)
-        self.deadline = time.monotonic() + self._policy.time_limit
+        self.deadline = work.clock() + self._policy.time_limit
 
     def run(self) -> None:
         """Start the new fleets, shift the traffic to them, and end the old fleets.
@@ -38,7 +37,7 @@ class GradualUpdate:
         """
         self._hosting.stages[self._name] = Stage("Creating")
         models = [variant["Model"] for variant in self._pending["Variants"]]
-        self.deadline += self._work.make_available(image for model in models for image in images(model))
+        self._work.make_available(image for model in models for image in images(model))
         try:
             start_fleets(self._work, self._new_traffic.fleets, self._pending["Variants"], self.deadline)
             if self._old_traffic:
@@ -51,7 +50,6 @@ class GradualUpdate:
             self._complete()
 
     def _shift(self, old_traffic: Traffic) -> None:
-        """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, or JobStopped."""
         self._check()
         for parts in self._policy.steps(self._pending):
             self._hosting.stages[self._name] = Stage("ActivatingTraffic", parts)
@@ -61,7 +59,6 @@ class GradualUpdate:
         self._wait(self._policy.termination_wait)
 
     def _wait(self, seconds: float) -> None:
-        """Wait, and check repeatedly. Raises JobFailed if the update must be rolled back, or JobStopped."""
         end = time.monotonic() + seconds
         self._check()
         while (remaining := end - time.monotonic()) > 0:
@@ -69,8 +66,7 @@ class GradualUpdate:
             self._check()
 
     def _check(self) -> None:
-        """Raise JobFailed if the update must be rolled back: it has taken too long, or an alarm went off."""
-        if time.monotonic() > self.deadline:
+        if self._work.clock() > self.deadline:
             limit = self._policy.time_limit
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {limit:g}")
         if not self._policy.alarms:
@@ -95,7 +91,6 @@ class GradualUpdate:
         self._work.fail(reason)
 
     def _complete(self) -> None:
-        """Record that the new deployment is in service, and end the old fleets."""
         self._hosting.traffic[self._name] = self._new_traffic
         retiring = instance_count(self._record.internal["Deployment"]) if self._old_traffic else 0
         internal = {"Deployment": self._pending, "Pending": None, "Retiring": retiring}

@@ -1,7 +1,6 @@
 """What all operations on endpoints use: the traffic in service, the start and end of fleets, changes of the record."""
 
 import math
-import time
 from functools import partial
 from typing import Any
 
@@ -39,12 +38,11 @@ def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], d
     """Scale fleets, wait until the new instances of all are ready at the same time, and let them receive traffic.
 
     An instance whose servers have ended by then has failed, even if they were ready before. work: the work that waits.
-    fleets, variants: as in `scale_fleets`. deadline: a time on the clock of time.monotonic(). Raises JobFailed or
-    JobStopped.
+    fleets, variants: as in `scale_fleets`. deadline: a time on the work's clock. Raises JobFailed or JobStopped.
     """
     scale_fleets(fleets, variants)
     while waiting := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
-        if time.monotonic() > deadline:
+        if work.clock() > deadline:
             message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
             raise JobFailed(message)
         work.wait(POLL_INTERVAL)
@@ -53,17 +51,14 @@ def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], d
 
 
 def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
-    """Scale the fleet of each variant to the variant's number of instances. fleets: by variant name."""
     for variant in variants:
         fleets[variant["VariantName"]].scale(variant["Count"])
 
 
 def end_fleets(traffic: Traffic) -> None:
-    """End all fleets after the invocations in progress have completed."""
     for share in traffic.shares:
         share.fleet.end()
 
 
 def change_record(work: Work, internal: Record | None = None, /, **members: Any) -> None:
-    """Change members of an endpoint's record. work: the endpoint's work."""
     work.persist(partial(work.store.update, KIND, work.key, internal, LastModifiedTime=now(), **members))

@@ -44,7 +44,6 @@ class Definition:
 
 
 def read_definitions(record: Record) -> list[Definition]:
-    """Return the definitions of a tuning job. Raises ServiceError if one is invalid or not simulated."""
     config, items = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not items):
@@ -95,7 +94,6 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
 
 
 def _read_definition(place: str, config: Record, item: Record) -> Definition:
-    """Read and check one definition. Raises ServiceError if it is invalid or not simulated."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
         problem = f"{place}: an objective with a MetricName and the Type Minimize or Maximize is required"
@@ -161,7 +159,6 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
 
 
 def _base_request(place: str, item: Record) -> Record:
-    """Return the request for a definition's training jobs, without their names and hyperparameters."""
     shape: Any = operation_model("CreateTrainingJob").input_shape
     request: Record = {name: value for name, value in item.items() if name in shape.members}
     if tuning_resources := item.get("HyperParameterTuningResourceConfig"):

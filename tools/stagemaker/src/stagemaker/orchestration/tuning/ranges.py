@@ -28,7 +28,6 @@ class NumberRange:
         return str(round(clamped)) if self.is_integer else repr(float(clamped))
 
     def parse(self, text: str) -> float | None:
-        """Parse a hyperparameter's text. Returns None if it is not a number in this range."""
         unquoted = text.strip().strip('"')
         if not (INTEGER if self.is_integer else DECIMAL).fullmatch(unquoted) or len(unquoted) > 300:
             return None
@@ -48,7 +47,6 @@ class CategoricalRange:
         return value
 
     def parse(self, text: str) -> str | None:
-        """Parse a hyperparameter's text. Returns None if it is not a value of this range."""
         return text if text in self.values else None
 
 
@@ -106,7 +104,6 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
 
 
 def _number(place: str, text: str, is_integer: bool) -> float:
-    """Parse a number. Raises ValueError if it is invalid."""
     if not (INTEGER if is_integer else DECIMAL).fullmatch(text):
         raise ValueError(f"{place} '{text[:40]}' is not {'an integer' if is_integer else 'a number'}")
     if is_integer and len(text.lstrip("+-").lstrip("0")) > MAX_DIGITS:

@@ -108,7 +108,6 @@ class Search:
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return the values in Optuna's form, or None if any of them is missing or out of its range."""
         params = {}
         for item in self._ranges:
             value = item.parse(values[item.name]) if item.name in values else None

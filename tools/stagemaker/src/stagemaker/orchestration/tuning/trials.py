@@ -64,7 +64,6 @@ class Trial:
         return time or datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
     def summary(self) -> Record:
-        """Return the training job's entry in the list of the tuning job's training jobs."""
         job = self.job or {}
         names = ("CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason", "TrainingJobArn")
         metric = {
@@ -94,7 +93,6 @@ def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | No
 
 
 def counters(trials: list[Trial]) -> Record:
-    """Return the TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
     created_trials = [trial for trial in trials if trial.job]
     status_counts = Counter(_status_counter(trial) for trial in created_trials)
     objective_counts = Counter(trial.objective_status for trial in created_trials)
@@ -115,12 +113,10 @@ def best_trial(trials: list[Trial]) -> Trial | None:
 
 
 def in_order_of_end(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that have an objective, in the order in which their jobs ended."""
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 
 
 def completion_details(trials: list[Trial]) -> Record:
-    """Return the TuningJobCompletionDetails of a tuning job."""
     ended = in_order_of_end(trials)
     if not ended:
         return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
@@ -134,7 +130,6 @@ def completion_details(trials: list[Trial]) -> Record:
 
 
 def _status_counter(trial: Trial) -> str:
-    """Return the name of the TrainingJobStatusCounter that counts a training job."""
     if not trial.ended:
         return "InProgress"
     if trial.status == "Failed":

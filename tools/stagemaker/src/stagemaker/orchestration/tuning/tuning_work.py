@@ -28,9 +28,9 @@ MAX_JOBS_WITHOUT_OBJECTIVE = 5  # ended training jobs, none with an objective, a
 class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
-    index: the index of its definition. number: the trial's number in its search. values: the objective's values so far.
-    averages: the running averages of the values, if the trial has ended. metrics_read: how many of the observed metrics
-    have been read. stop_requested: whether a request to stop the training job has been sent.
+    index: the index of its definition. number: the trial's number in its search. averages: the running averages of the
+    values, if the trial has ended. metrics_read: how many of the observed metrics have been read. stop_requested:
+    whether a request to stop the training job has been sent.
     """
 
     index: int
@@ -42,15 +42,13 @@ class TrackedTrial(Trial):
 
 
 class TuningWork(Work):
-    """The work of one tuning job."""
-
     def run(self) -> None:
         record = self.store.get(TUNING_JOB, self.key)
         if record is None:
             return
         self._prepare(record)
         images = [definition.request["AlgorithmSpecification"]["TrainingImage"] for definition in self._definitions]
-        self._seconds_before = self.make_available(images)
+        self.make_available(images)
         while True:
             for trial in self._running():
                 self._poll(trial)
@@ -66,7 +64,6 @@ class TuningWork(Work):
         self._end("Failed", reason)
 
     def _prepare(self, record: StoredRecord) -> None:
-        """Read the tuning job's record and those of its trials."""
         self._record = record
         self._config = record["HyperParameterTuningJobConfig"]
         self._definitions = read_definitions(record)
@@ -88,7 +85,6 @@ class TuningWork(Work):
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
     def _replay(self, stored: Trial) -> None:
-        """Restore a recorded trial, and report its results to its search again."""
         names = [definition.name for definition in self._definitions]
         index = names.index(stored.record["DefinitionName"])
         number, _ = self._searches[index].add(stored.record["Values"])
@@ -105,7 +101,6 @@ class TuningWork(Work):
         return [trial for trial in self._trials if not trial.ended]
 
     def _poll(self, trial: TrackedTrial) -> None:
-        """Read the progress of a trial. Stop it if it is unpromising, and record its result if it has ended."""
         job = self.store.get("TrainingJob", trial.name)
         observed = self.platform.observed_metrics.get(trial.name, [])
         other_averages = self._other_averages(trial)
@@ -123,14 +118,12 @@ class TuningWork(Work):
             self.platform.observed_metrics.pop(trial.name, None)
 
     def _other_averages(self, trial: TrackedTrial) -> list[list[float]]:
-        """Return the running averages of the trials with which early stopping compares this one."""
         if trial.stop_requested or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
             return []
         ended_trials = [other for other in self._trials if other.ended and other.index == trial.index]
         return [other.averages for other in ended_trials if other.objective is not None]
 
     def _stop_if_unpromising(self, trial: TrackedTrial, value: float, other_averages: list[list[float]]) -> None:
-        """Stop a trial that is worse than the median of the others, or that Hyperband stops."""
         if trial.stop_requested:
             return
         step = len(trial.values)
@@ -139,7 +132,6 @@ class TuningWork(Work):
             self._stop(trial)
 
     def _ending(self) -> tuple[str, str | None] | None:
-        """Return the tuning job's final status, with the reason if it has failed, or None if it continues."""
         record: Record = self.store.get(TUNING_JOB, self._record[f"{TUNING_JOB}Name"]) or {}
         if record.get(f"{TUNING_JOB}Status") == "Stopping":
             return "Stopped", None
@@ -149,7 +141,7 @@ class TuningWork(Work):
         objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
         ended_trials = [trial for trial in trials if trial.ended]
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
-        timed_out = (now() - self._record["CreationTime"]).total_seconds() - self._seconds_before > limit
+        timed_out = self.clock() - self._record["CreationTime"].timestamp() > limit
         finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
         if not objectives and (len(ended_trials) >= MAX_JOBS_WITHOUT_OBJECTIVE or finished or timed_out):
             # this is final: running jobs are stopped
@@ -160,7 +152,6 @@ class TuningWork(Work):
         return ("Completed", None) if complete else None
 
     def _stop_all(self) -> bool:
-        """Stop the jobs that are still running. Returns whether all have ended."""
         running = [trial for trial in self._running() if trial.job]
         for trial in running:
             self._stop(trial)
@@ -176,7 +167,6 @@ class TuningWork(Work):
         trial.stop_requested = True
 
     def _launch(self) -> None:
-        """Create as many training jobs as may run at a time, first for trials that are already planned."""
         running = self._running()
         for trial in [trial for trial in running if trial.job is None]:
             self._create(trial)
@@ -187,7 +177,6 @@ class TuningWork(Work):
             self._create(self._trials[-1])
 
     def _plan(self) -> bool:
-        """Plan one more trial. Returns False if there are no more to plan."""
         replaced = {trial.record["Replaces"] for trial in self._trials}
         for trial in self._trials:
             if trial.interrupted and trial.name not in replaced:
@@ -214,7 +203,6 @@ class TuningWork(Work):
         return self._searches[index].suggest()
 
     def _add_trial(self, index: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
-        """Record a trial before its training job exists."""
         definition, tuning = self._definitions[index], self._record[f"{TUNING_JOB}Name"]
         record: dict[str, Any] = {
             "TrainingJobName": f"{tuning}-{len(self._trials) + 1:03}-{uuid.uuid4().hex[:8]}",
@@ -231,7 +219,6 @@ class TuningWork(Work):
         self._trials.append(TrackedTrial(record, None, index, number))
 
     def _create(self, trial: TrackedTrial) -> None:
-        """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
             self.platform.observed_metrics.setdefault(trial.name, [])
         tags: Record = self.store.get("Tags", self._record[f"{TUNING_JOB}Arn"]) or {}
@@ -245,8 +232,6 @@ class TuningWork(Work):
         trial.job = self.store.get("TrainingJob", trial.name)
 
     def _end(self, status: str, reason: str | None) -> None:
-        """Record the end of the tuning job. Its status becomes Stopped if it was Stopping."""
-
         def end(record: Record) -> Record:
             stopping, time = record[f"{TUNING_JOB}Status"] == "Stopping", now()
             return record | {
@@ -260,7 +245,6 @@ class TuningWork(Work):
 
 
 def _failure_reason(ended_trials: Sequence[Trial], metric: str) -> str:
-    """Return the FailureReason of a tuning job none of whose training jobs has an objective."""
     plural = "" if len(ended_trials) == 1 else "s"
     failed = [trial for trial in ended_trials if trial.status == "Failed" and trial.job]
     if failed and len(failed) == len(ended_trials):

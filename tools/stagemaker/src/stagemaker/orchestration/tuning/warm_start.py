@@ -16,7 +16,6 @@ TRANSFERRED_JOBS = 3  # the number of each parent's best jobs whose values Trans
 
 
 def check_warm_start(store: Store, record: Record) -> None:
-    """Raise ServiceError if a request names parents that its tuning job cannot start from."""
     if "WarmStartConfig" not in record:
         return
     parents = record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]
@@ -67,7 +66,6 @@ def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
 
 
 def _parents(store: Store, record: Record) -> list[StoredRecord]:
-    """Return the parents that have not been deleted."""
     parents = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
     records = [store.get(TUNING_JOB, parent[f"{TUNING_JOB}Name"]) for parent in parents]
     return [parent for parent in records if parent]
@@ -80,7 +78,6 @@ def _settings(trial: Trial) -> dict[str, str]:
 
 
 def _difference(definition: Definition, parent_definitions: list[Definition], identical: bool) -> str | None:
-    """Return why a tuning job cannot start from the parent with these definitions, or None if it can."""
     if len(parent_definitions) > 1:
         return "has several TrainingJobDefinitions, for which warm start is not simulated"
     [parent] = parent_definitions

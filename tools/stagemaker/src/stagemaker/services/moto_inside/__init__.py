@@ -13,6 +13,7 @@ models, which keep deleted ones.
 All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the version.
 """
 
+import re
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import BaseModel
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.ecr.models import ecr_backends
-from moto.events.models import events_backends
+from moto.events.models import EventsBackend, events_backends
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 from moto.moto_api._internal.models import moto_api_backend
@@ -33,14 +34,16 @@ from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 from moto.sts.models import sts_backends
 
 from stagemaker.protocol.account import ACCOUNT, REGION
+from stagemaker.protocol.errors import unsupported
 from stagemaker.protocol.session import simulator_botocore_session, simulator_session
 from stagemaker.services.moto_inside.cloudwatch import CloudWatch
-from stagemaker.services.moto_inside.events import Events
 from stagemaker.services.moto_inside.logs import Logs
 from stagemaker.services.moto_inside.patterns import ECR, replace_expressions
 from stagemaker.services.moto_inside.s3 import S3, WatchedKeys, make_s3_bucket
 from stagemaker.services.s3_contents import Content
 
+TARGET = re.compile("arn:[^:]+:(logs:[^:]*:[^:]*:log-group:|events:[^:]*:::$)")  # the second is moto's for an archive
+INPUT_PATH = re.compile(r"""\$(\.[\w-]+|\[\d+\]|\['[^'\]]*'\]|\["[^"\]]*"\])*""")  # others could take very long
 SERVICES = {  # that answer: moto's names, by the names for which clients sign requests
     "ecr": "ecr",
     "events": "events",
@@ -58,8 +61,31 @@ UNDERSCORED_NAMES = PRESERVED_HEADER_NAMES_ENVIRON_KEY
 LISTED_TIME = property(lambda item: item.last_modified.replace(microsecond=0))  # moto would format and parse it
 
 
+class Events(EventsBackend):
+    """EventBridge, which delivers events to log groups and archives, and to no address outside the simulator."""
+
+    __module__ = EventsBackend.__module__
+
+    def put_targets(self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
+        for target in targets:
+            if not TARGET.match(target["Arn"]):
+                raise unsupported(f"the target {target['Arn'][:200]}", "a rule can have log groups as targets")
+            for path in target.get("InputTransformer", {}).get("InputPathsMap", {}).values():
+                if not INPUT_PATH.fullmatch(path):
+                    raise unsupported(f"the path {path[:200]}", "a path has only names and numbers, as $.detail.name")
+        super().put_targets(name, event_bus_arn, targets)
+
+    def list_rules(self, prefix: str | None = None, **members: Any) -> Any:  # type: ignore[override]
+        return super().list_rules(prefix=None if prefix is None else re.escape(prefix), **members)
+
+    def create_connection(self, *arguments: Any, **members: Any) -> Any:
+        raise unsupported("CreateConnection", "no event leaves it")
+
+    def create_api_destination(self, *arguments: Any, **members: Any) -> Any:
+        raise unsupported("CreateApiDestination", "no event leaves it")
+
+
 def _install() -> None:
-    """Change moto, for the rest of this process."""
     # moto's sessions would fail if the user's configuration were invalid
     moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
     moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
@@ -84,7 +110,6 @@ _install()
 
 
 def create_role(name: str, policy: str) -> None:
-    """Create an IAM role with a trust policy, unless it exists."""
     backend = iam_backends[ACCOUNT][PARTITION]
     if all(role.name != name for role in backend.roles.values()):
         backend.create_role(name, policy, "/", None, "", [], None)
@@ -99,7 +124,6 @@ def create_session(role_arn: str, name: str, credentials: dict[str, str]) -> Non
 
 
 def create_bucket(name: str) -> None:
-    """Create a bucket, unless it exists."""
     make_s3_bucket(name, ACCOUNT, PARTITION, REGION)
 
 

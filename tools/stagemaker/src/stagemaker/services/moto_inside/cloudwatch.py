@@ -3,7 +3,7 @@
 import datetime
 import inspect
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue, ValidationError
@@ -18,9 +18,48 @@ from moto.cloudwatch.models import (
 from moto.core.utils import utcnow
 
 from stagemaker.protocol.account import ACCOUNT, REGION
-from stagemaker.services import alarm_requests, alarm_states, metric_requests, retention
+from stagemaker.services import alarms, retention
+
+MAX_STATISTICS_POINTS = 1440  # of GetMetricStatistics
+MAX_DATA_POINTS = 100_800  # of GetMetricData, all queries together
+TOO_MANY_POINTS = (
+    "You have requested up to {} datapoints, which exceeds the limit of {}. You may reduce the datapoints requested by "
+    "increasing Period, or decreasing the time range."
+)
 
 ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
+
+
+def _period_problem(period: Any) -> str | None:
+    """Return the problem of an invalid period, or None."""
+    if not isinstance(period, int) or period < 1 or (period % 60 and period not in (1, 5, 10, 20, 30)):
+        return f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60, not {str(period)[:20]}."
+    return None
+
+
+def _count_problem(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
+    """Return why a request is rejected that asks for data points of these periods, or None."""
+    seconds = (end - start).total_seconds()
+    count = sum(int(-(-seconds // period)) for period in periods)
+    return TOO_MANY_POINTS.format(count, limit) if count > limit else None
+
+
+def _query_problem(
+    queries: Iterable[Mapping[str, Any]], start: datetime.datetime, end: datetime.datetime
+) -> str | None:
+    """Return the problem of an invalid request of GetMetricData, or None."""
+    if start >= end:
+        return "The parameter EndTime must be greater than StartTime."
+    periods = [
+        _period_of(query) for query in queries if "MetricStat" in query or query["Expression"].startswith("SELECT")
+    ]
+    problem = next(filter(None, map(_period_problem, periods)), None)
+    return problem or _count_problem(periods, start, end, MAX_DATA_POINTS)
+
+
+def _period_of(query: Mapping[str, Any]) -> Any:
+    """Return the period of a query of GetMetricData."""
+    return query["MetricStat"].get("Period") if "MetricStat" in query else query.get("Period")
 
 
 class CloudWatch(CloudWatchBackend):
@@ -35,8 +74,7 @@ class CloudWatch(CloudWatchBackend):
         self._new_data_points = 0  # since the last clean-up
 
     def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
-        """Create or update an alarm. An update keeps its state."""
-        if problem := alarm_requests.find_problem(members):
+        if problem := alarms.find_problem(members):
             raise ValidationError(problem)
         name = members["name"]
         with self._lock:
@@ -54,7 +92,7 @@ class CloudWatch(CloudWatchBackend):
         with self._lock:
             alarm = self.alarms.get(alarm_name)
             super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails if there is no alarm
-            interval = 10 if alarm and alarm.period in alarm_requests.HIGH_RESOLUTION else 60
+            interval = 10 if alarm and alarm.period in alarms.HIGH_RESOLUTION else 60
             self._held_until[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
 
     def describe_alarms(self) -> Iterable[Alarm]:
@@ -103,10 +141,10 @@ class CloudWatch(CloudWatchBackend):
         dimensions: list[dict[str, str]],
         unit: str | None = None,
     ) -> list[Statistics]:
-        if problem := metric_requests.find_period_problem(period):
+        if problem := _period_problem(period):
             raise InvalidParameterValue(problem)
-        limit = metric_requests.MAX_STATISTICS_POINTS
-        if problem := metric_requests.find_problem([period], start_time, end_time, limit):
+        limit = MAX_STATISTICS_POINTS
+        if problem := _count_problem([period], start_time, end_time, limit):
             raise InvalidParameterCombination(problem)
         return super().get_metric_statistics(
             namespace, metric_name, start_time, end_time, period, stats, dimensions, unit
@@ -121,7 +159,7 @@ class CloudWatch(CloudWatchBackend):
     ) -> list[dict[str, Any]]:
         """Read all data once, unlike moto, which reads them for each period."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
-        problem = metric_requests.find_query_problem(queries, start, end)
+        problem = _query_problem(queries, start, end)
         if problem:
             raise ValidationError(problem)
         data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
@@ -129,9 +167,9 @@ class CloudWatch(CloudWatchBackend):
         for query in queries:
             if "MetricStat" in query:
                 chosen, statistic = _data_of(query["MetricStat"], data), query["MetricStat"]["Stat"]
-                series[query["Id"]] = _series(chosen, start, metric_requests.period_of(query), statistic)
+                series[query["Id"]] = _series(chosen, start, _period_of(query), statistic)
             elif query["Expression"].startswith("SELECT"):  # moto supports nothing else in such queries
-                series[query["Id"]] = _series(data, start, metric_requests.period_of(query), "Sum")
+                series[query["Id"]] = _series(data, start, _period_of(query), "Sum")
         results = []
         for query in queries:
             points = series.get(query["Id"], series.get(query.get("Expression", ""), {}))
@@ -151,17 +189,16 @@ class CloudWatch(CloudWatchBackend):
 
     def _evaluate(self, alarm: Alarm, data: Iterable[MetricDatumBase]) -> None:
         now = utcnow()
-        if alarm_states.unsimulated_feature(vars(alarm)) or now < self._held_until.get(alarm.name, now):
+        if alarms.unsimulated_feature(vars(alarm)) or now < self._held_until.get(alarm.name, now):
             return
-        points = [_statistic(period, alarm.statistic) for period in alarm_states.data_by_period(data, alarm, now)]
-        change = alarm_states.changed_state(alarm, points)
+        points = [_statistic(period, alarm.statistic) for period in alarms.data_by_period(data, alarm, now)]
+        change = alarms.changed_state(alarm, points)
         if change:
             state, reason = change
             alarm.update_state(reason, "{}", state)
 
 
 def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
-    """Return a statistic of metric data, such as Sum, or None if there is no data."""
     if not data:
         return None
     statistics = Statistics([name], data[0].timestamp)
@@ -171,7 +208,6 @@ def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
 
 
 def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricDatumBase]:
-    """Return the data of a query's metric, of all dimensions if it names none."""
     metric, unit = query["Metric"], query.get("Unit")
     dimensions = {(dimension["Name"], dimension["Value"]) for dimension in metric.get("Dimensions", [])}
     return [
@@ -186,7 +222,6 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
 def _series(
     data: list[MetricDatumBase], start: datetime.datetime, period: int, statistic: str
 ) -> dict[datetime.datetime, float]:
-    """Return a statistic of each period that has data, by its beginning."""
     periods: dict[datetime.datetime, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
@@ -214,7 +249,6 @@ def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:
 
 
 def _cloudwatch() -> CloudWatch:
-    """Return the service in the simulator's account and region, after `install`."""
     return cloudwatch_backends[ACCOUNT][REGION]  # type: ignore[return-value]
 
 

@@ -20,7 +20,6 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def _matches_parts(parts: list[str], text: str) -> bool:
-    """Return whether a text consists of these parts with any characters between them."""
     first, last = parts[0], parts[-1]
     if len(parts) == 1:
         return text == first

@@ -3,8 +3,11 @@
 import contextlib
 import datetime
 import re
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -17,8 +20,8 @@ from moto.utilities.utils import md5_hash
 
 from stagemaker.protocol.errors import unsupported
 from stagemaker.services import s3_changes
-from stagemaker.services.s3_listing import LARGEST_PAGE, SortedKeys, entries
 
+LARGEST_PAGE = 1000  # entries; S3 returns no more, whatever a request asks for
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 LISTINGS = {  # the root of the response, by operation
     "ListObjects": "ListBucketResult",
@@ -29,6 +32,48 @@ LISTED_NAMES = {"Versions": "Version", "DeleteMarkers": "DeleteMarker"}  # in XM
 CHECKSUM = re.compile(rb"x-amz-checksum-\w+:(.+={1,2})")
 TRAILER_BYTES = 1000  # of the lines that follow the body of a request
 CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
+
+
+class SortedKeys:
+    """The keys of a bucket in S3's order, sorted again only after a change. all_keys: returns them in any order."""
+
+    def __init__(self, all_keys: Callable[[], Iterable[str]]) -> None:
+        self._all_keys = all_keys
+        self._keys: list[str] | None = None
+        self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Note that a key has been added or removed."""
+        with self._lock:
+            self._keys = None
+
+    def get(self) -> Sequence[str]:
+        with self._lock:
+            if self._keys is None:
+                self._keys = sorted(self._all_keys())
+            return self._keys
+
+
+def entries(keys: Sequence[str], prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, bool, Sequence[str]]]:
+    """Yield the entries of a listing that come after `after`: the entry, whether it is a common prefix, and its keys.
+
+    An entry is a key, or what several keys have in common up to the first delimiter behind `prefix`.
+    """
+    position = max(bisect_left(keys, prefix), bisect_right(keys, after))
+    while position < len(keys) and keys[position].startswith(prefix):
+        key = keys[position]
+        place = key.find(delimiter, len(prefix)) if delimiter else -1
+        entry, end = key, position + 1
+        if place >= 0:
+            entry = key[: place + len(delimiter)]
+            end = bisect_left(keys, True, position, key=partial(_is_behind, entry))
+        if entry > after:  # a common prefix can be `after` itself
+            yield entry, place >= 0, keys[position:end]
+        position = end
+
+
+def _is_behind(common_prefix: str, key: str) -> bool:
+    return not key.startswith(common_prefix)
 
 
 class S3(S3Backend):
@@ -74,7 +119,6 @@ class S3(S3Backend):
     def _page(
         self, keys: "WatchedKeys", prefix: str | None, delimiter: str | None, after: str, max_keys: int | None
     ) -> tuple[list[Any], str | None]:
-        """Return objects and common prefixes in order, and the token for the next page."""
         page: list[Any] = []
         last = ""
         limit = LARGEST_PAGE if max_keys is None else min(max_keys, LARGEST_PAGE)
@@ -133,7 +177,6 @@ class S3(S3Backend):
 
 
 def _marker(item: Any) -> tuple[str, str | None]:
-    """Return the key and the version after which the page behind an item begins."""
     return (item, None) if isinstance(item, str) else (item.name, item.version_id)
 
 
@@ -210,23 +253,7 @@ def s3_buckets() -> dict[str, Any]:
     return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
 
 
-def has_s3_objects(bucket: str, key: str, is_prefix: bool) -> bool:
-    """Return whether a bucket has an object with a key or, with `is_prefix`, one whose key begins with it.
-
-    Keys that begin with the prefix and end with "/" are the folders that S3's console creates: they are no data.
-    """
-    moto_bucket = s3_buckets().get(bucket)
-    if moto_bucket is None:
-        return False
-    keys: WatchedKeys = moto_bucket.keys
-    candidates: Iterable[str] = [key]
-    if is_prefix:
-        candidates = (entry for entry, _, _ in entries(keys.sorted.get(), key, "", "") if not entry.endswith("/"))
-    return any(isinstance(keys.get(candidate), FakeKey) for candidate in candidates)  # others are delete markers
-
-
 def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
-    """Return a bucket, which is created if it does not exist."""
     backend = s3_backends[account][partition]
     return backend.buckets[name] if name in backend.buckets else backend.create_bucket(name, region)
 

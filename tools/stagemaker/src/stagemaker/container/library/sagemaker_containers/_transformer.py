@@ -81,7 +81,6 @@ class Transformer:
 
 
 def _choose(hook: Hook | None, default: Hook, error_class: type[Exception]) -> Hook:
-    """Return the default if a script's hook is None; otherwise the hook, wrapped to raise `error_class`."""
     if hook is None:
         return default
 

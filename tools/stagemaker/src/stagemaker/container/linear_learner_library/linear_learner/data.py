@@ -19,7 +19,6 @@ LARGEST = np.finfo(np.float32).max  # AWS's data has 32 bits
 
 
 def media_type(content_type: str) -> str:
-    """Return a content type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
@@ -116,7 +115,6 @@ def _read_record(record: Any, size: int) -> Any:
 
 
 def _read_csv(file: BinaryIO, name: str) -> Any:
-    """Parse CSV with only numbers and no header into an array (rows, columns). Raises CustomerError for other text."""
     head = file.read(len(RECORDIO_MAGIC))
     file.seek(0)
     if not head:
@@ -137,7 +135,6 @@ def _read_csv(file: BinaryIO, name: str) -> Any:
 
 
 def _finite(table: Any, name: str) -> Any:
-    """Return the table. Raises CustomerError with the row and column of a number that 32 bits cannot hold."""
     if not (is_finite := np.abs(table) <= LARGEST).all():  # false for NaN
         row, column = np.argwhere(~is_finite)[0] + 1
         raise CustomerError(f"{name}: column {column} of row {row} is not a finite 32-bit number")

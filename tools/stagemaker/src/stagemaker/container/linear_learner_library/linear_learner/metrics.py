@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from .hyperparameters import BINARY, REGRESSOR
-from .model import LinearModel
+from .linear_hyperparameters import BINARY, REGRESSOR
+from .linear_model import LinearModel
 
 # names of the objective that differ from the name of the loss
 OBJECTIVES = {
@@ -30,7 +30,6 @@ def objective(model: LinearModel, features: Any, labels: Any, settings: Mapping[
 
 
 def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> Any:
-    """Return each row's loss."""
     if model.loss == "softmax_loss":
         return -np.log(model.scores(features)[np.arange(len(labels)), labels.astype(int)])
     outputs = model.outputs(features)[:, 0]

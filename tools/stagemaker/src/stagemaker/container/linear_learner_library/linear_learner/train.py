@@ -11,14 +11,14 @@ import numpy as np
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.preprocessing import StandardScaler
 
-from . import hyperparameters
+from . import linear_hyperparameters
 from .data import read_channel
 from .errors import CustomerError
-from .hyperparameters import BINARY, MULTICLASS, REGRESSOR
+from .linear_hyperparameters import BINARY, MULTICLASS, REGRESSOR
+from .linear_model import LinearModel
 from .metrics import evaluate, objective, objective_name
-from .model import LinearModel
-from .threshold import best_threshold
 
+LOSS_CRITERIA = ("loss_function", "cross_entropy_loss")  # they depend on the scores alone
 CHANNELS = ("train", "validation", "test")
 # by loss: the loss of scikit-learn's estimator
 SCIKIT_LEARN_LOSSES = {
@@ -33,17 +33,52 @@ SCIKIT_LEARN_LOSSES = {
 }
 LEARNING_RATES = {REGRESSOR: 0.3, BINARY: 1.0, MULTICLASS: 1.0}  # the values of `auto`
 log = logging.getLogger("linear-learner")
-
 Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and labels (rows)
+
+
+def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
+    """Return the threshold that is best for scores (rows) and labels (rows) of 0 and 1.
+
+    Each midpoint between neighbouring scores is tried. `default` wins if it is among the best, or if the criterion does
+    not depend on a threshold.
+    """
+    criterion = settings["binary_classifier_model_selection_criteria"]
+    if criterion in LOSS_CRITERIA:
+        return default
+    distinct = np.unique(scores)
+    thresholds = np.append((distinct[1:] + distinct[:-1]) / 2, default)
+    order = np.argsort(scores)
+    # the number of rows, and of positive rows, above each threshold
+    first = np.searchsorted(scores[order], thresholds, side="right")
+    positives = np.append(np.cumsum(labels[order][::-1])[::-1], 0)
+    predicted, correct, total = len(scores) - first, positives[first], labels.sum()
+    precision = correct / np.maximum(predicted, 1)
+    recall = correct / max(total, 1)
+    if criterion == "accuracy":
+        value = correct + (len(labels) - total) - (predicted - correct)
+    elif criterion == "precision_at_target_recall":
+        value = _at_least(recall, settings["target_recall"], precision)
+    elif criterion == "recall_at_target_precision":
+        value = _at_least(precision, settings["target_precision"], recall)
+    else:
+        beta = 1.0 if criterion == "f1" else settings["f_beta"]
+        value = (1 + beta**2) * correct / (beta**2 * max(total, 1) + predicted)
+    best = value.max()
+    return float(default if value[-1] == best else thresholds[np.argmax(value)])
+
+
+def _at_least(held: Any, target: float, maximized: Any) -> Any:
+    """Return the quantity to maximise where `held` reaches the target, and elsewhere the distance to the target."""
+    return np.where(held >= target, maximized, held - target)
 
 
 def train(base: Path) -> None:
     """Train on the channels below `base` (such as /opt/ml) and save the model. Raises CustomerError if this fails."""
     config = base / "input/config"
     texts = json.loads((config / "hyperparameters.json").read_text())
-    settings = hyperparameters.validate(texts)
+    settings = linear_hyperparameters.validate(texts)
     log.info("Linear Learner is imitated with scikit-learn: its numbers differ from AWS's.")
-    if unused := sorted(texts.keys() & {*hyperparameters.UNUSED}):
+    if unused := sorted(texts.keys() & {*linear_hyperparameters.UNUSED}):
         log.info("Hyperparameters without effect here: %s.", ", ".join(unused))
     data = _read_data(base / "input/data", json.loads((config / "inputdataconfig.json").read_text()), settings)
     model = fit(data, settings)
@@ -57,7 +92,6 @@ def train(base: Path) -> None:
 
 
 def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str, Any]) -> Data:
-    """Read all channels. Raises CustomerError if one is invalid, or does not fit the hyperparameters."""
     if unknown_channels := sorted(channels.keys() - {*CHANNELS}):
         raise CustomerError(f"unknown channel {unknown_channels[0]}: valid channels are {', '.join(CHANNELS)}")
     if "train" not in channels:
@@ -126,8 +160,6 @@ def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
 
 
 def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return the scalers of the features and of a regressor's labels; None for a classifier's labels."""
-
     def setting(name: str, auto: bool) -> bool:
         return auto if settings[name] == "auto" else settings[name]
 
@@ -141,7 +173,6 @@ def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tu
 
 
 def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any]) -> Any:
-    """Return scikit-learn's estimator for scaled features (rows, features) and labels."""
     l1, wd = (0.0 if settings[name] == "auto" else settings[name] for name in ("l1", "wd"))
     rate = settings["learning_rate"]
     rate = LEARNING_RATES[settings["predictor_type"]] if rate == "auto" else rate
@@ -171,7 +202,6 @@ def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any
 
 
 def _label_scale(scaler: Any) -> float:
-    """Return the number by which a scaler divides labels."""
     return 1.0 if scaler.scale_ is None else float(scaler.scale_[0])
 
 
@@ -190,7 +220,6 @@ def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def _to_model(estimator: Any, feature_scaler: Any, label_scaler: Any, settings: Mapping[str, Any]) -> LinearModel:
-    """Return the estimator as a model of features and labels that are not scaled."""
     weights, bias = np.atleast_2d(estimator.coef_).astype(float), np.atleast_1d(estimator.intercept_).astype(float)
     if feature_scaler.scale_ is not None:
         weights = weights / feature_scaler.scale_
@@ -205,7 +234,6 @@ def _to_model(estimator: Any, feature_scaler: Any, label_scaler: Any, settings: 
 
 
 def _with_threshold(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> LinearModel:
-    """Return a binary classifier with the threshold that the hyperparameters ask for."""
     default = 0.0 if model.loss == "hinge_loss" else 0.5
     threshold = best_threshold(model.scores(features), labels, default, settings)
     return LinearModel(model.predictor_type, model.loss, model.weights, model.bias, threshold)

@@ -71,7 +71,6 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
 
 
 def _check_labels_and_weights(columns: Any, file: str) -> None:
-    """Raise UserError for the first row without a label or weight, or with a negative weight."""
     missing, negative = np.isnan(columns).any(axis=1), (columns[:, 1:] < 0).any(axis=1)
     for invalid_rows, problem in (
         (missing, "no label" if columns.shape[1] == 1 else "no label or weight"),
@@ -118,7 +117,6 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
 
 
 def _join_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
-    """Join an attribute of all tables, or return None if no table has it. Raises UserError if only some have it."""
     parts = [part for table in tables if (part := getattr(table, name)) is not None]
     if parts and len(parts) < len(tables):
         raise UserError(f"either all files of a channel or none of them must have {name}")

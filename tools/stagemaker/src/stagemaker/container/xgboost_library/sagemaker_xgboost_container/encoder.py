@@ -122,13 +122,11 @@ def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> Libs
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
-    """Decode CSV without labels into a DMatrix. Raises UserError if the CSV is invalid."""
     content = input.encode() if isinstance(input, str) else input
     return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
-    """Decode libsvm into a DMatrix. Raises UserError if the libsvm is invalid."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(text, has_labels=False).features
     if not features.shape[1]:
@@ -137,7 +135,6 @@ def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
 
 
 def media_type(content_type: str) -> str:
-    """Return a content type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
@@ -152,7 +149,6 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
 
 
 def _parse_number(text: str) -> float:
-    """Parse a 32-bit number or NaN. Raises ValueError for other text."""
     number = float(text)
     if abs(number) > MAX_FLOAT32:
         raise ValueError(text)
@@ -160,7 +156,6 @@ def _parse_number(text: str) -> float:
 
 
 def _parse_index(text: str) -> int:
-    """Parse a feature's index or a query's number. Raises ValueError for other text."""
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(text)
     return int(text)

@@ -90,7 +90,6 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
 
 
 def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
-    """Return the items of a map or a list, each with its shape and with its index or its shortened key."""
     if isinstance(document, dict):
         return [(shape.value, key[:80], item) for key, item in document.items()]
     return [(shape.member, str(number), item) for number, item in enumerate(document)]
@@ -107,7 +106,6 @@ def _accepts(required: str, actual: str) -> bool:
 
 
 def _fits(required: Shape, actual: Shape) -> bool:
-    """Return whether a value of the actual shape can be used where the required shape is expected."""
     if required.name == actual.name:
         return True
     if required.type_name == actual.type_name == "structure":

@@ -63,7 +63,6 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
 
 
 def _check_types(kind: str, types: list[str]) -> None:
-    """Raise DefinitionError if operands of these types cannot be compared."""
     for name in types:
         if name not in (*SCALARS, "any"):
             raise DefinitionError(f"{kind}: a {name} cannot be compared")
@@ -106,7 +105,6 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _operands(parts: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """Return the operand that is compared, and those with which it is compared."""
     if "QueryValue" in parts:
         return parts["QueryValue"], parts["Values"]
     return parts["LeftValue"], [parts["RightValue"]]

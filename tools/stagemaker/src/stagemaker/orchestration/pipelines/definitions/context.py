@@ -8,9 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import Check
-from stagemaker.orchestration.pipelines.definitions.document import refuse_constant
 from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
 from stagemaker.state.records import Record, StoredRecord
+from stagemaker.text import refuse_constant
 
 MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
@@ -18,8 +18,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 class StepContext:
     """The values that the expressions of one step refer to.
 
-    records: the records of the execution's steps, by name. step: the name of this step, if there is one. check: called
-    before each file is read. It must raise an exception to end the work.
+    records: the records of the execution's steps, by name. step: the name of this step, if there is one.
     """
 
     def __init__(

@@ -70,7 +70,6 @@ def read_definition(text: str) -> PipelineDefinition:
 
 
 def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[PipelineStep]:
-    """Yield the steps that documents define, each followed by the steps inside it."""
     for branch, document in documents:
         step = read_step(document, branch)
         yield step
@@ -115,7 +114,6 @@ def _check_experiment(definition: PipelineDefinition) -> None:
 
 
 def _sorted_steps(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
-    """Return the steps in an order in which they can run. Raises DefinitionError if no such order exists."""
     try:
         order = list(graphlib.TopologicalSorter({step.name: step.needs for step in steps.values()}).static_order())
     except graphlib.CycleError as error:
@@ -127,7 +125,6 @@ def _sorted_steps(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
 
 
 def _check_branches(steps: dict[str, PipelineStep]) -> None:
-    """Raise DefinitionError if a step needs steps of both branches of one condition."""
     outcomes_by_step: dict[str, frozenset[tuple[str, bool]]] = {}
     for step in steps.values():
         outcomes = frozenset().union(

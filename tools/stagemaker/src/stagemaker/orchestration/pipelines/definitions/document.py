@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.text import refuse_constant
 
 MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays
@@ -23,7 +24,6 @@ TYPE_NAMES = {
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise DefinitionError(f"A definition must not exceed {MAX_BYTES} bytes")
     try:
@@ -62,7 +62,6 @@ def read_members(value: Any, place: str, required: Types, optional: Types) -> di
 
 
 def children(value: Any) -> Iterator[Any]:
-    """Yield the values directly inside an object or an array."""
     if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, list):
@@ -80,10 +79,6 @@ def _check_size(document: Any) -> None:
             raise DefinitionError(f"A definition can have at most {MAX_VALUES} values")
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
             raise DefinitionError("The definition contains a number that is too large")
-
-
-def refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

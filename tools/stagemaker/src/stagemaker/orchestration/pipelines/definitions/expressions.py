@@ -8,7 +8,7 @@ import datetime
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from botocore.model import Shape
 
@@ -18,9 +18,6 @@ from stagemaker.orchestration.pipelines.definitions.document import children, re
 from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, as_text
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
-
-if TYPE_CHECKING:
-    from stagemaker.orchestration.pipelines.definitions.step import PipelineStep  # which imports this module
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"
@@ -44,6 +41,17 @@ MAX_PATH_LENGTH = 256  # characters
 MAX_SELECTED_VALUES = 1000  # values that each step of a Std:JsonGet's path may select
 
 
+class ReferencedStep(Protocol):
+    """What expressions use of a step. files: the output and the path of each property file, by name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def files(self) -> Mapping[str, tuple[str, str]]: ...
+    def property_shape(self, path: PropertyPath) -> Shape:
+        """Return the shape of the property at a path. Raises DefinitionError if the step certainly does not have it."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """What expressions may refer to.
@@ -53,7 +61,7 @@ class Scope:
     """
 
     parameters: Mapping[str, Parameter]
-    steps: Mapping[str, "PipelineStep"]
+    steps: Mapping[str, ReferencedStep]
     experiment: Collection[str] = ()
     type_name: str = ""
 
@@ -121,7 +129,6 @@ def parse(value: Any, scope: Scope) -> Expression:
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
-    """Yield the names of the steps that a document's expressions need. Raises DefinitionError."""
     if is_expression(value):
         yield from parse(value, scope).steps
         return
@@ -130,7 +137,6 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
 
 
 def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
-    """Return the names of the steps that any of the expressions needs."""
     return tuple(name for expression in expressions for name in expression.steps)
 
 
@@ -158,9 +164,8 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         return _step_property(step, path)
 
 
-def _step_property(step: "PipelineStep", path: PropertyPath) -> Expression:
-    shape = path.shape_in(step.type.properties())
-    step.type.check_property(step.arguments, path)
+def _step_property(step: ReferencedStep, path: PropertyPath) -> Expression:
+    shape = step.property_shape(path)
 
     def evaluate(context: StepContext) -> Any:
         value = path.read(context.properties(step.name))
@@ -215,7 +220,6 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
 
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
-    """Return an expression for the URI of a processing step's property file."""
     text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")
@@ -230,7 +234,7 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
     return Expression("string", evaluate, folder.steps)
 
 
-def _find_step(text: str, scope: Scope) -> "PipelineStep":
+def _find_step(text: str, scope: Scope) -> ReferencedStep:
     match = STEP_REFERENCE.match(text)
     if match is None:
         beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."

@@ -23,7 +23,6 @@ class PropertyPath:
     """A path. tokens: its names, keys and indices, in order. The first token is a property of the step itself."""
 
     def __init__(self, text: str):
-        """Parse a path. Raises DefinitionError if the text is not a valid path."""
         self.text, position, tokens = text, 0, list[Token]()
         while len(text) <= MAX_LENGTH and position < len(text) and (match := TOKEN.match(text, position)):
             name, index, single_quoted, double_quoted = match.groups()
@@ -34,7 +33,7 @@ class PropertyPath:
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
-        """Return the shape at this path. properties: the step's own. Raises DefinitionError if it does not exist."""
+        """Return the shape at this path. Raises DefinitionError if it does not exist."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
@@ -44,7 +43,7 @@ class PropertyPath:
         return shape
 
     def read(self, properties: Mapping[str, Any]) -> Any:
-        """Return the value at this path. properties: the step's properties. Raises StepFailure if it does not exist."""
+        """Return the value at this path. Raises StepFailure if it does not exist."""
         value: Any = properties
         for token in self.tokens:
             value = _value_below(value, token)

@@ -1,11 +1,13 @@
-"""A step of a pipeline definition, and the steps that it waits for."""
+"""A step of a pipeline definition: the steps that it waits for, and whether it may reuse an earlier result."""
 
+import datetime
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.cache_config import CacheConfig, read_cache_config
+from botocore.model import Shape
+
 from stagemaker.orchestration.pipelines.definitions.document import read_members
 from stagemaker.orchestration.pipelines.definitions.expressions import Scope
 from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
@@ -13,10 +15,17 @@ from stagemaker.orchestration.pipelines.definitions.property_path import Propert
 from stagemaker.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
 from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType
 
+# ISO 8601, in upper or lower case; the P is optional, because SageMaker's guide writes 30d and T16m
+DURATION = re.compile(
+    r"P?(?:([0-9]{1,5})Y)?(?:([0-9]{1,5})M)?(?:([0-9]{1,5})W)?(?:([0-9]{1,5})D)?"
+    r"(?:T(?:([0-9]{1,7})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,7})S)?)?",
+    re.IGNORECASE,
+)
+DAYS = (365, 30, 7, 1)  # in a year, a month, a week and a day
+MAX_DAYS = 365_000  # a thousand years
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 COMMON_MEMBERS: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}
 OPTIONAL_MEMBERS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPolicies": list}
-NO_CACHE = CacheConfig(enabled=False, expires=None)
 FILE_MEMBERS = {"PropertyFileName": str, "OutputName": str, "FilePath": str}
 MAX_LENGTHS = {"DisplayName": 256, "Description": 3072}
 SUCCEEDED = frozenset({"Succeeded"})
@@ -27,6 +36,37 @@ TRIGGERS = {
     "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
 }
 Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by step name
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """The caching of one step. expires: the age after which a result is no longer reused, or None for no limit."""
+
+    enabled: bool
+    expires: datetime.timedelta | None
+
+
+def read_cache_config(document: Any) -> CacheConfig:
+    config = read_members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
+    expires = read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None
+    return CacheConfig(config["Enabled"], expires)
+
+
+def read_duration(text: str) -> datetime.timedelta:
+    """Read an ISO 8601 duration. A year has 365 days, and a month has 30. Raises DefinitionError if it is invalid."""
+    match = DURATION.fullmatch(text)
+    parts = match.groups() if match else ()
+    numbers = [int(part or 0) for part in parts]
+    if not any(parts):
+        raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not an ISO 8601 duration such as P30D")
+    days = sum(number * length for number, length in zip(numbers, DAYS, strict=False))
+    hours, minutes, seconds = numbers[4:]
+    if days > MAX_DAYS:
+        raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is longer than a thousand years")
+    return datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+NO_CACHE = CacheConfig(enabled=False, expires=None)
 
 
 @dataclass(frozen=True)
@@ -55,6 +95,12 @@ class PipelineStep:
         if not isinstance(self.type, RequestStepType):
             raise TypeError(f"step {self.name} does not create a resource")
         return self.type
+
+    def property_shape(self, path: PropertyPath) -> Shape:
+        """Return the shape of the property at a path. Raises DefinitionError if the step certainly does not have it."""
+        shape = path.shape_in(self.type.properties())
+        self.type.check_property(self.arguments, path)
+        return shape
 
     def check(self, scope: Scope) -> None:
         """Determine which steps this one needs. Raises DefinitionError if it cannot run."""
@@ -96,7 +142,6 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
 
 
 def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
-    """Read an item of DependsOn: the name of a step, or an object with a trigger. Raises DefinitionError."""
     if isinstance(document, str):
         return document, SUCCEEDED
     dependency = read_members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
@@ -107,7 +152,6 @@ def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
 
 
 def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endings:
-    """Return the endings that a step requires, by step name. Raises DefinitionError if they contradict each other."""
     endings: Endings = {}
     for name, statuses in requirements:
         endings[name] = endings.get(name, statuses) & statuses
@@ -119,7 +163,6 @@ def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endi
 
 
 def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the output and the path of each property file of a processing step, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
         members = read_members(document, "PropertyFiles", FILE_MEMBERS, {})

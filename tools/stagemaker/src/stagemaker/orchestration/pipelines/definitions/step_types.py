@@ -39,7 +39,6 @@ class StepType:
     options: ClassVar[frozenset[str]] = frozenset()
 
     def properties(self) -> Mapping[str, Shape]:
-        """Return the shapes of the step's properties, to which other steps may refer."""
         raise NotImplementedError
 
     def check(self, arguments: Document, scope: Scope) -> None:
@@ -47,7 +46,6 @@ class StepType:
         raise NotImplementedError
 
     def references(self, arguments: Document, scope: Scope) -> Iterator[str]:
-        """Yield the names of the steps whose results a step with these arguments needs."""
         return references(arguments, scope)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
@@ -57,8 +55,8 @@ class StepType:
 class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
-    kind: the resource's kind. is_job: whether it is a job, which must end before the step ends. uncached: the paths of
-    request members that do not affect a cached result; a list on a path stands for all its items.
+    is_job: whether it is a job, which must end before the step ends. uncached: the paths of request members that do not
+    affect a cached result; a list on a path stands for all its items.
     """
 
     kind: ClassVar[str]
@@ -69,7 +67,6 @@ class RequestStepType(StepType):
 
     @property
     def name_member(self) -> str:
-        """The member of the request that names the resource."""
         return f"{self.kind}Name"
 
     @property
@@ -110,7 +107,6 @@ class RequestStepType(StepType):
             value = below
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        """Return the S3 URIs of a step's results. properties: the step's properties."""
         return []
 
 
@@ -211,8 +207,6 @@ class RegisterModelStepType(RequestStepType):
 
 
 class ConditionStepType(StepType):
-    """A step that chooses which of the steps inside it run."""
-
     name = metadata = "Condition"
 
     def properties(self) -> Mapping[str, Shape]:
@@ -240,8 +234,6 @@ class ConditionStepType(StepType):
 
 
 class FailStepType(StepType):
-    """A step that ends the execution with a message."""
-
     name = metadata = "Fail"
 
     def properties(self) -> Mapping[str, Shape]:
@@ -270,7 +262,6 @@ STEP_TYPES: dict[str, StepType] = {
 
 
 def _response_members(operation: str) -> Mapping[str, Shape]:
-    """Return the members of an operation's response."""
     shape: Any = operation_model(operation).output_shape
     return dict(shape.members)
 

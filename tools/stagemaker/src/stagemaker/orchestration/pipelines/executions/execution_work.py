@@ -41,7 +41,6 @@ class ExecutionWork(Work):
             self.wait(POLL_INTERVAL * max(1, running / POLLED_JOBS) if running else 0)
 
     def _advance(self) -> bool:
-        """Poll the running steps, and start those that can run. Returns whether the execution continues."""
         self.job.raise_if_stopping()
         execution, ending = self._execution(), self._is_ending()
         if ending:
@@ -55,7 +54,6 @@ class ExecutionWork(Work):
         return False
 
     def fail(self, reason: str) -> None:
-        """End the running steps, then record that the execution failed."""
         for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
@@ -83,13 +81,11 @@ class ExecutionWork(Work):
                 self._steps.attempt(step)
 
     def _poll(self) -> None:
-        """Record which of the running steps have ended."""
         for step, record in list(self._running()):
             if record["StepStatus"] != "Starting":
                 self._steps.poll(step)
 
     def _start_ready(self, execution: Record) -> None:
-        """Start steps that can run, up to the maximum number of parallel steps."""
         parallelism = execution.get("ParallelismConfiguration", {})
         running = sum(1 for _ in self._running(waiting=False))
         free_slots = parallelism.get("MaxParallelExecutionSteps", MAX_PARALLEL_STEPS) - running
@@ -115,7 +111,6 @@ class ExecutionWork(Work):
                 yield step
 
     def _may_start(self, step: PipelineStep) -> bool:
-        """Return whether the steps that a step needs have ended as required, and its branch, if any, was chosen."""
         records = self._records.by_name
         for name, endings in step.needs.items():
             if name not in records or records[name]["StepStatus"] not in endings:
@@ -134,13 +129,11 @@ class ExecutionWork(Work):
                 self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
-        """Yield the steps that have started but not ended. waiting: whether to include steps that wait for a retry."""
         for name, record in self._records.by_name.items():
             if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
-        """Return whether no more steps may start."""
         return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_run_fail_step()
 
     def _has_run_fail_step(self) -> bool:
@@ -168,7 +161,6 @@ class ExecutionWork(Work):
         self.store.change(EXECUTION, self.key, end)
 
     def _has_successor(self, record: Record) -> bool:
-        """Return whether another step was started because this one failed."""
         name, status = record["StepName"], record["StepStatus"]
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.by_name)
 

@@ -19,7 +19,6 @@ PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification 
 
 
 def etags_below(s3: Any, uri: str) -> dict[str, str]:
-    """Return the ETag of each object whose key starts with the URI's key, by key."""
     bucket, prefix = transfers.parse(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
@@ -31,8 +30,8 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
     """Return a digest of each object below a URI, or None if there are no objects.
 
-    The digests' keys are the names that the objects' files have in a job. check: called regularly. It must raise an
-    exception to end the work. limits: of an archive that is read; a larger one is compared by its ETag.
+    The digests' keys are the names that the objects' files have in a job. limits: of an archive that is read; a larger one
+    is compared by its ETag.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}
@@ -47,7 +46,6 @@ def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LI
 
 
 def _archive_digest(s3: Any, bucket: str, key: str, check: Check, limits: Limits) -> str | None:
-    """Return a digest of the files in an archive, or None if it is too large or not an archive."""
     with locked.temporary_folder("stagemaker-content-") as folder:
         path = Path(folder, "archive")
         try:

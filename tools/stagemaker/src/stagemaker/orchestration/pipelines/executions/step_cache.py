@@ -23,10 +23,7 @@ ContentReader = Callable[[str], Any]  # returns the digests of the objects below
 
 
 class StepCache:
-    """The cached results of one pipeline.
-
-    check: called regularly while contents are read. It raises an exception to end the work.
-    """
+    """The cached results of one pipeline."""
 
     def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
         self._platform, self._store, self._check = platform, platform.store, check
@@ -38,7 +35,6 @@ class StepCache:
         self._contents.clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:
-        """Return the key under which the result of a step with this request is cached."""
         description = dict(request)
         if model := self._store.get("Model", request.get("ModelName", "")):  # its name differs in each execution
             description["ModelName"] = {
@@ -51,7 +47,6 @@ class StepCache:
         return f"{step.name}/{step.type.name}/{digest}"
 
     def _manifest_objects(self, source: Record) -> list[Any]:
-        """Return the objects that a manifest names, with their ETags."""
         with contextlib.suppress(JobFailed):  # the job will report the problem
             return [
                 (item.bucket, item.key, etags_below(self._platform.s3, f"s3://{item.bucket}/{item.key}").get(item.key))
@@ -71,7 +66,6 @@ class StepCache:
         return entry
 
     def add(self, step: PipelineStep, key: str, execution: str, properties: Any, metadata: Record) -> None:
-        """Add the result of a step that succeeded."""
         etags = {uri: self._output_etags(uri) for uri in step.request_type.outputs(properties)}
         entry = {
             "Time": now(),
@@ -95,7 +89,6 @@ class StepCache:
 
 
 def cache_kind(pipeline: str) -> str:
-    """Return the kind of the records of a pipeline's cached results."""
     return f"PipelineCache {pipeline}"
 
 

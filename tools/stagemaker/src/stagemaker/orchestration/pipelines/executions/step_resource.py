@@ -71,7 +71,6 @@ class StepResource:
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
     def was_interrupted(self) -> bool:
-        """Return whether the resource is a job that was in progress when an earlier simulator ended."""
         return self._type.is_job and was_interrupted(self._record() or {})
 
     def has_ended(self) -> bool:
@@ -99,7 +98,6 @@ class StepResource:
                 raise_if_unavailable(error)
 
     def describe(self, arn: str) -> Record:
-        """Return the properties of the resource. Raises StepFailure if it no longer exists."""
         operation = f"Describe{self._type.kind}"
         try:
             response = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
@@ -124,7 +122,6 @@ class StepResource:
         return sorted(response[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
-        """Create the model package's group, unless it exists."""
         group, store = request.get("ModelPackageGroupName", ""), self._platform.store
         if group and not group.startswith("arn:") and store.get("ModelPackageGroup", group) is None:
             try:

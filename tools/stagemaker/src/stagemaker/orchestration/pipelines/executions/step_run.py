@@ -40,7 +40,6 @@ class StepRunner:
         self.cache = StepCache(work.platform, pipeline, self._check)
 
     def start(self, step: PipelineStep) -> None:
-        """Begin an attempt at a step."""
         time = now()
         previous = self._records.by_name.get(step.name)
         self._records.begin(
@@ -73,7 +72,6 @@ class StepRunner:
                 self._create(step, step.request_type)
 
     def poll(self, step: PipelineStep) -> None:
-        """End an attempt if its job has ended."""
         with self._or_fail(step):
             if self._resource(step).has_ended():
                 self._finish(step)
@@ -97,7 +95,6 @@ class StepRunner:
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
     def was_interrupted(self, step: PipelineStep) -> bool:
-        """Return whether the step's job was in progress when an earlier simulator ended."""
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
@@ -133,7 +130,6 @@ class StepRunner:
         self._records.put(step.name, StepStatus=failure.status, EndTime=time, FailureReason=reason)
 
     def _finish(self, step: PipelineStep) -> None:
-        """Record that the step has succeeded. Raises StepFailure if its properties cannot be read."""
         record = self._records.by_name[step.name]
         [resource] = record["Metadata"].values()
         properties = self._resource(step).describe(resource["Arn"])
@@ -186,7 +182,6 @@ class StepRunner:
         self._records.put(step.name, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
-        """Create the step's resource, or use the cached result of an earlier step with the same request."""
         if self._job_name(step) is None:
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
             prefix = self._resolve(step, {step_type.name_member}).get(step_type.name_member, "")
@@ -204,11 +199,9 @@ class StepRunner:
             self._finish(step)
 
     def _request(self, step: PipelineStep) -> Record:
-        """Return a step's request, without the name of its resource."""
         return self._resolve(step, step.arguments.keys() - {step.request_type.name_member})
 
     def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
-        """Return the members of a step's arguments with these names, after evaluating their expressions."""
         arguments = {name: value for name, value in step.arguments.items() if name in members}
         scope, context = self._definition.scope(step), self._context(step)
         resolved: Record = resolve(step.request_type.request_shape, arguments, scope, context)

@@ -70,7 +70,6 @@ def _to_classes(predictions: Any, objective: str) -> Any:
 
 
 def _metric_function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the metric as a function of labels and predictions. A class without samples counts as 0."""
     from sklearn import metrics
 
     functions: dict[str, Callable[..., Any]] = {

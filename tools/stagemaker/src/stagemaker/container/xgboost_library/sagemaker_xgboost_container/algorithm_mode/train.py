@@ -10,7 +10,7 @@ import xgboost as xgb
 from ..data_utils import data_files, get_content_type, looks_like_csv, read_dmatrix
 from ..exceptions import UserError, message_of
 from ..image_version import is_before
-from . import hyperparameters, metrics
+from . import hyperparameter_validation, metrics
 
 CHANNELS = ("train", "validation")
 # hyperparameters that are not XGBoost's own
@@ -40,13 +40,13 @@ class StopOnTermination(xgb.callback.TrainingCallback):
 def train(base: Path) -> None:
     """Train on the channels below `base` (such as /opt/ml) and save the model. Raises UserError if this fails."""
     config = base / "input/config"
-    values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
+    values = hyperparameter_validation.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if unknown_channels := sorted(channels.keys() - {*CHANNELS, "code"}):
         raise UserError(f"unknown channel {unknown_channels[0]}: valid channels are train and validation")
     if "train" not in channels:
         raise UserError("the train channel is required")
-    for name in hyperparameters.UNUSED_HYPERPARAMETERS:
+    for name in hyperparameter_validation.UNUSED_HYPERPARAMETERS:
         if name in values:
             print(f"{name} has no effect with XGBoost {xgb.__version__}.")
     data: dict[str, xgb.DMatrix] = {}
@@ -62,7 +62,6 @@ def train(base: Path) -> None:
 
 
 def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
-    """Read the data of a channel. Raises UserError if it cannot be read."""
     files = data_files(folder)
     if hidden_files := [path for path in folder.rglob(".*") if path.is_file()]:
         raise UserError(f"the {folder.name} channel has a hidden file, {hidden_files[0].name}, which SageMaker refuses")
@@ -78,7 +77,6 @@ def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatr
 
 
 def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
-    """Return the trained model. Raises UserError with XGBoost's message if training fails."""
     names: list[str] = values.get("eval_metric", [])
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
@@ -86,7 +84,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     settings = {
         name: value
         for name, value in values.items()
-        if name not in (*ALGORITHM_SETTINGS, *hyperparameters.UNUSED_HYPERPARAMETERS)
+        if name not in (*ALGORITHM_SETTINGS, *hyperparameter_validation.UNUSED_HYPERPARAMETERS)
     }
     if settings.get("objective") == "reg:linear":  # its older name
         settings["objective"] = "reg:squarederror"
@@ -117,7 +115,6 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
 
 
 def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """Return the callbacks, if any, that end training when a metric stops improving, and that keep the best rounds."""
     rounds = values["early_stopping_rounds"]
     if is_before(1, 3):  # these versions use the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]

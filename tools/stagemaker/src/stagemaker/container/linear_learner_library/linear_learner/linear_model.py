@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from .errors import CustomerError
-from .hyperparameters import BINARY, MULTICLASS, REGRESSOR
+from .linear_hyperparameters import BINARY, MULTICLASS, REGRESSOR
 
 FILE = "linear-learner.json"
 AWS_FILE = "model_algo-1"  # what AWS's image saves: a zip archive of an MXNet model

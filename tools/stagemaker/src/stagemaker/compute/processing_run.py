@@ -24,8 +24,6 @@ SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/
 
 
 class ProcessingRun(JobRun):
-    """The run of a processing job."""
-
     kind = "ProcessingJob"
 
     def run(self) -> None:
@@ -37,7 +35,6 @@ class ProcessingRun(JobRun):
             self._process(volume, log)
 
     def _process(self, volume: Volume, log: JobLog) -> None:
-        """Download the inputs, run the command, and upload the outputs."""
         record, job, specification = self.record, self.job, self.record["AppSpecification"]
         ml = self._prepare(volume)
         # requirements are installed here, because a FrameworkProcessor's script would do so without a network, and fail
@@ -63,7 +60,6 @@ class ProcessingRun(JobRun):
         self._upload(volume, log)
 
     def _prepare(self, volume: Volume) -> Path:
-        """Fill /opt/ml with the inputs and the configuration. Returns this machine's folder that becomes /opt/ml."""
         record, job = self.record, self.job
         ml = job.folder / "ml"
         for folder in ("config", "output", "processing"):
@@ -95,7 +91,6 @@ class ProcessingRun(JobRun):
 
 
 def _exit_message(path: Path) -> str:
-    """Return the job's ExitMessage, or an empty string. Raises JobFailed if it is not encoded in UTF-8."""
     try:  # the last character may be cut off
         return codecs.getincrementaldecoder("utf-8")().decode(read_start(path, 1024))
     except UnicodeDecodeError:

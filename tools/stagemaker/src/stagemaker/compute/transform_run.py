@@ -25,8 +25,6 @@ PARAMETERS_SECONDS = 60.0  # seconds to wait for a response from /execution-para
 
 
 class TransformRun(JobRun):
-    """The run of a transform job."""
-
     kind = "TransformJob"
 
     def run(self) -> None:
@@ -50,7 +48,6 @@ class TransformRun(JobRun):
                 self.put_utilization(max(endings, key=lambda ending: ending.peak), instance)
 
     def _chain(self, model: StoredRecord, instance: Instance, number: int) -> Chain:
-        """Return the model's servers on one of the job's instances."""
         payload = self.record.get("MaxPayloadInMB")
         return Chain(
             self.platform,
@@ -64,7 +61,6 @@ class TransformRun(JobRun):
         )
 
     def _transform(self, chain: Chain, objects: Iterator[SourceObject]) -> None:
-        """Send objects through a chain, and upload each response under the object's name with the suffix .out."""
         job, s3 = self.job, self.platform.s3
         target = self.record["TransformOutput"]["S3OutputPath"].rstrip("/")
         source_file, response_file = chain.folder / "source", chain.folder / "response"
@@ -109,7 +105,6 @@ def distribute(
 
 
 def _make_feeder(record: Record, chain: Chain) -> Feeder:
-    """Return a feeder with the request's settings, or else the server's /execution-parameters, or else the defaults."""
     proposed_parameters: dict[str, Any] = {}
     try:
         response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))
@@ -138,7 +133,6 @@ def _make_feeder(record: Record, chain: Chain) -> Feeder:
 
 
 def _execution_parameters(body: bytes) -> dict[str, Any]:
-    """Return the parameters that a server proposes. Raises JobFailed if they are invalid."""
     try:
         parameters = json.loads(body)
         names = [name for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in parameters]

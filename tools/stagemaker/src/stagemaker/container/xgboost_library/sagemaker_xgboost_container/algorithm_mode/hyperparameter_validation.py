@@ -152,7 +152,6 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
 
 
 def _parse_value(name: str, text: str) -> Any:
-    """Parse one hyperparameter. Raises UserError if its value is invalid."""
     if (name, text) in GPU_SETTINGS:
         raise UserError(f"{name} {text} is not simulated: it needs a GPU")
     if name in CHOICES:
@@ -177,14 +176,12 @@ def _parse_value(name: str, text: str) -> Any:
 
 
 def _is_in(value: float, interval: str) -> bool:
-    """Return whether a number is in an interval such as `[0, inf)`."""
     minimum, maximum = map(float, interval[1:-1].split(","))
     is_above_minimum = value >= minimum if interval[0] == "[" else value > minimum
     return is_above_minimum and (value <= maximum if interval[-1] == "]" else value < maximum)
 
 
 def _split_metrics(text: str) -> list[str]:
-    """Split eval_metric, such as rmse,error@0.7, into names. Raises UserError for an invalid name."""
     names = text.split(",")
     for name in names:
         metric, separator, threshold = name.partition("@")
@@ -205,7 +202,6 @@ def _is_number(text: str) -> bool:
 
 
 def _parse_constraints(name: str, text: str) -> str:
-    """Check constraints and return them as text for XGBoost. Raises UserError if they are invalid."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

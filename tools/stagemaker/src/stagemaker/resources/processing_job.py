@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from stagemaker.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
+from stagemaker.compute.processing_run import NO_ENTRYPOINT, ProcessingRun, local_members
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
@@ -38,7 +38,6 @@ class ProcessingJobs(JobResource):
 
 
 def _check_names(request: Record) -> None:
-    """Raise ServiceError if a name occurs twice among the inputs and outputs, or a folder among the inputs."""
     inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     names = [item["InputName"] for item in inputs] + [item["OutputName"] for item in outputs]
     if repeated_names := sorted({name for name in names if names.count(name) > 1}):
@@ -53,7 +52,6 @@ def _check_names(request: Record) -> None:
 
 
 def _is_valid_folder(path: str) -> bool:
-    """Return whether a path is valid as the LocalPath of a job's input or output."""
     try:
         names = [os.fsencode(name) for name in Path(path).parts]
     except UnicodeError:

@@ -4,7 +4,7 @@ import re
 
 import regex
 
-from stagemaker.compute.training import TrainingRun
+from stagemaker.compute.training_run import TrainingRun
 from stagemaker.images.catalogue import family_of
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException

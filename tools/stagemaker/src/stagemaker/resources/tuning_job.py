@@ -24,7 +24,7 @@ from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.paging import Position, make_page, sort_key
 from stagemaker.resources.resource import Resource
-from stagemaker.resources.training import add_own_metrics, request_problem, settings_problem
+from stagemaker.resources.training_job import add_own_metrics, request_problem, settings_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
 MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
@@ -102,7 +102,6 @@ class TuningJobs(Resource):
 
 
 def _position(trial: Trial, sort_by: str) -> Position:
-    """Return the sort key of a trial in a list that is sorted by `sort_by`."""
     job = trial.job or {}
     values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
     return sort_key(trial.objective if sort_by == "FinalObjectiveMetricValue" else values[sort_by]), trial.name
@@ -127,7 +126,6 @@ def _describe_definitions(record: Record) -> Record:
 
 
 def _check_request(request: Record) -> None:
-    """Raise ServiceError if a request's strategy, limits or training job definitions are invalid or not simulated."""
     if "Autotune" in request:
         raise ValidationException("Autotune is not simulated; set the ranges and limits yourself")
     config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files import archives, transfers
-from stagemaker.compute.files.output_files import OutputFolder, ignore
+from stagemaker.compute.files.output_files import OutputFolder
 from stagemaker.compute.ineffective import ineffective_setting_lines
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
@@ -27,15 +27,14 @@ class TrainingRun(JobRun):
 
     def run(self) -> None:
         record, algorithm = self.record, self.record["AlgorithmSpecification"]
-        family = family_of(algorithm["TrainingImage"])
-        definitions = family.own_metrics(algorithm["TrainingImage"]) or algorithm.get("MetricDefinitions", [])
+        image = algorithm["TrainingImage"]
+        definitions = family_of(image).own_metrics(image) or algorithm.get("MetricDefinitions", [])
         observed_metrics = self.platform.observed_metrics.get(self.name)
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
-        self.begin((algorithm["TrainingImage"], log), announce=self._change_message)
-        remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.uses_local_python else []
-        for line in [*remarks, *ineffective_setting_lines(record)]:
+        self.begin((image, log), announce=self._change_message)
+        for line in ineffective_setting_lines(record):
             log.line(line)
         with self.apply_limits(record["ResourceConfig"], log) as volume:
             ending = self._train(volume, log)
@@ -44,7 +43,6 @@ class TrainingRun(JobRun):
             self._finish(ending, volume, log)
 
     def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:
-        """Check how the command ended and upload the model, even if the job was stopped."""
         try:
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
@@ -58,7 +56,6 @@ class TrainingRun(JobRun):
         self._upload(volume, log)
 
     def _train(self, volume: Volume, log: JobLog) -> Ending:
-        """Download the inputs, install the requirements, and run the command. Returns how the command ended."""
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
         self._enter_status("Downloading", "Downloading input data")
         requirements = input_files.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
@@ -74,10 +71,6 @@ class TrainingRun(JobRun):
         return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog, has_status: bool = True) -> None:
-        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs and raises JobFailed.
-
-        has_status: whether this is a secondary status of its own, whose message gets the size of the model.
-        """
         check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
         message = f"{'Uploading' if target.endswith('/') else 'Packing and uploading'} the model"
@@ -97,7 +90,7 @@ class TrainingRun(JobRun):
                 folders["model"] = model
             for name, folder in folders.items():
                 archive = self.job.folder / f"{name}.tar.gz"
-                archives.pack(folder, archive, volume, check, announce if folder is model else ignore)
+                archives.pack(folder, archive, volume, check, announce if folder is model else lambda size: None)
                 transfers.upload_file(
                     s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check
                 )
@@ -111,12 +104,9 @@ class TrainingRun(JobRun):
         return _with_status(super().ended_record(record, status, members), secondary_status, message)
 
     def _enter_status(self, status: str, message: str) -> None:
-        """Record that the job enters its next secondary status."""
         self.store.change(self.kind, self.name, lambda record: _with_status(record, status, message))
 
     def _change_message(self, message: str) -> None:
-        """Replace the message of the job's secondary status."""
-
         def changed(record: Record) -> Record:
             *before, last = record["SecondaryStatusTransitions"]
             return record | {"SecondaryStatusTransitions": [*before, last | {"StatusMessage": message}]}
@@ -125,7 +115,6 @@ class TrainingRun(JobRun):
 
 
 def _with_status(record: Record, status: str, message: str) -> Record:
-    """Return the record with one more secondary status."""
     *before, last = record["SecondaryStatusTransitions"]
     transitions = [*before, last | {"EndTime": now()}, {"Status": status, "StartTime": now(), "StatusMessage": message}]
     return record | {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions, "LastModifiedTime": now()}

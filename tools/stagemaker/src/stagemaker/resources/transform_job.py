@@ -5,7 +5,7 @@ from typing import ClassVar
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.feeding import MAX_MEGABYTES
 from stagemaker.compute.servers.chain import named_containers
-from stagemaker.compute.transform import TransformRun
+from stagemaker.compute.transform_run import TransformRun
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.job import JobResource
@@ -47,7 +47,6 @@ class TransformJobs(JobResource):
 
 
 def _check_request(request: Record) -> None:
-    """Raise ServiceError if a job's input or its data processing is not simulated."""
     source = request["TransformInput"]
     if problem := unsimulated_value(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):
         raise ValidationException(f"TransformInput: {problem}")

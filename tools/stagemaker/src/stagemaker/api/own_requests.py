@@ -1,0 +1,42 @@
+"""The simulator's requests to itself: boto3 clients that call the application without a connection.
+
+They need no thread of the HTTP server, which a crowd of clients can occupy, and work before it handles requests.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from werkzeug.test import create_environ, run_wsgi_app
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class ResponseBody(io.BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        """Yield the body, as botocore reads that of a response."""
+        yield self.read()
+
+
+def call_directly(client: Any, application: Wsgi) -> None:
+    """Make a boto3 client pass its requests to an application."""
+
+    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        url, body = urlsplit(request.url), request.body or b""
+        content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else body
+        environ = create_environ(
+            f"{url.path}?{url.query}",
+            f"http://{url.netloc}",
+            environ_base={"REMOTE_ADDR": "127.0.0.1", "wsgi.input_terminated": True},
+            headers={
+                name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
+            },
+            input_stream=io.BytesIO(content),
+            method=request.method,
+        )
+        chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
+        return AWSResponse(request.url, int(status.split()[0]), headers, ResponseBody(b"".join(chunks)))
+
+    client.meta.events.register("before-send", send)
