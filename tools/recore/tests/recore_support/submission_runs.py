@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.checkout import ROOT
-
 from recore_support.edited_submissions import SUBMISSIONS, replace
 from recore_support.run_command import run_recore
 

@@ -1,6 +1,5 @@
 """The job queue: the order in which jobs start, many at once, no thread for one, and stops at the last moment."""
 
-import contextlib
 import os
 import threading
 import time
@@ -18,9 +17,9 @@ from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
 from stagemaker.isolation.unsandboxed import Unsandboxed
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.resources.processing import ProcessingJobs
-from stagemaker.resources.training import TrainingJobs
-from stagemaker.resources.transform import TransformJobs
+from stagemaker.resources.processing_job import ProcessingJobs
+from stagemaker.resources.training_job import TrainingJobs
+from stagemaker.resources.transform_job import TransformJobs
 from stagemaker.server import Simulator
 from stagemaker.state.records import Store
 

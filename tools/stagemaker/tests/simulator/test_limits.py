@@ -15,7 +15,7 @@ from stagemaker_support.simulator_client import input_from, status_of
 from stagemaker_support.training_jobs import SUCCESS
 
 from stagemaker.compute import job_run
-from stagemaker.compute.processes import process, process_tree
+from stagemaker.compute.processes import process, supervisor
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.server import BUCKET
 
@@ -165,7 +165,7 @@ def test_a_job_can_be_stopped_while_it_downloads(client):
 # A program whose child has a child of its own. It prints their IDs, and what it finds before and after they end.
 PROGRAM = """
 import json, os, re, subprocess, sys, threading
-from stagemaker.compute.processes.process_tree import descendants, memory_of
+from stagemaker.compute.processes.supervisor import descendants, memory_of
 
 assert descendants() == []
 read = set()
@@ -192,18 +192,18 @@ def test_descendants_and_their_memory_are_found() -> None:
     assert found == pids
     assert all(10_000 < size < 100 << 20 for size in memory)
     assert memory_after_end == 0
-    if process_tree.KERNEL_LISTS_CHILDREN:  # nothing is read of the machine's other processes
+    if supervisor.KERNEL_LISTS_CHILDREN:  # nothing is read of the machine's other processes
         assert set(files) <= {own, *pids}
 
 
-@pytest.mark.skipif(not process_tree.KERNEL_LISTS_CHILDREN, reason="this kernel does not list children")
+@pytest.mark.skipif(not supervisor.KERNEL_LISTS_CHILDREN, reason="this kernel does not list children")
 def test_psutil_finds_the_same_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
-        found = process_tree.descendants()
+        found = supervisor.descendants()
         monkeypatch.setattr(process_tree, "KERNEL_LISTS_CHILDREN", False)
         assert child.pid in found
-        assert sorted(process_tree.descendants()) == sorted(found)
-        assert process_tree.memory_of(child.pid, False) > 10_000
+        assert sorted(supervisor.descendants()) == sorted(found)
+        assert supervisor.memory_of(child.pid, False) > 10_000
         child.kill()
-    assert process_tree.memory_of(child.pid, False) == 0
-    assert process_tree.memory_of(os.getpid(), False) > 10_000
+    assert supervisor.memory_of(child.pid, False) == 0
+    assert supervisor.memory_of(os.getpid(), False) > 10_000

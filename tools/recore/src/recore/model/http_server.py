@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.sock import create_sockets
 from gunicorn.workers.gthread import ThreadWorker
 
+from .predictor import ModelPredictor
 from .record_queue import records_kept
 
 THREADS = 8  # predictions at a time; /ping is answered while some of them compute
@@ -63,13 +64,13 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
         super().wait_for_and_dispatch_events(timeout)
 
 
-def serve_until_stopped(app: Flask, host: str, port: int) -> None:
+def serve_until_stopped(app: Flask, predictor: ModelPredictor, host: str, port: int) -> None:
     """Serve until a signal ends it. Ends the program if the port is not free.
 
     Raises ConfigError if invocations are to be recorded and the environment does not say where.
     """
     server = OneProcessServer(app, host, port)
-    with records_kept(app.predictor):
+    with records_kept(predictor):
         log = server.cfg.logger_class(server.cfg)
         sockets = create_sockets(server.cfg, log)
         logger.info("Listening on port %d.", sockets[0].sock.getsockname()[1])

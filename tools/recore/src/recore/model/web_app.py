@@ -32,7 +32,7 @@ class ModelApp(Flask):
         from .http_server import serve_until_stopped
 
         self.config["MAX_CONTENT_LENGTH"] = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
-        serve_until_stopped(self, host, port)
+        serve_until_stopped(self, self.predictor, host, port)
 
 
 app = ModelApp(__name__, static_folder=None)

@@ -5,6 +5,7 @@ import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
+from recore.production.containers.domain import CONFIDENCE
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
@@ -27,7 +28,7 @@ from recore.report.page.figures import (
     thin_out,
     wavenumber_figure,
 )
-from recore.report.statistics import CONFIDENCE, Binned, Components
+from recore.report.statistics import Binned, Components
 from recore.schema import DEPTH_FROM, DEPTH_TO, DEPTHS, HOLE
 from recore.spectral_data import Floats, SpectralData
 

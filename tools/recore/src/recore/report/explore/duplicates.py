@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count
+from recore.production.containers.domain import EDGE
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
-from recore.report.statistics import EDGE, Binned, principal_components, usable_channels
+from recore.report.statistics import Binned, principal_components, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, snv
 

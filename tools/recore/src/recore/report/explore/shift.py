@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count
-from recore.production.containers.domain import MOST_COMPONENTS
+from recore.production.containers.domain import CONFIDENCE, MOST_COMPONENTS
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, add_points, new_figure, short_name, thin_out
-from recore.report.statistics import CONFIDENCE, Binned, Components, principal_components
+from recore.report.statistics import Binned, Components, principal_components
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 

@@ -10,6 +10,7 @@ from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.constant_runs import describe_constant_runs, find_constant_runs
 from recore.listing import count
+from recore.production.containers.domain import EDGE
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
@@ -29,7 +30,7 @@ from recore.report.page.figures import (
     wavenumber_figure,
     with_opacity,
 )
-from recore.report.statistics import EDGE, Binned, usable_channels
+from recore.report.statistics import Binned, usable_channels
 from recore.schema import HOLE
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 

@@ -30,8 +30,8 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
     """Return a digest of each object below a URI, or None if there are no objects.
 
-    The digests' keys are the names that the objects' files have in a job. limits: of an archive that is read; a larger one
-    is compared by its ETag.
+    The digests' keys are the names that the objects' files have in a job. limits: of an archive that is read; a larger
+    one is compared by its ETag.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}
