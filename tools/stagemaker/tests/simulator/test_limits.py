@@ -200,7 +200,7 @@ def test_descendants_and_their_memory_are_found() -> None:
 def test_psutil_finds_the_same_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         found = supervisor.descendants()
-        monkeypatch.setattr(process_tree, "KERNEL_LISTS_CHILDREN", False)
+        monkeypatch.setattr(supervisor, "KERNEL_LISTS_CHILDREN", False)
         assert child.pid in found
         assert sorted(supervisor.descendants()) == sorted(found)
         assert supervisor.memory_of(child.pid, False) > 10_000
