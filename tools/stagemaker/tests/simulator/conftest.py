@@ -69,6 +69,6 @@ def platform(client: Client, tmp_path: Path) -> Iterator[Platform]:
     simulator = client.simulator
     queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
     folders = tmp_path, sockets
-    yield Platform(Store(), queue, simulator.client, simulator.isolation, *folders, simulator.has_objects)
+    yield Platform(Store(), queue, simulator.client, simulator.isolation, *folders)
     queue.close()
     shutil.rmtree(sockets)

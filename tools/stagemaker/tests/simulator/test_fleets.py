@@ -46,7 +46,7 @@ HANGING_INSTALLATION = {
         (
             {"serve_me.py": SLOW_SCRIPT},
             {"ContainerStartupHealthCheckTimeoutInSeconds": 0},
-            "did not pass the ping health check: The model's server did not respond to /ping with 200",
+            "ping health check: The server of container 'container-1' did not respond to /ping with 200",
         ),
         (
             {"serve_me.py": SLOW_SCRIPT},

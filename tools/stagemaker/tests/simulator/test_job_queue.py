@@ -89,7 +89,7 @@ def test_two_hundred_jobs_use_little_memory(client):
 
 
 def platform_of(simulator: Simulator, jobs: JobQueue, folder: Path) -> Platform:
-    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder, simulator.has_objects)
+    return Platform(Store(), jobs, simulator.client, Unsandboxed(), folder, folder)
 
 
 def fail():

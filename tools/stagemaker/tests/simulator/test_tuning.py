@@ -335,6 +335,6 @@ def test_a_deleted_tuning_job_leaves_its_training_jobs(
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
-    assert "can't find a tuning job" in refusal(tuning.describe, grid_search[NAME])
+    assert "can't find a tuning job" in refusal(tuning.describe, grid_search[NAME], code="ResourceNotFound")
     job = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
     assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]

@@ -145,8 +145,8 @@ def sagemaker(client: Client) -> Any:
 def test_invalid_requests_are_refused_and_create_nothing(sagemaker: Any, request_: dict[str, Any], reason: str) -> None:
     assert reason in refusal(sagemaker.create_hyper_parameter_tuning_job, **request_)
     response = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=request_[NAME])
-    assert not response["HyperParameterTuningJobSummaries"]
-    assert not sagemaker.list_training_jobs(NameContains=request_[NAME])["TrainingJobSummaries"]
+    assert request_[NAME] not in [job[NAME] for job in response["HyperParameterTuningJobSummaries"]]
+    assert not sagemaker.list_training_jobs(NameContains=f"{request_[NAME]}-0")["TrainingJobSummaries"]
 
 
 def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None:
