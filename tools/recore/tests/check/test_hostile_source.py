@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.broken_submissions import CASES
 from recore_support.broken_submissions import names as names_of_cases
-from recore_support.edited_submissions import make
+from recore_support.edited_submissions import make as make_submission
 from stagemaker_support.fuzzing import examples
 
 from recore.check.catalogue import load_catalogue
@@ -82,7 +82,7 @@ def make_huge(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", FILES)
 def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
-    folder = make(CASES["RC206 nothing"], tmp_path / "mine")
+    folder = make_submission(CASES["RC206 nothing"], tmp_path / "mine")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
     findings = messages(folder)
@@ -94,14 +94,14 @@ def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable
     "make", [link_to_outside, link_to_itself, os.mkfifo, Path.mkdir, make_huge], ids=lambda function: function.__name__
 )
 def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Path], None], tmp_path: Path) -> None:
-    folder = make(CASES["RC202"], tmp_path / "mine")
+    folder = make_submission(CASES["RC202"], tmp_path / "mine")
     (folder / "mdl.py").unlink()
     make(folder / "mdl.py")
     assert messages(folder)
 
 
 def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
-    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
+    folder = make_submission(CASES["RC201 list nothing"], tmp_path / "mine")
     (folder / "settings/again").symlink_to(folder, target_is_directory=True)
     check(folder)
 
@@ -133,14 +133,14 @@ def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("names", [("train.py", "preprocess.py"), ("setup.py",)], ids=["both steps", "setup.py"])
 def test_strange_scripts_do_not_stop_the_check(names: tuple[str, ...], content: bytes, tmp_path: Path) -> None:
-    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
+    folder = make_submission(CASES["RC201 list nothing"], tmp_path / "mine")
     for name in names:
         (folder / name).write_bytes(content)
     check(folder)
 
 
 def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
-    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
+    folder = make_submission(CASES["RC201 list nothing"], tmp_path / "mine")
     text = (folder / "train.py").read_text()
     lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
     (folder / "train.py").write_text(text + lines)
@@ -159,7 +159,7 @@ def test_an_archive_with_odd_names_is_checked(tmp_path: Path) -> None:
 
 
 def test_file_names_with_control_characters_are_reported(tmp_path: Path) -> None:
-    folder = make(CASES["RC201 list nothing"], tmp_path / "mine")
+    folder = make_submission(CASES["RC201 list nothing"], tmp_path / "mine")
     (folder / "dist").mkdir()
     (folder / "dist/\x1b[31m\n.whl").write_text("")
     (folder / b"dist/\xff.tar.gz".decode(errors="surrogateescape")).write_text("")
@@ -193,12 +193,12 @@ def mutated(text: str) -> st.SearchStrategy[bytes]:
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("variants")
-    return [make(CASES[name], folder / name) for name in names_of_cases(found=False, runs=False)]
+    return [make_submission(CASES[name], folder / name) for name in names_of_cases(found=False, runs=False)]
 
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    return make(CASES["RC206 nothing"], tmp_path / "mine")
+    return make_submission(CASES["RC206 nothing"], tmp_path / "mine")
 
 
 @pytest.mark.parametrize("name", FILES)

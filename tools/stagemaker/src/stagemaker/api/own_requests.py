@@ -57,6 +57,10 @@ class ResponseBody(io.RawIOBase):
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
 
+    def read(self, size: int | None = -1) -> bytes | None:
+        """Return the next bytes. size: botocore passes None for all of them."""
+        return super().read(-1 if size is None else size)
+
     def stream(self) -> Iterator[bytes]:
         """Yield the body, as botocore reads that of a response which is not streamed."""
         yield self.readall()

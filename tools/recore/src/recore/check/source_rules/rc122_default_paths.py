@@ -34,8 +34,10 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         return
     for name, call, default in declared:
         path = path_of(default, script)
-        if path is None or REST in path or _leads_to(path, PATHS[name]) or is_on_one_machine(path):
-            continue  # the last is reported by RC114
+        if path is None or REST in path or _leads_to(path, PATHS[name]):
+            continue
+        if is_on_one_machine(path) and not path.startswith(".."):
+            continue  # RC114 reports it
         message = f"the default of {name} is {path!r}, but the platform passes no arguments and uses {PATHS[name]}"
         yield Finding(message, f"make {PATHS[name]} the default", Place(script.file, call.lineno))
 
