@@ -32,8 +32,9 @@ from recore.schema import TARGETS
 # Packages that this file needs and a container lacks, for recore.model.code_archive. The last three are not recore's
 # own: one reads OPUS files, the others recognise names of elements in mistyped columns.
 PACKAGES = (
-    *("recore.constant_runs", "recore.dataset", "recore.data_file", "recore.distribution", "recore.file_kinds"),
-    *("recore.listing", "recore.outputs", "recore.schema", "recore.spreadsheet_csv", "recore.text"),
+    *("recore.atomic", "recore.constant_runs", "recore.dataset", "recore.data_file", "recore.distribution"),
+    *("recore.file_kinds", "recore.listing", "recore.outputs", "recore.schema", "recore.spreadsheet_csv"),
+    "recore.text",
     *("stagemaker.locked", "stagemaker.text"),
     *("brukeropus", "periodictable", "pyparsing"),
 )
