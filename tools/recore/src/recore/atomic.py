@@ -2,10 +2,10 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stagemaker import locked
+from stagemaker import interrupts, locked
 
 
 @contextlib.contextmanager
@@ -13,8 +13,8 @@ def replaced(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each file or folder to write; at the end of the context they replace the paths.
 
     If anything is raised, an interrupt included, whatever was at the paths before stays there. Folders come before
-    files: a file is replaced in one step, but a folder is first moved away. Missing parent folders are made. What a
-    killed process left behind is removed.
+    files: a file is replaced in one step, but a folder is first moved away, and an interrupt waits for both renames.
+    Missing parent folders are made. What a killed process left behind is removed.
     """
     parent = paths[0].absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -23,18 +23,23 @@ def replaced(*paths: Path) -> Iterator[list[Path]]:
     old_paths = [temporary / f"old-{number}" for number in range(len(paths))]
     try:
         yield new_paths
-        try:
-            for path, new_path, old_path in zip(paths, new_paths, old_paths, strict=True):
-                if path.is_dir() and new_path.is_dir():  # a file never replaces a folder
-                    path.rename(old_path)
-                new_path.replace(path)
-        except BaseException:
-            if new_paths[-1].exists():
-                for path, old_path in zip(paths, old_paths, strict=True):
-                    if old_path.exists():
-                        shutil.rmtree(path, ignore_errors=True)
-                        old_path.rename(path)
-            raise
+        with interrupts.deferred():
+            _rename(paths, new_paths, old_paths)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         lock.close()
+
+
+def _rename(paths: Sequence[Path], new_paths: Sequence[Path], old_paths: Sequence[Path]) -> None:
+    try:
+        for path, new_path, old_path in zip(paths, new_paths, old_paths, strict=True):
+            if path.is_dir() and new_path.is_dir():  # a file never replaces a folder
+                path.rename(old_path)
+            new_path.replace(path)
+    except BaseException:
+        if new_paths[-1].exists():
+            for path, old_path in zip(paths, old_paths, strict=True):
+                if old_path.exists():
+                    shutil.rmtree(path, ignore_errors=True)
+                    old_path.rename(path)
+        raise

@@ -30,7 +30,7 @@ COMPILED += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespat
 COMPILED += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
 COMPILED += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
 COMPILED += " werkzeug xgboost yaml"
-COMPILED += " brukeropus"  # their first import would print warnings about their source
+COMPILED += " brukeropus"  # its first import would print warnings about its source
 # for an option of pip, the variable with the same meaning for uv
 VARIABLES = {
     "cert": "SSL_CERT_FILE",
@@ -202,6 +202,7 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
 
 
 def require_compiler() -> None:
+    """Raise SetUpError if there is no C compiler."""
     from stagemaker.doctor import OK, check_compiler
 
     compiler = check_compiler()

@@ -100,6 +100,7 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
 
 @contextlib.contextmanager
 def held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock. tell: called if another thread holds it. check: called while this one waits; its error ends that."""
     if not lock.acquire(blocking=False):
         tell()
         while not lock.acquire(timeout=0.2):

@@ -18,7 +18,7 @@ from botocore.config import Config
 from stagemaker import locked
 from stagemaker.api.application import Application
 from stagemaker.api.http_server import HttpServer
-from stagemaker.api.own_requests import Wsgi, call_directly
+from stagemaker.api.own_requests import call_directly
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -33,12 +33,14 @@ from stagemaker.resources.registry import make_resources
 from stagemaker.resources.resource import Resource
 from stagemaker.services.s3_contents import contents
 from stagemaker.state.records import Store
-from stagemaker.state.s3_folder import State
+from stagemaker.state.s3_folder import State, Wsgi
 
 CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
-# for the simulator's own requests, whose bodies do not leave this process
-OWN_CONFIG = CLIENT_CONFIG.merge(
-    Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+# for the simulator's own requests, which do not leave this process: an error would be the same at the next attempt
+OWN_CONFIG = Config(
+    retries={"total_max_attempts": 1},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
 )
 SDK_SETTINGS = "sagemaker.yaml"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}

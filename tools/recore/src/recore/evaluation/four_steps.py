@@ -221,6 +221,7 @@ class EvaluationRun:
 def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]:
     """Remove the columns of targets from an object, a CSV. Returns their names.
 
+    In the challenge the public file of step 2 seems to hold none: submissions that were scored do not expect them.
     folder: for temporary files. Only the header is downloaded if it names no target.
     """
     with contextlib.closing(storage.open(place)) as body:

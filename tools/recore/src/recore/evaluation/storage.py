@@ -141,7 +141,10 @@ class Storage:
 
 
 class PrivateAssays:
-    """The object with the assays. key: its key in the bucket as long as it may be there, otherwise ""."""
+    """The object with the private assays, which is in the bucket only while the job that scores runs.
+
+    No other job may read it. key: its key in the bucket as long as it may be there, otherwise "".
+    """
 
     def __init__(self, s3: Any, bucket: str):
         self._s3, self._bucket = s3, bucket

@@ -185,7 +185,7 @@ def _find_local(name: str, submission: Path) -> str | None:
 # A pickle holds the names of functions and classes, and asks for those where it is loaded.
 NAMED = "define it with a name at the top level of a module that setup.py names, and use it from there."
 # by the messages of pickle, its Python implementation and joblib; {0} is the name in the message
-HINTS = {
+PICKLING_HINTS = {
     r"(<lambda>)": f"a lambda has no name that a pickle could refer to: {NAMED}",
     r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it: {NAMED}",
     r"not the same object as ([\w.]+)": "{0} now names another object: do not give its name to something else, also "
@@ -206,7 +206,7 @@ def pickling_hint(message: str) -> str | None:
     """What to do about the message of an exception; None if it does not say that an object cannot be pickled."""
     if not re.search(r"(?i)can(?:'t|not) (?:pickle|get local object)|not the same object as|not found as", message):
         return None
-    for pattern, hint in HINTS.items():
+    for pattern, hint in PICKLING_HINTS.items():
         if found := re.search(pattern, message):
             return hint.format(*found.groups())
     return None

@@ -76,10 +76,17 @@ DISTRIBUTIONS = {  # by module, where the names differ; a package that is instal
     "umap": "umap-learn",
     "yaml": "PyYAML",
 }
-NOT_PACKAGES = ("PIL", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # of these modules; docx or jwt is another one
+MODULES_WITHOUT_PACKAGE = (
+    "PIL",
+    "cv2",
+    "dateutil",
+    "skimage",
+    "sklearn",
+    "yaml",
+)  # of these modules; docx or jwt is another one
 FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # on the index, but without the package
 # what is meant by a normalised name that no job can install
-WRONG_NAMES = FORMER_NAMES | {canonicalize_name(module): DISTRIBUTIONS[module] for module in NOT_PACKAGES}
+WRONG_NAMES = FORMER_NAMES | {canonicalize_name(module): DISTRIBUTIONS[module] for module in MODULES_WITHOUT_PACKAGE}
 _MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
 
 

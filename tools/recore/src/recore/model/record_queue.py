@@ -4,29 +4,37 @@ Threads write them, so that S3 neither delays nor fails an answer. A server that
 is killed loses them.
 """
 
+import functools
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from botocore.config import Config
+
 from .predictor import ModelPredictor, check_recordable
-from .uploads import S3Uploader
+from .uploads import S3Uploader, make_s3_client
 
 LIMIT = 64 * 2**20  # bytes in memory
 DRAIN_SECONDS = 14  # after up to 10 for requests in progress; SageMaker kills a server after 30
 THREADS = 8  # most of their time they wait for S3
 PAUSES = (0.5, 1, 2, 4, 8, 16, 30)  # seconds between the attempts to write a record
+CLOSING_PAUSE = 0.5  # the longest when the queue is closed
+# an S3 that does not respond must not use up the time for the last records
+S3_CONFIG = Config(connect_timeout=5, read_timeout=20, max_pool_connections=THREADS, retries={"total_max_attempts": 2})
 
 logger = logging.getLogger(__name__)
 
 
 class RecordQueue:
-    """Takes records until it is closed.
+    """Takes records from several threads until it is closed. A process that is forked later cannot use it.
 
-    put: writes an object; takes its bucket, key and content. limit: bytes of records in memory. drain_seconds: how long
-    closing may take. pauses: seconds between the attempts to write a record.
+    put: writes an object; takes its bucket, key and content. limit: bytes of records in memory, which a single larger
+    record may exceed. drain_seconds: how long closing may take. pauses: seconds between the attempts to write a
+    record, which is lost after the last one.
     """
 
     def __init__(
@@ -38,9 +46,9 @@ class RecordQueue:
     ):
         self._put, self._limit, self._drain_seconds, self._pauses = put, limit, drain_seconds, pauses
         self._records: queue.SimpleQueue[tuple[str, str, bytes] | None] = queue.SimpleQueue()
-        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._lock, self._closing, self._end = threading.Lock(), threading.Event(), math.inf
         self._size = self._waiting = self._lost = 0  # bytes; records
-        self._is_failing = False
+        self._problem = ""  # the last one that was logged, until a record is written
         self._threads = [threading.Thread(target=self._work, daemon=True, name="records") for _ in range(THREADS)]
         for thread in self._threads:
             thread.start()
@@ -50,7 +58,7 @@ class RecordQueue:
         with self._lock:
             if self._closing.is_set():
                 self._lose("the server has stopped")
-            elif self._size + len(body) > self._limit:
+            elif self._size and self._size + len(body) > self._limit:
                 self._lose(f"{self._limit} bytes of records wait for S3, which is the limit")
             else:
                 self._size += len(body)
@@ -58,42 +66,47 @@ class RecordQueue:
                 self._records.put((bucket, key, body))
 
     def close(self) -> None:
-        """Write the remaining records to S3, now without pauses between attempts, for at most drain_seconds."""
+        """Write the remaining records to S3, for at most drain_seconds."""
+        self._end = time.monotonic() + self._drain_seconds
         with self._lock:
             self._closing.set()
         for _ in self._threads:
             self._records.put(None)
-        end = time.monotonic() + self._drain_seconds
         for thread in self._threads:
-            thread.join(max(0, end - time.monotonic()))
+            thread.join(max(0, self._end - time.monotonic()))
         if lost := self._lost + self._waiting:
             logger.error("records: %d were lost in total", lost)
 
     def _work(self) -> None:
         while (record := self._records.get()) is not None:
-            reason = self._write(*record)
+            error = self._write(*record)
             with self._lock:
                 self._size -= len(record[2])
                 self._waiting -= 1
-                if reason:
-                    self._lose(reason)
+                if error:
+                    self._lost += 1
+                    logger.error("records: lost: %s", error)
 
-    def _write(self, bucket: str, key: str, body: bytes) -> str | None:
-        """Write a record. Returns why S3 does not accept it if all attempts fail."""
-        reason = None
-        for pause in (*self._pauses, 0):
+    def _write(self, bucket: str, key: str, body: bytes) -> Exception | None:
+        """Write a record. Returns the last error if all attempts fail."""
+        for pause in (*self._pauses, None):
             try:
                 self._put(bucket, key, body)
+                break
             except Exception as error:  # no error may lose a record without a message
-                reason = str(error)
-                if not self._is_failing:
-                    logger.error("records: S3 does not accept them; they are retried: %s", reason)
-                self._is_failing = True
-                self._closing.wait(pause)
-            else:
-                self._is_failing = False
-                return None
-        return reason
+                if pause is None or time.monotonic() > self._end:
+                    return error
+                self._log(error)
+                if self._closing.wait(pause):
+                    time.sleep(min(pause, CLOSING_PAUSE))
+        self._problem = ""
+        return None
+
+    def _log(self, error: Exception) -> None:
+        cause = error.__cause__ or error  # whose text does not contain the record's key, unless S3 refuses that
+        if self._problem != str(cause):
+            self._problem = str(cause)
+            logger.error("records: S3 does not take them, and they are tried again: %s", error)
 
     def _lose(self, reason: str) -> None:
         self._lost += 1
@@ -111,7 +124,8 @@ def records_kept(predictor: ModelPredictor) -> Iterator[None]:
         yield
         return
     check_recordable(predictor.env)
-    records = RecordQueue(S3Uploader(lambda: predictor.s3_client).put)
+    client = functools.cache(lambda: make_s3_client(predictor.env.session, S3_CONFIG))
+    records = RecordQueue(S3Uploader(client).put)
     predictor.record_in_background(records)
     try:
         yield

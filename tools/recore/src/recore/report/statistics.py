@@ -16,10 +16,10 @@ FEWEST_ROWS = 5
 
 
 class Components(PrincipalComponents):
-    """Principal components of rows (rows, bins), with the limits of T2 and Q. shares: of the variance, of each
-    component.
+    """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
-    The limit of T2 follows the F distribution. Q is the sum of squares that the components do not explain; its limit is
+    kept: the number of components. shares: of the variance, by component. The limit of T2 follows the F distribution. Q
+    is the sum of squares that the components do not explain; its limit is
     Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
     """
 

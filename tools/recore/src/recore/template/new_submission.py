@@ -50,13 +50,18 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
     if model not in list_models():
         raise ValueError(f"there is no model {model!r}: {', '.join(list_models())}")
     folder = folder.absolute()
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
+    _check_empty(folder)
     check_writable(folder)
     with replaced(folder) as [complete]:
         complete.mkdir()
         _fill(complete, model)
+        _check_empty(folder)
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise FileExistsError(f"{folder} already exists and is not an empty folder: choose another one")
 
 
 def _fill(folder: Path, model: str) -> None:

@@ -4,7 +4,8 @@ They need no thread of the HTTP server, which a crowd of clients can occupy, and
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,77 +14,50 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from werkzeug.test import create_environ, run_wsgi_app
 
 from stagemaker.protocol.account import REGION
+from stagemaker.state.s3_folder import Wsgi
 
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# of a request without a signature
+CHUNK_SIZE = 1 << 20  # bytes
+# names the service of a request without a signature, which nobody checks
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 
 
-class RequestBody:
-    """Reads the body of a request, and keeps the exception that reading it raises.
-
-    The application responds to every exception with an error, but this one is the caller's own.
-    """
-
-    error: BaseException | None = None
-
-    def __init__(self, body: Any):
-        self._file = body if hasattr(body, "read") else io.BytesIO(body.encode() if isinstance(body, str) else body)
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return bytes(self._file.read(size))
-        except BaseException as error:
-            self.error = error
-            raise
-
-
-class ResponseBody(io.RawIOBase):
-    """Reads a response as it is made, so that an object need not be in memory."""
-
-    def __init__(self, chunks: Iterable[bytes]):
-        self._chunks, self._rest = iter(chunks), memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            try:
-                self._rest = memoryview(next(self._chunks))
-            except StopIteration:
-                return 0
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
-
-    def read(self, size: int | None = -1) -> bytes | None:
-        """Return the next bytes. size: botocore passes None for all of them."""
-        return super().read(-1 if size is None else size)
+class ResponseBody(io.BytesIO):
+    """The body of a response, as botocore reads it."""
 
     def stream(self) -> Iterator[bytes]:
-        """Yield the body, as botocore reads that of a response which is not streamed."""
-        yield self.readall()
+        yield self.read()
 
 
 def call_directly(client: Any, application: Wsgi) -> None:
     """Make a boto3 client pass its requests to an application."""
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        url, body = urlsplit(request.url), RequestBody(request.body or b"")
+        url, body = urlsplit(request.url), _read(request.body or b"")
         environ = create_environ(
             f"{url.path}?{url.query}",
             f"http://{url.netloc}",
-            environ_base={"REMOTE_ADDR": "127.0.0.1", "wsgi.input_terminated": True},
+            environ_base={"REMOTE_ADDR": "127.0.0.1"},
             headers=S3_HEADERS
             | {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()},
+            input_stream=body,
+            content_length=len(body.getbuffer()),
             method=request.method,
         )
-        chunks, status, headers = run_wsgi_app(application, environ | {"wsgi.input": body})
-        if body.error:
-            raise body.error
-        return AWSResponse(request.url, int(status.split()[0]), headers, ResponseBody(chunks))
+        chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
+        return AWSResponse(request.url, int(status.split()[0]), headers, ResponseBody(b"".join(chunks)))
 
     client.meta.events.register("before-send", send)
-    # a signature would need the hash of an object's content, and is not checked
+    # a signature would need the hash of an object's content
     client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)
+
+
+def _read(body: Any) -> io.BytesIO:
+    """Read a body in chunks, because reading that of a job checks whether the job must end.
+
+    This happens before the application is called, which would report the exception as its own error.
+    """
+    if not hasattr(body, "read"):
+        return io.BytesIO(body.encode() if isinstance(body, str) else body)
+    content = io.BytesIO()
+    shutil.copyfileobj(body, content, CHUNK_SIZE)
+    return io.BytesIO(content.getvalue())  # of the exact size, so that reading it makes no copy

@@ -47,6 +47,7 @@ class JobRun:
         return self.store.get(self.kind, self.name) or {}
 
     def run(self) -> None:
+        """Run the job. Raises JobFailed or JobStopped."""
         raise NotImplementedError
 
     def work(self, job: Job) -> None:

@@ -220,6 +220,7 @@ def _keep(folder: Path) -> PythonEnvironment | None:
                 if os.fstat(_used[folder][0]).st_ino == (folder / READY).stat().st_ino:
                     return _used[folder][1]
                 os.close(_used.pop(folder)[0])
+            environment = environment_in(folder)
             descriptor = os.open(folder / READY, os.O_RDONLY)
         except OSError:
             return None
@@ -228,5 +229,5 @@ def _keep(folder: Path) -> PythonEnvironment | None:
         except OSError:  # it is being removed
             os.close(descriptor)
             return None
-        _used[folder] = descriptor, environment_in(folder)
+        _used[folder] = descriptor, environment
         return _used[folder][1]

@@ -56,8 +56,8 @@ class Work(ABC):
             raise JobStopped
 
     def clock(self) -> float:
-        """Return the time in seconds on a clock that stands still while images are made available."""
-        return time.time() - self._preparing_seconds
+        """Return a monotonic time in seconds, without what `make_available` has taken."""
+        return time.monotonic() - self._preparing_seconds
 
     def make_available(self, images: Iterable[str]) -> None:
         """Make images available. If that fails, what uses one says why. Raises JobStopped when the simulator ends."""

@@ -35,6 +35,7 @@ def runtime_model() -> ServiceModel:
 
 
 def operation_model(name: str) -> OperationModel:
+    """Return the model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
     if name not in sagemaker_model().operation_names:
         raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
     return sagemaker_model().operation_model(name)

@@ -56,5 +56,5 @@ EMPTY_KINDS: tuple[type[Resource], ...] = (MonitoringSchedules, TrialComponents)
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    resources, unsimulated = ([kind(platform) for kind in kinds] for kinds in (KINDS, EMPTY_KINDS))
-    return [*resources, Tags(platform, resources), Searches(platform, resources), *unsimulated]
+    resources, empty = ([kind(platform) for kind in kinds] for kinds in (KINDS, EMPTY_KINDS))
+    return [*resources, Tags(platform, resources), Searches(platform, resources), *empty]

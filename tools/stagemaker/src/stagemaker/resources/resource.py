@@ -133,6 +133,7 @@ class Resource:
         return self.arn(key)
 
     def find(self, operation: str, request: Record) -> StoredRecord:
+        """Return the record that a request names. Raises ServiceError if it does not exist."""
         key = self.key(request)
         record = self.store.get(self.kind, key)
         if record is None:
@@ -161,6 +162,7 @@ class Resource:
         return {}
 
     def delete(self, operation: str, request: Record) -> Record:
+        """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""
         with self.store.transaction():  # a later resource of the same name must not inherit the tags
             record = self.find(operation, request)
             self.store.delete("Tags", record[f"{self.kind}Arn"])

@@ -21,6 +21,7 @@ def check_input(platform: Platform, uri: str, role: str | None) -> None:
 
 
 def check_model_data(platform: Platform, container: Record) -> None:
+    """Raise ServiceError if a valid container has model data that are not on S3."""
     uri, is_packed = model_data(container)
     if uri and not has_objects(platform.s3, uri, uri.endswith("/") and not is_packed):
         raise ValidationException(error_texts.MODEL_DATA_MISSING.format(uri=uri))

@@ -24,6 +24,7 @@ class Contents:
         self._locked_folder: tuple[Path, locked.Locked] | None = None
 
     def open(self) -> None:
+        """Create the folder. Raises OSError if this fails."""
         self._locked_folder = locked.make(Path(tempfile.gettempdir()), "stagemaker-objects-", "")
 
     def close(self) -> None:

@@ -122,10 +122,11 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks), is_stated, measured.in_schema, measured.ids)
 
 
-def check_above_0(position: float) -> None:
-    """Raise ValueError if a position of an axis is below 0."""
+def check_above_0(position: float, text: str = "") -> None:
+    """Raise ValueError if a position of an axis is below 0. text: how the file writes it."""
     if position < 0:
-        raise ValueError(f"the axis has the value {position:g}, but wavenumbers and wavelengths are above 0")
+        name = text or f"{position:g}"
+        raise ValueError(f"the axis has the value {name}, but wavenumbers and wavelengths are above 0")
 
 
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:

@@ -55,7 +55,7 @@ def check_layout(
     the table has one spectrum per column."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
-            check_above_0(float(name))
+            check_above_0(float(name), name)
     is_stated = any(channel.unit for channel in axis.values()) or names_axis(table.preamble)
     if is_stated or {*IDS, *TARGETS} & {*names}:  # of the challenge's schema, which has a spectrum per line
         return

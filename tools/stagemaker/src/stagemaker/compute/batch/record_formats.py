@@ -9,9 +9,10 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from stagemaker.compute.files.output_files import Check
+from stagemaker.text import refuse_constant
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
@@ -138,8 +139,4 @@ def _decoder(tick: Ticker) -> json.JSONDecoder:
         tick()
         return int(text)
 
-    return json.JSONDecoder(parse_float=parse_number, parse_int=parse_integer, parse_constant=_reject_constant)
-
-
-def _reject_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not a JSON value")
+    return json.JSONDecoder(parse_float=parse_number, parse_int=parse_integer, parse_constant=refuse_constant)

@@ -44,6 +44,7 @@ class OutputFile:
         return self.info.st_size if self.info is not None and stat.S_ISREG(self.info.st_mode) else None
 
     def open(self) -> BinaryIO:
+        """Open a regular file. Raises OSError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             return open(os.open(self.path, flags), "rb")

@@ -80,6 +80,7 @@ def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lam
 
 
 def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
+    """Upload a file to an S3 URI. Raises JobFailed."""
     _put(s3, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
@@ -168,15 +169,18 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
     """Return whether there is an object at a URI or, with `is_prefix`, one whose key begins with the URI's.
 
-    Keys that end with "/" are the folders that S3's console creates: they are no data.
+    Keys that end with "/" are the folders that S3's console creates: they are no data. Raises OSError if S3 fails.
     """
     bucket, key = parse(uri)
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+    size = {"PageSize": 100 if is_prefix else 1}
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, PaginationConfig=size)
     keys = (item["Key"] for page in pages for item in page.get("Contents", []))
     try:
         return any(not each.endswith("/") for each in keys) if is_prefix else next(keys, None) == key
     except (s3.exceptions.NoSuchBucket, BotoCoreError):
         return False
+    except ClientError as error:
+        raise OSError(_reason(error)) from None
 
 
 def _key_problem(key: str) -> str | None:

@@ -84,6 +84,10 @@ def leave_session_keyring() -> None:
 
 
 def start(specification: dict[str, Any]) -> Any:
+    """Serve a WSGI application, without nginx, until the server ends.
+
+    module_app: the application in gunicorn's notation. Raises CalledProcessError if the server ends with an error.
+    """
     if specification["container"] is None:
         return Processes(specification)
     from stagemaker.isolation.container_job import ContainerJob

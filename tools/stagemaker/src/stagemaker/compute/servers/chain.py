@@ -148,6 +148,7 @@ class Chain:
         return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
+        """Return the first container's response to a request without a body. Raises NoResponse."""
         return self._servers[0].request(method, path, deadline)
 
     def stop(self) -> None:

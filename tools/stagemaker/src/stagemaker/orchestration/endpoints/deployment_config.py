@@ -38,6 +38,7 @@ class BlueGreenPolicy:
         return SHIFT_METHODS[self.routing]({name: self._share(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
+        """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
         for variant in deployment["Variants"]:
             if self.size and not MIN_SHARES[self.routing] <= self._share(variant["Count"]) <= MAX_SHARE:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
@@ -57,6 +58,7 @@ class BlueGreenPolicy:
 
 
 def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
+    """Read a DeploymentConfig. Raises ServiceError if it is invalid or not simulated."""
     if config is None:
         return BlueGreenPolicy()
     if "RollingUpdatePolicy" in config:

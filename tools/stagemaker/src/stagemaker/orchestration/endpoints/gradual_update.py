@@ -1,7 +1,5 @@
 """A gradual update: an endpoint's traffic shifts step by step from old fleets to new ones, or back if that fails."""
 
-import time
-
 from stagemaker.compute.endpoints.traffic import Traffic, divide
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.orchestration.endpoints.deployment import Stage, images, instance_count
@@ -59,9 +57,9 @@ class GradualUpdate:
         self._wait(self._policy.termination_wait)
 
     def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
+        end = self._work.clock() + seconds
         self._check()
-        while (remaining := end - time.monotonic()) > 0:
+        while (remaining := end - self._work.clock()) > 0:
             self._work.wait(min(remaining, POLL_INTERVAL))
             self._check()
 

@@ -44,6 +44,7 @@ class Definition:
 
 
 def read_definitions(record: Record) -> list[Definition]:
+    """Return the definitions of a tuning job. Raises ServiceError if one is invalid or not simulated."""
     config, items = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not items):

@@ -48,6 +48,7 @@ class TuningWork(Work):
             return
         self._prepare(record)
         images = [definition.request["AlgorithmSpecification"]["TrainingImage"] for definition in self._definitions]
+        self._began = self.clock() - (now() - record["CreationTime"]).total_seconds()
         self.make_available(images)
         while True:
             for trial in self._running():
@@ -141,7 +142,7 @@ class TuningWork(Work):
         objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
         ended_trials = [trial for trial in trials if trial.ended]
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
-        timed_out = self.clock() - self._record["CreationTime"].timestamp() > limit
+        timed_out = self.clock() - self._began > limit
         finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
         if not objectives and (len(ended_trials) >= MAX_JOBS_WITHOUT_OBJECTIVE or finished or timed_out):
             # this is final: running jobs are stopped

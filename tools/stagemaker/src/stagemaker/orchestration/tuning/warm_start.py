@@ -16,6 +16,7 @@ TRANSFERRED_JOBS = 3  # the number of each parent's best jobs whose values Trans
 
 
 def check_warm_start(store: Store, record: Record) -> None:
+    """Raise ServiceError if a request names parents that its tuning job cannot start from."""
     if "WarmStartConfig" not in record:
         return
     parents = record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]

@@ -122,11 +122,13 @@ def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> Libs
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
+    """Decode CSV without labels into a DMatrix. Raises UserError if the CSV is invalid."""
     content = input.encode() if isinstance(input, str) else input
     return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
+    """Decode libsvm into a DMatrix. Raises UserError if the libsvm is invalid."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(text, has_labels=False).features
     if not features.shape[1]:

@@ -24,6 +24,7 @@ TYPE_NAMES = {
 
 
 def read_json(text: str) -> dict[str, Any]:
+    """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise DefinitionError(f"A definition must not exceed {MAX_BYTES} bytes")
     try:

@@ -129,6 +129,7 @@ def parse(value: Any, scope: Scope) -> Expression:
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
+    """Yield the names of the steps that a document's expressions need. Raises DefinitionError."""
     if is_expression(value):
         yield from parse(value, scope).steps
         return

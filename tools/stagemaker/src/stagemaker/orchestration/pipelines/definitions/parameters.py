@@ -27,9 +27,11 @@ class Parameter:
     choices: tuple[Value, ...]
 
     def read(self, text: str) -> Value:
+        """Convert text from a request to a value. Raises DefinitionError if the parameter cannot have this value."""
         return self._validate(read_value(text, self.type), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
+        """Return a value from the definition as the parameter's type. Raises DefinitionError if it is invalid."""
         return self._validate(value, json.dumps(value)[:80])
 
     def _validate(self, value: Any, text: str) -> Value:
@@ -63,6 +65,7 @@ def read_value(text: str, kind: str) -> Value | None:
 
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
+    """Return the parameters that a definition declares, by name. Raises DefinitionError if one is invalid."""
     if len(documents) > MAX_PARAMETERS:
         raise DefinitionError(f"A pipeline can have at most {MAX_PARAMETERS} parameters")
     parameters: dict[str, Parameter] = {}

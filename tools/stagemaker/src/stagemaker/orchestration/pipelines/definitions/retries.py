@@ -59,6 +59,7 @@ class RetryPolicy:
 
 
 def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
+    """Return the retry policies of a step. Raises DefinitionError if one is invalid."""
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}

@@ -47,6 +47,7 @@ class CacheConfig:
 
 
 def read_cache_config(document: Any) -> CacheConfig:
+    """Read the CacheConfig of a step. Raises DefinitionError if it is invalid."""
     config = read_members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
     expires = read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None
     return CacheConfig(config["Enabled"], expires)

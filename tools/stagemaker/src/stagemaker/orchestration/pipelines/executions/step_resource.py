@@ -98,6 +98,7 @@ class StepResource:
                 raise_if_unavailable(error)
 
     def describe(self, arn: str) -> Record:
+        """Return the properties of the resource. Raises StepFailure if it no longer exists."""
         operation = f"Describe{self._type.kind}"
         try:
             response = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
