@@ -4,7 +4,6 @@ They need no thread of the HTTP server, which a crowd of clients can occupy, and
 """
 
 import io
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +15,6 @@ from werkzeug.test import create_environ, run_wsgi_app
 from stagemaker.protocol.account import REGION
 from stagemaker.state.s3_folder import Wsgi
 
-CHUNK_SIZE = 1 << 20  # bytes
 # names the service of a request without a signature, which nobody checks
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 
@@ -32,15 +30,17 @@ def call_directly(client: Any, application: Wsgi) -> None:
     """Make a boto3 client pass its requests to an application."""
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        url, body = urlsplit(request.url), _read(request.body or b"")
+        url, body = urlsplit(request.url), request.body or b""
+        content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else body
         environ = create_environ(
             f"{url.path}?{url.query}",
             f"http://{url.netloc}",
-            environ_base={"REMOTE_ADDR": "127.0.0.1"},
+            # the body ends by itself, so that it is not copied
+            environ_base={"REMOTE_ADDR": "127.0.0.1", "wsgi.input_terminated": True},
             headers=S3_HEADERS
             | {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()},
-            input_stream=body,
-            content_length=len(body.getbuffer()),
+            input_stream=io.BytesIO(content),
+            content_length=len(content),
             method=request.method,
         )
         chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
@@ -49,15 +49,3 @@ def call_directly(client: Any, application: Wsgi) -> None:
     client.meta.events.register("before-send", send)
     # a signature would need the hash of an object's content
     client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)
-
-
-def _read(body: Any) -> io.BytesIO:
-    """Read a body in chunks, because reading that of a job checks whether the job must end.
-
-    This happens before the application is called, which would report the exception as its own error.
-    """
-    if not hasattr(body, "read"):
-        return io.BytesIO(body.encode() if isinstance(body, str) else body)
-    content = io.BytesIO()
-    shutil.copyfileobj(body, content, CHUNK_SIZE)
-    return io.BytesIO(content.getvalue())  # of the exact size, so that reading it makes no copy

@@ -4,7 +4,9 @@ The argument `check` is called before each file and each chunk of a file. It mus
 its time limit, or if the simulator ends.
 """
 
+import io
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +153,11 @@ def _put(s3: Any, file: OutputFile, uri: str, key: str, check: Check) -> None:
     if size > MAX_OBJECT_BYTES:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
         raise JobFailed(f"ClientError: '{uri}' could not be written to: {reason}")
+    content = io.BytesIO()  # which S3, here in this process, reads without a copy
+    with file.open() as opened:
+        shutil.copyfileobj(CheckedReader(opened, size, check), content, CHUNK_SIZE)
     try:
-        with file.open() as content:
-            body = CheckedReader(content, size, check)
-            s3.put_object(Bucket=parse(uri)[0], Key=key, Body=body, ContentLength=size)
+        s3.put_object(Bucket=parse(uri)[0], Key=key, Body=content.getvalue())
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"ClientError: '{uri}' could not be written to: {_reason(error)}") from None
 
