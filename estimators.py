@@ -40,7 +40,8 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions of the shape of y in fit."""
         check_is_fitted(self)
-        values = check_array(np.asarray(X), dtype=float)  # the check of a DataFrame takes longer than the prediction
+        # an array, as the check of a DataFrame takes longer than the prediction; in one order, for the same last digits
+        values = check_array(np.asarray(X), dtype=float, order="C")
         validate_data(self, X, reset=False, skip_check_array=True)  # the number and the names of the features
         return np.mean([regressor.predict(values) for regressor in self.regressors_], axis=0).clip(self.lowest)
 
