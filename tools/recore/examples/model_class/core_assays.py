@@ -35,7 +35,7 @@ PACKAGES = (
     *("recore.atomic", "recore.constant_runs", "recore.dataset", "recore.data_file", "recore.distribution"),
     *("recore.file_kinds", "recore.listing", "recore.outputs", "recore.schema", "recore.spreadsheet_csv"),
     "recore.text",
-    *("stagemaker.locked", "stagemaker.text"),
+    *("stagemaker.interrupts", "stagemaker.locked", "stagemaker.text"),
     *("brukeropus", "periodictable", "pyparsing"),
 )
 DATA_FILE = "public.csv.gz"

@@ -124,7 +124,7 @@ def records_kept(predictor: ModelPredictor) -> Iterator[None]:
         yield
         return
     check_recordable(predictor.env)
-    client = functools.cache(lambda: make_s3_client(predictor.env.session, S3_CONFIG))
+    client = functools.cache(lambda: make_s3_client(predictor.env.session, config=S3_CONFIG))
     records = RecordQueue(S3Uploader(client).put)
     predictor.record_in_background(records)
     try:

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 from boto3.exceptions import Boto3Error
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .environment import SageMakerEnv
@@ -21,10 +20,10 @@ REASONS = {
 _making = threading.Lock()  # boto3's sessions do not make clients in several threads at once
 
 
-def make_s3_client(session: Any = None, config: Config | None = None) -> Any:
+def make_s3_client(session: Any = None, **options: Any) -> Any:
     """Return a client for S3. session: of boto3, by default its default session. Raises BotoCoreError."""
     with _making:
-        return (session or boto3).client("s3", config=config)
+        return (session or boto3).client("s3", **options)
 
 
 class S3Uploader:

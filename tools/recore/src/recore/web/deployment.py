@@ -10,7 +10,7 @@ import stagemaker
 HERE = Path(__file__).parent
 PACKAGES = ("dataset", "web")  # of recore, which the page consists of
 OF_SERVER = ("reading.py", "server.py")  # modules that only this machine's server needs
-OF_STAGEMAKER = ("__init__.py", "locked.py", "text.py")  # which import nothing else until it is used
+OF_STAGEMAKER = ("__init__.py", "interrupts.py", "locked.py", "text.py")  # which import nothing else until it is used
 COLUMNS = "columns.json"
 EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
