@@ -197,5 +197,5 @@ def test_requests_for_resources_in_use_return_modelled_errors(client: Client) ->
     error(client, "StopPipelineExecution", "ConflictException", second_execution | token)
     client.sagemaker.stop_pipeline_execution(**second_execution)
     for request in (first_execution, second_execution):
-        assert pipelines.wait(request["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
+        assert pipelines.wait(request["PipelineExecutionArn"], "Stopped")
         error(client, "StopPipelineExecution", INVALID, request)

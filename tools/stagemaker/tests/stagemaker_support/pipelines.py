@@ -73,6 +73,12 @@ def definition(*steps: Document, **members: Any) -> str:
     return json.dumps({"Version": "2020-12-01", "Steps": steps} | members)
 
 
+def created_by(step: Document) -> str:
+    """Return the name of the resource that a step, as it is listed, created."""
+    [resource] = step["Metadata"].values()
+    return resource["Arn"].rpartition("/")[2]
+
+
 @contextlib.contextmanager
 def assert_refused(part: str, code: str = "ValidationException") -> Iterator[None]:
     """Check that the simulator refuses the request in this context. part: a string that the message must contain."""
@@ -102,26 +108,27 @@ class Pipelines:
         response = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
         return response["PipelineExecutionArn"]
 
-    def run(self, *steps: Document, **members: Any) -> str:
+    def run(self, *steps: Document, status: str = "Succeeded", **members: Any) -> str:
         """Create a pipeline, run an execution of it to its end, and return the execution's ARN."""
         execution = self.start(self.create(*steps, **members))
-        self.wait(execution)
+        self.wait(execution, status)
         return execution
 
     def describe(self, execution: str) -> Document:
         return self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
 
-    def wait(self, execution: str, seconds: float = 120) -> Document:
-        """Wait until an execution has ended and return its description."""
-        deadline = time.monotonic() + seconds
+    def wait(self, execution: str, status: str = "Succeeded") -> Document:
+        """Wait until an execution has ended with this status, and return its description."""
+        deadline = time.monotonic() + 120
         while (description := self.describe(execution))["PipelineExecutionStatus"] in RUNNING:
             assert time.monotonic() < deadline, (description, self.steps(execution))
             time.sleep(0.05)
+        assert description["PipelineExecutionStatus"] == status, (description, self.steps(execution))
         return description
 
-    def wait_for(self, execution: str, name: str, status: str = "Executing", seconds: float = 60) -> Document:
+    def wait_for(self, execution: str, name: str, status: str = "Executing") -> Document:
         """Wait until a step has reached a status and return the step."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 60
         while (step := self.steps(execution).get(name, {})).get("StepStatus") != status:
             assert time.monotonic() < deadline, (step, self.describe(execution))
             time.sleep(0.05)
@@ -139,8 +146,7 @@ class Pipelines:
 
     def environment(self, execution: str, name: str) -> dict[str, str]:
         """Return the environment of the model that a Model step created."""
-        arn = self.steps(execution)[name]["Metadata"]["Model"]["Arn"]
-        description = self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
+        description = self.sagemaker.describe_model(ModelName=created_by(self.steps(execution)[name]))
         return description["PrimaryContainer"]["Environment"]
 
     def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
@@ -165,15 +171,15 @@ class Pipelines:
         self.client.put(key, "no")
         return gated_step, lambda text: self.client.put(key, text)
 
-    def job_of(self, execution: str, name: str) -> str:
-        """Wait until a processing step is running, and return its job's name."""
-        arn: str = self.wait_for(execution, name)["Metadata"]["ProcessingJob"]["Arn"]
-        return arn.rpartition("/")[2]
+    def sleeping(self) -> tuple[str, str]:
+        """Start an execution whose step "Sleeps" is running; return the execution's ARN and the job's name."""
+        execution = self.start(self.create(self.processing("Sleeps", SLEEPING_SCRIPT)))
+        return execution, created_by(self.wait_for(execution, "Sleeps"))
 
     def stop(self, execution: str) -> Document:
         """Stop an execution and return its description when it has ended."""
         self.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-        return self.wait(execution)
+        return self.wait(execution, "Stopped")
 
     def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
         """Return a step that runs a training job with a script."""
