@@ -13,6 +13,7 @@ from stagemaker_support.pipelines import (
     SPECIFICATION,
     Pipelines,
     condition,
+    created_by,
     definition,
     equals,
     fail,
@@ -59,45 +60,37 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 def test_every_type_of_step_and_reference_works(pipelines: Pipelines) -> None:
     client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
     accuracy = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
+    environment = {"Environment": {"OUT": OUT}}
     evaluate_step = pipelines.processing(
-        "Evaluate",
-        METRICS_SCRIPT,
-        outputs=["out"],
-        PropertyFiles=[PROPERTY_FILE],
-        Arguments={"Environment": {"OUT": OUT}},
+        "Evaluate", METRICS_SCRIPT, outputs=["out"], PropertyFiles=[PROPERTY_FILE], Arguments=environment
     )
     uri = get("Steps.Evaluate.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     train_step = pipelines.training("Train", TRAIN_SCRIPT, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
     train_step["Arguments"]["HyperParameters"]["job"] = get("Execution.TrainingJobName")
     algorithm = train_step["Arguments"]["AlgorithmSpecification"]
     algorithm["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*?);"}]
-    serving_environment = {
+    container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
+    container["Environment"] = {
         "SAGEMAKER_PROGRAM": "inference.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
         "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
         "LOSS": get("Steps.Train.FinalMetricDataList['loss'].Value"),
         "WORD": get("Steps.Train.HyperParameters['word']"),
     }
-    container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
-    container["Environment"] = serving_environment
     create_step = step("Create", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
     named_container = container | {"Environment": {"NAME": get("Steps.Create.ModelName")}}
     specification = SPECIFICATION | {"Containers": [named_container]}
-    register_step = step(
-        "Register", "RegisterModel", {"ModelPackageGroupName": group, "InferenceSpecification": specification}
-    )
+    arguments = {"ModelPackageGroupName": group, "InferenceSpecification": specification}
+    register_step = step("Register", "RegisterModel", arguments)
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("pipelines/in/lines.csv", "1\n")}}
     target = join(f"s3://{BUCKET}", "transformed", get("Execution.PipelineExecutionId"), on="/")
-    transform_step = step(
-        "Transform",
-        "Transform",
-        {
-            "ModelName": get("Steps.Create.ModelName"),
-            "TransformInput": {"DataSource": source, "ContentType": "text/csv"},
-            "TransformOutput": {"S3OutputPath": target},
-            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-        },
-    )
+    arguments = {
+        "ModelName": get("Steps.Create.ModelName"),
+        "TransformInput": {"DataSource": source, "ContentType": "text/csv"},
+        "TransformOutput": {"S3OutputPath": target},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    transform_step = step("Transform", "Transform", arguments)
     is_accurate = {"Type": "GreaterThan", "LeftValue": accuracy, "RightValue": get("Parameters.Threshold")}
     condition_step = condition(
         "IsGood", [is_accurate], [create_step, register_step, transform_step], [fail("Bad", join("only ", accuracy))]
@@ -105,14 +98,13 @@ def test_every_type_of_step_and_reference_works(pipelines: Pipelines) -> None:
     members = {"Parameters": [parameter("Word", "String"), parameter("Threshold", "Float", 0.5)]}
     name = pipelines.create(condition_step, train_step, evaluate_step, **members)
     execution = pipelines.start(name, Word="hello")
-    description = pipelines.wait(execution)
-    assert description["PipelineExecutionStatus"] == "Succeeded", description.get("FailureReason")
+    pipelines.wait(execution)
     steps = pipelines.steps(execution)
     assert set(steps) == {"Evaluate", "Train", "IsGood", "Create", "Register", "Transform"}
     assert steps["IsGood"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     assert {item["AttemptCount"] for item in steps.values()} == {1}
     identifier = execution.rpartition("/")[2]
-    job = steps["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+    job = created_by(steps["Train"])
     assert re.fullmatch(f"pipelines-{identifier}-Train-[A-Za-z0-9]{{10}}", job)
     hyperparameters = sagemaker.describe_training_job(TrainingJobName=job)["HyperParameters"]
     assert hyperparameters["job"] == job
@@ -123,9 +115,9 @@ def test_every_type_of_step_and_reference_works(pipelines: Pipelines) -> None:
     package = sagemaker.describe_model_package(ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"])
     assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
     model_name = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
-    assert model_name == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    assert model_name == created_by(steps["Create"])
     second_execution = pipelines.start(name, Word="hello", Threshold="0.8")
-    assert pipelines.wait(second_execution)["PipelineExecutionStatus"] == "Failed"
+    pipelines.wait(second_execution, "Failed")
     assert pipelines.steps(second_execution)["Bad"]["FailureReason"] == "only 0.75"
 
 
@@ -138,34 +130,40 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
         parameter("Required", "String"),
         parameter("Whole", "Float", 5),
     ]
-    values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Required", "Whole")}
-    joined = join(*values.values(), on=",")
-    name = pipelines.create(
-        model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=parameters
-    )
-    first_execution, second_execution = (
-        pipelines.start(name, Required="x"),
-        pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Required="é"),
-    )
-    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Required": "x", "Joined": "text,5,0.1,true,x,5.0"}
-    expected |= {"Whole": "5.0"}  # the same as if an execution passed 5
-    pipelines.wait(first_execution)
-    assert pipelines.environment(first_execution, "M") == expected | {"Again": "a1.5trueb"}
-    pipelines.wait(second_execution)
-    assert pipelines.environment(second_execution, "M")["Joined"] == "other,-7,1000.0,false,é,5.0"
-    pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-        PipelineExecutionArn=second_execution, PaginationConfig={"PageSize": 2}
-    )
-    listed_values = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
-    assert dict(listed_values) == {
-        name: value for name, value in pipelines.environment(second_execution, "M").items() if name in values
-    }
-    assert [name for name, _ in listed_values] == list(values)
+    names = [item["Name"] for item in parameters]
+    values = {name: get(f"Parameters.{name}") for name in names}
+    again = join(join("a", 1.5, True), "b")
+    step = model("M", **values, Joined=join(*values.values(), on=","), Again=again)
+    pipeline = pipelines.create(step, Parameters=parameters)
+    for passed, expected in (
+        # an Integer as the default value of a Float is the same as if an execution passed it
+        ({"Required": "x"}, "text,5,0.1,true,x,5.0"),
+        ({"S": "other", "I": "-7", "F": "1e3", "B": "FALSE", "Required": "é"}, "other,-7,1000.0,false,é,5.0"),
+    ):
+        execution = pipelines.start(pipeline, **passed)
+        pipelines.wait(execution)
+        resolved = dict(zip(names, expected.split(","), strict=True))
+        environment = pipelines.environment(execution, "M")
+        assert environment == resolved | {"Joined": expected, "Again": "a1.5trueb"}
+        pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+            PipelineExecutionArn=execution, PaginationConfig={"PageSize": 2}
+        )
+        listed = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
+        assert listed == list(resolved.items())
 
 
-@pytest.mark.parametrize(
-    ("values", "part"),
-    [
+def test_invalid_parameter_values_are_refused(pipelines: Pipelines) -> None:
+    parameters = [
+        parameter("I", "Integer"),
+        parameter("F", "Float", 1),
+        parameter("B", "Boolean", False),
+        parameter("S", "String", "a", EnumValues=["a"]),
+        parameter("T", "String", "t"),
+        parameter("Empty", "String", ""),
+    ]
+    name = pipelines.create(model("M"), Parameters=parameters)
+    values: dict[str, str]
+    for values, part in (
         ({}, "Parameter I has no default value"),
         ({"I": "1", "X": "1"}, "The pipeline has no parameter X"),
         ({"I": "one"}, "Parameter I: 'one' is not of type Integer"),
@@ -177,86 +175,76 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
         ({"I": "1", "T": ""}, "too short .length: 0, required minimum: 1.*parameter T"),
         ({"I": "1", "T": "t"}, "too short .length: 0, required minimum: 1.*parameter Empty"),
-    ],
-)
-def test_invalid_parameter_values_are_refused(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
-    parameters = [
-        parameter("I", "Integer"),
-        parameter("F", "Float", 1),
-        parameter("B", "Boolean", False),
-        parameter("S", "String", "a", EnumValues=["a"]),
-        parameter("T", "String", "t"),
-        parameter("Empty", "String", ""),
-    ]
-    name = pipelines.create(model("M"), Parameters=parameters)
-    assert re.search(part, refusal(pipelines.start, name, **values))
+    ):
+        assert re.search(part, refusal(pipelines.start, name, **values)), values
 
 
 def test_execution_variables_and_experiment_names_are_resolved(pipelines: Pipelines) -> None:
+    """A name in the arguments is used as a prefix, and a step may have a long name."""
     names = ("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn", "StartDateTime")
     values = {name: get(f"Execution.{name}") for name in (*names, "CurrentDateTime")}
     experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
     values |= {name: get(f"PipelineExperimentConfig.{name}") for name in experiment}
-    execution = pipelines.run(model("M", **values), PipelineExperimentConfig=experiment)
-    description, environment = pipelines.describe(execution), pipelines.environment(execution, "M")
+    model_step = model(long_name := "A_" * 32, **values)
+    model_step["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
+    members = {"PipelineExperimentConfig": experiment, "Parameters": [parameter("P", "String", "x" * 70)]}
+    execution = pipelines.run(model_step, **members)
+    description, environment = pipelines.describe(execution), pipelines.environment(execution, long_name)
     identifier = execution.rpartition("/")[2]
     assert environment["PipelineArn"] == description["PipelineArn"]
     assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
     start_time = datetime.datetime.fromisoformat(environment["StartDateTime"])
-    assert (
-        abs((start_time - description["CreationTime"]).total_seconds()) < 0.002
-    )  # one is rounded, the other truncated
+    # one is rounded, the other truncated
+    assert abs((start_time - description["CreationTime"]).total_seconds()) < 0.002
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
     experiment_names = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
     assert environment.items() >= experiment_names.items()
     assert description["PipelineExperimentConfig"] == experiment_names
-
-
-CONDITIONS = [
-    ("Equals", 0.75, True),
-    ("Equals", 0.7, False),
-    ("GreaterThan", 0.75, False),
-    ("GreaterThanOrEqualTo", 0.75, True),
-    ("LessThan", 1, True),
-    ("LessThanOrEqualTo", 0, False),
-]
+    assert re.fullmatch("mine-x{47}-[A-Za-z0-9]{10}", created_by(pipelines.steps(execution)[long_name]))
 
 
 def test_conditions_have_the_expected_outcomes(pipelines: Pipelines, metrics: str) -> None:
-    accuracy = json_get(metrics, "acc")
-    comparisons = [
-        ({"Type": kind, "LeftValue": accuracy, "RightValue": right}, expected) for kind, right, expected in CONDITIONS
+    accuracy, name = json_get(metrics, "acc"), json_get(metrics, "$.name")
+    true_condition, false_condition = equals(accuracy, 0.75), equals(accuracy, 0.7)
+    cases: dict[str, list[Any]] = {
+        "True": [
+            true_condition,
+            {"Type": "GreaterThanOrEqualTo", "LeftValue": accuracy, "RightValue": 0.75},
+            {"Type": "LessThan", "LeftValue": accuracy, "RightValue": 1},
+            {"Type": "In", "QueryValue": name, "Values": ["bad", "good"]},
+            {"Type": "Not", "Condition": false_condition},
+            {"Type": "Or", "Conditions": [false_condition, true_condition]},
+            equals(json_get(metrics, "ok"), True),
+            equals(json_get(metrics, "inner['a b']"), get("Parameters.Five")),
+            equals(json_get(metrics, "$['inner']['list'][-1]"), 2),
+            equals(join("go", "od"), name),
+            # a text, such as a hyperparameter, is read as the number or the boolean that it is compared with
+            {"Type": "GreaterThan", "LeftValue": get("Parameters.Text"), "RightValue": get("Parameters.Five")},
+            {"Type": "In", "QueryValue": 10, "Values": ["ten", "10.0"]},
+            equals(get("Steps.True0.Outcome"), "True"),
+        ],
+        "False": [
+            false_condition,
+            {"Type": "GreaterThan", "LeftValue": accuracy, "RightValue": 0.75},
+            {"Type": "LessThanOrEqualTo", "LeftValue": accuracy, "RightValue": 0},
+            {"Type": "In", "QueryValue": name, "Values": []},
+            {"Type": "Not", "Condition": {"Type": "Not", "Condition": false_condition}},
+            {"Type": "Or", "Conditions": [false_condition, false_condition]},
+            equals("9007199254740993", 9007199254740992),
+        ],
+    }
+    steps = [
+        condition(f"{outcome}{number}", [case], [], [])
+        for outcome, items in cases.items()
+        for number, case in enumerate(items)
     ]
-    true_condition, false_condition = comparisons[0][0], comparisons[1][0]
-    name = json_get(metrics, "$.name")
-    other_cases = [
-        ({"Type": "In", "QueryValue": name, "Values": ["bad", "good"]}, True),
-        ({"Type": "In", "QueryValue": name, "Values": []}, False),
-        ({"Type": "Not", "Condition": false_condition}, True),
-        ({"Type": "Not", "Condition": {"Type": "Not", "Condition": false_condition}}, False),
-        ({"Type": "Or", "Conditions": [false_condition, true_condition]}, True),
-        ({"Type": "Or", "Conditions": [false_condition, false_condition]}, False),
-        (equals(json_get(metrics, "ok"), True), True),
-        (equals(json_get(metrics, "inner['a b']"), get("Parameters.Five")), True),
-        (equals(json_get(metrics, "$['inner']['list'][-1]"), 2), True),
-        (equals(join("go", "od"), name), True),
-        # a text, such as a hyperparameter, is read as the number or the boolean that it is compared with
-        ({"Type": "GreaterThan", "LeftValue": get("Parameters.Text"), "RightValue": get("Parameters.Five")}, True),
-        ({"Type": "In", "QueryValue": 10, "Values": ["ten", "10.0"]}, True),
-        (equals("9007199254740993", 9007199254740992), False),
-        (equals(get("Steps.C0.Outcome"), "True"), True),
-    ]
-    cases = comparisons + other_cases
-    steps = [condition(f"C{n}", [case], [], []) for n, (case, _) in enumerate(cases)]
-    steps += [
-        condition("All", [true_condition, true_condition], [], []),
-        condition("NotAll", [true_condition, false_condition], [], []),
-    ]
+    steps.append(condition("TrueAll", [true_condition, true_condition], [], []))
+    steps.append(condition("FalseAll", [true_condition, false_condition], [], []))
     parameters = [parameter("Five", "Integer", 5), parameter("Text", "String", "10")]
-    execution = pipelines.run(*steps, Parameters=parameters)
-    outcomes = {name: item["Metadata"]["Condition"]["Outcome"] for name, item in pipelines.steps(execution).items()}
-    expected = {f"C{n}": str(expected) for n, (_, expected) in enumerate(cases)}
-    assert outcomes == expected | {"All": "True", "NotAll": "False"}
+    listed = pipelines.steps(pipelines.run(*steps, Parameters=parameters))
+    assert listed.keys() == {step["Name"] for step in steps}
+    for name, item in listed.items():
+        assert name.startswith(item["Metadata"]["Condition"]["Outcome"]), name
 
 
 INVALID_VALUES = [
@@ -285,8 +273,7 @@ def test_a_value_that_turns_out_to_be_invalid_fails_its_step(pipelines: Pipeline
         reasons[f"M{number}"] = reason
     steps.append(model("Join", A=join(*[get("Parameters.P")] * 2000)))
     reasons["Join"] = "exceeds 1048576 characters"
-    execution = pipelines.run(*steps, Parameters=[parameter("P", "String", "x" * 1024)])
-    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
+    execution = pipelines.run(*steps, Parameters=[parameter("P", "String", "x" * 1024)], status="Failed")
     started_steps = pipelines.steps(execution)
     assert started_steps.keys() == reasons.keys()
     for name, reason in reasons.items():
@@ -300,7 +287,6 @@ def test_steps_in_the_branch_that_is_not_taken_do_not_run(pipelines: Pipelines) 
     dependent_steps += [model("AfterC", "C"), model("AfterAfterA", "AfterA")]
     dependent_steps += [model("AfterOuter", X=get("Steps.Outer.Outcome"))]
     execution = pipelines.run(*dependent_steps, outer_step)
-    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert set(pipelines.steps(execution)) == {"Outer", "Inner", "B", "AfterB", "AfterOuter"}
     assert pipelines.environment(execution, "AfterOuter") == {"X": "true"}
 
@@ -317,7 +303,7 @@ def test_the_number_of_parallel_steps_is_limited(pipelines: Pipelines) -> None:
     pipelines.sagemaker.update_pipeline_execution(PipelineExecutionArn=execution, ParallelismConfiguration=parallelism)
     pipelines.wait_for(execution, "B")
     assert set(pipelines.statuses(execution)) == {"A", "B"}
-    assert pipelines.stop(execution)["PipelineExecutionStatus"] == "Stopped"
+    pipelines.stop(execution)
     assert pipelines.statuses(execution) == {"A": "Stopped", "B": "Stopped"}
 
 
@@ -355,7 +341,7 @@ def test_reading_a_definition_blocks_no_other_request(pipelines: Pipelines, monk
     """When an execution starts or is retried, reading a large definition can take seconds."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
-    pipelines.wait(execution)
+    pipelines.wait(execution, "Failed")
     is_reading, may_continue, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
 
     def read_slowly(*arguments: Any) -> Any:
@@ -374,7 +360,7 @@ def test_reading_a_definition_blocks_no_other_request(pipelines: Pipelines, monk
         assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
         may_continue.set()
         thread.join()
-    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
+    pipelines.wait(execution, "Failed")
     assert pipelines.steps(execution)["F"]["AttemptCount"] == 2
 
 
@@ -391,18 +377,9 @@ def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:
     assert set(pipelines.steps(later_execution)) == {"B"}
 
 
-def test_a_name_in_the_arguments_is_used_as_a_prefix_and_a_step_may_have_a_long_name(pipelines: Pipelines) -> None:
-    model_step = model(long_name := "A_" * 32)
-    model_step["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
-    execution = pipelines.run(model_step, Parameters=[parameter("P", "String", "x" * 70)])
-    name = pipelines.steps(execution)[long_name]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
-    assert re.fullmatch("mine-x{47}-[A-Za-z0-9]{10}", name)
-
-
 @pytest.mark.slow
 def test_a_thousand_steps_run_in_order(pipelines: Pipelines) -> None:
     steps = [condition("C0", [equals(1, 1)], [], [])]
     steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]
     execution = pipelines.run(*reversed(steps))
-    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert list(pipelines.steps(execution)) == [f"C{n}" for n in range(1000)]

@@ -162,9 +162,12 @@ class Pipelines:
             arguments["ProcessingOutputConfig"] = {"Outputs": [_output(prefix, output) for output in outputs]}
         return step(name, "Processing", arguments, *depends_on, **members)
 
-    def gated(self, name: str) -> tuple[Document, Callable[[str], object]]:
-        """Return a step that fails unless its gate contains "yes" when it starts, and a function that sets the gate."""
-        gated_step = self.processing(name, GATED_SCRIPT)
+    def gated(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
+        """Return a step with a gate, the file "go" beside its script, and a function that sets the gate's text.
+
+        script: by default, one that fails unless the gate contains "yes" when the job starts.
+        """
+        gated_step = self.processing(name, script)
         source = gated_step["Arguments"]["ProcessingInputs"][0]["S3Input"]
         source["S3Uri"] = source["S3Uri"].rpartition("/")[0]
         key = f"{source['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go"
