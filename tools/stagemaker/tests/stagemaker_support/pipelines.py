@@ -1,14 +1,10 @@
 """Pipelines of a simulator: definitions with tiny steps, and executions that run to their end."""
 
-import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import pytest
-from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN
 from stagemaker_support.simulator_client import IMAGE, Client
@@ -77,15 +73,6 @@ def created_by(step: Document) -> str:
     """Return the name of the resource that a step, as it is listed, created."""
     [resource] = step["Metadata"].values()
     return resource["Arn"].rpartition("/")[2]
-
-
-@contextlib.contextmanager
-def assert_refused(part: str, code: str = "ValidationException") -> Iterator[None]:
-    """Check that the simulator refuses the request in this context. part: a string that the message must contain."""
-    with pytest.raises(ClientError, match=code) as caught:
-        yield
-    assert caught.value.response["Error"]["Code"] == code
-    assert part in str(caught.value)
 
 
 class Pipelines:
