@@ -57,46 +57,27 @@ def reason_of(client: Client, script: str, objects: dict[str, str | bytes], **me
     return job["FailureReason"]
 
 
-def test_an_object_is_sent_as_one_request_by_default(any_client: Client) -> None:
-    job, out = transform(any_client, create_model(any_client, COUNTING_SCRIPT), {"a.csv": ROWS}, **CSV)
+def test_an_object_is_sent_as_one_request_by_default_and_a_prefix_selects_objects(any_client: Client) -> None:
+    folder = f"selected/{next(numbers)}"
+    for key, body in {"part-1.csv": ROWS, "part-2.csv": "b\n", "other.csv": "c\n", "empty.csv": ""}.items():
+        any_client.put(f"{folder}/{key}", body)
+    source = {"S3Uri": f"s3://{BUCKET}/{folder}/part-"}
+    job, out = transform(any_client, create_model(any_client, COUNTING_SCRIPT), {}, Source=source, **CSV)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert json.loads(any_client.get(f"{out}/a.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
+    assert any_client.keys(f"{out}/") == ["part-1.csv.out", "part-2.csv.out"]
+    assert json.loads(any_client.get(f"{out}/part-1.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
     assert job["TransformStartTime"] <= job["TransformEndTime"]
 
 
-@pytest.mark.parametrize(("strategy", "request_count"), [("MultiRecord", 1), ("SingleRecord", 20)])
-def test_lines_are_sent_together_or_one_by_one(client: Client, strategy: str, request_count: int) -> None:
-    rows = "".join(ROWS.splitlines(keepends=True)[:20])
-    [result] = completed(
-        client, create_model(client, COUNTING_SCRIPT), {"a.csv": rows}, BatchStrategy=strategy, **JOINED
-    )
-    responses = [json.loads(line) for line in result.splitlines()]
-    assert len(responses) == request_count
-    assert sum(response[0] for response in responses) == 20
-    assert {tuple(response[2:]) for response in responses} == {("text/csv", "text/csv")}
-
-
-def test_responses_keep_the_order_of_the_lines(client: Client) -> None:
-    results = completed(
-        client,
-        create_model(client, DOUBLING_SCRIPT),
-        {"a.csv": ROWS, "deep/er/b.csv": "x\ny"},
-        BatchStrategy="SingleRecord",
-        MaxConcurrentTransforms=4,
-        MaxPayloadInMB=1,
-        **JOINED,
-    )
-    assert results == ["".join(line + line + "\n" for line in ROWS.splitlines()).encode(), b"xx\nyy\n"]
-
-
-def test_a_prefix_selects_objects(client: Client) -> None:
-    folder = f"selected/{next(numbers)}"
-    for key, body in {"part-1.csv": "a\n", "part-2.csv": "b\n", "other.csv": "c\n", "empty.csv": ""}.items():
-        client.put(f"{folder}/{key}", body)
-    source = {"S3Uri": f"s3://{BUCKET}/{folder}/part-"}
-    job, out = transform(client, create_model(client, DOUBLING_SCRIPT), {}, Source=source, **CSV)
-    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.keys(f"{out}/") == ["part-1.csv.out", "part-2.csv.out"]
+@pytest.mark.parametrize("strategy", ["MultiRecord", "SingleRecord"])
+def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(client: Client, strategy: str) -> None:
+    texts = {"a.csv": "".join(f"{number * 'x'}\n" for number in range(100)), "deep/er/b.csv": "xxx\ny\n"}
+    members = JOINED | {"BatchStrategy": strategy, "MaxPayloadInMB": 1, "MaxConcurrentTransforms": 4}
+    results = completed(client, create_model(client, COUNTING_SCRIPT), texts, **members)
+    for result, text in zip(results, texts.values(), strict=True):
+        requests = [text] if strategy == "MultiRecord" else text.splitlines(keepends=True)
+        expected = [[request.count("\n"), len(request), "text/csv", "text/csv"] for request in requests]
+        assert [json.loads(line) for line in result.splitlines()] == expected
 
 
 @pytest.mark.parametrize("members", [{}, LINES])
@@ -170,23 +151,20 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
     assert time.monotonic() - start < 120  # although a server may hang for ten minutes
 
 
-@pytest.mark.parametrize(("value", "status"), [(None, "Failed"), ("1", "Failed"), ("0", "Completed")])
+@pytest.mark.parametrize(
+    ("value", "containers", "status"),
+    [(None, 1, "Failed"), (None, 2, "Failed"), ("1", 1, "Failed"), ("0", 1, "Completed")],
+)
 def test_a_model_with_network_isolation_starts_only_if_it_would_on_aws(
-    client: Client, value: str | None, status: str
+    client: Client, value: str | None, containers: int, status: str
 ) -> None:
-    definition = container(client, DOUBLING_SCRIPT, Variables={"PIP_NO_BUILD_ISOLATION": value} if value else {})
-    model = create_model(client, definition, EnableNetworkIsolation=True)
-    job, _ = transform(client, model, {"a.csv": "a\n"}, **CSV)
+    variables = {"PIP_NO_BUILD_ISOLATION": value} if value else {}
+    definition = container(client, DOUBLING_SCRIPT, Variables=variables)
+    model = create_model(client, *[definition] * containers, EnableNetworkIsolation=True)
+    job, _ = transform(client, model, {"a.csv": "a\n"}, Output={"KmsKeyId": "key"}, **CSV)
     assert job["TransformJobStatus"] == status, job.get("FailureReason")
     assert value or "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job["FailureReason"]
-
-
-@pytest.mark.parametrize("container_count", [1, 2])
-def test_a_job_that_fails_to_start_logs_settings_without_effect(client: Client, container_count: int) -> None:
-    model = create_model(client, *[DOUBLING_SCRIPT] * container_count, EnableNetworkIsolation=True)
-    job, _ = transform(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
-    assert "PIP_NO_BUILD_ISOLATION" in job["FailureReason"]
-    assert "TransformOutput.KmsKeyId has no effect here" in client.log(job)
+    assert "TransformOutput.KmsKeyId has no effect here" in client.log(job)  # also if no server has started
 
 
 def test_a_transform_job_can_be_stopped(any_client: Client) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, numbers, refusal
 from stagemaker_support.transform_jobs import completed, create_model, transform
 
 from stagemaker.compute.batch.manifest import source_objects
@@ -66,25 +65,30 @@ def test_json_documents_are_joined(client: Client) -> None:
     ]
 
 
-def test_a_filter_that_selects_too_much_fails_the_job(client: Client, model: str) -> None:
-    content_type = "application/json"
-    members = {"Input": {"ContentType": content_type}, "Output": {"Accept": content_type}, "MaxPayloadInMB": 2}
-    document = "[" * 8 + '"' + "x" * 1000 + '"' + "]" * 8
-    reason = failure_reason(
-        client, model, {"a": document}, DataProcessing={"InputFilter": "$" + "[:,:,:]" * 8}, **members
-    )
-    assert reason.endswith("selects more than 2 MB")
+JSON = {"Input": {"ContentType": "application/json"}, "Output": {"Accept": "application/json"}, "MaxPayloadInMB": 2}
+NESTED = "[" * 8 + '"' + "x" * 1000 + '"' + "]" * 8
 
 
-def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, model: str) -> None:
-    reason = failure_reason(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV_LINES)
-    assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing from an array of length 1"
+@pytest.mark.parametrize(
+    ("body", "input_filter", "members", "problem"),
+    [
+        (NESTED, "$" + "[:,:,:]" * 8, JSON, "selects more than 2 MB"),
+        ("1,2\n3\n", "$[1]", CSV_LINES, "InputFilter '$[1]': [1] selects nothing from an array of length 1"),
+    ],
+    ids=["too much", "nothing from a row"],
+)
+def test_a_filter_that_selects_too_much_or_nothing_fails_the_job(
+    client: Client, model: str, body: str, input_filter: str, members: dict[str, Any], problem: str
+) -> None:
+    reason = failure_reason(client, model, {"a": body}, DataProcessing={"InputFilter": input_filter}, **members)
+    assert reason.startswith("ClientError: DataProcessing: InputFilter ")
+    assert reason.endswith(problem)
 
 
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ({"DataProcessing": {"InputFilter": "$..a"}}, r"'\$\.\.a' is not supported: the problem begins at '\.\.a'"),
+        ({"DataProcessing": {"InputFilter": "$..a"}}, "'$..a' is not supported: the problem begins at '..a'"),
         ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "requires AssembleWith Line"),
         ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
         ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
@@ -97,21 +101,21 @@ def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, 
 def test_invalid_or_unsupported_requests_are_refused(
     client: Client, model: str, members: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(ClientError, match=expected) as caught:
-        transform(client, model, {}, **CSV_LINES | members)
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert expected in refusal(transform, client, model, {}, **CSV_LINES | members)
 
 
-def test_encryption_and_experiments_have_no_effect(client: Client, model: str) -> None:
-    members = {"Resources": {"VolumeKmsKeyId": "alias/mine"}, "ExperimentConfig": {"TrialName": "one"}}
+def test_encryption_experiments_and_more_instances_than_objects_have_no_effect(client: Client, model: str) -> None:
+    members = {
+        "Resources": {"VolumeKmsKeyId": "alias/mine", "InstanceCount": 20},
+        "ExperimentConfig": {"TrialName": "one"},
+    }
     members |= CSV_LINES | {"Output": CSV_LINES["Output"] | {"KmsKeyId": "alias/mine"}}
     assert completed(client, model, {"a": "1,2\n"}, **members) == [b"3\n"]
 
 
 def test_too_many_instances_are_refused(client: Client, model: str) -> None:
-    with pytest.raises(ClientError, match="at most 20 instances") as caught:
-        transform(client, model, {}, Resources={"InstanceCount": 21})
-    assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
+    message = refusal(transform, client, model, {}, code="ResourceLimitExceeded", Resources={"InstanceCount": 21})
+    assert "at most 20 instances" in message
 
 
 def test_compressed_objects_are_read(client: Client, model: str) -> None:
@@ -203,7 +207,3 @@ def test_one_instances_failure_stops_the_other_instances(client: Client, model: 
     members = CSV_LINES | {"Resources": {"InstanceCount": 3}, "BatchStrategy": "SingleRecord"}
     reason = failure_reason(client, model, objects, **members)
     assert "could not convert string to float: 'word'" in reason
-
-
-def test_there_may_be_more_instances_than_objects(client: Client, model: str) -> None:
-    assert completed(client, model, {"a.csv": "1,2\n"}, **CSV_LINES, Resources={"InstanceCount": 20}) == [b"3\n"]
