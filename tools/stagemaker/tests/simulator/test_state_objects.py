@@ -29,10 +29,27 @@ UNUSUAL_KEYS += ["../../a", "'\"<>&", "a\tb", "\x01", "\\", "?x=1#y", "a;b", "x"
 UNUSUAL_BUCKETS = ["a.b", "xn--a", "123", "b" * 63, "with-dash", "www.a"]
 
 
+PROPERTIES = {
+    "ContentType": "text/csv",
+    "ContentEncoding": "gzip",
+    "CacheControl": "no-cache",
+    "ContentDisposition": "attachment",
+    "Metadata": {"name": "value", "under_score": "1"},
+    "StorageClass": "STANDARD_IA",
+    "ChecksumAlgorithm": "SHA256",
+}
+
+
+def heads(s3: Any) -> list[dict[str, Any]]:
+    keys = ("described", "plain", "parts")
+    responses = [s3.head_object(Bucket="metadata", Key=key, ChecksumMode="ENABLED") for key in keys]
+    return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in responses]
+
+
 @pytest.mark.slow
-def test_unusual_keys_and_bucket_names_are_kept(tmp_path: Path) -> None:
+def test_unusual_keys_and_bucket_names_and_the_metadata_of_objects_are_kept(tmp_path: Path) -> None:
     expected = {name: {"../a": b"1"} for name in UNUSUAL_BUCKETS}
-    expected |= {BUCKET: {key: key.encode() for key in UNUSUAL_KEYS}}
+    expected |= {BUCKET: {key: key.encode() for key in UNUSUAL_KEYS}, "metadata": {}}
     with running("--state", tmp_path) as simulator:
         s3 = simulator.client("s3")
         for name, objects in expected.items():
@@ -40,43 +57,19 @@ def test_unusual_keys_and_bucket_names_are_kept(tmp_path: Path) -> None:
             for key, body in objects.items():
                 s3.put_object(Bucket=name, Key=key, Body=body)
         assert stored_objects(tmp_path) == expected
-    with running("--state", tmp_path) as simulator:
-        s3 = simulator.client("s3")
-        for name, objects in expected.items():
-            for key, body in objects.items():
-                assert s3.get_object(Bucket=name, Key=key)["Body"].read() == body
-
-
-@pytest.mark.slow
-def test_the_metadata_of_objects_is_kept(tmp_path: Path) -> None:
-    properties = {
-        "ContentType": "text/csv",
-        "ContentEncoding": "gzip",
-        "CacheControl": "no-cache",
-        "ContentDisposition": "attachment",
-        "Metadata": {"name": "value", "under_score": "1"},
-        "StorageClass": "STANDARD_IA",
-        "ChecksumAlgorithm": "SHA256",
-    }
-
-    def heads(s3: Any) -> list[dict[str, Any]]:
-        responses = [
-            s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED") for key in ("described", "plain", "parts")
-        ]
-        return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in responses]
-
-    with running("--state", tmp_path) as simulator:
-        s3 = simulator.client("s3")
-        s3.put_object(Bucket=BUCKET, Key="described", Body=b"1", **properties)
-        s3.put_object(Bucket=BUCKET, Key="plain", Body=b"1")
-        upload = {"Bucket": BUCKET, "Key": "parts"}
+        s3.put_object(Bucket="metadata", Key="described", Body=b"1", **PROPERTIES)
+        s3.put_object(Bucket="metadata", Key="plain", Body=b"1")
+        upload = {"Bucket": "metadata", "Key": "parts"}
         upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
         etag = s3.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]})
         before = heads(s3)
+    expected["metadata"] = dict.fromkeys(("described", "plain", "parts"), b"1")
     time.sleep(1.1)  # LastModified is in whole seconds
     with running("--state", tmp_path) as simulator:
-        assert heads(simulator.client("s3")) == before
+        s3 = simulator.client("s3")
+        assert heads(s3) == before
+        assert objects_of(s3) == expected
 
 
 @pytest.fixture(scope="module")
@@ -122,30 +115,6 @@ def test_s3_in_a_state_folder_behaves_like_a_dict(
     for key in expected:
         s3.delete_object(Bucket="like-a-dict", Key=key)
     s3.delete_bucket(Bucket="like-a-dict")
-
-
-@pytest.mark.slow
-def test_the_folder_matches_s3_after_threads_change_keys(
-    shared_simulator: tuple[SimulatorProcess, Path],
-) -> None:
-    simulator, folder = shared_simulator
-
-    def work(thread: int) -> None:
-        s3 = simulator.client("s3")
-        random = Random(thread)
-        for number in range(40):
-            key, body = random.choice("abc"), f"{thread} {number} ".encode() * random.choice([1, 20_000])
-            step = random.random()
-            if step < 0.7:
-                s3.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata={"start": body[:9].decode().strip()})
-            elif step < 0.9:
-                s3.delete_object(Bucket=BUCKET, Key=key)
-            else:
-                s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "a"}, {"Key": "b"}]})
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(8)))
-    assert stored_objects(folder) == objects_of(simulator.client("s3"))
 
 
 @pytest.mark.slow
