@@ -7,8 +7,10 @@ import pytest
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
 from stagemaker_support.simulator_client import IMAGE, numbers, refusal
+from stagemaker_support.transform_jobs import completed, container
+from stagemaker_support.transform_jobs import create_model as create_model_of
 
-from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker.server import ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/"
 MULTIPLYING_SCRIPT = """
@@ -21,17 +23,13 @@ def transform_fn(model, data, content_type, accept): return str(model * float(da
 
 def create_model(packages: Packages, package: str, **members: Any) -> str:
     name = f"packaged-{next(numbers)}"
-    container = {"ModelPackageName": package} | members
-    packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    primary = {"ModelPackageName": package} | members
+    packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
     return name
 
 
 def multiplier_container(packages: Packages, factor: int) -> dict[str, Any]:
-    settings = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1", "FACTOR": str(factor)}
-    return {
-        "Image": IMAGE,
-        "Environment": settings | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLYING_SCRIPT)},
-    }
+    return container(packages.client, MULTIPLYING_SCRIPT, Variables={"FACTOR": str(factor)})
 
 
 def latest_approved(packages: Packages, group: str) -> str:
@@ -71,24 +69,10 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
         "Containers": [multiplier_container(packages, 2), multiplier_container(packages, 5)]
     }
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
-    name, client = f"packaged-{next(numbers)}", packages.client
-    client.sagemaker.create_model(
-        ModelName=name,
-        ExecutionRoleArn=ROLE_ARN,
-        Containers=[{"ModelPackageName": package}, multiplier_container(packages, 7)],
-    )
+    client = packages.client
+    model = create_model_of(client, {"ModelPackageName": package}, multiplier_container(packages, 7))
     packages.sagemaker.delete_model_package(ModelPackageName=package)
-    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put(f"in/{name}.csv", "3")}}
-    client.sagemaker.create_transform_job(
-        TransformJobName=name,
-        ModelName=name,
-        TransformInput={"DataSource": source, "ContentType": "text/csv"},
-        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}"},
-        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
-    )
-    job = client.wait("TransformJob", name)
-    assert job["TransformJobStatus"] == "Completed", job
-    assert client.get(f"s3://{BUCKET}/{name}/{name}.csv.out") == b"210.0"
+    assert completed(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
 
 
 def test_a_models_environment_variables_override_those_of_its_package(packages: Packages) -> None:
@@ -107,6 +91,10 @@ def test_a_models_environment_variables_override_those_of_its_package(packages: 
         create_model(packages, package, InferenceSpecificationName="other"),
     ]
     endpoint = endpoints.create(endpoints.config(*(variant(model, model) for model in models)))
+    description = packages.sagemaker.describe_model(ModelName=models[1])  # as it was requested
+    requested = {"ModelPackageName": f"{group}/1", "Environment": {"FACTOR": "3"}, "Mode": "SingleModel"}
+    assert description["PrimaryContainer"] == requested
+    assert not description.keys() & {"Containers", "Served"}
     responses = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
     assert responses == [b"2.0", b"3.0", b"10.0"]
     expression = {"Filters": [{"Name": "ProductionVariants.VariantName", "Value": models[1]}]}
@@ -114,14 +102,6 @@ def test_a_models_environment_variables_override_those_of_its_package(packages: 
     assert result["Endpoint"]["EndpointName"] == endpoint
     assert [item["VariantName"] for item in result["Endpoint"]["ProductionVariants"]] == models
     endpoints.delete(endpoint)
-
-
-def test_a_model_is_described_as_it_was_requested(packages: Packages) -> None:
-    package = packages.version(packages.group(), ModelApprovalStatus="Approved")
-    name = create_model(packages, package, Environment={"A": "b"})
-    description = packages.sagemaker.describe_model(ModelName=name)
-    assert description["PrimaryContainer"] == {"ModelPackageName": package, "Environment": {"A": "b"}}
-    assert not description.keys() & {"Containers", "Served"}
 
 
 def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: Packages) -> None:
@@ -175,11 +155,8 @@ def test_no_model_can_be_created_from_an_unsuitable_package(packages: Packages, 
 def test_invalid_inference_pipelines_from_packages_are_refused(packages: Packages) -> None:
     specification = {"Containers": [{"Image": IMAGE}] * 8}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
-    container = {"ModelPackageName": package}
-    message = refusal(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
+    message = refusal(create_model_of, packages.client, *[{"ModelPackageName": package}] * 2)
     assert "at most 15 containers, not 16" in message
     assert "has several containers" in refusal(create_model, packages, package, ContainerHostname="a")
-    container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
-    assert "requires a ModelPackageName" in refusal(
-        packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=container_without_package
-    )
+    lone_container = {"Image": IMAGE, "InferenceSpecificationName": "a"}
+    assert "requires a ModelPackageName" in refusal(create_model_of, packages.client, lone_container)

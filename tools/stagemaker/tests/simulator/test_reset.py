@@ -2,6 +2,7 @@
 
 import http.client
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import psutil
@@ -60,28 +61,17 @@ def test_a_reset_ends_all_work_and_deletes_everything(tmp_path: Path) -> None:
 
 def test_after_a_reset_the_simulator_works_and_its_variables_are_valid(tmp_path: Path) -> None:
     process, variables = start("--allow-reset", "--isolation", "off", folder=tmp_path)
+    names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "DEFAULT_REGION")
+    session, endpoint = boto3.Session(*(variables[f"AWS_{name}"] for name in names)), variables["AWS_ENDPOINT_URL"]
+    simulator = SimpleNamespace(client=lambda service: session.client(service, endpoint_url=endpoint))
     with process:
-        session = boto3.Session(
-            variables["AWS_ACCESS_KEY_ID"],
-            variables["AWS_SECRET_ACCESS_KEY"],
-            variables["AWS_SESSION_TOKEN"],
-            variables["AWS_DEFAULT_REGION"],
-        )
-        endpoint = variables["AWS_ENDPOINT_URL"]
-
-        class Started:
-            port = int(endpoint.rpartition(":")[2])
-
-            def client(self, service: str):
-                return session.client(service, endpoint_url=endpoint)
-
-        client, caller = Client(Started()), f":assumed-role/{ROLE}/"
+        client = Client(simulator)
         for _ in range(2):
-            assert caller in Started().client("sts").get_caller_identity()["Arn"]
-            assert send_reset(Started.port) == 200
+            assert f":assumed-role/{ROLE}/" in simulator.client("sts").get_caller_identity()["Arn"]
+            assert send_reset(int(endpoint.rpartition(":")[2])) == 200
             client.s3.create_bucket(Bucket=BUCKET)
-            assert client.process("print('done')")["ProcessingJobStatus"] == "Completed"
-        assert [role["RoleName"] for role in Started().client("iam").list_roles()["Roles"]] == [ROLE]
+        assert client.process("print('done')")["ProcessingJobStatus"] == "Completed"
+        assert [role["RoleName"] for role in simulator.client("iam").list_roles()["Roles"]] == [ROLE]
         process.terminate()
 
 

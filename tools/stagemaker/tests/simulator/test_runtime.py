@@ -4,26 +4,21 @@ import contextlib
 import http.client
 import json
 import socket
-from typing import Any
 
-import botocore.exceptions
 import pytest
-from stagemaker_support.simulator_client import Client
+from botocore.exceptions import ClientError
+from stagemaker_support.simulator_client import Client, refusal
 
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
 )
 
 
-def refusal(call: Any, **request: Any) -> dict[str, Any]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(**request)
-    return caught.value.response
-
-
 def test_an_async_invocation_is_not_simulated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint_async
-    response = refusal(invoke, EndpointName="x", InputLocation="s3://bucket/key")
+    with pytest.raises(ClientError) as caught:
+        invoke(EndpointName="x", InputLocation="s3://bucket/key")
+    response = caught.value.response
     assert response["Error"]["Code"] == "NotImplemented"
     assert "does not support InvokeEndpointAsync" in response["Error"]["Message"]
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
@@ -67,6 +62,5 @@ def test_paths_that_only_resemble_an_invocation_are_refused(client: Client) -> N
 
 def test_invocation_members_are_validated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint
-    response = refusal(invoke, EndpointName="under_score", Body=b"")
-    assert response["Error"]["Code"] == "ValidationError"
-    assert "'under_score' at 'endpointName' failed to satisfy constraint" in response["Error"]["Message"]
+    message = refusal(invoke, code="ValidationError", EndpointName="under_score", Body=b"")
+    assert "'under_score' at 'endpointName' failed to satisfy constraint" in message

@@ -22,9 +22,13 @@ def make_traffic(weights: dict[str, float]) -> Traffic:
     return Traffic([Share(Fleet(platform, "e", {"VariantName": name}), weight) for name, weight in weights.items()])
 
 
-def binomial_bound(draws: int, share: float) -> float:
-    """Return a bound that a count's distance from its mean practically never exceeds (Hoeffding's inequality)."""
-    return math.sqrt(draws * math.log(2 / ERROR_PROBABILITY) / 2) if 0 < share < 1 else 0.0
+def assert_shares(draws: list[Any], shares: dict[Any, float]) -> None:
+    """Check that each item has its share of the draws, within a bound that practically never fails (Hoeffding's)."""
+    counts = Counter(draws)
+    assert counts.keys() <= shares.keys()
+    for item, share in shares.items():
+        bound = math.sqrt(DRAWS * math.log(2 / ERROR_PROBABILITY) / 2) if 0 < share < 1 else 0.0
+        assert abs(counts[item] - DRAWS * share) <= bound, (item, counts)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -42,20 +46,18 @@ def binomial_bound(draws: int, share: float) -> float:
 )
 def test_draws_follow_the_weights(weights: dict[str, float], seed: int) -> None:
     traffic, random = make_traffic(weights), Random(seed)
-    counts = Counter(traffic.choose(random).variant for _ in range(DRAWS))
     heaviest = max(weights.values())
     total = sum(weight / heaviest for weight in weights.values())
-    for name, weight in weights.items():
-        share = weight / heaviest / total
-        assert abs(counts[name] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, counts)
+    draws = [traffic.choose(random).variant for _ in range(DRAWS)]
+    assert_shares(draws, {name: weight / heaviest / total for name, weight in weights.items()})
 
 
 def test_draws_with_the_same_seed_are_the_same() -> None:
-    traffic, same_traffic = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
-    first_random, second_random = Random(5), Random(5)
-    assert [traffic.choose(first_random).variant for _ in range(50)] == [
-        same_traffic.choose(second_random).variant for _ in range(50)
-    ]
+    draws = []
+    for _ in range(2):
+        traffic, random = make_traffic({"a": 1.0, "b": 2.0}), Random(5)
+        draws.append([traffic.choose(random).variant for _ in range(50)])
+    assert draws[0] == draws[1]
 
 
 @given(
@@ -101,12 +103,10 @@ def test_variants_have_the_expected_shares_during_an_update(seed: int) -> None:
     before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
     traffic, random = divide(before, after, parts), Random(seed)
-    counts = Counter(traffic.choose(random) for _ in range(DRAWS))
     new_share = 0.5 * 0.2 + 0.5 * 0.5
     expected = {before.fleets["a"]: 0.75 * (1 - new_share), before.fleets["old"]: 0.25 * (1 - new_share)}
     expected |= {after.fleets["a"]: 0.1, after.fleets["new"]: 0.25, after.fleets["idle"]: 0.0}
-    for fleet, share in expected.items():
-        assert abs(counts[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (fleet.variant, counts[fleet])
+    assert_shares([traffic.choose(random) for _ in range(DRAWS)], expected)
 
 
 def test_a_variant_is_invoked_by_name_during_an_update() -> None:
@@ -120,10 +120,7 @@ def test_a_variant_is_invoked_by_name_during_an_update() -> None:
     }.items():
         named_traffic = traffic.for_variant(name)
         assert named_traffic is not None
-        counts = Counter(named_traffic.choose(random) for _ in range(DRAWS))
-        assert counts.keys() == fleets.keys(), name
-        for fleet, share in fleets.items():
-            assert abs(counts[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, counts[fleet])
+        assert_shares([named_traffic.choose(random) for _ in range(DRAWS)], fleets)
     assert traffic.for_variant("unknown") is None
 
 

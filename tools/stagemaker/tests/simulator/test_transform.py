@@ -133,10 +133,6 @@ MISBEHAVIOURS = {
     "hangs": ("time.sleep(600)", 1),
     "exits": ("os.kill(os.getppid(), 9) or os._exit(3)", 1),
     "closes": ("pass", 5),
-    "malformed": (
-        r"connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')",
-        5,
-    ),
 }
 
 

@@ -1,5 +1,6 @@
 """The client of a model's server: one deadline per request, persistent connections, and servers that misbehave."""
 
+import contextlib
 import itertools
 import socket
 import threading
@@ -29,14 +30,17 @@ def socket_path(socket_folder: Path) -> Path:
 def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list[socket.socket]]:
     connections: list[socket.socket] = []
 
+    def answer(connection: socket.socket) -> None:
+        try:
+            respond(connection)
+        except OSError:
+            connection.close()
+
     def accept() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            connections.append(connection)
-            threading.Thread(target=_ignoring_errors(respond), args=(connection,), daemon=True).start()
+        with contextlib.suppress(OSError):  # the server was closed
+            while True:
+                connections.append(server.accept()[0])
+                threading.Thread(target=answer, args=(connections[-1],), daemon=True).start()
 
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
@@ -46,16 +50,6 @@ def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list
         server.shutdown(socket.SHUT_RDWR)
     for connection in connections:
         connection.close()
-
-
-def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
-    def respond_until_closed(connection: socket.socket) -> None:
-        try:
-            respond(connection)
-        except OSError:
-            connection.close()
-
-    return respond_until_closed
 
 
 def read_request(connection: socket.socket) -> bytes:
