@@ -1,4 +1,4 @@
-"""Any request to the model registry, and any search, gets a response or a modelled error.
+"""Any request for a pipeline or to the model registry, and any search, gets a response or a modelled error.
 
 The requests often refer to existing resources, so many of them succeed.
 """
@@ -14,16 +14,19 @@ from simulator.shapes import modified_documents, valid_values
 from stagemaker_support.control_plane import ask_operation
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.model_packages import UNVERSIONED, Packages
+from stagemaker_support.pipelines import definition, fail, model, step
 from stagemaker_support.simulator_client import IMAGE, Client
 
 from stagemaker.protocol.service_model import operation_model
 from stagemaker.resources.model import Models
 from stagemaker.resources.model_package import UNSIMULATED_MEMBERS, ModelPackages
 from stagemaker.resources.model_package_group import ModelPackageGroups
+from stagemaker.resources.pipeline import Pipelines as PipelineResource
+from stagemaker.resources.pipeline_execution import PipelineExecutions
 from stagemaker.resources.search import Searches
-from stagemaker.server import Simulator
+from stagemaker.server import ROLE_ARN, Simulator
 
-KINDS = (ModelPackageGroups, ModelPackages, Searches, Models)
+KINDS = (ModelPackageGroups, ModelPackages, Searches, Models, PipelineResource, PipelineExecutions)
 OPERATIONS = [name for kind in KINDS for name in kind.operations()]
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 GROUPS = ["g", "h", f"{ARN}model-package-group/g", "nowhere"]
@@ -34,7 +37,7 @@ PROPERTIES = [
     "InferenceSpecification", "ModelPackageGroupName", "HyperParameters.a", "Metrics.a", "Metrics.", "..", "Tags",
     "EndpointName", "ProductionVariants.VariantName", "CertifyForMarketplace", "InputDataConfig.ChannelName",
 ]  # fmt: skip
-MEANINGFUL_VALUES = {
+MEANINGFUL_VALUES: dict[str, list[Any]] = {
     "ModelPackageGroupName": GROUPS,
     "ModelPackageName": [*VERSIONS, "g/1", "alone", "g"],
     "ModelPackageArn": VERSIONS,
@@ -47,6 +50,11 @@ MEANINGFUL_VALUES = {
     "Resource": ["ModelPackage", "ModelPackageGroup", "TrainingJob", "Endpoint"],
     "ResourcePolicy": ["{}"],
     "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
+    "PipelineName": ["p", "q"],
+    "PipelineDefinition": [definition(fail("F")), definition(model("A"), step("S", "Model", {"Containers": [IMAGE]}))],
+    "PipelineParameters": [[], [{"Name": "S", "Value": "1"}]],
+    "RoleArn": [ROLE_ARN],
+    "PipelineExecutionArn": [f"{ARN}pipeline/p/execution/abcdefghijkl"],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
 }
 # Members that make requests valid. None means that the member must be absent.
@@ -57,6 +65,7 @@ TYPICAL_MEMBERS: dict[str, dict[str, Any]] = {
     "CreateModel": {"PrimaryContainer": {"ModelPackageName": VERSIONS[0]}, "Containers": None}
     | {"InferenceExecutionConfig": None},
     "CreateModelPackageGroup": {"ManagedConfiguration": None},
+    "CreatePipeline": {"PipelineDefinitionS3Location": None, "ParallelismConfiguration": None},
     "Search": {"Resource": "ModelPackage", "VisibilityConditions": None, "NextToken": None},
 }
 
@@ -78,6 +87,10 @@ def create_resources(packages: Packages) -> None:
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
         for _ in range(2):
             packages.version(group, AdditionalInferenceSpecifications=[additional_specification], **members)
+    with contextlib.suppress(sagemaker.exceptions.ClientError):  # the pipeline may exist
+        sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=definition(fail("F")), RoleArn=ROLE_ARN)
+    execution = sagemaker.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
+    MEANINGFUL_VALUES["PipelineExecutionArn"][1:] = [execution]
     if not packages.listed(NameContains="alone"):
         sagemaker.create_model_package(ModelPackageName="alone", InferenceSpecification=UNVERSIONED)
 
@@ -110,7 +123,7 @@ def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
     )
 
 
-@examples(120)
+@examples(140)
 @given(data=st.data())
 def test_any_request_succeeds_or_fails_with_a_modelled_error(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
