@@ -131,14 +131,20 @@ def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_en
     assert reason == "could not be started: the requirements file is not in the source"
 
 
-def test_paths_in_requirements_are_relative_to_the_source(unsandboxed_client: Client) -> None:
+def test_paths_in_requirements_are_relative_to_the_source_and_reasons_contain_no_local_path(
+    unsandboxed_client: Client,
+) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
-    source = unsandboxed_client.put(
-        "linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files)
-    )
-    job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
-    assert "requirements.txt could not be installed" in job["FailureReason"]
-    assert "was run" in unsandboxed_client.log(job)
+    archive = packed(member("requirements.txt", b"2", "below/needs.py"), **files)
+    linked_source = unsandboxed_client.put("linked.tar.gz", archive)
+    absolute_source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
+    for source, text in ((linked_source, "was run"), (absolute_source, "/opt/ml/code/none")):
+        job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
+        log = unsandboxed_client.log(job)
+        assert "requirements.txt could not be installed" in job["FailureReason"]
+        assert text in log
+        assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"] + log
+    assert text in job["FailureReason"]
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
@@ -162,18 +168,8 @@ def stop() -> None:
     raise JobStopped
 
 
-def test_copying_a_source_can_be_stopped(tmp_path: Path) -> None:
-    source, copy = tmp_path / "source", tmp_path / "copy"
-    source.mkdir()
-    with open(source / "large", "wb") as file:
-        file.truncate(8 << 30)
-    with pytest.raises(JobStopped):
-        OutputFolder(source, "/opt/ml").copy(copy, lambda: stop() if (copy / "large").exists() else None)
-    assert (copy / "large").stat().st_size <= 1 << 20
-
-
-def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
-    source, copy = tmp_path / "source", tmp_path / "copy"
+def test_a_copy_of_a_source_has_the_same_contents_and_can_be_stopped(tmp_path: Path) -> None:
+    source, copy, stopped_copy = (tmp_path / name for name in ("source", "copy", "stopped"))
     (source / "inner").mkdir(parents=True)
     (source / "inner/run.sh").write_text("#!/bin/sh")
     (source / "inner/run.sh").chmod(0o755)
@@ -184,18 +180,16 @@ def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
     assert sorted(path.name for path in copy.iterdir()) == ["inner", "link"]
     assert os.readlink(copy / "link") == "inner"
     assert os.access(copy / "inner/run.sh", os.X_OK)
+    with open(source / "large", "wb") as file:
+        file.truncate(8 << 30)
+    with pytest.raises(JobStopped):
+        OutputFolder(source, "/opt/ml").copy(
+            stopped_copy, lambda: stop() if (stopped_copy / "large").exists() else None
+        )
+    assert (stopped_copy / "large").stat().st_size <= 1 << 20
 
 
 def test_a_stop_does_not_wait_until_a_folder_is_removed(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(JobStopped):
         remove(tmp_path / "folder", stop)
-
-
-def test_reasons_and_logs_contain_no_local_path(unsandboxed_client: Client) -> None:
-    source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
-    job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
-    log = unsandboxed_client.log(job)
-    assert "/opt/ml/code/none" in job["FailureReason"]
-    assert "/opt/ml/code/none" in log
-    assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"] + log

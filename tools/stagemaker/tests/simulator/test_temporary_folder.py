@@ -66,7 +66,6 @@ FOLDER_PROGRAM = """
 import sys
 from stagemaker import locked
 with locked.temporary_folder("recore-check-") as folder:
-    open(folder + "/spectra.csv", "w").close()
     print(folder, flush=True)
     sys.stdin.read()
 """
@@ -115,7 +114,7 @@ def test_a_killed_programs_temporary_folders_are_removed_by_its_next_one(
     with killed(FOLDER_PROGRAM) as line:
         leftover = Path(line)
         with locked.temporary_folder("recore-predict-"):
-            assert (leftover / "spectra.csv").exists()  # its program is still running
+            assert leftover.exists()  # its program is still running
     assert leftover.exists()
     with locked.temporary_folder("recore-predict-") as folder:
         assert {path.name for path in parent.iterdir()} == {Path(folder).name, "recore-mine"}
@@ -149,9 +148,8 @@ def test_the_socket_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    max_length = (
-        socket_folder.MAX_PATH_BYTES - socket_folder.SUFFIX_BYTES - len(os.fsencode(short_folder.resolve())) - 1
-    )
+    max_bytes = socket_folder.MAX_PATH_BYTES - socket_folder.SUFFIX_BYTES
+    max_length = max_bytes - len(os.fsencode(short_folder.resolve())) - 1
     for name, fits in (("x" * max_length, True), ("x" * (max_length + 1), False), ("ü" * (max_length // 2 + 1), False)):
         parent = set_temporary_folder(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
@@ -180,9 +178,8 @@ def test_a_folder_that_others_can_write_to_is_skipped(short_folder: Path, monkey
         assert chosen() == "runtime"
 
 
-def test_a_missing_folder_with_a_short_path_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_folder, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
-    monkeypatch.setattr(socket_folder, "SUFFIX_BYTES", -500)
+def test_a_missing_folder_with_a_short_path_is_an_error(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_folder, "parents", lambda: iter([short_folder / ("x" * 120), short_folder / "gone"]))
     with pytest.raises(OSError, match=r"^could not create a folder .*: No such file or directory.*: set TMPDIR"):
         socket_folder.make()
 
@@ -204,15 +201,12 @@ def test_the_sdks_drivers_accept_a_folder_with_any_characters(tmp_path: Path) ->
     ml = tmp_path / SPECIAL_NAME / "ml"
     ml.mkdir(parents=True)
     (ml / "x y").write_text("read")
-    drivers = tmp_path / "drivers"
-    drivers.mkdir()
-    (drivers / "run.sh").write_text(
+    shell, python = tmp_path / "run.sh", tmp_path / "run.py"
+    shell.write_text(
         'set -e\ncd /opt/ml\ncat "x y"\ncat /opt/ml/x\\ y "/opt/ml/x y" >&1; A=/opt/ml/x; cat "$A y"\n'
         'echo "a" "/opt/ml" /opt/ml\n'
     )
-    (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
-    input_files.translate_scripts(drivers.iterdir(), ml)
-    shell_output = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
-    assert shell_output == f"readreadreadreada {ml} {ml}\n"
-    python_output = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
-    assert python_output == f"read read {ml}\n"
+    python.write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
+    input_files.translate_scripts(iter([shell, python]), ml)
+    assert subprocess.check_output(["sh", shell], text=True) == f"readreadreadreada {ml} {ml}\n"
+    assert subprocess.check_output([sys.executable, python], text=True, env=environment()) == f"read read {ml}\n"
