@@ -8,7 +8,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -61,38 +62,19 @@ HARMFUL_VARIABLES = {
 LOCAL_SERVICE_MODEL = {"version": "2.0", "metadata": {"endpointPrefix": "x"}, "operations": {}, "shapes": {}}
 
 
-def assert_program_works(**variables: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        env=environment() | {"PYTHONPATH": SEARCH_PATH} | variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert json.loads(result.stdout) == ["text", ["hello"], ["CPUUtilization", "MemoryUtilization"]]
-
-
-def test_no_proxy_is_used() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        connections = []
-
-        def accept_connections() -> None:
-            while True:
-                try:
-                    connections.append(proxy.accept())
-                except OSError:
-                    return
-
-        threading.Thread(target=accept_connections, daemon=True).start()
-        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+@contextmanager
+def proxy() -> Iterator[dict[str, str]]:
+    """Yield environment variables that name a proxy, which nobody may use."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-        assert_program_works(
-            **{name: address for variable in names for name in (variable, variable.lower())}, NO_PROXY="", no_proxy=""
-        )
-        proxy.shutdown(socket.SHUT_RDWR)
-    assert not connections
+        yield {name: address for variable in names for name in (variable, variable.lower())} | {
+            "NO_PROXY": "",
+            "no_proxy": "",
+        }
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
@@ -109,18 +91,26 @@ def test_a_client_with_the_simulators_environment_variables_uses_no_proxy(
 
 
 @pytest.mark.parametrize("source", ["variables", "home"])
-def test_a_broken_configuration_and_a_local_service_model_have_no_effect(source: str, tmp_path: Path) -> None:
+def test_a_proxy_a_broken_configuration_and_a_local_service_model_have_no_effect(source: str, tmp_path: Path) -> None:
     aws = tmp_path / ".aws"
     model = aws / "models/sagemaker/2099-01-01"  # where `aws configure add-model` stores a model
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")
     (model / "service-2.json").write_text(json.dumps(LOCAL_SERVICE_MODEL))
-    if source == "home":
-        assert_program_works(HOME=str(tmp_path), AWS_PROFILE="nope")
-    else:
-        files = {"AWS_CONFIG_FILE": str(aws / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(aws / "credentials")}
-        assert_program_works(**HARMFUL_VARIABLES, **files)
+    files = {"AWS_CONFIG_FILE": str(aws / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(aws / "credentials")}
+    variables = {"HOME": str(tmp_path), "AWS_PROFILE": "nope"} if source == "home" else HARMFUL_VARIABLES | files
+    with proxy() as proxy_variables:
+        result = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=ROOT,
+            env=environment() | {"PYTHONPATH": SEARCH_PATH} | proxy_variables | variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert json.loads(result.stdout) == ["text", ["hello"], ["CPUUtilization", "MemoryUtilization"]]
 
 
 def test_threads_get_the_same_exception_classes() -> None:
@@ -138,8 +128,8 @@ def test_threads_get_the_same_exception_classes() -> None:
 # Like the SDK, this program uses explicit regional addresses.
 IDENTITY_PROGRAM = """
 import boto3
-for address in {addresses}:
-    client = boto3.Session().client("sts", endpoint_url=address)
+for service, address in {addresses}:
+    client = boto3.Session().client(service, endpoint_url=address)
     print(client.meta.endpoint_url)
     if client.meta.endpoint_url.startswith("http://127.0.0.1:"):
         identity = client.get_caller_identity()
@@ -156,26 +146,18 @@ def run_program(program: str, **variables: str) -> tuple[list[str], str]:
     return process.stdout.splitlines(), process.stderr
 
 
-def test_explicit_aws_addresses_are_redirected_to_the_simulator(client: Client) -> None:
-    addresses = [STS_ADDRESS, f"{STS_ADDRESS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"]
+def test_only_explicit_aws_addresses_of_its_services_are_redirected_to_the_simulator(client: Client) -> None:
+    aws = (STS_ADDRESS, f"{STS_ADDRESS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn", None)
+    others = [("sts", "https://sts.example.com"), ("iam", STS_ADDRESS)]
+    addresses = [*(("sts", address) for address in aws), *others]
     lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=addresses), **client.simulator.variables())
     role = "arn:aws:sts::123456789012:assumed-role/SageMakerRole/simulate"
-    assert lines == [client.simulator.endpoint, f"123456789012 {role}"] * 4
-
-
-def test_other_addresses_and_services_are_not_redirected(client: Client) -> None:
-    program = f"""
-import boto3
-for service, address in (("sts", "https://sts.example.com"), ("sts", None), ("iam", "{STS_ADDRESS}")):
-    print(boto3.client(service, endpoint_url=address).meta.endpoint_url)
-"""
-    lines, _ = run_program(program, **client.simulator.variables())
-    assert lines == ["https://sts.example.com", client.simulator.endpoint, STS_ADDRESS]
+    assert lines == [*[client.simulator.endpoint, f"123456789012 {role}"] * 5, *(address for _, address in others)]
 
 
 def test_without_an_endpoint_nothing_is_redirected() -> None:
     variables = {"PYTHONPATH": str(CLIENTS), "AWS_DEFAULT_REGION": "us-east-1"}
-    lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=[STS_ADDRESS]), **variables)
+    lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=[("sts", STS_ADDRESS)]), **variables)
     assert lines == [STS_ADDRESS]
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -138,13 +138,17 @@ def test_the_second_of_two_requests_with_the_same_token_waits_for_the_first() ->
         assert [*responses] == [{"Number": 1}] * 2
 
 
-def test_a_change_is_on_disk_when_its_call_returns(tmp_path: Path) -> None:
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with contextlib.closing(Database.open(tmp_path / "state.sqlite")) as database:
+        yield database
+
+
+def test_a_change_is_on_disk_when_its_call_returns(database: Database) -> None:
     """Only a power failure would reveal that a change was not flushed, so the test checks that synchronous is FULL."""
-    database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
-    database.close()
 
 
 STEPS = st.lists(
@@ -189,19 +193,7 @@ def test_threads_do_not_interfere_with_each_other(steps_by_thread: list[list[tup
         database.close()
 
 
-def run_in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    ready = threading.Barrier(count)
-
-    def work_when_ready(number: int) -> Any:
-        ready.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work_when_ready, range(count)))
-
-
-def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "state.sqlite")
+def test_reading_does_not_wait_for_a_change_that_is_being_written(database: Database) -> None:
     store = Store(database)
     store.add("Model", "a", {"Status": "before"})
     change_started, read_finished = threading.Event(), threading.Event()
@@ -218,7 +210,6 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path
         read_finished.set()
         future.result()
     assert store.get("Model", "a") == {"Status": "after"}
-    database.close()
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
@@ -257,15 +248,11 @@ def test_a_table_of_an_earlier_version_is_kept(tmp_path: Path) -> None:
 
 def damage(path: Path, kind: str) -> None:
     content = path.read_bytes()
-    if kind == "another program's database":
-        path.unlink()
-        with sqlite3.connect(path) as connection:
-            connection.execute("CREATE TABLE records (text)")
-        connection.close()
-    elif kind in OTHER_LAYOUTS:
-        with sqlite3.connect(path) as connection:
-            connection.execute(f"PRAGMA user_version = {OTHER_LAYOUTS[kind]}")
-        connection.close()
+    if kind in STATEMENTS:
+        if "CREATE" in STATEMENTS[kind]:
+            path.unlink()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute(STATEMENTS[kind])
     elif kind == "a folder":
         path.unlink()
         path.mkdir()
@@ -277,17 +264,15 @@ def damage(path: Path, kind: str) -> None:
         path.write_bytes(content[: int(float(kind) * len(content))])
 
 
-OTHER_LAYOUTS = {"an earlier layout": LAYOUT - 1, "a later layout": LAYOUT + 1}
+STATEMENTS = {
+    "another program's database": "CREATE TABLE records (text)",
+    "an earlier layout": f"PRAGMA user_version = {LAYOUT - 1}",
+    "a later layout": f"PRAGMA user_version = {LAYOUT + 1}",
+}
 DAMAGE_ERRORS = {
-    "0": "damaged",
-    "0.0001": "damaged",
-    "0.1": "damaged",
-    "0.5": "damaged",
-    "0.99": "damaged",
-    "overwritten in the middle": "damaged",
-    "text": "not a simulator database",
-    "another program's database": "not a simulator database",
-    **dict.fromkeys(OTHER_LAYOUTS, "another version of stagemaker wrote it"),
+    **dict.fromkeys(("0", "0.0001", "0.1", "0.5", "0.99", "overwritten in the middle"), "damaged"),
+    **dict.fromkeys(("text", "another program's database"), "not a simulator database"),
+    **dict.fromkeys(("an earlier layout", "a later layout"), "another version of stagemaker wrote it"),
     "a folder": "cannot be opened",
 }
 
@@ -340,7 +325,10 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
     def add(thread: int) -> None:
         tags.AddTags({"ResourceArn": arn, "Tags": [{"Key": str(thread), "Value": "1"}]})
 
-    run_in_threads(32, add)
+    switch_interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(add, range(32)))
     assert {tag["Key"] for tag in tags.ListTags({"ResourceArn": arn})["Tags"]} == set(map(str, range(32)))
 
     def add_or_recreate(thread: int) -> None:
@@ -353,9 +341,8 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
                 assert store.get("Tags", arn) is None
                 models.CreateModel(request)
 
-    switch_interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    run_in_threads(8, add_or_recreate)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add_or_recreate, range(8)))
     sys.setswitchinterval(switch_interval)
     models.handle("DeleteModel", {"ModelName": "a"})
     assert store.all("Tags") == []

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.archives import archive_of
 from stagemaker_support.simulator_client import Client, refusal
 from stagemaker_support.state import SimulatorProcess, running
 from stagemaker_support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
-
-from stagemaker.server import BUCKET
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
 ENDLESS_SCRIPT = "import time\nprint('loss=1;', flush=True)\nwhile True:\n    time.sleep(0.1)\n"
@@ -48,27 +45,20 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
 
 class RestartableSimulator:
     def __init__(self, folder: Path):
-        self.folder, self._exit_stack = folder, contextlib.ExitStack()
+        self.folder, self.exit_stack = folder, contextlib.ExitStack()
         self.start()
 
     def start(self) -> None:
-        self.simulator: SimulatorProcess = self._exit_stack.enter_context(running("--state", self.folder))
-        self.tuning = Tuning(self.simulator.client("sagemaker"))
-
-    def close(self) -> None:
-        self._exit_stack.close()
-
-    def source(self, script: str) -> str:
-        key = f"source/{abs(hash(script))}.tar.gz"
-        self.simulator.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive_of(**{"job.py": script}))
-        return f"s3://{BUCKET}/{key}"
+        self.simulator: SimulatorProcess = self.exit_stack.enter_context(running("--state", self.folder))
+        self.client = Client(self.simulator)
+        self.tuning = Tuning(self.client.sagemaker)
 
 
 @pytest.fixture
 def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
     simulator = RestartableSimulator(tmp_path)
-    yield simulator
-    simulator.close()
+    with simulator.exit_stack:
+        yield simulator
 
 
 @pytest.mark.slow
@@ -77,7 +67,7 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = restartable.tuning.create(
-        tuning_request(restartable.source(SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
+        tuning_request(restartable.client.source(job=SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
     )
     for count in (1, 3):
         job_statuses = restartable.tuning.until(
@@ -105,7 +95,7 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
     """One job's time limit expires while no simulator is running, another's stop is interrupted, a third continues."""
-    source = restartable.source(ENDLESS_SCRIPT)
+    source = restartable.client.source(job=ENDLESS_SCRIPT)
     late_request, stopped_request, continued_request = (tuning_request(source, 2, 1) for _ in range(3))
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
     names = [restartable.tuning.create(request) for request in (late_request, stopped_request, continued_request)]

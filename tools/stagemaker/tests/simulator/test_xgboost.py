@@ -107,14 +107,8 @@ def test_a_training_job_produces_a_model_a_log_and_metrics(
 
 
 def test_batch_transform_writes_one_prediction_per_line(client: Client, model: str, expected: xgb.Booster) -> None:
-    body = csv_of(TEST[:, 1:])
-    [result] = completed(
-        client,
-        model,
-        {"test.csv": body},
-        Input={"ContentType": "text/csv", "SplitType": "Line"},
-        Output={"AssembleWith": "Line"},
-    )
+    members = {"Input": {"ContentType": "text/csv", "SplitType": "Line"}, "Output": {"AssembleWith": "Line"}}
+    [result] = completed(client, model, {"test.csv": csv_of(TEST[:, 1:])}, **members)
     lines = [line for line in result.decode().splitlines() if line]
     np.testing.assert_array_equal(np.array(lines, dtype=np.float32), expected.predict(matrix(TEST)))
 
@@ -132,15 +126,10 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
     assert scores == [{"score": float(value)} for value in predictions[:2]]
     with pytest.raises(ClientError, match="Accept application/x-npy is not simulated"):
         endpoints.invoke(name, csv_of(features), ContentType="text/csv", Accept="application/x-npy")
-    for body, kind, status, reason in (
-        ("1,2,3,4,5,6", "text/csv", 400, "the number of features is 6, but the model was trained with 5"),
-        ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
-        (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
-    ):
-        with pytest.raises(ClientError) as caught:
-            endpoints.invoke(name, body, ContentType=kind)
-        assert caught.value.response["OriginalStatusCode"] == status
-        assert reason in caught.value.response["OriginalMessage"]
+    with pytest.raises(ClientError) as caught:
+        endpoints.invoke(name, "1,2,3,4,deep", ContentType="text/csv")
+    assert caught.value.response["OriginalStatusCode"] == 415
+    assert "invalid value 'deep'" in caught.value.response["OriginalMessage"]
 
 
 def test_tuning_can_use_a_metric_that_the_image_defines(client: Client, channels: list[dict[str, Any]]) -> None:
