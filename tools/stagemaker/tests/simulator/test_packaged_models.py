@@ -1,6 +1,5 @@
 """Models that are created from model packages and served by endpoints and transform jobs."""
 
-import json
 from typing import Any
 
 import pytest
@@ -30,37 +29,6 @@ def create_model(packages: Packages, package: str, **members: Any) -> str:
 
 def multiplier_container(packages: Packages, factor: int) -> dict[str, Any]:
     return container(packages.client, MULTIPLYING_SCRIPT, Variables={"FACTOR": str(factor)})
-
-
-def latest_approved(packages: Packages, group: str) -> str:
-    response = packages.sagemaker.list_model_packages(
-        ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", SortOrder="Descending"
-    )
-    return response["ModelPackageSummaryList"][0]["ModelPackageArn"]
-
-
-@pytest.mark.slow
-def test_the_latest_approved_version_is_served_until_it_is_rejected(packages: Packages) -> None:
-    endpoints, group = Endpoints(packages.client), packages.group()
-    for name in ("one", "two", "three"):
-        packages.named(group, name)
-    packages.approve(f"{ARN}{group}/1")
-
-    def served_model() -> str:
-        return json.loads(endpoints.invoke(endpoint)["Body"].read())[0]
-
-    def create_config() -> str:
-        return endpoints.config(variant(create_model(packages, latest_approved(packages, group))))
-
-    endpoint = endpoints.create(create_config())
-    assert served_model() == "one"
-    second_version = f"{ARN}{group}/2"
-    for status, expected in (("Approved", "two"), ("Rejected", "one")):
-        packages.approve(second_version, status, ApprovalDescription="on held-out drill holes")
-        endpoints.update(endpoint, create_config())
-        assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
-        assert served_model() == expected
-    endpoints.delete(endpoint)
 
 
 def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Packages) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from stagemaker_support.pipelines import (
     SLEEPING_SCRIPT,
-    SPECIFICATION,
     Pipelines,
     condition,
     created_by,
@@ -20,12 +19,10 @@ from stagemaker_support.pipelines import (
     get,
     join,
     model,
-    step,
 )
-from stagemaker_support.simulator_client import HOOKS, IMAGE, Client, refusal
+from stagemaker_support.simulator_client import Client, refusal
 
 from stagemaker.resources import pipeline_execution
-from stagemaker.server import BUCKET, ROLE_ARN
 
 METRICS = {"acc": 0.75, "n": 3, "name": "good", "ok": True, "inner": {"list": [1, 2], "a b": 5}, "none": None}
 METRICS_SCRIPT = f"""
@@ -34,12 +31,7 @@ with open(os.environ["OUT"] + "/metrics.json", "w") as file:
     file.write({json.dumps(METRICS)!r})
 """
 OUT = "/opt/ml/processing/out"
-TRAIN_SCRIPT = """
-import os
-with open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w") as file:
-    file.write(os.environ["SM_HP_WORD"] + " ")
-print("loss=0.25;")
-"""
+TRAIN_SCRIPT = "print('loss=0.25;')"
 PROPERTY_FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "metrics.json"}
 
 
@@ -57,65 +49,42 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 
 
 @pytest.mark.slow
-def test_every_type_of_step_and_reference_works(pipelines: Pipelines) -> None:
-    client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
+def test_steps_refer_to_the_results_of_jobs(pipelines: Pipelines) -> None:
     accuracy = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
     environment = {"Environment": {"OUT": OUT}}
     evaluate_step = pipelines.processing(
         "Evaluate", METRICS_SCRIPT, outputs=["out"], PropertyFiles=[PROPERTY_FILE], Arguments=environment
     )
     uri = get("Steps.Evaluate.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
-    train_step = pipelines.training("Train", TRAIN_SCRIPT, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
-    train_step["Arguments"]["HyperParameters"]["job"] = get("Execution.TrainingJobName")
+    settings = {"word": get("Parameters.Word"), "uri": uri, "job": get("Execution.TrainingJobName")}
+    train_step = pipelines.training("Train", TRAIN_SCRIPT, HyperParameters=settings)
     algorithm = train_step["Arguments"]["AlgorithmSpecification"]
     algorithm["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*?);"}]
-    container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
-    container["Environment"] = {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    values = {
         "LOSS": get("Steps.Train.FinalMetricDataList['loss'].Value"),
         "WORD": get("Steps.Train.HyperParameters['word']"),
+        "MODEL": get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
     }
-    create_step = step("Create", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
-    named_container = container | {"Environment": {"NAME": get("Steps.Create.ModelName")}}
-    specification = SPECIFICATION | {"Containers": [named_container]}
-    arguments = {"ModelPackageGroupName": group, "InferenceSpecification": specification}
-    register_step = step("Register", "RegisterModel", arguments)
-    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("pipelines/in/lines.csv", "1\n")}}
-    target = join(f"s3://{BUCKET}", "transformed", get("Execution.PipelineExecutionId"), on="/")
-    arguments = {
-        "ModelName": get("Steps.Create.ModelName"),
-        "TransformInput": {"DataSource": source, "ContentType": "text/csv"},
-        "TransformOutput": {"S3OutputPath": target},
-        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-    }
-    transform_step = step("Transform", "Transform", arguments)
+    create_steps = [model("Create", **values), model("Later", NAME=get("Steps.Create.ModelName"))]
     is_accurate = {"Type": "GreaterThan", "LeftValue": accuracy, "RightValue": get("Parameters.Threshold")}
-    condition_step = condition(
-        "IsGood", [is_accurate], [create_step, register_step, transform_step], [fail("Bad", join("only ", accuracy))]
-    )
-    members = {"Parameters": [parameter("Word", "String"), parameter("Threshold", "Float", 0.5)]}
-    name = pipelines.create(condition_step, train_step, evaluate_step, **members)
+    condition_step = condition("IsGood", [is_accurate], create_steps, [fail("Bad", join("only ", accuracy))])
+    parameters = [parameter("Word", "String"), parameter("Threshold", "Float", 0.5)]
+    name = pipelines.create(condition_step, train_step, evaluate_step, Parameters=parameters)
     execution = pipelines.start(name, Word="hello")
     pipelines.wait(execution)
     steps = pipelines.steps(execution)
-    assert set(steps) == {"Evaluate", "Train", "IsGood", "Create", "Register", "Transform"}
+    assert set(steps) == {"Evaluate", "Train", "IsGood", "Create", "Later"}
     assert steps["IsGood"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     assert {item["AttemptCount"] for item in steps.values()} == {1}
+    job = pipelines.client.describe("TrainingJob", created_by(steps["Train"]))
     identifier = execution.rpartition("/")[2]
-    job = created_by(steps["Train"])
-    assert re.fullmatch(f"pipelines-{identifier}-Train-[A-Za-z0-9]{{10}}", job)
-    hyperparameters = sagemaker.describe_training_job(TrainingJobName=job)["HyperParameters"]
-    assert hyperparameters["job"] == job
-    assert client.get(f"{hyperparameters['uri']}/metrics.json") == json.dumps(METRICS).encode()
-    environment = pipelines.environment(execution, "Create")
-    assert (environment["LOSS"], environment["WORD"]) == ("0.25", "hello")
-    assert client.get(f"s3://{BUCKET}/transformed/{identifier}/lines.csv.out") == b"hello 1\n"
-    package = sagemaker.describe_model_package(ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"])
-    assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
-    model_name = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
-    assert model_name == created_by(steps["Create"])
+    assert re.fullmatch(f"pipelines-{identifier}-Train-[A-Za-z0-9]{{10}}", job["TrainingJobName"])
+    assert job["HyperParameters"]["job"] == job["TrainingJobName"]
+    metrics = pipelines.client.get(f"{job['HyperParameters']['uri']}/metrics.json")
+    assert metrics == json.dumps(METRICS).encode()
+    artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert pipelines.environment(execution, "Create") == {"LOSS": "0.25", "WORD": "hello", "MODEL": artifacts}
+    assert pipelines.environment(execution, "Later") == {"NAME": created_by(steps["Create"])}
     second_execution = pipelines.start(name, Word="hello", Threshold="0.8")
     pipelines.wait(second_execution, "Failed")
     assert pipelines.steps(second_execution)["Bad"]["FailureReason"] == "only 0.75"

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,19 +75,6 @@ def test_a_folder_can_be_used_by_only_one_simulator_at_a_time(tmp_path: Path) ->
     for folder in (tmp_path, other_folder):  # neither the ended simulator nor the failed start locks it
         with Simulator(state=folder):
             pass
-
-
-@pytest.mark.slow
-def test_without_a_state_folder_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    with running() as simulator:
-        simulator.client("s3").put_object(Bucket=BUCKET, Key="x", Body=b"x" * 20_000_000)
-        assert os.listdir(tmp_path)
-        assert simulator.end() == 0
-    assert not os.listdir(tmp_path)
-    with running() as simulator:
-        assert "Contents" not in simulator.client("s3").list_objects_v2(Bucket=BUCKET)
 
 
 def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> None:

@@ -135,15 +135,6 @@ def test_a_file_system_without_locks_can_have_temporary_folders(
     assert len(list(parent.iterdir())) == 1
 
 
-def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = set_temporary_folder(tmp_path / "t", monkeypatch)
-    with Simulator() as simulator:
-        before = sorted(folder.iterdir())
-        with pytest.raises(OSError, match="in use"):
-            Simulator(port=simulator.port).__enter__()
-        assert sorted(folder.iterdir()) == before
-
-
 def test_the_socket_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,65 +1,68 @@
-"""A simulator in a separate process, so that a crash is noticed."""
+"""A simulator in a separate process, which can be killed and whose crash is noticed."""
 
 import json
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from stagemaker_support.checkout import ROOT, environment
-
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from stagemaker.server import Simulator
-state = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-with Simulator(isolation="off", state=state, allow_reset=True) as simulator:
-    print(json.dumps(simulator.variables()), flush=True)
-    sys.stdin.read()
-"""
+from stagemaker_support.checkout import ROOT, full_disk_environment
 
 
 class SimulatorProcess:
-    """A simulator in a separate process. port: the port on which it listens."""
+    """`stagemaker start` as a process. Simulators in the same process would share S3."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int):
-        self.process, self.port = process, port
-
-    def client(self, service: str, **settings):
-        """Return a boto3 client of the simulator."""
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name="us-east-1",
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-            config=Config(retries={"total_max_attempts": 1}, proxies={}, **settings),
+    def __init__(self, *options: object, **variables: str):
+        command = [sys.executable, "-X", "faulthandler", "-m", "stagemaker", "start", "--isolation", "off", "--json"]
+        self.process = subprocess.Popen(
+            [*command, *map(str, options)],
+            cwd=ROOT,
+            env=full_disk_environment() | variables,  # some tests limit how much the process may write
+            stdout=subprocess.PIPE,
+            text=True,
         )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, f"the simulator did not start: it ended with exit status {self.process.wait()}"
+        self.endpoint = json.loads(line)["AWS_ENDPOINT_URL"]
+        self.port = urllib.parse.urlsplit(self.endpoint).port
+
+    def client(self, service: str, read_timeout: float = 60, **arguments: Any) -> Any:
+        """Return a boto3 client of the simulator, by default one that does not retry."""
+        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+        config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=read_timeout)
+        defaults = {"region_name": "us-east-1", "config": config}
+        return boto3.client(service, endpoint_url=self.endpoint, **keys | defaults | arguments)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=120)
+
+
+@contextmanager
+def running(*options: object, **variables: str) -> Iterator[SimulatorProcess]:
+    """Run a simulator, and kill it at the end."""
+    simulator = SimulatorProcess(*options, **variables)
+    try:
+        yield simulator
+    finally:
+        simulator.kill()
 
 
 @contextmanager
 def simulator_process(state: Path | None = None, **variables: str) -> Iterator[SimulatorProcess]:
-    """Run a simulator until its stdin is closed; raise AssertionError if it ends earlier or with an error."""
-    command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, *([str(state)] if state else [])]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment() | variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            line = process.stdout.readline()
-            assert line, f"the simulator did not start: it ended with exit status {process.wait()}"
-            yield SimulatorProcess(process, int(json.loads(line)["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-            assert process.poll() is None, f"the simulator ended early, with exit status {process.returncode}"
-            process.stdin.close()
-            assert process.wait(timeout=60) == 0
-        finally:
-            process.kill()
+    """Run a simulator that allows resets; raise AssertionError if it ends early or with an error."""
+    with running("--allow-reset", *(["--state", state] if state else []), **variables) as simulator:
+        yield simulator
+        assert simulator.process.poll() is None, f"it ended early, with exit status {simulator.process.returncode}"
+        assert simulator.end() == 0

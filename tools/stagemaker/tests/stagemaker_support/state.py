@@ -1,60 +1,15 @@
-"""A simulator with a state folder in a separate process, and the contents of that folder."""
+"""The contents of a state folder, and of the S3 of a simulator that has one."""
 
 import contextlib
-import json
 import sqlite3
-import subprocess
-import sys
-import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from stagemaker.server import BUCKET
-from stagemaker_support.checkout import ROOT, full_disk_environment
+from stagemaker_support.simulator_process import SimulatorProcess, running
 
+__all__ = ["SimulatorProcess", "objects_of", "running", "stored_objects"]
 Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
-
-
-class SimulatorProcess:
-    """`stagemaker start` as a process that can be killed. Simulators in the same process would share S3."""
-
-    def __init__(self, *options: object):
-        command = [sys.executable, "-m", "stagemaker", "start", "--isolation", "off", "--json", *map(str, options)]
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=full_disk_environment(),  # some tests limit how much the process may write
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self.process.stdout
-        self.endpoint = json.loads(self.process.stdout.readline())["AWS_ENDPOINT_URL"]
-        self.port = urllib.parse.urlsplit(self.endpoint).port
-
-    def client(self, service: str, **arguments: Any) -> Any:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-        return boto3.client(service, endpoint_url=self.endpoint, region_name="us-east-1", **keys | arguments)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def end(self) -> int:
-        self.process.terminate()
-        return self.process.wait(timeout=120)
-
-
-@contextlib.contextmanager
-def running(*options: object) -> Iterator[SimulatorProcess]:
-    simulator = SimulatorProcess(*options)
-    try:
-        yield simulator
-    finally:
-        simulator.kill()
 
 
 def objects_of(s3: Any) -> Snapshot:
