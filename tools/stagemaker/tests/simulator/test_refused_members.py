@@ -103,7 +103,6 @@ def test_the_docs_list_every_refused_member() -> None:
 
 
 def refused_table(simulator: Simulator) -> str:
-    """Return the table, with a row for each operation that refuses members."""
     rows = ["| operation | refused members and values |", "|---|---|"]
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])

@@ -97,8 +97,6 @@ def predict_fn(rows, model):
 
 @dataclass(frozen=True)
 class Recording:
-    """A notebook's recording, and the names of its resources."""
-
     file: str
     pipeline: str
     bucket: str
@@ -129,7 +127,6 @@ PYTORCH = Recording(
 
 
 def make_table() -> str:
-    """Make a table with a header; the last column is a linear function of the others."""
     numbers, lines = random.Random(0), ["a,b,c,target"]
     for _ in range(90):
         a, b, c = (round(numbers.uniform(-5, 5), 3) for _ in range(3))

@@ -95,10 +95,3 @@ def test_an_entrypoints_failure_reason_names_the_scripts_exception(any_client) -
     assert "CalledProcessError" in job["FailureReason"]
     assert job["FailureReason"].endswith(", exit code: 1")
     assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], "Failed"]
-
-
-def test_the_failure_reason_names_a_missing_entrypoint(client) -> None:
-    algorithm = ALGORITHM | {"ContainerEntrypoint": ["/opt/ml/no/such"]}
-    job = train(client, AlgorithmSpecification=algorithm)
-    assert job["TrainingJobStatus"] == "Failed"
-    assert "/opt/ml/no/such" in job["FailureReason"]

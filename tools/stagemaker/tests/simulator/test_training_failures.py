@@ -41,6 +41,8 @@ def test_the_failure_reason_names_what_is_missing(client) -> None:
     ):
         cases.append((program | {"sagemaker_submit_directory": uri}, reason))
     names = [submit(client, HyperParameters=settings) for settings, _ in cases]
+    names.append(submit(client, AlgorithmSpecification=ALGORITHM | {"ContainerEntrypoint": ["/opt/ml/no/such"]}))
+    cases.append(({}, "/opt/ml/no/such"))
     for name, (_, reason) in zip(names, cases, strict=True):
         job = client.wait("TrainingJob", name)
         assert job["TrainingJobStatus"] == "Failed"

@@ -63,7 +63,6 @@ def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
 
 @pytest.mark.slow
 def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: RestartableSimulator) -> None:
-    """Each interrupted job is listed as failed, and another tries its value."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = restartable.tuning.create(

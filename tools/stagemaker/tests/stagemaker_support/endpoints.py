@@ -50,11 +50,9 @@ class Endpoints:
         return name
 
     def named(self, name: str) -> str:
-        """Create a model that responds with the given name, and return the model's own name."""
         return self.model(NAMED.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:
-        """Create an endpoint configuration and return its name."""
         name = f"config-{next(numbers)}"
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **members)
         return name
@@ -71,7 +69,6 @@ class Endpoints:
         self.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **members)
 
     def rescale(self, name: str, *entries: dict[str, Any]) -> None:
-        """Change weights and numbers of instances."""
         self.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=name, DesiredWeightsAndCapacities=list(entries)
         )
@@ -80,7 +77,6 @@ class Endpoints:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
-        """Wait until an endpoint's operation has ended, and return its description."""
         deadline = time.monotonic() + seconds
         while (description := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
             assert time.monotonic() < deadline, description
@@ -97,7 +93,6 @@ class Endpoints:
             time.sleep(0.05)
 
     def delete_all(self) -> None:
-        """Delete all endpoints of the simulator, including failed ones."""
         items = self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
         names = [item["EndpointName"] for item in items if item["EndpointStatus"] != "Deleting"]
         for name in names:
@@ -109,7 +104,6 @@ class Endpoints:
 
 
 def variant(model: str, name: str = "one", count: int = 1, weight: float = 1, **members: Any) -> dict[str, Any]:
-    """Return a production variant."""
     return {
         "VariantName": name,
         "ModelName": model,

@@ -48,7 +48,6 @@ CALLS = {
 
 
 def call(name: str, *arguments: Any) -> int:
-    """Make a system call. Raises OSError."""
     result = int(libc.syscall(CALLS[name][platform.machine() != "x86_64"], *arguments))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

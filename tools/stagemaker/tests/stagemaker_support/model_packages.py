@@ -24,19 +24,15 @@ UNVERSIONED = SPECIFICATION | {
 
 
 class Packages:
-    """The model package groups of one simulator, with generated names."""
-
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
 
     def group(self, **members: Any) -> str:
-        """Create a group and return its name."""
         name = f"group-{next(numbers)}"
         self.sagemaker.create_model_package_group(ModelPackageGroupName=name, **members)
         return name
 
     def version(self, group: str, **members: Any) -> str:
-        """Create a version of a group and return its ARN."""
         request = {"ModelPackageGroupName": group, "InferenceSpecification": SPECIFICATION} | members
         return self.sagemaker.create_model_package(**request)["ModelPackageArn"]
 

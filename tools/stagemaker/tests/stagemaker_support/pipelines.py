@@ -76,13 +76,10 @@ def created_by(step: Document) -> str:
 
 
 class Pipelines:
-    """The pipelines of one simulator, with generated names."""
-
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
 
     def create(self, *steps: Document, **members: Any) -> str:
-        """Create a pipeline and return its name."""
         name = f"pipeline-{next(numbers)}"
         self.sagemaker.create_pipeline(
             PipelineName=name, PipelineDefinition=definition(*steps, **members), RoleArn=ROLE_ARN
@@ -90,7 +87,6 @@ class Pipelines:
         return name
 
     def start(self, pipeline: str, **parameters: str) -> str:
-        """Start an execution and return its ARN."""
         values = [{"Name": name, "Value": value} for name, value in parameters.items()]
         response = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
         return response["PipelineExecutionArn"]
@@ -114,7 +110,6 @@ class Pipelines:
         return description
 
     def wait_for(self, execution: str, name: str, status: str = "Executing") -> Document:
-        """Wait until a step has reached a status and return the step."""
         deadline = time.monotonic() + 60
         while (step := self.steps(execution).get(name, {})).get("StepStatus") != status:
             assert time.monotonic() < deadline, (step, self.describe(execution))
@@ -132,7 +127,6 @@ class Pipelines:
         return {name: item["StepStatus"] for name, item in self.steps(execution).items()}
 
     def environment(self, execution: str, name: str) -> dict[str, str]:
-        """Return the environment of the model that a Model step created."""
         description = self.sagemaker.describe_model(ModelName=created_by(self.steps(execution)[name]))
         return description["PrimaryContainer"]["Environment"]
 
@@ -167,12 +161,10 @@ class Pipelines:
         return execution, created_by(self.wait_for(execution, "Sleeps"))
 
     def stop(self, execution: str) -> Document:
-        """Stop an execution and return its description when it has ended."""
         self.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
         return self.wait(execution, "Stopped")
 
     def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
-        """Return a step that runs a training job with a script."""
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.client.source(job=script)}
         settings |= members.pop("HyperParameters", {})
         arguments = {

@@ -30,13 +30,11 @@ def status_of(job: dict[str, Any]) -> str:
 
 
 def input_from(uri: str, path: str = INPUT) -> dict[str, Any]:
-    """Return the member of a processing job's request that names one input."""
     s3_input = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"ProcessingInputs": [{"InputName": "i", "S3Input": s3_input}]}
 
 
 def output_to(uri: str, path: str = OUTPUT) -> dict[str, Any]:
-    """Return the member of a processing job's request that names one output."""
     s3_output = {"S3Uri": uri, "LocalPath": path, "S3UploadMode": "EndOfJob"}
     return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
 
@@ -49,14 +47,12 @@ class Client:
         self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
 
     def unchecked(self) -> Any:
-        """Return a client of SageMaker that sends requests without checking them."""
         config = Config(parameter_validation=False, proxies={})
         return boto3.Session("x", "x", region_name="us-east-1").client(
             "sagemaker", endpoint_url=self.simulator.endpoint, config=config
         )
 
     def put(self, key: str, body: str | bytes) -> str:
-        """Store an object in the default bucket and return its URI."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key}"
 
@@ -76,7 +72,6 @@ class Client:
         return output(self, kind, job[f"{kind}Name"])
 
     def stop(self, job: dict[str, Any]) -> None:
-        """Ask a job, given by its description, to stop."""
         kind = kind_of(job)
         getattr(self.sagemaker, f"stop_{OPERATIONS[kind]}")(**{f"{kind}Name": job[f"{kind}Name"]})
 
@@ -137,7 +132,6 @@ class Client:
         return getattr(self.sagemaker, f"describe_{OPERATIONS[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
-        """Wait until a job has ended and return its description."""
         deadline = time.monotonic() + seconds
         while (job := self.describe(kind, name))[f"{kind}Status"] in ("InProgress", "Stopping"):
             assert time.monotonic() < deadline, job

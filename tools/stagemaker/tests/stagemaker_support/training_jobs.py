@@ -23,7 +23,6 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 
 
 def submit(client, **members: Any) -> str:
-    """Create a training job and return its name."""
     name = f"job-{next(numbers)}"
     request = {
         "TrainingJobName": name,
@@ -38,12 +37,10 @@ def submit(client, **members: Any) -> str:
 
 
 def train(client, **members: Any) -> dict[str, Any]:
-    """Run a training job to its end and return its description."""
     return client.wait("TrainingJob", submit(client, **members))
 
 
 def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
-    """Return a channel for a request."""
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **members}
 

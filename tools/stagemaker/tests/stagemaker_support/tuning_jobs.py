@@ -65,8 +65,6 @@ def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any)
 
 
 class Tuning:
-    """Tuning jobs of one simulator. sagemaker: the simulator's boto3 client."""
-
     def __init__(self, sagemaker: Any):
         self.sagemaker = sagemaker
 
@@ -74,16 +72,13 @@ class Tuning:
         return self.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
 
     def create(self, request: dict[str, Any]) -> str:
-        """Create a tuning job and return its name."""
         self.sagemaker.create_hyper_parameter_tuning_job(**request)
         return request["HyperParameterTuningJobName"]
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a tuning job to its end and return its description."""
         return self.wait(self.create(request))
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
-        """Wait until a tuning job has ended and return its description."""
         final_statuses = ("Completed", "Failed", "Stopped")
         return self.until(
             lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in final_statuses, seconds
@@ -97,7 +92,6 @@ class Tuning:
 
     @staticmethod
     def until(look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
-        """Call `look` until `accepts` is true of its result, and return that result."""
         deadline = time.monotonic() + seconds
         while not accepts(value := look()):
             assert time.monotonic() < deadline, value
@@ -106,5 +100,4 @@ class Tuning:
 
 
 def objective(job: dict[str, Any]) -> float:
-    """Return the final objective of a training job, which must have one."""
     return job["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]

@@ -1,7 +1,6 @@
 """The image's default input_fn, predict_fn and output_fn, with a model that returns its input."""
 
 import io
-import json
 
 import numpy as np
 import pytest
@@ -78,12 +77,6 @@ def test_sparse_input_is_refused(server: Server) -> None:
     assert server.post(buffer.getvalue(), "application/x-npz", Accept=NPY).status == 500
 
 
-def test_output_is_json_by_default(server: Server) -> None:
-    response = server.post("1,2.5\n3,4.5")
-    assert (response.status, response.content_type) == (200, "application/json")
-    assert response.text == "[[1.0, 2.5], [3.0, 4.5]]"
-
-
 @pytest.mark.parametrize(
     ("prediction", "text"),
     [
@@ -120,11 +113,7 @@ def test_predictions_are_written_as_csv(server: Server, body: str, text: str) ->
     """The output has a line for each prediction and no header."""
     response = server.post(body, Accept="text/csv")
     assert (response.status, response.text) == (200, text)
-    assert response.content_type.partition(";")[0] == "text/csv"
-
-
-def test_csv_output_declares_its_character_set(server: Server) -> None:
-    assert server.post("1,2", Accept="text/csv").content_type == "text/csv; charset=utf-8"
+    assert response.content_type == "text/csv; charset=utf-8"
 
 
 @pytest.mark.parametrize("prediction", ["1", "6"])
@@ -146,6 +135,7 @@ def test_an_unsupported_accept_header_is_refused(server: Server, accept: str) ->
     assert server.post("1,2", Accept=accept).status == 500
 
 
-def test_input_and_output_types_may_differ(server: Server) -> None:
-    assert json.loads(server.post(npy([[1, 2]]), NPY).text) == [[1, 2]]
+def test_input_and_output_types_may_differ_and_output_is_json_by_default(server: Server) -> None:
+    response = server.post(npy([[1, 2]]), NPY)
+    assert (response.status, response.content_type, response.text) == (200, "application/json", "[[1, 2]]")
     assert server.post("[[1, 2]]", "application/json", Accept="text/csv").text == "1.0,2.0\n"
