@@ -10,7 +10,6 @@ pytestmark = pytest.mark.everywhere
 
 # A script whose imports and responses resemble those of public scripts for inference pipelines.
 FEATURES = """
-import json
 from io import StringIO
 
 import numpy as np
@@ -22,20 +21,14 @@ def model_fn(model_dir):
     return 10.0
 
 def input_fn(input_data, content_type):
-    if content_type == content_types.CSV:
-        return pd.read_csv(StringIO(input_data), header=None)
-    raise ValueError(f"{content_type} is not supported by this script")
+    assert content_type == content_types.CSV
+    return pd.read_csv(StringIO(input_data), header=None)
 
 def predict_fn(input_data, model):
     return input_data.to_numpy() * model
 
 def output_fn(prediction, accept):
-    if accept == "application/json":
-        rows = [{"features": row} for row in prediction.tolist()]
-        return worker.Response(json.dumps({"instances": rows}), accept, mimetype=accept)
-    if accept == "text/csv":
-        return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
-    raise RuntimeError(f"{accept} accept type is not supported by this script")
+    return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
 """
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
@@ -87,8 +80,6 @@ for job in (sagemaker_containers.training_env(), training_env()):
 
 
 def test_a_processing_job_that_sets_its_own_python_path_imports_the_package(client: Client) -> None:
-    script = (
-        "from sagemaker_containers.beta.framework import encoders\nassert encoders.encode([1], 'text/csv') == '1\\n'"
-    )
+    script = "from sagemaker_containers.beta.framework import encoders\nencoders.encode([1], 'text/csv')"
     job = client.process(script, Environment={"PYTHONPATH": "/opt/ml/processing/input/script"})
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")

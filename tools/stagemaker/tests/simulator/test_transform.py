@@ -31,19 +31,11 @@ DOUBLING_SCRIPT = """
 def model_fn(model_dir):
     return None
 
-def input_fn(data, content_type):
-    return data
-
-def predict_fn(data, model):
+def transform_fn(model, data, content_type, accept):
     if "refuse" in data:
         raise ValueError("this row is refused")
-    return data
-
-def output_fn(data, accept):
     return "".join(line + line + "\\n" for line in data.splitlines())
 """
-
-
 ROWS = "".join(f"{number},{number}\n" for number in range(1000))
 CSV = {"Input": {"ContentType": "text/csv"}}
 LINES = {"Input": {"ContentType": "text/csv", "SplitType": "Line"}}

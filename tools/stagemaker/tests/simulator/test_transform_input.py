@@ -54,10 +54,8 @@ def test_json_documents_are_joined(client: Client) -> None:
     model = create_model(client, "import json\n" + script)
     processing = {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"}
     content_type = "application/jsonlines"
-    members = {
-        "Input": LINE_INPUT | {"ContentType": content_type},
-        "Output": {"Accept": content_type, "AssembleWith": "Line"},
-    }
+    output = {"Accept": content_type, "AssembleWith": "Line"}
+    members = {"Input": LINE_INPUT | {"ContentType": content_type}, "Output": output}
     lines = "".join(json.dumps({"id": f"é{number}", "x": [number, 1]}) + "\n" for number in range(3))
     [result] = completed(client, model, {"a": lines}, DataProcessing=processing, **members)
     assert [json.loads(line) for line in result.splitlines()] == [
@@ -142,8 +140,8 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     source = manifest(client, [{"prefix": f"s3://{BUCKET}/{folder}/"}, "x/a.csv", "c.csv"])
     job, out = transform(client, model, {}, Source=source, **CSV_LINES)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.get(f"{out}/x/a.csv.out") == client.get(f"{out}/c.csv.out") == b"3\n"
     assert client.keys(f"{out}/") == ["c.csv.out", "x/a.csv.out"]
+    assert client.get(f"{out}/x/a.csv.out") == client.get(f"{out}/c.csv.out") == b"3\n"
 
 
 @pytest.mark.parametrize(
@@ -193,12 +191,11 @@ def transform_fn(model, data, content_type, accept):
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert [client.get(f"{out}/{key}.out").decode() for key in objects] == ["0", "1", "2", "3"]
     group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
-    counts = []
-    for stream in client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]:
-        events = client.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
-        counts.append(sum(event["message"].startswith("object ") for event in events))
+    streams = client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
+    assert len(streams) == 2
+    logs = [client.logs.get_log_events(logGroupName=group, logStreamName=item["logStreamName"]) for item in streams]
+    counts = [sum(event["message"].startswith("object ") for event in log["events"]) for log in logs]
     assert sum(counts) == 4
-    assert len(counts) == 2
     assert all(counts)
 
 

@@ -160,15 +160,12 @@ def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None
         refusal(client.sagemaker.create_hyper_parameter_tuning_job, code="ResourceLimitExceeded", **request)
 
 
-@pytest.mark.parametrize(
-    ("operation", "code"),
-    [
-        ("describe_hyper_parameter_tuning_job", "ResourceNotFound"),
-        ("stop_hyper_parameter_tuning_job", "ResourceNotFound"),
-        ("delete_hyper_parameter_tuning_job", "ValidationException"),
-        ("list_training_jobs_for_hyper_parameter_tuning_job", "ResourceNotFound"),
-    ],
-)
-def test_an_unknown_name_is_refused(client: Client, operation: str, code: str) -> None:
-    text = refusal(getattr(client.sagemaker, operation), code=code, **{NAME: "absent"})
-    assert "can't find a tuning job called absent" in text
+def test_an_unknown_name_is_refused(client: Client) -> None:
+    for verb, code in (
+        ("describe", "ResourceNotFound"),
+        ("stop", "ResourceNotFound"),
+        ("delete", "ValidationException"),
+        ("list_training_jobs_for", "ResourceNotFound"),
+    ):
+        operation = getattr(client.sagemaker, f"{verb}_hyper_parameter_tuning_job")
+        assert "can't find a tuning job called absent" in refusal(operation, code=code, **{NAME: "absent"})
