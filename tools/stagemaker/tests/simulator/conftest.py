@@ -64,6 +64,13 @@ def any_client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 @pytest.fixture
+def any_endpoints(any_client: Client) -> Iterator[Endpoints]:
+    endpoints = Endpoints(any_client)
+    yield endpoints
+    endpoints.delete_all()
+
+
+@pytest.fixture
 def platform(client: Client, tmp_path: Path) -> Iterator[Platform]:
     """Return a platform with a queue and records of its own, for parts of a simulator that a test starts itself."""
     simulator = client.simulator

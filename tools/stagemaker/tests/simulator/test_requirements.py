@@ -28,19 +28,6 @@ TOO_LARGE = "AlgorithmError: requirements.txt could not be installed: the file i
 
 
 @pytest.fixture
-def any_endpoints(any_client: Client):
-    endpoints = Endpoints(any_client)
-    yield endpoints
-    endpoints.delete_all()
-
-
-def failure_reason(endpoints: Endpoints, model: str) -> str:
-    description = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
-    assert description["EndpointStatus"] == "Failed"
-    return description["FailureReason"].removeprefix("Production variant one ")
-
-
-@pytest.fixture
 def source_being_built(unsandboxed_client: Client, tmp_path: Path):
     """Return the URI of an endpoint's source; the endpoint is building a package from this source during the test."""
     started, go = tmp_path / "started", tmp_path / "go"
@@ -88,7 +75,7 @@ def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endp
     job = client.process("", **input_from(uri, "/opt/ml/processing/input/code/"))
     assert job["FailureReason"] == TOO_LARGE
     model = any_endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
-    assert failure_reason(any_endpoints, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
+    assert any_endpoints.failure_reason(model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
 
 
 def test_a_requirements_file_of_the_maximum_size_is_accepted(client: Client) -> None:
@@ -127,8 +114,8 @@ def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_en
     model = any_endpoints.model(
         "", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=any_endpoints.client.put("m.tar.gz", body)
     )
-    reason = failure_reason(any_endpoints, model)
-    assert reason == "could not be started: the requirements file is not in the source"
+    reason = any_endpoints.failure_reason(model)
+    assert reason == "Production variant one could not be started: the requirements file is not in the source"
 
 
 def test_paths_in_requirements_are_relative_to_the_source_and_reasons_contain_no_local_path(

@@ -64,32 +64,19 @@ def test_all_folders_count_towards_the_volume_size(tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
-@pytest.fixture
-def any_endpoints(any_client: Client):
-    endpoints = Endpoints(any_client)
-    yield endpoints
-    endpoints.delete_all()
-
-
-def failure_reason(endpoints: Endpoints, model: str, **members: int) -> str:
-    description = endpoints.settle(endpoints.create(endpoints.config(variant(model, **members)), wait=False))
-    assert description["EndpointStatus"] == "Failed"
-    return description["FailureReason"]
-
-
 @pytest.mark.parametrize("folder", ["sockets", "model", "temporary"])
 def test_an_endpoint_without_a_volume_size_has_a_limit(
     any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
-    reason = failure_reason(any_endpoints, any_endpoints.model(WRITING_SCRIPT.format(place=folder, size=100 * MIB)))
+    reason = any_endpoints.failure_reason(any_endpoints.model(WRITING_SCRIPT.format(place=folder, size=100 * MIB)))
     expected = "No space left on device: the model needs more than the VolumeSizeInGB of 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
 def test_an_endpoint_has_its_volume_size(endpoints: Endpoints) -> None:
     model = endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
-    assert failure_reason(endpoints, model, VolumeSizeInGB=1).endswith("more than the VolumeSizeInGB of 1")
+    assert endpoints.failure_reason(model, VolumeSizeInGB=1).endswith("more than the VolumeSizeInGB of 1")
 
 
 def test_a_models_containers_share_the_volume(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +93,7 @@ def test_an_endpoint_that_starts_too_many_processes_fails(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "MAX_PROCESSES", 30)
-    reason = failure_reason(endpoints, endpoints.model(FORKING_SCRIPT))
+    reason = endpoints.failure_reason(endpoints.model(FORKING_SCRIPT))
     assert reason.endswith("health check: The model's server started more processes than allowed")
 
 

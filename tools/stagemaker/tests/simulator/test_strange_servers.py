@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.transform_jobs import create_model, transform
+from stagemaker_support.transform_jobs import create_model, failure_reason
 
 # A script that sends the content of its request as the whole response and closes the connection.
 RAW_SCRIPT = """
@@ -80,14 +80,6 @@ def test_invocations_report_invalid_responses(endpoints: Endpoints, raw_endpoint
     assert response["Error"]["Message"].endswith('with message "?[31mré?d??\n\tnext?"')
 
 
-def failure_reason(client: Client, model: str, body: bytes) -> str:
-    no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
-    job, _ = transform(client, model, {"a": body}, Input=BINARY, **no_retries)
-    assert job["TransformJobStatus"] == "Failed"
-    reason: str = job["FailureReason"]
-    return reason
-
-
 def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
     model, prefix = create_model(client, RAW_SCRIPT), "ClientError: The model's server "
     detail = "illegal chunk header: bytearray(b'-5\\r\\n')"
@@ -96,7 +88,7 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
         (b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred", "rejected a request: status 400: ?[31mred"),
         (b"HTTP/1.1 503 Busy\r\n\r\nlater", "failed to handle a request: status 503: later"),
     ):
-        assert failure_reason(client, model, body) == prefix + reason
+        assert failure_reason(client, model, {"a": body}, Input=BINARY) == prefix + reason
 
 
 @pytest.mark.parametrize(
@@ -107,7 +99,8 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
     ],
 )
 def test_invalid_execution_parameters_are_reported_as_short_text(client: Client, message: str, reason: str) -> None:
-    job_reason = failure_reason(client, create_model(client, ANNOUNCING_SERVER.replace("PARAMETERS", message)), b"x")
+    model = create_model(client, ANNOUNCING_SERVER.replace("PARAMETERS", message))
+    job_reason = failure_reason(client, model, {"a": b"x"}, Input=BINARY)
     assert job_reason.startswith("AlgorithmError: /execution-parameters")
     assert reason in job_reason
     assert job_reason.isprintable()

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, numbers
-from stagemaker_support.transform_jobs import completed, container, create_model, transform
+from stagemaker_support.transform_jobs import completed, container, create_model, failure_reason, transform
 
 from stagemaker.server import BUCKET
 
@@ -43,10 +43,7 @@ JOINED = LINES | {"Output": {"AssembleWith": "Line", "Accept": "text/csv"}}
 
 
 def reason_of(client: Client, script: str, objects: dict[str, str | bytes], **members: Any) -> str:
-    job, out = transform(client, create_model(client, script), objects, **members)
-    assert job["TransformJobStatus"] == "Failed"
-    assert client.keys(out) == []
-    return job["FailureReason"]
+    return failure_reason(client, create_model(client, script), objects, **members)
 
 
 def test_an_object_is_sent_as_one_request_by_default_and_a_prefix_selects_objects(any_client: Client) -> None:
@@ -93,8 +90,8 @@ def test_the_failure_reason_names_a_refused_row(client: Client) -> None:
 
 def test_the_failure_reason_names_the_error_of_a_model_that_fails_to_load(any_client: Client) -> None:
     model = create_model(any_client, "def model_fn(model_dir):\n    raise OSError('no weights here')\n")
-    job, _ = transform(any_client, model, {"a.csv": "a\n"})
-    assert job["TransformJobStatus"] == "Failed"
+    job, out = transform(any_client, model, {"a.csv": "a\n"})
+    assert (job["TransformJobStatus"], any_client.keys(out)) == ("Failed", [])
     assert "no weights here" in job["FailureReason"]
     assert "no weights here" in any_client.log(job)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.simulator_client import Client, numbers, refusal
-from stagemaker_support.transform_jobs import completed, create_model, transform
+from stagemaker_support.transform_jobs import completed, create_model, failure_reason, transform
 
 from stagemaker.compute.batch.manifest import source_objects
 from stagemaker.compute.failure import JobFailed
@@ -30,13 +30,6 @@ CSV_LINES = {"Input": LINE_INPUT, "Output": {"Accept": "text/csv", "AssembleWith
 @pytest.fixture(scope="module")
 def model(client: Client) -> str:
     return create_model(client, SUMMING_SCRIPT)
-
-
-def failure_reason(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
-    job, _ = transform(client, model, objects, **no_retries | members)
-    assert job["TransformJobStatus"] == "Failed"
-    return job["FailureReason"]
 
 
 def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Client, model: str) -> None:

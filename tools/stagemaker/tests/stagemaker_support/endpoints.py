@@ -83,6 +83,12 @@ class Endpoints:
             time.sleep(0.05)
         return description
 
+    def failure_reason(self, model: str, **members: Any) -> str:
+        """Create an endpoint of a model, which must fail, and return the reason. members: those of its variant."""
+        description = self.settle(self.create(self.config(variant(model, **members)), wait=False))
+        assert description["EndpointStatus"] == "Failed"
+        return description["FailureReason"]
+
     def delete(self, *names: str) -> None:
         """Delete endpoints and wait until they are gone."""
         for name in names:

@@ -50,3 +50,10 @@ def completed(client: Client, model: str, objects: dict[str, str | bytes], **mem
     job, out = transform(client, model, objects, **members)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     return [client.get(f"{out}/{key}.out") for key in objects]
+
+
+def failure_reason(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> str:
+    """Run a transform job, which must fail, by default without retries, and return the reason."""
+    job, _ = transform(client, model, objects, **{"ModelClientConfig": {"InvocationsMaxRetries": 0}} | members)
+    assert job["TransformJobStatus"] == "Failed"
+    return job["FailureReason"]
