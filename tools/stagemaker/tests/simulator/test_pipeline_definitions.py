@@ -24,7 +24,7 @@ from stagemaker_support.pipelines import (
 from stagemaker_support.simulator_client import IMAGE
 
 from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError
 from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
 from stagemaker.orchestration.pipelines.definitions.step import read_duration
 from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType

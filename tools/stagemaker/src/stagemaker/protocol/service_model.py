@@ -4,7 +4,7 @@ import datetime
 import itertools
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -95,19 +95,27 @@ def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]
 
 
 def _check_size(document: Any) -> None:
-    level, count, depth = [document], 1, 1
-    while level:
-        level = [item for value in level for item in _children(value)]
-        count, depth = count + len(level), depth + 1
+    count = 1
+    for depth, level in enumerate(levels_below(document), 2):
+        count += len(level)
         if count > MAX_VALUES or depth > MAX_DEPTH:
             message = f"A request must not exceed {MAX_VALUES} values or {MAX_DEPTH} levels of nesting"
             raise ServiceError("SerializationException", message)
 
 
-def _children(value: Any) -> list[Any]:
+def levels_below(document: Any) -> Iterator[list[Any]]:
+    """Yield the values of each level of nesting below a JSON document; the last level is empty."""
+    level = [document]
+    while level:
+        level = [item for value in level for item in children(value)]
+        yield level
+
+
+def children(value: Any) -> Iterable[Any]:
+    """Return the values in an object or an array, and nothing for a scalar."""
     if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:

@@ -9,14 +9,10 @@ from stagemaker.state.records import Record
 # members that are simulated; requests with other members are refused
 CONFIG_MEMBERS = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "ExecutionRoleArn", "Tags"}
 VARIANT_MEMBERS = {
-    "VariantName",
-    "ModelName",
-    "InstanceType",
-    "InitialInstanceCount",
-    "InitialVariantWeight",
-    "VolumeSizeInGB",
-    "ModelDataDownloadTimeoutInSeconds",
-    "ContainerStartupHealthCheckTimeoutInSeconds",
+    *(
+        "VariantName ModelName InstanceType InitialInstanceCount InitialVariantWeight VolumeSizeInGB "
+        "ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds"
+    ).split()
 }
 
 

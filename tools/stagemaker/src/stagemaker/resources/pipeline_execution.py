@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
 from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError
 from stagemaker.orchestration.pipelines.definitions.expressions import parse
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text, parameter_values
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 from stagemaker.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,

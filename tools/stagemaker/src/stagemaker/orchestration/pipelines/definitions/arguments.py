@@ -5,6 +5,7 @@ from typing import Any
 from botocore.model import Shape
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     Scope,
@@ -13,7 +14,6 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     parse,
 )
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
 from stagemaker.protocol.service_model import value_problems
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, read_members
 from stagemaker.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     Expression,
@@ -19,7 +19,6 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     steps_of,
 )
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text, read_value
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,

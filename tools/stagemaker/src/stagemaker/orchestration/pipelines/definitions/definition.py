@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.arguments import check_sizes
-from stagemaker.orchestration.pipelines.definitions.document import Types, read_json, read_members
+from stagemaker.orchestration.pipelines.definitions.document import (
+    DefinitionError,
+    Types,
+    located,
+    read_json,
+    read_members,
+)
 from stagemaker.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
 from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
 from stagemaker.orchestration.pipelines.definitions.step import PipelineStep, read_step
 from stagemaker.orchestration.pipelines.definitions.step_types import (
     ConditionStepType,

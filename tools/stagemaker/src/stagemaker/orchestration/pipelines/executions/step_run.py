@@ -10,9 +10,9 @@ from stagemaker.orchestration.pipelines.definitions.arguments import resolve
 from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
 from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition
+from stagemaker.orchestration.pipelines.definitions.document import StepFailure
 from stagemaker.orchestration.pipelines.definitions.expressions import parse
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
 from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
 from stagemaker.orchestration.pipelines.definitions.step_types import (
     ConditionStepType,
