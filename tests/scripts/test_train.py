@@ -68,7 +68,6 @@ def make_fork(folder: Path, fit: str) -> Path:
 
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
-    """Return a submission with a different fit()."""
     return make_fork(tmp_path / "fork", FIT)
 
 

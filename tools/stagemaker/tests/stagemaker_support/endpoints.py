@@ -1,9 +1,9 @@
 """Models, endpoint configurations and endpoints of a simulator, created with short calls."""
 
-import time
 from typing import Any
 
 from stagemaker.server import ROLE_ARN
+from stagemaker_support.job_traces import until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
@@ -81,28 +81,23 @@ class Endpoints:
 
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until an endpoint's operation has ended, and return its description."""
-        deadline = time.monotonic() + seconds
-        while (description := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
-            assert time.monotonic() < deadline, description
-            time.sleep(0.05)
-        return description
+        return until(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in TRANSITIONAL, seconds)
 
     def delete(self, *names: str) -> None:
         """Delete endpoints and wait until they are gone."""
         for name in names:
             self.sagemaker.delete_endpoint(EndpointName=name)
-        deadline = time.monotonic() + 60
-        while {item["EndpointName"] for item in self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]} & {*names}:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(self._listed, lambda items: not {item["EndpointName"] for item in items} & {*names})
 
     def delete_all(self) -> None:
         """Delete all endpoints of the simulator, including failed ones."""
-        items = self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
-        names = [item["EndpointName"] for item in items if item["EndpointStatus"] != "Deleting"]
+        names = [item["EndpointName"] for item in self._listed() if item["EndpointStatus"] != "Deleting"]
         for name in names:
             self.settle(name)
         self.delete(*names)
+
+    def _listed(self) -> list[dict[str, Any]]:
+        return self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
 
     def invoke(self, name: str, body: bytes | str = b"", **members: Any) -> dict[str, Any]:
         return self.runtime.invoke_endpoint(EndpointName=name, Body=body, **members)

@@ -3,8 +3,11 @@
 import time
 import uuid
 from collections.abc import Callable
+from typing import TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 
 class Mark:
@@ -24,12 +27,17 @@ class Mark:
         return result
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until a condition holds."""
+def until(look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
+    """Call `look` until `accepts` is true of its result, and return that result."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
+    while not accepts(value := look()):
+        assert time.monotonic() < deadline, value
         time.sleep(0.05)
+    return value
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    until(condition, bool, seconds)
 
 
 def assert_no_trace(client, mark: Mark) -> None:

@@ -3,7 +3,6 @@
 import io
 import itertools
 import tarfile
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
-from stagemaker_support.job_traces import output
+from stagemaker_support.job_traces import output, until
 
 INPUT, OUTPUT = "/opt/ml/processing/input/i", "/opt/ml/processing/output/o"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 OPERATIONS = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
+CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 numbers = itertools.count()
 
 
@@ -27,6 +27,17 @@ def kind_of(job: dict[str, Any]) -> str:
 
 def status_of(job: dict[str, Any]) -> str:
     return job[f"{kind_of(job)}Status"]
+
+
+def training_members(seconds: int = 60, image: str = IMAGE) -> dict[str, Any]:
+    """Return what the requests for training jobs have in common."""
+    return {
+        "RoleArn": ROLE_ARN,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+        "ResourceConfig": CLUSTER,
+        "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+    }
 
 
 def input_from(uri: str, path: str = INPUT) -> dict[str, Any]:
@@ -99,35 +110,21 @@ class Client:
         """Run a script as a training job; return its description, by default once it has ended."""
         name = f"train-{next(numbers)}"
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
-        request = {
-            "TrainingJobName": name,
-            "RoleArn": ROLE_ARN,
-            "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
-            "HyperParameters": settings | members.pop("HyperParameters", {}),
-            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
-            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
-        }
-        self.sagemaker.create_training_job(**request | members)
+        request = {"TrainingJobName": name, "HyperParameters": settings | members.pop("HyperParameters", {})}
+        self.sagemaker.create_training_job(**training_members(seconds, self.image) | request | members)
         return self.wait("TrainingJob", name) if wait else self.describe("TrainingJob", name)
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a processing job, with the script at /opt/ml/processing/input/script/job.py."""
         name = f"process-{next(numbers)}"
-        code = self.put(f"code/{name}/job.py", script)
-        s3_input = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/script", "S3DataType": "S3Prefix"}
-        code_input = [{"InputName": "script", "S3Input": s3_input | {"S3InputMode": "File"}}]
+        folder, uri = "/opt/ml/processing/input/script", self.put(f"code/{name}/job.py", script)
+        code_input = [input_from(uri, folder)["ProcessingInputs"][0] | {"InputName": "script"}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
-            "AppSpecification": {
-                "ImageUri": self.image,
-                "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],
-            },
+            "AppSpecification": {"ImageUri": self.image, "ContainerEntrypoint": ["python3", f"{folder}/job.py"]},
             "ProcessingInputs": code_input + members.pop("ProcessingInputs", []),
-            "ProcessingResources": {
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-            },
+            "ProcessingResources": {"ClusterConfig": CLUSTER},
             "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
         }
         self.sagemaker.create_processing_job(**request | members)
@@ -138,11 +135,8 @@ class Client:
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
         """Wait until a job has ended and return its description."""
-        deadline = time.monotonic() + seconds
-        while (job := self.describe(kind, name))[f"{kind}Status"] in ("InProgress", "Stopping"):
-            assert time.monotonic() < deadline, job
-            time.sleep(0.1)
-        return job
+        running = ("InProgress", "Stopping")
+        return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
 
 
 def refusal(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:

@@ -4,9 +4,9 @@ import itertools
 import json
 from typing import Any
 
-from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET
 from stagemaker_support.job_traces import output
-from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.simulator_client import IMAGE, training_members
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
@@ -25,15 +25,7 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 def submit(client, **members: Any) -> str:
     """Create a training job and return its name."""
     name = f"job-{next(numbers)}"
-    request = {
-        "TrainingJobName": name,
-        "RoleArn": ROLE_ARN,
-        "AlgorithmSpecification": ALGORITHM,
-        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-    }
-    client.sagemaker.create_training_job(**request | members)
+    client.sagemaker.create_training_job(TrainingJobName=name, **training_members() | members)
     return name
 
 

@@ -17,7 +17,7 @@ from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.client_token import run_once
 from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import Position
-from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members
+from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members, repeated
 from stagemaker.state.records import Record, Store, now
 
 UNSIMULATED_MEMBERS = "SourceAlgorithmSpecification ValidationSpecification SecurityConfig ManagedStorageType".split()
@@ -266,7 +266,7 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
     problem = ""
     if len(names) > MAX_SPECIFICATIONS:
         problem = f"at most {MAX_SPECIFICATIONS} specifications are allowed, not {len(names)}"
-    elif repeated_names := sorted({name for name in names if names.count(name) > 1}):
+    elif repeated_names := repeated(names):
         problem = f"more than one specification is named '{repeated_names[0]}'"
     if problem:
         raise ValidationException(f"AdditionalInferenceSpecifications: {problem}")

@@ -220,6 +220,11 @@ class Resource:
         return records
 
 
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return the names that a list has more than once, in alphabetical order."""
+    return sorted({name for name in names if names.count(name) > 1})
+
+
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
     """Add new tags to tags, replacing those with the same keys. Raises ServiceError if they are not allowed."""
     merged = {tag["Key"]: tag for tag in [*tags, *new_tags]}
