@@ -74,7 +74,6 @@ def submission() -> Path:
 
 @pytest.fixture(scope="session")
 def host() -> Path:
-    """Return the host's score.py."""
     return HERE / "score.py"
 
 
@@ -135,7 +134,6 @@ def training(
 
 @pytest.fixture(scope="session")
 def trained(training: TrainedSubmission | str) -> TrainedSubmission:
-    """Return the trained submission; tests that need it are skipped if training failed."""
     if isinstance(training, str):
         pytest.skip("train.py failed: see test_train_py_runs")
     return training
@@ -246,6 +244,5 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
 
 
 def shuffle_assays(data: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the assays of each target, shuffled."""
     random = np.random.default_rng(1)
     return {name: random.permutation(data[name].to_numpy()) for name in TARGETS}

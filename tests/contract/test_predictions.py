@@ -17,7 +17,6 @@ TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products dep
 
 @pytest.fixture(scope="module")
 def all_predictions(served: Served) -> np.ndarray:
-    """Return the response to the whole private file: (rows, 49)."""
     return served("whole")
 
 

@@ -21,7 +21,6 @@ Lines = Callable[[pd.DataFrame], list[str]]
 
 @pytest.fixture(scope="module")
 def lines_of(tmp_path_factory: pytest.TempPathFactory) -> Lines:
-    """Return a function that returns the lines that preprocess.py writes for a frame of raw data."""
 
     def write_and_read(data: pd.DataFrame) -> list[str]:
         folder = tmp_path_factory.mktemp("step2")
@@ -35,7 +34,6 @@ def lines_of(tmp_path_factory: pytest.TempPathFactory) -> Lines:
 
 @pytest.fixture(scope="module")
 def all_lines(public: pd.DataFrame, lines_of: Lines) -> list[str]:
-    """Return the lines of all public rows."""
     return lines_of(public)
 
 

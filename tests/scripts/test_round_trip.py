@@ -23,7 +23,6 @@ def model(project: Path) -> object:
 
 @pytest.fixture(scope="module")
 def expected(project: Path, model: object) -> np.ndarray:
-    """Return predictions made in memory: (rows, 49)."""
     inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
     return model.predict(inputs)
 

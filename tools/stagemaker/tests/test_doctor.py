@@ -27,14 +27,12 @@ LEVELS = {"ok", "note", "fail"}
 
 
 def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process."""
     command = [sys.executable, "-m", "stagemaker", "doctor", *arguments]
     full_environment = environment() | variables
     return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=120)
 
 
 def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """Run `stagemaker doctor --json` and return its checks by name."""
     result = doctor("--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}
@@ -100,7 +98,6 @@ def test_a_small_disk_is_reported(size: str, level: str, tmp_path: Path) -> None
 
 @contextlib.contextmanager
 def mount_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small disk at a new folder, and return the folder."""
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
@@ -170,8 +167,6 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """A Docker engine that returns the same response to every request."""
-
     response = b'{"Version": "28.1.2"}'
 
     def do_GET(self) -> None:
@@ -197,7 +192,6 @@ def engine_at(path: Path, response: bytes) -> Iterator[None]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Return a folder whose path is short enough for sockets, wherever the temporary folder is."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 

@@ -34,14 +34,11 @@ TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleti
 
 
 class Endpoints:
-    """The endpoints of one simulator, with generated names. client: the simulator's boto3 clients."""
-
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
         self.runtime = client.simulator.client("sagemaker-runtime")
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
-        """Create a model that is served by one process, and return its name."""
         name = f"model-{next(numbers)}"
         environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=script)
@@ -50,17 +47,14 @@ class Endpoints:
         return name
 
     def named(self, name: str) -> str:
-        """Create a model that responds with the given name, and return the model's own name."""
         return self.model(NAMED.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:
-        """Create an endpoint configuration and return its name."""
         name = f"config-{next(numbers)}"
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **members)
         return name
 
     def create(self, config: str, wait: bool = True, **members: Any) -> str:
-        """Create an endpoint and return its name. wait: whether to wait until it is in service."""
         name = f"endpoint-{next(numbers)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:
@@ -71,7 +65,6 @@ class Endpoints:
         self.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **members)
 
     def rescale(self, name: str, *entries: dict[str, Any]) -> None:
-        """Change weights and numbers of instances."""
         self.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=name, DesiredWeightsAndCapacities=list(entries)
         )
@@ -80,17 +73,14 @@ class Endpoints:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
-        """Wait until an endpoint's operation has ended, and return its description."""
         return until(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in TRANSITIONAL, seconds)
 
     def delete(self, *names: str) -> None:
-        """Delete endpoints and wait until they are gone."""
         for name in names:
             self.sagemaker.delete_endpoint(EndpointName=name)
         until(self._listed, lambda items: not {item["EndpointName"] for item in items} & {*names})
 
     def delete_all(self) -> None:
-        """Delete all endpoints of the simulator, including failed ones."""
         names = [item["EndpointName"] for item in self._listed() if item["EndpointStatus"] != "Deleting"]
         for name in names:
             self.settle(name)
@@ -104,7 +94,6 @@ class Endpoints:
 
 
 def variant(model: str, name: str = "one", count: int = 1, weight: float = 1, **members: Any) -> dict[str, Any]:
-    """Return a production variant."""
     return {
         "VariantName": name,
         "ModelName": model,

@@ -48,7 +48,6 @@ CALLS = {
 
 
 def call(name: str, *arguments: Any) -> int:
-    """Make a system call. Raises OSError."""
     result = int(libc.syscall(CALLS[name][platform.machine() != "x86_64"], *arguments))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -56,7 +55,6 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def changes(name: str, value: Any) -> bool:
-    """Return whether a value differs from the first one with this name."""
     return first_values.setdefault(name, value) != value
 
 
@@ -104,7 +102,6 @@ def connects(family: int, address: Any) -> bool:
 
 @functools.cache
 def hold(name: str) -> int:
-    """Return the descriptor of a shared file, open as long as this process lives."""
     return os.open(SHARED[name], os.O_RDONLY)
 
 
@@ -118,7 +115,6 @@ def is_locked() -> bool:
 
 
 def record_lock(command: int, kind: int) -> int:
-    """Set or ask for a lock of one byte, and return the kind of lock in the response."""
     wanted = struct.pack("hhqqi4x", kind, os.SEEK_SET, KEY, 1, 0)
     return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, wanted))[0])
 

@@ -41,13 +41,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """Check that a job left no marked process and no folder."""
     wait_until(lambda: not mark.processes())
     wait_until(lambda: not list(client.simulator.folder.glob("job-*")))
 
 
 def output(client, kind: str, name: str) -> str:
-    """Return everything that a job has printed so far, from its log streams, or an empty string if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines = []
     try:

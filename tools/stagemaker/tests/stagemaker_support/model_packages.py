@@ -24,29 +24,23 @@ UNVERSIONED = SPECIFICATION | {
 
 
 class Packages:
-    """The model package groups of one simulator, with generated names."""
-
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
 
     def group(self, **members: Any) -> str:
-        """Create a group and return its name."""
         name = f"group-{next(numbers)}"
         self.sagemaker.create_model_package_group(ModelPackageGroupName=name, **members)
         return name
 
     def version(self, group: str, **members: Any) -> str:
-        """Create a version of a group and return its ARN."""
         request = {"ModelPackageGroupName": group, "InferenceSpecification": SPECIFICATION} | members
         return self.sagemaker.create_model_package(**request)["ModelPackageArn"]
 
     def named(self, group: str, name: str, **members: Any) -> str:
-        """Create a version whose model responds with `name`, and return the version's ARN."""
         specification = SPECIFICATION | {"Containers": [self.container(name)]}
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        """Return a container with one server process that responds with `name`."""
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=NAMED.format(name=name))
         return {"Image": IMAGE, "Environment": variables}
@@ -58,6 +52,5 @@ class Packages:
         return self.sagemaker.describe_model_package(ModelPackageName=package)
 
     def listed(self, **request: Any) -> list[str]:
-        """Return the ARNs on all pages of ListModelPackages."""
         pages = self.sagemaker.get_paginator("list_model_packages").paginate(**request)
         return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]

@@ -72,7 +72,6 @@ def definition(*steps: Document, **members: Any) -> str:
 
 @contextlib.contextmanager
 def assert_refused(part: str, code: str = "ValidationException") -> Iterator[None]:
-    """Check that the simulator refuses the request in this context. part: a string that the message must contain."""
     with pytest.raises(ClientError, match=code) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code
@@ -80,13 +79,10 @@ def assert_refused(part: str, code: str = "ValidationException") -> Iterator[Non
 
 
 class Pipelines:
-    """The pipelines of one simulator, with generated names."""
-
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
 
     def create(self, *steps: Document, **members: Any) -> str:
-        """Create a pipeline and return its name."""
         name = f"pipeline-{next(numbers)}"
         self.sagemaker.create_pipeline(
             PipelineName=name, PipelineDefinition=definition(*steps, **members), RoleArn=ROLE_ARN
@@ -94,13 +90,11 @@ class Pipelines:
         return name
 
     def start(self, pipeline: str, **parameters: str) -> str:
-        """Start an execution and return its ARN."""
         values = [{"Name": name, "Value": value} for name, value in parameters.items()]
         response = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
         return response["PipelineExecutionArn"]
 
     def run(self, *steps: Document, **members: Any) -> str:
-        """Create a pipeline, run an execution of it to its end, and return the execution's ARN."""
         execution = self.start(self.create(*steps, **members))
         self.wait(execution)
         return execution
@@ -109,17 +103,14 @@ class Pipelines:
         return self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
 
     def wait(self, execution: str, seconds: float = 120) -> Document:
-        """Wait until an execution has ended and return its description."""
         return until(lambda: self.describe(execution), lambda it: it["PipelineExecutionStatus"] not in RUNNING, seconds)
 
     def wait_for(self, execution: str, name: str, status: str = "Executing", seconds: float = 60) -> Document:
-        """Wait until a step has reached a status and return the step."""
         return until(
             lambda: self.steps(execution).get(name, {}), lambda step: step.get("StepStatus") == status, seconds
         )
 
     def steps(self, execution: str) -> dict[str, Document]:
-        """Return the steps that have started, by name, in the order in which they started."""
         pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
             PipelineExecutionArn=execution, SortOrder="Ascending"
         )
@@ -129,7 +120,6 @@ class Pipelines:
         return {name: item["StepStatus"] for name, item in self.steps(execution).items()}
 
     def environment(self, execution: str, name: str) -> dict[str, str]:
-        """Return the environment of the model that a Model step created."""
         arn = self.steps(execution)[name]["Metadata"]["Model"]["Arn"]
         description = self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
         return description["PrimaryContainer"]["Environment"]
@@ -157,17 +147,14 @@ class Pipelines:
         return gated_step, lambda text: self.client.put(key, text)
 
     def job_of(self, execution: str, name: str) -> str:
-        """Wait until a processing step is running, and return its job's name."""
         arn: str = self.wait_for(execution, name)["Metadata"]["ProcessingJob"]["Arn"]
         return arn.rpartition("/")[2]
 
     def stop(self, execution: str) -> Document:
-        """Stop an execution and return its description when it has ended."""
         self.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
         return self.wait(execution)
 
     def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
-        """Return a step that runs a training job with a script."""
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.client.source(job=script)}
         settings |= members.pop("HyperParameters", {})
         arguments = training_members() | {"HyperParameters": settings} | members.pop("Arguments", {})

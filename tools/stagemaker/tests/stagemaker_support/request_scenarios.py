@@ -43,7 +43,6 @@ if __name__ == "__main__":
 
 
 def make_definition(source: str, lines: str) -> dict[str, Any]:
-    """Return what the requests for a training job and a tuning job have in common."""
     metrics = [{"Name": "total", "Regex": "total=(.*?);"}]
     data = {"S3DataSource": FORMAT | {"S3Uri": lines}}
     return {
@@ -62,14 +61,12 @@ def make_definition(source: str, lines: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def settings(services: Services) -> dict[str, str]:
-    """Upload the script in an archive, and return the hyperparameters that name it."""
     services("s3").put_object(Bucket=BUCKET, Key="script.tar.gz", Body=archive_of(**{"script.py": SCRIPT}))
     return {"sagemaker_program": "script.py", "sagemaker_submit_directory": f"s3://{BUCKET}/script.tar.gz"}
 
 
 @pytest.fixture(scope="module")
 def lines(builder: Any, services: Services) -> str:
-    """Return the address of what a processing job has written."""
     s3 = services("s3")
     s3.put_object(Bucket=BUCKET, Key="program/program.py", Body=PROGRAM)
     s3.put_object(Bucket=BUCKET, Key="raw/raw.csv", Body="1\n2\n")
@@ -100,7 +97,6 @@ def lines(builder: Any, services: Services) -> str:
 
 @pytest.fixture(scope="module")
 def job(builder: Any, services: Services, settings: dict[str, str], lines: str) -> dict[str, Any]:
-    """Return the description of a training job."""
     definition = make_definition(settings["sagemaker_submit_directory"], lines)
     definition["HyperParameters"] = settings | {"factor": "2"}
     builder.create("TrainingJob", {"TrainingJobName": "fit"} | definition)

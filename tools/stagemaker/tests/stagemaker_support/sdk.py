@@ -57,7 +57,6 @@ def installed_client() -> str:
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    """Start a simulator in a separate process; return the process and the environment variables that it prints."""
     process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 

@@ -77,7 +77,6 @@ def predict_fn(rows, model):
 
 
 def make_table(rows: int = 90) -> str:
-    """Make a table with a header; the last column is a linear function of the others."""
     numbers = random.Random(0)
     table = io.StringIO()
     table.write("a,b,c,target\n")
@@ -88,7 +87,6 @@ def make_table(rows: int = 90) -> str:
 
 
 def check_joined(inputs: str, joined: str) -> None:
-    """Check that each input line has its own prediction as one more column, in the same order."""
     lines, results = inputs.splitlines(), joined.splitlines()
     assert len(lines) == len(results) > 10
     for line, result in zip(lines, results, strict=True):

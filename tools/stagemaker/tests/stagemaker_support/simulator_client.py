@@ -30,7 +30,6 @@ def status_of(job: dict[str, Any]) -> str:
 
 
 def training_members(seconds: int = 60, image: str = IMAGE) -> dict[str, Any]:
-    """Return what the requests for training jobs have in common."""
     return {
         "RoleArn": ROLE_ARN,
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
@@ -41,13 +40,11 @@ def training_members(seconds: int = 60, image: str = IMAGE) -> dict[str, Any]:
 
 
 def input_from(uri: str, path: str = INPUT) -> dict[str, Any]:
-    """Return the member of a processing job's request that names one input."""
     s3_input = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"ProcessingInputs": [{"InputName": "i", "S3Input": s3_input}]}
 
 
 def output_to(uri: str, path: str = OUTPUT) -> dict[str, Any]:
-    """Return the member of a processing job's request that names one output."""
     s3_output = {"S3Uri": uri, "LocalPath": path, "S3UploadMode": "EndOfJob"}
     return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
 
@@ -60,14 +57,12 @@ class Client:
         self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
 
     def unchecked(self) -> Any:
-        """Return a client of SageMaker that sends requests without checking them."""
         config = Config(parameter_validation=False, proxies={})
         return boto3.Session("x", "x", region_name="us-east-1").client(
             "sagemaker", endpoint_url=self.simulator.endpoint, config=config
         )
 
     def put(self, key: str, body: str | bytes) -> str:
-        """Store an object in the default bucket and return its URI."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key}"
 
@@ -76,28 +71,23 @@ class Client:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def keys(self, uri: str) -> list[str]:
-        """Return the keys that begin with a URI's key, without this beginning."""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         objects = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return sorted(item["Key"].removeprefix(prefix) for item in objects)
 
     def log(self, job: dict[str, Any]) -> str:
-        """Return what a job, given by its description, has printed so far."""
         kind = kind_of(job)
         return output(self, kind, job[f"{kind}Name"])
 
     def stop(self, job: dict[str, Any]) -> None:
-        """Ask a job, given by its description, to stop."""
         kind = kind_of(job)
         getattr(self.sagemaker, f"stop_{OPERATIONS[kind]}")(**{f"{kind}Name": job[f"{kind}Name"]})
 
     def end(self, job: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
-        """Wait until a job, given by an earlier description, has ended, and return its description."""
         kind = kind_of(job)
         return self.wait(kind, job[f"{kind}Name"], seconds)
 
     def source(self, **files: str) -> str:
-        """Upload a source archive of Python files (name=text) and return its URI."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             for name, text in files.items():
@@ -134,13 +124,11 @@ class Client:
         return getattr(self.sagemaker, f"describe_{OPERATIONS[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
-        """Wait until a job has ended and return its description."""
         running = ("InProgress", "Stopping")
         return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
 
 
 def refusal(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
-    """Return the text of the error that a call raises, after checking the error's code."""
     with pytest.raises(ClientError) as caught:
         call(*arguments, **request)
     assert caught.value.response["Error"]["Code"] == code, caught.value
@@ -154,7 +142,6 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 
 def run_each_kind(client: Client) -> None:
-    """Run a processing, a training and a transform job, and check the output of each."""
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",
         Environment={"TO": OUTPUT},

@@ -24,13 +24,10 @@ with Simulator(isolation="off", state=state, allow_reset=True) as simulator:
 
 
 class SimulatorProcess:
-    """A simulator in a separate process. port: the port on which it listens."""
-
     def __init__(self, process: subprocess.Popen[str], port: int):
         self.process, self.port = process, port
 
     def client(self, service: str, **settings):
-        """Return a boto3 client of the simulator."""
         return boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{self.port}",

@@ -23,19 +23,16 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 
 
 def submit(client, **members: Any) -> str:
-    """Create a training job and return its name."""
     name = f"job-{next(numbers)}"
     client.sagemaker.create_training_job(TrainingJobName=name, **training_members() | members)
     return name
 
 
 def train(client, **members: Any) -> dict[str, Any]:
-    """Run a training job to its end and return its description."""
     return client.wait("TrainingJob", submit(client, **members))
 
 
 def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
-    """Return a channel for a request."""
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **members}
 
@@ -49,7 +46,6 @@ def upload_folder(client, **files: str | bytes) -> str:
 
 
 def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
-    """Return what the script REPORT printed in a job, which must have completed."""
     log = output(client, "TrainingJob", job["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Completed", (job, log)
     return json.loads(next(line for line in log.splitlines() if line.startswith("REPORT "))[7:])

@@ -46,7 +46,6 @@ def transform(
 
 
 def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
-    """Run a transform job, which must end as Completed, and return its output for each object."""
     job, out = transform(client, model, objects, **members)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     return [client.get(f"{out}/{key}.out") for key in objects]

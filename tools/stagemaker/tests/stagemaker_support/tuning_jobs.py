@@ -33,7 +33,6 @@ X = {"ContinuousParameterRanges": [continuous("x", "0", "10")]}
 
 
 def definition(source: str, **members: Any) -> dict[str, Any]:
-    """Return a definition of training jobs in script mode. source: the archive's URI."""
     static = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
     common = training_members(120)
     common["AlgorithmSpecification"]["MetricDefinitions"] = METRICS
@@ -59,8 +58,6 @@ def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any)
 
 
 class Tuning:
-    """Tuning jobs of one simulator. sagemaker: the simulator's boto3 client."""
-
     def __init__(self, sagemaker: Any):
         self.sagemaker = sagemaker
 
@@ -68,23 +65,19 @@ class Tuning:
         return self.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
 
     def create(self, request: dict[str, Any]) -> str:
-        """Create a tuning job and return its name."""
         self.sagemaker.create_hyper_parameter_tuning_job(**request)
         return request["HyperParameterTuningJobName"]
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a tuning job to its end and return its description."""
         return self.wait(self.create(request))
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
-        """Wait until a tuning job has ended and return its description."""
         final_statuses = ("Completed", "Failed", "Stopped")
         return until(
             lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in final_statuses, seconds
         )
 
     def jobs(self, name: str, **settings: Any) -> list[dict[str, Any]]:
-        """Return the training jobs of a tuning job, by default sorted by name."""
         paginator = self.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
         pages = paginator.paginate(HyperParameterTuningJobName=name, **settings)
         return [job for page in pages for job in page["TrainingJobSummaries"]]
@@ -93,5 +86,4 @@ class Tuning:
 
 
 def objective(job: dict[str, Any]) -> float:
-    """Return the final objective of a training job, which must have one."""
     return job["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]

@@ -198,7 +198,6 @@ def _compile_pattern(text: str) -> "regex.Pattern[str]":
 
 
 def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
-    """Return whether the whole value matches. Return False if the deadline passes first."""
     if (pattern, value) in _remembered_matches:  # matching releases the GIL, which takes longer than a short match
         return True
     seconds_left = deadline - time.monotonic()

@@ -106,7 +106,6 @@ class Resource:
         return text.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
 
     def check_image(self, image: str) -> None:
-        """Raise ServiceError if the simulator has no replacement for an image."""
         if problem := self.platform.isolation.refusal(image):
             raise ValidationException(problem)
 
@@ -221,7 +220,6 @@ class Resource:
 
 
 def repeated(names: Sequence[str]) -> list[str]:
-    """Return the names that a list has more than once, in alphabetical order."""
     return sorted({name for name in names if names.count(name) > 1})
 
 

@@ -95,7 +95,6 @@ class Database:
                 lock.release()
 
     def close(self) -> None:
-        """Wait for any transaction and read in progress, then close the file."""
         with self._write_lock, self._read_lock, _convert_errors(self.path):
             self._reader.close()
             self._writer.close()

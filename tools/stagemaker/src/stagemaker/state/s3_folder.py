@@ -132,7 +132,6 @@ class State:
             logger.error("%s", error)
 
     def _check(self, database: Path, contents: Path) -> None:
-        """Raise OSError if the folder has objects or records that are not in the database."""
         old_records = self.folder / "records"
         if old_records.exists():
             raise OSError(

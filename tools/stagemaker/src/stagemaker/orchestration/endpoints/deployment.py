@@ -32,7 +32,6 @@ class Stage:
     start_time: datetime.datetime = field(default_factory=now)
 
     def variant_status(self, variant: str) -> list[Record]:
-        """Return the VariantStatus of one of the deployment's variants."""
         share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
         return [{"Status": self.status, "StatusMessage": share, "StartTime": self.start_time}]
 
@@ -114,7 +113,6 @@ def max_instances(internal: Record) -> int:
 
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
-    """Return the ProductionVariants of DescribeEndpoint's response. desired: the deployment with the desired values."""
     pairs = zip(deployment["Variants"], desired["Variants"], strict=True)
     return [
         _desired(target) | {"CurrentWeight": variant["Weight"], "CurrentInstanceCount": variant["Count"]}

@@ -79,7 +79,6 @@ class GradualUpdate:
                 raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {reason}")
 
     def _roll_back(self, reason: str) -> None:
-        """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
         if self._old_traffic:
             self._hosting.traffic[self._name] = self._old_traffic  # first, because writing the record may take long
             self._hosting.stages[self._name] = Stage("Deleting")

@@ -137,7 +137,6 @@ def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]
 
 
 def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
-    """Raise ServiceError if the objective is not a known metric, or if a metric's Regex cannot capture a value."""
     definitions = algorithm.get("MetricDefinitions", [])
     for item in definitions:
         try:

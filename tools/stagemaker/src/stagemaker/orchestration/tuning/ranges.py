@@ -43,7 +43,6 @@ class CategoricalRange:
     values: tuple[str, ...]
 
     def format(self, value: str) -> str:
-        """Return the value unchanged: it is already a string."""
         return value
 
     def parse(self, text: str) -> str | None:

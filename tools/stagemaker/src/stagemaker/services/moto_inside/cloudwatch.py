@@ -32,21 +32,18 @@ ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_update
 
 
 def _period_problem(period: Any) -> str | None:
-    """Return the problem of an invalid period, or None."""
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in (1, 5, 10, 20, 30)):
         return f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60, not {str(period)[:20]}."
     return None
 
 
 def _count_problem(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
-    """Return why a request is rejected that asks for data points of these periods, or None."""
     seconds = (end - start).total_seconds()
     count = sum(int(-(-seconds // period)) for period in periods)
     return TOO_MANY_POINTS.format(count, limit) if count > limit else None
 
 
 def _query_problem(queries: Iterable[Mapping[str, Any]], start: Time, end: Time) -> str | None:
-    """Return the problem of an invalid request of GetMetricData, or None."""
     if start >= end:
         return "The parameter EndTime must be greater than StartTime."
     periods = [
@@ -57,12 +54,10 @@ def _query_problem(queries: Iterable[Mapping[str, Any]], start: Time, end: Time)
 
 
 def _period_of(query: Mapping[str, Any]) -> Any:
-    """Return the period of a query of GetMetricData."""
     return query["MetricStat"].get("Period") if "MetricStat" in query else query.get("Period")
 
 
 def _evaluated(find: Callable[..., Iterable[Alarm]]) -> Any:
-    """Return a method that evaluates all alarms before it finds some of them."""
 
     def evaluate_and_find(self: "CloudWatch", *arguments: Any) -> Iterable[Alarm]:
         with self.lock:

@@ -44,7 +44,6 @@ class SortedKeys:
         self._lock = threading.Lock()
 
     def forget(self) -> None:
-        """Note that a key has been added or removed."""
         with self._lock:
             self._keys = None
 

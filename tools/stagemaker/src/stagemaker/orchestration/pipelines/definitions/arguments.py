@@ -121,7 +121,6 @@ def _fits(required: Shape, actual: Shape) -> bool:
 
 
 def _convert(required: str, value: Any, path: str) -> Any:
-    """Convert a value to the required type: in HyperParameters, for example, an integer becomes a string."""
     if required == "string" and not isinstance(value, dict | list):
         return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

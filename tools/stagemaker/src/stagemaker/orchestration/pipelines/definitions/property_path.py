@@ -53,7 +53,6 @@ class PropertyPath:
 
 
 def _is_name(member: str) -> bool:
-    """Return whether a member names the items of a list, as OutputName, ChannelName, MetricName and Key do."""
     return member.endswith("Name") or member == "Key"
 
 

@@ -21,7 +21,6 @@ class StepRecords:
     """
 
     def __init__(self, store: Store, execution: str):
-        """Read the records."""
         self._store, self._kind = store, f"PipelineStep {execution}"
         self.by_name: dict[str, StoredRecord] = dict(store.items(self._kind))
 

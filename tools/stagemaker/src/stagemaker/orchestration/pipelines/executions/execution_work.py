@@ -137,7 +137,6 @@ class ExecutionWork(Work):
         return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_run_fail_step()
 
     def _has_run_fail_step(self) -> bool:
-        """Return whether a Fail step has run, which ends the execution."""
         return any("Fail" in (record.get("Metadata") or {}) for record in self._records.by_name.values())
 
     def _execution(self) -> Record:

@@ -76,7 +76,6 @@ class StepCache:
         return self._contents[uri]
 
     def _output_etags(self, uri: str) -> dict[str, str]:
-        """Return the ETags of an output's objects, by key: the object at the URI itself, or those in the folder."""
         key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
         etags = etags_below(self._platform.s3, uri).items()
         return {name: etag for name, etag in etags if name == key or name.startswith(f"{key}/")}
