@@ -21,14 +21,16 @@ Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
 class SimulatorProcess:
     """`stagemaker start` as a process that can be killed. Simulators in the same process would share S3."""
 
-    def __init__(self, *options: object):
+    errors: int | None = subprocess.DEVNULL
+
+    def __init__(self, *options: object, **variables: str):
         command = [sys.executable, "-m", "stagemaker", "start", "--isolation", "off", "--json", *map(str, options)]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=full_disk_environment(),  # some tests limit how much the process may write
+            env=full_disk_environment() | variables,  # some tests limit how much the process may write
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.errors,
             text=True,
         )
         assert self.process.stdout

@@ -9,6 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
@@ -53,6 +54,15 @@ def disk_error(error: OSError) -> ServiceError:
     logger.error("a request failed: %s", error)
     message = FULL_DISK if machine.is_disk_full(error) else str(error)[:1000]
     return ServiceError("InternalFailure", message, 507)
+
+
+def read_body(request: Request, limit: int, code: str, status: int = 400) -> bytes:
+    """Return the body of a request. Raises ServiceError, with this code and status, if it exceeds `limit` bytes."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise ServiceError(code, f"The request body must not exceed {limit} bytes", status) from None
 
 
 def signed_service(authorization: str) -> str:
