@@ -167,10 +167,9 @@ def preprocessed(
 def served(
     trained: TrainedSubmission, preprocessed: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
-    """Return a function that returns the predictions, (rows, 49), of the private rows that were sent in a certain way.
+    """Return a function that returns the predictions, (rows, 49), of private rows that were sent in one of four ways.
 
-    One process responds to all requests: "whole" is one, as the platform sends it, "parts" are two, "single rows" are
-    the first three rows, and "reversed" is one with the last row first.
+    One process responds to all requests.
     """
     folder = tmp_path_factory.mktemp("serving")
     header, *lines = preprocessed("private")

@@ -4,7 +4,7 @@ from typing import Any
 
 from stagemaker.server import ROLE_ARN
 from stagemaker_support.job_traces import until
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.simulator_client import Client, numbers
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """
@@ -40,9 +40,7 @@ class Endpoints:
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
         name = f"model-{next(numbers)}"
-        environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-        environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=script)
-        primary = {"Image": IMAGE, "Environment": environment | (variables or {})} | container
+        primary = self.client.container(script, Variables=variables or {}) | container
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
         return name
 

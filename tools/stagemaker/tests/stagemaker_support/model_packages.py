@@ -41,9 +41,7 @@ class Packages:
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=NAMED.format(name=name))
-        return {"Image": IMAGE, "Environment": variables}
+        return self.client.container(NAMED.format(name=name))
 
     def approve(self, package: str, status: str = "Approved", **members: Any) -> None:
         self.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status, **members)

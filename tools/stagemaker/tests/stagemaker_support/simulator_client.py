@@ -96,6 +96,12 @@ class Client:
                 tar.addfile(member, io.BytesIO(text.encode()))
         return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
 
+    def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
+        """Return a container with one process that serves a script. Variables: more environment variables."""
+        variables = {"SAGEMAKER_PROGRAM": f"{name}.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": self.source(**{name: script})} | members.pop("Variables", {})
+        return {"Image": self.image, "Environment": variables} | members
+
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a training job; return its description, by default once it has ended."""
         name = f"train-{next(numbers)}"
@@ -151,15 +157,8 @@ def run_each_kind(client: Client) -> None:
     assert client.get(f"s3://{BUCKET}/o/file") == b"written"
     job = client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')")
     assert job["TrainingJobStatus"] == "Completed", job
-    variables = {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-    }
-    model = {"Image": client.image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
-    client.sagemaker.create_model(
-        ModelName="m", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=model | {"Environment": variables}
-    )
+    model = client.container(HOOKS, ModelDataUrl=job["ModelArtifacts"]["S3ModelArtifacts"])
+    client.sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=model)
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("in/lines.csv", "1,2\n")}}
     client.sagemaker.create_transform_job(
         TransformJobName="t",

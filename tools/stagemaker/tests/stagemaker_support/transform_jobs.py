@@ -8,9 +8,7 @@ from stagemaker_support.simulator_client import Client, numbers
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
     """Return a container that serves a script. Variables: additional environment variables."""
-    variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
-    variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
-    return {"Image": client.image, "Environment": variables} | members
+    return client.container(script, "serve_me", **members)
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:

@@ -61,10 +61,9 @@ def _parse_document(body: bytes) -> Any:
 class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
-    Such a request has an Origin header or a Sec-Fetch-Site header that says so or, if the page's own host name resolves
-    to this machine, that name as its Host. ports: of the Host of accepted requests. health: the answer to a request for
-    HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None
-    refuses to.
+    Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
+    ports: of the Host of accepted requests. health: the answer to a request for HEALTH. prepare: called before each
+    request to a service other than SageMaker. reset: empties the simulator; None refuses to.
     """
 
     def __init__(

@@ -44,8 +44,8 @@ def operation_model(name: str) -> OperationModel:
 def read_request(operation: OperationModel, document: Any, pattern_seconds: float = PATTERN_SECONDS) -> dict[str, Any]:
     """Return a request's JSON document as Python values, validated against the service model.
 
-    botocore's validator checks members and types; what it ignores (patterns, enums, lengths, ranges) is checked here
-    against the same shapes. Members that the model does not have are refused.
+    botocore's validator checks members and types; unknown members, patterns, enums, lengths and ranges are checked
+    here.
     Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
     """
     if not isinstance(document, dict):
@@ -119,10 +119,9 @@ def children(value: Any) -> Iterable[Any]:
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON to what botocore's validator expects: times become datetime objects, and null members are dropped.
+    """Convert JSON to what botocore's validator expects: times as datetime objects, and no null members.
 
-    Values of the wrong type that the validator would accept (True as a number, a string as a time) are refused here, as
-    are numbers that are not finite.
+    Refuse what the validator would accept: True as a number, a string as a time, and numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members

@@ -75,11 +75,7 @@ def _check_container(container: Record) -> None:
 
 
 def _resolve_containers(store: Store, container: Record) -> list[Record]:
-    """Return the containers to serve for a request's container: the container itself, or those of its model package.
-
-    The container's environment variables replace those with the same names in the package's containers.
-    Raises ServiceError if the package does not exist, is not approved, or cannot be served by the simulator.
-    """
+    """Return the containers to serve: the request's, or those of its model package, with the request's variables."""
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
             raise ValidationException("InferenceSpecificationName requires a ModelPackageName")

@@ -191,11 +191,7 @@ def _apply_update(record: Record, request: Record) -> Record:
 
 
 def _add_source(store: Store, package: Record, request: Record) -> Record:
-    """Add a request's SourceUri to a package, and the inference specification of the model or package that it names.
-
-    If the package already has an inference specification, it keeps that. Raises ServiceError if the request has both
-    members, or if its SourceUri names a model or a model package that does not exist.
-    """
+    """Add a SourceUri to a package and, if it has none, the specification of the model or package that this names."""
     if "SourceUri" not in request:
         return package
     if "InferenceSpecification" in request:
@@ -220,10 +216,7 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
 
 
 def _add_digests(package: Record) -> Record:
-    """Add an ImageDigest to the containers of a package that have none: the SHA-256 of the image's name.
-
-    SageMaker looks up the image's own digest, but the simulator has no images.
-    """
+    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, as there are no images."""
 
     def add(specification: Record) -> Record:
         digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]

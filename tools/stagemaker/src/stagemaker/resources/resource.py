@@ -1,9 +1,8 @@
 """The base class of all kinds of resources: records with keys and ARNs, and the operations that all kinds share.
 
-Each kind of resource is a subclass of Resource in a file of its own, and one line in the registry. Its methods are
-named after the API's operations: the server looks them up by name, validates the request against the service model
-before the call, and shapes the response afterwards. If Describe, List, Stop or Delete needs no code of its own, the
-kind names it in `verbs` instead.
+Each kind is a subclass of Resource in a file of its own, and one line in the registry. Its methods are named after the
+API's operations, get requests that the service model accepts, and return what the response is shaped from. If Describe,
+List, Stop or Delete needs no code of its own, the kind names it in `verbs` instead.
 """
 
 import json

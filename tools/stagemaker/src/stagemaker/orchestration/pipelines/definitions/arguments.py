@@ -23,8 +23,7 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
     """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
-    Nothing else is checked here. This check comes first, so that later checks, which search the items one by one, do
-    not take too long.
+    This check comes first, so that later checks, which search the items one by one, do not take too long.
     """
     if is_expression(document):
         return

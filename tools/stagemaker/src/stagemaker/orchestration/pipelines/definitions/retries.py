@@ -33,9 +33,9 @@ NUMBER = (int, float)
 class RetryPolicy:
     """A retry policy.
 
-    exceptions: the exception types after which the policy applies. interval: the number of seconds before the first
-    retry. rate: the factor by which each wait is multiplied to get the next one. attempts: the maximum number of
-    retries, or None if there is a time limit. minutes: the time limit, counted from the first failure, or None.
+    exceptions: the exception types after which the policy applies. interval: the seconds before the first retry. rate:
+    the factor from each wait to the next. attempts: the most retries, or None if there is a time limit. minutes: this
+    limit, counted from the first failure, or None.
     """
 
     exceptions: frozenset[str]
