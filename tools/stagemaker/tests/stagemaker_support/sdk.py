@@ -111,10 +111,7 @@ def s3(variables: dict[str, str]) -> Any:
 
 
 def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
-    """Wait until a pipeline's execution has ended, and return its description.
-
-    The SDK's own wait does not recognise the status Stopped.
-    """
+    """Wait for an execution's end, and return its description. The SDK's own wait does not know the status Stopped."""
     deadline = time.monotonic() + seconds
     while (description := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
         assert time.monotonic() < deadline, description

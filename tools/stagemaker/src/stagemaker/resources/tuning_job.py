@@ -102,9 +102,8 @@ def _position(trial: Trial, sort_by: str) -> Position:
 
 
 def _describe_definitions(record: Record) -> Record:
-    """Return the definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK expects them.
-
-    The objective's metric is among the static hyperparameters, and there is always a ResourceConfig.
+    """Return the definitions as version 2 of the SDK expects them: with the objective's metric among the static
+    hyperparameters, and always with a ResourceConfig.
     """
 
     def describe(item: Record, definition: Definition) -> Record:

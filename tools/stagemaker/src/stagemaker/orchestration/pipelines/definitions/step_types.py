@@ -238,10 +238,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item of a list or a map, or None if it does not exist.
-
-    If only an execution can determine whether a list has the item, return an expression.
-    """
+    """Return an item, or None if it does not exist, or an expression if only an execution can determine that."""
     if isinstance(value, dict):
         return value.get(token)
     if isinstance(token, int):
