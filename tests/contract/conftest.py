@@ -74,7 +74,6 @@ def submission() -> Path:
 
 @pytest.fixture(scope="session")
 def host() -> Path:
-    """Return the host's score.py."""
     return HERE / "score.py"
 
 
@@ -135,7 +134,6 @@ def training(
 
 @pytest.fixture(scope="session")
 def trained(training: TrainedSubmission | str) -> TrainedSubmission:
-    """Return the trained submission; tests that need it are skipped if training failed."""
     if isinstance(training, str):
         pytest.skip("train.py failed: see test_train_py_runs")
     return training
@@ -169,10 +167,9 @@ def preprocessed(
 def served(
     trained: TrainedSubmission, preprocessed: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
-    """Return a function that returns the predictions, (rows, 49), of the private rows that were sent in a certain way.
+    """Return a function that returns the predictions, (rows, 49), of private rows that were sent in one of four ways.
 
-    One process responds to all requests: "whole" is one, as the platform sends it, "parts" are two, "single rows" are
-    the first three rows, and "reversed" is one with the last row first.
+    One process responds to all requests.
     """
     folder = tmp_path_factory.mktemp("serving")
     header, *lines = preprocessed("private")
@@ -246,6 +243,5 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
 
 
 def shuffle_assays(data: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the assays of each target, shuffled."""
     random = np.random.default_rng(1)
     return {name: random.permutation(data[name].to_numpy()) for name in TARGETS}

@@ -17,7 +17,6 @@ TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products dep
 
 @pytest.fixture(scope="module")
 def all_predictions(served: Served) -> np.ndarray:
-    """Return the response to the whole private file: (rows, 49)."""
     return served("whole")
 
 
@@ -34,16 +33,13 @@ def test_every_prediction_is_a_finite_number(all_predictions: np.ndarray) -> Non
     assert np.isfinite(all_predictions).all()
 
 
-def test_parts_of_a_file_are_predicted_like_the_whole_file(all_predictions: np.ndarray, served: Served) -> None:
-    np.testing.assert_allclose(served("parts"), all_predictions, **TOLERANCE)
-
-
-def test_single_rows_are_predicted_like_the_whole_file(all_predictions: np.ndarray, served: Served) -> None:
-    np.testing.assert_allclose(served("single rows"), all_predictions[:3], **TOLERANCE)
-
-
-def test_rows_are_predicted_in_the_order_of_the_request(all_predictions: np.ndarray, served: Served) -> None:
-    np.testing.assert_allclose(served("reversed")[::-1], all_predictions, **TOLERANCE)
+@pytest.mark.parametrize(
+    ("way", "rows"), [("parts", slice(None)), ("single rows", slice(3)), ("reversed", slice(None, None, -1))]
+)
+def test_rows_are_predicted_as_in_the_whole_file_and_in_the_order_of_the_request(
+    way: str, rows: slice, all_predictions: np.ndarray, served: Served
+) -> None:
+    np.testing.assert_allclose(served(way), all_predictions[rows], **TOLERANCE)
 
 
 def test_predict_py_makes_the_same_predictions_as_the_server(

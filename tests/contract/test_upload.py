@@ -49,7 +49,6 @@ def test_requirements_are_uploaded_if_a_third_party_module_is_imported(upload_fo
 
 
 def imported_modules(tree: ast.AST) -> set[str]:
-    """Return the names of the modules that a file imports, except relative ones."""
     nodes = list(ast.walk(tree))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}

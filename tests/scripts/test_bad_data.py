@@ -142,7 +142,6 @@ NO_NUMBERS = ("", "nan", "inf", "abc", "1e999")
 
 
 def random_text(random: np.random.Generator) -> str:
-    """Return at most 80 characters, in some texts few different ones."""
     size = random.integers(0, 81)
     special = random.permutation(list(',"\n\r;.x0159e-+\0é'))[: random.integers(1, 18)]
     anything = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]

@@ -12,32 +12,17 @@ import pytest
 from support.checkout import ROOT, copy_scripts
 
 # For each step, the host and container folders that the client mounts, and the environment variables that it sets.
+INPUT, OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
+CHANNEL = "/opt/ml/input/data/training"
 STEPS = {
-    "preprocess.py": (
-        {
-            "data/public": "/opt/ml/processing/input/public",
-            "data/preprocess": "/opt/ml/processing/output/preprocess",
-        },
-        {},
-    ),
+    "preprocess.py": ({"data/public": f"{INPUT}/public", "data/preprocess": f"{OUTPUT}/preprocess"}, {}),
     "train.py": (
-        {"data/public": "/opt/ml/input/data/training", "model": "/opt/ml/model"},
-        {"SM_CHANNEL_TRAINING": "/opt/ml/input/data/training", "UNEARTHED_EPOCHS": "1"},
+        {"data/public": CHANNEL, "model": "/opt/ml/model"},
+        {"SM_CHANNEL_TRAINING": CHANNEL, "UNEARTHED_EPOCHS": "1"},
     ),
-    "predict.py": (
-        {
-            "data/public": "/opt/ml/input/data/training",
-            "model": "/opt/ml/model",
-            "data/predictions": "/opt/ml/output",
-        },
-        {},
-    ),
+    "predict.py": ({"data/public": CHANNEL, "model": "/opt/ml/model", "data/predictions": "/opt/ml/output"}, {}),
     "score.py": (
-        {
-            "data": "/opt/ml/processing/input",
-            "data/predictions": "/opt/ml/processing/input/predictions",
-            "data/scores": "/opt/ml/processing/output/scores",
-        },
+        {"data": INPUT, "data/predictions": f"{INPUT}/predictions", "data/scores": f"{OUTPUT}/scores"},
         {},
     ),
 }

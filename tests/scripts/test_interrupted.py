@@ -13,10 +13,7 @@ from support.checkout import ONE_THREAD, ROOT, environment, full_disk_environmen
 
 @pytest.mark.parametrize(
     ("script", "name", "number"),
-    [
-        ("train.py", "model.pkl", signal.SIGINT),
-        ("preprocess.py", "public.csv", signal.SIGTERM),
-    ],
+    [("train.py", "model.pkl", signal.SIGINT), ("preprocess.py", "public.csv", signal.SIGTERM)],
 )
 def test_a_signal_while_writing_keeps_the_older_output(
     script: str, name: str, number: signal.Signals, sample: Path, tmp_path: Path

@@ -1,6 +1,7 @@
 """Predictions are the same whichever way the data reach the model."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ def model(project: Path) -> object:
 
 @pytest.fixture(scope="module")
 def expected(project: Path, model: object) -> np.ndarray:
-    """Return predictions made in memory: (rows, 49)."""
     inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
     return model.predict(inputs)
 
@@ -53,52 +53,37 @@ def test_a_whole_file_produces_the_same_predictions(
     np.testing.assert_allclose(request_predictions(model, body, content_type), expected, rtol=TOLERANCE)
 
 
-def test_parts_with_and_without_a_header_produce_the_same_predictions(
-    model: object, lines: list[str], expected: np.ndarray
-) -> None:
-    middle = len(lines) // 2
-    parts = [request_predictions(model, "".join(part)) for part in (lines[:middle], lines[middle:])]
-    np.testing.assert_allclose(np.concatenate(parts), expected, rtol=TOLERANCE)
-
-
-def test_single_rows_produce_the_same_predictions(model: object, lines: list[str], expected: np.ndarray) -> None:
-    """One of them has no line end, as in a request that curl --data sends."""
-    rows = [request_predictions(model, line) for line in (*lines[1:20], lines[20].strip())]
-    np.testing.assert_allclose(np.concatenate(rows), expected[:20], rtol=TOLERANCE)
-
-
-def test_rows_are_predicted_in_the_order_of_the_request(model: object, lines: list[str], expected: np.ndarray) -> None:
-    order = np.random.default_rng(1).permutation(len(expected))
-    body = lines[0] + "".join(lines[1 + row] for row in order)
-    np.testing.assert_allclose(request_predictions(model, body), expected[order], rtol=TOLERANCE)
-
-
-def test_columns_may_be_in_another_order(model: object, lines: list[str], expected: np.ndarray) -> None:
+def with_shuffled_columns(lines: list[str]) -> str:
     frame = pd.read_csv(io.StringIO("".join(lines)), dtype=str, index_col=0)
-    shuffled = frame.iloc[:, np.random.default_rng(2).permutation(frame.shape[1])]
-    np.testing.assert_allclose(request_predictions(model, shuffled.to_csv()), expected, rtol=TOLERANCE)
+    return frame.iloc[:, np.random.default_rng(2).permutation(frame.shape[1])].to_csv()
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_accepted(
-    model: object, lines: list[str], expected: np.ndarray
+def with_texts_as_index(lines: list[str]) -> str:
+    return "".join(f"sample {number},{line.partition(',')[2]}" for number, line in enumerate(lines[1:]))
+
+
+# the requests in which the rows of the file are sent
+FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
+    "parts with and without a header": lambda lines: ["".join(lines[:60]), "".join(lines[60:])],
+    "single rows, the last without a line end as curl sends it": lambda lines: [
+        *lines[1:-1],
+        lines[-1].strip(),
+    ],
+    "columns in another order": lambda lines: [with_shuffled_columns(lines)],
+    "Windows line ends and a byte order mark": lambda lines: [
+        b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()
+    ],
+    "texts as index": lambda lines: [with_texts_as_index(lines)],
+    "texts as index, with a header": lambda lines: [lines[0] + with_texts_as_index(lines)],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_of_the_requests_changes_no_prediction(
+    form: str, model: object, lines: list[str], expected: np.ndarray
 ) -> None:
-    body = b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()
-    np.testing.assert_allclose(request_predictions(model, body), expected, rtol=TOLERANCE)
-
-
-def test_an_index_of_texts_is_accepted(model: object, lines: list[str], expected: np.ndarray) -> None:
-    body = "".join(f"sample {number},{line.partition(',')[2]}" for number, line in enumerate(lines[1:]))
-    for text in (body, lines[0] + body):
-        np.testing.assert_allclose(request_predictions(model, text), expected, rtol=TOLERANCE)
-
-
-def test_predict_py_produces_the_same_predictions(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
-    output = tmp_path / "private.csv.out"
-    data = project / "data/private/private.csv.gz"
-    arguments = ("--model_dir", project / "model", "--input", data, "--output", output)
-    result = run_here(ROOT / "predict.py", *arguments, cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    np.testing.assert_allclose(pd.read_csv(output, header=None), expected, rtol=TOLERANCE)
+    predicted = np.concatenate([request_predictions(model, body) for body in FORMS[form](lines)])
+    np.testing.assert_allclose(predicted, expected, rtol=TOLERANCE)
 
 
 def test_a_request_without_rows_is_refused(model: object, lines: list[str]) -> None:

@@ -1,6 +1,7 @@
 """score.py: the result equals the official score to the last digit; what is left out, and what is refused."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +88,18 @@ def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -
 
 
 @pytest.fixture
-def valid_data(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    actual, predicted = frames(2, 6)
-    return write_csv(tmp_path / "in/actual.csv.gz", actual), predicted
+def refusal_of(tmp_path: Path, script_error_here: Callable[..., str]) -> Callable[..., str]:
+    """Return a function that returns the error of score.py for the texts of two files; None stands for valid ones."""
+
+    def refuse(actual: str | None, predicted: str | bytes | None) -> str:
+        frame, predictions = frames(2, 6)
+        content = predictions.to_csv(header=False, index=False) if predicted is None else predicted
+        (tmp_path / "predicted.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+        source = write_gz(tmp_path / "actual.csv.gz", frame.to_csv() if actual is None else actual)
+        arguments = ("--actual", source, "--predicted", tmp_path / "predicted.csv", "--output", tmp_path / "out.txt")
+        return script_error_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+
+    return refuse
 
 
 def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
@@ -115,13 +125,9 @@ def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
     ],
 )
 def test_invalid_predictions_are_refused_with_their_row_and_column(
-    change, reason: str, valid_data, script_error_here, tmp_path: Path
+    change: Callable[[pd.DataFrame], pd.DataFrame], reason: str, refusal_of: Callable[..., str]
 ) -> None:
-    actual, predicted = valid_data
-    change(predicted).to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
-    output = tmp_path / "out.txt"
-    arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", output)
-    assert reason in script_error_here(ROOT / "score.py", *arguments, output=output)
+    assert reason in refusal_of(None, change(frames(2, 6)[1]).to_csv(header=False, index=False))
 
 
 @pytest.mark.parametrize(
@@ -132,19 +138,8 @@ def test_invalid_predictions_are_refused_with_their_row_and_column(
         (b"\xff\xfe\x00\x01", "decode"),
     ],
 )
-def test_invalid_prediction_tables_are_refused(
-    text: str | bytes, reason: str, valid_data, script_error_here, tmp_path: Path
-) -> None:
-    (tmp_path / "in/predicted.csv").write_bytes(text.encode() if isinstance(text, str) else text)
-    arguments = (
-        "--actual",
-        valid_data[0],
-        "--predicted",
-        tmp_path / "in/predicted.csv",
-        "--output",
-        tmp_path / "out.txt",
-    )
-    assert reason in script_error_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+def test_invalid_prediction_tables_are_refused(text: str | bytes, reason: str, refusal_of: Callable[..., str]) -> None:
+    assert reason in refusal_of(None, text)
 
 
 @pytest.mark.parametrize(
@@ -157,11 +152,8 @@ def test_invalid_prediction_tables_are_refused(
         ("", "No columns to parse"),
     ],
 )
-def test_invalid_assays_are_refused(text: str, reason: str, valid_data, script_error_here, tmp_path: Path) -> None:
-    valid_data[1].to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
-    actual = write_gz(tmp_path / "in/wrong.csv.gz", text)
-    arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
-    assert reason in script_error_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+def test_invalid_assays_are_refused(text: str, reason: str, refusal_of: Callable[..., str]) -> None:
+    assert reason in refusal_of(text, None)
 
 
 def test_missing_files_and_unknown_arguments_are_refused(script_error_here, tmp_path: Path) -> None:

@@ -54,12 +54,10 @@ def preprocess(data_file):
 
 @pytest.fixture(scope="module")
 def some_rows(public: pd.DataFrame) -> pd.DataFrame:
-    """Return a fifth of the public data's rows, from all holes."""
     return public.iloc[::5]
 
 
 def make_fork(folder: Path, fit: str) -> Path:
-    """Write a submission that is the template's except for fit()."""
     copy_scripts(folder)
     text = (folder / "train.py").read_text()
     (folder / "train.py").write_text(text[: text.index("def fit(")] + fit + text[text.index("def save_model(") :])
@@ -68,7 +66,6 @@ def make_fork(folder: Path, fit: str) -> Path:
 
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
-    """Return a submission with a different fit()."""
     return make_fork(tmp_path / "fork", FIT)
 
 
@@ -79,7 +76,6 @@ def train_fork(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
 
 
 def run_script(script: Path, *arguments: object) -> str:
-    """Run a script, which must succeed, in its folder and return its output."""
     result = run_here(script, *arguments, cwd=script.parent)
     assert result.returncode == 0, result.stderr
     return result.stdout

@@ -7,7 +7,6 @@ import pandas as pd
 
 
 def write_csv(path: Path, data: pd.DataFrame) -> Path:
-    """Write a data frame to a gzipped CSV file, with the index as the first column."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data.to_csv(path, compression={"method": "gzip", "compresslevel": 1})
     return path

@@ -10,7 +10,6 @@ import pytest
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Create a folder once, even if several processes of pytest-xdist need it, and return it."""
     folder = factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
     with open(f"{folder}.lock", "w") as lock:

@@ -26,7 +26,6 @@ def make_sample(folder: Path) -> None:
 
 
 def simulate(random: np.random.Generator) -> pd.DataFrame:
-    """Return all rows: IDs, channels by falling wavenumber, and assays."""
     holes = np.sort(np.append(np.arange(HOLES), random.integers(0, HOLES, ROWS - HOLES)))
     depths = 2.0 * (np.arange(ROWS) - np.searchsorted(holes, holes))
     amounts = random.gamma(3.0, 0.3, (HOLES, MINERALS))[holes] * random.gamma(2.0, 0.5, (ROWS, MINERALS))

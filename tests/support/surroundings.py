@@ -5,7 +5,6 @@ import signal
 
 
 def settle() -> None:
-    """Set up this process. This must happen before numpy is imported."""
     # Jobs and containers do not inherit OPENBLAS_CORETYPE, so their kernels could differ from those chosen here and
     # round differently.
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):

@@ -9,7 +9,6 @@ import shutil
 import socketserver
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,16 +25,15 @@ TOOLS = ("bwrap", "docker", "cc", "gcc")
 LEVELS = {"ok", "note", "fail"}
 
 
-def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process."""
-    command = [sys.executable, "-m", "stagemaker", "doctor", *arguments]
-    full_environment = environment() | variables
-    return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=120)
+def stagemaker(
+    *arguments: str, python: object = sys.executable, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    command, own = [python, "-m", "stagemaker", *arguments], environment() | variables
+    return subprocess.run(command, cwd=cwd, env=own, capture_output=True, text=True, timeout=120)
 
 
 def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """Run `stagemaker doctor --json` and return its checks by name."""
-    result = doctor("--json", cwd=cwd, **variables)
+    result = stagemaker("doctor", "--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}
     assert result.returncode == int(any(check["level"] == "fail" for check in results.values()))
@@ -64,25 +62,22 @@ def test_missing_components_are_listed_with_their_fixes(bare_machine: dict[str, 
     assert "no-such-socket" in results["Docker"]["result"]
 
 
-def test_missing_programs_are_named(tmp_path: Path) -> None:
-    results = run_checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
+def test_missing_programs_and_a_missing_temporary_folder_are_named(tmp_path: Path) -> None:
+    folder = str(tmp_path / "nowhere")
+    results = run_checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none", TMPDIR=folder)
     assert results["sandbox"]["result"] == "bubblewrap is not installed"
     assert results["C compiler"]["result"] == "not found"
+    assert results["temporary"]["level"] == "note"
+    assert "nowhere, is not writable" in results["temporary"]["result"]
 
 
 def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:
-    result = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
+    result = stagemaker("doctor", cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
     for line in result.stdout.splitlines():
         assert len(line) <= 80 or max(map(len, line.split())) > 62, line
     assert result.stdout.splitlines()[-1].startswith("doctor: ")
-
-
-def test_a_missing_temporary_folder_is_named(tmp_path: Path) -> None:
-    results = run_checks(TMPDIR=str(tmp_path / "nowhere"))
-    assert results["temporary"]["level"] == "note"
-    assert "nowhere, is not writable" in results["temporary"]["result"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
@@ -93,14 +88,13 @@ def test_a_small_disk_is_reported(size: str, level: str, tmp_path: Path) -> None
         assert results["temporary"]["level"] == level
         assert str(folder) in results["temporary"]["result"]
         if level == "fail":
-            result = doctor(cwd=folder, TMPDIR=str(folder))
+            result = stagemaker("doctor", cwd=folder, TMPDIR=str(folder))
             assert result.returncode == 1
             assert "`stagemaker start` cannot work here: temporary" in " ".join(result.stdout.split())
 
 
 @contextlib.contextmanager
 def mount_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small disk at a new folder, and return the folder."""
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
@@ -131,38 +125,24 @@ def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> Non
     assert "pip install 'no-such-package[extra]==1.0'" in result["fix"]
 
 
-@pytest.fixture
-def incomplete_python(tmp_path: Path) -> Path:
-    return make_incomplete_python(tmp_path / "venv", stagemaker=ROOT / "src")
-
-
-def test_doctor_starts_if_packages_are_missing(incomplete_python: Path) -> None:
-    command = [incomplete_python, "-m", "stagemaker", "doctor"]
-    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    assert result.returncode == 1, result.stderr
-    assert result.stderr == ""
+def test_doctor_lists_missing_packages_and_other_commands_end_with_one_line(tmp_path: Path) -> None:
+    python = make_incomplete_python(tmp_path / "venv", stagemaker=ROOT / "src")
+    result = stagemaker("doctor", python=python)
+    assert (result.returncode, result.stderr) == (1, "")
     assert "not installed: " in result.stdout
     assert "moto" in result.stdout
-
-
-def test_a_missing_package_is_reported_in_one_line(incomplete_python: Path, tmp_path: Path) -> None:
-    command = [incomplete_python, "-m", "stagemaker", "start"]
-    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
+    result = stagemaker("start", python=python, cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
     assert "-m pip install" in result.stderr
-    shutil.rmtree(next((incomplete_python.parents[1] / "lib").glob("*/site-packages/click")))
-    result = subprocess.run(command[:3], cwd=tmp_path, env=environment(), capture_output=True, text=True)
-    assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
+    shutil.rmtree(next((python.parents[1] / "lib").glob("*/site-packages/click")))
+    result = stagemaker(python=python, cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
     assert "`click` is not installed" in result.stderr
 
 
 def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
-    command = [sys.executable, "-m", "stagemaker", "start", "--engine", "docker"]
-    variables = environment() | {"PYTHONPATH": str(tmp_path)}
-    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+    result = stagemaker("start", "--engine", "docker", PYTHONPATH=str(tmp_path))
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
     assert line.startswith("stagemaker: the Python package `docker` is not installed: `")
@@ -170,8 +150,6 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """A Docker engine that returns the same response to every request."""
-
     response = b'{"Version": "28.1.2"}'
 
     def do_GET(self) -> None:
@@ -195,21 +173,13 @@ def engine_at(path: Path, response: bytes) -> Iterator[None]:
         server.shutdown()
 
 
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """Return a folder whose path is short enough for sockets, wherever the temporary folder is."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        yield Path(folder)
-
-
-def test_a_docker_engine_that_responds_is_reported(short_folder: Path) -> None:
-    with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
-        results = run_checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
-        assert "engine 28.1.2 responds" in results["result"]
-    with engine_at(short_folder / "other", b"hello"):
-        assert (
-            "does not respond like Docker" in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
-        )
+def test_a_docker_engine_that_responds_is_reported(socket_folder: Path) -> None:
+    path = socket_folder / "engine"
+    with engine_at(path, b'{"Version": "28.1.2"}'):
+        assert "engine 28.1.2 responds" in run_checks(DOCKER_HOST=f"unix://{path}")["Docker"]["result"]
+    with engine_at(path.with_name("other"), b"hello"):
+        check = run_checks(DOCKER_HOST=f"unix://{path.with_name('other')}")["Docker"]
+        assert "does not respond like Docker" in check["result"]
 
 
 @pytest.mark.parametrize(

@@ -56,18 +56,8 @@ def test_stagemaker_works_beside_other_packages(
     run_blocks(ROOT / "README.md", tmp_path / "work", variables | offline)
     uv(*install, *TEST_PACKAGES, cwd=tmp_path)
     tests = [ROOT / "tests" / name for name in AGAIN]
-    command = [
-        own,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "2",
-        "-m",
-        "not (slow or timing or fuzz or machine)",
-        "-p",
-        "no:cacheprovider",
-    ]
+    options = "-q -n 2 -p no:cacheprovider -m".split()
+    command = [own, "-m", "pytest", *options, "not (slow or timing or fuzz or machine)"]
     result = subprocess.run([*command, *tests], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout[-5000:]
 

@@ -24,20 +24,8 @@ six==\\
 1.17.0
 """
 PIECES = [
-    *(
-        "numpy",
-        "==1.0",
-        " ",
-        "  ",
-        "\n",
-        "\\\n",
-        " \\\n",
-        "#",
-        " # note",
-        "\t",
-        "--hash=sha256:aa",
-        " --hash sha256:bb",
-    ),
+    *("numpy", "==1.0", " ", "  ", "\n", "\\\n", " \\\n", "#", " # note", "\t"),
+    *("--hash=sha256:aa", " --hash sha256:bb"),
     *("-e .", "-r more.txt", " --pre", "; python_version > '3'", "./mdl", "mdl @ file:///tmp/mdl", "\r\n"),
 ]
 

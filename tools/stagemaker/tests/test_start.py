@@ -20,6 +20,14 @@ from stagemaker_support.start_command import COMMAND, start
 from stagemaker.variables_file import VariablesFile
 
 
+def fail_to_start(*options: object, **variables: str) -> str:
+    """Run the command, which must end with status 2 without output, and return its error."""
+    command, own = [*COMMAND, *map(str, options)], environment() | variables
+    result = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    return result.stderr
+
+
 def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) -> None:
     """The kernel chooses which thread receives the signal, and the main thread may be asleep."""
     process, _ = start(folder=tmp_path)
@@ -61,27 +69,19 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
 @pytest.mark.slow
 def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [*COMMAND, "--port", str(listener.getsockname()[1])]
-        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "Address already in use" in result.stderr
+        [line] = fail_to_start("--port", listener.getsockname()[1]).splitlines()
+    assert "Address already in use" in line
     process, _ = start("--state", tmp_path / "state", folder=tmp_path)
-    command = [*COMMAND, "--state", str(tmp_path / "state")]
-    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    error = fail_to_start("--state", tmp_path / "state")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
-    assert result.returncode == 2
-    assert "is in use by another simulator" in result.stderr
+    assert "is in use by another simulator" in error
 
 
 def test_a_missing_sandbox_is_reported_with_what_the_command_can_choose(tmp_path: Path) -> None:
-    variables = environment() | {"PATH": str(tmp_path)}
-    command = [*COMMAND, "--isolation", "required"]
-    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("stagemaker: isolation is required, but bubblewrap does not work here")
-    assert result.stderr.endswith("or choose --isolation auto for code that you trust\n")
+    error = fail_to_start("--isolation", "required", PATH=str(tmp_path))
+    assert error.startswith("stagemaker: isolation is required, but bubblewrap does not work here")
+    assert error.endswith("or choose --isolation auto for code that you trust\n")
 
 
 def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Path) -> None:
@@ -110,11 +110,9 @@ def test_the_file_with_the_variables_exists_only_while_the_simulator_runs(tmp_pa
     assert content.endswith("export SAGEMAKER_VALIDATE_ROLE=false\n")
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in content
 
-    second = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
-    assert (second.returncode, second.stdout) == (2, "")
-    assert second.stderr == (
-        f"stagemaker: {file}: the variables of a simulator that is running: end it, or choose another file\n"
-    )
+    error = fail_to_start("--variables", file, TMPDIR=str(tmp_path))
+    reason = "the variables of a simulator that is running: end it, or choose another file"
+    assert error == f"stagemaker: {file}: {reason}\n"
     assert file.read_text() == content
 
     process.send_signal(signal.SIGINT)

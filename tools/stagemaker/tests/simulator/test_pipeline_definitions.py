@@ -13,7 +13,7 @@ from stagemaker_support.pipelines import Pipelines, condition, definition, equal
 from stagemaker_support.simulator_client import IMAGE, refusal
 
 from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError
 from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
 from stagemaker.orchestration.pipelines.definitions.step import read_duration
 from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType

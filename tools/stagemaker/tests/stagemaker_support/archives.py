@@ -34,13 +34,11 @@ def with_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
 
 
 def content(archive: Path | bytes) -> dict[str, bytes]:
-    """Return the contents of an archive's files by name."""
     with tarfile.open(fileobj=io.BytesIO(archive if isinstance(archive, bytes) else archive.read_bytes())) as tar:
         return {entry.name: tar.extractfile(entry).read() for entry in tar if entry.isfile()}
 
 
 def archive_of(**files: str | bytes) -> bytes:
-    """Return a tar.gz of files given as name=content."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         for name, value in files.items():

@@ -32,7 +32,6 @@ class Crowd:
         self.failures: list[str] = []
 
     def wait_for(self, count: int) -> None:
-        """Wait until `count` more responses have arrived."""
         total = self.responses.total() + count
         self._wait(lambda: self.responses.total() >= total)
 

@@ -37,6 +37,5 @@ def orphaned_containers() -> list[str]:
 
 
 def _containers() -> list[tuple[str, int]]:
-    """Return the name of each container, and the ID of the process that started it."""
     containers = engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
     return [(container.name, int(container.labels[LABEL].partition("-")[0])) for container in containers]

@@ -6,5 +6,4 @@ PAGE = Path(__file__).parents[2] / "docs/operations.md"
 
 
 def assert_documented(table: str) -> None:
-    """Assert that the page has the table, without rows before or after it."""
     assert f"\n\n{table}\n\n" in PAGE.read_text("utf-8"), f"{PAGE} is out of date: the table should be\n{table}"

@@ -1,10 +1,10 @@
 """Models, endpoint configurations and endpoints of a simulator, created with short calls."""
 
-import time
 from typing import Any
 
 from stagemaker.server import ROLE_ARN
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.job_traces import until
+from stagemaker_support.simulator_client import Client, numbers
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """
@@ -34,18 +34,13 @@ TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleti
 
 
 class Endpoints:
-    """The endpoints of one simulator, with generated names. client: the simulator's boto3 clients."""
-
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
         self.runtime = client.simulator.client("sagemaker-runtime")
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
-        """Create a model that is served by one process, and return its name."""
         name = f"model-{next(numbers)}"
-        environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-        environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=script)
-        primary = {"Image": IMAGE, "Environment": environment | (variables or {})} | container
+        primary = self.client.container(script, Variables=variables or {}) | container
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
         return name
 
@@ -58,7 +53,6 @@ class Endpoints:
         return name
 
     def create(self, config: str, wait: bool = True, **members: Any) -> str:
-        """Create an endpoint and return its name. wait: whether to wait until it is in service."""
         name = f"endpoint-{next(numbers)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:
@@ -77,11 +71,7 @@ class Endpoints:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while (description := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
-            assert time.monotonic() < deadline, description
-            time.sleep(0.05)
-        return description
+        return until(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in TRANSITIONAL, seconds)
 
     def failure_reason(self, model: str, **members: Any) -> str:
         """Create an endpoint of a model, which must fail, and return the reason. members: those of its variant."""
@@ -90,20 +80,18 @@ class Endpoints:
         return description["FailureReason"]
 
     def delete(self, *names: str) -> None:
-        """Delete endpoints and wait until they are gone."""
         for name in names:
             self.sagemaker.delete_endpoint(EndpointName=name)
-        deadline = time.monotonic() + 60
-        while {item["EndpointName"] for item in self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]} & {*names}:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(self._listed, lambda items: not {item["EndpointName"] for item in items} & {*names})
 
     def delete_all(self) -> None:
-        items = self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
-        names = [item["EndpointName"] for item in items if item["EndpointStatus"] != "Deleting"]
+        names = [item["EndpointName"] for item in self._listed() if item["EndpointStatus"] != "Deleting"]
         for name in names:
             self.settle(name)
         self.delete(*names)
+
+    def _listed(self) -> list[dict[str, Any]]:
+        return self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
 
     def invoke(self, name: str, body: bytes | str = b"", **members: Any) -> dict[str, Any]:
         return self.runtime.invoke_endpoint(EndpointName=name, Body=body, **members)

@@ -55,7 +55,6 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def changes(name: str, value: Any) -> bool:
-    """Return whether a value differs from the first one with this name."""
     return first_values.setdefault(name, value) != value
 
 
@@ -103,7 +102,6 @@ def connects(family: int, address: Any) -> bool:
 
 @functools.cache
 def hold(name: str) -> int:
-    """Return the descriptor of a shared file, open as long as this process lives."""
     return os.open(SHARED[name], os.O_RDONLY)
 
 
@@ -117,7 +115,6 @@ def is_locked() -> bool:
 
 
 def record_lock(command: int, kind: int) -> int:
-    """Set or ask for a lock of one byte, and return the kind of lock in the response."""
     wanted = struct.pack("hhqqi4x", kind, os.SEEK_SET, KEY, 1, 0)
     return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, wanted))[0])
 

@@ -9,10 +9,7 @@ import click
 
 
 def make_incomplete_python(folder: Path, **sources: Path) -> Path:
-    """Return the path of a Python that has click and the named distributions, and no other package.
-
-    sources: the folders from which the distributions' packages are imported, by name.
-    """
+    """Return a Python that has only click and the named distributions, from the folders in `sources`."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     target = next((folder / "lib").iterdir()) / "site-packages"
     packages = Path(click.__file__).parents[1]

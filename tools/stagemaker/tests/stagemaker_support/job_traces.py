@@ -3,8 +3,11 @@
 import time
 import uuid
 from collections.abc import Callable
+from typing import TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 
 class Mark:
@@ -24,21 +27,25 @@ class Mark:
         return result
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
+    """Call `look` until `accepts` is true of its result, and return that result."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
+    while not accepts(value := look()):
+        assert time.monotonic() < deadline, value
         time.sleep(0.05)
+    return value
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    until(condition, bool, seconds)
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """Check that a job left no marked process and no folder."""
     wait_until(lambda: not mark.processes())
     wait_until(lambda: not list(client.simulator.folder.glob("job-*")))
 
 
 def output(client, kind: str, name: str) -> str:
-    """Return everything that a job has printed so far, from its log streams, or an empty string if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines = []
     try:

@@ -20,11 +20,9 @@ def table(kind: str, rows: int, seed: int) -> np.ndarray:
 
 
 def csv_of(values: np.ndarray) -> str:
-    """Return rows as CSV without a header."""
     return "".join(",".join(map(repr, row)) + "\n" for row in values.tolist())
 
 
 def hyperparameters(kind: str, **settings: Any) -> dict[str, str]:
-    """Return hyperparameters as they appear in a request: every value is a string."""
     classes = {"num_classes": 3} if kind == "multiclass_classifier" else {}
     return {name: str(value) for name, value in ({"predictor_type": kind} | classes | settings).items()}

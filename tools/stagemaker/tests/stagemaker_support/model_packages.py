@@ -37,15 +37,11 @@ class Packages:
         return self.sagemaker.create_model_package(**request)["ModelPackageArn"]
 
     def named(self, group: str, name: str, **members: Any) -> str:
-        """Create a version whose model responds with `name`, and return the version's ARN."""
         specification = SPECIFICATION | {"Containers": [self.container(name)]}
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        """Return a container with one server process that responds with `name`."""
-        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=NAMED.format(name=name))
-        return {"Image": IMAGE, "Environment": variables}
+        return self.client.container(NAMED.format(name=name))
 
     def approve(self, package: str, status: str = "Approved", **members: Any) -> None:
         self.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status, **members)
@@ -54,6 +50,5 @@ class Packages:
         return self.sagemaker.describe_model_package(ModelPackageName=package)
 
     def listed(self, **request: Any) -> list[str]:
-        """Return the ARNs on all pages of ListModelPackages."""
         pages = self.sagemaker.get_paginator("list_model_packages").paginate(**request)
         return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]

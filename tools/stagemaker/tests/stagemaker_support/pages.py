@@ -25,12 +25,10 @@ ENGINE = {"docker"}
 
 
 def blocks(page: Path) -> list[tuple[list[str], str]]:
-    """Return the tags and the text of a page's fenced blocks."""
     return [(tags.split(), text) for tags, text in FENCE.findall(page.read_text())]
 
 
 def assert_tagged(page: Path) -> None:
-    """Check that each block of a page has known tags."""
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
         assert tags == ["diff"] or tags[:1] == ["console"], tags
@@ -38,7 +36,6 @@ def assert_tagged(page: Path) -> None:
 
 
 def broken_links(pages: Iterable[Path]) -> list[str]:
-    """Return the links of pages that lead to no file."""
     return [
         f"{page} links to {target}"
         for page in pages
@@ -52,7 +49,6 @@ def page_marks(page: Path) -> list[pytest.MarkDecorator]:
 
 
 def needs_nothing(tags: set[str]) -> bool:
-    """Whether a block with these tags runs on every machine."""
     return not (NOT_RUN | ENGINE) & tags
 
 
@@ -74,7 +70,6 @@ def run_script(
 
 
 def end_group(number: int) -> None:
-    """End the processes of a group that still run."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(number, signal.SIGTERM)
 

@@ -2,22 +2,19 @@
 
 import itertools
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from stagemaker.server import BUCKET, ROLE_ARN
-from stagemaker_support.simulator_client import IMAGE, Client
+from stagemaker_support.job_traces import until
+from stagemaker_support.simulator_client import CLUSTER as RESOURCES
+from stagemaker_support.simulator_client import IMAGE, Client, input_from, output_to, training_members
 
 numbers = itertools.count()
 RUNNING = ("Executing", "Stopping")
 CODE = "/opt/ml/processing/input/code"
-RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-SPECIFICATION = {
-    "Containers": [{"Image": IMAGE}],
-    "SupportedContentTypes": ["text/csv"],
-    "SupportedResponseMIMETypes": ["text/csv"],
-}
+FORMATS = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+SPECIFICATION = {"Containers": [{"Image": IMAGE}]} | FORMATS
 FAILING_SCRIPT = "raise ValueError('no luck')"
 SLEEPING_SCRIPT = "import time\ntime.sleep(300)"
 GATED_SCRIPT = """
@@ -102,22 +99,16 @@ class Pipelines:
 
     def wait(self, execution: str, status: str = "Succeeded") -> Document:
         """Wait until an execution has ended with this status, and return its description."""
-        deadline = time.monotonic() + 120
-        while (description := self.describe(execution))["PipelineExecutionStatus"] in RUNNING:
-            assert time.monotonic() < deadline, (description, self.steps(execution))
-            time.sleep(0.05)
+        description = until(
+            lambda: self.describe(execution), lambda it: it["PipelineExecutionStatus"] not in RUNNING, 120
+        )
         assert description["PipelineExecutionStatus"] == status, (description, self.steps(execution))
         return description
 
     def wait_for(self, execution: str, name: str, status: str = "Executing") -> Document:
-        deadline = time.monotonic() + 60
-        while (step := self.steps(execution).get(name, {})).get("StepStatus") != status:
-            assert time.monotonic() < deadline, (step, self.describe(execution))
-            time.sleep(0.05)
-        return step
+        return until(lambda: self.steps(execution).get(name, {}), lambda step: step.get("StepStatus") == status)
 
     def steps(self, execution: str) -> dict[str, Document]:
-        """Return the steps that have started, by name, in the order in which they started."""
         pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
             PipelineExecutionArn=execution, SortOrder="Ascending"
         )
@@ -167,22 +158,14 @@ class Pipelines:
     def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.client.source(job=script)}
         settings |= members.pop("HyperParameters", {})
-        arguments = {
-            "RoleArn": ROLE_ARN,
-            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-            "HyperParameters": settings,
-            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
-            "ResourceConfig": RESOURCES,
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-        } | members.pop("Arguments", {})
+        arguments = training_members() | {"HyperParameters": settings} | members.pop("Arguments", {})
         return step(name, "Training", arguments, *depends_on, **members)
 
     def _code(self, script: str) -> Document:
         uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
-        s3_input = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        return {"InputName": "code", "S3Input": s3_input}
+        return input_from(uri, CODE)["ProcessingInputs"][0] | {"InputName": "code"}
 
 
 def _output(prefix: str, name: str) -> Document:
-    s3_output = {"S3Uri": f"{prefix}/{name}", "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": "EndOfJob"}
-    return {"OutputName": name, "S3Output": s3_output}
+    members = output_to(f"{prefix}/{name}", f"/opt/ml/processing/{name}")
+    return members["ProcessingOutputConfig"]["Outputs"][0] | {"OutputName": name}

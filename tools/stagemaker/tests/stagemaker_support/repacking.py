@@ -27,7 +27,6 @@ shutil.copy2(os.path.join("/opt/ml/code", arguments.inference_script), "/opt/ml/
 
 
 def repack(client: Client, model: str, script: str, **files: str) -> dict[str, Any]:
-    """Run the step that adds a script to a model's archive, in a scikit-learn image as the SDK does."""
     sources = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK, "inference.py": script}
     settings = {
         "sagemaker_program": '"_repack_script_launcher.sh"',

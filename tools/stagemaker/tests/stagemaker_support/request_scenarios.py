@@ -1,10 +1,9 @@
 """Scenarios of clients that send the API's own requests: resources of SDK 3, operators of Airflow, the AWS CLI.
 
 A test module imports all of this, and defines two fixtures of module scope: `services`, a function that returns a boto3
-client of the simulator, and `builder`, which sends the requests as its client does. It has the methods
-create(kind, request), which also waits until a job has ended or an endpoint is in service; fails(), a context in
-which the creation of a job that fails must raise the client's error; update_endpoint(request);
-invoke(endpoint, body, variant); delete(kind, name).
+client, and `builder`, which sends requests as its client does: create(kind, request), which also waits for the end of a
+job and for an endpoint's service; fails(), a context in which the creation of a job must raise the client's error;
+update_endpoint(request); invoke(endpoint, body, variant); delete(kind, name).
 """
 
 from collections.abc import Callable
@@ -43,7 +42,6 @@ if __name__ == "__main__":
 
 
 def make_definition(source: str, lines: str) -> dict[str, Any]:
-    """Return what the requests for a training job and a tuning job have in common."""
     metrics = [{"Name": "total", "Regex": "total=(.*?);"}]
     data = {"S3DataSource": FORMAT | {"S3Uri": lines}}
     return {

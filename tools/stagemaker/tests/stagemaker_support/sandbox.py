@@ -14,7 +14,6 @@ ISOLATIONS = ["off", pytest.param("required", marks=SANDBOX)]
 
 
 def needs_sandbox(test: T) -> T:
-    """Mark a test so that it is skipped if there is no sandbox."""
     for mark in SANDBOX:
         test = mark(test)
     return test

@@ -57,7 +57,6 @@ def installed_client() -> str:
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    """Start a simulator in a separate process; return the process and the environment variables that it prints."""
     process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
@@ -112,10 +111,7 @@ def s3(variables: dict[str, str]) -> Any:
 
 
 def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
-    """Wait until a pipeline's execution has ended, and return its description.
-
-    The SDK's own wait does not recognise the status Stopped.
-    """
+    """Wait for an execution's end, and return its description. The SDK's own wait does not know the status Stopped."""
     deadline = time.monotonic() + seconds
     while (description := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
         assert time.monotonic() < deadline, description

@@ -3,7 +3,6 @@
 import io
 import itertools
 import tarfile
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
-from stagemaker_support.job_traces import output
+from stagemaker_support.job_traces import output, until
 
 INPUT, OUTPUT = "/opt/ml/processing/input/i", "/opt/ml/processing/output/o"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 OPERATIONS = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
+CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 numbers = itertools.count()
 
 
@@ -27,6 +27,16 @@ def kind_of(job: dict[str, Any]) -> str:
 
 def status_of(job: dict[str, Any]) -> str:
     return job[f"{kind_of(job)}Status"]
+
+
+def training_members(seconds: int = 60, image: str = IMAGE) -> dict[str, Any]:
+    return {
+        "RoleArn": ROLE_ARN,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+        "ResourceConfig": CLUSTER,
+        "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+    }
 
 
 def input_from(uri: str, path: str = INPUT) -> dict[str, Any]:
@@ -61,13 +71,11 @@ class Client:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def keys(self, uri: str) -> list[str]:
-        """Return the keys that begin with a URI's key, without this beginning."""
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         objects = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return sorted(item["Key"].removeprefix(prefix) for item in objects)
 
     def log(self, job: dict[str, Any]) -> str:
-        """Return what a job, given by its description, has printed so far."""
         kind = kind_of(job)
         return output(self, kind, job[f"{kind}Name"])
 
@@ -76,12 +84,10 @@ class Client:
         getattr(self.sagemaker, f"stop_{OPERATIONS[kind]}")(**{f"{kind}Name": job[f"{kind}Name"]})
 
     def end(self, job: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
-        """Wait until a job, given by an earlier description, has ended, and return its description."""
         kind = kind_of(job)
         return self.wait(kind, job[f"{kind}Name"], seconds)
 
     def source(self, **files: str) -> str:
-        """Upload a source archive of Python files (name=text) and return its URI."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             for name, text in files.items():
@@ -90,39 +96,31 @@ class Client:
                 tar.addfile(member, io.BytesIO(text.encode()))
         return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
 
+    def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
+        """Return a container with one process that serves a script. Variables: more environment variables."""
+        variables = {"SAGEMAKER_PROGRAM": f"{name}.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": self.source(**{name: script})} | members.pop("Variables", {})
+        return {"Image": self.image, "Environment": variables} | members
+
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a training job; return its description, by default once it has ended."""
         name = f"train-{next(numbers)}"
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
-        request = {
-            "TrainingJobName": name,
-            "RoleArn": ROLE_ARN,
-            "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
-            "HyperParameters": settings | members.pop("HyperParameters", {}),
-            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
-            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
-        }
-        self.sagemaker.create_training_job(**request | members)
+        request = {"TrainingJobName": name, "HyperParameters": settings | members.pop("HyperParameters", {})}
+        self.sagemaker.create_training_job(**training_members(seconds, self.image) | request | members)
         return self.wait("TrainingJob", name) if wait else self.describe("TrainingJob", name)
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a processing job, with the script at /opt/ml/processing/input/script/job.py."""
         name = f"process-{next(numbers)}"
-        code = self.put(f"code/{name}/job.py", script)
-        s3_input = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/script", "S3DataType": "S3Prefix"}
-        code_input = [{"InputName": "script", "S3Input": s3_input | {"S3InputMode": "File"}}]
+        folder, uri = "/opt/ml/processing/input/script", self.put(f"code/{name}/job.py", script)
+        code_input = [input_from(uri, folder)["ProcessingInputs"][0] | {"InputName": "script"}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
-            "AppSpecification": {
-                "ImageUri": self.image,
-                "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],
-            },
+            "AppSpecification": {"ImageUri": self.image, "ContainerEntrypoint": ["python3", f"{folder}/job.py"]},
             "ProcessingInputs": code_input + members.pop("ProcessingInputs", []),
-            "ProcessingResources": {
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-            },
+            "ProcessingResources": {"ClusterConfig": CLUSTER},
             "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
         }
         self.sagemaker.create_processing_job(**request | members)
@@ -132,15 +130,11 @@ class Client:
         return getattr(self.sagemaker, f"describe_{OPERATIONS[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while (job := self.describe(kind, name))[f"{kind}Status"] in ("InProgress", "Stopping"):
-            assert time.monotonic() < deadline, job
-            time.sleep(0.1)
-        return job
+        running = ("InProgress", "Stopping")
+        return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
 
 
 def refusal(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
-    """Return the text of the error that a call raises, after checking the error's code."""
     with pytest.raises(ClientError) as caught:
         call(*arguments, **request)
     assert caught.value.response["Error"]["Code"] == code, caught.value
@@ -154,7 +148,6 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 
 def run_each_kind(client: Client) -> None:
-    """Run a processing, a training and a transform job, and check the output of each."""
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",
         Environment={"TO": OUTPUT},
@@ -164,15 +157,8 @@ def run_each_kind(client: Client) -> None:
     assert client.get(f"s3://{BUCKET}/o/file") == b"written"
     job = client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')")
     assert job["TrainingJobStatus"] == "Completed", job
-    variables = {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-    }
-    model = {"Image": client.image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
-    client.sagemaker.create_model(
-        ModelName="m", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=model | {"Environment": variables}
-    )
+    model = client.container(HOOKS, ModelDataUrl=job["ModelArtifacts"]["S3ModelArtifacts"])
+    client.sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=model)
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("in/lines.csv", "1,2\n")}}
     client.sagemaker.create_transform_job(
         TransformJobName="t",

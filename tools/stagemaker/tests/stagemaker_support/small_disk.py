@@ -10,7 +10,6 @@ FULL_DISK = "This machine's disk is full: free some space on it, or set TMPDIR t
 
 
 def run_on_a_small_disk(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run Python with a temporary folder on a 48 MiB disk."""
     disk = folder / "disk"
     disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]

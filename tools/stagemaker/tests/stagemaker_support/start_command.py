@@ -11,7 +11,6 @@ COMMAND = [sys.executable, "-m", "stagemaker", "start"]
 
 
 def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    """Start the command with its temporary files in a folder; return it and the variables that it printed."""
     variables = environment() | {"TMPDIR": str(folder)} | variables
     command = [*COMMAND, "--json", *map(str, options)]
     process = subprocess.Popen(

@@ -13,7 +13,6 @@ Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
 
 
 def objects_of(s3: Any) -> Snapshot:
-    """Return all objects, read through S3's API, except an empty default bucket."""
     snapshot: Snapshot = {}
     for name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
@@ -23,7 +22,6 @@ def objects_of(s3: Any) -> Snapshot:
 
 
 def stored_objects(folder: Path) -> Snapshot:
-    """Return all objects, read from a state folder, except an empty default bucket."""
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
         stored: Snapshot = {name: {} for (name,) in connection.execute("SELECT name FROM buckets")}
         rows = connection.execute("SELECT bucket, key, content, file FROM objects").fetchall()

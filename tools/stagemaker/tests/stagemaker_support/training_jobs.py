@@ -4,9 +4,9 @@ import itertools
 import json
 from typing import Any
 
-from stagemaker.server import BUCKET, ROLE_ARN
+from stagemaker.server import BUCKET
 from stagemaker_support.job_traces import output
-from stagemaker_support.simulator_client import IMAGE
+from stagemaker_support.simulator_client import IMAGE, training_members
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
@@ -24,15 +24,7 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 
 def submit(client, **members: Any) -> str:
     name = f"job-{next(numbers)}"
-    request = {
-        "TrainingJobName": name,
-        "RoleArn": ROLE_ARN,
-        "AlgorithmSpecification": ALGORITHM,
-        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-    }
-    client.sagemaker.create_training_job(**request | members)
+    client.sagemaker.create_training_job(TrainingJobName=name, **training_members() | members)
     return name
 
 
@@ -54,7 +46,6 @@ def upload_folder(client, **files: str | bytes) -> str:
 
 
 def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
-    """Return what the script REPORT printed in a job, which must have completed."""
     log = output(client, "TrainingJob", job["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Completed", (job, log)
     return json.loads(next(line for line in log.splitlines() if line.startswith("REPORT "))[7:])

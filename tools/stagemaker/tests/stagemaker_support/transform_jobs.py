@@ -8,9 +8,7 @@ from stagemaker_support.simulator_client import Client, numbers
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
     """Return a container that serves a script. Variables: additional environment variables."""
-    variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
-    variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
-    return {"Image": client.image, "Environment": variables} | members
+    return client.container(script, "serve_me", **members)
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
@@ -46,7 +44,6 @@ def transform(
 
 
 def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
-    """Run a transform job, which must end as Completed, and return its output for each object."""
     job, out = transform(client, model, objects, **members)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     return [client.get(f"{out}/{key}.out") for key in objects]

@@ -1,15 +1,13 @@
 """Tuning jobs for tests: requests with defaults for all required members, and scripts that run quickly."""
 
 import itertools
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from stagemaker.server import BUCKET, ROLE_ARN
-from stagemaker_support.simulator_client import IMAGE
+from stagemaker.server import BUCKET
+from stagemaker_support.job_traces import until
+from stagemaker_support.simulator_client import training_members
 
 numbers = itertools.count()
-T = TypeVar("T")
 
 # Computes the objective from the hyperparameter, prints it, and saves it as the model.
 SCRIPT = """
@@ -35,16 +33,11 @@ X = {"ContinuousParameterRanges": [continuous("x", "0", "10")]}
 
 
 def definition(source: str, **members: Any) -> dict[str, Any]:
-    """Return a definition of training jobs in script mode. source: the archive's URI."""
     static = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
-    return {
-        "StaticHyperParameters": static | members.pop("StaticHyperParameters", {}),
-        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": METRICS},
-        "RoleArn": ROLE_ARN,
-        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/tuned"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 120},
-    } | members
+    common = training_members(120)
+    common["AlgorithmSpecification"]["MetricDefinitions"] = METRICS
+    common["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/tuned"}
+    return {"StaticHyperParameters": static | members.pop("StaticHyperParameters", {})} | common | members
 
 
 def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any) -> dict[str, Any]:
@@ -80,23 +73,16 @@ class Tuning:
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
         final_statuses = ("Completed", "Failed", "Stopped")
-        return self.until(
+        return until(
             lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in final_statuses, seconds
         )
 
     def jobs(self, name: str, **settings: Any) -> list[dict[str, Any]]:
-        """Return the training jobs of a tuning job, by default sorted by name."""
         paginator = self.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
         pages = paginator.paginate(HyperParameterTuningJobName=name, **settings)
         return [job for page in pages for job in page["TrainingJobSummaries"]]
 
-    @staticmethod
-    def until(look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
-        deadline = time.monotonic() + seconds
-        while not accepts(value := look()):
-            assert time.monotonic() < deadline, value
-            time.sleep(0.05)
-        return value
+    until = staticmethod(until)
 
 
 def objective(job: dict[str, Any]) -> float:

@@ -19,12 +19,10 @@ def table(rows: int, seed: int) -> np.ndarray:
 
 
 def csv_of(values: np.ndarray) -> str:
-    """Return the table as CSV without a header; missing values are empty cells."""
     return "".join(",".join("" if np.isnan(cell) else repr(float(cell)) for cell in row) + "\n" for row in values)
 
 
 def libsvm_of(values: np.ndarray) -> str:
-    """Return the table in libsvm format, from which missing values are omitted."""
     lines = []
     for label, *features in values:
         cells = (f"{index}:{float(cell)!r}" for index, cell in enumerate(features) if not np.isnan(cell))
@@ -37,5 +35,4 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
 
 
 def hyperparameters(**settings: Any) -> dict[str, str]:
-    """Return hyperparameters as they appear in a request: every value is a string."""
     return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | settings).items()}

@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from werkzeug import Request, Response
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker.api.other_services import OtherServices
-from stagemaker.api.responses import JSON, json_error_response, make_response, respond, signed_service
+from stagemaker.api.responses import JSON, json_error_response, make_response, read_body, respond, signed_service
 from stagemaker.api.runtime import Runtime
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import operation_model, read_request, shape_response
@@ -42,13 +41,7 @@ class ControlPlane:
         operation = operation_model(target.removeprefix(TARGET_PREFIX))
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
-        request.max_content_length = MAX_REQUEST_BYTES
-        try:
-            body = request.get_data(cache=False)
-        except RequestEntityTooLarge:
-            raise ServiceError(
-                "RequestEntityTooLarge", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes", 413
-            ) from None
+        body = read_body(request, MAX_REQUEST_BYTES, "RequestEntityTooLarge", 413)
         members = read_request(operation, _parse_document(body))
         response = self._resources[operation.name].handle(operation.name, members)
         content = json.dumps(shape_response(operation.output_shape, response)).encode()
@@ -68,10 +61,9 @@ def _parse_document(body: bytes) -> Any:
 class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
-    Such a request has an Origin header or a Sec-Fetch-Site header that says so or, if the page's own host name resolves
-    to this machine, that name as its Host. ports: of the Host of accepted requests. health: the answer to a request for
-    HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None
-    refuses to.
+    Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
+    ports: of the Host of accepted requests. health: the answer to a request for HEALTH. prepare: called before each
+    request to a service other than SageMaker. reset: empties the simulator; None refuses to.
     """
 
     def __init__(

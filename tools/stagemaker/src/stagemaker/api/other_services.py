@@ -82,10 +82,7 @@ def _explain(error: Exception) -> ServiceError:
 
 
 def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `start_response`: it raises ValueError if a part of the response's head is not valid HTTP.
-
-    Requests can choose the status of a form's response, and headers of the response for an object.
-    """
+    """Raise ValueError for a head that is not valid HTTP: requests can choose a form's status, an object's headers."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):

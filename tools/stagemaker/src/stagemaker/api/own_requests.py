@@ -27,7 +27,6 @@ class ResponseBody(io.BytesIO):
 
 
 def call_directly(client: Any, application: Wsgi) -> None:
-    """Make a boto3 client pass its requests to an application."""
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         url, body = urlsplit(request.url), request.body or b""

@@ -9,6 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
@@ -25,11 +26,7 @@ XML_SERVICES = {"cloudfront", "route53", "s3control"}  # whose errors are XML, w
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
     """Convert a hook's return value to a response as Flask does, ignoring Accept. Raises TypeError for other types."""
-    headers = [
-        ("Content-Type", content_type),
-        ("Content-Length", str(len(body))),
-        ("x-amzn-RequestId", str(uuid.uuid4())),
-    ]
+    headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4())}
     return Response(body, status, headers)
 
 
@@ -57,6 +54,15 @@ def disk_error(error: OSError) -> ServiceError:
     logger.error("a request failed: %s", error)
     message = FULL_DISK if machine.is_disk_full(error) else str(error)[:1000]
     return ServiceError("InternalFailure", message, 507)
+
+
+def read_body(request: Request, limit: int, code: str, status: int = 400) -> bytes:
+    """Return the body of a request. Raises ServiceError, with this code and status, if it exceeds `limit` bytes."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise ServiceError(code, f"The request body must not exceed {limit} bytes", status) from None
 
 
 def signed_service(authorization: str) -> str:

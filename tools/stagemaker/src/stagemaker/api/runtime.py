@@ -12,10 +12,10 @@ from zlib import crc32
 
 from botocore.model import OperationModel, Shape
 from werkzeug import Request, Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
-from stagemaker.api.responses import make_response, respond
+from stagemaker.api.responses import make_response, read_body, respond
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import read_request, runtime_model
 from stagemaker.resources.resource import Resource
@@ -39,13 +39,7 @@ class Runtime:
 
     def _operate(self, request: Request) -> Response:
         operation, members = self._route(request)
-        request.max_content_length = MAX_REQUEST_BYTES
-        try:
-            members["Body"] = request.get_data(cache=False)
-        except RequestEntityTooLarge:
-            raise ServiceError(
-                "ValidationError", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes"
-            ) from None
+        members["Body"] = read_body(request, MAX_REQUEST_BYTES, "ValidationError")
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         for name, shape in _header_members(operation.input_shape):

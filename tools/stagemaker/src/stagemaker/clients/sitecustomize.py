@@ -2,8 +2,7 @@
 
 `get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
 https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python process with this folder on
-its PYTHONPATH imports this file at startup, so this file imports as little as possible. Python imports only the first
-sitecustomize that it finds, so this file executes the next one.
+its PYTHONPATH imports this file at startup, so it imports little, and executes the sitecustomize that it hides.
 """
 
 from __future__ import annotations

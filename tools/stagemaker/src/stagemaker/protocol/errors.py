@@ -21,6 +21,5 @@ def unsupported(what: str, reason: str) -> ServiceError:
 
 
 def validation_error(problems: list[str]) -> ValidationException:
-    """Return the error for a request that violates the service model."""
     plural = "s" if len(problems) > 1 else ""
     return ValidationException(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")

@@ -4,7 +4,7 @@ import datetime
 import itertools
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -44,8 +44,8 @@ def operation_model(name: str) -> OperationModel:
 def read_request(operation: OperationModel, document: Any, pattern_seconds: float = PATTERN_SECONDS) -> dict[str, Any]:
     """Return a request's JSON document as Python values, validated against the service model.
 
-    botocore's validator checks members and types; what it ignores (patterns, enums, lengths, ranges) is checked here
-    against the same shapes. Members that the model does not have are refused.
+    botocore's validator checks members and types; unknown members, patterns, enums, lengths and ranges are checked
+    here.
     Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
     """
     if not isinstance(document, dict):
@@ -95,26 +95,33 @@ def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]
 
 
 def _check_size(document: Any) -> None:
-    level, count, depth = [document], 1, 1
-    while level:
-        level = [item for value in level for item in _children(value)]
-        count, depth = count + len(level), depth + 1
+    count = 1
+    for depth, level in enumerate(levels_below(document), 2):
+        count += len(level)
         if count > MAX_VALUES or depth > MAX_DEPTH:
             message = f"A request must not exceed {MAX_VALUES} values or {MAX_DEPTH} levels of nesting"
             raise ServiceError("SerializationException", message)
 
 
-def _children(value: Any) -> list[Any]:
+def levels_below(document: Any) -> Iterator[list[Any]]:
+    """Yield the values of each level of nesting below a JSON document; the last level is empty."""
+    level = [document]
+    while level:
+        level = [item for value in level for item in children(value)]
+        yield level
+
+
+def children(value: Any) -> Iterable[Any]:
+    """Return the values in an object or an array, and nothing for a scalar."""
     if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON to what botocore's validator expects: times become datetime objects, and null members are dropped.
+    """Convert JSON to what botocore's validator expects: times as datetime objects, and no null members.
 
-    Values of the wrong type that the validator would accept (True as a number, a string as a time) are refused here, as
-    are numbers that are not finite.
+    Refuse what the validator would accept: True as a number, a string as a time, and numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
@@ -190,7 +197,6 @@ def _compile_pattern(text: str) -> "regex.Pattern[str]":
 
 
 def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
-    """Return whether the whole value matches. Return False if the deadline passes first."""
     if (pattern, value) in _remembered_matches:  # matching releases the GIL, which takes longer than a short match
         return True
     seconds_left = deadline - time.monotonic()

@@ -3,20 +3,16 @@
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model import Models
-from stagemaker.resources.resource import Resource, refuse_members, refuse_other_members
+from stagemaker.resources.resource import Resource, refuse_members, refuse_other_members, repeated
 from stagemaker.state.records import Record
 
 # members that are simulated; requests with other members are refused
 CONFIG_MEMBERS = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "ExecutionRoleArn", "Tags"}
 VARIANT_MEMBERS = {
-    "VariantName",
-    "ModelName",
-    "InstanceType",
-    "InitialInstanceCount",
-    "InitialVariantWeight",
-    "VolumeSizeInGB",
-    "ModelDataDownloadTimeoutInSeconds",
-    "ContainerStartupHealthCheckTimeoutInSeconds",
+    *(
+        "VariantName ModelName InstanceType InitialInstanceCount InitialVariantWeight VolumeSizeInGB "
+        "ModelDataDownloadTimeoutInSeconds ContainerStartupHealthCheckTimeoutInSeconds"
+    ).split()
 }
 
 
@@ -37,8 +33,7 @@ class EndpointConfigs(Resource):
         variants = request["ProductionVariants"]
         for variant in variants:
             self._check_variant(variant)
-        names = [variant["VariantName"] for variant in variants]
-        if repeated_names := sorted({name for name in names if names.count(name) > 1}):
+        if repeated_names := repeated([variant["VariantName"] for variant in variants]):
             raise ValidationException(f"ProductionVariants: more than one variant is named {repeated_names[0]}")
         variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]  # SageMaker's default
         if not any(variant["InitialVariantWeight"] for variant in variants):

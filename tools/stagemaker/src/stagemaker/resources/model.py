@@ -4,7 +4,7 @@ from stagemaker.compute.servers.container_server import model_data
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model_package import SHARED_MEMBERS, ModelPackages
-from stagemaker.resources.resource import Resource, refuse_members
+from stagemaker.resources.resource import Resource, refuse_members, repeated
 from stagemaker.resources.s3_data import check_model_data
 from stagemaker.state.records import Record, Store
 
@@ -59,8 +59,8 @@ def _check_pipeline(containers: list[Record]) -> None:
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
         raise ValidationException("Containers: either all containers or none must have a ContainerHostname")
-    if repeated_names := {name for name in hostnames if hostnames.count(name) > 1}:
-        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(repeated_names)}'")
+    if repeated_names := repeated(hostnames):
+        raise ValidationException(f"Containers: two containers have the ContainerHostname '{repeated_names[0]}'")
 
 
 def _check_container(container: Record) -> None:
@@ -75,11 +75,7 @@ def _check_container(container: Record) -> None:
 
 
 def _resolve_containers(store: Store, container: Record) -> list[Record]:
-    """Return the containers to serve for a request's container: the container itself, or those of its model package.
-
-    The container's environment variables replace those with the same names in the package's containers.
-    Raises ServiceError if the package does not exist, is not approved, or cannot be served by the simulator.
-    """
+    """Return the containers to serve: the request's, or those of its model package, with the request's variables."""
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
             raise ValidationException("InferenceSpecificationName requires a ModelPackageName")

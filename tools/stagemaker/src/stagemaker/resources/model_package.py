@@ -17,34 +17,19 @@ from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.client_token import run_once
 from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import Position
-from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members
+from stagemaker.resources.resource import Filter, Resource, parse_json_object, refuse_members, repeated
 from stagemaker.state.records import Record, Store, now
 
-UNSIMULATED_MEMBERS = (
-    "SourceAlgorithmSpecification",
-    "ValidationSpecification",
-    "SecurityConfig",
-    "ManagedStorageType",
-)
+UNSIMULATED_MEMBERS = "SourceAlgorithmSpecification ValidationSpecification SecurityConfig ManagedStorageType".split()
 APPROVAL_MEMBERS = ("ModelApprovalStatus", "ApprovalDescription")
 # members of an update request that replace members of the record
 REPLACING_MEMBERS = (*APPROVAL_MEMBERS, "ModelPackageRegistrationType", "InferenceSpecification", "ModelLifeCycle")
 # members of the event that reports a new state
 EVENT_MEMBERS = (
-    "ModelPackageName",
-    "ModelPackageGroupName",
-    "ModelPackageVersion",
-    "ModelPackageArn",
-    "ModelPackageDescription",
-    "CreationTime",
-    "InferenceSpecification",
-    "ModelPackageStatus",
-    "ModelPackageStatusDetails",
-    "CertifyForMarketplace",
-    *APPROVAL_MEMBERS,
-    "MetadataProperties",
-    "LastModifiedTime",
-)
+    "ModelPackageName ModelPackageGroupName ModelPackageVersion ModelPackageArn ModelPackageDescription CreationTime "
+    "InferenceSpecification ModelPackageStatus ModelPackageStatusDetails CertifyForMarketplace ModelApprovalStatus "
+    "ApprovalDescription MetadataProperties LastModifiedTime"
+).split()
 INSTANCE_TYPE_MEMBERS = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
 MAX_PROPERTIES = 50
 MAX_SPECIFICATIONS = 15  # the limit on additional inference specifications
@@ -124,26 +109,20 @@ class ModelPackages(Resource):
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _run_once(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
-        """Carry out a request, and send an event if the state of the package has changed.
-
-        act: returns the package's record, and whether its state has changed.
-        """
-        changed_packages: list[Record] = []
+        """Carry out a request, and send an event if `act` says that the state of its package has changed."""
+        events: list[Record] = []
 
         def carry_out(request: Record) -> Record:
             with self.store.transaction():  # so that no other request changes the records before this one does
                 record, has_changed = act(request)
             if has_changed:
-                changed_packages.append(record)
+                events.append({name: record[name] for name in EVENT_MEMBERS if name in record})
             return {"ModelPackageArn": record["ModelPackageArn"]}
 
         with self._order_lock:  # so that the events are in the order of the changes
             response = run_once(self, operation, request, carry_out)
-            for record in changed_packages:  # sent only after the changes are stored
-                detail = {"CertifyForMarketplace": False} | {
-                    name: record[name] for name in EVENT_MEMBERS if name in record
-                }
-                self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
+            for event in events:  # sent only after the changes are stored
+                self._state_changes.put("Model Package", event["ModelPackageArn"], event)
         return response
 
     def _create(self, request: Record) -> tuple[Record, bool]:
@@ -183,10 +162,9 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
     refuse_members(request, ["CertifyForMarketplace"], "CreateModelPackage")
     if "InferenceSpecification" not in request:
         raise ValidationException("A model package without a group must have an InferenceSpecification")
-    if missing_members := [name for name in INSTANCE_TYPE_MEMBERS if name not in request["InferenceSpecification"]]:
-        raise ValidationException(
-            f"InferenceSpecification: a model package without a group must have {missing_members[0]}"
-        )
+    for name in INSTANCE_TYPE_MEMBERS:
+        if name not in request["InferenceSpecification"]:
+            raise ValidationException(f"InferenceSpecification: a model package without a group must have {name}")
     # the SDKs also send an approval status, which does not apply to a package without a group
     members = {member: value for member, value in request.items() if member != "ModelApprovalStatus"}
     return request["ModelPackageName"], members | {"ModelPackageType": "Unversioned"}
@@ -194,10 +172,8 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
 
 def _apply_update(record: Record, request: Record) -> Record:
     removed_keys = request.get("CustomerMetadataPropertiesToRemove", [])
-    remaining = {
-        key: text for key, text in record.get("CustomerMetadataProperties", {}).items() if key not in removed_keys
-    }
-    properties = remaining | request.get("CustomerMetadataProperties", {})
+    old, new = (each.get("CustomerMetadataProperties", {}) for each in (record, request))
+    properties = {key: text for key, text in old.items() if key not in removed_keys} | new
     if len(properties) > MAX_PROPERTIES:
         message = f"CustomerMetadataProperties: at most {MAX_PROPERTIES} properties are allowed, not {len(properties)}"
         raise ValidationException(message)
@@ -215,11 +191,7 @@ def _apply_update(record: Record, request: Record) -> Record:
 
 
 def _add_source(store: Store, package: Record, request: Record) -> Record:
-    """Add a request's SourceUri to a package, and the inference specification of the model or package that it names.
-
-    If the package already has an inference specification, it keeps that. Raises ServiceError if the request has both
-    members, or if its SourceUri names a model or a model package that does not exist.
-    """
+    """Add a SourceUri to a package and, if it has none, the specification of the model or package that this names."""
     if "SourceUri" not in request:
         return package
     if "InferenceSpecification" in request:
@@ -244,18 +216,12 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
 
 
 def _add_digests(package: Record) -> Record:
-    """Add an ImageDigest to the containers of a package that have none: the SHA-256 of the image's name.
-
-    SageMaker looks up the image's own digest, but the simulator has no images.
-    """
+    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, as there are no images."""
 
     def add(specification: Record) -> Record:
-        containers = [
-            {"ImageDigest": f"sha256:{hashlib.sha256(item['Image'].encode()).hexdigest()}"} | item
-            if "Image" in item
-            else item
-            for item in specification["Containers"]
-        ]
+        digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]
+        pairs = zip(digests, specification["Containers"], strict=True)
+        containers = [({"ImageDigest": f"sha256:{each}"} if "Image" in item else {}) | item for each, item in pairs]
         return specification | {"Containers": containers}
 
     package = dict(package)
@@ -274,12 +240,12 @@ def _metadata_only(card: Record) -> Record:
     if "ModelCardContent" not in card:
         return card
     document = parse_json_object(card["ModelCardContent"], "ModelCardContent")
-    content = {}
-    for section, names in CARD_METADATA.items():
-        members = document.get(section)
-        if isinstance(members, dict) and (metadata := {name: members[name] for name in names if name in members}):
-            content[section] = metadata
-    return card | {"ModelCardContent": json.dumps(content)}
+    sections = {name: document[name] for name in CARD_METADATA if isinstance(document.get(name), dict)}
+    content = {
+        section: {name: members[name] for name in CARD_METADATA[section] if name in members}
+        for section, members in sections.items()
+    }
+    return card | {"ModelCardContent": json.dumps({name: members for name, members in content.items() if members})}
 
 
 def _check_versioned(package: Record) -> None:
@@ -290,13 +256,10 @@ def _check_versioned(package: Record) -> None:
 
 def _check_additional_specifications(specifications: list[Record]) -> None:
     names = [specification["Name"] for specification in specifications]
+    problem = ""
     if len(names) > MAX_SPECIFICATIONS:
-        message = (
-            f"AdditionalInferenceSpecifications: at most {MAX_SPECIFICATIONS} specifications are allowed, "
-            f"not {len(names)}"
-        )
-        raise ValidationException(message)
-    if repeated_names := sorted({name for name in names if names.count(name) > 1}):
-        raise ValidationException(
-            f"AdditionalInferenceSpecifications: more than one specification is named '{repeated_names[0]}'"
-        )
+        problem = f"at most {MAX_SPECIFICATIONS} specifications are allowed, not {len(names)}"
+    elif repeated_names := repeated(names):
+        problem = f"more than one specification is named '{repeated_names[0]}'"
+    if problem:
+        raise ValidationException(f"AdditionalInferenceSpecifications: {problem}")

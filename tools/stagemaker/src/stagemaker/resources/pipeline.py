@@ -6,8 +6,7 @@ from typing import ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.document import MAX_BYTES
-from stagemaker.orchestration.pipelines.definitions.problems import located
+from stagemaker.orchestration.pipelines.definitions.document import MAX_BYTES, located
 from stagemaker.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,

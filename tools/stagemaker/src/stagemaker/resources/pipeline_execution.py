@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
 from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError
 from stagemaker.orchestration.pipelines.definitions.expressions import parse
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text, parameter_values
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 from stagemaker.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
@@ -59,7 +59,7 @@ class PipelineExecutions(Resource):
     def StartPipelineExecution(self, request: Record) -> Record:
         refuse_other_members(request, START_MEMBERS, "StartPipelineExecution")
         name = request["PipelineName"].removeprefix(self.arn(""))
-        return self._run("StartPipelineExecution", request, self.store.get(DEFINITION, name), self._start)
+        return self._run("StartPipelineExecution", request, self._text(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
         return run_once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
@@ -68,20 +68,23 @@ class PipelineExecutions(Resource):
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
-        return self._run(
-            "RetryPipelineExecution", request, self.store.get(EXECUTED_DEFINITION, self.key(request)), self._retry
-        )
+        text = self._text(EXECUTED_DEFINITION, self.key(request))
+        return self._run("RetryPipelineExecution", request, text, self._retry)
 
-    def _run(self, operation: str, request: Record, definition_record: Record | None, act: Action) -> Record:
-        """Carry out a request that starts executions. definition_record: the stored definition.
+    def _text(self, kind: str, key: str) -> str:
+        """Return the text of a definition, or an empty one if it does not exist."""
+        record: Record = self.store.get(kind, key) or {}
+        return str(record.get(DEFINITION, ""))
 
-        Reading a large definition takes seconds, and in a transaction this would block all other changes. It is
-        therefore read before the transaction, and read again within it only if it has changed in the meantime.
+    def _run(self, operation: str, request: Record, text: str, act: Action) -> Record:
+        """Carry out a request that starts executions of a definition.
+
+        Reading a large definition takes seconds, in which a transaction would block all other changes. It is therefore
+        read before, and within the transaction only if it has changed in the meantime.
         """
         read, started_keys = cache(read_definition), list[str]()
-        if definition_record is not None:
-            with contextlib.suppress(DefinitionError):
-                read(definition_record[DEFINITION])
+        with contextlib.suppress(DefinitionError):
+            read(text)
         response = run_once(self, operation, request, partial(act, started_keys, read))
         for key in started_keys:
             self.begin_work(key)
@@ -131,8 +134,7 @@ class PipelineExecutions(Resource):
         pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_running_count("StartPipelineExecution")
-        definition_record: Record = self.store.get(DEFINITION, name) or {}
-        text = definition_record[DEFINITION]
+        text = self._text(DEFINITION, name)
         definition = read(text)
         values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
         key = f"{name}/execution/{''.join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))}"
@@ -165,9 +167,7 @@ class PipelineExecutions(Resource):
             message = f"The execution is in status {status}: only a failed or stopped execution can be retried"
             raise ValidationException(message)
         self._check_running_count("RetryPipelineExecution")
-        definition_record: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
-        text = definition_record[DEFINITION]
-        self._reschedule_steps(StepRecords(self.store, key), read(text))
+        self._reschedule_steps(StepRecords(self.store, key), read(self._text(EXECUTED_DEFINITION, key)))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
         self.store.update(self.kind, key, **members)

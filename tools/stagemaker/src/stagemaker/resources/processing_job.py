@@ -7,7 +7,7 @@ from stagemaker.compute.processing_run import NO_ENTRYPOINT, ProcessingRun, loca
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
-from stagemaker.resources.resource import unsimulated_value
+from stagemaker.resources.resource import repeated, unsimulated_value
 from stagemaker.state.records import Record
 
 DEFAULT_LIMIT = {"MaxRuntimeInSeconds": 86400}
@@ -40,7 +40,7 @@ class ProcessingJobs(JobResource):
 def _check_names(request: Record) -> None:
     inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     names = [item["InputName"] for item in inputs] + [item["OutputName"] for item in outputs]
-    if repeated_names := sorted({name for name in names if names.count(name) > 1}):
+    if repeated_names := repeated(names):
         raise ValidationException(error_texts.NAMES_NOT_UNIQUE.format(names=", ".join(repeated_names)))
     name_by_folder: dict[Path, str] = {}
     for item in inputs:

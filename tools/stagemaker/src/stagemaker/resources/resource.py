@@ -1,9 +1,8 @@
 """The base class of all kinds of resources: records with keys and ARNs, and the operations that all kinds share.
 
-Each kind of resource is a subclass of Resource in a file of its own, and one line in the registry. Its methods are
-named after the API's operations: the server looks them up by name, validates the request against the service model
-before the call, and shapes the response afterwards. If Describe, List, Stop or Delete needs no code of its own, the
-kind names it in `verbs` instead.
+Each kind is a subclass of Resource in a file of its own, and one line in the registry. Its methods are named after the
+API's operations, get requests that the service model accepts, and return what the response is shaped from. If Describe,
+List, Stop or Delete needs no code of its own, the kind names it in `verbs` instead.
 """
 
 import json
@@ -106,7 +105,6 @@ class Resource:
         return text.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
 
     def check_image(self, image: str) -> None:
-        """Raise ServiceError if the simulator has no replacement for an image."""
         if problem := self.platform.isolation.refusal(image):
             raise ValidationException(problem)
 
@@ -218,6 +216,10 @@ class Resource:
             values = [(self.listed_value(record, member), record) for record in records]
             records = [record for value, record in values if value is not None and test(value, request[name])]
         return records
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:

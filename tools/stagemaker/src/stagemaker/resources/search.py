@@ -118,7 +118,6 @@ def _result_shape(kind: str) -> Shape | None:
 
 
 def _sort_value(sort_property: Property, record: Record) -> str:
-    """Return the text by which a resource is sorted. A resource without a value comes first in ascending order."""
     return next(map(sort_key, sort_property.read(record)), "")
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Iterator
 
 from stagemaker.orchestration.tuning.definitions import (
     Definition,
@@ -10,14 +11,7 @@ from stagemaker.orchestration.tuning.definitions import (
     read_definitions,
 )
 from stagemaker.orchestration.tuning.ranges import CategoricalRange
-from stagemaker.orchestration.tuning.trials import (
-    KIND,
-    Trial,
-    best_trial,
-    completion_details,
-    counters,
-    trials_of,
-)
+from stagemaker.orchestration.tuning.trials import KIND, Trial, best_trial, completion_details, counters, trials_of
 from stagemaker.orchestration.tuning.tuning_work import TuningWork
 from stagemaker.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from stagemaker.protocol import error_texts
@@ -108,9 +102,8 @@ def _position(trial: Trial, sort_by: str) -> Position:
 
 
 def _describe_definitions(record: Record) -> Record:
-    """Return the definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK expects them.
-
-    The objective's metric is among the static hyperparameters, and there is always a ResourceConfig.
+    """Return the definitions as version 2 of the SDK expects them: with the objective's metric among the static
+    hyperparameters, and always with a ResourceConfig.
     """
 
     def describe(item: Record, definition: Definition) -> Record:
@@ -129,24 +122,13 @@ def _check_request(request: Record) -> None:
     if "Autotune" in request:
         raise ValidationException("Autotune is not simulated; set the ranges and limits yourself")
     config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)
-    strategy, limits = config["Strategy"], config["ResourceLimits"]
-    if strategy == "Grid":
-        _check_grid(config, definitions)
-    elif "MaxNumberOfTrainingJobs" not in limits:
-        raise ValidationException(f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs")
-    if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        message = f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}"
-        raise ValidationException(message)
-    if strategy == "Hyperband":
-        if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-            message = "TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself"
-            raise ValidationException(message)
-        for definition in definitions:
-            hyperband_resources(config, definition)
+    if problem := next(_strategy_problems(config, definitions), None):
+        raise ValidationException(problem)
     for definition in definitions:
+        hyperband_resources(config, definition)
         if problem := request_problem(definition.request):
             raise ValidationException(f"{definition.place}: {problem}")
-    max_jobs, max_parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
+    max_jobs, max_parallel = number_of_jobs(config, definitions), config["ResourceLimits"]["MaxParallelTrainingJobs"]
     if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL_JOBS:
         limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
@@ -157,16 +139,20 @@ def _check_request(request: Record) -> None:
         )
 
 
-def _check_grid(config: Record, definitions: list[Definition]) -> None:
-    if len(definitions) > 1:
-        raise ValidationException("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
-    for item in definitions[0].ranges:
-        if not isinstance(item, CategoricalRange):
-            message = f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'"
-            raise ValidationException(message)
-    max_jobs, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
-    if max_jobs not in (None, count):
-        message = (
-            f"ResourceLimits: MaxNumberOfTrainingJobs is {max_jobs}, but must be the number of combinations, {count}"
-        )
-        raise ValidationException(message)
+def _strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:
+    strategy, max_jobs = config["Strategy"], config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
+    if strategy == "Grid":
+        if len(definitions) > 1:
+            yield "TrainingJobDefinitions: the Grid strategy with several definitions is not simulated"
+        for item in definitions[0].ranges:
+            if not isinstance(item, CategoricalRange):
+                yield f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'"
+        if max_jobs not in (None, count := number_of_jobs(config, definitions)):
+            advice = f"but must be the number of combinations, {count}"
+            yield f"ResourceLimits: MaxNumberOfTrainingJobs is {max_jobs}, {advice}"
+    elif max_jobs is None:
+        yield f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs"
+    if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
+        yield f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}"
+    if strategy == "Hyperband" and config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
+        yield "TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself"

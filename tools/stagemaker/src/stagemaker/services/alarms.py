@@ -139,7 +139,6 @@ def changed_state(alarm: Any, points: Points) -> tuple[str, str] | None:
 
 
 def to_naive_utc(time: datetime.datetime) -> datetime.datetime:
-    """Return a time as a naive time in UTC, like moto's."""
     return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
 
 

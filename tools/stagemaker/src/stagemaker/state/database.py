@@ -95,7 +95,6 @@ class Database:
                 lock.release()
 
     def close(self) -> None:
-        """Wait for any transaction and read in progress, then close the file."""
         with self._write_lock, self._read_lock, _convert_errors(self.path):
             self._reader.close()
             self._writer.close()
@@ -123,10 +122,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a database under a temporary name and then rename it.
-
-    An interrupted creation therefore never leaves an empty file at `path`, which would count as damaged.
-    """
+    """Create a database under another name and rename it: an incomplete file at `path` would count as damaged."""
     new_path = path.with_name(f"{path.name}.new")
     for incomplete_path in path.parent.glob(f"{new_path.name}*"):
         incomplete_path.unlink()

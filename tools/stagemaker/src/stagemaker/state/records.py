@@ -63,9 +63,9 @@ class Store:
     ) -> StoredRecord:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
-        The function receives a copy of the record, or of the default if there is no record. It must return the API's
-        members, and may change the copy's internal members in place. If it raises an error, nothing changes. Raises
-        KeyError if there is neither a record nor a default.
+        The function receives a copy of the record or, without one, of the default. It returns the API's members, and
+        may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if there is
+        neither a record nor a default.
         """
         with self.transaction() as connection:
             record = self.get(kind, key)

@@ -43,8 +43,8 @@ class State:
     def open(self) -> None:
         """Lock the folder and open the database; create either if it is missing.
 
-        Raises OSError, without changing anything in the folder, if the folder is in use by another simulator or not
-        writable, or if its content was written by an incompatible version or by another program.
+        Raises OSError, and changes nothing, if another simulator uses the folder, if it is not writable, or if another
+        version or program wrote its content.
         """
         with contextlib.ExitStack() as exit_stack:
             try:
@@ -132,7 +132,6 @@ class State:
             logger.error("%s", error)
 
     def _check(self, database: Path, contents: Path) -> None:
-        """Raise OSError if the folder has objects or records that are not in the database."""
         old_records = self.folder / "records"
         if old_records.exists():
             raise OSError(

@@ -111,10 +111,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, or None if there is no object.
-
-        A large object is written to a new file, whose name is added to `written_files`. Raises OSError if that fails.
-        """
+        """Return an object's row, if it exists. A large one is written to a new file, which is added to the list."""
         from stagemaker.services.moto_inside.s3 import read_s3_object
 
         result = read_s3_object(bucket, key)

@@ -32,7 +32,6 @@ class Stage:
     start_time: datetime.datetime = field(default_factory=now)
 
     def variant_status(self, variant: str) -> list[Record]:
-        """Return the VariantStatus of one of the deployment's variants."""
         share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
         return [{"Status": self.status, "StatusMessage": share, "StartTime": self.start_time}]
 
@@ -61,20 +60,18 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
 
     Raises ServiceError if the request is contradictory, or if all weights would be 0.
     """
-    excluded_properties = {
-        entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])
-    }
+    excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
     if not request.get("RetainAllVariantProperties"):
-        if excluded_properties:
+        if excluded:
             message = "ExcludeRetainedVariantProperties requires RetainAllVariantProperties to be true"
             raise ValidationException(message)
         return pending
-    retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded_properties]
+    retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded]
     properties = {
         variant["VariantName"]: {member: variant[member] for member in retained_members}
         for variant in current["Variants"]
     }
-    if "DataCaptureConfig" not in excluded_properties:
+    if "DataCaptureConfig" not in excluded:
         pending = pending | {"DataCaptureConfig": current["DataCaptureConfig"]}
     return _with_properties(pending, properties)
 
@@ -116,39 +113,26 @@ def max_instances(internal: Record) -> int:
 
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
-    """Return the ProductionVariants of DescribeEndpoint's response. desired: the deployment with the desired values."""
+    pairs = zip(deployment["Variants"], desired["Variants"], strict=True)
     return [
-        {
-            "VariantName": variant["VariantName"],
-            "DeployedImages": _deployed_images(variant["Model"]),
-            "CurrentWeight": variant["Weight"],
-            "DesiredWeight": target["Weight"],
-            "CurrentInstanceCount": variant["Count"],
-            "DesiredInstanceCount": target["Count"],
-        }
-        for variant, target in zip(deployment["Variants"], desired["Variants"], strict=True)
+        _desired(target) | {"CurrentWeight": variant["Weight"], "CurrentInstanceCount": variant["Count"]}
+        for variant, target in pairs
     ]
 
 
 def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
     return [
-        {
-            "VariantName": variant["VariantName"],
-            "DeployedImages": _deployed_images(variant["Model"]),
-            "DesiredWeight": variant["Weight"],
-            "DesiredInstanceCount": variant["Count"],
-            "VariantStatus": stage.variant_status(variant["VariantName"]),
-        }
+        _desired(variant) | {"VariantStatus": stage.variant_status(variant["VariantName"])}
         for variant in deployment["Variants"]
     ]
 
 
+def _desired(variant: Record) -> Record:
+    time, names = variant["Model"]["CreationTime"], images(variant["Model"])
+    deployed = [{"SpecifiedImage": name, "ResolvedImage": name, "ResolutionTime": time} for name in names]
+    members = {"VariantName": variant["VariantName"], "DeployedImages": deployed}
+    return members | {"DesiredWeight": variant["Weight"], "DesiredInstanceCount": variant["Count"]}
+
+
 def images(model: Record) -> list[str]:
     return [container.get("Image", "") for _, container in named_containers(model)]
-
-
-def _deployed_images(model: Record) -> list[Record]:
-    return [
-        {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": model["CreationTime"]}
-        for image in images(model)
-    ]

@@ -84,9 +84,9 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
+        """Start the fleets of an earlier simulator's endpoint, then continue its update, with or without them.
 
-        If they do not start, a pending update continues without them. If no update is pending, the endpoint fails.
+        Without fleets and without an update, the endpoint fails.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)

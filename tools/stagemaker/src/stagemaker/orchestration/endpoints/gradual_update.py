@@ -30,8 +30,8 @@ class GradualUpdate:
     def run(self) -> None:
         """Start the new fleets, shift the traffic to them, and end the old fleets.
 
-        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time limit is
-        reached before the old fleets are shut down. Raises JobStopped when the simulator ends.
+        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time is up
+        before. Raises JobStopped when the simulator ends.
         """
         self._hosting.stages[self._name] = Stage("Creating")
         models = [variant["Model"] for variant in self._pending["Variants"]]
@@ -79,7 +79,6 @@ class GradualUpdate:
                 raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {reason}")
 
     def _roll_back(self, reason: str) -> None:
-        """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
         if self._old_traffic:
             self._hosting.traffic[self._name] = self._old_traffic  # first, because writing the record may take long
             self._hosting.stages[self._name] = Stage("Deleting")

@@ -37,8 +37,8 @@ class Hosting:
 def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], deadline: float = math.inf) -> None:
     """Scale fleets, wait until the new instances of all are ready at the same time, and let them receive traffic.
 
-    An instance whose servers have ended by then has failed, even if they were ready before. work: the work that waits.
-    fleets, variants: as in `scale_fleets`. deadline: a time on the work's clock. Raises JobFailed or JobStopped.
+    An instance whose servers have ended by then has failed, even if they were ready before. deadline: a time on the
+    clock of `work`, which waits. Raises JobFailed or JobStopped.
     """
     scale_fleets(fleets, variants)
     while waiting := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:

@@ -53,9 +53,9 @@ def running_averages(values: Sequence[float]) -> list[float]:
 def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[float]], maximize: bool) -> bool:
     """Return whether a job's value at a step is worse than the median of the other jobs' averages at that step.
 
-    step: the step, counted from 1. others: the running averages of jobs that have ended. Jobs that did not reach this
-    step are ignored. This is the median stopping rule of Golovin et al., Google Vizier (2017), applied to the last
-    value, as SageMaker documents.
+    step: counted from 1. others: the running averages of jobs that have ended; those that did not reach the step are
+    ignored. Source: the median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as
+    SageMaker documents.
     """
     averages = [other[step - 1] for other in others if len(other) >= step]
     if len(averages) < MIN_JOBS_FOR_MEDIAN:

@@ -1,6 +1,7 @@
 """The training job definitions in a tuning job's record, and what is derived from them."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,31 +96,63 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
 
 
 def _read_definition(place: str, config: Record, item: Record) -> Definition:
-    objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
-    if not objective:
-        problem = f"{place}: an objective with a MetricName and the Type Minimize or Maximize is required"
-        raise ValidationException(problem)
-    for own, shared in SHARED_MEMBERS.items():
-        if item.get(own) and config.get(shared):
-            problem = f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
-            raise ValidationException(problem)
+    if problem := next(_problems(config, item), None):
+        raise ValidationException(f"{place}: {problem}")
     range_lists = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
-    algorithm = item["AlgorithmSpecification"]
     if range_lists.get("AutoParameters"):
         raise ValidationException("AutoParameters are not simulated; specify a range for each hyperparameter")
-    if "AlgorithmName" in algorithm:
-        raise ValidationException(f"{place}: AlgorithmName is not simulated; specify a TrainingImage instead")
     try:
         ranges = tuple(read_ranges(range_lists))
     except ValueError as error:
         raise ValidationException(str(error)) from None
-    settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_HYPERPARAMETER: objective["MetricName"]}
+    objective = _objective(config, item)
+    metric, maximize = objective["MetricName"], objective["Type"] == "Maximize"
+    settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_HYPERPARAMETER: metric}
     _check_names(place, ranges, settings)
-    _check_metrics(place, algorithm, objective["MetricName"])
-    request = _base_request(place, item)
-    maximize = objective["Type"] == "Maximize"
     name = item.get("DefinitionName", "")
-    return Definition(name, place, objective["MetricName"], maximize, ranges, settings, request)
+    return Definition(name, place, metric, maximize, ranges, settings, _base_request(item))
+
+
+def _objective(config: Record, item: Record) -> Record:
+    return item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective") or {}
+
+
+def _problems(config: Record, item: Record) -> Iterator[str]:
+    algorithm, objective = item["AlgorithmSpecification"], _objective(config, item)
+    if not objective:
+        yield "an objective with a MetricName and the Type Minimize or Maximize is required"
+    for own, shared in SHARED_MEMBERS.items():
+        if item.get(own) and config.get(shared):
+            yield f"{own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once"
+    if "AlgorithmName" in algorithm:
+        yield "AlgorithmName is not simulated; specify a TrainingImage instead"
+    yield from _metric_problems(algorithm, objective["MetricName"])
+    resources = item.get("HyperParameterTuningResourceConfig", {})
+    for member in UNSIMULATED_MEMBERS:
+        if member in resources:
+            yield f"{member} is not simulated; specify one InstanceType instead"
+    if resources and "ResourceConfig" in item:
+        yield "specify ResourceConfig or HyperParameterTuningResourceConfig, not both"
+    if "VolumeSizeInGB" not in (resources or item.get("ResourceConfig", {})):
+        yield "a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is required"
+
+
+def _metric_problems(algorithm: Record, metric: str) -> Iterator[str]:
+    definitions, image = algorithm.get("MetricDefinitions", []), algorithm.get("TrainingImage", "")
+    for item in definitions:
+        try:
+            groups = regex.compile(item["Regex"]).groups
+        except regex.error as error:
+            yield f"MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}"
+        else:
+            if groups == 0:
+                advice = "put the part that matches the value in parentheses"
+                yield f"MetricDefinitions: the Regex of '{item['Name']}' has no group; {advice}"
+    own = [item["Name"] for item in family_of(image).own_metrics(image)]
+    if own and metric not in own:
+        yield f"the image does not report the metric '{metric}'; it reports {own[0]}, for example"
+    if not own and metric not in {item["Name"] for item in definitions}:
+        yield f"MetricDefinitions: the objective metric '{metric}' is not defined; add its definition"
 
 
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
@@ -136,42 +169,11 @@ def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]
             raise ValidationException(problem)
 
 
-def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
-    """Raise ServiceError if the objective is not a known metric, or if a metric's Regex cannot capture a value."""
-    definitions = algorithm.get("MetricDefinitions", [])
-    for item in definitions:
-        try:
-            groups = regex.compile(item["Regex"]).groups
-        except regex.error as error:
-            problem = f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}"
-            raise ValidationException(problem) from None
-        if groups == 0:
-            problem = f"the Regex of '{item['Name']}' has no group; put the part that matches the value in parentheses"
-            raise ValidationException(f"{place}: MetricDefinitions: {problem}")
-    image = algorithm.get("TrainingImage", "")
-    if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
-        if metric not in own:
-            problem = f"{place}: the image does not report the metric '{metric}'; it reports {own[0]}, for example"
-            raise ValidationException(problem)
-        return
-    if metric not in {item["Name"] for item in definitions}:
-        problem = f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition"
-        raise ValidationException(problem)
-
-
-def _base_request(place: str, item: Record) -> Record:
+def _base_request(item: Record) -> Record:
     shape: Any = operation_model("CreateTrainingJob").input_shape
     request: Record = {name: value for name, value in item.items() if name in shape.members}
     if tuning_resources := item.get("HyperParameterTuningResourceConfig"):
-        if member := next((name for name in UNSIMULATED_MEMBERS if name in tuning_resources), None):
-            raise ValidationException(f"{place}: {member} is not simulated; specify one InstanceType instead")
-        if "ResourceConfig" in request:
-            problem = f"{place}: specify ResourceConfig or HyperParameterTuningResourceConfig, not both"
-            raise ValidationException(problem)
         request["ResourceConfig"] = tuning_resources
-    if "VolumeSizeInGB" not in request.get("ResourceConfig", {}):
-        problem = f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is required"
-        raise ValidationException(problem)
     algorithm = item["AlgorithmSpecification"]
     names = ("TrainingImage", "TrainingInputMode", "MetricDefinitions")
     request["AlgorithmSpecification"] = {name: algorithm[name] for name in names if name in algorithm}

@@ -43,7 +43,6 @@ class CategoricalRange:
     values: tuple[str, ...]
 
     def format(self, value: str) -> str:
-        """Return the value unchanged: it is already a string."""
         return value
 
     def parse(self, text: str) -> str | None:
@@ -93,13 +92,9 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
         raise ValueError(f"{place}: Logarithmic scaling requires a MinValue above 0, not {item['MinValue']}")
     if scaling == "ReverseLogarithmic":
         if is_integer:
-            raise ValueError(
-                f"{place}: ReverseLogarithmic scaling is only for continuous ranges; choose another ScalingType"
-            )
+            raise ValueError(f"{place}: {scaling} scaling is only for continuous ranges; choose another ScalingType")
         if low < 0 or high >= 1:
-            raise ValueError(
-                f"{place}: ReverseLogarithmic scaling requires a MinValue of at least 0 and a MaxValue below 1"
-            )
+            raise ValueError(f"{place}: {scaling} scaling requires a MinValue of at least 0 and a MaxValue below 1")
     return NumberRange(item["Name"], low, high, scaling, is_integer)
 
 

@@ -28,9 +28,8 @@ MAX_JOBS_WITHOUT_OBJECTIVE = 5  # ended training jobs, none with an objective, a
 class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
-    index: the index of its definition. number: the trial's number in its search. averages: the running averages of the
-    values, if the trial has ended. metrics_read: how many of the observed metrics have been read. stop_requested:
-    whether a request to stop the training job has been sent.
+    index: of its definition. number: in its search. averages: the running averages of the values, if the trial has
+    ended. metrics_read: how many observed metrics have been read. stop_requested: whether the job was asked to stop.
     """
 
     index: int

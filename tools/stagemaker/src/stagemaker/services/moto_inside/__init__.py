@@ -3,14 +3,10 @@
 Only the services in SERVICES answer. Others of moto run containers (Batch, Lambda), connect to addresses that a caller
 chooses (SNS, Firehose) or create resources of any service (CloudFormation).
 
-This package takes a second to import, and is imported by the first request to one of these services. That changes
-moto, for the rest of the process. CloudWatch, ECR, EventBridge, Logs and S3 are subclasses of moto's
-backends, put into its registries. For the rest moto has no hook, so `_install` replaces names in its modules: the
-sessions that look up regions and services, what matches the patterns of requests, the class of the mapping from a
-bucket's keys to its objects, the times of objects in listings, the files with objects' contents, and its lists of all
-models, which keep deleted ones.
-
-All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the version.
+This package takes a second to import, with the first request to one of these services. That changes moto, for the rest
+of the process: subclasses of its backends are put into its registries and, where moto has no hook, `_install` replaces
+names in its modules. All this leans on moto's inside, which any release may change, so `test_private_parts.py` pins the
+version.
 """
 
 import re

@@ -27,27 +27,23 @@ TOO_MANY_POINTS = (
     "increasing Period, or decreasing the time range."
 )
 
+Time = datetime.datetime
 ALARM_STATE = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
 
 
 def _period_problem(period: Any) -> str | None:
-    """Return the problem of an invalid period, or None."""
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in (1, 5, 10, 20, 30)):
         return f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60, not {str(period)[:20]}."
     return None
 
 
 def _count_problem(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
-    """Return why a request is rejected that asks for data points of these periods, or None."""
     seconds = (end - start).total_seconds()
     count = sum(int(-(-seconds // period)) for period in periods)
     return TOO_MANY_POINTS.format(count, limit) if count > limit else None
 
 
-def _query_problem(
-    queries: Iterable[Mapping[str, Any]], start: datetime.datetime, end: datetime.datetime
-) -> str | None:
-    """Return the problem of an invalid request of GetMetricData, or None."""
+def _query_problem(queries: Iterable[Mapping[str, Any]], start: Time, end: Time) -> str | None:
     if start >= end:
         return "The parameter EndTime must be greater than StartTime."
     periods = [
@@ -58,8 +54,19 @@ def _query_problem(
 
 
 def _period_of(query: Mapping[str, Any]) -> Any:
-    """Return the period of a query of GetMetricData."""
     return query["MetricStat"].get("Period") if "MetricStat" in query else query.get("Period")
+
+
+def _evaluated(find: Callable[..., Iterable[Alarm]]) -> Any:
+
+    def evaluate_and_find(self: "CloudWatch", *arguments: Any) -> Iterable[Alarm]:
+        with self.lock:
+            data = list(self.metric_data)
+            for alarm in list(self.alarms.values()):
+                self.evaluate(alarm, data)
+            return list(find(self, *arguments))
+
+    return evaluate_and_find
 
 
 class CloudWatch(CloudWatchBackend):
@@ -69,7 +76,7 @@ class CloudWatch(CloudWatchBackend):
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
-        self._lock = threading.RLock()  # of the alarms' states and the next two attributes
+        self.lock = threading.RLock()  # of the alarms' states and the next two attributes
         self._held_until: dict[str, datetime.datetime] = {}  # by alarm: when a state that was set by request ends
         self._new_data_points = 0  # since the last clean-up
 
@@ -77,7 +84,7 @@ class CloudWatch(CloudWatchBackend):
         if problem := alarms.find_problem(members):
             raise ValidationError(problem)
         name = members["name"]
-        with self._lock:
+        with self.lock:
             old_alarm = self.alarms.get(name)
             alarm = super().put_metric_alarm(**members)
             if old_alarm is None:
@@ -89,41 +96,32 @@ class CloudWatch(CloudWatchBackend):
 
     def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
         """Set a state that lasts until CloudWatch would evaluate the alarm again."""
-        with self._lock:
+        with self.lock:
             alarm = self.alarms.get(alarm_name)
             super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails if there is no alarm
             interval = 10 if alarm and alarm.period in alarms.HIGH_RESOLUTION else 60
             self._held_until[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
 
-    def describe_alarms(self) -> Iterable[Alarm]:
-        return self._evaluate_and_find(super().describe_alarms)
-
-    def get_alarms_by_action_prefix(self, action_prefix: str) -> Iterable[Alarm]:
-        return self._evaluate_and_find(super().get_alarms_by_action_prefix, action_prefix)
-
-    def get_alarms_by_alarm_name_prefix(self, name_prefix: str) -> Iterable[Alarm]:
-        return self._evaluate_and_find(super().get_alarms_by_alarm_name_prefix, name_prefix)
-
-    def get_alarms_by_alarm_names(self, alarm_names: list[str]) -> Iterable[Alarm]:
-        return self._evaluate_and_find(super().get_alarms_by_alarm_names, alarm_names)
-
-    def get_alarms_by_state_value(self, target_state: str) -> Iterable[Alarm]:
-        return self._evaluate_and_find(super().get_alarms_by_state_value, target_state)
+    describe_alarms = _evaluated(CloudWatchBackend.describe_alarms)
+    get_alarms_by_action_prefix = _evaluated(CloudWatchBackend.get_alarms_by_action_prefix)
+    get_alarms_by_alarm_name_prefix = _evaluated(CloudWatchBackend.get_alarms_by_alarm_name_prefix)
+    get_alarms_by_alarm_names = _evaluated(CloudWatchBackend.get_alarms_by_alarm_names)
+    get_alarms_by_state_value = _evaluated(CloudWatchBackend.get_alarms_by_state_value)
 
     def state_of(self, name: str) -> tuple[str, str] | None:
         """Evaluate an alarm and return its state and the reason, or None if it does not exist."""
-        with self._lock:
+        with self.lock:
             alarm = self.alarms.get(name)
             if alarm is None:
                 return None
-            self._evaluate(alarm, list(self.metric_data))
+            self.evaluate(alarm, list(self.metric_data))
             return alarm.state_value, alarm.state_reason
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         if problem := retention.find_problem(metric_data):
             raise ValidationError(problem)
         super().put_metric_data(namespace, metric_data)
-        with self._lock:
+        with self.lock:
             self._new_data_points += retention.count_data_points(metric_data)
             if self._new_data_points >= retention.CLEANUP_DATA_POINTS:
                 self._new_data_points = 0
@@ -131,36 +129,20 @@ class CloudWatch(CloudWatchBackend):
                 self.metric_data[:count] = retention.age_data(self.metric_data[:count], utcnow(), _merge)
 
     def get_metric_statistics(
-        self,
-        namespace: str,
-        metric_name: str,
-        start_time: datetime.datetime,
-        end_time: datetime.datetime,
-        period: int,
-        stats: list[str],
-        dimensions: list[dict[str, str]],
-        unit: str | None = None,
+        self, namespace: str, metric_name: str, start_time: Time, end_time: Time, period: int, *others: Any, **more: Any
     ) -> list[Statistics]:
         if problem := _period_problem(period):
             raise InvalidParameterValue(problem)
-        limit = MAX_STATISTICS_POINTS
-        if problem := _count_problem([period], start_time, end_time, limit):
+        if problem := _count_problem([period], start_time, end_time, MAX_STATISTICS_POINTS):
             raise InvalidParameterCombination(problem)
-        return super().get_metric_statistics(
-            namespace, metric_name, start_time, end_time, period, stats, dimensions, unit
-        )
+        return super().get_metric_statistics(namespace, metric_name, start_time, end_time, period, *others, **more)
 
     def get_metric_data(
-        self,
-        queries: list[dict[str, Any]],
-        start_time: datetime.datetime,
-        end_time: datetime.datetime,
-        scan_by: str = "TimestampAscending",
+        self, queries: list[dict[str, Any]], start_time: Time, end_time: Time, scan_by: str = "TimestampAscending"
     ) -> list[dict[str, Any]]:
         """Read all data once, unlike moto, which reads them for each period."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
-        problem = _query_problem(queries, start, end)
-        if problem:
+        if problem := _query_problem(queries, start, end):
             raise ValidationError(problem)
         data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
         series: dict[str, dict[datetime.datetime, float]] = {}
@@ -180,20 +162,12 @@ class CloudWatch(CloudWatchBackend):
                 results.append({"id": query["Id"], "label": label, **values})
         return results
 
-    def _evaluate_and_find(self, find: Callable[..., Iterable[Alarm]], *arguments: Any) -> Iterable[Alarm]:
-        with self._lock:
-            data = list(self.metric_data)
-            for alarm in list(self.alarms.values()):
-                self._evaluate(alarm, data)
-            return list(find(*arguments))
-
-    def _evaluate(self, alarm: Alarm, data: Iterable[MetricDatumBase]) -> None:
+    def evaluate(self, alarm: Alarm, data: Iterable[MetricDatumBase]) -> None:
         now = utcnow()
         if alarms.unsimulated_feature(vars(alarm)) or now < self._held_until.get(alarm.name, now):
             return
         points = [_statistic(period, alarm.statistic) for period in alarms.data_by_period(data, alarm, now)]
-        change = alarms.changed_state(alarm, points)
-        if change:
+        if change := alarms.changed_state(alarm, points):
             state, reason = change
             alarm.update_state(reason, "{}", state)
 
@@ -219,10 +193,8 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
     ]
 
 
-def _series(
-    data: list[MetricDatumBase], start: datetime.datetime, period: int, statistic: str
-) -> dict[datetime.datetime, float]:
-    periods: dict[datetime.datetime, list[MetricDatumBase]] = {}
+def _series(data: list[MetricDatumBase], start: Time, period: int, statistic: str) -> dict[Time, float]:
+    periods: dict[Time, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
         periods.setdefault(start + (datum.timestamp - start) // length * length, []).append(datum)

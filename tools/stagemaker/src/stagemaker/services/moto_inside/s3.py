@@ -8,6 +8,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -43,7 +44,6 @@ class SortedKeys:
         self._lock = threading.Lock()
 
     def forget(self) -> None:
-        """Note that a key has been added or removed."""
         with self._lock:
             self._keys = None
 
@@ -119,23 +119,17 @@ class S3(S3Backend):
     def _page(
         self, keys: "WatchedKeys", prefix: str | None, delimiter: str | None, after: str, max_keys: int | None
     ) -> tuple[list[Any], str | None]:
-        page: list[Any] = []
-        last = ""
-        limit = LARGEST_PAGE if max_keys is None else min(max_keys, LARGEST_PAGE)
-        for entry, is_prefix, its_keys in entries(keys.sorted.get(), prefix or "", delimiter or "", after):
-            objects = (item for key in its_keys if isinstance(item := keys.get(key), FakeKey))
-            if (first := next(objects, None)) is None:  # they have been deleted
-                continue
-            if len(page) >= limit:
-                return page, self._token(last) if page else None
-            page.append(entry if is_prefix else first)
-            last = entry
-        return page, None
+        def items() -> Iterator[tuple[str, Any]]:
+            for entry, is_prefix, its_keys in entries(keys.sorted.get(), prefix or "", delimiter or "", after):
+                objects = (item for key in its_keys if isinstance(item := keys.get(key), FakeKey))
+                if (first := next(objects, None)) is not None:  # otherwise they have been deleted
+                    yield entry, entry if is_prefix else first
 
-    def _token(self, after: str) -> str:
-        token: str = md5_hash(after.encode()).hexdigest()
-        self._pagination_tokens[token] = after
-        return token
+        page, has_more, token = *_first_page(items(), max_keys), None
+        if has_more:
+            token = md5_hash(page[-1][0].encode()).hexdigest()
+            self._pagination_tokens[token] = page[-1][0]
+        return [item for _, item in page], token
 
     def list_object_versions(
         self,
@@ -147,7 +141,6 @@ class S3(S3Backend):
         version_id_marker: str | None = None,
     ) -> tuple[Any, list[str], Any, str | None, str | None]:
         keys: WatchedKeys = self.get_bucket(bucket_name).keys  # type: ignore[assignment]
-        page: list[Any] = []
 
         def versions(key: str) -> list[Any]:
             newest_first = list(reversed(keys.getlist(key, [])))
@@ -164,16 +157,17 @@ class S3(S3Backend):
             for entry, is_prefix, _ in entries(keys.sorted.get(), prefix, delimiter or "", key_marker or ""):
                 yield from [entry] if is_prefix else versions(entry)
 
-        limit = LARGEST_PAGE if max_keys is None else min(max_keys, LARGEST_PAGE)
-        for item in items():
-            if len(page) >= limit:
-                next_marker = _marker(page[-1]) if page else (None, None)
-                break
-            page.append(item)
-        else:
-            next_marker = None, None
+        page, has_more = _first_page(items(), max_keys)
+        next_marker = _marker(page[-1]) if has_more else (None, None)
         found, deleted = ([item for item in page if isinstance(item, kind)] for kind in (FakeKey, FakeDeleteMarker))
         return found, [item for item in page if isinstance(item, str)], deleted, *next_marker
+
+
+def _first_page(items: Iterator[Any], max_keys: int | None) -> tuple[list[Any], bool]:
+    """Return the items of a page, and whether another page follows it. An empty page is the last one."""
+    limit = LARGEST_PAGE if max_keys is None else max(0, min(max_keys, LARGEST_PAGE))
+    page = list(islice(items, limit))
+    return page, bool(page) and next(items, None) is not None
 
 
 def _marker(item: Any) -> tuple[str, str | None]:

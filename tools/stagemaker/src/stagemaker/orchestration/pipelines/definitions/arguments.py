@@ -5,6 +5,7 @@ from typing import Any
 from botocore.model import Shape
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     Scope,
@@ -13,7 +14,6 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     parse,
 )
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
 from stagemaker.protocol.service_model import value_problems
 
@@ -23,8 +23,7 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
     """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
-    Nothing else is checked here. This check comes first, so that later checks, which search the items one by one, do
-    not take too long.
+    This check comes first, so that later checks, which search the items one by one, do not take too long.
     """
     if is_expression(document):
         return
@@ -121,7 +120,6 @@ def _fits(required: Shape, actual: Shape) -> bool:
 
 
 def _convert(required: str, value: Any, path: str) -> Any:
-    """Convert a value to the required type: in HyperParameters, for example, an integer becomes a string."""
     if required == "string" and not isinstance(value, dict | list):
         return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, read_members
 from stagemaker.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     Expression,
@@ -19,7 +19,6 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     steps_of,
 )
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text, read_value
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
@@ -51,8 +50,8 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
             raise DefinitionError("Or: Conditions must not be empty")
         inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
         return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
-    first_value, other_values = _operands(parts)
-    first, others = parse(first_value, scope), Values(other_values, scope)
+    first = parse(parts["QueryValue" if kind == "In" else "LeftValue"], scope)
+    others = Values(parts["Values"] if kind == "In" else [parts["RightValue"]], scope)
     _check_types(kind, [first.type, *others.types])
 
     def evaluate(context: StepContext) -> bool:
@@ -102,12 +101,6 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(kind, str) or kind not in MEMBERS:
         raise DefinitionError(f"the condition type {str(kind)[:80]} is not one of {', '.join(MEMBERS)}")
     return kind, read_members(document, kind, MEMBERS[kind] | {"Type": str}, {})
-
-
-def _operands(parts: dict[str, Any]) -> tuple[Any, list[Any]]:
-    if "QueryValue" in parts:
-        return parts["QueryValue"], parts["Values"]
-    return parts["LeftValue"], [parts["RightValue"]]
 
 
 def _type_name(value: Any) -> str:

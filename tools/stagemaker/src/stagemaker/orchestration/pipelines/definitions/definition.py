@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagemaker.orchestration.pipelines.definitions.arguments import check_sizes
-from stagemaker.orchestration.pipelines.definitions.document import Types, read_json, read_members
+from stagemaker.orchestration.pipelines.definitions.document import (
+    DefinitionError,
+    Types,
+    located,
+    read_json,
+    read_members,
+)
 from stagemaker.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
 from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
 from stagemaker.orchestration.pipelines.definitions.step import PipelineStep, read_step
 from stagemaker.orchestration.pipelines.definitions.step_types import (
     ConditionStepType,
@@ -75,11 +80,8 @@ def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[Pipe
         yield step
         if isinstance(step.type, ConditionStepType):
             with located(f"Step {step.name}"):
-                inner_documents = [
-                    ((step.name, outcome), inner_document)
-                    for outcome, inner_document in step.type.branches(step.arguments)
-                ]
-            yield from _read_steps(inner_documents)
+                inner = [((step.name, outcome), each) for outcome, each in step.type.branches(step.arguments)]
+            yield from _read_steps(inner)
 
 
 def _check_steps(definition: PipelineDefinition) -> None:
@@ -127,9 +129,8 @@ def _sorted_steps(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
 def _check_branches(steps: dict[str, PipelineStep]) -> None:
     outcomes_by_step: dict[str, frozenset[tuple[str, bool]]] = {}
     for step in steps.values():
-        outcomes = frozenset().union(
-            *(outcomes_by_step[name] for name in step.needs), [step.branch] if step.branch else []
-        )
+        own = [step.branch] if step.branch else []
+        outcomes = frozenset(own).union(*(outcomes_by_step[name] for name in step.needs))
         for condition, outcome in outcomes:
             if outcome and (condition, False) in outcomes:
                 message = f"the step can never run, because it needs steps of both branches of {condition}"

@@ -1,26 +1,50 @@
-"""A definition's JSON: parsing within size limits, and checks of the members of objects."""
+"""A definition's JSON: parsing within size limits, checks of the members of objects, and the errors of both.
 
+An execution's steps fail with StepFailure.
+"""
+
+import contextlib
 import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.protocol.errors import ValidationException
+from stagemaker.protocol.service_model import levels_below
 from stagemaker.text import refuse_constant
 
 MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays
 MAX_VALUES = 300_000
 Types = Mapping[str, type | tuple[type, ...]]
-TYPE_NAMES = {
-    str: "a string",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-}
+TYPE_NAMES = {str: "a string", bool: "true or false", int: "a number", float: "a number"}
+TYPE_NAMES |= {list: "a list", dict: "an object"}
+
+
+class DefinitionError(ValidationException):
+    """A definition is invalid. The message names the step and the reason."""
+
+
+class StepFailure(Exception):
+    """A step failed. The message becomes its FailureReason.
+
+    kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
+    status.
+    """
+
+    def __init__(self, message: str, kind: str = "", status: str = "Failed"):
+        super().__init__(message)
+        self.kind, self.status = kind, status
+
+
+@contextlib.contextmanager
+def located(place: str) -> Iterator[None]:
+    """Prefix the message of each DefinitionError with the place where it occurred."""
+    try:
+        yield
+    except DefinitionError as problem:
+        raise DefinitionError(f"{place}: {problem}") from None
 
 
 def read_json(text: str) -> dict[str, Any]:
@@ -56,24 +80,15 @@ def read_members(value: Any, place: str, required: Types, optional: Types) -> di
         types = required.get(name) or optional[name]
         allowed = types if isinstance(types, tuple) else (types,)
         if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
-            raise DefinitionError(
-                f"{place}: {name} must be {' or '.join(dict.fromkeys(TYPE_NAMES[t] for t in allowed))}"
-            )
+            names = dict.fromkeys(TYPE_NAMES[kind] for kind in allowed)
+            raise DefinitionError(f"{place}: {name} must be {' or '.join(names)}")
     return present
 
 
-def children(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
-
-
 def _check_size(document: Any) -> None:
-    level, count, depth = [document], 1, 1
-    while level:
-        level = [item for value in level for item in children(value)]
-        count, depth = count + len(level), depth + 1
+    count = 1
+    for depth, level in enumerate(levels_below(document), 2):
+        count += len(level)
         if depth > MAX_LEVELS:
             raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels of nesting")
         if count > MAX_VALUES:

@@ -14,23 +14,17 @@ from botocore.model import Shape
 
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import children, read_members
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located, read_members
 from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, as_text
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
 from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
+from stagemaker.protocol.service_model import children
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"
 EXECUTION_VARIABLES = (
-    "PipelineName",
-    "PipelineArn",
-    "PipelineExecutionId",
-    "PipelineExecutionArn",
-    "StartDateTime",
-    "CurrentDateTime",
-    "TrainingJobName",
-    "ProcessingJobName",
-)
+    "PipelineName PipelineArn PipelineExecutionId PipelineExecutionArn StartDateTime CurrentDateTime TrainingJobName "
+    "ProcessingJobName"
+).split()
 # the execution variables that have a value only in the arguments of one type of step
 JOB_NAMES = {"TrainingJobName": "Training", "ProcessingJobName": "Processing"}
 TYPES = {str: "string", int: "integer", float: "float", bool: "boolean"}
@@ -119,13 +113,10 @@ def parse(value: Any, scope: Scope) -> Expression:
     if not is_expression(value):
         raise DefinitionError(f"expected a scalar value, {GET}, {JOIN} or {JSON_GET}")
     [(function, argument)] = value.items()
-    if function == GET and isinstance(argument, str):
-        return _parse_get(argument, scope)
-    if function == JOIN:
-        return _parse_join(argument, scope)
-    if function == JSON_GET:
-        return _parse_json_get(argument, scope)
-    raise DefinitionError(f"the function {function[:80]} is unknown, or its argument has the wrong type")
+    parse_function = {GET: _parse_get, JOIN: _parse_join, JSON_GET: _parse_json_get}.get(function)
+    if parse_function is None or (function == GET and not isinstance(argument, str)):
+        raise DefinitionError(f"the function {function[:80]} is unknown, or its argument has the wrong type")
+    return parse_function(argument, scope)
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure
 
 MAX_LENGTH = 1024  # characters
 # no text matches in two ways, so the matching time is linear in the length
@@ -53,7 +53,6 @@ class PropertyPath:
 
 
 def _is_name(member: str) -> bool:
-    """Return whether a member names the items of a list, as OutputName, ChannelName, MetricName and Key do."""
     return member.endswith("Name") or member == "Key"
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.document import Types, read_members
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, Types, read_members
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
@@ -34,9 +33,9 @@ NUMBER = (int, float)
 class RetryPolicy:
     """A retry policy.
 
-    exceptions: the exception types after which the policy applies. interval: the number of seconds before the first
-    retry. rate: the factor by which each wait is multiplied to get the next one. attempts: the maximum number of
-    retries, or None if there is a time limit. minutes: the time limit, counted from the first failure, or None.
+    exceptions: the exception types after which the policy applies. interval: the seconds before the first retry. rate:
+    the factor from each wait to the next. attempts: the most retries, or None if there is a time limit. minutes: this
+    limit, counted from the first failure, or None.
     """
 
     exceptions: frozenset[str]

@@ -8,9 +8,8 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, located, read_members
 from stagemaker.orchestration.pipelines.definitions.expressions import Scope
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError, located
 from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
 from stagemaker.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
 from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType

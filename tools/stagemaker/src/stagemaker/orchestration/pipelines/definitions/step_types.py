@@ -1,14 +1,14 @@
 """The simulated step types, with their arguments and properties."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
 from stagemaker.orchestration.pipelines.definitions.arguments import check_arguments
 from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
-from stagemaker.orchestration.pipelines.definitions.document import read_members
+from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, read_members
 from stagemaker.orchestration.pipelines.definitions.expressions import (
     GET,
     SCALARS,
@@ -17,7 +17,6 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     parse,
     references,
 )
-from stagemaker.orchestration.pipelines.definitions.problems import DefinitionError
 from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
 from stagemaker.protocol.service_model import operation_model
 
@@ -39,7 +38,7 @@ class StepType:
     options: ClassVar[frozenset[str]] = frozenset()
 
     def properties(self) -> Mapping[str, Shape]:
-        raise NotImplementedError
+        return {}
 
     def check(self, arguments: Document, scope: Scope) -> None:
         """Raise DefinitionError if a step with these arguments cannot run."""
@@ -62,7 +61,7 @@ class RequestStepType(StepType):
     kind: ClassVar[str]
     options = frozenset({"CacheConfig", "RetryPolicies"})
     is_job: ClassVar[bool] = True
-    uncached: ClassVar[tuple[str, ...]] = ()
+    uncached: ClassVar[Sequence[str]] = ()
     name_length: ClassVar[int] = 63
 
     @property
@@ -115,11 +114,9 @@ class ProcessingStepType(RequestStepType):
     metadata = kind = "ProcessingJob"
     options = RequestStepType.options | {"PropertyFiles"}
     uncached = (
-        "ProcessingOutputConfig.Outputs.S3Output.S3Uri",
-        "ProcessingOutputConfig.KmsKeyId",
-        "ProcessingResources",
-        "StoppingCondition",
-    )
+        "ProcessingOutputConfig.Outputs.S3Output.S3Uri ProcessingOutputConfig.KmsKeyId ProcessingResources "
+        "StoppingCondition"
+    ).split()
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
         outputs = properties.get("ProcessingOutputConfig", {}).get("Outputs", [])
@@ -130,18 +127,10 @@ class TrainingStepType(RequestStepType):
     name = "Training"
     metadata = kind = "TrainingJob"
     uncached = (
-        "HyperParameters.sagemaker_job_name",
-        "OutputDataConfig",
-        "ResourceConfig",
-        "StoppingCondition",
-        "RetryStrategy",
-        "CheckpointConfig",
-        "DebugHookConfig.S3OutputPath",
-        "DebugRuleConfigurations.S3OutputPath",
-        "ProfilerConfig",
-        "ProfilerRuleConfigurations",
-        "TensorBoardOutputConfig",
-    )
+        "HyperParameters.sagemaker_job_name OutputDataConfig ResourceConfig StoppingCondition RetryStrategy "
+        "CheckpointConfig DebugHookConfig.S3OutputPath DebugRuleConfigurations.S3OutputPath ProfilerConfig "
+        "ProfilerRuleConfigurations TensorBoardOutputConfig"
+    ).split()
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
         return [properties["ModelArtifacts"]["S3ModelArtifacts"]]
@@ -157,15 +146,9 @@ class TuningStepType(RequestStepType):
         f"{definition}.{member}"
         for definition in ("TrainingJobDefinition", "TrainingJobDefinitions")
         for member in (
-            "CheckpointConfig",
-            "OutputDataConfig",
-            "ResourceConfig",
-            "HyperParameterTuningResourceConfig",
-            "StoppingCondition",
-            "RetryStrategy",
-            "RoleArn",
-            "StaticHyperParameters.sagemaker_job_name",
-        )
+            "CheckpointConfig OutputDataConfig ResourceConfig HyperParameterTuningResourceConfig StoppingCondition "
+            "RetryStrategy RoleArn StaticHyperParameters.sagemaker_job_name"
+        ).split()
     )
     name_length = 32
 
@@ -236,9 +219,6 @@ class ConditionStepType(StepType):
 class FailStepType(StepType):
     name = metadata = "Fail"
 
-    def properties(self) -> Mapping[str, Shape]:
-        return {}
-
     def check(self, arguments: Document, scope: Scope) -> None:
         members = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
         type_name = parse(members["ErrorMessage"], scope).type
@@ -246,18 +226,9 @@ class FailStepType(StepType):
             raise DefinitionError(f"Arguments.ErrorMessage must be a string, not a {type_name}")
 
 
+REQUEST_TYPES = (ProcessingStepType, TrainingStepType, TuningStepType, TransformStepType, ModelStepType)
 STEP_TYPES: dict[str, StepType] = {
-    step_type.name: step_type
-    for step_type in (
-        ProcessingStepType(),
-        TrainingStepType(),
-        TuningStepType(),
-        TransformStepType(),
-        ModelStepType(),
-        RegisterModelStepType(),
-        ConditionStepType(),
-        FailStepType(),
-    )
+    kind.name: kind() for kind in (*REQUEST_TYPES, RegisterModelStepType, ConditionStepType, FailStepType)
 }
 
 
@@ -267,10 +238,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item of a list or a map, or None if it does not exist.
-
-    If only an execution can determine whether a list has the item, return an expression.
-    """
+    """Return an item, or None if it does not exist, or an expression if only an execution can determine that."""
     if isinstance(value, dict):
         return value.get(token)
     if isinstance(token, int):

@@ -13,15 +13,13 @@ INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt
 class StepRecords:
     """The records of one execution's steps. by_name: the records of the steps that have started.
 
-    The internal members of a record are Position (the step's position in the order in which the steps started), Job
-    (the name of the resource that the current attempt creates), Properties (the properties to which other steps can
-    refer), CacheKey (the key under which the result will be cached), AttemptTime (when the current attempt began),
-    RetryAt (when a failed step runs again), Retries (how many times each retry policy has been applied) and FirstFailed
+    The internal members of a record are Position (in the order in which the steps started), Job (the name of the
+    attempt's resource), Properties (to which other steps can refer), CacheKey (of the result), AttemptTime (when the
+    attempt began), RetryAt (when a failed step runs again), Retries (how often each policy was applied) and FirstFailed
     (when the first attempt failed).
     """
 
     def __init__(self, store: Store, execution: str):
-        """Read the records."""
         self._store, self._kind = store, f"PipelineStep {execution}"
         self.by_name: dict[str, StoredRecord] = dict(store.items(self._kind))
 

@@ -64,10 +64,7 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Start new attempts for jobs that an earlier simulator's end interrupted, and finish attempts that had begun.
-
-        If the simulator was killed or the disk was full, a job may be running that its step's record does not mention.
-        """
+        """Repeat what an earlier simulator's end interrupted, and finish attempts, whose jobs the records may lack."""
         ending = self._is_ending()
         for step, record in list(self._running()):
             if record.internal.get("RetryAt"):
@@ -100,10 +97,7 @@ class ExecutionWork(Work):
                 free_slots -= 1
 
     def _ready(self) -> Iterator[PipelineStep]:
-        """Yield the steps that can start, in the order of the definition.
-
-        The records may change between two steps: after a condition is evaluated, the steps inside it can start.
-        """
+        """Yield the steps that can start, in the order of the definition. The records may change between two steps."""
         for step in self._definition.steps.values():
             record = self._records.by_name.get(step.name)
             retry_at = record.internal.get("RetryAt") if record else None
@@ -137,7 +131,6 @@ class ExecutionWork(Work):
         return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_run_fail_step()
 
     def _has_run_fail_step(self) -> bool:
-        """Return whether a Fail step has run, which ends the execution."""
         return any("Fail" in (record.get("Metadata") or {}) for record in self._records.by_name.values())
 
     def _execution(self) -> Record:

@@ -58,10 +58,6 @@ def _archive_digest(s3: Any, bucket: str, key: str, check: Check, limits: Limits
 
 
 def _members_digest(path: Path, check: Check, max_size: int, max_files: int) -> str | None:
-    """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
-
-    Raises one of ARCHIVE_ERRORS if the archive cannot be read.
-    """
     members: dict[str, str] = {}
     size = 0
     for number, (tar, member) in enumerate(read_members(path, check)):

@@ -18,7 +18,7 @@ from stagemaker.state.records import Record, now
 
 UNCACHED_MEMBERS = ("RoleArn", "Tags", "ExperimentConfig")  # members of all requests that do not affect the result
 # members of a model that do not affect its predictions
-UNCACHED_MODEL_MEMBERS = ("ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn")
+UNCACHED_MODEL_MEMBERS = {"ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn"}
 ContentReader = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if there are none
 
 
@@ -37,9 +37,8 @@ class StepCache:
     def key(self, step: PipelineStep, request: Record) -> str:
         description = dict(request)
         if model := self._store.get("Model", request.get("ModelName", "")):  # its name differs in each execution
-            description["ModelName"] = {
-                name: value for name, value in model.items() if name not in UNCACHED_MODEL_MEMBERS
-            }
+            affecting = model.keys() - UNCACHED_MODEL_MEMBERS
+            description["ModelName"] = {name: model[name] for name in affecting}
         source = request.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
         if source.get("S3DataType") == "ManifestFile":
             description["Named"] = self._manifest_objects(source)
@@ -67,13 +66,8 @@ class StepCache:
 
     def add(self, step: PipelineStep, key: str, execution: str, properties: Any, metadata: Record) -> None:
         etags = {uri: self._output_etags(uri) for uri in step.request_type.outputs(properties)}
-        entry = {
-            "Time": now(),
-            "SourcePipelineExecutionArn": execution,
-            "Properties": properties,
-            "Metadata": metadata,
-            "Objects": etags,
-        }
+        result = {"SourcePipelineExecutionArn": execution, "Properties": properties, "Metadata": metadata}
+        entry = {"Time": now(), "Objects": etags} | result
         self._store.change(self._kind, key, lambda _: entry, {})
 
     def _content_digests(self, uri: str) -> dict[str, str] | None:
@@ -82,7 +76,6 @@ class StepCache:
         return self._contents[uri]
 
     def _output_etags(self, uri: str) -> dict[str, str]:
-        """Return the ETags of an output's objects, by key: the object at the URI itself, or those in the folder."""
         key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
         etags = etags_below(self._platform.s3, uri).items()
         return {name: etag for name, etag in etags if name == key or name.startswith(f"{key}/")}

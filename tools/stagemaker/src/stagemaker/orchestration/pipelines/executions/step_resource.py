@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.failure import was_interrupted
 from stagemaker.compute.platform import Platform
-from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
+from stagemaker.orchestration.pipelines.definitions.document import StepFailure
 from stagemaker.orchestration.pipelines.definitions.retries import (
     EXCEPTION_TYPES_BY_CODE,
     EXCEPTION_TYPES_BY_REASON,

@@ -10,9 +10,9 @@ from stagemaker.orchestration.pipelines.definitions.arguments import resolve
 from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
 from stagemaker.orchestration.pipelines.definitions.context import StepContext
 from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition
+from stagemaker.orchestration.pipelines.definitions.document import StepFailure
 from stagemaker.orchestration.pipelines.definitions.expressions import parse
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.problems import StepFailure
 from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
 from stagemaker.orchestration.pipelines.definitions.step_types import (
     ConditionStepType,
@@ -78,10 +78,7 @@ class StepRunner:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """Let an error in the block fail only this step, because other steps may have running jobs.
-
-        Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
-        """
+        """Let an error in the block fail only this step, and let JobStopped and OSError through."""
         try:
             yield
         except StepFailure as failure:
@@ -143,10 +140,7 @@ class StepRunner:
                 logger.exception("The result of step %s was not cached", step.name)
 
     def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Cache the result, unless the step's inputs have changed since the key was computed.
-
-        The job may have read the old or the new data, because it may have waited in the queue.
-        """
+        """Cache the result, unless the inputs changed meanwhile: the job may have read the old or the new data."""
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
             metadata = self._records.by_name[step.name]["Metadata"]
