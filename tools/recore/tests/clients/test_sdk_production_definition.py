@@ -109,7 +109,6 @@ def chain_v2(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any,
 
 
 def train_v3(session: Any, instance_type: Any, data: Any) -> Any:
-    """Return the arguments of the training step."""
     from sagemaker.core.shapes import MetricDefinition
     from sagemaker.train import ModelTrainer
     from sagemaker.train.configs import Compute, InputData, Networking, OutputDataConfig, StoppingCondition
@@ -130,7 +129,6 @@ def train_v3(session: Any, instance_type: Any, data: Any) -> Any:
 
 
 def chain_v3(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any, Any]:
-    """Return the methods that register and create a model of these containers: scripts, images and archives."""
     from sagemaker.core.resources import Model
     from sagemaker.core.shapes import ContainerDefinition
     from sagemaker.serve import ModelBuilder
@@ -156,7 +154,6 @@ def chain_v3(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any,
 
 @pytest.fixture
 def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
-    """Return the pipeline's parameters, and its steps."""
     train, chain = (train_v2, chain_v2) if installed_client() == "v2" else (train_v3, chain_v3)
     session = sdk.PipelineSession()
     parameters = [
@@ -290,7 +287,6 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def make_own() -> dict[str, Any]:
-    """Return the definition that the project makes."""
     environment = os.environ | {"PYTHONPATH": SEARCH_PATH}
     printed = subprocess.run([PYTHON, __file__], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     return json.loads(printed.stdout)

@@ -29,7 +29,6 @@ from recore.handover.packages import list_packages, write_requirements
 
 
 def refused(run: Path, *options: object, status: int = 2) -> str:
-    """Check that a hand-over is refused and leaves nothing; return its error line."""
     before = sorted(os.listdir(run)) if run.is_dir() else []
     result = recore("handover", run, *options)
     assert (result.returncode, result.stdout) == (status, ""), result.stderr
@@ -39,7 +38,6 @@ def refused(run: Path, *options: object, status: int = 2) -> str:
 
 @pytest.fixture
 def changed_run(runs: Runs, tmp_path: Path) -> Path:
-    """Return a copy of a good run, which may be changed."""
     return shutil.copytree(runs.good, tmp_path / "run")
 
 
@@ -94,7 +92,6 @@ def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, t
 
 
 def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(changed_run: Path) -> None:
-    """Its submission knows only the platform's folders; a record of an earlier version has no machine."""
     change_record(changed_run, lambda record: record.pop("machine"))
     result = recore("handover", changed_run, "--json")
     assert result.returncode == 0, result.stderr

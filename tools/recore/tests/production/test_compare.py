@@ -38,7 +38,7 @@ ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 
 @pytest.fixture(scope="module")
 def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
-    """Return an endpoint that has predicted 36 samples, each once and by one variant, in several kinds of requests."""
+    """Return an endpoint that has predicted 36 samples, each by one variant, in several kinds of requests."""
     endpoint = ABTestEndpoint(endpoints, "compare")
     for number, sample in enumerate(SAMPLES[:26]):
         members = {"InferenceId": f"{ID_PREFIX}-{number:03}"}
@@ -54,7 +54,6 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
 
 @pytest.fixture
 def make_endpoint(endpoints: Endpoints) -> Iterator[MakeEndpoint]:
-    """Return a function that creates an endpoint of this test alone, whose instances are freed after it."""
     made: list[ABTestEndpoint] = []
 
     def make(folder: str, **settings: Any) -> ABTestEndpoint:
@@ -84,7 +83,6 @@ def result(*arguments: Any) -> dict[str, Any]:
 
 
 def refusal(*arguments: Any, status: int = 2) -> str:
-    """Run a command that must fail, and return the one line with the reason."""
     completed = compare(*arguments)
     assert (completed.returncode, completed.stdout) == (status, ""), completed
     lines = completed.stderr.splitlines()
@@ -96,7 +94,6 @@ def refusal(*arguments: Any, status: int = 2) -> str:
 def test_variants_are_compared_on_the_same_samples(
     endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """The steps depend on each other: requests that a comparison sends are captured, and are not sent again."""
     samples = [*SAMPLES, ("elsewhere", 0.0, 1.0)]
     assays = write_sample_assays(tmp_path / "assays.csv", samples)
     refused = refusal(variables, endpoint.name, assays, "--no-requests")
@@ -154,7 +151,6 @@ def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, 
 def test_a_variant_that_fails_is_named_and_not_suggested(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """First there are no requests, then B fails all of them, and then some."""
     endpoint = make_endpoint("failing")
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
     line = refusal(variables, endpoint.name, assays)
@@ -219,7 +215,6 @@ def test_samples_of_unknown_holes_count_as_one_hole(
 def test_strange_captured_events_are_sent_again(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """Inference ids and content types that no header can have, as a foreign program may write them to S3."""
     endpoint = make_endpoint("strange")
     endpoint.send(as_csv(SAMPLES[0]), "A")
     endpoint.captured(1)
@@ -242,7 +237,6 @@ def test_strange_captured_events_are_sent_again(
 def test_captures_of_an_earlier_state_do_not_count(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """After a return to an earlier configuration, that is older than captures of the other one."""
     endpoint = make_endpoint("returned")
     endpoints, sagemaker = endpoint.endpoints, endpoint.endpoints.sagemaker
     first = sagemaker.describe_endpoint(EndpointName=endpoint.name)["EndpointConfigName"]

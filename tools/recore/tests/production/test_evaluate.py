@@ -21,7 +21,6 @@ SCORE = ROOT / "score.py"
 
 
 def score_of_a_run(archive: Path, data_file: Path, folder: Path) -> dict:
-    """Return the details of the held-out score that `recore run` records."""
     extract_held_out(archive, folder / "held-out.csv")
     score_held_out(folder / "held-out.csv", data_file, SCORE.read_bytes(), folder / "held-out.txt")
     return json.loads((folder / "held-out.json").read_text())
@@ -45,7 +44,7 @@ def test_the_pipeline_writes_the_score_of_a_run(trained_model: Trained, tmp_path
 
 
 def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write an archive with members by name; those without content become symbolic links to /etc/passwd."""
+    """Write an archive; members without content become symbolic links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -59,7 +58,6 @@ def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
 
 @pytest.fixture
 def data() -> pd.DataFrame:
-    """Return 30 rows of assays with gaps; one target has none, and two have fewer than two."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)

@@ -32,7 +32,6 @@ program = load_program("model")
 
 @pytest.fixture
 def request_body(trained_model: Trained) -> str:
-    """Return the inputs of the data file as the features container sends them."""
     import preprocess
 
     lines = trained_model.lines
@@ -44,7 +43,6 @@ def request_body(trained_model: Trained) -> str:
 
 @pytest.fixture
 def served(trained_model: Trained) -> Iterator[Any]:
-    """Return the default model, loaded from the content of the training job's archive."""
     with modules_of(trained_model.model / "code/submission"):
         yield program.model_fn(str(trained_model.model))
 

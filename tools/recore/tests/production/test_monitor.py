@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
-from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
 from recore.schema import IDS
@@ -317,9 +316,10 @@ def few_holes(reference: dict[str, Any]) -> dict[str, Any]:
     ids=["none", "few holes", "no holes", "empty", "a list"],
 )
 def test_a_version_without_a_usable_reference_cannot_be_monitored(
-    monitored: Monitored, samples: pd.DataFrame, client: Client, change: Callable[[Any], Any], message: str
+    monitored: Monitored, samples: pd.DataFrame, change: Callable[[Any], Any], message: str
 ) -> None:
     """Its data had too few spectra or holes, it is older than the reference, or its archive was changed."""
+    client = monitored.client
     archive = client.sagemaker.describe_model_package(ModelPackageName=monitored_package(monitored))
     uri = archive["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
     bucket, _, key = uri.removeprefix("s3://").partition("/")

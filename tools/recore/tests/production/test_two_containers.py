@@ -30,7 +30,6 @@ JOINED = {
 
 @pytest.fixture(scope="module")
 def model(client: Client, trained_model: Trained) -> str:
-    """Return the name of the model of both containers."""
     return create_model(client, trained_model.features.read_bytes(), trained_model.archive.read_bytes())
 
 
@@ -48,7 +47,6 @@ class Endpoint:
         self._endpoints, self._name = endpoints, name
 
     def invoke(self, body: str, content_type: str, accept: str) -> str:
-        """Return the answer, whose type must be the accepted one."""
         answer = self._endpoints.invoke(self._name, body, ContentType=content_type, Accept=accept)
         assert answer["ContentType"].partition(";")[0] == accept
         return answer["Body"].read().decode()

@@ -68,10 +68,7 @@ def make_event(
 
 
 class LambdaRun:
-    """The answers to events. calls: pairs of an action of IAM and an address. modules, unpickled: of the process.
-
-    own_files: of this project's modules that were imported.
-    """
+    """The answers to events. calls: pairs of an action of IAM and an address. own_files: this project's modules."""
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
@@ -96,7 +93,6 @@ class LambdaRun:
 
 
 def read_body(answer: dict[str, Any]) -> str:
-    """Return the body of an answer as text."""
     body: str = answer["body"]
     return base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
 
@@ -106,7 +102,6 @@ LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself,
 
 @pytest.fixture
 def deployment(web_page: WebPage, small_sample: Path, tmp_path: Path) -> Path:
-    """Return the folder that `recore web --lambda` has written."""
     folder = tmp_path / "deployment"
     columns = read_rows(small_sample / "public/public.csv.gz")[0]
     write_deployment(folder, web_page.endpoint, columns)
@@ -115,7 +110,6 @@ def deployment(web_page: WebPage, small_sample: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def variables(web_page: WebPage, deployment: Path) -> dict[str, str]:
-    """Return the variables of the function, as in the template, and those of AWS, which lead to the simulator."""
     return read_template(deployment)["Resources"]["Function"]["Properties"]["Environment"]["Variables"] | {
         "RECORE_NEEDS_KEY": "false",
         **web_page.variables,
@@ -131,7 +125,6 @@ def read_template(deployment: Path) -> dict[str, Any]:
 
 
 def actions_of(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the resource of each action that the role allows."""
     roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
     assert len(roles) == 1
     assert "ManagedPolicyArns" not in roles[0]["Properties"]

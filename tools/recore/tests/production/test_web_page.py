@@ -30,7 +30,6 @@ from recore.schema import TARGETS
 
 
 def assert_equal_assays(sample: dict, expected: dict[str, float]) -> None:
-    """Check that the assays of a sample in an answer are those that `predict` has written."""
     values = [sample["assays"][name]["value"] for name in TARGETS]
     assert values == pytest.approx([expected[name] for name in TARGETS], rel=1e-9)
 
@@ -197,7 +196,6 @@ def test_every_answer_has_strict_headers(path: str, status: int, sent: dict, web
 
 
 def assert_strict(path: str, headers: Any, body: bytes) -> None:
-    """Check the headers of an answer, and that it names no other host."""
     policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"

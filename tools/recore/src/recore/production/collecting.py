@@ -15,7 +15,7 @@ from recore.production.arrived_assays import Assays, describe_key
 from recore.production.captured import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joining import JoinedSamples, make_inference_id
-from recore.production.project import ProductionError, ProductionProject, ShowStage
+from recore.production.project import ProductionError, ProductionProject, Watch
 from recore.text import plain
 
 
@@ -63,14 +63,14 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
 
 
 def collect_predictions(
-    project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, show_stage: ShowStage
+    project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, watch: Watch
 ) -> CollectedPredictions:
     """Join the assays to captured predictions, and if send_requests, ask the variants for the missing predictions.
 
     Raises ProductionError if none of the samples was predicted.
     """
     joined = JoinedSamples(assays, endpoint.versions)
-    show_stage("reading captured requests", 0, 1)
+    watch("reading captured requests", 0, 1)
     place = (endpoint.destination, endpoint.name, endpoint.versions, endpoint.since)
     for event in read_events(project.s3, *place, joined.left_out):
         joined.add(event)
@@ -79,7 +79,7 @@ def collect_predictions(
     missing = [(name, each) for name in endpoint.versions for each in joined.find_missing(name)]
     failed, reasons = Counter[str](), dict[str, str]()
     for number, (name, event) in enumerate(missing if send_requests else []):
-        show_stage(f"sending {count(len(missing), 'captured request')} to the other variants", number, len(missing))
+        watch(f"sending {count(len(missing), 'captured request')} to the other variants", number, len(missing))
         try:
             joined.add(_resend(project, endpoint.name, event, name))
         except ClientError as error:

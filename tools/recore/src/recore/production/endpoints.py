@@ -187,7 +187,7 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
         if _wait(project, watch)["EndpointStatus"] != "Deleting":
             project.sagemaker.delete_endpoint(EndpointName=name)
         while endpoint := _find(project):
-            watch(endpoint["EndpointStatus"])
+            watch(endpoint["EndpointStatus"], 0, 0)
             time.sleep(PAUSE)
         deleted.append(f"the endpoint {name}")
     deleted += [f"the alarm {alarm}" for alarm in delete_alarms(project)]
@@ -357,7 +357,7 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
             raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted meanwhile")
         if endpoint["EndpointStatus"] not in CHANGING:
             return endpoint
-        watch(endpoint["EndpointStatus"])
+        watch(endpoint["EndpointStatus"], 0, 0)
         time.sleep(PAUSE)
 
 

@@ -11,7 +11,7 @@ from recore.atomic import replaced
 from recore.distribution import TEMPLATE
 from recore.listing import count
 from recore.production.next_command import after_comparison
-from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
 from recore.schema import TARGETS
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class ComparisonSettings:
     out: Path | None = None
 
 
-def compare_endpoint(
-    project: ProductionProject, file: Path, settings: ComparisonSettings, show_stage: ShowStage
-) -> Outcome:
+def compare_endpoint(project: ProductionProject, file: Path, settings: ComparisonSettings, watch: Watch) -> Outcome:
     """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
 
     Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if variants fail to predict.
@@ -51,7 +49,7 @@ def compare_endpoint(
     from recore.production.verdicts import describe_comparison, find_winner
 
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
-    collected = collect_predictions(project, endpoint, assays, settings.send_requests, show_stage)
+    collected = collect_predictions(project, endpoint, assays, settings.send_requests, watch)
     joined, rows = collected.joined, collected.joined.rows
     predictions = {name: values[rows] for name, values in joined.predictions.items()}
     holes = np.array([joined.holes[row] for row in rows])

@@ -21,7 +21,7 @@ from recore.production.containers.domain import FEWEST_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
 from recore.production.next_command import ProjectState, after_monitoring
-from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
 from recore.production.versions import Version, find_version, list_versions, model_name
 from recore.schema import HOLE
 from recore.text import plain
@@ -156,18 +156,18 @@ class Monitoring:
         return table.iloc[order].reset_index(drop=True)
 
 
-def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, show_stage: ShowStage) -> Monitoring:
+def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watch: Watch) -> Monitoring:
     """Test the captured requests. Raises ProductionError if there are none to test, or if they cannot be tested."""
     described = find_existing(project)
     config = project.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     version = _choose_version(project, described, config, settings.version)
-    show_stage("reading the version's reference", 0, 0)
+    watch("reading the version's reference", 0, 0)
     trained_on = read_trained_on(project, version)
     if (holes := len(trained_on.hole_names)) < FEWEST_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
         raise ProductionError(f"{problem}: at least {FEWEST_HOLES} are needed to know how much new ones may differ")
     since = settings.since or config["CreationTime"]
-    traffic = _read_traffic(project, described, trained_on, since, show_stage)
+    traffic = _read_traffic(project, described, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
     return examine_traffic(described["EndpointName"], version.number, since, trained_on, references, traffic, settings)
 
@@ -177,7 +177,7 @@ def _read_traffic(
     described: dict[str, Any],
     trained_on: TrainedOn,
     since: datetime,
-    show_stage: ShowStage,
+    watch: Watch,
 ) -> ClientSpectra:
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
@@ -190,7 +190,7 @@ def _read_traffic(
     reader = SpectraReader(trained_on, left_out)
     events = read_events(project.s3, capture["DestinationS3Uri"], name, variants, since, left_out)
     for number, event in enumerate(events):
-        show_stage("reading captured requests", number, 0)
+        watch("reading captured requests", number, 0)
         reader.add(event)
     traffic = reader.finish()
     if not len(traffic.samples):

@@ -182,7 +182,7 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
 def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
     def look() -> dict[str, Any]:
         described: dict[str, Any] = project.sagemaker.describe_transform_job(TransformJobName=job)
-        watch(described["TransformJobStatus"])
+        watch(described["TransformJobStatus"], 0, 0)
         return described
 
     def stop() -> None:

@@ -24,8 +24,7 @@ REGION = "us-east-1"  # of IMAGE
 PAUSE = 0.5  # seconds between two looks at work that is running
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in the messages of AWS about what does not exist
 
-Watch = Callable[[str], None]  # called with a status
-ShowStage = Callable[[str, int, int], None]  # called with a stage, how much of it is done, and all of it
+Watch = Callable[[str, int, int], None]  # called with a stage or a status, how much of it is done, and all of it
 
 
 class ProductionError(ValueError):

@@ -17,7 +17,7 @@ from recore.listing import count
 from recore.production.definition import OBJECTIVE, training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
-from recore.production.project import PAUSE, Outcome, ProductionProject, ShowStage, WorkFailedError, wait_for_end
+from recore.production.project import PAUSE, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
@@ -47,13 +47,13 @@ def find_best(
     files: SubmissionFiles,
     public: Path | None,
     plan: TuningPlan,
-    show_stage: ShowStage,
+    watch: Watch,
     announce: Callable[[], None] = lambda: None,
     again: bool = False,
 ) -> Best:
     """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
 
-    public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best mean R2 so far, and
+    public: the data file; None stands for the setting INPUT_DATA. watch: called with the best mean R2 so far, and
     how many training jobs of how many have ended. announce: called before a tuning job starts. Raises WorkFailedError
     if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
     """
@@ -68,7 +68,7 @@ def find_best(
     if not running and not finished:
         announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
-    job = _follow(project, name, plan.jobs, show_stage)
+    job = _follow(project, name, plan.jobs, watch)
     best = job.get("BestTrainingJob", {})
     if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
         raise WorkFailedError(_describe_failure(project, job))
@@ -145,7 +145,7 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
     }
 
 
-def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowStage) -> dict[str, Any]:
+def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
@@ -153,7 +153,7 @@ def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowSt
         r2 = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no R2 so far" if r2 is None else f"best mean R2 so far {r2:.4f}"
-        show_stage(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
+        watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
         return job
 
     def stop() -> None:

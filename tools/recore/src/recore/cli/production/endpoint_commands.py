@@ -71,7 +71,7 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
 
     with open_here() as project, show_work("deploy") as advance, goes_on("the endpoint is still being made"):
         chosen = choose_variants(project, variants)
-        outcome = make_endpoint(project, chosen, lambda status: advance(status, 0, 0))
+        outcome = make_endpoint(project, chosen, advance)
     show_outcome(outcome, as_json)
 
 
@@ -99,7 +99,7 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **valu
         raise click.UsageError("VERSION and --variant exclude each other")
     with open_here() as project, show_work("update") as advance, goes_on("the update goes on"):
         chosen = choose_variants(project, [f"A={version}"] if version else variants)
-        outcome = update_endpoint(project, chosen, make_strategy(values), lambda status: advance(status, 0, 0))
+        outcome = update_endpoint(project, chosen, make_strategy(values), advance)
     show_outcome(outcome, as_json)
 
 
@@ -116,7 +116,7 @@ def rollback(as_json: bool, **values: Any) -> None:
     from recore.production.endpoints import rollback as roll_back
 
     with open_here() as project, show_work("rollback") as advance, goes_on("the roll back goes on"):
-        outcome = roll_back(project, make_strategy(values), lambda status: advance(status, 0, 0))
+        outcome = roll_back(project, make_strategy(values), advance)
     show_outcome(outcome, as_json)
 
 
@@ -197,9 +197,9 @@ def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_
             if version:
                 outcome = delete_version(project, version)
             elif everything:
-                outcome = delete_all(project, lambda status: advance(status, 0, 0))
+                outcome = delete_all(project, advance)
             else:
-                deleted = delete_endpoint(project, lambda status: advance(status, 0, 0))
+                deleted = delete_endpoint(project, advance)
                 lines = [f"deleted: {name}" for name in deleted] or ["there is no endpoint; nothing changed"]
                 outcome = Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
     show_outcome(outcome, as_json)

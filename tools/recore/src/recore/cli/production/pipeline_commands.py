@@ -105,9 +105,7 @@ def predict(file: Path, out: Path, version: int | None, as_json: bool, **columns
         costs = [describe_batch_costs(project)]
         show_costs("predict", costs)
         with show_work("predict") as advance:
-            outcome, samples = predict_file(
-                project, file, out, version, lambda status: advance(status, 0, 0), **columns
-            )
+            outcome, samples = predict_file(project, file, out, version, advance, **columns)
     for line in samples.describe_problems():
         click.echo(plain(f"recore: {file}: {line}", 2000), err=True)
     show_outcome(outcome, as_json, costs)
@@ -218,5 +216,5 @@ def retrain(
         if approving:
             strategy = make_strategy(values) if updating else None
             with show_work("retrain") as advance:
-                outcome = put_to_use(project, outcome, tolerance, strategy, lambda status: advance(status, 0, 0))
+                outcome = put_to_use(project, outcome, tolerance, strategy, advance)
     show_outcome(outcome, as_json, costs)
