@@ -12,8 +12,9 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
-from recore.production.batch_predictions import ACCEPT, CONTENT_TYPE, DETAILS
+from recore.production.batch_predictions import DETAILS
 from recore.production.containers.expected_error import expected_error
+from recore.production.predicting import ACCEPT, CONTENT_TYPE
 from recore.schema import TARGETS
 
 pytestmark = pytest.mark.everywhere

@@ -62,8 +62,13 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
         deleted += _delete_pipeline(project, executions)
     if number := _delete_objects(project):
         deleted.append(f"{count(number, 'object')} below {project.uri()}")
-    lines = [f"deleted: {name}" for name in deleted] or ["there is nothing to delete; nothing changed"]
-    return Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+    return describe_deleted(deleted, "there is nothing to delete")
+
+
+def describe_deleted(names: list[str], nothing: str) -> Outcome:
+    """The outcome of a deletion. nothing: why nothing was deleted."""
+    lines = [f"deleted: {name}" for name in names] or [f"{nothing}; nothing changed"]
+    return Outcome(lines, {"deleted": names}, changed=bool(names))
 
 
 def _delete_version(project: ProductionProject, version: Version) -> None:

@@ -138,9 +138,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
     if not changed:
         return _unchanged(project, described, variants)
-    line = f"the endpoint {name} serves {', '.join(map(str, variants))}"
-    costs = (describe_costs(project, variants),)
-    return Outcome([line], _details(project, described), AFTER_SERVING, costs=costs)
+    return _serving(project, described, variants, "serves")
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
@@ -208,13 +206,6 @@ def require_endpoint(project: ProductionProject) -> dict[str, Any]:
     return _details(project, find_existing(project))
 
 
-def describe_costs(project: ProductionProject, variants: Sequence[Variant]) -> str:
-    """A line that says which instances run, and until when."""
-    number = project.settings.endpoint_instance_count * len(variants)
-    instances = f"{number} x {project.settings.create_model_instance_type}"
-    return f"{instances} {'runs' if number == 1 else 'run'} until you delete the endpoint (`delete --endpoint`)"
-
-
 def read_variants(project: ProductionProject, config: str) -> list[Variant]:
     """The variants of an endpoint configuration of ours."""
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
@@ -230,6 +221,14 @@ def version_of(model: str) -> int:
     if not number.isdecimal():
         raise ProductionError(f"the endpoint serves the model {model}, which is not one of a version: it is not ours")
     return int(number)
+
+
+def _serving(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant], verb: str) -> Outcome:
+    line = f"the endpoint {endpoint['EndpointName']} {verb} {', '.join(map(str, variants))}"
+    number = project.settings.endpoint_instance_count * len(variants)
+    instances = f"{number} x {project.settings.create_model_instance_type} {'runs' if number == 1 else 'run'}"
+    costs = (f"{instances} until you delete the endpoint (`delete --endpoint`)",)
+    return Outcome([line], _details(project, endpoint), AFTER_SERVING, costs=costs)
 
 
 def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:
@@ -249,10 +248,7 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
     if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
         reason = described.get("FailureReason", NO_REASON)
         raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
-    variants = read_variants(project, config)
-    line = f"the endpoint {name} now serves {', '.join(map(str, variants))}"
-    costs = (describe_costs(project, variants),)
-    return Outcome([line], _details(project, described), AFTER_SERVING, costs=costs)
+    return _serving(project, described, read_variants(project, config), "now serves")
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:

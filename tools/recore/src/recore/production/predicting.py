@@ -13,7 +13,8 @@ import pyarrow.csv
 
 from recore.data_file import DataFile, open_data
 from recore.places import OpenPlace
-from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
+from recore.production.batch_predictions import PredictedSamples, write_table
+from recore.production.containers.row_notes import BAD_ROWS_EMPTY
 from recore.production.definition import containers
 from recore.production.endpoints import require_endpoint
 from recore.production.handed_files import ARCHIVE, CHANNELS, parse_columns, read_features_files
@@ -34,6 +35,9 @@ from stagemaker import locked
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
+CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
+ACCEPT = "text/csv; details=yes"  # of the model's container
+PAYLOAD_MB = 6  # of one request of lines
 HANDED_MODEL = "recore-predict"  # the name of a model that is no version
 
 if TYPE_CHECKING:
@@ -46,31 +50,23 @@ def predict_file(
     out: Path,
     number: int | None,
     watch: Watch,
-    *,
-    intervals: bool = False,
-    spectra: bool = False,
+    **added: bool,
 ) -> tuple[Outcome, PredictedSamples]:
     """Predict the samples of a data file with a version, by default the latest approved one, into the table `out`.
 
-    watch: called with the job's status. Raises ValueError or OSError if the file does not fit the version,
-    WorkFailedError if the job fails.
+    watch: called with the job's status. added: as of `write_table`. Raises ValueError or OSError if the file does not
+    fit the version, WorkFailedError if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     model = ensure_model(project, version)
-    batch = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
+    batch = run_batch(project, model, columns, file, out, watch, **added)
     samples = batch.samples
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
     lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
-    details = {
-        "version": version.number,
-        **samples.describe(),
-        "job": batch.job,
-        "output": batch.output,
-        "out": str(out),
-    }
-    return Outcome(lines, details), samples
+    described = {"job": batch.job, "output": batch.output, "out": str(out)}
+    return Outcome(lines, {"version": version.number, **samples.describe(), **described}), samples
 
 
 @dataclass(frozen=True)
@@ -89,9 +85,7 @@ def run_batch(
     file: Path,
     out: Path,
     watch: Watch,
-    *,
-    intervals: bool = False,
-    spectra: bool = False,
+    **added: bool,
 ) -> Batch:
     """Predict the samples of a data file with a model of both containers, and write their table.
 
@@ -105,19 +99,28 @@ def run_batch(
     job = f"{model}-{token_hex(4)}"
     output = project.uri("transform/output", job)
     settings = project.settings
-    request = transform_request(
-        job,
-        model,
-        f"{folder}/{RECORD_NAME}",
-        output,
-        settings.batch_transform_instance_type,
-        settings.batch_transform_instance_count,
+    project.sagemaker.create_transform_job(
+        TransformJobName=job,
+        ModelName=model,
+        BatchStrategy="MultiRecord",
+        MaxPayloadInMB=PAYLOAD_MB,
+        ModelClientConfig={"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 0},
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{folder}/{RECORD_NAME}"}},
+            "ContentType": CONTENT_TYPE,
+            "SplitType": "Line",
+        },
+        TransformOutput={"S3OutputPath": output, "Accept": ACCEPT, "AssembleWith": "Line"},
+        TransformResources={
+            "InstanceType": settings.batch_transform_instance_type,
+            "InstanceCount": settings.batch_transform_instance_count,
+        },
+        DataProcessing={"JoinSource": "Input"},
     )
-    project.sagemaker.create_transform_job(**request)
     _wait(project, job, watch)
     output = f"{output}/{RECORD_NAME}.out"
     joined = csv.reader(io.StringIO(project.read(output).decode()))
-    samples = write_table(joined, used, out, intervals, spectra)
+    samples = write_table(joined, used, out, **added)
     if samples.rows != rows:
         raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
     return Batch(job, output, samples)
@@ -196,7 +199,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 
 
 def predict_samples(
-    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool = False
+    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, **added: bool
 ) -> PredictedSamples:
     """Predict the samples of a data file with the model of a run or a hand-over, in one job that leaves nothing.
 
@@ -215,4 +218,4 @@ def predict_samples(
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals).samples
+    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, **added).samples

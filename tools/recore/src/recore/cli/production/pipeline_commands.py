@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from recore.cli.common import FILE, FiniteNumber, ascii_option
-from recore.cli.production.endpoint_commands import make_strategy, strategy_options
+from recore.cli.production.endpoint_commands import strategy_options
 from recore.cli.production.group import (
     as_json,
     choose_public,
@@ -182,7 +182,7 @@ def retrain(
     updating: bool,
     ascii_only: bool,
     as_json: bool,
-    **values: Any,
+    **strategy: Any,
 ) -> None:
     """Train a submission on new data, in place of the version in use.
 
@@ -198,6 +198,7 @@ def retrain(
         --tolerance 0.02 --update --strategy canary
     """
     from recore.evaluation import read_submission
+    from recore.production.endpoints import Strategy
     from recore.production.pipeline import describe_pipeline_costs, make_steps
     from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use
     from recore.production.retraining import retrain as train_again
@@ -214,7 +215,6 @@ def retrain(
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
             outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
         if approving:
-            strategy = make_strategy(values) if updating else None
             with show_work("retrain") as advance:
-                outcome = put_to_use(project, outcome, tolerance, strategy, advance)
+                outcome = put_to_use(project, outcome, tolerance, Strategy(**strategy) if updating else None, advance)
     show_outcome(outcome, as_json, costs)
