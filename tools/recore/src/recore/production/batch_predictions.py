@@ -83,8 +83,8 @@ def write_table(
 ) -> PredictedSamples:
     """Write the table of a job's output.
 
-    joined: its lines, the cells of the input, then those of the answer. columns: the names of the input's cells.
-    spectra: keep the channels. Raises WorkFailedError for a line with other cells.
+    joined: its lines, the cells of the input, then those of the answer. columns: names of the former. spectra: keep the
+    channels. Raises WorkFailedError for a line with other cells.
     """
     places = {name: place for place, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in IDS] if spectra else []
@@ -115,19 +115,16 @@ def write_table(
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError or OSError if a file cannot be written, before anything starts that costs.
-
-    consequence: what would happen if it were the source.
-    """
+    """Raise ProductionError or OSError if a file cannot be written. consequence: of its being the source."""
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise ProductionError(f"{target}: {consequence}: choose another --out")
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if a table of predictions cannot be written.
+    """Raise ProductionError or OSError if a table cannot be written; only an earlier table may be replaced.
 
-    replace: whether an earlier table may be replaced; nothing else ever is. sources: files, and folders of them.
+    sources: files, and folders of them.
     """
     for source in sources:
         check_target(target, source, "the table would replace what it is made of")

@@ -37,7 +37,7 @@ COMPARED = ("VariantName", "ModelName", "InstanceType", "InitialInstanceCount", 
 
 @dataclass(frozen=True)
 class Variant:
-    """A production variant: a version that gets a share of the requests, its weight by the sum of the weights."""
+    """A production variant: a version that gets a share of the requests by its weight."""
 
     name: str
     version: int
@@ -49,10 +49,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How an update moves the traffic. step: the percentage of the capacity that is moved first, or at a time.
+    """How an update moves the traffic. step: percent of the capacity moved first, or at a time.
 
-    seconds: between two steps, and until the old instances are ended. alarms: those of CloudWatch that roll back.
-    Raises ProductionError for what SageMaker does not allow.
+    seconds: between two steps, and until the old instances end. alarms: of CloudWatch, which roll back. Raises
+    ProductionError for what SageMaker does not allow.
     """
 
     kind: str = "all-at-once"
@@ -88,10 +88,8 @@ class Strategy:
 
 
 def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Variant]:
-    """Return the variants in texts such as A=3:9, by default one of the latest approved version.
-
-    Raises ProductionError if a text is invalid, or a version is missing or not approved.
-    """
+    """Return the variants in texts such as A=3:9, by default one of the latest approved version. Raises
+    ProductionError."""
     variants = []
     for text in texts:
         match = VARIANT.fullmatch(text)
@@ -109,10 +107,10 @@ def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Va
 
 
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
-    """Make the endpoint, and wait until it is in service. watch: called with its status.
+    """Make the endpoint, and wait until it is in service.
 
-    An endpoint that is being made is waited for; one whose making failed is made again, or deleted. Raises
-    WorkFailedError if it cannot be made, ProductionError if the endpoint serves other variants.
+    One that is being made is waited for; one whose making failed is made again, or deleted. Raises WorkFailedError if
+    it cannot be made, ProductionError if it serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -142,10 +140,9 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace what the endpoint serves, and wait until the new instances alone serve. An update to these is waited for.
+    """Replace what the endpoint serves, and wait for that. An update to the same is only waited for.
 
-    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if the update was rolled
-    back.
+    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if it was rolled back.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
@@ -161,10 +158,7 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
-    """Return the endpoint to what it served before its last update. Raises as `update` does.
-
-    An interrupted roll back is waited for.
-    """
+    """Return the endpoint to what it served before its last update. Raises as `update` does."""
     endpoint = find_existing(project)
     earlier = _replaced(project, endpoint["EndpointConfigName"])
     if earlier and find_pending(endpoint) == earlier:
@@ -179,7 +173,7 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
-    """Delete the endpoint, its alarms and its configurations. Returns the names of what it deleted."""
+    """Delete the endpoint, its alarms and configurations. Returns their names."""
     name, deleted = project.settings.endpoint_name, []
     if _find(project):
         if _wait(project, watch)["EndpointStatus"] != "Deleting":
@@ -196,7 +190,7 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
 
 
 def describe_endpoint(project: ProductionProject) -> dict[str, Any] | None:
-    """The endpoint for programs: status, variants with their current shares; None if it does not exist."""
+    """The endpoint for programs; None if it does not exist."""
     endpoint = _find(project)
     return endpoint and _details(project, endpoint)
 
@@ -207,7 +201,6 @@ def require_endpoint(project: ProductionProject) -> dict[str, Any]:
 
 
 def read_variants(project: ProductionProject, config: str) -> list[Variant]:
-    """The variants of an endpoint configuration of ours."""
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
     return [
         Variant(item["VariantName"], version_of(item["ModelName"]), float(item["InitialVariantWeight"]))
@@ -287,13 +280,12 @@ def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -
 
 
 def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
-    """Whether a configuration has these variants, on the instances that the settings name."""
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     return [{key: item.get(key) for key in COMPARED} for item in described] == _request_variants(project, variants)
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
-    """The name of the configuration that one has replaced; "" if it is the first, or that is gone."""
+    """The name of the configuration that one has replaced; "" without."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     earlier = tags.get(REPLACES, "")
@@ -301,7 +293,7 @@ def _replaced(project: ProductionProject, config: str) -> str:
 
 
 def find_left(project: ProductionProject, config: str) -> frozenset[int]:
-    """The versions that have replaced a configuration of the endpoint, one after the other, if it serves that again."""
+    """The versions that have replaced a configuration, one after the other, if the endpoint serves that again."""
     replaced = {name: _replaced(project, name) for name in _configs(project)}
     followers, waiting = set[str](), [config]
     while waiting:
@@ -325,7 +317,6 @@ def _find(project: ProductionProject) -> dict[str, Any] | None:
 
 
 def find_pending(endpoint: dict[str, Any]) -> str | None:
-    """The name of the configuration that an endpoint is being updated to, if it is."""
     return (endpoint.get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
 
 
@@ -338,7 +329,6 @@ def find_existing(project: ProductionProject) -> dict[str, Any]:
 
 
 def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
-    """Raise ProductionError if the endpoint is being changed, or has failed."""
     name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
     if status in (*CHANGING, "Deleting"):
         raise ProductionError(f"the endpoint {name} is being changed ({status}): wait for its end")

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """difference: the relative difference of RMSE that is worth finding. confidence: of all intervals together.
+    """difference: of RMSE, relative, that is worth finding. confidence: of all intervals together.
 
-    send_requests: whether variants get the captured inputs of samples that they have not predicted. out: for a CSV of
-    all targets.
+    send_requests: whether captured inputs are sent again. out: for a CSV of all targets.
     """
 
     difference: float = 0.1
@@ -36,9 +35,9 @@ class ComparisonSettings:
 
 
 def compare_endpoint(project: ProductionProject, file: Path, settings: ComparisonSettings, watch: Watch) -> Outcome:
-    """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
+    """Compare the other variants with the one that has the largest weight, by the assays in a file.
 
-    Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if variants fail to predict.
+    Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if variants fail.
     """
     import numpy as np
     import pandas as pd
@@ -134,7 +133,6 @@ def _describe_failures(collected: "CollectedPredictions") -> list[str]:
 
 
 def _tabulate_scores(comparisons: "list[Comparison]") -> "pd.DataFrame":
-    """A row for each comparison; low and high are the ends of the interval of the difference, second - first."""
     import pandas as pd
 
     columns = ("first", "second", "score first", "score second", "low", "high", "better")

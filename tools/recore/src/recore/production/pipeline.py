@@ -55,10 +55,9 @@ def train(
 ) -> Outcome:
     """Train a submission through the pipeline, and register it as a version.
 
-    public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
-    each that changes. hyperparameters: of the submission's fit(). announce: called before an execution starts. again:
-    even if an earlier execution had the same submission, data and settings; one that runs is followed. Raises
-    WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
+    public: the data file; None stands for INPUT_DATA. steps: of `make_steps`; watch is called with each that changes.
+    announce: called before an execution starts. again: even if an earlier execution was equal; one that runs is
+    followed. Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters or {})
@@ -84,7 +83,7 @@ def train(
 
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
-    """The address of the folder with a data file, which is uploaded; None stands for the setting INPUT_DATA."""
+    """The address of the folder with a data file, which is uploaded."""
     if public is None:
         return project.settings.input_data
     with as_csv_gz(public) as path:
@@ -97,10 +96,7 @@ def make_steps() -> dict[str, Step]:
 
 
 def describe_pipeline_costs(project: ProductionProject, more_hours: float = 0) -> list[str]:
-    """Lines that say which instances an execution starts, and thus what it may cost.
-
-    more_hours: the instance-hours of what is done besides.
-    """
+    """Lines that say which instances an execution starts. more_hours: instance-hours of what is done besides."""
     settings = project.settings
     hours = JOB_SECONDS / 3600
     count = settings.processing_instance_count
@@ -123,7 +119,6 @@ def write_pipeline(project: ProductionProject, definition: str) -> None:
 
 
 def start(project: ProductionProject, parameters: dict[str, str]) -> str:
-    """Start an execution. Returns its ARN."""
     answer = project.sagemaker.start_pipeline_execution(
         PipelineName=project.settings.pipeline_name,
         PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
@@ -135,7 +130,7 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
 def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Execution:
     """Wait until an execution has ended. Raises WorkFailedError if it did not succeed.
 
-    KeyboardInterrupt stops the execution, waits for the end of its jobs, and is raised.
+    KeyboardInterrupt stops it, waits for its jobs, and is raised.
     """
 
     def look() -> dict[str, Any]:
@@ -159,13 +154,13 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
 
 
 def read_steps(project: ProductionProject, arn: str) -> dict[str, dict[str, Any]]:
-    """SageMaker's descriptions of the steps of an execution, by name."""
+    """SageMaker's descriptions of the steps, by name."""
     pages = project.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
     return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
 
 
 def _describe_low_score(project: ProductionProject, described: dict[str, dict[str, Any]]) -> str:
-    """The score for the message of the step LowScore, whose definition has none; "" if another step failed."""
+    """The score for the message of the step LowScore; "" if another step failed."""
     if "LowScore" not in described:
         return ""
     arn = described["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
@@ -192,10 +187,7 @@ def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch:
 def _find_earlier(
     project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
 ) -> dict[str, Any] | None:
-    """The latest of LOOKED_AT executions with this definition and these parameters that runs or made a version.
-
-    again: only one that runs.
-    """
+    """The latest equal execution that runs or made a version. again: only one that runs."""
     name = project.settings.pipeline_name
     wanted = ("Executing",) if again else ("Executing", "Succeeded")
     listed = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=LOOKED_AT)

@@ -52,10 +52,9 @@ def predict_file(
     watch: Watch,
     **added: bool,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict the samples of a data file with a version, by default the latest approved one, into the table `out`.
+    """Predict a data file with a version, by default the latest approved one, into the table `out`.
 
-    watch: called with the job's status. added: as of `write_table`. Raises ValueError or OSError if the file does not
-    fit the version, WorkFailedError if the job fails.
+    added: as of `write_table`. Raises ValueError or OSError if the file does not fit, WorkFailedError if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
@@ -71,7 +70,7 @@ def predict_file(
 
 @dataclass(frozen=True)
 class Batch:
-    """A transform job that has ended: its name, the address of its output, and the table that was made of it."""
+    """A job that has ended, the address of its output, and the table that was made of it."""
 
     job: str
     output: str
@@ -87,10 +86,7 @@ def run_batch(
     watch: Watch,
     **added: bool,
 ) -> Batch:
-    """Predict the samples of a data file with a model of both containers, and write their table.
-
-    columns: those of the model's training file. Raises as `predict_file`.
-    """
+    """Predict a data file with a model of both containers. columns: of its training file. Raises as `predict_file`."""
     used = [name for name in columns if name not in TARGETS]
     with locked.temporary_folder("recore-predict-") as name:
         lines = Path(name, RECORD_NAME)
@@ -127,17 +123,13 @@ def run_batch(
 
 
 def describe_batch_costs(project: ProductionProject) -> str:
-    """A line that says which instances a batch starts."""
     settings = project.settings
     count, instance = settings.batch_transform_instance_count, settings.batch_transform_instance_type
     return f"{count} x {instance} until the batch is done; SageMaker has no time limit for it"
 
 
 def read_columns(project: ProductionProject, version: Version) -> list[str]:
-    """The columns of the data file that a version was trained on, in their order, from the features' archive.
-
-    Raises ProductionError or ValueError if they are missing or invalid.
-    """
+    """The columns of a version's training file. Raises ProductionError or ValueError."""
     source = f"version {version.number}, {version.archives[0]}"
     content = read_features_files(project, version, [CHANNELS]).get(CHANNELS)
     if content is None:
@@ -146,15 +138,12 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:
-    """The columns of the data file that the endpoint's first variant was trained on.
-
-    Raises ProductionError if there is no endpoint.
-    """
+    """Those of the endpoint's first variant. Raises ProductionError."""
     return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
 def require_columns(file: DataFile, columns: Sequence[str]) -> None:
-    """Raise ProductionError if a data file lacks a channel. columns: those that a version was trained on."""
+    """Raise ProductionError if a data file lacks a channel of these columns."""
     header = {*file.places, *IDS, *TARGETS}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -162,10 +151,7 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write the rows of a data file as lines with these columns, without a header. Returns their number.
-
-    Cells are copied as text. Raises ValueError if a column is missing or unreadable.
-    """
+    """Write a data file as lines with these columns, copied as text. Returns their number. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
         places = {name: data.places[name] for name in columns[1:] if name in data.places}
@@ -201,10 +187,9 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 def predict_samples(
     place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, **added: bool
 ) -> PredictedSamples:
-    """Predict the samples of a data file with the model of a run or a hand-over, in one job that leaves nothing.
+    """Predict a data file with the model of a run or a hand-over, in one job that leaves nothing.
 
-    place: the embedded simulator, which ends with all that is in it. Raises ValueError or OSError if the model's
-    archive cannot be read, WorkFailedError if the job fails.
+    place: the embedded simulator. Raises ValueError or OSError if the archive cannot be read, WorkFailedError.
     """
     project = make_project(place, Settings())
     with locked.temporary_folder("recore-predict-") as folder:

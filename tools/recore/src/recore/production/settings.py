@@ -45,10 +45,8 @@ class Settings:
 
 
 def read_settings(path: Path | None) -> Settings:
-    """Read a config.json, by default the one in the working directory, which may be missing.
-
-    Raises ValueError or FileNotFoundError if the file is missing or invalid.
-    """
+    """Read a config.json, by default that of the working directory, if there is one. Raises ValueError or
+    FileNotFoundError."""
     file = path or Path("config.json")
     if path is None and not file.exists():
         return Settings()

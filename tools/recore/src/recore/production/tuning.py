@@ -51,11 +51,10 @@ def find_best(
     announce: Callable[[], None] = lambda: None,
     again: bool = False,
 ) -> Best:
-    """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
+    """Find the best hyperparameters with a tuning job, unless an equal one has ended, and wait for its end.
 
-    public: the data file; None stands for the setting INPUT_DATA. watch: called with the best mean R2 so far, and
-    how many training jobs of how many have ended. announce: called before a tuning job starts. Raises WorkFailedError
-    if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
+    public: None stands for INPUT_DATA. watch: called with the best mean R2, and how many training jobs have ended.
+    Raises WorkFailedError if none succeeds. KeyboardInterrupt stops the tuning job, and is raised.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
@@ -91,7 +90,7 @@ def train_best(
     watch: WatchStep,
     announce: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Train a submission with the best hyperparameters through the pipeline. Arguments and exceptions as of `train`."""
+    """Train a submission with the best hyperparameters. As `train`."""
     trained = train(project, files, public, steps, watch, hyperparameters=best.values, announce=announce)
     ranges = "; ".join(map(str, best.plan.ranges))
     failed = f", of which {best.failed} failed" if best.failed else ""
@@ -107,7 +106,6 @@ def train_best(
 
 
 def describe_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[str]:
-    """Lines that say which instances the tuning job and the pipeline start, and thus what it may cost."""
     hours = JOB_SECONDS / 3600
     jobs = f"{count(plan.jobs, 'training job')}, {plan.parallel} at a time"
     line = f"{jobs}: 1 x {project.settings.training_instance_type} each, at most {hours:g} h each"
@@ -179,7 +177,7 @@ def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:
 
 
 def delete_tuning_job(project: ProductionProject, name: str) -> None:
-    """Delete the record of a tuning job that has ended; those of its training jobs remain. Wait until it is gone."""
+    """Delete the record of a tuning job that has ended, and wait until it is gone."""
     project.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     while job := _find(project, name):
         if job["HyperParameterTuningJobStatus"] == "DeleteFailed":

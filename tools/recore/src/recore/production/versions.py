@@ -58,15 +58,12 @@ def read_version(project: ProductionProject, arn: str) -> Version:
 
 
 def list_approvals(project: ProductionProject) -> dict[int, str]:
-    """The approval of each version, by number, the latest first."""
+    """The approval of each version, the latest first."""
     return _approvals(_list_packages(project))
 
 
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
-    """Return the version of a number, by default the latest approved one.
-
-    usable: it must be approved. Raises ProductionError if it does not exist, or is not approved.
-    """
+    """Return a version, by default the latest approved one. usable: it must be approved. Raises ProductionError."""
     packages = _list_packages(project)
     group = project.settings.model_package_group_name
     if not packages:
@@ -103,19 +100,17 @@ def _list_packages(project: ProductionProject) -> list[dict[str, Any]]:
 
 
 def ensure_group(project: ProductionProject) -> None:
-    """Make the group of packages if it is missing."""
     group = project.settings.model_package_group_name
     if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
         project.sagemaker.create_model_package_group(ModelPackageGroupName=group)
 
 
 def model_name(project: ProductionProject, number: int) -> str:
-    """The name of the model that serves a version."""
     return f"{project.settings.model_package_group_name}-{number}"
 
 
 def ensure_model(project: ProductionProject, version: Version) -> str:
-    """Make the model that serves a version if it is missing. Returns its name."""
+    """Make the model of a version if it is missing. Returns its name."""
     name = model_name(project, version.number)
     if not project.find("DescribeModel", ModelName=name):
         project.sagemaker.create_model(
@@ -128,7 +123,7 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
 
 
 def read_score(project: ProductionProject, uri: str) -> float | None:
-    """The score in an evaluation.json; None if the object is not there any more, or holds none."""
+    """The score in an evaluation.json; None if there is none."""
     try:
         return get_number(parse_object(project.read(uri)), "score.value")
     except ValueError:
