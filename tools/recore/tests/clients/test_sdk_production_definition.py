@@ -51,20 +51,6 @@ SERVING_ENVIRONMENT = ENVIRONMENT | {
 METRIC = {"name": "validation:r2", "regex": "validation:r2=([-.0-9]+)"}
 CONTENT_TYPES = ["text/csv", "application/json"]
 LOW_SCORE = "the score of held-out drill holes is below the setting MINIMUM_SCORE,"
-
-# the arguments of the two processing steps
-FEATURES_ARGUMENTS = [
-    *("--input", f"{PROCESSING}/input/data/public.csv.gz"),
-    *("--preprocess", f"{PROCESSING}/input/preprocess/preprocess.py"),
-    *("--domain", f"{PROCESSING}/input/domain/domain.py"),
-    *("--output", f"{PROCESSING}/output/model"),
-]
-EVALUATE_ARGUMENTS = [
-    *("--model", f"{PROCESSING}/input/model/model.tar.gz"),
-    *("--data", f"{PROCESSING}/input/data/public.csv.gz"),
-    *("--score", f"{PROCESSING}/input/score/score.py"),
-    *("--output", f"{PROCESSING}/output/evaluation"),
-]
 SCRIPT = {"sagemaker_program": "model.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz"}
 SOURCE = f"{SOURCES['training']}/sourcedir.tar.gz"
 INSTANCE = SETTINGS["create_model_instance_type"]
@@ -170,7 +156,7 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
     def join(separator: str, *values: Any) -> Any:
         return sdk.Join(on=separator, values=list(values))
 
-    def process(name: str, inputs: dict[str, Any], arguments: list[str], output: str, **members: Any) -> Any:
+    def process(name: str, inputs: dict[str, Any], output: str, **members: Any) -> Any:
         """Return a step that runs the script with its name on these inputs, and keeps one output."""
         processor = sdk.ScriptProcessor(
             image_uri=SETTINGS["image"],
@@ -189,7 +175,6 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
             code=f"{SOURCES[name.lower()]}/{name.lower()}.py",
             inputs=sdk.make_inputs([(source, f"{PROCESSING}/input/{place}") for place, source in inputs.items()]),
             outputs=sdk.make_outputs([(output, f"{PROCESSING}/output/{output}", uri)]),
-            arguments=arguments,
         )
         return sdk.ProcessingStep(name=name, step_args=step_args, cache_config=cache, **members)
 
@@ -197,12 +182,12 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
         return join("/", step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri, name)
 
     inputs = {"data": data, "preprocess": SOURCES["preprocess"], "domain": SOURCES["domain"]}
-    features_step = process("Features", inputs, FEATURES_ARGUMENTS, "model")
+    features_step = process("Features", inputs, "model")
     train_step = sdk.TrainingStep("Train", step_args=train(session, training_type, data), cache_config=cache)
     model = train_step.properties.ModelArtifacts.S3ModelArtifacts
     file = sdk.PropertyFile("Evaluation", output_name="evaluation", path="evaluation.json")
     inputs = {"model": model, "data": data, "score": SOURCES["score"]}
-    evaluate_step = process("Evaluate", inputs, EVALUATE_ARGUMENTS, "evaluation", property_files=[file])
+    evaluate_step = process("Evaluate", inputs, "evaluation", property_files=[file])
     features = find_output(features_step, "model", "model.tar.gz")
     evaluation = sdk.MetricsSource("application/json", find_output(evaluate_step, "evaluation", "evaluation.json"))
     containers = [("features.py", SETTINGS["image"], features), ("model.py", SETTINGS["model_image"], model)]

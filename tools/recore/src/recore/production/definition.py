@@ -106,13 +106,7 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
         "domain": sources.domain,
         "code": f"{sources.features}/features.py",
     }
-    arguments = {
-        "--input": f"{PROCESSING}/input/data/public.csv.gz",
-        "--preprocess": f"{PROCESSING}/input/preprocess/preprocess.py",
-        "--domain": f"{PROCESSING}/input/domain/domain.py",
-        "--output": f"{PROCESSING}/output/model",
-    }
-    return _processing_step(project, "Features", "features.py", inputs, arguments, "model")
+    return _processing_step(project, "Features", "features.py", inputs, "model")
 
 
 def _training_step(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> Request:
@@ -168,14 +162,8 @@ def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
         "score": sources.score,
         "code": f"{sources.evaluate}/evaluate.py",
     }
-    arguments = {
-        "--model": f"{PROCESSING}/input/model/model.tar.gz",
-        "--data": f"{PROCESSING}/input/data/public.csv.gz",
-        "--score": f"{PROCESSING}/input/score/score.py",
-        "--output": f"{PROCESSING}/output/evaluation",
-    }
     property_file = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
-    step = _processing_step(project, "Evaluate", "evaluate.py", inputs, arguments, "evaluation")
+    step = _processing_step(project, "Evaluate", "evaluate.py", inputs, "evaluation")
     return step | {"PropertyFiles": [property_file]}
 
 
@@ -204,9 +192,7 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
     return {"Name": "CheckScore", "Type": "Condition", "Arguments": arguments}
 
 
-def _processing_step(
-    project: ProductionProject, name: str, script: str, inputs: Request, arguments: dict[str, str], output: str
-) -> Request:
+def _processing_step(project: ProductionProject, name: str, script: str, inputs: Request, output: str) -> Request:
     files = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
     return {
         "Name": name,
@@ -219,10 +205,9 @@ def _processing_step(
                     "VolumeSizeInGB": VOLUME_GB,
                 }
             },
-            "AppSpecification": {
+            "AppSpecification": {  # the defaults of the scripts' options are the places of the inputs and the output
                 "ImageUri": project.settings.image,
                 "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}"],
-                "ContainerArguments": [word for pair in arguments.items() for word in pair],
             },
             "RoleArn": project.role,
             "ProcessingInputs": [

@@ -71,10 +71,10 @@ def retrain(
     chosen: ChosenValues,
     steps: dict[str, Step],
     watch: WatchStep,
-    announce: Callable[[], None] = lambda: None,
+    announce: Callable[[], None],
 ) -> Outcome:
     """Train a submission, and compare its held-out score with that of the version in use. As `train`."""
-    trained = train(project, files, public, steps, watch, hyperparameters=chosen.values, announce=announce)
+    trained = train(project, files, public, steps, watch, announce, chosen.values)
     new = find_version(project, trained.details["version"]["number"])
     old = find_in_use(project, new.number)
     compared = {"number": old.number, "score": old.score} if old else None

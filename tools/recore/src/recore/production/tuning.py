@@ -48,7 +48,7 @@ def find_best(
     public: Path | None,
     plan: TuningPlan,
     watch: Watch,
-    announce: Callable[[], None] = lambda: None,
+    announce: Callable[[], None],
     again: bool = False,
 ) -> Best:
     """Find the best hyperparameters with a tuning job, unless an equal one has ended, and wait for its end.
@@ -88,10 +88,10 @@ def train_best(
     best: Best,
     steps: dict[str, Step],
     watch: WatchStep,
-    announce: Callable[[], None] = lambda: None,
+    announce: Callable[[], None],
 ) -> Outcome:
     """Train a submission with the best hyperparameters. As `train`."""
-    trained = train(project, files, public, steps, watch, hyperparameters=best.values, announce=announce)
+    trained = train(project, files, public, steps, watch, announce, best.values)
     ranges = "; ".join(map(str, best.plan.ranges))
     failed = f", of which {best.failed} failed" if best.failed else ""
     verb = "tried" if best.changed else "has already tried"

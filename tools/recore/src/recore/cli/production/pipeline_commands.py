@@ -1,5 +1,6 @@
 """The commands for the pipeline and for predictions in batch: train, predict, tune, retrain."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +63,9 @@ def train(
     with open_here() as project:
         public = choose_public(project, submission, public)
         costs = describe_pipeline_costs(project)
+        announce = partial(show_costs, "train", costs)
         with show_steps("train", list(steps.values()), ascii_only) as watch:
-            outcome = train_submission(
-                project,
-                files,
-                public,
-                steps,
-                watch,
-                hyperparameters=values,
-                announce=lambda: show_costs("train", costs),
-                again=again,
-            )
+            outcome = train_submission(project, files, public, steps, watch, announce, values, again)
     show_outcome(outcome, as_json, costs)
 
 
