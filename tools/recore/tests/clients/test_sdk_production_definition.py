@@ -277,7 +277,7 @@ def make_own() -> dict[str, Any]:
     return json.loads(printed.stdout)
 
 
-def print_own() -> None:
+if __name__ == "__main__":
     from recore.production.definition import make_definition
     from recore.production.project import ProductionProject
     from recore.production.settings import Settings
@@ -285,7 +285,3 @@ def print_own() -> None:
 
     project: Any = ProductionProject(None, Settings(**SETTINGS), BUCKET, ROLE)
     print(make_definition(project, Sources(**SOURCES, submission=SUBMISSION), HYPERPARAMETERS))
-
-
-if __name__ == "__main__":
-    print_own()

@@ -103,9 +103,18 @@ def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(cha
     assert "run.json does not name the machine of the run" in card
 
 
-def test_a_second_hand_over_replaces_the_first_and_nothing_else(changed_run: Path) -> None:
+def test_a_hand_over_is_replaced_as_a_whole_and_nothing_else_is(changed_run: Path) -> None:
     folder = changed_run / "handover"
     assert recore("handover", changed_run).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recore", "handover", changed_run], env=environment(), stderr=subprocess.DEVNULL
+    )
+    while not list(changed_run.glob(".handover.*.part/new-0/sample")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode == 0
     (folder / "README.md").write_text("an earlier one")
     assert recore("handover", changed_run).returncode == 0
     assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
@@ -148,22 +157,6 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
 def test_a_hostile_record_is_refused_in_one_line(change: dict[str, Any], member: str, changed_run: Path) -> None:
     change_record(changed_run, lambda record: record.update(change))
     assert f"run.json: not a valid run record: `{member}`" in refused(changed_run)
-
-
-def test_a_killed_hand_over_leaves_the_earlier_one(changed_run: Path) -> None:
-    assert recore("handover", changed_run).returncode == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "recore", "handover", changed_run], env=environment(), stderr=subprocess.DEVNULL
-    )
-    while not list(changed_run.glob(".handover.*.part/new-0/sample")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    sums = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
-    assert subprocess.run(sums, cwd=changed_run / "handover").returncode == 0
-    assert recore("handover", changed_run).returncode == 0
-    assert not list(changed_run.glob(".*"))
 
 
 def test_names_of_others_are_shown_as_text(changed_run: Path, sample: Path, tmp_path: Path) -> None:

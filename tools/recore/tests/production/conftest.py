@@ -57,8 +57,11 @@ def few_rows(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def commands(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> ProductionCommands:
-    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
-    return ProductionCommands(client, tmp_path, name)
+    return ProductionCommands(client, tmp_path, name_of(request))
+
+
+def name_of(request: pytest.FixtureRequest) -> str:
+    return request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
 
 
 @pytest.fixture(scope="session")
@@ -105,8 +108,7 @@ def serving(
 ) -> Iterator[ProductionCommands]:
     """Return the commands of an endpoint of this test alone, for the versions of `trained`."""
     commands = ProductionCommands(trained.client, tmp_path, "trained")
-    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
-    commands.configure(ENDPOINT_NAME=name)
+    commands.configure(ENDPOINT_NAME=name_of(request))
     yield commands
     commands.succeed("delete", "--endpoint")
 
@@ -120,4 +122,5 @@ def web_page(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFacto
     yield page
     assert page.stop() == 0
     assert "Traceback" not in page.log()
+    assert "unpickled" not in page.log()
     commands.succeed("delete", "--endpoint")

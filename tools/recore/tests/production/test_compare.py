@@ -20,10 +20,11 @@ from recore_support.ab_test import (
     write_assays,
     write_sample_assays,
 )
-from recore_support.command import recore, recore_process
+from recore_support.command import recore
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 
+from recore.production.arrived_assays import read_assays
 from recore.production.endpoints import require_in_service
 from recore.production.joining import make_inference_id
 from recore.production.project import LONGEST_INFERENCE_ID, ProductionError, ProductionProject
@@ -325,13 +326,15 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_an_invalid_table_is_one_clear_line(name: str, variables: dict[str, str], tmp_path: Path) -> None:
+def test_an_invalid_table_is_one_clear_line(name: str, tmp_path: Path) -> None:
     content, reason = TABLES[name]
     file = tmp_path / "assays.csv"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    line = refusal(variables, "any", file)
-    assert str(file) in line
+    with pytest.raises((ProductionError, FileNotFoundError)) as refused:
+        read_assays(file)
+    [line] = str(refused.value).splitlines()
+    assert line.startswith(str(file))
     assert reason in line
 
 
@@ -348,9 +351,3 @@ def test_an_option_is_a_number(option: str, tmp_path: Path) -> None:
     completed = recore("production", "compare", "--assays", "a.csv", option, "nan", cwd=tmp_path)
     assert completed.returncode == 2
     assert "a number is needed" in completed.stderr
-
-
-def test_help_shows_an_example() -> None:
-    completed = recore_process("production", "compare", "--help")
-    assert completed.returncode == 0
-    assert "python -m recore production compare --assays" in completed.stdout

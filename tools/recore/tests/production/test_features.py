@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
-from recore_support.production_containers import CONTAINERS, Trained, unpack
+from recore_support.production_containers import CONTAINERS, Trained
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 from support.data_files import write_gz
@@ -276,17 +276,6 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
 def read_members(archive: Path) -> dict[str, bytes | None]:
     with tarfile.open(archive) as tar:
         return {member.name: file.read() if (file := tar.extractfile(member)) else None for member in tar}
-
-
-def test_the_archive_holds_the_columns_and_the_programs(trained_model: Trained, tmp_path: Path) -> None:
-    with tarfile.open(trained_model.features) as tar:
-        programs = ["code/features.py", "code/domain.py", "code/row_notes.py", "code/preprocess.py"]
-        assert {*tar.getnames()} == {"channels.json", "reference.json", *programs}
-    unpack(trained_model.features, tmp_path)
-    columns = json.loads((tmp_path / "channels.json").read_text())["columns"]
-    assert columns == trained_model.lines[0].replace('"', "").rstrip().split(",")
-    assert (tmp_path / "code/preprocess.py").read_bytes() == (ROOT / "preprocess.py").read_bytes()
-    assert (tmp_path / "code/features.py").read_bytes() == (CONTAINERS / "features.py").read_bytes()
 
 
 @pytest.mark.parametrize(

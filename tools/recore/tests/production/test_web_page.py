@@ -302,11 +302,6 @@ def test_a_form_without_its_field_is_an_empty_line(web_page: WebPage) -> None:
     assert "the line is empty" in web_page.request("line", b"")[2].decode()
 
 
-def test_nothing_is_unpickled_by_the_page(web_page: WebPage, few_rows: Path) -> None:
-    web_page.send("few.csv.gz", few_rows.read_bytes())
-    assert "unpickled" not in web_page.log()
-
-
 def test_an_endpoint_that_is_gone_is_one_clear_message(serving: ProductionCommands, few_rows: Path) -> None:
     serving.succeed("deploy", "--variant", "A=1")
     page = WebPage(serving)

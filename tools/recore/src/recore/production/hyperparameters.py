@@ -154,7 +154,7 @@ def _read_parameters(fit: ast.FunctionDef, place: str) -> Hyperparameters:
     positional = [*arguments.posonlyargs, *arguments.args]
     without: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     named = [*zip(positional, [*without, *arguments.defaults], strict=True)]
-    if len(named) < DATA or any(default and not _is_none(default) for _, default in named[:DATA]):
+    if len(named) < DATA or any(default and ast.unparse(default) != "None" for _, default in named[:DATA]):
         raise ProductionError(
             f"{where} is called with inputs, targets and holes: its first three parameters are for these"
         )
@@ -167,10 +167,6 @@ def _read_parameters(fit: ast.FunctionDef, place: str) -> Hyperparameters:
             raise ProductionError(f"{where}: the hyperparameter {parameter.arg} must have a default")
         known[parameter.arg] = _read_literal(default)
     return known
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _read_literal(node: ast.expr) -> Value | None:

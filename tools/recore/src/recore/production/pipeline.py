@@ -156,7 +156,8 @@ def _update(steps: dict[str, Step], described: Steps, watch: WatchStep) -> None:
     for name, step in steps.items():
         if name not in described:
             continue
-        state = STATES.get(described[name]["StepStatus"], described[name]["StepStatus"])
+        status: str = described[name]["StepStatus"]
+        state = STATES.get(status, status)
         if state != step.state:
             step.began = step.began or time.monotonic()
             step.state = state

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,6 @@ from recore.production.project import (
     ProductionProject,
     Watch,
     WorkFailedError,
-    make_project,
     wait_for_end,
 )
 from recore.production.settings import Settings
@@ -59,22 +57,12 @@ def predict_file(
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     model = ensure_model(project, version)
-    batch = run_batch(project, model, columns, file, out, watch, **added)
-    samples = batch.samples
+    job, output, samples = run_batch(project, model, columns, file, out, watch, **added)
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
     lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
-    described = {"job": batch.job, "output": batch.output, "out": str(out)}
+    described = {"job": job, "output": output, "out": str(out)}
     return Outcome(lines, {"version": version.number, **samples.describe(), **described}), samples
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A job that has ended, the address of its output, and the table that was made of it."""
-
-    job: str
-    output: str
-    samples: PredictedSamples
 
 
 def run_batch(
@@ -85,8 +73,11 @@ def run_batch(
     out: Path,
     watch: Watch,
     **added: bool,
-) -> Batch:
-    """Predict a data file with a model of both containers. columns: of its training file. Raises as `predict_file`."""
+) -> tuple[str, str, PredictedSamples]:
+    """Predict a data file with a model of both containers. Returns the job's name, and the address of its output.
+
+    columns: of the training file. Raises as `predict_file`.
+    """
     used = [name for name in columns if name not in TARGETS]
     with locked.temporary_folder("recore-predict-") as name:
         lines = Path(name, RECORD_NAME)
@@ -119,7 +110,7 @@ def run_batch(
     samples = write_table(joined, used, out, **added)
     if samples.rows != rows:
         raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
-    return Batch(job, output, samples)
+    return job, output, samples
 
 
 def describe_batch_costs(project: ProductionProject) -> str:
@@ -191,7 +182,7 @@ def predict_samples(
 
     place: the embedded simulator. Raises ValueError or OSError if the archive cannot be read, WorkFailedError.
     """
-    project = make_project(place, Settings())
+    project = ProductionProject(place.services, Settings(), place.bucket, place.role)
     with locked.temporary_folder("recore-predict-") as folder:
         features, model = (
             f"{project.upload_file('model', archive, ARCHIVE)}/{ARCHIVE}"
@@ -203,4 +194,4 @@ def predict_samples(
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, **added).samples
+    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, **added)[-1]

@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.data_file import sha256_of
-from recore.places import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, open_place
+from recore.places import IMAGE, PlaceError, PlaceSettings, Services, open_place
 from recore.production.settings import Settings, read_settings
 
 NO_REASON = "SageMaker gives no reason"
@@ -148,7 +148,7 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
             raise PlaceError(
                 f"AWS has a different image in each region: set IMAGE in config.json to that of {place.region}"
             )
-        yield make_project(place, settings)
+        yield ProductionProject(place.services, settings, place.bucket, place.role)
 
 
 def wait_for_end(
@@ -171,7 +171,3 @@ def _look_until_end(look: Callable[[], dict[str, Any]], member: str, running: Co
     while (description := look())[member] in running:
         time.sleep(PAUSE)
     return description
-
-
-def make_project(place: OpenPlace, settings: Settings) -> ProductionProject:
-    return ProductionProject(place.services, settings, place.bucket, place.role)

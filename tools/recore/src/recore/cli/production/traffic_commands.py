@@ -52,13 +52,13 @@ def compare(
       python -m recore production compare --assays assays.csv
     """
     from recore.production.batch_predictions import check_target
-    from recore.production.live_comparison import ComparisonSettings, compare_endpoint
+    from recore.production.live_comparison import compare_endpoint
 
     if out:
         check_target(out, assays, "the table would replace the assays")
-    settings = ComparisonSettings(difference / 100, confidence / 100, not no_requests, out)
+    settings = difference / 100, confidence / 100, not no_requests, out
     with open_here() as project, show_work("compare") as advance:
-        outcome = compare_endpoint(project, assays, settings, advance)
+        outcome = compare_endpoint(project, assays, advance, *settings)
     show_outcome(outcome, as_json)
 
 
