@@ -63,19 +63,6 @@ def test_csv_is_what_the_submissions_hooks_answer(served: Any, trained_model: Tr
     assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (text, "text/csv")
 
 
-def test_single_rows_and_lines_without_header_have_the_same_predictions(
-    served: Any, trained_model: Trained, request_body: str
-) -> None:
-    header, *lines = request_body.splitlines(keepends=True)
-    for place in (0, 17, len(lines) - 1):
-        for body in (header + lines[place], lines[place]):
-            text, _ = program.transform_fn(served, body, "text/csv", "text/csv")
-            np.testing.assert_allclose(read_csv(text), trained_model.predictions[place : place + 1], rtol=1e-9)
-    text, _ = program.transform_fn(served, "".join(lines), "text/csv", "application/json")
-    index = [prediction["index"] for prediction in json.loads(text)["predictions"]]
-    assert index == [line.partition(",")[0] for line in lines]
-
-
 def test_other_types_are_refused(served: Any) -> None:
     with pytest.raises(ValueError, match="the request is 'application/json': send text/csv"):
         program.transform_fn(served, "{}", "application/json", "text/csv")

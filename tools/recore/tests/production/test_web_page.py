@@ -243,14 +243,12 @@ def test_the_page_is_served_under_addresses_and_known_names_alone(
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"Origin": "https://evil.example"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),
         ({"Origin": "https://[evil"}, 403),
         ({"Origin": "null"}, 403),
-        ({"Host": "evil.example"}, 400),
         ({"Sec_Fetch_Site": "same-origin"}, 200),
     ],
-    ids=["origin", "fetch-site", "no-url", "null", "host", "own"],
+    ids=["fetch-site", "no-url", "null", "own"],
 )
 def test_requests_of_other_sites_are_refused(
     headers: dict[str, str], status: int, web_page: WebPage, few_rows: Path
