@@ -21,5 +21,5 @@ collect_ignore = [
 
 @pytest.fixture(scope="session")
 def sdk(variables: dict[str, str]) -> ModuleType:
-    """Return the module of this version of the SDK. Its import creates clients, which need the variables."""
+    """The import creates clients, which need the variables."""
     return importlib.import_module(f"sdk_{CLIENT}")

@@ -13,7 +13,6 @@ EXAMPLE = ROOT / "tools/recore/examples/house_prices"
 
 
 def run_locally(folder: Path) -> tuple[str, dict]:
-    """Run the example's local.py; return the line that its training prints, and the prediction."""
     variables = {"PYTHONPATH": f"src:{folder}", "AWS_DEFAULT_REGION": "us-east-1"}
     result = subprocess.run([PYTHON, "local.py"], cwd=folder, env=variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -34,28 +34,24 @@ def ml2p(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def output(folder: Path, *words: str) -> str:
-    """Run a command that must succeed, and return what it prints."""
     result = ml2p(folder, *words)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def error(folder: Path, *words: str) -> str:
-    """Run a command that must fail, and return the last line of its traceback."""
     result = ml2p(folder, *words)
     assert result.returncode == 1, result.stdout
     return result.stderr.splitlines()[-1]
 
 
 def name_image(project: Path, image: str) -> None:
-    """Replace the name of the image in the project file."""
     file = project / "ml2p.yml"
     file.write_text(re.sub("image: .*", f"image: {image}", file.read_text()))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return the folder of a copy of the project."""
     return Path(shutil.copytree(EXAMPLE, tmp_path / "house_prices"))
 
 
@@ -77,7 +73,6 @@ def project_with_image(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def test_a_whole_project_runs_in_its_image(project_with_image: Path) -> None:
-    """The commands are those of the tutorial, in its order."""
     outputs = {}
     for command in TUTORIAL_COMMANDS:
         words = shlex.split(command)

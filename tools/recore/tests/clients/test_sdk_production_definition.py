@@ -51,20 +51,6 @@ SERVING_ENVIRONMENT = ENVIRONMENT | {
 METRIC = {"name": "validation:r2", "regex": "validation:r2=([-.0-9]+)"}
 CONTENT_TYPES = ["text/csv", "application/json"]
 LOW_SCORE = "the score of held-out drill holes is below the setting MINIMUM_SCORE,"
-
-# the arguments of the two processing steps
-FEATURES_ARGUMENTS = [
-    *("--input", f"{PROCESSING}/input/data/public.csv.gz"),
-    *("--preprocess", f"{PROCESSING}/input/preprocess/preprocess.py"),
-    *("--domain", f"{PROCESSING}/input/domain/domain.py"),
-    *("--output", f"{PROCESSING}/output/model"),
-]
-EVALUATE_ARGUMENTS = [
-    *("--model", f"{PROCESSING}/input/model/model.tar.gz"),
-    *("--data", f"{PROCESSING}/input/data/public.csv.gz"),
-    *("--score", f"{PROCESSING}/input/score/score.py"),
-    *("--output", f"{PROCESSING}/output/evaluation"),
-]
 SCRIPT = {"sagemaker_program": "model.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz"}
 SOURCE = f"{SOURCES['training']}/sourcedir.tar.gz"
 INSTANCE = SETTINGS["create_model_instance_type"]
@@ -109,7 +95,6 @@ def chain_v2(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any,
 
 
 def train_v3(session: Any, instance_type: Any, data: Any) -> Any:
-    """Return the arguments of the training step."""
     from sagemaker.core.shapes import MetricDefinition
     from sagemaker.train import ModelTrainer
     from sagemaker.train.configs import Compute, InputData, Networking, OutputDataConfig, StoppingCondition
@@ -130,7 +115,6 @@ def train_v3(session: Any, instance_type: Any, data: Any) -> Any:
 
 
 def chain_v3(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any, Any]:
-    """Return the methods that register and create a model of these containers: scripts, images and archives."""
     from sagemaker.core.resources import Model
     from sagemaker.core.shapes import ContainerDefinition
     from sagemaker.serve import ModelBuilder
@@ -156,7 +140,6 @@ def chain_v3(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any,
 
 @pytest.fixture
 def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
-    """Return the pipeline's parameters, and its steps."""
     train, chain = (train_v2, chain_v2) if installed_client() == "v2" else (train_v3, chain_v3)
     session = sdk.PipelineSession()
     parameters = [
@@ -173,7 +156,7 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
     def join(separator: str, *values: Any) -> Any:
         return sdk.Join(on=separator, values=list(values))
 
-    def process(name: str, inputs: dict[str, Any], arguments: list[str], output: str, **members: Any) -> Any:
+    def process(name: str, inputs: dict[str, Any], output: str, **members: Any) -> Any:
         """Return a step that runs the script with its name on these inputs, and keeps one output."""
         processor = sdk.ScriptProcessor(
             image_uri=SETTINGS["image"],
@@ -192,7 +175,6 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
             code=f"{SOURCES[name.lower()]}/{name.lower()}.py",
             inputs=sdk.make_inputs([(source, f"{PROCESSING}/input/{place}") for place, source in inputs.items()]),
             outputs=sdk.make_outputs([(output, f"{PROCESSING}/output/{output}", uri)]),
-            arguments=arguments,
         )
         return sdk.ProcessingStep(name=name, step_args=step_args, cache_config=cache, **members)
 
@@ -200,12 +182,12 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
         return join("/", step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri, name)
 
     inputs = {"data": data, "preprocess": SOURCES["preprocess"], "domain": SOURCES["domain"]}
-    features_step = process("Features", inputs, FEATURES_ARGUMENTS, "model")
+    features_step = process("Features", inputs, "model")
     train_step = sdk.TrainingStep("Train", step_args=train(session, training_type, data), cache_config=cache)
     model = train_step.properties.ModelArtifacts.S3ModelArtifacts
     file = sdk.PropertyFile("Evaluation", output_name="evaluation", path="evaluation.json")
     inputs = {"model": model, "data": data, "score": SOURCES["score"]}
-    evaluate_step = process("Evaluate", inputs, EVALUATE_ARGUMENTS, "evaluation", property_files=[file])
+    evaluate_step = process("Evaluate", inputs, "evaluation", property_files=[file])
     features = find_output(features_step, "model", "model.tar.gz")
     evaluation = sdk.MetricsSource("application/json", find_output(evaluate_step, "evaluation", "evaluation.json"))
     containers = [("features.py", SETTINGS["image"], features), ("model.py", SETTINGS["model_image"], model)]
@@ -290,13 +272,12 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def make_own() -> dict[str, Any]:
-    """Return the definition that the project makes."""
     environment = os.environ | {"PYTHONPATH": SEARCH_PATH}
     printed = subprocess.run([PYTHON, __file__], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     return json.loads(printed.stdout)
 
 
-def print_own() -> None:
+if __name__ == "__main__":
     from recore.production.definition import make_definition
     from recore.production.project import ProductionProject
     from recore.production.settings import Settings
@@ -304,7 +285,3 @@ def print_own() -> None:
 
     project: Any = ProductionProject(None, Settings(**SETTINGS), BUCKET, ROLE)
     print(make_definition(project, Sources(**SOURCES, submission=SUBMISSION), HYPERPARAMETERS))
-
-
-if __name__ == "__main__":
-    print_own()

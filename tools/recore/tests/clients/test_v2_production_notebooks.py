@@ -26,7 +26,6 @@ NEEDS_PYTORCH = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the files that the notebooks use, and a small sample."""
     folder = tmp_path_factory.mktemp("repository")
     for name in USED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -38,7 +37,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_notebook(path: Path) -> str:
-    """Run the cells of a notebook, and return what they print. A cell that fails fails the test, with its error."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}})
     try:

@@ -34,10 +34,7 @@ def write_pages(folder: Path, worked: Path, public: Path | None = None) -> tuple
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
-    """Run a hand-over's console blocks as printed, without those of some tags; return the tags of those that ran.
-
-    Every printed line that is not a command must be a line of the output.
-    """
+    """Run a hand-over's console blocks, check the printed output, and return the tags of those that ran."""
     ran = []
     for tag, text in FENCE.findall((folder / "README.md").read_text("utf-8")):
         if tag in skipped:

@@ -47,7 +47,6 @@ def test_each_target_has_the_errors_of_its_held_out_rows(
 def test_the_intervals_are_those_of_a_bootstrap_over_drill_holes(
     figures: dict[str, Any], held_out: pd.DataFrame, template_public: pd.DataFrame
 ) -> None:
-    """A bootstrap that concatenates the rows of the drawn holes agrees."""
     both = (template_public["CuPPM"].notna() & held_out["CuPPM"].notna()).to_numpy()
     measured, predicted = template_public["CuPPM"].to_numpy()[both], held_out["CuPPM"].to_numpy()[both]
     holes = template_public["SiteID"].to_numpy()[both].astype(str)

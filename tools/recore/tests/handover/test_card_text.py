@@ -37,7 +37,6 @@ def cut_off_section(figures: list[TargetFigures]) -> str:
 
 @pytest.fixture
 def changed_run(template_run: Path, tmp_path: Path) -> Path:
-    """Return a copy of a run with held-out predictions, which may be changed."""
     return shutil.copytree(template_run, tmp_path / "run")
 
 

@@ -29,7 +29,6 @@ from recore.handover.packages import list_packages, write_requirements
 
 
 def refused(run: Path, *options: object, status: int = 2) -> str:
-    """Check that a hand-over is refused and leaves nothing; return its error line."""
     before = sorted(os.listdir(run)) if run.is_dir() else []
     result = recore("handover", run, *options)
     assert (result.returncode, result.stdout) == (status, ""), result.stderr
@@ -39,7 +38,6 @@ def refused(run: Path, *options: object, status: int = 2) -> str:
 
 @pytest.fixture
 def changed_run(runs: Runs, tmp_path: Path) -> Path:
-    """Return a copy of a good run, which may be changed."""
     return shutil.copytree(runs.good, tmp_path / "run")
 
 
@@ -94,7 +92,6 @@ def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, t
 
 
 def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(changed_run: Path) -> None:
-    """Its submission knows only the platform's folders; a record of an earlier version has no machine."""
     change_record(changed_run, lambda record: record.pop("machine"))
     result = recore("handover", changed_run, "--json")
     assert result.returncode == 0, result.stderr
@@ -106,9 +103,18 @@ def test_a_run_without_held_out_predictions_says_that_they_were_not_measured(cha
     assert "run.json does not name the machine of the run" in card
 
 
-def test_a_second_hand_over_replaces_the_first_and_nothing_else(changed_run: Path) -> None:
+def test_a_hand_over_is_replaced_as_a_whole_and_nothing_else_is(changed_run: Path) -> None:
     folder = changed_run / "handover"
     assert recore("handover", changed_run).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recore", "handover", changed_run], env=environment(), stderr=subprocess.DEVNULL
+    )
+    while not list(changed_run.glob(".handover.*.part/new-0/sample")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode == 0
     (folder / "README.md").write_text("an earlier one")
     assert recore("handover", changed_run).returncode == 0
     assert (folder / "README.md").read_text().startswith("# Hand-over: run\n")
@@ -151,22 +157,6 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
 def test_a_hostile_record_is_refused_in_one_line(change: dict[str, Any], member: str, changed_run: Path) -> None:
     change_record(changed_run, lambda record: record.update(change))
     assert f"run.json: not a valid run record: `{member}`" in refused(changed_run)
-
-
-def test_a_killed_hand_over_leaves_the_earlier_one(changed_run: Path) -> None:
-    assert recore("handover", changed_run).returncode == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "recore", "handover", changed_run], env=environment(), stderr=subprocess.DEVNULL
-    )
-    while not list(changed_run.glob(".handover.*.part/new-0/sample")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    sums = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
-    assert subprocess.run(sums, cwd=changed_run / "handover").returncode == 0
-    assert recore("handover", changed_run).returncode == 0
-    assert not list(changed_run.glob(".*"))
 
 
 def test_names_of_others_are_shown_as_text(changed_run: Path, sample: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from stagemaker import sandbox_works
 
 @pytest.fixture
 def strangers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
-    """Return a copy of the hand-over, with the data files where its README says, and nothing of recore."""
     folder = tmp_path / "a stranger's copy"
     shutil.copytree(template_run / "handover", folder)
     (folder / "data").mkdir()
@@ -73,7 +72,6 @@ def test_a_changed_file_and_a_changed_prediction_are_noticed(strangers_copy: Pat
 
 
 def run_step(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a step of steps.py."""
     command = [sys.executable, "steps.py", *words]
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
 

@@ -78,7 +78,6 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
 
 
 def assert_names_no_place(written: Path, folder: Path) -> None:
-    """Check that no file of a hand-over says where its author has files, or whose account that is."""
     files = {path.name: path.read_bytes() for path in written.rglob("*") if path.is_file()}
     for path in written.glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:

@@ -25,18 +25,15 @@ ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
 
 @pytest.fixture(scope="module")
 def handed(template_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of a hand-over, far from the run and its data. Do not write to it."""
     return shutil.copytree(template_run / "handover", tmp_path_factory.mktemp("laboratory") / "handover")
 
 
 @pytest.fixture
 def private(many_holes: Path) -> pd.DataFrame:
-    """Return the first rows of the private data, as text."""
     return pd.read_csv(many_holes / "private/private.csv.gz", index_col=0, dtype=str).head(12)
 
 
 def refused(*arguments: object, cwd: Path) -> str:
-    """Check that a command is refused in one line and writes nothing; return that line."""
     before = sorted(cwd.iterdir())
     result = recore("predict", *arguments, cwd=cwd)
     assert (result.returncode, result.stdout) == (2, ""), result.stderr
@@ -82,7 +79,6 @@ def test_a_table_of_a_laboratory_is_predicted_without_the_hosts_data(
 def test_spectra_of_another_instrument_are_interpolated_where_asked_and_lie_outside(
     handed: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """Files of two columns, with other channels and a tilted baseline; nothing names a drill hole."""
     channels = private.columns[3:]
     wavenumbers = np.linspace(float(channels[0]), float(channels[-1]), 500)
     (tmp_path / "spectra").mkdir()
@@ -129,7 +125,6 @@ def test_what_cannot_be_predicted_is_refused_in_one_line(
 
 
 def unlist(folder: Path, name: str) -> None:
-    """Remove a file from the list of sums."""
     lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
     (folder / "SHA256SUMS").write_text("".join(line for line in lines if not line.endswith(f"  {name}\n")))
 
@@ -176,7 +171,6 @@ def test_a_changed_hand_over_is_refused(
 def test_a_submission_without_the_functions_that_are_called_is_refused_and_its_page_says_so(
     runs: Runs, private: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """Its scripts work on the platform all the same."""
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
     line = refused(runs.good, spectra, "--out", "assays.csv", cwd=tmp_path)
     assert line.endswith(
@@ -188,7 +182,6 @@ def test_a_submission_without_the_functions_that_are_called_is_refused_and_its_p
 
 
 def write_worked(folder: Path) -> Path:
-    """Write a request and an answer, and return their folder."""
     (folder / "request.csv").write_text("index,first\n0,1\n")
     (folder / "answer.csv").write_text(",".join(["1"] * len(TARGETS)) + "\n")
     return folder

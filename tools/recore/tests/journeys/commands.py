@@ -18,7 +18,6 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # for small 
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment of a user who has the commands of this checkout and nothing else set."""
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
     return kept | ONE_THREAD | {"PATH": path} | variables
@@ -61,13 +60,11 @@ def started(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Po
 
 
 def output(process: subprocess.Popen[str]) -> str:
-    """Return what a command has printed so far."""
     assert process.stdout is not None
     return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
 
 
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    """Send a signal to a command and its children, by default the one of Ctrl-C."""
     os.killpg(process.pid, number)
 
 
@@ -81,7 +78,6 @@ def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIM
 
 
 def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:
-    """Wait for the end of a command. Return False if it is still running after some seconds."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -90,7 +86,6 @@ def with_timeout(process: subprocess.Popen[str], seconds: float | None) -> bool:
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120) -> None:
-    """Wait until a condition holds while a command runs."""
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, f"ended with status {process.returncode}: {process.args}\n{output(process)}"
@@ -99,5 +94,4 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], 
 
 
 def wait_for(words: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a command that is still running has printed some words."""
     wait_until(lambda: words in output(process), process, TIMEOUT)

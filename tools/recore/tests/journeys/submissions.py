@@ -108,13 +108,11 @@ def write(folder: Path, model: Model) -> Path:
 
 
 def replace_function(folder: Path, name: str, source: str) -> None:
-    """Replace a function at the top level of train.py."""
     script = folder / "train.py"
     before, rest = script.read_text().split(f"def {name}(", 1)
     script.write_text(f"{before}{source}\n\ndef {rest.split('\ndef ', 1)[1]}")
 
 
 def add_to_main(folder: Path, statement: str) -> None:
-    """Add a statement at the end of train.py's main(), where the model has been saved."""
     script = folder / "train.py"
     script.write_text(script.read_text().replace("\ndef hold_out(", f"    {statement}\n\n\ndef hold_out(", 1))

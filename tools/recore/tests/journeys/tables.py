@@ -6,7 +6,6 @@ from pathlib import Path
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the lines of a CSV file."""
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
 

@@ -15,13 +15,11 @@ SLOW = "    time.sleep(3600)\n"
 
 
 def split(folder: Path) -> None:
-    """Write a table of samples, and split it into public and private data in the folder data."""
     run("recore sample --out sample --rows 80 --holes 8 --channels 120", folder)
     run("recore split sample/public/public.csv.gz --holes 30% --out data", folder)
 
 
 def judged(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the lines of judged.csv by submission."""
     return {line["submission"]: line for line in read_table(folder / "judged/judged.csv")}
 
 

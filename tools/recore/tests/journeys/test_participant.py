@@ -12,7 +12,6 @@ PUBLIC = "data/public/public.csv.gz"
 
 
 def test_first_hour(tmp_path: Path) -> None:
-    """A submission is checked and packed, and a data file that does not exist is named."""
     mine = write(tmp_path / "mine", MODELS["joblib"])
     assert "check: no findings" in run("recore check --source-only", mine)
     assert "no-such.csv" in run("recore run --public no-such.csv", mine, status=2)
@@ -22,7 +21,6 @@ def test_first_hour(tmp_path: Path) -> None:
 @pytest.mark.journey
 @pytest.mark.parametrize("name", MODELS)
 def test_day(name: str, tmp_path: Path) -> None:
-    """Each usual way to save a model passes the check and runs, and its report and its validation can be written."""
     mine = write(tmp_path / "mine", MODELS[name])
     run(SAMPLE, mine)
     own = {}  # what the user's own environment has beyond this one
@@ -67,7 +65,6 @@ def test_afternoon_of_mistakes(tmp_path: Path) -> None:
 
 
 def packed(folder: Path) -> set[str]:
-    """Return the names of the files in the archive that `recore pack` writes."""
     run("recore pack", folder)
     with tarfile.open(folder / "src.tar.gz") as archive:
         return {member.name for member in archive}

@@ -17,7 +17,6 @@ WITH = ". ./variables.sh;"  # the variables that direct boto3 to the simulator
 
 
 def write_shells(path: Path, rows: int, header: str = "sex,length,height,weight,rings") -> None:
-    """Write shells whose rings follow from their length and weight."""
     numbers = random.Random(1)
     with open(path, "w") as file:
         print(header, file=file)
@@ -29,7 +28,6 @@ def write_shells(path: Path, rows: int, header: str = "sex,length,height,weight,
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a user's folder with the scripts and the data."""
     folder = shutil.copytree(SCRIPTS, tmp_path / "shells")
     write_shells(folder / "shells.csv", 400)
     return folder
@@ -89,6 +87,5 @@ def test_a_morning_with_mistakes_and_interruptions(folder: Path) -> None:
 
 
 def count_executions(folder: Path) -> int:
-    """Return the number of executions of the pipeline."""
     call = "boto3.client('sagemaker').list_pipeline_executions(PipelineName='shells')['PipelineExecutionSummaries']"
     return int(run(f'{WITH} python -c "import boto3; print(len({call}))"', folder))

@@ -24,14 +24,13 @@ __all__ = ["chromium", "files", "tab"]
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Return a client of one simulator for all tests of this process."""
+    """Return a client of one simulator."""
     with Simulator() as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`, and delete them when the module ends."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
@@ -39,15 +38,13 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture(scope="session")
 def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of sample data whose model is trained in two seconds: 18 holes, 150 rows."""
+    """Return sample data whose model is trained in two seconds."""
     plan = Plan(rows=150, holes=18, channels=120, seed=3, missing=0)
     return make_once(tmp_path_factory, "small sample", lambda folder: make_sample(folder, plan))
 
 
 @pytest.fixture(scope="session")
 def few_rows(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data file with the first five rows of the private data."""
-
     def make(folder: Path) -> None:
         with (
             gzip.open(small_sample / "private/private.csv.gz", "rt") as source,
@@ -60,61 +57,64 @@ def few_rows(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def commands(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> ProductionCommands:
-    """Return the commands of a project of this test alone."""
-    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
-    return ProductionCommands(client, tmp_path, name)
+    return ProductionCommands(client, tmp_path, name_of(request))
+
+
+def name_of(request: pytest.FixtureRequest) -> str:
+    return request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
 
 
 @pytest.fixture(scope="session")
-def trained_model(client: Client, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> support.Trained:
-    """Return the default model after its pipeline on a small sample. Do not write to its folder."""
+def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the state of a simulator after the trainings of `trained`, and the files of version 1."""
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
         result = support.Trained(folder)
-        commands = ProductionCommands(client, folder, "model")
-        version = commands.succeed("train", ROOT, "--public", result.data_file, "--set", "alphas=11")["version"]
-        package = client.sagemaker.describe_model_package(ModelPackageName=version["arn"])
-        evaluation = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
-        files = (result.features, result.archive, result.evaluation)
-        for path, uri in zip(files, (*version["archives"], evaluation), strict=True):
-            path.write_bytes(client.get(uri))
-        support.unpack(result.archive, result.model)
+        with Simulator(state=folder / "state") as simulator:
+            commands = ProductionCommands(Client(simulator), folder, "trained")
+            for number, alphas in enumerate((31, 2), 1):
+                version = commands.succeed("train", ROOT, "--public", result.data_file, "--set", f"alphas={alphas}")
+                if number == 1:
+                    support.keep_files(result, commands.client, version["version"])
+                commands.succeed("approve", number)
+            commands.succeed("train", ROOT, "--public", result.data_file, "--set", "alphas=2", "--again")
         support.predict_by_script(result, folder / "scripts")
 
-    return support.Trained(make_once(tmp_path_factory, "production model", make))
+    return make_once(tmp_path_factory, "trainings", make)
 
 
 @pytest.fixture(scope="session")
-def trained(client: Client, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> ProductionCommands:
+def trained_model(trainings: Path) -> support.Trained:
+    """Return the default model after its pipeline on a small sample. Do not write to its folder."""
+    return support.Trained(trainings)
+
+
+@pytest.fixture(scope="session")
+def trained(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionCommands]:
     """Return the commands of a project with two approved versions of the template's model; do not change these.
 
     They differ in a hyperparameter. There is also a third one, equal to the second, which is not approved.
     """
-    commands = ProductionCommands(client, tmp_path_factory.mktemp("trained"), "trained")
-    public = small_sample / "public/public.csv.gz"
-    for number, alphas in enumerate((31, 2), 1):
-        commands.succeed("train", ROOT, "--public", public, "--set", f"alphas={alphas}")
-        commands.succeed("approve", number)
-    commands.succeed("train", ROOT, "--public", public, "--set", "alphas=2", "--again")
-    return commands
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(trainings / "state", folder / "state")
+    with Simulator(state=folder / "state") as simulator:
+        yield ProductionCommands(Client(simulator), folder, "trained")
 
 
 @pytest.fixture
 def serving(
     trained: ProductionCommands, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[ProductionCommands]:
-    """Return the commands of an endpoint of this test alone, for the versions of `trained`. Deleted at the end."""
+    """Return the commands of an endpoint of this test alone, for the versions of `trained`."""
     commands = ProductionCommands(trained.client, tmp_path, "trained")
-    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:30].strip("-")
-    commands.configure(ENDPOINT_NAME=name)
+    commands.configure(ENDPOINT_NAME=name_of(request))
     yield commands
     commands.succeed("delete", "--endpoint")
 
 
 @pytest.fixture(scope="module")
 def web_page(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
-    """Return the web page of an endpoint that serves the first version of `trained`."""
     commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("web"), "trained")
     commands.configure(ENDPOINT_NAME="web-page")
     commands.succeed("deploy", "--variant", "A=1")
@@ -122,4 +122,5 @@ def web_page(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFacto
     yield page
     assert page.stop() == 0
     assert "Traceback" not in page.log()
+    assert "unpickled" not in page.log()
     commands.succeed("delete", "--endpoint")

@@ -52,7 +52,7 @@ def test_everything_that_clients_send_is_read(endpoint: ABTestEndpoint) -> None:
 
 
 def make_event(**changes: Any) -> dict[str, Any]:
-    """Return an event of data capture with one sample. changes: members of its two parts, None to leave one out."""
+    """Return an event with one sample. changes: members of its two parts, None to leave one out."""
     parts = {
         "endpointInput": {"mode": "INPUT", "data": as_csv(SAMPLES[0]), "encoding": "CSV"},
         "endpointOutput": {"mode": "OUTPUT", "data": ",".join(["1"] * 49) + "\n", "encoding": "CSV"},
@@ -64,7 +64,6 @@ def make_event(**changes: Any) -> dict[str, Any]:
 
 
 def read(client: Client, folder: str, *lines: bytes, hour: str = "2024/05/01/13") -> tuple[list[Any], Counter[str]]:
-    """Put lines on S3 as one object, and read all events in the folder."""
     client.put(f"{folder}/name/A/{hour}/00-00-000-x.jsonl", b"\n".join(lines))
     left_out = Counter[str]()
     found = list(read_events(client.s3, f"s3://{BUCKET}/{folder}/", "name", ["A"], SINCE, left_out))

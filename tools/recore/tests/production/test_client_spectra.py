@@ -32,7 +32,7 @@ def trained_on() -> TrainedOn:
 
 
 def read(trained_on: TrainedOn, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
-    """Return the samples of events: the event id, minutes, the spectrum and the drill hole of each."""
+    """Return the samples of events: event id, minutes, spectrum and drill hole."""
     reader = SpectraReader(trained_on, Counter())
     for event_id, minutes, spectrum, hole in events:
         ids = dict.fromkeys(IDS, "") | {"SiteID": hole}
@@ -75,7 +75,7 @@ def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: Tr
 
 
 def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainedOn) -> None:
-    """Captured times are whole seconds. The order of the samples of a drill hole matters, so it must not be chance."""
+    """Captured times are whole seconds."""
     names = [f"{(7 * number) % 40}" for number in range(40)]
     found = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
     assert found.samples["index"].tolist() == names

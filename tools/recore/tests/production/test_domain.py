@@ -65,7 +65,6 @@ def test_bins_are_means_of_equally_many_channels() -> None:
 
 
 def test_rows_of_new_drill_holes_are_inside_and_those_of_a_tilted_baseline_are_not(tmp_path: Path) -> None:
-    """Each tilt is as large as the spectrum's own contrast."""
     make_sample(tmp_path, Plan(rows=600, holes=60, channels=171, missing=0))
     data, private = (read_data(tmp_path / f"{side}/{side}.csv.gz") for side in ("public", "private"))
     domain = Domain(fit_file(data.path), data.wavenumbers.tolist())
@@ -135,7 +134,6 @@ def test_a_channel_that_is_mostly_empty_is_not_used() -> None:
 
 
 def test_statistics_of_a_row_are_those_of_components_fitted_without_its_hole() -> None:
-    """Otherwise Q of new spectra would be larger than that of the training, and each new hole would be strange."""
     values = np.array(REFERENCE["values"])
     new, fitted = (
         DOMAIN.statistics(spectra, DOMAIN.shapes(spectra)) for spectra in (make_spectra(200, seed=5), SPECTRA)

@@ -21,7 +21,6 @@ START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def single_units(count: int) -> list[Unit]:
-    """Return units of one sample each."""
     return [Unit(f"H{row}", START + timedelta(minutes=row), np.array([row])) for row in range(count)]
 
 
@@ -32,7 +31,7 @@ def draw(units: int, seed: int, statistics: int = 6) -> np.ndarray:
 
 
 def test_false_alarms_are_not_more_frequent_than_stated() -> None:
-    """With every unit looked at: 300 streams of 100 units, of which at most 5 % may ever raise an alarm."""
+    """At most 5 % of the streams may ever raise an alarm."""
     alarms = 0
     for seed in range(300):
         values = draw(150, seed)
@@ -77,7 +76,6 @@ def test_a_slow_change_is_found() -> None:
 
 
 def test_a_change_is_dated_by_when_a_hole_began() -> None:
-    """A hole that began before the change, and took until long after it, is not its first one."""
     values = draw(180, 11)
     values[100:, 0] *= np.exp(6)
     units = single_units(120)

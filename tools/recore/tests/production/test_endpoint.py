@@ -24,7 +24,6 @@ pytestmark = pytest.mark.slow
 
 
 def answers(commands: ProductionCommands, *arguments: object) -> list[dict]:
-    """Return what `invoke` prints as JSON, a line for each sample."""
     result = commands.run("invoke", *arguments, "--json")
     assert result.returncode == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
@@ -77,7 +76,6 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
 
 
 def read_state(commands: ProductionCommands) -> ProjectState:
-    """Return the state from which the next command follows."""
     simulator = commands.client.simulator
     services = Services(simulator.client)
     settings = project_settings.read_settings(commands.folder / "config.json")

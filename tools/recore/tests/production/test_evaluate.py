@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,13 +16,13 @@ from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
 from recore.evaluation.held_out import extract_held_out, score_held_out
+from recore.production.containers import evaluate
 from recore.schema import TARGETS
 
 SCORE = ROOT / "score.py"
 
 
 def score_of_a_run(archive: Path, data_file: Path, folder: Path) -> dict:
-    """Return the details of the held-out score that `recore run` records."""
     extract_held_out(archive, folder / "held-out.csv")
     score_held_out(folder / "held-out.csv", data_file, SCORE.read_bytes(), folder / "held-out.txt")
     return json.loads((folder / "held-out.json").read_text())
@@ -45,7 +46,7 @@ def test_the_pipeline_writes_the_score_of_a_run(trained_model: Trained, tmp_path
 
 
 def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write an archive with members by name; those without content become symbolic links to /etc/passwd."""
+    """Write an archive; members without content become symbolic links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -59,7 +60,6 @@ def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
 
 @pytest.fixture
 def data() -> pd.DataFrame:
-    """Return 30 rows of assays with gaps; one target has none, and two have fewer than two."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)
@@ -101,20 +101,19 @@ def test_rows_without_a_prediction_do_not_count(data: pd.DataFrame, tmp_path: Pa
         ([("held_out.csv", b"index,CuPPM\n" + b"1,2\n" * 30)], "the shape is (30, 1) instead of (30, 49)"),
     ],
 )
-def test_what_cannot_be_scored_ends_with_one_line_and_no_file(
+def test_what_cannot_be_scored_is_refused_in_one_line(
     members: list[tuple[str, bytes | None]], reason: str, data: pd.DataFrame, tmp_path: Path
 ) -> None:
     archive = write_archive(tmp_path / "model.tar.gz", *members)
-    result = run(tmp_path, archive, write_csv(tmp_path / "public.csv.gz", data))
-    assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("evaluate.py: ")
-    assert reason in result.stderr
-    assert not (tmp_path / "evaluation").exists()
+    with pytest.raises(evaluate.ScoreError, match=re.escape(reason)) as refused:
+        evaluate.evaluate(archive, write_csv(tmp_path / "public.csv.gz", data), SCORE)
+    assert len(str(refused.value).splitlines()) == 1
 
 
-def test_an_archive_that_is_not_one_is_refused_in_one_line(data: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_refusal_is_one_line_and_no_file(data: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(b"no archive")
     result = run(tmp_path, tmp_path / "model.tar.gz", write_csv(tmp_path / "public.csv.gz", data))
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert result.stderr.startswith("evaluate.py: ")
     assert "held_out.csv could not be read" in result.stderr
+    assert not (tmp_path / "evaluation").exists()

@@ -26,10 +26,7 @@ from recore.schema import TARGETS
 
 
 def coverage(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, calibrated: np.ndarray) -> float:
-    """Calibrate on the holes `calibrated`; return the covered share of the assays of other holes, a mean over targets.
-
-    Arrays are (rows, targets) and (rows,).
-    """
+    """Calibrate on some holes; return the covered share of the assays of the others, a mean over targets."""
     rows = np.isin(holes, calibrated)
     calibration = json.loads(json.dumps(calibrate(held_out[rows], assays[rows], holes[rows], TARGETS)))
     shares = []
@@ -76,7 +73,6 @@ def test_errors_that_a_hole_has_in_common_make_intervals_wider() -> None:
 
 
 def test_the_expected_error_is_that_of_similar_predictions() -> None:
-    """The errors are as large as a tenth of the prediction."""
     random = np.random.default_rng(1)
     predicted = random.uniform(10, 100, 2000)
     measured = predicted + random.normal(0, predicted / 10)
@@ -107,7 +103,6 @@ def test_an_interval_has_no_negative_assays() -> None:
     new=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20),
 )
 def test_a_prediction_is_never_outside_of_its_interval(errors: list[float], scale: float, new: list[float]) -> None:
-    """Whatever the model's held-out errors were, such as all on one side, and whatever it predicts."""
     predicted = np.linspace(0, scale, len(errors))
     holes = np.array([str(place % 3) for place in range(len(errors))])
     calibration = calibrate(predicted[:, None], (predicted + errors)[:, None], holes, ["SePPM"])

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
-from recore_support.production_containers import CONTAINERS, Trained, unpack
+from recore_support.production_containers import CONTAINERS, Trained
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 from support.data_files import write_gz
@@ -46,12 +46,10 @@ def as_csv(*rows: list[str]) -> str:
 
 
 def answer(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
-    """Return the answer to a request, as the container's server computes it."""
     return write_inputs(model.compute(read_request(body, content_type)))
 
 
 def reason(body: str | bytes, content_type: str = "text/csv", model: Features = MODEL) -> str:
-    """Return the message of the error with which a request is refused; it must be one line."""
     with pytest.raises(SpectraError) as caught:
         answer(body, content_type, model)
     message = str(caught.value)
@@ -61,7 +59,6 @@ def reason(body: str | bytes, content_type: str = "text/csv", model: Features = 
 
 
 def spectrum_of(row: list[str], order: list[int]) -> str:
-    """Return a row as JSON, with the channels in another order and with the same digits."""
     numbers = ("[" + ", ".join(cells[place] for place in order) + "]" for cells in (CHANNELS, row[4:18]))
     ids = {"index": row[0]} | {name: cell for name, cell in zip(HEADER[1:4], row[1:4], strict=True) if cell}
     lists = ", ".join(f'"{key}": {cells}' for key, cells in zip(features.NUMBER_LISTS, numbers, strict=True))
@@ -70,7 +67,6 @@ def spectrum_of(row: list[str], order: list[int]) -> str:
 
 @functools.cache
 def expected() -> str:
-    """Return the answer to all rows with a header."""
     return answer(as_csv(HEADER, *ROWS))
 
 
@@ -278,20 +274,8 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
 
 
 def read_members(archive: Path) -> dict[str, bytes | None]:
-    """Return the content of each member of a tar.gz, None for a folder."""
     with tarfile.open(archive) as tar:
         return {member.name: file.read() if (file := tar.extractfile(member)) else None for member in tar}
-
-
-def test_the_archive_holds_the_columns_and_the_programs(trained_model: Trained, tmp_path: Path) -> None:
-    with tarfile.open(trained_model.features) as tar:
-        programs = ["code/features.py", "code/domain.py", "code/row_notes.py", "code/preprocess.py"]
-        assert {*tar.getnames()} == {"channels.json", "reference.json", *programs}
-    unpack(trained_model.features, tmp_path)
-    columns = json.loads((tmp_path / "channels.json").read_text())["columns"]
-    assert columns == trained_model.lines[0].replace('"', "").rstrip().split(",")
-    assert (tmp_path / "code/preprocess.py").read_bytes() == (ROOT / "preprocess.py").read_bytes()
-    assert (tmp_path / "code/features.py").read_bytes() == (CONTAINERS / "features.py").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,11 @@ def files_with(train: str | bytes) -> SubmissionFiles:
 
 
 def submission(folder: Path, table: str = "") -> SubmissionFiles:
-    """Return the files of a submission in a folder, whose fit() has the known hyperparameters."""
     tiny(folder, {"train.py": FIT, **({"pyproject.toml": table} if table else {})})
     return read_submission(folder)
 
 
 def reason(call: Any, *arguments: Any) -> str:
-    """Return the message of a call that must be refused, which is one line."""
     with pytest.raises(ValueError, match=r".") as error:
         call(*arguments)
     assert "\n" not in str(error.value)
@@ -62,7 +60,6 @@ DEFAULTS = st.sampled_from(["1", "-2", "0.5", "-1e-3", "'a'", "True", "None", "(
 def test_the_names_are_those_that_a_validation_finds_by_inspection(
     names: list[str], defaults: list[str], data: Any
 ) -> None:
-    """They are refused where a validation refuses fit(), or a job could not pass one by its name."""
     words = names[:3] + [f"{name}={default}" for name, default in zip(names[3:], defaults, strict=True)]
     for mark in ("/", "*", "*rest"):
         if data.draw(st.booleans()):

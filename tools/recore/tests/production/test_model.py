@@ -32,7 +32,6 @@ program = load_program("model")
 
 @pytest.fixture
 def request_body(trained_model: Trained) -> str:
-    """Return the inputs of the data file as the features container sends them."""
     import preprocess
 
     lines = trained_model.lines
@@ -44,7 +43,6 @@ def request_body(trained_model: Trained) -> str:
 
 @pytest.fixture
 def served(trained_model: Trained) -> Iterator[Any]:
-    """Return the default model, loaded from the content of the training job's archive."""
     with modules_of(trained_model.model / "code/submission"):
         yield program.model_fn(str(trained_model.model))
 
@@ -63,19 +61,6 @@ def test_csv_is_what_the_submissions_hooks_answer(served: Any, trained_model: Tr
     assert text == train.output_fn(train.predict_fn(inputs, train.model_fn(str(trained_model.model))), "text/csv")
     np.testing.assert_allclose(read_csv(text), trained_model.predictions, rtol=1e-9)
     assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (text, "text/csv")
-
-
-def test_single_rows_and_lines_without_header_have_the_same_predictions(
-    served: Any, trained_model: Trained, request_body: str
-) -> None:
-    header, *lines = request_body.splitlines(keepends=True)
-    for place in (0, 17, len(lines) - 1):
-        for body in (header + lines[place], lines[place]):
-            text, _ = program.transform_fn(served, body, "text/csv", "text/csv")
-            np.testing.assert_allclose(read_csv(text), trained_model.predictions[place : place + 1], rtol=1e-9)
-    text, _ = program.transform_fn(served, "".join(lines), "text/csv", "application/json")
-    index = [prediction["index"] for prediction in json.loads(text)["predictions"]]
-    assert index == [line.partition(",")[0] for line in lines]
 
 
 def test_other_types_are_refused(served: Any) -> None:

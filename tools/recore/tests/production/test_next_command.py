@@ -17,6 +17,10 @@ from recore.production.next_command import (
 
 YES, WAITS, NO = "Approved", "PendingManualApproval", "Rejected"
 NEWER, NOTHING = "a newer version waits for its approval", "nothing to decide"
+UNSERVED, OLDER = "an approved version, and no endpoint", "the endpoint serves an older version than an approved one"
+NOT_LATEST = "an approved version that is not the latest one, and no endpoint"
+REFUSED = "the endpoint serves a rejected version, and another one is approved"
+SEVERAL = "the endpoint serves several variants"
 CASES = [
     ("no version", ProjectState({}), "train"),
     (NEWER, ProjectState({1: WAITS}), "approve 1"),
@@ -25,32 +29,16 @@ CASES = [
     (NEWER, ProjectState({1: YES, 2: YES, 3: WAITS}, SERVING, (1,), frozenset({2})), "approve 3"),
     (NOTHING, ProjectState({1: NO}), ""),
     (NOTHING, ProjectState({1: WAITS, 2: NO}, subject=2), ""),
-    ("an approved version, and no endpoint", ProjectState({1: YES}), "deploy"),
-    ("an approved version, and no endpoint", ProjectState({1: YES, 2: WAITS}, subject=1), "deploy"),
-    ("an approved version, and no endpoint", ProjectState({1: YES}, FAILED, (1,)), "deploy"),
-    (
-        "an approved version that is not the latest one, and no endpoint",
-        ProjectState({1: YES, 2: YES}, subject=1),
-        "deploy --variant A=1",
-    ),
+    (UNSERVED, ProjectState({1: YES}), "deploy"),
+    (UNSERVED, ProjectState({1: YES, 2: WAITS}, subject=1), "deploy"),
+    (UNSERVED, ProjectState({1: YES}, FAILED, (1,)), "deploy"),
+    (NOT_LATEST, ProjectState({1: YES, 2: YES}, subject=1), "deploy --variant A=1"),
     ("the endpoint is being changed", ProjectState({1: YES, 2: WAITS}, CHANGING, (1,)), "describe"),
     ("the endpoint must be deleted", ProjectState({1: YES}, BROKEN, (1,)), "delete --endpoint"),
-    (
-        "the endpoint serves a rejected version, and another one is approved",
-        ProjectState({1: YES, 2: NO}, SERVING, (2,)),
-        "update 1",
-    ),
-    ("the endpoint serves several variants", ProjectState({1: YES, 2: YES}, SERVING, (1, 2)), "compare --assays FILE"),
-    (
-        "the endpoint serves several variants",
-        ProjectState({1: YES, 2: YES, 3: YES}, SERVING, (1, 2)),
-        "compare --assays FILE",
-    ),
-    (
-        "the endpoint serves an older version than an approved one",
-        ProjectState({1: YES, 2: YES}, SERVING, (1,)),
-        "update 2",
-    ),
+    (REFUSED, ProjectState({1: YES, 2: NO}, SERVING, (2,)), "update 1"),
+    (SEVERAL, ProjectState({1: YES, 2: YES}, SERVING, (1, 2)), "compare --assays FILE"),
+    (SEVERAL, ProjectState({1: YES, 2: YES, 3: YES}, SERVING, (1, 2)), "compare --assays FILE"),
+    (OLDER, ProjectState({1: YES, 2: YES}, SERVING, (1,)), "update 2"),
     # the latest version is served, and older ones wait
     (NOTHING, ProjectState({2: WAITS, 3: WAITS, 4: YES}, SERVING, (4,)), ""),
     (NOTHING, ProjectState({3: WAITS, 4: YES}, SERVING, (4,), subject=3), ""),

@@ -50,7 +50,6 @@ def compare(seed: int = 0, knows_holes: bool = True, difference: float = 0.1, **
 
 
 def reference_t(errors: Any, sizes: Any, ratio: float = 1.0) -> float:
-    """Return t of errors (units, 2) of both variants, with a cluster-robust variance."""
     residuals = errors[:, 1] - ratio * errors[:, 0]
     deviations = residuals - sizes * residuals.sum() / sizes.sum()
     return residuals.sum() / math.sqrt(deviations @ deviations)
@@ -164,7 +163,6 @@ def test_few_drill_holes_allow_no_verdict() -> None:
 
 @pytest.mark.parametrize(("level", "fewest"), [(0.05, 6), (0.025, 7), (0.01, 8), (0.005, 9)])
 def test_fewest_units_are_those_whose_equal_signs_are_significant(level: float, fewest: int) -> None:
-    """The probability that one of two equal variants is better in all of n units is 2 / 2 ** n."""
     assert fewest_units(level) == fewest
     assert 2.0 ** (1 - fewest) < level <= 2.0 ** (2 - fewest)
 

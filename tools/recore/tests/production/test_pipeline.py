@@ -46,7 +46,6 @@ def test_only_what_depends_on_a_change_is_computed_again(commands: ProductionCom
 
 
 def test_an_execution_that_runs_is_followed(commands: ProductionCommands, small_sample: Path, tmp_path: Path) -> None:
-    """As after a lost connection: the command is gone, and the execution goes on."""
     arguments = ("train", tunable(tmp_path / "mine"), "--public", small_sample / "public/public.csv.gz")
     process = commands.start(*arguments)
     sagemaker = commands.client.sagemaker

@@ -38,14 +38,11 @@ class NumpyNetwork(BaseEstimator):
 
 
 class NumpyUnpickler(pickle.Unpickler):
-    """Loads the model without PyTorch."""
-
     def find_class(self, module: str, name: str) -> Any:
         return NumpyNetwork if (module, name) == ("train", "NetworkRegressor") else super().find_class(module, name)
 
 
 def read_model(commands: ProductionCommands, version: dict[str, Any]) -> bytes:
-    """Return the model.pkl of a version."""
     archive = commands.client.get(version["archives"][1])
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         return tar.extractfile("model.pkl").read()

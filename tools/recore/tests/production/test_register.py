@@ -16,8 +16,6 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def finished_run(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run of the template."""
-
     def make(folder: Path) -> None:
         public = small_sample / "public/public.csv.gz"
         result = run_recore(ROOT, "--public", public, "--out", folder / "run", "--isolation", "off", "--no-report")

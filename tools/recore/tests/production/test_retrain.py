@@ -17,7 +17,6 @@ def public(small_sample: Path) -> Path:
 
 @pytest.fixture
 def new_data(public: Path, tmp_path: Path) -> Path:
-    """Return a data file, not gzipped, without the last row of the other one."""
     with gzip.open(public, "rt") as source, open(tmp_path / "new.csv", "w") as file:
         file.writelines(source.readlines()[:-1])
     return tmp_path / "new.csv"

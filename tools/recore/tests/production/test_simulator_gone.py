@@ -31,7 +31,6 @@ class KilledSimulator:
         self.process.communicate()
 
     def command(self, *words: object) -> "subprocess.Popen[str]":
-        """Start a command of recore."""
         command = [sys.executable, "-m", "recore", *map(str, words)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         variables = environment() | self.variables

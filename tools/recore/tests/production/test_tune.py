@@ -26,7 +26,6 @@ def public(small_sample: Path) -> Path:
 
 
 def tuning_jobs(commands: ProductionCommands) -> list[dict[str, Any]]:
-    """Return the descriptions of a project's tuning jobs."""
     sagemaker = commands.client.sagemaker
     listed = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=commands.name[:21])
     names = [job["HyperParameterTuningJobName"] for job in listed["HyperParameterTuningJobSummaries"]]
@@ -34,7 +33,6 @@ def tuning_jobs(commands: ProductionCommands) -> list[dict[str, Any]]:
 
 
 def model_values(commands: ProductionCommands, version: dict[str, Any]) -> dict[str, str]:
-    """Return the values that a version's training job has passed to train.py."""
     name = version["archives"][1].split("/")[-3]
     values = commands.client.describe("TrainingJob", name)["HyperParameters"]
     return {name: value for name, value in values.items() if not name.startswith("sagemaker_")}
@@ -111,7 +109,6 @@ def test_the_reason_is_given_if_no_job_has_a_result(
 
 
 def wait_for_training(process: subprocess.Popen[str], commands: ProductionCommands) -> None:
-    """Wait until a command's tuning job has started two training jobs."""
     while [job["TrainingJobStatusCounters"]["InProgress"] for job in tuning_jobs(commands)] != [2]:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
@@ -132,7 +129,7 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    """As after a killed command. One that is stopped meanwhile is reported, and neither is it deleted while it runs."""
+    """As after a killed command."""
     arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)

@@ -12,8 +12,9 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import completed
 
-from recore.production.batch_predictions import ACCEPT, CONTENT_TYPE, DETAILS
+from recore.production.batch_predictions import DETAILS
 from recore.production.containers.expected_error import expected_error
+from recore.production.predicting import ACCEPT, CONTENT_TYPE
 from recore.schema import TARGETS
 
 pytestmark = pytest.mark.everywhere
@@ -30,7 +31,6 @@ JOINED = {
 
 @pytest.fixture(scope="module")
 def model(client: Client, trained_model: Trained) -> str:
-    """Return the name of the model of both containers."""
     return create_model(client, trained_model.features.read_bytes(), trained_model.archive.read_bytes())
 
 
@@ -48,7 +48,6 @@ class Endpoint:
         self._endpoints, self._name = endpoints, name
 
     def invoke(self, body: str, content_type: str, accept: str) -> str:
-        """Return the answer, whose type must be the accepted one."""
         answer = self._endpoints.invoke(self._name, body, ContentType=content_type, Accept=accept)
         assert answer["ContentType"].partition(";")[0] == accept
         return answer["Body"].read().decode()

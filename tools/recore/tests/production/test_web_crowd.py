@@ -24,7 +24,6 @@ HEAVY += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 98
 
 @pytest.fixture(scope="module")
 def page(trained: ProductionCommands, web_page: WebPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
-    """Return a page whose connections are in the way of no other module."""
     commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("crowd"), "trained")
     page = WebPage(commands, web_page.endpoint)
     yield page
@@ -40,7 +39,7 @@ def connect(page: WebPage, count: int, connections: contextlib.ExitStack) -> lis
 
 
 class Crowd:
-    """Clients that all send the same beginning of a request, and nothing more. Whoever is disconnected comes again."""
+    """Clients that all send the same beginning of a request. Whoever is disconnected comes again."""
 
     def __init__(self, page: WebPage, text: bytes, count: int) -> None:
         self._page, self._text, self._count = page, text, count

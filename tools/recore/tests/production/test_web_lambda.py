@@ -68,10 +68,7 @@ def make_event(
 
 
 class LambdaRun:
-    """The answers to events. calls: pairs of an action of IAM and an address. modules, unpickled: of the process.
-
-    own_files: of this project's modules that were imported.
-    """
+    """The answers to events. calls: pairs of an action of IAM and an address. own_files: this project's modules."""
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
@@ -96,7 +93,6 @@ class LambdaRun:
 
 
 def read_body(answer: dict[str, Any]) -> str:
-    """Return the body of an answer as text."""
     body: str = answer["body"]
     return base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
 
@@ -104,18 +100,16 @@ def read_body(answer: dict[str, Any]) -> str:
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself, with the function's role
 
 
-@pytest.fixture
-def deployment(web_page: WebPage, small_sample: Path, tmp_path: Path) -> Path:
-    """Return the folder that `recore web --lambda` has written."""
-    folder = tmp_path / "deployment"
+@pytest.fixture(scope="module")
+def deployment(web_page: WebPage, small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lambda") / "deployment"
     columns = read_rows(small_sample / "public/public.csv.gz")[0]
     write_deployment(folder, web_page.endpoint, columns)
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def variables(web_page: WebPage, deployment: Path) -> dict[str, str]:
-    """Return the variables of the function, as in the template, and those of AWS, which lead to the simulator."""
     return read_template(deployment)["Resources"]["Function"]["Properties"]["Environment"]["Variables"] | {
         "RECORE_NEEDS_KEY": "false",
         **web_page.variables,
@@ -131,7 +125,6 @@ def read_template(deployment: Path) -> dict[str, Any]:
 
 
 def actions_of(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the resource of each action that the role allows."""
     roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
     assert len(roles) == 1
     assert "ManagedPolicyArns" not in roles[0]["Properties"]
@@ -144,28 +137,27 @@ def actions_of(template: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
-    version: str, web_page: WebPage, deployment: Path, variables: dict[str, str], few_rows: Path
-) -> None:
-    table = gzip.decompress(few_rows.read_bytes())
-    rows = read_rows(few_rows)
+@pytest.fixture(scope="module", params=["1.0", "2.0"])
+def run(request: pytest.FixtureRequest, deployment: Path, variables: dict[str, str], few_rows: Path) -> LambdaRun:
+    rows, packed = read_rows(few_rows), few_rows.read_bytes()
     line = ",".join(cell for cell, name in zip(rows[1], rows[0], strict=True) if name[:1].isdigit())
-    run = LambdaRun(
-        deployment,
-        [
-            make_event(version, "/"),
-            make_event(version, "/static/page.js"),
-            make_event(version, "/api/settings"),
-            make_event(version, "/api/assays", table, {"name": "few rows.csv"}),
-            make_event(version, "/api/assays", few_rows.read_bytes(), {"name": "few rows.csv.gz"}, content_type=FORM),
-            make_event(version, "/api/assays", PNG, {"name": "photo.png"}),
-            make_event(version, "/api/assays", bytes(5 << 20), {"name": "large.csv"}),
-            make_event(version, "/line", urlencode({"line": line}).encode(), content_type=FORM),
-            make_event(version, "/nothing"),
-        ],
-        **variables,
-    )
+    events = [
+        ("/",),
+        ("/static/page.js",),
+        ("/api/settings",),
+        ("/api/assays", gzip.decompress(packed), {"name": "few rows.csv"}),
+        ("/api/assays", packed, {"name": "few rows.csv.gz"}, FORM),
+        ("/api/assays", PNG, {"name": "photo.png"}),
+        ("/api/assays", bytes(5 << 20), {"name": "large.csv"}),
+        ("/line", urlencode({"line": line}).encode(), None, FORM),
+        ("/nothing",),
+    ]
+    return LambdaRun(deployment, [make_event(request.param, *event) for event in events], **variables)
+
+
+def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
+    run: LambdaRun, web_page: WebPage, few_rows: Path
+) -> None:
     page, script, settings, assays, packed, image, large, html, nothing = run.answers
     assert [answer["statusCode"] for answer in run.answers] == [200, 200, 200, 200, 200, 422, 413, 200, 404]
     for answer in run.answers:
@@ -175,7 +167,7 @@ def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
     assert "import { History }" in read_body(script)
     assert json.loads(read_body(settings))["endpoint"] == web_page.endpoint
     assert json.loads(read_body(settings))["largest_file"] == 4 << 20
-    assert json.loads(read_body(assays)) == web_page.send("few rows.csv", table)
+    assert json.loads(read_body(assays)) == web_page.send("few rows.csv", gzip.decompress(few_rows.read_bytes()))
     assert json.loads(read_body(packed)) == json.loads(read_body(assays))
     assert "neither a Bruker OPUS file nor text" in json.loads(read_body(image))["error"]
     assert "larger than 4 MB" in json.loads(read_body(large))["error"]
@@ -184,12 +176,7 @@ def test_the_handler_answers_events_of_api_gateway_as_the_page_does(
     assert run.unpickled == []
 
 
-def test_the_roles_actions_are_exactly_those_that_are_used(
-    web_page: WebPage, deployment: Path, variables: dict[str, str], few_rows: Path
-) -> None:
-    event = make_event("1.0", "/api/assays", few_rows.read_bytes(), {"name": "few.csv.gz"})
-    run = LambdaRun(deployment, [make_event("1.0", "/"), event], **variables)
-    assert run.answers[1]["statusCode"] == 200
+def test_the_roles_actions_are_exactly_those_that_are_used(run: LambdaRun, web_page: WebPage, deployment: Path) -> None:
     allowed = actions_of(read_template(deployment))
     assert {action for action, _ in run.calls} == set(allowed) - LOG_ACTIONS
     [address] = {address for _, address in run.calls}
@@ -200,11 +187,7 @@ def test_the_roles_actions_are_exactly_those_that_are_used(
     assert {json.dumps(allowed[action]) for action in LOG_ACTIONS} == {'{"Fn::GetAtt": ["Logs", "Arn"]}'}
 
 
-def test_the_function_imports_only_the_packages_that_its_requirements_name(
-    deployment: Path, variables: dict[str, str], few_rows: Path
-) -> None:
-    event = make_event("2.0", "/api/assays", few_rows.read_bytes(), {"name": "few.csv.gz"})
-    run = LambdaRun(deployment, [event], **variables)
+def test_the_function_imports_only_the_packages_that_its_requirements_name(run: LambdaRun, deployment: Path) -> None:
     lines = (deployment / "code/requirements.txt").read_text().splitlines()
     required = {line.partition("==")[0] for line in lines if not line.startswith("#")}
     loaded = {name.partition(".")[0] for name in run.modules}

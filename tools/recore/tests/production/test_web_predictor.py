@@ -51,7 +51,6 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """Return an endpoint to which boto3's clients send their requests."""
     with Endpoint() as server:
         Thread(target=server.serve_forever, args=(0.05,)).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")

@@ -20,8 +20,6 @@ LARGEST = 1000  # bytes
 
 
 class Client:
-    """A client that sends an upload part by part."""
-
     def __init__(self, reception: Reception) -> None:
         self._reception, self._parts = reception, asyncio.Queue[dict[str, Any]]()
         self.may_end = asyncio.Event()

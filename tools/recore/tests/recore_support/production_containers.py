@@ -122,6 +122,15 @@ def read_csv(text: str) -> np.ndarray:
     return pd.read_csv(io.StringIO(text), header=None, float_precision="round_trip").to_numpy(float)
 
 
+def keep_files(trained: Trained, client: Client, version: dict[str, Any]) -> None:
+    """Write the archives and the evaluation of a version to files."""
+    package = client.sagemaker.describe_model_package(ModelPackageName=version["arn"])
+    uris = *version["archives"], package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+    for path, uri in zip((trained.features, trained.archive, trained.evaluation), uris, strict=True):
+        path.write_bytes(client.get(uri))
+    unpack(trained.archive, trained.model)
+
+
 def unpack(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")

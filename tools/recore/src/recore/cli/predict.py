@@ -86,7 +86,7 @@ def predict(
         with reported_errors(), open_embedded(settings, show_line) as place:
             show_line(f"predict: on {place.endpoint}, isolation: {place.isolation}")
             predicted = predict_samples(
-                place, trained, spectra, out, lambda status: advance("predicting", 0, 0), intervals=intervals
+                place, trained, spectra, out, lambda *status: advance("predicting", 0, 0), intervals=intervals
             )
     unusable = {problem.sample for problem in result.problems}
     predicted.problems = [problem for problem in predicted.problems if problem.name not in unusable]

@@ -15,9 +15,8 @@ QUANTILE = 75  # per cent: the default cut-off, above which a quarter of the sam
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at one cut-off. share: of samples above it. precision: of those predicted above, the share that is.
-    recall: of those above, the share that is predicted so. wrong: of all, the share on the wrong side.
-    """
+    """Decisions at one cut-off. share: of samples above it. precision: of those predicted above. recall: of those
+    above. wrong: of all on the wrong side."""
 
     value: float
     chosen: bool

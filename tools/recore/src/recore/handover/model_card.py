@@ -34,10 +34,9 @@ WEIGHTS = (  # suffixes of files with the weights of a model
 
 @dataclass(frozen=True)
 class ModelDomain:
-    """reference: of the spectra; None if they cannot be compared, for this reason. inside: the share of the training
-    spectra that are inside a domain that was fitted without their holes. private: the rows of the private data that are
-    inside and all of them, None if the file is not there. holes: the rows of each hole, the most first.
-    """
+    """reference: None if spectra cannot be compared, for this reason. inside: the share of training spectra inside a
+    domain fitted without their holes. private: how many private rows are inside and in all, if known. holes: the rows
+    of each."""
 
     reference: dict[str, Any] | None
     reason: str

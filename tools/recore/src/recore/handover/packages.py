@@ -36,8 +36,7 @@ class Package:
 def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> list[Package]:
     """The packages that the scripts require or import, and those that these need, by name.
 
-    recorded: versions in the run's record. Raises ValueError if another version of one of them, or another Python, is
-    installed here: it would not be that of the run.
+    recorded: versions in the run's record. Raises ValueError if another one is installed here.
     """
     if _minor(recorded["python"]) != _minor(platform.python_version()):
         raise ValueError(_different("Python", platform.python_version(), recorded["python"]))

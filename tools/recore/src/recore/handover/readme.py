@@ -20,9 +20,9 @@ SHOWN_INPUTS = 5  # of the worked request
 
 
 def write_readme(run: HandedRun, again: Again, sample_rows: int, files: set[str], wheels: list[str]) -> str:
-    """The page. files: the names of all other files of the hand-over. wheels: those of recore and stagemaker.
+    """The page. files: all other files of the hand-over. wheels: of recore and stagemaker.
 
-    Raises ValueError if the record has a hash that is not one: the hashes go into commands.
+    Raises ValueError if a recorded hash is none: hashes go into commands.
     """
     hashes = {name: sha256 for name, (_, sha256) in run.record.data.items() if sha256}
     for sha256 in hashes.values():

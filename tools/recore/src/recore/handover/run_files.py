@@ -56,7 +56,7 @@ class HandedRun:
 
     @property
     def instances(self) -> dict[str, Instances]:
-        """One instance of each type of job that the worked request needs, of the type that the run used."""
+        """One instance of each type of job that the worked request needs."""
         return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
 
     @property
@@ -95,10 +95,7 @@ class HandedRun:
 
 
 def read_run(folder: Path, public: Path | None = None) -> HandedRun:
-    """Read a run that is to be handed over. public: its public data file, if that has moved.
-
-    Raises ValueError or OSError, in one line, if something that is handed over is missing or not what the run used.
-    """
+    """Read a run that is to be handed over. public: its data file, if that has moved. Raises ValueError or OSError."""
     _refuse_links(folder)
     record = read_valid_record(folder)
     if record.state != "Completed":

@@ -133,7 +133,6 @@ def predict(model: Path, request: Path, output: Path) -> None:
 
 
 def _ask(model: str, text: str) -> str:
-    """The answer of the functions of train.py to the text of a request."""
     sys.path.insert(0, str(SUBMISSION))
     hooks = importlib.import_module("train")
     loaded = hooks.model_fn(model)
@@ -151,7 +150,6 @@ def _ask(model: str, text: str) -> str:
 
 
 def _add_header(request: list[list[str]], answer: str) -> str:
-    """The answer with a header, and with the index and the IDs of the rows of a request, with or without a header."""
     sys.path.insert(0, str(SUBMISSION.parent))
     targets = list(importlib.import_module("score").TARGETS)
     predictions = [row for row in csv.reader(io.StringIO(answer)) if row]
@@ -182,7 +180,7 @@ def compare(expected: Path, found: Path) -> None:
 def largest_difference(expected: Cells, found: Cells) -> float:
     """The largest difference of two predictions, relative to the first one or to the mean size in its column.
 
-    It is infinite if only one of the two is empty. Raises ValueError if the rows or columns are not the same.
+    Infinite if only one is empty. Raises ValueError if the rows or columns are not the same.
     """
     if [len(row) for row in expected] != [len(row) for row in found] or len({len(row) for row in expected}) > 1:
         raise ValueError("the numbers of rows or columns differ")
@@ -200,10 +198,7 @@ def largest_difference(expected: Cells, found: Cells) -> float:
 
 
 def read_cells(path: Path) -> Cells:
-    """The predictions in a CSV file with or without a header; None for a cell that is empty or not a finite number.
-
-    Raises ValueError, which names the file, if it holds something else than numbers.
-    """
+    """The predictions in a CSV with or without a header; None for what is no finite number. Raises ValueError."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     places = [place for place, name in enumerate(rows[0] if rows else []) if TARGET.fullmatch(name)]

@@ -51,10 +51,10 @@ class TargetFigures:
 
 
 def measure_targets(run: HandedRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
-    """The targets with enough held-out rows, the largest weight first; none if the run has no held-out predictions.
+    """The targets with enough held-out rows, the largest weight first.
 
-    cut_offs: those that were chosen, by target. Raises ValueError if the predictions do not give the R2 that the run's
-    score states, or a target with a chosen cut-off has too few rows.
+    cut_offs: chosen ones, by target. Raises ValueError if the predictions do not give the R2 of the run's score, or a
+    target with a chosen cut-off has too few rows.
     """
     figures = _measure_all(run, cut_offs)
     if missing := sorted(set(cut_offs) - {each.name for each in figures}):

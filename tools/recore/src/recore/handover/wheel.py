@@ -19,8 +19,8 @@ TAGS = "Wheel-Version: 1.0\nGenerator: recore\nRoot-Is-Purelib: true\nTag: py3-n
 def write_wheels(folder: Path, submission: Mapping[str, bytes]) -> list[str]:
     """Write the wheels of this program into a folder, and return their names. Equal programs give equal bytes.
 
-    submission: the files that are handed over. In a checkout they take the place of the author's, which may be newer.
-    The requirements are those with which pip installed this program. Raises FileNotFoundError if pip has not.
+    submission: handed files, which in a checkout take the place of the author's. Raises FileNotFoundError if pip has
+    not installed this program.
     """
     return [_write_wheel(folder, name, submission) for name in PACKAGES]
 

@@ -45,10 +45,7 @@ class Handover:
 
 
 def check_place(folder: Path) -> None:
-    """Check that a hand-over can be written to a folder; an earlier one, with all of its files, is replaced.
-
-    Raises FileExistsError if something else is there, OSError if nothing can be written there.
-    """
+    """Check that a hand-over can be written to a folder, in place of an earlier one. Raises OSError."""
     check_writable(folder)
     if not os.path.lexists(folder):
         return
@@ -70,10 +67,9 @@ def write_handover(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> Handover:
-    """Write the hand-over of a run; an earlier one is replaced as a whole.
+    """Write the hand-over of a run, in place of an earlier one.
 
-    predict: predict_again() at an open place, for the worked request. watch: called with each step that changes.
-    Raises StepFailed if a step failed, NotReproducedError, and ValueError or OSError if an input is invalid.
+    predict: predict_again() at an open place. Raises StepFailed, NotReproducedError, ValueError or OSError.
     """
     check_place(folder)
     figures = measure_targets(run, cut_offs)
@@ -148,10 +144,7 @@ def _sum_line(folder: Path, name: str) -> str:
 
 
 def write_sample(run: HandedRun, folder: Path) -> int:
-    """Write spectra.csv.gz and predictions.csv into a folder, as text that is copied. Returns the number of rows.
-
-    Rows are equally far apart. Raises ValueError if the predictions are not as many as the rows.
-    """
+    """Write spectra.csv.gz and predictions.csv. Returns the number of rows. Raises ValueError."""
     rows = run.data.rows
     chosen = {place * rows // min(ROWS, rows) for place in range(min(ROWS, rows))}
     with (

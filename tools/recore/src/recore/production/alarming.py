@@ -10,15 +10,13 @@ SUFFIX = "drift"
 
 
 def alarm_name(endpoint: str, version: int) -> str:
-    """The name of the alarm for the drift from what a version was trained on."""
     return f"{endpoint}-{version}-{SUFFIX}"
 
 
 def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
     """Send the metrics for a version, and make the alarm if it is missing. Returns its name.
 
-    drift: the level of evidence, with drift from 1. outside: the share of samples outside the domain. The alarm keeps
-    its state between two looks.
+    drift: the evidence, with drift from 1. outside: the share of samples outside the domain.
     """
     name = alarm_name(endpoint, version)
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]
@@ -46,7 +44,7 @@ def send_metrics(project: ProductionProject, endpoint: str, version: int, drift:
 
 
 def delete_alarms(project: ProductionProject) -> list[str]:
-    """Delete the alarms of the endpoint. Returns their names."""
+    """Delete the endpoint's alarms. Returns their names."""
     endpoint = project.settings.endpoint_name
     pages = project.services.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{endpoint}-")
     known = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]

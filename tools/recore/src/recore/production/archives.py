@@ -46,11 +46,11 @@ HOOKS = ("input_fn", "transform_fn")  # one of which train.py has; the image's d
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model of a run or of a hand-over, in its folder.
+    """The model of a run or of a hand-over.
 
-    columns: the header of the training file. reference: of its spectra; None if they cannot be compared. errors: what
-    expected errors are calculated from; None without held-out predictions. data_sha256: of the training file. reasons:
-    why one of the two is missing, by the name of its file.
+    columns: of the training file. reference: of its spectra; None if they cannot be compared. errors: what expected
+    errors are calculated from; None without held-out predictions. reasons: why one of the two is missing, by the name
+    of its file.
     """
 
     folder: Path
@@ -80,7 +80,7 @@ class TrainedModel:
         return {name: json.dumps(content) for name, content in files.items() if content}
 
     def write_archives(self, folder: Path) -> tuple[Path, Path]:
-        """Write the archives of both containers, features and model, into a folder, and return their paths.
+        """Write the archives of both containers, features and model, into a folder.
 
         Raises ValueError if the model's archive cannot be read, or its code lacks a function.
         """
@@ -104,9 +104,9 @@ class TrainedModel:
 
 
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
-    """Read the model of a run or of a hand-over. public: the run's public data file, if that has moved.
+    """Read the model of a run or of a hand-over. public: the run's data file, if that has moved.
 
-    Raises ProductionError, ValueError or OSError if something is missing or has changed.
+    Raises ProductionError, ValueError or OSError.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder: name a run or a hand-over")
@@ -121,7 +121,7 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
 
 
 def describe_training(folder: Path, record: Record, data: Path) -> TrainedModel:
-    """The model of a run, with what its public data file, which is read, says about it."""
+    """The model of a run, with what its public data file says about it."""
     reference, errors, reasons = None, None, dict[str, str]()
     with as_csv_gz(data) as packed:
         try:
@@ -159,7 +159,7 @@ def _read_handed(folder: Path) -> TrainedModel:
 
 
 def find_missing_hook(preprocess: bytes, train: bytes) -> str:
-    """A line that says which function a submission lacks; "" if it lacks none, or may import it."""
+    """A line that says which function a submission lacks; "" if none."""
     if not _binds(preprocess, "preprocess"):
         return "its preprocess.py has no function preprocess(data_file)"
     if not any(_binds(train, name) for name in HOOKS):
@@ -168,7 +168,7 @@ def find_missing_hook(preprocess: bytes, train: bytes) -> str:
 
 
 def _binds(script: bytes, name: str) -> bool:
-    """Whether a script defines, assigns or imports a name. One that cannot be parsed may do so."""
+    """Whether a script binds a name. One that cannot be parsed may do so."""
     try:
         nodes = list(ast.walk(ast.parse(script)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

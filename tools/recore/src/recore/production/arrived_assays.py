@@ -25,10 +25,10 @@ LARGEST_TABLE = 1 << 27  # bytes, unpacked: the assays of some 400,000 samples
 
 @dataclass(frozen=True)
 class Assays:
-    """The assays of samples, NaN where not measured.
+    """The assays of samples.
 
-    joined_by: the columns of the keys. rows: the row of each sample, by its inference id or its hole and depths.
-    samples: the hole and the depths of each row; None if unknown. values: (samples, 49).
+    joined_by: the columns of the keys. rows: the row of each sample, by inference id or hole and depths. samples: hole
+    and depths of each row; None if unknown. values: (samples, 49), NaN where not measured.
     """
 
     path: Path
@@ -39,9 +39,9 @@ class Assays:
 
 
 def read_assays(path: Path) -> Assays:
-    """Read a CSV or csv.gz with the column InferenceId, or SiteID, DepthFrom and DepthTo, and any of the 49 targets.
+    """Read a CSV or csv.gz with InferenceId, or SiteID, DepthFrom and DepthTo, and any of the 49 targets.
 
-    Raises OSError or ProductionError if the table is missing or invalid.
+    Raises OSError or ProductionError.
     """
     import numpy as np
 

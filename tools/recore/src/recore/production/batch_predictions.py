@@ -1,4 +1,4 @@
-"""The request for a batch transform of a version, and the table that is made of its answers.
+"""The table that is made of the answers of a batch transform.
 
 The table has a line for each sample: name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared
 with those of the training), the 49 assays and, with intervals, both ends of each.
@@ -13,40 +13,15 @@ from typing import Any
 from recore.atomic import replaced
 from recore.listing import count
 from recore.outputs import check_writable
-from recore.production.containers.row_notes import BAD_ROWS_EMPTY
 from recore.production.project import ProductionError, WorkFailedError
 from recore.schema import DEPTH_FROM, DEPTH_TO, HOLE, TARGETS
 from recore.spreadsheet_csv import safe_row
 
-CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
-ACCEPT = "text/csv; details=yes"  # of the model's container
-PAYLOAD_MB = 6  # of one request of lines
 IDS = (HOLE, DEPTH_FROM, DEPTH_TO)  # in the order of a table
 ENDS = ("low", "high")
 DETAILS = 2 + 3 * len(TARGETS)  # cells of an answer: domain, values, low ends, high ends, problem
 SHOWN_PROBLEMS = 20
 TABLE_BEGINS = b"name,SiteID,DepthFrom,DepthTo,domain,"
-
-
-def transform_request(
-    job: str, model: str, source: str, output: str, instance_type: str, instances: int = 1
-) -> dict[str, Any]:
-    """The request of a transform job. source: the address of lines without header. output: of a folder."""
-    return {
-        "TransformJobName": job,
-        "ModelName": model,
-        "BatchStrategy": "MultiRecord",
-        "MaxPayloadInMB": PAYLOAD_MB,
-        "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 0},
-        "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
-            "ContentType": CONTENT_TYPE,
-            "SplitType": "Line",
-        },
-        "TransformOutput": {"S3OutputPath": output, "Accept": ACCEPT, "AssembleWith": "Line"},
-        "TransformResources": {"InstanceType": instance_type, "InstanceCount": instances},
-        "DataProcessing": {"JoinSource": "Input"},
-    }
 
 
 @dataclass(frozen=True)
@@ -100,12 +75,16 @@ class PredictedSamples:
 
 
 def write_table(
-    joined: Iterable[Sequence[str]], columns: Sequence[str], target: Path, intervals: bool, spectra: bool = False
+    joined: Iterable[Sequence[str]],
+    columns: Sequence[str],
+    target: Path,
+    intervals: bool = False,
+    spectra: bool = False,
 ) -> PredictedSamples:
     """Write the table of a job's output.
 
-    joined: its lines, the cells of the input, then those of the answer. columns: the names of the input's cells.
-    spectra: keep the channels. Raises WorkFailedError for a line with other cells.
+    joined: its lines, the cells of the input, then those of the answer. columns: names of the former. spectra: keep the
+    channels. Raises WorkFailedError for a line with other cells.
     """
     places = {name: place for place, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in IDS] if spectra else []
@@ -136,19 +115,16 @@ def write_table(
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError or OSError if a file cannot be written, before anything starts that costs.
-
-    consequence: what would happen if it were the source.
-    """
+    """Raise ProductionError or OSError if a file cannot be written. consequence: of its being the source."""
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise ProductionError(f"{target}: {consequence}: choose another --out")
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if a table of predictions cannot be written.
+    """Raise ProductionError or OSError if a table cannot be written; only an earlier table may be replaced.
 
-    replace: whether an earlier table may be replaced; nothing else ever is. sources: files, and folders of them.
+    sources: files, and folders of them.
     """
     for source in sources:
         check_target(target, source, "the table would replace what it is made of")

@@ -46,7 +46,7 @@ class Body:
 
 @dataclass(frozen=True)
 class CaptureEvent:
-    """A captured invocation. inference_id: "" if it had none. input: without content if only outputs are captured."""
+    """A captured invocation. inference_id: "" if it had none. input: may be empty."""
 
     variant: str
     event_id: str
@@ -59,10 +59,9 @@ class CaptureEvent:
 def read_events(
     s3: Any, destination: str, endpoint: str, variants: Iterable[str], since: datetime, left_out: Counter[str]
 ) -> Iterator[CaptureEvent]:
-    """Yield the events of variants of an endpoint since a time, reading one object on S3 at a time.
+    """Yield the events of variants of an endpoint since a time, one object on S3 at a time.
 
-    destination: the DestinationS3Uri of the endpoint's data capture. left_out: counts the lines that cannot
-    be read, by the reason.
+    destination: of the data capture. left_out: counts the lines that cannot be read, by the reason.
     """
     parts = urlsplit(destination)
     since = since.astimezone(UTC).replace(microsecond=0)  # captured times are whole seconds
@@ -136,7 +135,7 @@ def is_header(text: str) -> bool:
 
 
 def make_key(hole: Any, depth_from: Any, depth_to: Any) -> SampleKey | None:
-    """The key of a sample, whose depths are compared as numbers; None if any of the three is missing or invalid."""
+    """The key of a sample; None if any of the three is missing or invalid."""
     try:
         start, end = (round(_read_number(depth), DIGITS) for depth in (depth_from, depth_to))
     except (ValueError, TypeError, OverflowError):

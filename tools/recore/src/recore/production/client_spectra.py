@@ -51,7 +51,7 @@ class TrainedOn:
         return usual_outside(self.reference)
 
     def reference_units(self, names: Container[str] | None = None, title: str = "all drill holes") -> ReferenceUnits:
-        """The drill holes to compare with, all or those of these names. title: what messages call them."""
+        """The drill holes to compare with, all or those of these names."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
         if names is not None:
             chosen = [name in names for name in self.reference["hole_names"]]
@@ -62,11 +62,11 @@ class TrainedOn:
 
 @dataclass(frozen=True)
 class ClientSpectra:
-    """Samples that clients sent, in the order of their times. Each spectrum counts once.
+    """Samples that clients sent, by their times. Each spectrum counts once.
 
     samples: index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations: (samples,
-    bins) in units of their limits. scores: (samples, components). repeated: samples that were sent again. left_out: how
-    many requests or samples, by the reason.
+    bins) in units of their limits. scores: (samples, components). repeated: samples sent again. left_out: how many, by
+    the reason.
     """
 
     samples: pd.DataFrame
@@ -83,7 +83,7 @@ class ClientSpectra:
 
 
 def usual_outside(reference: Reference) -> float:
-    """The share of a reference's rows that are outside of a domain that was fitted without their drill holes."""
+    """The share of a reference's rows outside of a domain that was fitted without their drill holes."""
     limits = np.array([reference["t2_limit"], reference["q_limit"]])
     distances = np.exp(np.array(reference["values"])[:, :2]) / limits
     return float((distances > 1).any(axis=1).mean())
@@ -163,7 +163,7 @@ class SpectraReader:
         )
 
     def finish(self) -> ClientSpectra:
-        """All samples, by their times; within a second, in the order of reading. Of equal spectra, the first counts."""
+        """All samples, by their times. Of equal spectra, the first counts."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             nothing = np.empty((0, 0))

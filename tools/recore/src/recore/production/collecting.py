@@ -15,16 +15,13 @@ from recore.production.arrived_assays import Assays, describe_key
 from recore.production.captured import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joining import JoinedSamples, make_inference_id
-from recore.production.project import ProductionError, ProductionProject, ShowStage
+from recore.production.project import ProductionError, ProductionProject, Watch
 from recore.text import plain
 
 
 @dataclass(frozen=True)
 class ComparedEndpoint:
-    """An endpoint with several variants and data capture. versions: of the variants, the largest weight first.
-
-    since: when the endpoint last changed.
-    """
+    """An endpoint with several variants. versions: of them, the largest weight first. since: its last change."""
 
     name: str
     versions: dict[str, int]
@@ -34,10 +31,7 @@ class ComparedEndpoint:
 
 @dataclass(frozen=True)
 class CollectedPredictions:
-    """requests: the number of captured requests that each variant has not received.
-
-    failed: the number of requests that each variant failed. reasons: one of each of these variants.
-    """
+    """requests: which each variant has not received. failed: which it failed. reasons: one of each variant."""
 
     joined: JoinedSamples
     requests: dict[str, int]
@@ -46,7 +40,7 @@ class CollectedPredictions:
 
 
 def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
-    """Describe the endpoint. Raises ProductionError unless it is in service with data capture and several variants."""
+    """Describe the endpoint. Raises ProductionError unless it can be compared."""
     described = find_existing(project)
     require_in_service(project, described)
     name = described["EndpointName"]
@@ -63,14 +57,11 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
 
 
 def collect_predictions(
-    project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, show_stage: ShowStage
+    project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, watch: Watch
 ) -> CollectedPredictions:
-    """Join the assays to captured predictions, and if send_requests, ask the variants for the missing predictions.
-
-    Raises ProductionError if none of the samples was predicted.
-    """
+    """Join the assays to captured predictions, and ask for the missing ones. Raises ProductionError."""
     joined = JoinedSamples(assays, endpoint.versions)
-    show_stage("reading captured requests", 0, 1)
+    watch("reading captured requests", 0, 1)
     place = (endpoint.destination, endpoint.name, endpoint.versions, endpoint.since)
     for event in read_events(project.s3, *place, joined.left_out):
         joined.add(event)
@@ -79,7 +70,7 @@ def collect_predictions(
     missing = [(name, each) for name in endpoint.versions for each in joined.find_missing(name)]
     failed, reasons = Counter[str](), dict[str, str]()
     for number, (name, event) in enumerate(missing if send_requests else []):
-        show_stage(f"sending {count(len(missing), 'captured request')} to the other variants", number, len(missing))
+        watch(f"sending {count(len(missing), 'captured request')} to the other variants", number, len(missing))
         try:
             joined.add(_resend(project, endpoint.name, event, name))
         except ClientError as error:
@@ -93,7 +84,6 @@ def collect_predictions(
 
 
 def _resend(project: ProductionProject, endpoint: str, event: CaptureEvent, variant: str) -> CaptureEvent:
-    """Send the input of an event to another variant. Raises ClientError if the variant fails."""
     inference_id = make_inference_id(event.inference_id or event.event_id)
     types = {"ContentType": event.input.content_type, "Accept": event.output.media_type}
     response = project.services.runtime.invoke_endpoint(

@@ -13,7 +13,7 @@ from recore.production.versions import Version, find_version, list_approvals, li
 
 
 def delete_version(project: ProductionProject, number: int) -> Outcome:
-    """Delete a version and its model. Raises ProductionError if it does not exist, or the endpoint serves it."""
+    """Delete a version and its model. Raises ProductionError if it is served or does not exist."""
     version, endpoint = find_version(project, number), describe_endpoint(project)
     used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
     if endpoint and number in used:
@@ -23,10 +23,7 @@ def delete_version(project: ProductionProject, number: int) -> Outcome:
 
 
 def describe_all(project: ProductionProject) -> list[str]:
-    """What `delete_all` would delete, with numbers, such as "3 versions"; empty if there is nothing.
-
-    Raises ProductionError if a job of theirs is running.
-    """
+    """What `delete_all` would delete. Raises ProductionError if a job is running."""
     settings, tuning_jobs = project.settings, list_tuning_jobs(project)
     _require_idle(_list_executions(project), tuning_jobs)
     versions, objects = len(list_approvals(project)), sum(map(len, _list_keys(project)))
@@ -41,10 +38,7 @@ def describe_all(project: ProductionProject) -> list[str]:
 
 
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
-    """Delete the endpoint, versions, models, tuning jobs, pipeline, and objects below the prefix, but not INPUT_DATA.
-
-    Raises ProductionError if a job of theirs is running.
-    """
+    """Delete everything but INPUT_DATA. Raises ProductionError if a job is running."""
     settings = project.settings
     executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)
     _require_idle(executions, tuning_jobs)
@@ -62,8 +56,13 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
         deleted += _delete_pipeline(project, executions)
     if number := _delete_objects(project):
         deleted.append(f"{count(number, 'object')} below {project.uri()}")
-    lines = [f"deleted: {name}" for name in deleted] or ["there is nothing to delete; nothing changed"]
-    return Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+    return describe_deleted(deleted, "there is nothing to delete")
+
+
+def describe_deleted(names: list[str], nothing: str) -> Outcome:
+    """The outcome of a deletion. nothing: why nothing was deleted."""
+    lines = [f"deleted: {name}" for name in names] or [f"{nothing}; nothing changed"]
+    return Outcome(lines, {"deleted": names}, changed=bool(names))
 
 
 def _delete_version(project: ProductionProject, version: Version) -> None:

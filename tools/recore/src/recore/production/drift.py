@@ -41,8 +41,8 @@ class Unit:
 class Drift:
     """What the test found. evidence: (units, statistics). threshold: of the evidence.
 
-    alarm: the first unit with so much evidence, None without drift. statistic: the one with most evidence. since: the
-    unit with which its change most probably began.
+    alarm: the first unit beyond it, None without drift. statistic: the one with most evidence. since: where its change
+    began.
     """
 
     evidence: Floats
@@ -58,10 +58,10 @@ class Drift:
 
 
 class ReferenceUnits:
-    """The drill holes of the training, which new ones are compared with.
+    """The drill holes of the training.
 
-    values: (rows, statistics). codes: (rows,), the number of each row's hole. name: what messages call them. size: how
-    many samples a unit has at most; at least half of the holes have so many.
+    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: how many samples a unit has at
+    most; at least half of the holes have so many.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:
@@ -77,10 +77,7 @@ class ReferenceUnits:
 
 
 def first_means(groups: Sequence[Floats], size: int) -> Floats:
-    """The means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN where it has fewer rows.
-
-    groups: (rows, statistics) each.
-    """
+    """The means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN where it has fewer."""
     means = np.full((len(groups), size, groups[0].shape[1] if len(groups) else 0), np.nan)
     for number, rows in enumerate(groups):
         known = min(len(rows), size)
@@ -108,8 +105,7 @@ def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit
 def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], among_earlier: bool = True) -> Floats:
     """The rank of each unit among those of the training and earlier ones, (units, statistics), between 0 and 1.
 
-    Means of equally many samples are compared: units with fewer than this one are not counted, and of those with more
-    the first ones are used. Equal values have random ranks between them.
+    Means of equally many samples are compared; units with fewer are not counted. Equal values have random ranks.
     """
     shares = np.random.default_rng(0).random((len(units), values.shape[1]))
     ranks = np.empty_like(shares)
@@ -126,7 +122,7 @@ def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit],
 
 
 def find_change(scores: Floats) -> int:
-    """The number of the score from which on their mean is most probably not 0. scores: (units,), normal before that.
+    """The score from which on the mean of scores (units,) is most probably not 0.
 
     The maximum of the generalized likelihood ratio (Siegmund & Venkatraman, Annals of Statistics 23, 1995).
     """
@@ -160,11 +156,10 @@ def _bet(ranks: Floats) -> Floats:
 def group_units(
     times: Sequence[datetime], holes: Sequence[str], size: int, now: datetime, are_complete: bool
 ) -> tuple[list[Unit], int]:
-    """Return the units of samples in the order in which they were complete, and the number of samples that wait.
+    """Return the units of samples, in the order in which they were complete, and how many samples wait.
 
-    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: how many samples make a unit
-    complete, if IDLE_HOURS without any do not, at last at the time `now`. are_complete: all are complete at that time.
-    Later samples of a complete unit belong to none.
+    times: ascending. holes: "" if unknown; such samples of a day (UTC) are one unit. size: of a complete unit; one is
+    also complete after IDLE_HOURS. are_complete: all are at the time `now`. Later samples belong to none.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # the one without a sample for the longest time first

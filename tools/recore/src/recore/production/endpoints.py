@@ -37,7 +37,7 @@ COMPARED = ("VariantName", "ModelName", "InstanceType", "InitialInstanceCount", 
 
 @dataclass(frozen=True)
 class Variant:
-    """A production variant: a version that gets a share of the requests, its weight by the sum of the weights."""
+    """A production variant: a version that gets a share of the requests by its weight."""
 
     name: str
     version: int
@@ -49,10 +49,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How an update moves the traffic. step: the percentage of the capacity that is moved first, or at a time.
+    """How an update moves the traffic. step: percent of the capacity moved first, or at a time.
 
-    seconds: between two steps, and until the old instances are ended. alarms: those of CloudWatch that roll back.
-    Raises ProductionError for what SageMaker does not allow.
+    seconds: between two steps, and until the old instances end. alarms: of CloudWatch, which roll back. Raises
+    ProductionError for what SageMaker does not allow.
     """
 
     kind: str = "all-at-once"
@@ -88,10 +88,8 @@ class Strategy:
 
 
 def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Variant]:
-    """Return the variants in texts such as A=3:9, by default one of the latest approved version.
-
-    Raises ProductionError if a text is invalid, or a version is missing or not approved.
-    """
+    """Return the variants in texts such as A=3:9, by default one of the latest approved version. Raises
+    ProductionError."""
     variants = []
     for text in texts:
         match = VARIANT.fullmatch(text)
@@ -109,10 +107,10 @@ def choose_variants(project: ProductionProject, texts: Sequence[str]) -> list[Va
 
 
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
-    """Make the endpoint, and wait until it is in service. watch: called with its status.
+    """Make the endpoint, and wait until it is in service.
 
-    An endpoint that is being made is waited for; one whose making failed is made again, or deleted. Raises
-    WorkFailedError if it cannot be made, ProductionError if the endpoint serves other variants.
+    One that is being made is waited for; one whose making failed is made again, or deleted. Raises WorkFailedError if
+    it cannot be made, ProductionError if it serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -138,16 +136,13 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         raise WorkFailedError(f"the endpoint {name} could not be made, and is deleted again: {reason}")
     if not changed:
         return _unchanged(project, described, variants)
-    line = f"the endpoint {name} serves {', '.join(map(str, variants))}"
-    costs = (describe_costs(project, variants),)
-    return Outcome([line], _details(project, described), AFTER_SERVING, costs=costs)
+    return _serving(project, described, variants, "serves")
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace what the endpoint serves, and wait until the new instances alone serve. An update to these is waited for.
+    """Replace what the endpoint serves, and wait for that. An update to the same is only waited for.
 
-    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if the update was rolled
-    back.
+    Raises ProductionError if there is no endpoint or it is being changed, WorkFailedError if it was rolled back.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
@@ -163,10 +158,7 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
-    """Return the endpoint to what it served before its last update. Raises as `update` does.
-
-    An interrupted roll back is waited for.
-    """
+    """Return the endpoint to what it served before its last update. Raises as `update` does."""
     endpoint = find_existing(project)
     earlier = _replaced(project, endpoint["EndpointConfigName"])
     if earlier and find_pending(endpoint) == earlier:
@@ -181,13 +173,13 @@ def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Ou
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
-    """Delete the endpoint, its alarms and its configurations. Returns the names of what it deleted."""
+    """Delete the endpoint, its alarms and configurations. Returns their names."""
     name, deleted = project.settings.endpoint_name, []
     if _find(project):
         if _wait(project, watch)["EndpointStatus"] != "Deleting":
             project.sagemaker.delete_endpoint(EndpointName=name)
         while endpoint := _find(project):
-            watch(endpoint["EndpointStatus"])
+            watch(endpoint["EndpointStatus"], 0, 0)
             time.sleep(PAUSE)
         deleted.append(f"the endpoint {name}")
     deleted += [f"the alarm {alarm}" for alarm in delete_alarms(project)]
@@ -198,7 +190,7 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
 
 
 def describe_endpoint(project: ProductionProject) -> dict[str, Any] | None:
-    """The endpoint for programs: status, variants with their current shares; None if it does not exist."""
+    """The endpoint for programs; None if it does not exist."""
     endpoint = _find(project)
     return endpoint and _details(project, endpoint)
 
@@ -208,15 +200,7 @@ def require_endpoint(project: ProductionProject) -> dict[str, Any]:
     return _details(project, find_existing(project))
 
 
-def describe_costs(project: ProductionProject, variants: Sequence[Variant]) -> str:
-    """A line that says which instances run, and until when."""
-    number = project.settings.endpoint_instance_count * len(variants)
-    instances = f"{number} x {project.settings.create_model_instance_type}"
-    return f"{instances} {'runs' if number == 1 else 'run'} until you delete the endpoint (`delete --endpoint`)"
-
-
 def read_variants(project: ProductionProject, config: str) -> list[Variant]:
-    """The variants of an endpoint configuration of ours."""
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
     return [
         Variant(item["VariantName"], version_of(item["ModelName"]), float(item["InitialVariantWeight"]))
@@ -230,6 +214,14 @@ def version_of(model: str) -> int:
     if not number.isdecimal():
         raise ProductionError(f"the endpoint serves the model {model}, which is not one of a version: it is not ours")
     return int(number)
+
+
+def _serving(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant], verb: str) -> Outcome:
+    line = f"the endpoint {endpoint['EndpointName']} {verb} {', '.join(map(str, variants))}"
+    number = project.settings.endpoint_instance_count * len(variants)
+    instances = f"{number} x {project.settings.create_model_instance_type} {'runs' if number == 1 else 'run'}"
+    costs = (f"{instances} until you delete the endpoint (`delete --endpoint`)",)
+    return Outcome([line], _details(project, endpoint), AFTER_SERVING, costs=costs)
 
 
 def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:
@@ -249,10 +241,7 @@ def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
     if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
         reason = described.get("FailureReason", NO_REASON)
         raise WorkFailedError(f"the endpoint {name} still serves what it served, the update was rolled back: {reason}")
-    variants = read_variants(project, config)
-    line = f"the endpoint {name} now serves {', '.join(map(str, variants))}"
-    costs = (describe_costs(project, variants),)
-    return Outcome([line], _details(project, described), AFTER_SERVING, costs=costs)
+    return _serving(project, described, read_variants(project, config), "now serves")
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
@@ -291,13 +280,12 @@ def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -
 
 
 def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
-    """Whether a configuration has these variants, on the instances that the settings name."""
     described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     return [{key: item.get(key) for key in COMPARED} for item in described] == _request_variants(project, variants)
 
 
 def _replaced(project: ProductionProject, config: str) -> str:
-    """The name of the configuration that one has replaced; "" if it is the first, or that is gone."""
+    """The name of the configuration that one has replaced; "" without."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     earlier = tags.get(REPLACES, "")
@@ -305,7 +293,7 @@ def _replaced(project: ProductionProject, config: str) -> str:
 
 
 def find_left(project: ProductionProject, config: str) -> frozenset[int]:
-    """The versions that have replaced a configuration of the endpoint, one after the other, if it serves that again."""
+    """The versions that have replaced a configuration, one after the other, if the endpoint serves that again."""
     replaced = {name: _replaced(project, name) for name in _configs(project)}
     followers, waiting = set[str](), [config]
     while waiting:
@@ -329,7 +317,6 @@ def _find(project: ProductionProject) -> dict[str, Any] | None:
 
 
 def find_pending(endpoint: dict[str, Any]) -> str | None:
-    """The name of the configuration that an endpoint is being updated to, if it is."""
     return (endpoint.get("PendingDeploymentSummary") or {}).get("EndpointConfigName")
 
 
@@ -342,7 +329,6 @@ def find_existing(project: ProductionProject) -> dict[str, Any]:
 
 
 def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
-    """Raise ProductionError if the endpoint is being changed, or has failed."""
     name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
     if status in (*CHANGING, "Deleting"):
         raise ProductionError(f"the endpoint {name} is being changed ({status}): wait for its end")
@@ -357,7 +343,7 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
             raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted meanwhile")
         if endpoint["EndpointStatus"] not in CHANGING:
             return endpoint
-        watch(endpoint["EndpointStatus"])
+        watch(endpoint["EndpointStatus"], 0, 0)
         time.sleep(PAUSE)
 
 

@@ -30,10 +30,8 @@ CURVES = ("predicted", "error", "low", "high")
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check that each file that is used is listed, exists and is undamaged. Return the names of the listed files.
-
-    Raises ProductionError or FileNotFoundError.
-    """
+    """Check the files that are used against SHA256SUMS. Return the listed names. Raises ProductionError or
+    FileNotFoundError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
         path = folder / name
@@ -65,7 +63,7 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 
 def read_features_files(project: ProductionProject, version: Version, names: Collection[str]) -> dict[str, bytes]:
-    """The files with these names in the archive of a version's features. Raises ProductionError if it is invalid."""
+    """Files in the archive of a version's features. Raises ProductionError."""
     uri = version.archives[0]
     with locked.temporary_folder("recore-features-") as folder:
         archive = Path(folder, "features.tar.gz")
@@ -77,19 +75,18 @@ def read_features_files(project: ProductionProject, version: Version, names: Col
 
 
 def parse_columns(content: bytes, source: object) -> list[str]:
-    """The names of columns in a channels.json. Raises ValueError, with the source, if there are none."""
+    """The names in a channels.json. Raises ValueError, with the source."""
     with prefix_errors(source):
         return _get_strings(parse_object(content), "columns")
 
 
 def read_reference(path: Path) -> Reference:
-    """The reference of the training spectra, from a domain.json. Raises ValueError if it is invalid."""
     with prefix_errors(path):
         return check_reference(read_object(path, MAX_BYTES))
 
 
 def check_reference(reference: Reference) -> Reference:
-    """Return the reference. Raises ValueError, which names the field, if one is missing or has the wrong form."""
+    """Return the reference. Raises ValueError, which names an invalid field."""
     get_numbers(reference, "channels")
     bins = (len(get_numbers(reference, "bins")),)
     components = (len(get_numbers(reference, "variances")),)
@@ -114,7 +111,6 @@ def check_reference(reference: Reference) -> Reference:
 
 
 def read_errors(path: Path) -> dict[str, Any]:
-    """The basis of expected errors, from an expected_error.json. Raises ValueError if it is invalid."""
     with prefix_errors(path):
         errors = read_object(path, MAX_BYTES)
         get_number(errors, "coverage")

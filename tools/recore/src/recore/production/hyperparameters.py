@@ -30,8 +30,7 @@ NEEDED = {bool: "true or false is needed", int: "a whole number is needed", floa
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
     """Return the hyperparameters of fit() in train.py, its parameters after inputs, targets and holes.
 
-    The default is None if it is not written out as a number, a text, True or False: such a hyperparameter cannot be set
-    from outside. Raises ProductionError if they cannot be determined.
+    The default is None if it is not written out: such a one cannot be set from outside. Raises ProductionError.
     """
     place, content = f"{files.path}: train.py", files.files["train.py"]
     if len(content) > LARGEST:
@@ -45,10 +44,7 @@ def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
 
 
 def choose_values(known: Mapping[str, Value | None], texts: Sequence[str]) -> dict[str, Value]:
-    """Return the values in texts such as alphas=11. known: those of fit(), whose defaults determine the types.
-
-    Raises ProductionError if a text is invalid, a name unknown or given twice.
-    """
+    """Return the values in texts such as alphas=11, of the types of the known defaults. Raises ProductionError."""
     values: dict[str, Value] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -61,10 +57,7 @@ def choose_values(known: Mapping[str, Value | None], texts: Sequence[str]) -> di
 
 
 def find_default(known: Mapping[str, Value | None], name: str, place: str) -> Value:
-    """Return the default of a hyperparameter. place: where its name was written.
-
-    Raises ProductionError if fit() has no such hyperparameter, or it cannot be set from outside.
-    """
+    """Return a default. place: where its name was written. Raises ProductionError if it cannot be set from outside."""
     if name not in known:
         similar = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {similar[0]}?" if similar else f"it has {list_names([*known], 20) or 'none'}"
@@ -83,10 +76,7 @@ def find_default(known: Mapping[str, Value | None], name: str, place: str) -> Va
 
 
 def convert(default: Value, value: Any, place: str) -> Value:
-    """Return a value as the type of a default. value: of that type, or a text that stands for it.
-
-    Raises ProductionError if it is of another type, or not finite.
-    """
+    """Return a value, or a text that stands for it, as the type of a default. Raises ProductionError."""
     kind = type(default)
     if kind is str:
         if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_TEXT:
@@ -100,10 +90,7 @@ def convert(default: Value, value: Any, place: str) -> Value:
 
 
 def restore_values(known: Mapping[str, Value | None], texts: Mapping[str, str]) -> dict[str, Value]:
-    """Return hyperparameters of a job, which are JSON in texts, as values of fit(), of the types of its defaults.
-
-    Those that fit() does not have, or not of this type, are left out.
-    """
+    """Return a job's hyperparameters, which are JSON in texts, as values of fit(), without unknown ones."""
     values: dict[str, Value] = {}
     for name, text in texts.items():
         with contextlib.suppress(ProductionError):
@@ -112,7 +99,6 @@ def restore_values(known: Mapping[str, Value | None], texts: Mapping[str, str]) 
 
 
 def describe_values(values: Mapping[str, Value]) -> str:
-    """Return values as text, such as alphas=11, n_components=200."""
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
@@ -141,7 +127,7 @@ def _find_fit(tree: ast.Module, place: str) -> ast.FunctionDef:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements of a module that run when it is imported, in the order of the source."""
+    """The statements of a module that run when it is imported, in order."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -168,7 +154,7 @@ def _read_parameters(fit: ast.FunctionDef, place: str) -> Hyperparameters:
     positional = [*arguments.posonlyargs, *arguments.args]
     without: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     named = [*zip(positional, [*without, *arguments.defaults], strict=True)]
-    if len(named) < DATA or any(default and not _is_none(default) for _, default in named[:DATA]):
+    if len(named) < DATA or any(default and ast.unparse(default) != "None" for _, default in named[:DATA]):
         raise ProductionError(
             f"{where} is called with inputs, targets and holes: its first three parameters are for these"
         )
@@ -183,12 +169,7 @@ def _read_parameters(fit: ast.FunctionDef, place: str) -> Hyperparameters:
     return known
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
 def _read_literal(node: ast.expr) -> Value | None:
-    """The value of a default that is written out as a number, a text, True or False, else None."""
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
@@ -211,7 +192,6 @@ def _convert_number(kind: type, value: Any) -> int | float | None:
 
 
 def _restore(default: Value, text: str, name: str) -> Value:
-    """The value in a job's hyperparameter, which is JSON or a text as it is."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

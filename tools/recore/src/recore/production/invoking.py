@@ -23,10 +23,7 @@ AT_A_TIME, BATCH = 4, 100  # requests
 
 @dataclass(frozen=True)
 class SampleAnswer:
-    """The answer to one sample. index: of its row in the file. prediction: {"index": ..., "assays": {...}}.
-
-    problem: why the model refused the sample; then there is no prediction.
-    """
+    """The answer to one sample. problem: why the model refused it; then there is no prediction."""
 
     index: str
     variant: str
@@ -39,9 +36,8 @@ def invoke_file(
 ) -> Iterator[SampleAnswer]:
     """Yield the answers to the first rows of a data file, by default to all, one request each, in the file's order.
 
-    variant: which one answers; by default the endpoint chooses. advance: called with the number of answers so far.
-    Raises ValueError or OSError if the file cannot be read, WorkFailedError if the endpoint, and not the model, refuses
-    a request.
+    advance: called with the number of answers. Raises ValueError or OSError if the file cannot be read, WorkFailedError
+    if the endpoint, and not the model, refuses a request.
     """
     _require_fit(project, file)
     number = 0
@@ -59,13 +55,11 @@ def _require_fit(project: ProductionProject, file: Path) -> None:
 
 
 def count_rows(file: Path) -> int:
-    """The number of rows of a data file. Raises ValueError or OSError if it cannot be read."""
     with open_data(file) as data:
         return sum(1 for _ in data.rows()) - 1
 
 
 def _send(project: ProductionProject, variant: str | None, index: str, body: str) -> SampleAnswer:
-    """Send one sample. Raises WorkFailedError with the reason if the endpoint refuses it, and not the model."""
     members = {"TargetVariant": variant} if variant else {}
     if is_header(index) and 0 < len(index) <= LONGEST_INFERENCE_ID:
         members["InferenceId"] = index

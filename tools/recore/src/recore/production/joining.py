@@ -14,7 +14,7 @@ PREFIX = "compare-"  # of the inference ids of requests that a comparison sends:
 
 
 def make_inference_id(identity: str) -> str:
-    """The inference id of a comparison's request with the same input as that of another inference or event id."""
+    """The inference id of a comparison's request with the input of another inference or event id."""
     if identity.startswith(PREFIX) and is_header(identity):
         return identity
     if len(PREFIX + identity) > LONGEST_INFERENCE_ID or not is_header(identity):
@@ -23,10 +23,10 @@ def make_inference_id(identity: str) -> str:
 
 
 class JoinedSamples:
-    """The assayed samples with their predictions. If a variant predicted a sample several times, the latest counts.
+    """The assayed samples with their predictions. Of several of a variant, the latest counts.
 
     predictions: (samples, 49) for each variant, NaN where it did not predict. holes: "" if unknown. left_out: how many
-    captured events were left out, by the reason. other_sample: one that was predicted and not assayed.
+    events, by the reason. other_sample: one that was predicted and not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):
@@ -94,11 +94,10 @@ class JoinedSamples:
                 self.holes[row] = sample[0]
 
     def _is_other(self, row: int, identity: SampleKey | str) -> bool:
-        """Whether an event is of another sample than earlier events of the row, or than its assays."""
         return self._identities[row].setdefault(type(identity), identity) != identity
 
     def find_missing(self, variant: str) -> list[CaptureEvent]:
-        """Events of other variants whose input would make this variant predict what it has not predicted."""
+        """Events of other variants whose input would make this one predict what it has not predicted."""
         predicted = self._sources[variant]
         events = {
             event.event_id: event

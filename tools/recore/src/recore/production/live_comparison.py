@@ -3,7 +3,6 @@
 import json
 import runpy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from recore.atomic import replaced
 from recore.distribution import TEMPLATE
 from recore.listing import count
 from recore.production.next_command import after_comparison
-from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage, WorkFailedError
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
 from recore.schema import TARGETS
 
 if TYPE_CHECKING:
@@ -21,26 +20,20 @@ if TYPE_CHECKING:
     from recore.production.paired_comparison import Comparison
 
 
-@dataclass(frozen=True)
-class ComparisonSettings:
-    """difference: the relative difference of RMSE that is worth finding. confidence: of all intervals together.
-
-    send_requests: whether variants get the captured inputs of samples that they have not predicted. out: for a CSV of
-    all targets.
-    """
-
-    difference: float = 0.1
-    confidence: float = 0.95
-    send_requests: bool = True
-    out: Path | None = None
-
-
 def compare_endpoint(
-    project: ProductionProject, file: Path, settings: ComparisonSettings, show_stage: ShowStage
+    project: ProductionProject,
+    file: Path,
+    watch: Watch,
+    difference: float,
+    confidence: float,
+    send_requests: bool,
+    out: Path | None,
 ) -> Outcome:
-    """Compare the other variants of the endpoint with the one that has the largest weight, by the assays in a file.
+    """Compare the other variants with the one that has the largest weight, by the assays in a file.
 
-    Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if variants fail to predict.
+    difference: of RMSE, relative, that is worth finding. confidence: of all intervals together. send_requests: whether
+    captured inputs are sent again. out: for a CSV of all targets. Raises ProductionError or OSError if there is nothing
+    to compare, WorkFailedError if variants fail.
     """
     import numpy as np
     import pandas as pd
@@ -51,7 +44,7 @@ def compare_endpoint(
     from recore.production.verdicts import describe_comparison, find_winner
 
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
-    collected = collect_predictions(project, endpoint, assays, settings.send_requests, show_stage)
+    collected = collect_predictions(project, endpoint, assays, send_requests, watch)
     joined, rows = collected.joined, collected.joined.rows
     predictions = {name: values[rows] for name, values in joined.predictions.items()}
     holes = np.array([joined.holes[row] for row in rows])
@@ -61,14 +54,14 @@ def compare_endpoint(
         predictions,
         holes if any(holes) else None,  # samples of unknown holes count as one hole
         weights,
-        settings.difference,
-        settings.confidence,
+        difference,
+        confidence,
     )
     if not any(each.samples.any() for each in comparisons):
-        raise _explain_none_common(file, collected, settings.send_requests)
+        raise _explain_none_common(file, collected, send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
-    if settings.out:
-        with replaced(settings.out) as [part]:
+    if out:
+        with replaced(out) as [part]:
             table.to_csv(part, index=False)
     winner = find_winner(comparisons)
     details = {
@@ -85,12 +78,12 @@ def compare_endpoint(
     }
     lines = [
         f"{endpoint.name}: joined {len(rows):,} of {count(len(assays.values), 'assayed sample')} by {assays.joined_by}",
-        *_describe_collected(collected, settings.send_requests),
+        *_describe_collected(collected, send_requests),
         *(line for each in comparisons for line in describe_comparison(each, weights)),
     ]
     # Verdicts on samples of unknown holes are too certain, and a variant that fails requests should not replace others.
     is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
-    changed = settings.send_requests and any(collected.requests.values())
+    changed = send_requests and any(collected.requests.values())
     better = endpoint.versions[winner] if winner and is_certain else None
     return Outcome(lines, details, after_comparison(better), changed)
 
@@ -136,7 +129,6 @@ def _describe_failures(collected: "CollectedPredictions") -> list[str]:
 
 
 def _tabulate_scores(comparisons: "list[Comparison]") -> "pd.DataFrame":
-    """A row for each comparison; low and high are the ends of the interval of the difference, second - first."""
     import pandas as pd
 
     columns = ("first", "second", "score first", "score second", "low", "high", "better")

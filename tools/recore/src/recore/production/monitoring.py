@@ -21,7 +21,7 @@ from recore.production.containers.domain import FEWEST_HOLES
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
 from recore.production.next_command import ProjectState, after_monitoring
-from recore.production.project import Outcome, ProductionError, ProductionProject, ShowStage
+from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
 from recore.production.versions import Version, find_version, list_versions, model_name
 from recore.schema import HOLE
 from recore.text import plain
@@ -39,8 +39,7 @@ EARLIER_VERSIONS = 5  # whose drill holes are compared with those of a version
 class MonitorSettings:
     """version: to compare with; by default that of the variant with the largest weight.
 
-    since: by default when the endpoint began to serve what it serves. false_alarms: the probability of any false alarm,
-    ever. are_complete: whether all drill holes are complete.
+    since: by default when the endpoint began to serve what it serves. false_alarms: the probability of any, ever.
     """
 
     version: int | None = None
@@ -51,10 +50,10 @@ class MonitorSettings:
 
 @dataclass(frozen=True)
 class Monitoring:
-    """What monitoring an endpoint found.
+    """What monitoring found.
 
-    since: the time from which on requests count. reference: what the samples are most like, the whole training or a
-    part of it. waiting: samples of units that are not complete. false_alarms: the probability of any.
+    since: from when on requests count. reference: what the samples are most like, the whole training or a part of it.
+    waiting: samples of units that are not complete.
     """
 
     endpoint: str
@@ -70,13 +69,11 @@ class Monitoring:
 
     @property
     def statistics(self) -> list[str]:
-        """The names of the statistics."""
         names: list[str] = self.trained_on.reference["statistics"]
         return names
 
     @property
     def usual_text(self) -> str:
-        """How many samples of the training were outside of a domain that was fitted without their drill holes."""
         return f"{self.trained_on.usual_outside:.1%} is usual for new drill holes"
 
     @property
@@ -88,14 +85,12 @@ class Monitoring:
 
     @property
     def evidence_text(self) -> str:
-        """The strongest evidence, in which statistic it is, and how much would be drift."""
         drift = self.drift
         name, verb = self.statistics[drift.statistic], "would be" if drift.alarm is None else "is"
         return f"strongest evidence {drift.most:.3g} ({name}); {drift.threshold:.3g} {verb} drift"
 
     @property
     def rate_text(self) -> str:
-        """How probable a false alarm is, and on which condition."""
         text = f"at most {self.false_alarms:.1%}, however often you look"
         if all(unit.hole for unit in self.units):
             return text
@@ -103,7 +98,7 @@ class Monitoring:
 
     @property
     def changed(self) -> NDArray[np.intp]:
-        """The samples since the drift began; all of them without drift."""
+        """The samples since the drift began; all without drift."""
         samples = np.arange(len(self.traffic.samples))
         return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
@@ -117,7 +112,7 @@ class Monitoring:
 
     @property
     def beyond(self) -> int:
-        """The number of samples that are not tested, because their units were complete."""
+        """The number of samples of units that were complete already."""
         return len(self.traffic.samples) - self.waiting - sum(len(unit.rows) for unit in self.units)
 
     @property
@@ -127,10 +122,7 @@ class Monitoring:
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands whose mean deviation of changed samples is largest.
-
-        From, to, name, and deviation in units of its limit.
-        """
+        """The bands whose mean deviation of changed samples is largest, in units of its limit."""
         if self.drift.alarm is None:
             return []
         mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
@@ -143,7 +135,7 @@ class Monitoring:
 
     @cached_property
     def holes(self) -> pd.DataFrame:
-        """A row for each drill hole, "" if unknown, the one with most of its samples outside the domain first."""
+        """A row for each drill hole, the one with most of its samples outside the domain first."""
         groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),
@@ -156,18 +148,18 @@ class Monitoring:
         return table.iloc[order].reset_index(drop=True)
 
 
-def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, show_stage: ShowStage) -> Monitoring:
-    """Test the captured requests. Raises ProductionError if there are none to test, or if they cannot be tested."""
+def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watch: Watch) -> Monitoring:
+    """Test the captured requests. Raises ProductionError if they cannot be tested."""
     described = find_existing(project)
     config = project.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     version = _choose_version(project, described, config, settings.version)
-    show_stage("reading the version's reference", 0, 0)
+    watch("reading the version's reference", 0, 0)
     trained_on = read_trained_on(project, version)
     if (holes := len(trained_on.hole_names)) < FEWEST_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
         raise ProductionError(f"{problem}: at least {FEWEST_HOLES} are needed to know how much new ones may differ")
     since = settings.since or config["CreationTime"]
-    traffic = _read_traffic(project, described, trained_on, since, show_stage)
+    traffic = _read_traffic(project, described, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
     return examine_traffic(described["EndpointName"], version.number, since, trained_on, references, traffic, settings)
 
@@ -177,7 +169,7 @@ def _read_traffic(
     described: dict[str, Any],
     trained_on: TrainedOn,
     since: datetime,
-    show_stage: ShowStage,
+    watch: Watch,
 ) -> ClientSpectra:
     name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
@@ -190,7 +182,7 @@ def _read_traffic(
     reader = SpectraReader(trained_on, left_out)
     events = read_events(project.s3, capture["DestinationS3Uri"], name, variants, since, left_out)
     for number, event in enumerate(events):
-        show_stage("reading captured requests", number, 0)
+        watch("reading captured requests", number, 0)
         reader.add(event)
     traffic = reader.finish()
     if not len(traffic.samples):
@@ -208,10 +200,7 @@ def examine_traffic(
     traffic: ClientSpectra,
     settings: MonitorSettings,
 ) -> Monitoring:
-    """Test samples that clients sent. references: it is no drift if the samples are like one of these.
-
-    Other arguments as the attributes of Monitoring.
-    """
+    """Test samples. references: it is no drift if the samples are like one of these."""
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
@@ -223,7 +212,7 @@ def examine_traffic(
 
 
 def _find_added(project: ProductionProject, number: int, trained_on: TrainedOn) -> list[ReferenceUnits]:
-    """The drill holes that a version was trained on and an earlier one was not, for each of the last versions."""
+    """The drill holes that an earlier version was not trained on, for each of the last versions."""
     added: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
@@ -253,7 +242,7 @@ def _choose_version(
 
 
 def describe_monitoring(found: Monitoring, state: ProjectState) -> Outcome:
-    """What monitoring found, for people and programs. state: of the project."""
+    """What monitoring found, for people and programs."""
     traffic, drift = found.traffic, found.drift
     samples, outside = len(traffic.samples), int(traffic.outside.sum())
     holes = found.holes
@@ -299,7 +288,7 @@ def describe_monitoring(found: Monitoring, state: ProjectState) -> Outcome:
 
 
 def send_alarm(project: ProductionProject, found: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
-    """Send what was found to CloudWatch, and make the alarm. Returns the outcome with a line about it."""
+    """Send what was found to CloudWatch, and make the alarm."""
     outside = float(found.traffic.outside.mean())
     name = send_metrics(project, found.endpoint, found.version, found.level, outside)
     line = f"sent to CloudWatch, alarm {name}"

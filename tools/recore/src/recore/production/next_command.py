@@ -15,9 +15,9 @@ AFTER_SERVING = "invoke FILE"  # after the endpoint was made or changed: see wha
 class ProjectState:
     """The versions of a model and its endpoint.
 
-    versions: the approval of each, by number. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service;
-    BROKEN, if it must be deleted. served: the version of each variant. left: the versions that it served until it was
-    returned to these. subject: the version that the command was about; by default the latest one that was not rejected.
+    versions: the approval of each. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service; BROKEN, if
+    it must be deleted. served: the version of each variant. left: those that it served until it was returned to these.
+    subject: the version that the command was about.
     """
 
     versions: Mapping[int, str]
@@ -32,7 +32,7 @@ class ProjectState:
 
     @property
     def candidate(self) -> int | None:
-        """The version that could be served next: newer than all that are served, and not one that was left."""
+        """The version that could be served next: newer than all that are served, and not left."""
         usable = [number for number, approval in self.versions.items() if approval != REJECTED]
         number = max(usable, default=None) if self.subject is None else self.subject
         if number not in usable or number in self.left or number <= max(self.served, default=0):
@@ -40,7 +40,6 @@ class ProjectState:
         return number
 
     def has_candidate(self, approval: str) -> bool:
-        """Whether there is a candidate with this approval."""
         return self.candidate is not None and self.versions[self.candidate] == approval
 
 
@@ -98,22 +97,21 @@ TABLE = (
 
 
 def find_advice(state: ProjectState) -> Advice:
-    """Return the first row that applies to a state."""
     return next(row for row in TABLE if row.applies(state))
 
 
 def next_command(state: ProjectState) -> str:
-    """The command that is sensible in a state, without PROGRAM; "" if there is nothing to decide."""
+    """The command that is sensible in a state, without PROGRAM; "" if none is."""
     return find_advice(state).command(state)
 
 
 def after_comparison(better: int | None) -> str:
-    """The command after variants were compared. better: the version that is better for certain, if one is."""
+    """The command after a comparison. better: the version that is better for certain, if one is."""
     return f"update {better}" if better else ""
 
 
 def after_monitoring(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
-    """The command after spectra were compared with the training of a version. alarm: its name, if one was made.
+    """The command after monitoring. alarm: its name, if one was made.
 
     After a drift a person decides; but does a newer version know these spectra?
     """

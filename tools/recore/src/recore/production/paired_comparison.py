@@ -38,11 +38,9 @@ POWER = 0.95
 class Comparison:
     """Variant `second` compared with `first`. Arrays have an element for each target.
 
-    by_hole: whether the units are drill holes, or samples. samples, units: which both variants predicted. rmse: (2,
-    targets). change, low, high: the relative difference of the RMSE of second to that of first, and its interval.
-    more_samples, more_units: how many more are needed to find `difference`, either way; 0 if that is decided or there
-    are enough, NaN for fewer units than fewest_units. score_low, score_high: the interval of the difference of the
-    scores, second - first.
+    by_hole: whether units are drill holes, or samples. rmse: (2, targets). change, low, high: of the RMSE of second,
+    relative, and its interval. more_samples, more_units: needed to find `difference`; 0 if decided or enough, NaN for
+    fewer units than fewest_units. score_low, score_high: the interval of the difference of scores.
     """
 
     first: str
@@ -109,7 +107,7 @@ class _Errors:
 
     @property
     def deviations(self) -> Floats:
-        """The sums less what a unit of this number of samples has on average."""
+        """The sums less what so many samples have on average."""
         return self.sums - self.counts * (self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1))[:, None]
 
     @cached_property
@@ -129,10 +127,9 @@ def compare_variants(
 ) -> list[Comparison]:
     """Compare each variant after the first one with the first.
 
-    assays: (samples, targets), NaN where not measured. predictions: the same shape for each variant, NaN where it did
-    not predict. holes: (samples,) the drill hole of each sample, None if unknown: then samples count as independent.
-    weights: (targets,) of the score. difference: the relative difference of RMSE that is worth finding. confidence: of
-    all intervals together.
+    assays: (samples, targets), NaN where not measured. predictions: the same shape, NaN where not predicted. holes:
+    (samples,), None if unknown: then samples count as independent. weights: (targets,) of the score. difference: of
+    RMSE, relative, that is worth finding. confidence: of all intervals together.
     """
     first, *others = predictions
     units = np.arange(len(assays)) if holes is None else pd.factorize(holes, sort=True)[0]
@@ -179,10 +176,9 @@ def fewest_units(level: float) -> int:
 
 
 def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, weights: Floats) -> _Errors:
-    """Sum the squared errors by unit, over samples with an assay that both variants predicted.
+    """Sum the squared errors by unit, over samples with an assay that both predicted.
 
-    The score is the sum of weight x R2, in which the variation of the assays counts as known. As in score.py, a target
-    with fewer than two samples or with equal assays costs nothing.
+    The score is the sum of weight x R2, in which the variation of the assays counts as known, as in score.py.
     """
     order = np.argsort(units, kind="stable")
     starts = np.flatnonzero(np.diff(units[order], prepend=-1))
@@ -200,10 +196,7 @@ def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, 
 
 
 def _find_critical_value(errors: _Errors, level: float) -> float:
-    """The |t| that the largest of all targets and the score exceeds with this probability if the variants are equal.
-
-    Infinite if no target has enough units for a verdict.
-    """
+    """The |t| that the largest of all targets and the score exceeds with this probability if the variants are equal."""
     is_tested = errors.units >= fewest_units(level)
     if not is_tested.any():
         return np.inf
@@ -224,10 +217,7 @@ def _find_critical_value(errors: _Errors, level: float) -> float:
 
 
 def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Floats, Floats, Floats]:
-    """The ratios of the RMSE, of the second variant to the first, and the ends of their intervals, by target.
-
-    The upper end is infinite where the squared errors of the first variant do not differ significantly from 0.
-    """
+    """The ratios of the RMSE, of the second variant to the first, and the ends of their intervals, by target."""
     first, second = errors.sums.sum(axis=1)[:, :-1]
     covariances = errors.covariances[:, :, :-1]
     # the roots of (S_B - r S_A)^2 = t^2 (V_BB - 2 r V_AB + r^2 V_AA)
@@ -242,10 +232,10 @@ def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Flo
 
 
 def _plan(errors: _Errors, critical: float, difference: float, fewest: int) -> Floats:
-    """How many more units are needed to find that the second RMSE is lower, or the first, by `difference`, by target.
+    """How many more units are needed to find that an RMSE is lower by `difference`, by target.
 
-    The errors of the second variant are scaled to this difference. The variance that few units show is uncertain, for
-    which the noncentral t distribution accounts (Julious and Owen, Pharmaceutical Statistics 5, 2006, 29-37).
+    The variance that few units show is uncertain, for which the noncentral t distribution accounts (Julious and Owen,
+    Pharmaceutical Statistics 5, 2006, 29-37).
     """
     units = errors.units[:-1]
     first, second = errors.sums.sum(axis=1)[:, :-1]

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,24 +21,7 @@ RUNNING = ("Executing", "Stopping")
 # the states of a step of a run, by those of a step of an execution
 STATES = {"Starting": "InProgress", "Executing": "InProgress", "Succeeded": "Completed"}
 WatchStep = Callable[[Step], None]  # called with a step that changes
-
-
-@dataclass(frozen=True)
-class Execution:
-    """An execution that ended. steps: SageMaker's description of each, by name."""
-
-    arn: str
-    steps: dict[str, dict[str, Any]]
-
-    @property
-    def cached(self) -> list[str]:
-        """The steps whose results are from an earlier execution."""
-        return [name for name, step in self.steps.items() if "CacheHitResult" in step]
-
-    @property
-    def package(self) -> str:
-        """The ARN of the package that it registered."""
-        return str(self.steps["RegisterModel"]["Metadata"]["RegisterModel"]["Arn"])
+Steps = dict[str, dict[str, Any]]  # SageMaker's descriptions of the steps of an execution, by name
 
 
 def train(
@@ -48,20 +30,18 @@ def train(
     public: Path | None,
     steps: dict[str, Step],
     watch: WatchStep,
-    *,
-    hyperparameters: Mapping[str, Any] | None = None,
-    announce: Callable[[], None] = lambda: None,
+    announce: Callable[[], None],
+    hyperparameters: Mapping[str, Any],
     again: bool = False,
 ) -> Outcome:
     """Train a submission through the pipeline, and register it as a version.
 
-    public: the data file; None stands for the setting INPUT_DATA. steps: those of `make_steps`; watch is called with
-    each that changes. hyperparameters: of the submission's fit(). announce: called before an execution starts. again:
-    even if an earlier execution had the same submission, data and settings; one that runs is followed. Raises
-    WorkFailedError if the execution fails, ProductionError or ClientError if it cannot be started.
+    public: the data file; None stands for INPUT_DATA. steps: of `make_steps`; watch is called with each that changes.
+    announce: called before an execution starts. again: even if an earlier execution was equal; one that runs is
+    followed. Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
     """
     data = find_data(project, public)
-    definition = make_definition(project, upload_sources(project, files), hyperparameters or {})
+    definition = make_definition(project, upload_sources(project, files), hyperparameters)
     parameters = {"InputData": data}
     write_pipeline(project, definition)
     earlier = _find_earlier(project, definition, parameters, again)
@@ -69,22 +49,23 @@ def train(
     if earlier is None:
         announce()
     arn = earlier["PipelineExecutionArn"] if earlier else start(project, parameters)
-    execution = Execution(arn, read_steps(project, arn)) if done else follow(project, arn, steps, watch)
-    version = read_version(project, execution.package)
+    described = read_steps(project, arn) if done else follow(project, arn, steps, watch)
+    version = read_version(project, _registered(described))
+    cached = [step for step in described if "CacheHitResult" in described[step]]
     name = f"version {version.number} of {project.settings.model_package_group_name}"
-    details = {"execution": execution.arn, "cached": execution.cached, "version": version.describe()}
+    details = {"execution": arn, "cached": cached, "version": version.describe()}
     following = suggest_next(project, version.number)
     if done:
         line = f"{name} was already made from this submission, data and settings, {version.score_text}; nothing changed"
         return Outcome([line], details, following, changed=False)
     lines = [f"{name} is registered, {version.approval}, {version.score_text}"]
-    if execution.cached:
-        lines.append(f"not computed again: {', '.join(execution.cached)}")
+    if cached:
+        lines.append(f"not computed again: {', '.join(cached)}")
     return Outcome(lines, details, following)
 
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
-    """The address of the folder with a data file, which is uploaded; None stands for the setting INPUT_DATA."""
+    """The address of the folder with a data file, which is uploaded."""
     if public is None:
         return project.settings.input_data
     with as_csv_gz(public) as path:
@@ -97,10 +78,7 @@ def make_steps() -> dict[str, Step]:
 
 
 def describe_pipeline_costs(project: ProductionProject, more_hours: float = 0) -> list[str]:
-    """Lines that say which instances an execution starts, and thus what it may cost.
-
-    more_hours: the instance-hours of what is done besides.
-    """
+    """Lines that say which instances an execution starts. more_hours: instance-hours of what is done besides."""
     settings = project.settings
     hours = JOB_SECONDS / 3600
     count = settings.processing_instance_count
@@ -123,7 +101,6 @@ def write_pipeline(project: ProductionProject, definition: str) -> None:
 
 
 def start(project: ProductionProject, parameters: dict[str, str]) -> str:
-    """Start an execution. Returns its ARN."""
     answer = project.sagemaker.start_pipeline_execution(
         PipelineName=project.settings.pipeline_name,
         PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
@@ -132,10 +109,10 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
     return str(answer["PipelineExecutionArn"])
 
 
-def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Execution:
+def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
     """Wait until an execution has ended. Raises WorkFailedError if it did not succeed.
 
-    KeyboardInterrupt stops the execution, waits for the end of its jobs, and is raised.
+    KeyboardInterrupt stops it, waits for its jobs, and is raised.
     """
 
     def look() -> dict[str, Any]:
@@ -149,7 +126,7 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
     ended = wait_for_end(look, "PipelineExecutionStatus", RUNNING, stop)
     status, described = ended["PipelineExecutionStatus"], read_steps(project, arn)
     if status == "Succeeded":
-        return Execution(arn, described)
+        return described
     for name, step in described.items():
         if step["StepStatus"] == "Failed":
             reason = step.get("FailureReason", NO_REASON)
@@ -158,14 +135,14 @@ def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: 
     raise WorkFailedError(f"the execution {arn} {described_as}")
 
 
-def read_steps(project: ProductionProject, arn: str) -> dict[str, dict[str, Any]]:
-    """SageMaker's descriptions of the steps of an execution, by name."""
+def read_steps(project: ProductionProject, arn: str) -> Steps:
+    """SageMaker's descriptions of the steps, by name."""
     pages = project.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
     return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
 
 
-def _describe_low_score(project: ProductionProject, described: dict[str, dict[str, Any]]) -> str:
-    """The score for the message of the step LowScore, whose definition has none; "" if another step failed."""
+def _describe_low_score(project: ProductionProject, described: Steps) -> str:
+    """The score for the message of the step LowScore; "" if another step failed."""
     if "LowScore" not in described:
         return ""
     arn = described["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
@@ -175,11 +152,12 @@ def _describe_low_score(project: ProductionProject, described: dict[str, dict[st
     return "" if score is None else f": it is {score:.4f}"
 
 
-def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch: WatchStep) -> None:
+def _update(steps: dict[str, Step], described: Steps, watch: WatchStep) -> None:
     for name, step in steps.items():
         if name not in described:
             continue
-        state = STATES.get(described[name]["StepStatus"], described[name]["StepStatus"])
+        status: str = described[name]["StepStatus"]
+        state = STATES.get(status, status)
         if state != step.state:
             step.began = step.began or time.monotonic()
             step.state = state
@@ -192,10 +170,7 @@ def _update(steps: dict[str, Step], described: dict[str, dict[str, Any]], watch:
 def _find_earlier(
     project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
 ) -> dict[str, Any] | None:
-    """The latest of LOOKED_AT executions with this definition and these parameters that runs or made a version.
-
-    again: only one that runs.
-    """
+    """The latest equal execution that runs or made a version. again: only one that runs."""
     name = project.settings.pipeline_name
     wanted = ("Executing",) if again else ("Executing", "Succeeded")
     listed = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=LOOKED_AT)
@@ -212,11 +187,13 @@ def _find_earlier(
         values = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
         if any(values.get(parameter) != value for parameter, value in parameters.items()):
             continue
-        if execution["PipelineExecutionStatus"] == "Executing" or _has_version(project, arn):
+        if execution["PipelineExecutionStatus"] == "Executing" or project.find(
+            "DescribeModelPackage", ModelPackageName=_registered(read_steps(project, arn))
+        ):
             return dict(execution)
     return None
 
 
-def _has_version(project: ProductionProject, arn: str) -> bool:
-    package = Execution(arn, read_steps(project, arn)).package
-    return project.find("DescribeModelPackage", ModelPackageName=package) is not None
+def _registered(steps: Steps) -> str:
+    """The ARN of the package that an execution registered."""
+    return str(steps["RegisterModel"]["Metadata"]["RegisterModel"]["Arn"])

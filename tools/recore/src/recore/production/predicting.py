@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import pyarrow.csv
 
 from recore.data_file import DataFile, open_data
 from recore.places import OpenPlace
-from recore.production.batch_predictions import PredictedSamples, transform_request, write_table
+from recore.production.batch_predictions import PredictedSamples, write_table
+from recore.production.containers.row_notes import BAD_ROWS_EMPTY
 from recore.production.definition import containers
 from recore.production.endpoints import require_endpoint
 from recore.production.handed_files import ARCHIVE, CHANNELS, parse_columns, read_features_files
@@ -24,7 +24,6 @@ from recore.production.project import (
     ProductionProject,
     Watch,
     WorkFailedError,
-    make_project,
     wait_for_end,
 )
 from recore.production.settings import Settings
@@ -34,6 +33,9 @@ from stagemaker import locked
 
 RUNNING = ("InProgress", "Stopping")
 RECORD_NAME = "spectra.csv"
+CONTENT_TYPE = f"text/csv; {BAD_ROWS_EMPTY}"
+ACCEPT = "text/csv; details=yes"  # of the model's container
+PAYLOAD_MB = 6  # of one request of lines
 HANDED_MODEL = "recore-predict"  # the name of a model that is no version
 
 if TYPE_CHECKING:
@@ -46,40 +48,21 @@ def predict_file(
     out: Path,
     number: int | None,
     watch: Watch,
-    *,
-    intervals: bool = False,
-    spectra: bool = False,
+    **added: bool,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict the samples of a data file with a version, by default the latest approved one, into the table `out`.
+    """Predict a data file with a version, by default the latest approved one, into the table `out`.
 
-    watch: called with the job's status. Raises ValueError or OSError if the file does not fit the version,
-    WorkFailedError if the job fails.
+    added: as of `write_table`. Raises ValueError or OSError if the file does not fit, WorkFailedError if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
     model = ensure_model(project, version)
-    batch = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
-    samples = batch.samples
+    job, output, samples = run_batch(project, model, columns, file, out, watch, **added)
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
     lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.describe_domain()]
-    details = {
-        "version": version.number,
-        **samples.describe(),
-        "job": batch.job,
-        "output": batch.output,
-        "out": str(out),
-    }
-    return Outcome(lines, details), samples
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A transform job that has ended: its name, the address of its output, and the table that was made of it."""
-
-    job: str
-    output: str
-    samples: PredictedSamples
+    described = {"job": job, "output": output, "out": str(out)}
+    return Outcome(lines, {"version": version.number, **samples.describe(), **described}), samples
 
 
 def run_batch(
@@ -89,13 +72,11 @@ def run_batch(
     file: Path,
     out: Path,
     watch: Watch,
-    *,
-    intervals: bool = False,
-    spectra: bool = False,
-) -> Batch:
-    """Predict the samples of a data file with a model of both containers, and write their table.
+    **added: bool,
+) -> tuple[str, str, PredictedSamples]:
+    """Predict a data file with a model of both containers. Returns the job's name, and the address of its output.
 
-    columns: those of the model's training file. Raises as `predict_file`.
+    columns: of the training file. Raises as `predict_file`.
     """
     used = [name for name in columns if name not in TARGETS]
     with locked.temporary_folder("recore-predict-") as name:
@@ -105,36 +86,41 @@ def run_batch(
     job = f"{model}-{token_hex(4)}"
     output = project.uri("transform/output", job)
     settings = project.settings
-    request = transform_request(
-        job,
-        model,
-        f"{folder}/{RECORD_NAME}",
-        output,
-        settings.batch_transform_instance_type,
-        settings.batch_transform_instance_count,
+    project.sagemaker.create_transform_job(
+        TransformJobName=job,
+        ModelName=model,
+        BatchStrategy="MultiRecord",
+        MaxPayloadInMB=PAYLOAD_MB,
+        ModelClientConfig={"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 0},
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{folder}/{RECORD_NAME}"}},
+            "ContentType": CONTENT_TYPE,
+            "SplitType": "Line",
+        },
+        TransformOutput={"S3OutputPath": output, "Accept": ACCEPT, "AssembleWith": "Line"},
+        TransformResources={
+            "InstanceType": settings.batch_transform_instance_type,
+            "InstanceCount": settings.batch_transform_instance_count,
+        },
+        DataProcessing={"JoinSource": "Input"},
     )
-    project.sagemaker.create_transform_job(**request)
     _wait(project, job, watch)
     output = f"{output}/{RECORD_NAME}.out"
     joined = csv.reader(io.StringIO(project.read(output).decode()))
-    samples = write_table(joined, used, out, intervals, spectra)
+    samples = write_table(joined, used, out, **added)
     if samples.rows != rows:
         raise WorkFailedError(f"the job {job} answered {samples.rows} of {rows} rows")
-    return Batch(job, output, samples)
+    return job, output, samples
 
 
 def describe_batch_costs(project: ProductionProject) -> str:
-    """A line that says which instances a batch starts."""
     settings = project.settings
     count, instance = settings.batch_transform_instance_count, settings.batch_transform_instance_type
     return f"{count} x {instance} until the batch is done; SageMaker has no time limit for it"
 
 
 def read_columns(project: ProductionProject, version: Version) -> list[str]:
-    """The columns of the data file that a version was trained on, in their order, from the features' archive.
-
-    Raises ProductionError or ValueError if they are missing or invalid.
-    """
+    """The columns of a version's training file. Raises ProductionError or ValueError."""
     source = f"version {version.number}, {version.archives[0]}"
     content = read_features_files(project, version, [CHANNELS]).get(CHANNELS)
     if content is None:
@@ -143,15 +129,12 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:
-    """The columns of the data file that the endpoint's first variant was trained on.
-
-    Raises ProductionError if there is no endpoint.
-    """
+    """Those of the endpoint's first variant. Raises ProductionError."""
     return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
 def require_columns(file: DataFile, columns: Sequence[str]) -> None:
-    """Raise ProductionError if a data file lacks a channel. columns: those that a version was trained on."""
+    """Raise ProductionError if a data file lacks a channel of these columns."""
     header = {*file.places, *IDS, *TARGETS}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -159,10 +142,7 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write the rows of a data file as lines with these columns, without a header. Returns their number.
-
-    Cells are copied as text. Raises ValueError if a column is missing or unreadable.
-    """
+    """Write a data file as lines with these columns, copied as text. Returns their number. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
         places = {name: data.places[name] for name in columns[1:] if name in data.places}
@@ -182,7 +162,7 @@ def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
 def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
     def look() -> dict[str, Any]:
         described: dict[str, Any] = project.sagemaker.describe_transform_job(TransformJobName=job)
-        watch(described["TransformJobStatus"])
+        watch(described["TransformJobStatus"], 0, 0)
         return described
 
     def stop() -> None:
@@ -196,14 +176,13 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 
 
 def predict_samples(
-    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool = False
+    place: OpenPlace, trained: "TrainedModel", file: Path, out: Path, watch: Watch, **added: bool
 ) -> PredictedSamples:
-    """Predict the samples of a data file with the model of a run or a hand-over, in one job that leaves nothing.
+    """Predict a data file with the model of a run or a hand-over, in one job that leaves nothing.
 
-    place: the embedded simulator, which ends with all that is in it. Raises ValueError or OSError if the model's
-    archive cannot be read, WorkFailedError if the job fails.
+    place: the embedded simulator. Raises ValueError or OSError if the archive cannot be read, WorkFailedError.
     """
-    project = make_project(place, Settings())
+    project = ProductionProject(place.services, Settings(), place.bucket, place.role)
     with locked.temporary_folder("recore-predict-") as folder:
         features, model = (
             f"{project.upload_file('model', archive, ARCHIVE)}/{ARCHIVE}"
@@ -215,4 +194,4 @@ def predict_samples(
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, intervals=intervals).samples
+    return run_batch(project, HANDED_MODEL, trained.columns, file, out, watch, **added)[-1]

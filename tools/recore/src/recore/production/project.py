@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.data_file import sha256_of
-from recore.places import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services, open_place
+from recore.places import IMAGE, PlaceError, PlaceSettings, Services, open_place
 from recore.production.settings import Settings, read_settings
 
 NO_REASON = "SageMaker gives no reason"
@@ -24,8 +24,7 @@ REGION = "us-east-1"  # of IMAGE
 PAUSE = 0.5  # seconds between two looks at work that is running
 MISSING = re.compile("[Cc]ould not find|does not exist|not found")  # in the messages of AWS about what does not exist
 
-Watch = Callable[[str], None]  # called with a status
-ShowStage = Callable[[str, int, int], None]  # called with a stage, how much of it is done, and all of it
+Watch = Callable[[str, int, int], None]  # called with a stage or a status, how much of it is done, and all of it
 
 
 class ProductionError(ValueError):
@@ -38,9 +37,9 @@ class WorkFailedError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did. details: the same for programs. next_command: the one that is sensible now, without PROGRAM.
+    """What a command did. details: the same for programs. next_command: without PROGRAM.
 
-    changed: False if everything already was as the command would have made it. costs: lines about what runs on.
+    changed: False if everything already was so. costs: lines about what runs on.
     """
 
     lines: list[str]
@@ -68,7 +67,7 @@ class ProductionProject:
         return self.services.s3
 
     def find(self, operation: str, **request: str) -> dict[str, Any] | None:
-        """Return SageMaker's answer to a request such as DescribeModel; None if there is no such resource."""
+        """Return SageMaker's answer to a request such as DescribeModel; None without such a resource."""
         try:
             answer: dict[str, Any] = getattr(self.sagemaker, xform_name(operation))(**request)
         except ClientError as error:
@@ -79,16 +78,16 @@ class ProductionProject:
         return answer
 
     def key(self, *names: str) -> str:
-        """The key of an object: below the prefix and the group of packages, so that no other model has it, too."""
+        """The key of an object, below the prefix and the group of packages."""
         return "/".join((self.settings.prefix, self.settings.model_package_group_name, *names))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"
 
     def upload(self, folder: str, files: Mapping[str, bytes]) -> str:
-        """Upload files into a folder of their own below `folder`, unless they are there. Returns the folder's URI.
+        """Upload files into a folder of their own below `folder`. Returns its URI.
 
-        Equal files have the same address, so that pipeline steps are cached, and no object is ever replaced.
+        Equal files have the same address, so steps are cached, and no object is ever replaced.
         """
         digest = hashlib.sha256()
         for name, content in sorted(files.items()):
@@ -100,14 +99,14 @@ class ProductionProject:
         return self.uri(*place)
 
     def upload_file(self, folder: str, path: Path, name: str) -> str:
-        """Upload one file, which can be large, as `upload` does. Raises OSError if it cannot be read."""
+        """Upload a file, which can be large, as `upload` does. Raises OSError."""
         place = (*folder.split("/"), sha256_of(path)[:16])
         if not self._exists(self.key(*place, name)):
             self.s3.upload_file(str(path), self.bucket, self.key(*place, name))
         return self.uri(*place)
 
     def read(self, uri: str) -> bytes:
-        """Return the content of an object. Raises ProductionError if it is missing or has more than 1 GB."""
+        """Return the content of an object. Raises ProductionError."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
             answer = self.s3.get_object(Bucket=bucket, Key=key)
@@ -125,10 +124,7 @@ class ProductionProject:
 
 @contextmanager
 def open_project(engine: str | None, config: Path | None) -> Iterator[ProductionProject]:
-    """Open the project of a config.json at AWS_ENDPOINT_URL or, with the engine "aws", on AWS.
-
-    Raises ValueError or OSError for an invalid config.json, PlaceError if nothing says where commands go.
-    """
+    """Open the project of a config.json at AWS_ENDPOINT_URL or on AWS. Raises ValueError, OSError or PlaceError."""
     settings = read_settings(config)
     if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
         raise PlaceError(
@@ -152,13 +148,13 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
             raise PlaceError(
                 f"AWS has a different image in each region: set IMAGE in config.json to that of {place.region}"
             )
-        yield make_project(place, settings)
+        yield ProductionProject(place.services, settings, place.bucket, place.role)
 
 
 def wait_for_end(
     look: Callable[[], dict[str, Any]], member: str, running: Container[str], stop: Callable[[], object]
 ) -> dict[str, Any]:
-    """Call `look` until this member of its description is not a running status. Returns the last description.
+    """Call `look` until this member of its result is not a running status.
 
     KeyboardInterrupt stops the work, waits for its end, and is raised.
     """
@@ -175,7 +171,3 @@ def _look_until_end(look: Callable[[], dict[str, Any]], member: str, running: Co
     while (description := look())[member] in running:
         time.sleep(PAUSE)
     return description
-
-
-def make_project(place: OpenPlace, settings: Settings) -> ProductionProject:
-    return ProductionProject(place.services, settings, place.bucket, place.role)

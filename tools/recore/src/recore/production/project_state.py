@@ -30,7 +30,7 @@ def read_state(project: ProductionProject, subject: int | None = None) -> Projec
 def make_state(
     project: ProductionProject, versions: Mapping[int, str], endpoint: dict[str, Any] | None, subject: int | None = None
 ) -> ProjectState:
-    """The state of versions with their approvals, by number, and an endpoint as `describe_endpoint` describes it."""
+    """The state of versions and an endpoint as `describe_endpoint` describes it."""
     if endpoint is None:
         return ProjectState(versions, subject=subject)
     served = tuple(variant["version"] for variant in endpoint["variants"])
@@ -40,7 +40,7 @@ def make_state(
 
 
 def suggest_next(project: ProductionProject, subject: int | None = None) -> str:
-    """The command that is sensible now. subject: the version that the last command was about."""
+    """The command that is sensible now, after one about `subject`."""
     return next_command(read_state(project, subject))
 
 
@@ -57,7 +57,7 @@ def list_all(project: ProductionProject) -> Outcome:
 
 
 def describe(project: ProductionProject, number: int | None) -> Outcome:
-    """Describe a version in detail, or the endpoint. Raises ProductionError if it does not exist."""
+    """Describe a version, or the endpoint. Raises ProductionError."""
     if number is None:
         endpoint = require_endpoint(project)
         reason = [f"reason: {endpoint['reason']}"] if endpoint["reason"] else []
@@ -93,7 +93,7 @@ def _endpoint_line(endpoint: dict[str, Any]) -> str:
 
 
 def approve(project: ProductionProject, number: int, reject: bool = False) -> Outcome:
-    """Approve or reject a version. Raises ProductionError if it does not exist."""
+    """Approve or reject a version. Raises ProductionError."""
     version = find_version(project, number)
     status = REJECTED if reject else APPROVED
     name = f"version {number} of {project.settings.model_package_group_name}"

@@ -59,7 +59,7 @@ Range = Interval | Choice
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """What a tuning job tries. known: hyperparameters of fit(). jobs: training jobs, `parallel` of them at a time."""
+    """What a tuning job tries. known: hyperparameters of fit(). jobs: training jobs."""
 
     known: Hyperparameters
     ranges: tuple[Range, ...]
@@ -86,10 +86,9 @@ class TuningPlan:
 
 
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
-    """Return the plan in a submission's pyproject.toml. options: such as alpha=1..9:log or kind=a,b; they replace
-    ranges.
+    """Return the plan in a submission's pyproject.toml. options, such as alpha=1..9:log or kind=a,b, replace ranges.
 
-    Raises ProductionError if a range is invalid, or no hyperparameter has one, OSError if the file cannot be read.
+    Raises ProductionError or OSError.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)
     file = files.path / FILE

@@ -16,10 +16,9 @@ from stagemaker import locked
 
 
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
-    """Register the model in the folder of a run or a hand-over. public: a run's public data file, if that has moved.
+    """Register the model of a run or a hand-over. public: a run's data file, if that has moved.
 
-    Raises ProductionError, ValueError or OSError if the folder has no model, or something in it or the data were
-    changed.
+    Raises ProductionError, ValueError or OSError.
     """
     trained = read_model(folder, public)
     evaluation = _describe_scores(trained.record)

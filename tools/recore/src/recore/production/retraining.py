@@ -37,10 +37,9 @@ class ChosenValues:
 
 
 def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, texts: Sequence[str]) -> ChosenValues:
-    """Return the hyperparameters of the version in use that fit() still has, with those that texts such as alphas=11
-    replace.
+    """Return the hyperparameters of the version in use that fit() still has, with those in texts such as alphas=11.
 
-    Raises ProductionError if a text is invalid.
+    Raises ProductionError.
     """
     old = find_in_use(project, None)
     inherited = read_job_values(project, old.archives[-1]) if old else {}
@@ -57,7 +56,6 @@ def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, t
 
 
 def check_replaceable(project: ProductionProject) -> None:
-    """Raise ProductionError unless there is an endpoint with a single variant."""
     name, variants = project.settings.endpoint_name, require_endpoint(project)["variants"]
     if len(variants) > 1:
         shown = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
@@ -73,13 +71,10 @@ def retrain(
     chosen: ChosenValues,
     steps: dict[str, Step],
     watch: WatchStep,
-    announce: Callable[[], None] = lambda: None,
+    announce: Callable[[], None],
 ) -> Outcome:
-    """Train a submission through the pipeline, and compare the held-out scores of the new version and the one in use.
-
-    Arguments and exceptions as of `train`.
-    """
-    trained = train(project, files, public, steps, watch, hyperparameters=chosen.values, announce=announce)
+    """Train a submission, and compare its held-out score with that of the version in use. As `train`."""
+    trained = train(project, files, public, steps, watch, announce, chosen.values)
     new = find_version(project, trained.details["version"]["number"])
     old = find_in_use(project, new.number)
     compared = {"number": old.number, "score": old.score} if old else None
@@ -97,7 +92,7 @@ def put_to_use(
 ) -> Outcome:
     """Approve the version of an outcome of `retrain`, and with a strategy let the endpoint serve it alone.
 
-    tolerance: by how much its score may be lower. Raises WorkFailedError if it is even lower, or unknown, or the update
+    tolerance: by how much its score may be lower. Raises WorkFailedError if it is even lower or unknown, or the update
     is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
     """
     new = find_version(project, trained.details["version"]["number"])
@@ -126,10 +121,7 @@ def put_to_use(
 
 
 def find_in_use(project: ProductionProject, besides: int | None) -> Version | None:
-    """The version that gets most requests of the endpoint, else the latest approved one; None without either.
-
-    besides: the number of a version that is not meant.
-    """
+    """The version that gets most requests, else the latest approved one. besides: one that is not meant."""
     versions = {version.number: version for version in list_versions(project) if version.number != besides}
     variants = [variant for variant in _served(project) if variant["version"] in versions]
     if variants:
@@ -138,7 +130,7 @@ def find_in_use(project: ProductionProject, besides: int | None) -> Version | No
 
 
 def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
-    """The hyperparameters of the training job that has written an archive, as texts; empty if no job wrote it."""
+    """The hyperparameters of the training job that wrote an archive, as texts."""
     match = re.fullmatch(f"{re.escape(project.uri('training'))}/([^/]+)/output/model\\.tar\\.gz", archive)
     job = project.find("DescribeTrainingJob", TrainingJobName=match[1]) if match else None
     values: dict[str, str] = job.get("HyperParameters", {}) if job else {}

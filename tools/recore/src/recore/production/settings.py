@@ -10,10 +10,29 @@ from recore.places import IMAGE
 from recore.untrusted_json import prefix_errors, read_object
 
 LARGEST = 1 << 20  # bytes
-INSTANCE_TYPE = re.compile(r"ml\.\w+\.\w+", re.ASCII)
-NAME = re.compile(r"[a-zA-Z0-9](-?[a-zA-Z0-9])*", re.ASCII)
-LONGEST_NAME = 40  # characters; names of models and configurations begin with it, and have at most 63
 APPROVAL = ("Approved", "PendingManualApproval", "Rejected")
+TEXTS = (  # the end of a setting's name, a pattern of its text, and what is needed
+    # names of models and configurations begin with these names, and have at most 63 characters
+    (
+        "_name",
+        r"(?=.{1,40}\Z)[a-zA-Z0-9](-?[a-zA-Z0-9])*",
+        "a name of at most 40 letters, digits and single hyphens is needed",
+    ),
+    ("_instance_type", r"ml\.\w+\.\w+", "an instance type is needed, such as ml.m5.xlarge"),
+    ("model_approval_status", "|".join(APPROVAL), f"one of {', '.join(APPROVAL)} is needed"),
+    ("default_bucket", r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket is needed"),
+    (
+        "role_arn",
+        r"|arn:aws[a-z-]*:iam::\d{12}:role/\S+",
+        "the ARN of a role is needed, such as arn:aws:iam::111122223333:role/Jobs",
+    ),
+    (
+        "prefix",
+        r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*",
+        "the beginning of a key on S3 is needed, without a slash at its ends",
+    ),
+    ("input_data", r"|s3://[^/]+/.+", "an address is needed, such as s3://BUCKET/FOLDER"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +64,8 @@ class Settings:
 
 
 def read_settings(path: Path | None) -> Settings:
-    """Read a config.json, by default the one in the working directory, which may be missing.
-
-    Raises ValueError or FileNotFoundError if the file is missing or invalid.
-    """
+    """Read a config.json, by default that of the working directory, if there is one. Raises ValueError or
+    FileNotFoundError."""
     file = path or Path("config.json")
     if path is None and not file.exists():
         return Settings()
@@ -77,22 +94,11 @@ def _read_setting(file: Path, key: str, value: Any) -> tuple[str, Any]:
 
 
 def _find_fault(name: str, value: Any) -> str:
-    if name.endswith("_name") and not (NAME.fullmatch(value) and len(value) <= LONGEST_NAME):
-        return f"a name of at most {LONGEST_NAME} letters, digits and single hyphens is needed"
-    if name.endswith("_instance_type") and not INSTANCE_TYPE.fullmatch(value):
-        return "an instance type is needed, such as ml.m5.xlarge"
+    for end, pattern, message in TEXTS:
+        if name.endswith(end) and not re.fullmatch(pattern, value, re.ASCII):
+            return message
     if name.endswith("_count") and not 1 <= value <= 100:
         return "a number from 1 to 100 is needed"
-    if name == "model_approval_status" and value not in APPROVAL:
-        return f"one of {', '.join(APPROVAL)} is needed"
     if name == "minimum_score" and not abs(value) < 1e300:
         return "a finite number is needed"
-    if name == "default_bucket" and value and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
-        return "the name of a bucket is needed"
-    if name == "role_arn" and value and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", value):
-        return "the ARN of a role is needed, such as arn:aws:iam::111122223333:role/Jobs"
-    if name == "prefix" and not re.fullmatch(r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*", value, re.ASCII):
-        return "the beginning of a key on S3 is needed, without a slash at its ends"
-    if name == "input_data" and value and not re.fullmatch(r"s3://[^/]+/.+", value):
-        return "an address is needed, such as s3://BUCKET/FOLDER"
     return ""

@@ -17,7 +17,7 @@ from recore.listing import count
 from recore.production.definition import OBJECTIVE, training_arguments
 from recore.production.hyperparameters import Value, describe_values, restore_values
 from recore.production.pipeline import WatchStep, describe_pipeline_costs, find_data, train
-from recore.production.project import PAUSE, Outcome, ProductionProject, ShowStage, WorkFailedError, wait_for_end
+from recore.production.project import PAUSE, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
 
@@ -47,15 +47,14 @@ def find_best(
     files: SubmissionFiles,
     public: Path | None,
     plan: TuningPlan,
-    show_stage: ShowStage,
-    announce: Callable[[], None] = lambda: None,
+    watch: Watch,
+    announce: Callable[[], None],
     again: bool = False,
 ) -> Best:
-    """Find the best hyperparameters with a tuning job, unless one has done the same, and wait for its end.
+    """Find the best hyperparameters with a tuning job, unless an equal one has ended, and wait for its end.
 
-    public: the data file; None stands for the setting INPUT_DATA. show_stage: called with the best mean R2 so far, and
-    how many training jobs of how many have ended. announce: called before a tuning job starts. Raises WorkFailedError
-    if no training job succeeds. KeyboardInterrupt stops the tuning job, and is raised.
+    public: None stands for INPUT_DATA. watch: called with the best mean R2, and how many training jobs have ended.
+    Raises WorkFailedError if none succeeds. KeyboardInterrupt stops the tuning job, and is raised.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]
@@ -68,7 +67,7 @@ def find_best(
     if not running and not finished:
         announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
-    job = _follow(project, name, plan.jobs, show_stage)
+    job = _follow(project, name, plan.jobs, watch)
     best = job.get("BestTrainingJob", {})
     if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
         raise WorkFailedError(_describe_failure(project, job))
@@ -89,10 +88,10 @@ def train_best(
     best: Best,
     steps: dict[str, Step],
     watch: WatchStep,
-    announce: Callable[[], None] = lambda: None,
+    announce: Callable[[], None],
 ) -> Outcome:
-    """Train a submission with the best hyperparameters through the pipeline. Arguments and exceptions as of `train`."""
-    trained = train(project, files, public, steps, watch, hyperparameters=best.values, announce=announce)
+    """Train a submission with the best hyperparameters. As `train`."""
+    trained = train(project, files, public, steps, watch, announce, best.values)
     ranges = "; ".join(map(str, best.plan.ranges))
     failed = f", of which {best.failed} failed" if best.failed else ""
     verb = "tried" if best.changed else "has already tried"
@@ -107,7 +106,6 @@ def train_best(
 
 
 def describe_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[str]:
-    """Lines that say which instances the tuning job and the pipeline start, and thus what it may cost."""
     hours = JOB_SECONDS / 3600
     jobs = f"{count(plan.jobs, 'training job')}, {plan.parallel} at a time"
     line = f"{jobs}: 1 x {project.settings.training_instance_type} each, at most {hours:g} h each"
@@ -145,7 +143,7 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
     }
 
 
-def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowStage) -> dict[str, Any]:
+def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
@@ -153,7 +151,7 @@ def _follow(project: ProductionProject, name: str, jobs: int, show_stage: ShowSt
         r2 = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no R2 so far" if r2 is None else f"best mean R2 so far {r2:.4f}"
-        show_stage(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
+        watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
         return job
 
     def stop() -> None:
@@ -179,7 +177,7 @@ def _find(project: ProductionProject, name: str) -> dict[str, Any] | None:
 
 
 def delete_tuning_job(project: ProductionProject, name: str) -> None:
-    """Delete the record of a tuning job that has ended; those of its training jobs remain. Wait until it is gone."""
+    """Delete the record of a tuning job that has ended, and wait until it is gone."""
     project.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     while job := _find(project, name):
         if job["HyperParameterTuningJobStatus"] == "DeleteFailed":

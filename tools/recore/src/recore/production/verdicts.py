@@ -12,7 +12,7 @@ SENTENCES, NAMES = 5, 8  # targets with a sentence of their own, and targets nam
 
 
 def describe_comparison(comparison: Comparison, weights: Floats) -> list[str]:
-    """The table of the targets with a verdict or a large weight, and the verdicts. weights: (49,) in the score."""
+    """The table of targets with a verdict or a large weight, and the verdicts. weights: (49,)."""
     order = sorted(range(len(TARGETS)), key=lambda number: -weights[number])
     better, first, second = comparison.better, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
@@ -40,7 +40,7 @@ def _show_number(value: float) -> str:
 
 
 def find_winner(comparisons: Sequence[Comparison]) -> str:
-    """The variant with the best score, if that is decided against the first one; "" if it is not."""
+    """The variant with the best score, if that is decided; else ""."""
     better = [each for each in comparisons if each.better_score == each.second]
     if better:
         return max(better, key=lambda each: each.scores[1] - each.scores[0]).second

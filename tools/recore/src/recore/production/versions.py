@@ -39,7 +39,7 @@ class Version:
 
 def list_versions(project: ProductionProject) -> list[Version]:
     """The versions, the latest first."""
-    return [read_version(project, package["ModelPackageArn"]) for package in _list_packages(project)]
+    return [read_version(project, package["ModelPackageArn"]) for package in _list_packages(project).values()]
 
 
 def read_version(project: ProductionProject, arn: str) -> Version:
@@ -58,20 +58,17 @@ def read_version(project: ProductionProject, arn: str) -> Version:
 
 
 def list_approvals(project: ProductionProject) -> dict[int, str]:
-    """The approval of each version, by number, the latest first."""
-    return _approvals(_list_packages(project))
+    """The approval of each version, the latest first."""
+    return {number: package["ModelApprovalStatus"] for number, package in _list_packages(project).items()}
 
 
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
-    """Return the version of a number, by default the latest approved one.
-
-    usable: it must be approved. Raises ProductionError if it does not exist, or is not approved.
-    """
+    """Return a version, by default the latest approved one. usable: it must be approved. Raises ProductionError."""
     packages = _list_packages(project)
     group = project.settings.model_package_group_name
     if not packages:
         raise ProductionError(f"{group} has no version: `train` or `register` makes the first")
-    states = _approvals(packages)
+    states = {each: package["ModelApprovalStatus"] for each, package in packages.items()}
     if number is None:
         number = next((each for each, state in states.items() if state == APPROVED), None)
         if number is None:
@@ -84,38 +81,32 @@ def find_version(project: ProductionProject, number: int | None, usable: bool = 
         raise ProductionError(
             f"version {number} of {group} {state}: `{PROGRAM} production approve {number}` approves it"
         )
-    return read_version(
-        project, next(each["ModelPackageArn"] for each in packages if each["ModelPackageVersion"] == number)
-    )
+    return read_version(project, packages[number]["ModelPackageArn"])
 
 
-def _approvals(packages: list[dict[str, Any]]) -> dict[int, str]:
-    return {package["ModelPackageVersion"]: package["ModelApprovalStatus"] for package in packages}
-
-
-def _list_packages(project: ProductionProject) -> list[dict[str, Any]]:
+def _list_packages(project: ProductionProject) -> dict[int, dict[str, Any]]:
     group = project.settings.model_package_group_name
     if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
-        return []
+        return {}
     pages = project.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-    packages = [package for page in pages for package in page["ModelPackageSummaryList"]]
-    return sorted(packages, key=lambda package: -package["ModelPackageVersion"])
+    packages = {
+        package["ModelPackageVersion"]: package for page in pages for package in page["ModelPackageSummaryList"]
+    }
+    return dict(sorted(packages.items(), reverse=True))
 
 
 def ensure_group(project: ProductionProject) -> None:
-    """Make the group of packages if it is missing."""
     group = project.settings.model_package_group_name
     if not project.find("DescribeModelPackageGroup", ModelPackageGroupName=group):
         project.sagemaker.create_model_package_group(ModelPackageGroupName=group)
 
 
 def model_name(project: ProductionProject, number: int) -> str:
-    """The name of the model that serves a version."""
     return f"{project.settings.model_package_group_name}-{number}"
 
 
 def ensure_model(project: ProductionProject, version: Version) -> str:
-    """Make the model that serves a version if it is missing. Returns its name."""
+    """Make the model of a version if it is missing. Returns its name."""
     name = model_name(project, version.number)
     if not project.find("DescribeModel", ModelName=name):
         project.sagemaker.create_model(
@@ -128,7 +119,7 @@ def ensure_model(project: ProductionProject, version: Version) -> str:
 
 
 def read_score(project: ProductionProject, uri: str) -> float | None:
-    """The score in an evaluation.json; None if the object is not there any more, or holds none."""
+    """The score in an evaluation.json; None if there is none."""
     try:
         return get_number(parse_object(project.read(uri)), "score.value")
     except ValueError:

@@ -37,9 +37,9 @@ Read = Callable[[str, bytearray], Awaitable[Upload]]  # reads the file of a name
 def make_application(
     predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False, read: Read | None = None
 ) -> Guard:
-    """The application. names: of its host, by default any. needs_key: whether the API in front of it needs a key.
+    """The application. names: of its host, by default any. read: reads files, by default in a thread.
 
-    With a key there is no form, because a form cannot send one. read: reads files, by default in a thread.
+    needs_key: whether the API needs a key, which a form cannot send.
     """
     page = PageHandlers(predictor, needs_key, read)
     routes: list[Route | Mount] = [

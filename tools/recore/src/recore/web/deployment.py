@@ -16,7 +16,7 @@ EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
 
 def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> None:
-    """Write template.yaml, and in code/ the application with the columns of the data that the endpoint was trained on.
+    """Write template.yaml, and in code/ the application with the columns of the endpoint's training data.
 
     Raises FileExistsError if the folder holds anything else than an earlier deployment.
     """

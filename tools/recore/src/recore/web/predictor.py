@@ -75,10 +75,9 @@ class Predictor:
         }
 
     def predict_line(self, line: str) -> Json:
-        """The assays of a line of CSV. Raises UnusableUploadError or EndpointError.
+        """The assays of a line of CSV: the absorbances, or a row of the training data, of which only these are sent.
 
-        It has the absorbances in the order of the training data, or all cells of a row of that, of which the endpoint
-        gets the absorbances alone.
+        Raises UnusableUploadError or EndpointError.
         """
         try:
             rows = [row for row in csv.reader(io.StringIO(line.strip())) if row]

@@ -40,10 +40,7 @@ class Reception:
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request, largest: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload, which counts as one while the context is open. noun: what it is.
-
-        Raises UnusableUploadError if it is empty, too large or too slow, or if there are too many.
-        """
+        """Receive an upload, which counts while the context is open. Raises UnusableUploadError. noun: what it is."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:
@@ -86,7 +83,7 @@ class Reception:
             raise UnusableUploadError(f"the {noun} is empty")
 
     def _keep(self, upload: UnfinishedUpload, part: bytes, start: float) -> None:
-        """Keep a part of an upload; if there are too many bytes, those that began first give way."""
+        """Keep a part; if there are too many bytes, uploads that began first give way."""
         while self._bytes + len(part) > self._most_bytes and self._unfinished:
             self._end(self._unfinished[0])
         if upload in self._unfinished:

@@ -116,10 +116,9 @@ class Server(uvicorn.Server):
 def serve(
     predictor: Predictor, host: str, port: int, names: Collection[str], announce: Callable[[list[str]], None]
 ) -> None:
-    """Serve the page until a signal ends it. Raises OSError if it cannot listen.
+    """Serve the page until a signal ends it. Raises OSError.
 
-    names: under which a browser may ask for the page, besides this machine's and addresses. announce: called with the
-    page's addresses.
+    names: under which a browser may ask for it besides. announce: called with the addresses.
     """
     machine = socket.gethostname()
     with _listen(host, port) as listening:

@@ -17,7 +17,6 @@ LONGEST_REASON = 600  # characters
 SHOWN = 5  # problems of one file
 OPTION = re.compile(r"(?<!\S)--[a-z]")
 OPTIONS_HINT = " (options of `recore import`, which makes a CSV that can be sent)"
-# what answers a question about a file, by the question's id: the page has no options
 
 
 class UnusableUploadError(ValueError):

@@ -15,7 +15,6 @@ from recore.cli.progress import show_work
 from recore.text import plain
 
 if TYPE_CHECKING:
-    from recore.production.endpoints import Strategy
     from recore.production.invoking import SampleAnswer
 
 SHOWN = ("CuPPM", "AuPPM", "FePCT")  # assays of each sample, without --json
@@ -32,6 +31,7 @@ variant_option = click.option(
 strategy_options = add_options(
     click.option(
         "--strategy",
+        "kind",
         type=click.Choice(["all-at-once", "canary", "linear"]),
         default="all-at-once",
         help="How the requests are moved to the new instances.",
@@ -71,7 +71,7 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
 
     with open_here() as project, show_work("deploy") as advance, goes_on("the endpoint is still being made"):
         chosen = choose_variants(project, variants)
-        outcome = make_endpoint(project, chosen, lambda status: advance(status, 0, 0))
+        outcome = make_endpoint(project, chosen, advance)
     show_outcome(outcome, as_json)
 
 
@@ -80,7 +80,7 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
 @variant_option
 @strategy_options
 @as_json
-def update(version: int | None, variants: tuple[str, ...], as_json: bool, **values: Any) -> None:
+def update(version: int | None, variants: tuple[str, ...], as_json: bool, **strategy: Any) -> None:
     """Replace what the endpoint serves, without a request lost.
 
     By default VERSION, or the latest approved one, becomes variant A. New instances start first and the old ones end
@@ -92,31 +92,32 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **valu
       python -m recore production update 2 --strategy canary --step 25
       python -m recore production update --variant A=1:5 --variant B=2:5
     """
-    from recore.production.endpoints import choose_variants
+    from recore.production.endpoints import Strategy, choose_variants
     from recore.production.endpoints import update as update_endpoint
 
     if version and variants:
         raise click.UsageError("VERSION and --variant exclude each other")
     with open_here() as project, show_work("update") as advance, goes_on("the update goes on"):
         chosen = choose_variants(project, [f"A={version}"] if version else variants)
-        outcome = update_endpoint(project, chosen, make_strategy(values), lambda status: advance(status, 0, 0))
+        outcome = update_endpoint(project, chosen, Strategy(**strategy), advance)
     show_outcome(outcome, as_json)
 
 
 @production.command()
 @strategy_options
 @as_json
-def rollback(as_json: bool, **values: Any) -> None:
+def rollback(as_json: bool, **strategy: Any) -> None:
     """Return the endpoint to what it served before its last update.
 
     \b
     Example:
       python -m recore production rollback
     """
+    from recore.production.endpoints import Strategy
     from recore.production.endpoints import rollback as roll_back
 
     with open_here() as project, show_work("rollback") as advance, goes_on("the roll back goes on"):
-        outcome = roll_back(project, make_strategy(values), lambda status: advance(status, 0, 0))
+        outcome = roll_back(project, Strategy(**strategy), advance)
     show_outcome(outcome, as_json)
 
 
@@ -184,9 +185,8 @@ def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_
       python -m recore production delete --all
       python -m recore production delete --all --yes
     """
-    from recore.production.deleting import delete_all, delete_version, describe_all
+    from recore.production.deleting import delete_all, delete_version, describe_all, describe_deleted
     from recore.production.endpoints import delete_endpoint
-    from recore.production.project import Outcome
 
     if sum((endpoint, bool(version), everything)) != 1:
         raise click.UsageError("choose one of --endpoint, --version and --all")
@@ -197,11 +197,9 @@ def delete(endpoint: bool, version: int | None, everything: bool, yes: bool, as_
             if version:
                 outcome = delete_version(project, version)
             elif everything:
-                outcome = delete_all(project, lambda status: advance(status, 0, 0))
+                outcome = delete_all(project, advance)
             else:
-                deleted = delete_endpoint(project, lambda status: advance(status, 0, 0))
-                lines = [f"deleted: {name}" for name in deleted] or ["there is no endpoint; nothing changed"]
-                outcome = Outcome(lines, {"deleted": deleted}, changed=bool(deleted))
+                outcome = describe_deleted(delete_endpoint(project, advance), "there is no endpoint")
     show_outcome(outcome, as_json)
 
 
@@ -213,13 +211,6 @@ def _confirm(contents: list[str]) -> None:
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         show_line("nothing was deleted")
         raise SystemExit(1)
-
-
-def make_strategy(values: dict[str, Any]) -> "Strategy":
-    """The strategy in the values of `strategy_options`."""
-    from recore.production.endpoints import Strategy
-
-    return Strategy(values["strategy"], values["step"], values["seconds"], tuple(values["alarms"]))
 
 
 def _line(answer: "SampleAnswer") -> str:

@@ -1,12 +1,13 @@
 """The commands for the pipeline and for predictions in batch: train, predict, tune, retrain."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from recore.cli.common import FILE, FiniteNumber, ascii_option
-from recore.cli.production.endpoint_commands import make_strategy, strategy_options
+from recore.cli.production.endpoint_commands import strategy_options
 from recore.cli.production.group import (
     as_json,
     choose_public,
@@ -62,17 +63,9 @@ def train(
     with open_here() as project:
         public = choose_public(project, submission, public)
         costs = describe_pipeline_costs(project)
+        announce = partial(show_costs, "train", costs)
         with show_steps("train", list(steps.values()), ascii_only) as watch:
-            outcome = train_submission(
-                project,
-                files,
-                public,
-                steps,
-                watch,
-                hyperparameters=values,
-                announce=lambda: show_costs("train", costs),
-                again=again,
-            )
+            outcome = train_submission(project, files, public, steps, watch, announce, values, again)
     show_outcome(outcome, as_json, costs)
 
 
@@ -105,9 +98,7 @@ def predict(file: Path, out: Path, version: int | None, as_json: bool, **columns
         costs = [describe_batch_costs(project)]
         show_costs("predict", costs)
         with show_work("predict") as advance:
-            outcome, samples = predict_file(
-                project, file, out, version, lambda status: advance(status, 0, 0), **columns
-            )
+            outcome, samples = predict_file(project, file, out, version, advance, **columns)
     for line in samples.describe_problems():
         click.echo(plain(f"recore: {file}: {line}", 2000), err=True)
     show_outcome(outcome, as_json, costs)
@@ -184,7 +175,7 @@ def retrain(
     updating: bool,
     ascii_only: bool,
     as_json: bool,
-    **values: Any,
+    **strategy: Any,
 ) -> None:
     """Train a submission on new data, in place of the version in use.
 
@@ -200,6 +191,7 @@ def retrain(
         --tolerance 0.02 --update --strategy canary
     """
     from recore.evaluation import read_submission
+    from recore.production.endpoints import Strategy
     from recore.production.pipeline import describe_pipeline_costs, make_steps
     from recore.production.retraining import check_replaceable, choose_hyperparameters, put_to_use
     from recore.production.retraining import retrain as train_again
@@ -216,7 +208,6 @@ def retrain(
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
             outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
         if approving:
-            strategy = make_strategy(values) if updating else None
             with show_work("retrain") as advance:
-                outcome = put_to_use(project, outcome, tolerance, strategy, lambda status: advance(status, 0, 0))
+                outcome = put_to_use(project, outcome, tolerance, Strategy(**strategy) if updating else None, advance)
     show_outcome(outcome, as_json, costs)

@@ -1,8 +1,10 @@
 """The commands about what clients have sent: compare, monitor."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,22 +13,17 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 from recore.cli.progress import show_work
 
 
+def percent_option(name: str, least: float, most: float, default: float, text: str) -> Callable[[Any], Any]:
+    return click.option(name, type=FiniteNumber(least, most), default=default, show_default=True, help=text)
+
+
 @production.command()
 @click.option("--assays", type=FILE, required=True, help="The assays: a CSV or csv.gz.")
-@click.option(
-    "--difference",
-    type=FiniteNumber(1, 50),
-    default=10.0,
-    show_default=True,
-    help="The difference of RMSE, in %, that is worth finding. It determines how many more samples are asked for.",
+@percent_option(
+    *("--difference", 1, 50, 10.0),
+    "The difference of RMSE, in %, that is worth finding. It determines how many more samples are asked for.",
 )
-@click.option(
-    "--confidence",
-    type=FiniteNumber(50, 99),
-    default=95.0,
-    show_default=True,
-    help="Confidence level, in %, of all intervals together.",
-)
+@percent_option("--confidence", 50, 99, 95.0, "Confidence level, in %, of all intervals together.")
 @click.option(
     "--no-requests", is_flag=True, help="Send no requests: compare only samples that both variants predicted."
 )
@@ -55,13 +52,13 @@ def compare(
       python -m recore production compare --assays assays.csv
     """
     from recore.production.batch_predictions import check_target
-    from recore.production.live_comparison import ComparisonSettings, compare_endpoint
+    from recore.production.live_comparison import compare_endpoint
 
     if out:
         check_target(out, assays, "the table would replace the assays")
-    settings = ComparisonSettings(difference / 100, confidence / 100, not no_requests, out)
+    settings = difference / 100, confidence / 100, not no_requests, out
     with open_here() as project, show_work("compare") as advance:
-        outcome = compare_endpoint(project, assays, settings, advance)
+        outcome = compare_endpoint(project, assays, advance, *settings)
     show_outcome(outcome, as_json)
 
 
@@ -73,13 +70,7 @@ def compare(
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
     help="Count requests from this time (UTC).  [default: as long as the endpoint has served these versions]",
 )
-@click.option(
-    "--false-alarms",
-    type=FiniteNumber(0.01, 50),
-    default=5.0,
-    show_default=True,
-    help="The probability, in %, of any false alarm, however often you look.",
-)
+@percent_option("--false-alarms", 0.01, 50, 5.0, "The probability, in %, of any false alarm, however often you look.")
 @click.option("--complete", is_flag=True, help="Test all drill holes now, and expect no more samples of them.")
 @click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, with an alarm.")
 @click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="The report.")

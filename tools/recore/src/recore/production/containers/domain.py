@@ -102,10 +102,10 @@ class Domain:
         return row_statistics(self.components, spectra[:, self._places], shapes)
 
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
-        """Whether each spectrum is inside the domain, its distance and its odd bands; None if it is flat or has a gap.
+        """Compare each spectrum with the domain; None if it is flat or has a gap.
 
-        t2, q: in units of their limits. distance: the larger one. bands: those that deviate more than every band of
-        99 % of good rows, the largest deviation first, which is in units of its limit.
+        t2, q: in units of their limits. distance: the larger one. bands: those that deviate more than every band of 99
+        % of good rows, the largest deviation first, in units of its limit.
         """
         shapes = self.shapes(spectra)
         known = np.isfinite(shapes).all(axis=1)
@@ -125,10 +125,9 @@ class Domain:
         ]
 
     def compare(self, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """T2, Q and the deviations of shapes (rows, bins) without gaps: (rows,), (rows,) and (rows, bins).
+        """T2, Q and the deviations of shapes (rows, bins) in units of their limits: (rows,), (rows,) and (rows, bins).
 
-        All are in units of their limits. A bin deviates from the mean, or from what the components explain, whichever
-        exceeds its limit more; positive for more absorbance.
+        A bin deviates from the mean, or from what the components explain, whichever exceeds its limit more.
         """
         residuals = self.components.residuals(shapes)
         t2, q = self.components.t2(shapes) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
@@ -137,7 +136,7 @@ class Domain:
         return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
-        """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation of each."""
+        """The runs of bins whose deviations (bins,) exceed 1: from and to, cm-1, and the largest deviation."""
         odd = np.flatnonzero(abs(deviations) > 1)
         runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
         bands = [
@@ -152,7 +151,7 @@ class Domain:
 
 
 def bin_shapes(spectra: np.ndarray) -> np.ndarray:
-    """The SNV of spectra (rows, channels), averaged in at most MOST_BINS bins of equally many channels: (rows, bins).
+    """The SNV of spectra (rows, channels), averaged in at most MOST_BINS equal bins: (rows, bins).
 
     Channels left over at the end are not used. NaN for a spectrum that is flat or has a gap.
     """
@@ -170,10 +169,10 @@ def bin_shapes(spectra: np.ndarray) -> np.ndarray:
 
 
 def row_statistics(components: PrincipalComponents, spectra: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-    """The statistics by which the spectra of two times are compared, (rows, 4 + PARTS).
+    """The statistics by which spectra are compared, (rows, 4 + PARTS).
 
     Logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the mean
-    residual of each part of the spectrum.
+    residual of each part.
     """
     residuals = components.residuals(shapes)
     parts = [part.mean(axis=1) for part in split_parts(residuals)]
@@ -198,9 +197,9 @@ def fit_file(data_file: Path) -> Reference:
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
     """The reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), names or numbers.
 
-    The statistics of a row, and from them all limits, are those of components that were fitted without its hole, as a
-    new row's will be: the limits that theory gives for Q would call every fifth good row of a new hole strange. Raises
-    DomainError if there are too few rows, or all are equal.
+    Statistics and limits are from components that were fitted without the row's hole: the limits that theory gives for
+    Q would call every fifth good row of a new hole strange. Raises DomainError if there are too few rows, or all are
+    equal.
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MOST_GAPS]
@@ -241,10 +240,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
 
 
 def choose_rows(codes: np.ndarray) -> np.ndarray:
-    """The rows whose statistics are kept: the first ones of each hole, of random holes if there are many.
-
-    codes: (rows,), the number of each row's hole.
-    """
+    """The rows whose statistics are kept: the first ones of each hole, of random holes if there are many."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
     first = np.sort(order[np.arange(len(order)) - starts < ROWS_OF_A_HOLE])
@@ -253,9 +249,10 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
 
 
 def cross_fit(spectra: np.ndarray, shapes: np.ndarray, codes: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """The statistics and the residuals of each row, by so many components that were fitted without its hole.
+    """The statistics and residuals of each row, by components fitted without its hole (without the row if holes are
+    few).
 
-    codes: (rows,), the number of each row's hole. With fewer than FEWEST_HOLES, without the row.
+    codes: (rows,), the number of each row's hole.
     """
     units = codes if codes.max() + 1 >= FEWEST_HOLES else np.arange(len(codes))
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS
@@ -288,9 +285,9 @@ def significant(values: np.ndarray) -> list[list[float]]:
 
 
 def read_spectra(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the wavenumbers, the spectra (rows, channels) and the drill holes of a data file. Raises DomainError.
+    """The wavenumbers, the spectra (rows, channels), NaN where empty, and the holes of a data file. Raises DomainError.
 
-    Empty cells are NaN. In a file without drill holes, each row is a hole.
+    In a file without drill holes, each row is a hole.
     """
     try:
         names = pa.csv.open_csv(path).schema.names

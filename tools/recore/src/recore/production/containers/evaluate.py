@@ -33,10 +33,7 @@ class ScoreError(ValueError):
 
 
 def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]:
-    """Return the content of evaluation.json. Raises ScoreError if the model has no held-out predictions to score.
-
-    model: its archive. data_file: with the assays that it was trained on.
-    """
+    """Return the content of evaluation.json. model: an archive. Raises ScoreError without predictions to score."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         held_out = folder / NAME
@@ -58,7 +55,7 @@ def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]
 
 
 def extract_held_out(model: Path, target: Path) -> None:
-    """Write the held-out predictions in a model.tar.gz to `target`; nothing else is unpacked. Raises ScoreError."""
+    """Write the held-out predictions in a model.tar.gz to a file. Raises ScoreError."""
     try:
         with tarfile.open(model) as archive:
             members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
@@ -74,7 +71,7 @@ def extract_held_out(model: Path, target: Path) -> None:
 
 
 def read_text(path: Path, wanted: list[str] | None = None) -> pa.Table:
-    """Return the columns of a CSV as text, only the wanted ones if there are such. Raises ScoreError."""
+    """Return the columns of a CSV as text, or only the wanted ones. Raises ScoreError."""
     try:
         header = pa.csv.open_csv(path).schema.names
         names = header if wanted is None else [name for name in header if name in wanted]
@@ -99,7 +96,7 @@ def write_measured(assays: pa.Table, predicted: pa.Table, path: Path) -> None:
 
 
 def run_score(score_script: Path, folder: Path) -> dict[str, Any]:
-    """Run score.py on the files in a folder. Returns its details. Raises ScoreError with its reason if it fails."""
+    """Run score.py on the files in a folder. Returns its details. Raises ScoreError."""
     paths = {"actual": "actual.csv.gz", "predicted": "predicted.csv", "output": "score.txt"}
     arguments = [f"--{name}={folder / file}" for name, file in paths.items()]
     command = [sys.executable, "-P", str(score_script.absolute()), *arguments]

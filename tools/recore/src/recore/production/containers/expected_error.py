@@ -35,11 +35,11 @@ class CalibrationError(ValueError):
 
 
 def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
-    """Return what expected_error() needs, which can be written as JSON.
+    """Return what expected_error() needs, as JSON.
 
-    held_out, assays: (rows, targets) in the targets' units, NaN where there is no value. holes: (rows,), the drill hole
-    of each row. names: of the targets. Result: for each target the range of its assays, null without any, and the
-    curves of its errors, null if fewer than 20 rows have both values.
+    held_out, assays: (rows, targets), NaN where there is no value. holes: (rows,). names: of the targets. Result: for
+    each target the range of its assays, null without any, and the curves of its errors, null if fewer than 20 rows have
+    both values.
     """
     known = np.isfinite(held_out) & np.isfinite(assays)
     pairs = [(held_out[rows, place], assays[rows, place], holes[rows]) for place, rows in enumerate(known.T)]
@@ -68,8 +68,7 @@ def expected_error(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return for predictions of a target (rows,) the expected error and both ends of the 90 % interval, (rows,) each.
 
-    The expected error is the root mean square error of similar held-out predictions. All are NaN where the prediction
-    is, and if the training had too few rows of the target.
+    The first is the root mean square error of similar held-out predictions. NaN if the training had too few rows.
     """
     curves = calibration["targets"][name]["curves"]
     if curves is None:
@@ -85,8 +84,7 @@ def expected_error(
 def interval_ends(predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return both ends of the intervals of predictions (rows,) with these quantiles of the errors, (rows,) each.
 
-    An interval always contains the prediction, even if the training's predictions of such contents were all too high or
-    all too low; it has no negative assays unless the prediction is negative.
+    An interval always contains the prediction, and no negative assays unless that is negative.
     """
     return (
         np.minimum(predicted, np.maximum(predicted + low, 0)),
@@ -95,10 +93,8 @@ def interval_ends(predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> t
 
 
 def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dict[str, list[float]]:
-    """Return the points of the curves of a target's errors over its predictions, one point for each bin.
-
-    tail: the share of errors beyond each end of an interval.
-    """
+    """Return the points of the curves of a target's errors, one for each bin. tail: the share of errors beyond each
+    end."""
     errors = measured - predicted
     bins = split_bins(predicted)
     quantiles = [conformal_quantiles(errors[rows], np.array([tail])) for rows in bins]
@@ -111,10 +107,7 @@ def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dic
 
 
 def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each bin, by rising median of the predictions.
-
-    Bins have equally many rows, but those with the same median, as many predictions are 0, are one bin.
-    """
+    """Return the rows of each bin, by rising median. Bins with the same median, as many predictions are 0, are one."""
     count = min(max(len(predicted) // BIN_ROWS, 1), MOST_BINS)
     bins: list[np.ndarray] = []
     for rows in np.array_split(np.argsort(predicted, kind="stable"), count):
@@ -128,8 +121,7 @@ def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
 def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and the upper quantile of errors (rows,) for each share (tails,) beyond them.
 
-    With n errors, a quantile is one of n + 1 equally probable places of a new error (Papadopoulos et al. 2002). Where
-    that would be beyond all errors, it is the smallest or the largest.
+    With n errors, it is one of n + 1 equally probable places of a new error (Papadopoulos et al. 2002), or at the end.
     """
     ordered, count = np.sort(errors), len(errors)
     low = np.maximum(np.floor((count + 1) * tails), 1).astype(int) - 1
@@ -140,8 +132,7 @@ def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarr
 def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
     """Return the largest share of TAILS with which intervals from some holes cover enough assays of the others.
 
-    pairs: predictions, assays and holes, (rows,) each, of each target. With one hole only, the share is that of
-    independent rows.
+    pairs: predictions, assays and holes, (rows,) each, of each target.
     """
     coverages = [measure_coverage(*pair) for pair in pairs]
     coverage = [each for each in coverages if each is not None]
@@ -152,10 +143,7 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
 
 
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
-    """Return the share of a target's assays inside of intervals from the other holes, for each of TAILS.
-
-    None if there are no other holes, or they have too few rows.
-    """
+    """Return the share of a target's assays inside of intervals from the other holes, for each of TAILS."""
     _, numbers = np.unique(holes, return_inverse=True)
     parts = numbers % MOST_PARTS
     inside = np.zeros((len(TAILS), len(measured)), dtype=bool)
@@ -175,22 +163,19 @@ def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndar
 
 
 def read_held_out(path: Path, names: Sequence[str]) -> np.ndarray:
-    """Return the held-out predictions in a held_out.csv, (rows, targets), NaN where empty. Raises CalibrationError."""
+    """Return the predictions in a held_out.csv, (rows, targets), NaN where empty. Raises CalibrationError."""
     return _to_array(_read(path, dict.fromkeys(names, pa.float64())), names)
 
 
 def read_assays(path: Path, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the assays of a data file, (rows, targets), NaN where missing, and the drill hole of each row, (rows,).
-
-    Rows of a file without drill holes are taken for rows of one. Raises CalibrationError.
-    """
+    """Return the assays of a data file, (rows, targets), NaN where missing, and the hole of each row. Raises
+    CalibrationError."""
     table = _read(path, dict.fromkeys(names, pa.float64()) | {HOLE: pa.string()}, may_miss=True)
     holes = table[HOLE].fill_null("").to_numpy() if HOLE in table.column_names else np.full(len(table), "")
     return _to_array(table, names), holes
 
 
 def _read(path: Path, types: dict[str, Any], may_miss: bool = False) -> pa.Table:
-    """Read the columns of a CSV that `types` names. may_miss: whether the file may lack some of them."""
     try:
         header = pa.csv.open_csv(path).schema.names
         columns = [name for name in types if name in header or not may_miss]

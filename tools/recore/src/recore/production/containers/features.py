@@ -57,9 +57,9 @@ class PreprocessError(SpectraError):
 
 
 class Columns:
-    """The columns of the training file, in whose order the rows of a request are put.
+    """The columns of the training file, in whose order rows are put.
 
-    names: the index, IDs and channels. channels: these alone. Raises SpectraError if a column appears more than once.
+    names: the index, IDs and channels. channels: these alone. Raises SpectraError if a column is repeated.
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
@@ -73,9 +73,9 @@ class Columns:
         self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same
 
     def arrange(self, rows: Iterable[Row], source: str = "the request") -> Iterator[Row]:
-        """Yield rows of cells in the order of `names`; IDs that are missing are empty. The first row may be a header.
+        """Yield rows of cells in the order of `names`, empty for missing IDs. The first may be a header.
 
-        source: what messages call the rows. Raises SpectraError if they are invalid.
+        source: what messages call the rows. Raises SpectraError.
         """
         rows = iter(rows)
         first = next(rows, None)
@@ -108,15 +108,13 @@ class Columns:
             return np.array([list(map(to_number, row)) for row in cells]).reshape(len(rows), -1)
 
     def _is_header(self, cells: Row) -> bool:
-        """Whether the cells are names of columns: an ID is among them, or all channels are."""
         keys = {column_key(cell) for cell in cells}
         return not keys.isdisjoint(IDS) or keys.issuperset(map(column_key, self.channels))
 
     def _find_positions(self, header: Row, source: str) -> list[int | None]:
-        """Return the position in a header of each column of a data file; None of a missing ID.
+        """Return the position in a header of each column of a data file; None of a missing ID. Raises SpectraError.
 
-        The index is the column with the index's name in training, or the first column. Raises SpectraError unless the
-        channels are those of training.
+        The index is the column with the index's name in training, or the first one.
         """
         if repeated := find_repeated(header):
             raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
@@ -135,7 +133,6 @@ class Columns:
         return [first, *(positions.get(column_key(name)) for name in self.names[1:])]
 
     def _known_positions(self, width: int, source: str) -> list[int]:
-        """Return the position in a line without header of each column of a data file. Raises SpectraError."""
         if width == len(self.names):
             return list(range(width))
         if width == self._width:
@@ -147,8 +144,7 @@ class Columns:
 class Features:
     """Makes the model's inputs from rows of raw spectra.
 
-    columns: of the training file. preprocess: the submission's function. domain: a domain.Domain, which describes each
-    row in the last column. notes: the module row_notes, which writes it; without a domain there is no such column.
+    domain: a domain.Domain, which describes each row in the last column. notes: the module row_notes, which writes it.
     """
 
     def __init__(
@@ -157,10 +153,9 @@ class Features:
         self._columns, self._preprocess, self._domain, self._notes = columns, preprocess, domain, notes
 
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
-        """Return the inputs (rows, columns) of rows of cells, with the cells of the index as they are.
+        """Return the inputs (rows, columns) of rows of cells, of which the first may be a header.
 
-        The first row may be a header. source: what messages call the rows. Raises SpectraError if they, or preprocess()
-        or its result, are invalid.
+        Raises SpectraError if they, preprocess() or its result are invalid.
         """
         import pandas as pd
 
@@ -179,7 +174,7 @@ class Features:
     def answer(self, rows: Iterable[Row], content_type: str) -> str:
         """Return the inputs as CSV. If the content type says so, a bad row has no inputs, and a note that says why.
 
-        Raises SpectraError as `compute` does, with bad rows only if they have more or fewer cells than the others.
+        Raises SpectraError as `compute` does, with bad rows only if they have other numbers of cells.
         """
         if not (self._notes and self._notes.has_parameter(content_type, self._notes.BAD_ROWS_EMPTY)):
             return write_inputs(self.compute(rows))
@@ -205,7 +200,7 @@ class Features:
         return text.getvalue()
 
     def _write(self, rows: Iterable[Row], data_file: Path, source: str) -> tuple[list[str], list[Any]]:
-        """Write rows as a data file without targets. Returns the index and, with a domain, each row's description."""
+        """Write a data file without targets. Returns the index and, with a domain, each row's description."""
         index: list[str] = []
         descriptions: list[Any] = []
         # not compressed, because it is read only once, immediately
@@ -232,7 +227,6 @@ class Features:
 
 
 def find_repeated(names: Sequence[str]) -> str | None:
-    """Return the first name of a column that appears more than once, or None."""
     counts = collections.Counter(map(column_key, names))
     return next((name for name in names if counts[column_key(name)] > 1), None)
 
@@ -255,7 +249,6 @@ def one_line(text: str) -> str:
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
 def model_fn(model_dir: str) -> Features:
-    """Load the columns of the training data, the reference of their spectra, and the submission's preprocess()."""
     sys.path.insert(0, str(Path(model_dir, "code")))
     columns = Columns(json.loads(Path(model_dir, "channels.json").read_text("utf-8"))["columns"])
     reference, domain = Path(model_dir, REFERENCE), None
@@ -266,10 +259,7 @@ def model_fn(model_dir: str) -> Features:
 
 
 def transform_fn(features: Features, data: str | bytes, content_type: str, accept: str) -> Any:
-    """Answer a request with CSV, whatever `accept` says: between containers there is no Accept header.
-
-    Spectra that are invalid are answered with status 400 and the reason.
-    """
+    """Answer with CSV, whatever `accept` says: between containers there is no Accept header."""
     try:
         return features.answer(read_request(data, content_type), content_type), "text/csv"
     except PreprocessError:
@@ -281,7 +271,7 @@ def transform_fn(features: Features, data: str | bytes, content_type: str, accep
 
 
 def read_request(input_data: str | bytes, content_type: str) -> Iterator[Row]:
-    """Yield the rows of a request as lists of cells; the first may be a header. Raises SpectraError."""
+    """Yield the rows of a request; the first may be a header. Raises SpectraError."""
     kind = content_type.partition(";")[0].strip().lower()
     read_rows = {"text/csv": read_csv, "application/json": read_json}.get(kind)
     if read_rows is None:
@@ -294,12 +284,11 @@ def read_request(input_data: str | bytes, content_type: str) -> Iterator[Row]:
 
 
 def write_inputs(inputs: "pd.DataFrame") -> str:
-    """Return inputs as CSV. Numbers keep all digits."""
+    """Return inputs as CSV with all digits."""
     return str(inputs.to_csv(lineterminator="\n"))
 
 
 def find_preprocess() -> Callable[[str], Any]:
-    """Import the submission's preprocess(). Raises SpectraError if preprocess.py does not define it."""
     function = getattr(importlib.import_module("preprocess"), "preprocess", None)
     if not callable(function):
         raise SpectraError("preprocess.py has no function preprocess(data_file)")
@@ -307,7 +296,7 @@ def find_preprocess() -> Callable[[str], Any]:
 
 
 def read_csv(text: str) -> Iterator[Row]:
-    """Yield the lines of a CSV as lists of cells, without empty lines. Raises SpectraError if it cannot be parsed."""
+    """Yield the lines of a CSV without empty ones. Raises SpectraError."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         yield from filter(None, reader)
@@ -320,7 +309,7 @@ class Number(str):
 
 
 def read_json(text: str) -> Iterator[Row]:
-    """Yield a header and a row of cells for each spectrum in a JSON document. Raises SpectraError if one is invalid."""
+    """Yield a header and a row of cells for each spectrum in JSON. Raises SpectraError."""
     try:
         document = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=refuse_constant)
     except RecursionError:
@@ -350,7 +339,7 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 def read_spectrum(spectrum: Any, name: str) -> dict[float, Number]:
-    """Return the absorbances of a spectrum by wavenumber in cm-1. name: of the spectrum in messages."""
+    """Return the absorbances of a spectrum by wavenumber in cm-1. name: in messages."""
     if not isinstance(spectrum, dict):
         keys = " and ".join(map(repr, NUMBER_LISTS))
         raise SpectraError(f"{name}: a spectrum is an object with the keys {keys}; several are a list in 'instances'")
@@ -366,7 +355,6 @@ def read_spectrum(spectrum: Any, name: str) -> dict[float, Number]:
 
 
 def read_numbers(spectrum: dict[str, Any], key: str, name: str) -> list[Number]:
-    """Return a list of finite numbers of a spectrum. Raises SpectraError if it is anything else."""
     values = spectrum.get(key)
     if not isinstance(values, list) or not values:
         raise SpectraError(f"{name}: {key!r} must be a non-empty list of numbers")
@@ -377,7 +365,6 @@ def read_numbers(spectrum: dict[str, Any], key: str, name: str) -> list[Number]:
 
 
 def read_cell(spectrum: dict[str, Any], key: str, name: str) -> str:
-    """Return a text or number of a spectrum as text; empty if it is missing or null. Raises SpectraError."""
     value = spectrum.get(key)
     if value is not None and not isinstance(value, str):
         raise SpectraError(f"{name}: {key!r} must be a text or a number")
@@ -397,8 +384,7 @@ def write_archive(
 ) -> None:
     """Write the container's model.tar.gz. Equal arguments give equal bytes.
 
-    columns: the header of the training file. reference: of its spectra, if there is one. code: the files of the folder
-    code by name.
+    columns: of the training file. reference: of its spectra. code: the files of the folder code.
     """
     contents = {"channels.json": json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()}
     if reference:
@@ -420,7 +406,7 @@ def write_archive(
 
 
 def read_first_rows(data_file: Path) -> list[Row]:
-    """Return the header and the first rows of a gzipped CSV. Raises SpectraError if it cannot be read."""
+    """Return the header and the first rows of a gzipped CSV. Raises SpectraError."""
     try:
         with gzip.open(data_file, "rt", encoding="utf-8-sig", newline="") as file:
             lines = filter(None, csv.reader(file, strict=True))
@@ -456,7 +442,6 @@ def main() -> None:
 
 
 def fit_reference(data_file: Path) -> dict[str, Any] | None:
-    """The reference of the training file; None if it has none, and a line that says why."""
     domain = importlib.import_module("domain")
     try:
         reference: dict[str, Any] = domain.fit_file(data_file)

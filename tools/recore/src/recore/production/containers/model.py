@@ -50,10 +50,7 @@ FILES = (
 
 # ---- The hooks of the server -----------------------------------------------------------------------------
 class ServedSubmission:
-    """The submission's train.py with its model.
-
-    calibration: what expected errors are calculated from; None if the training had no held-out predictions.
-    """
+    """The submission's train.py with its model. calibration: of expected errors; None without held-out predictions."""
 
     def __init__(self, model_dir: str) -> None:
         errors = Path(model_dir, ERRORS_FILE)
@@ -63,7 +60,7 @@ class ServedSubmission:
             self._model = self._train.model_fn(model_dir)
 
     def predict(self, text: str) -> str:
-        """Return the CSV of predictions for the CSV of a request, as the submission's hooks write it."""
+        """Return the CSV of predictions for a CSV, as the submission's hooks write it."""
         if hasattr(self._train, "transform_fn"):
             result = self._train.transform_fn(self._model, text, CSV, CSV)
         else:
@@ -104,7 +101,7 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
 
 
 def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.Note]) -> str:
-    """Return the lines of an answer with details, one for each row of a request with a header."""
+    """Return a line with details for each row of a request with a header."""
     header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
     notes = notes or [None] * len(rows)
 
@@ -136,7 +133,7 @@ def write_details(model: ServedSubmission, text: str, notes: Sequence[row_notes.
 
 @contextlib.contextmanager
 def imports_from(folder: Path) -> Iterator[None]:
-    """Let imports find the submission's modules first, inside the block even those named as one of this container."""
+    """Let imports find the submission's modules first, even those named as one of this container."""
     sys.path.insert(0, str(folder))
     programs = [Path(name).stem for name in FILES if name.endswith(".py")]
     names = [name for name in programs if (folder / name).exists() or (folder / f"{name}.py").exists()]
@@ -147,14 +144,14 @@ def imports_from(folder: Path) -> Iterator[None]:
 
 
 def write_predictions(predictions: Any, accept: str) -> str:
-    """Return predictions (rows, targets) as CSV, as the container's image does for a script without output_fn."""
+    """Return predictions (rows, targets) as CSV, as the image does without output_fn."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(np.asarray(predictions, dtype=float).tolist())
     return text.getvalue()
 
 
 def read_predictions(text: str) -> np.ndarray:
-    """Return the predictions in the submission's CSV, (rows, 49), NaN where a cell is empty. Raises ValueError."""
+    """Return the predictions in a CSV, (rows, 49), NaN where empty. Raises ValueError."""
     rows = [row for row in csv.reader(io.StringIO(text)) if row]
     for number, row in enumerate(rows, 1):
         if len(row) != len(TARGETS):
@@ -167,10 +164,8 @@ def read_predictions(text: str) -> np.ndarray:
 
 
 def read_index(text: str, rows: int) -> list[str]:
-    """Return the first cell of each row of a request, with or without a header.
-
-    rows: how many there should be. Raises ValueError if there are others.
-    """
+    """Return the first cell of each row of a request, with or without a header. Raises ValueError if they are not as
+    many as rows."""
     cells = [row[0] for row in csv.reader(io.StringIO(text)) if row]
     if len(cells) - rows not in (0, 1):
         raise ValueError(f"train.py answered with {rows} rows to a request of {len(cells)} lines")
@@ -178,7 +173,6 @@ def read_index(text: str, rows: int) -> list[str]:
 
 
 def describe_assays(calibration: expected_error.Calibration | None, values: np.ndarray) -> Iterator[tuple[Any, ...]]:
-    """Yield for each row of values (rows, 49) what answers say about its assays, in the order of TARGETS."""
     columns = [describe_target(calibration, name, column) for name, column in zip(TARGETS, values.T, strict=True)]
     return zip(*columns, strict=True)
 

@@ -33,10 +33,7 @@ def has_parameter(content_type: str, parameter: str) -> bool:
 def compute_apart[Row, Result](
     rows: Sequence[Row], compute: Callable[[Sequence[Row]], Sequence[Result]]
 ) -> list[Result | RowProblem]:
-    """Return the result of each row. If `compute` fails, it gets each half of the rows, and so on.
-
-    compute: returns as many results as it gets rows, or raises an exception.
-    """
+    """Return the result of each row. If `compute` fails, it gets each half of the rows, and so on."""
     if not rows:
         return []
     try:
@@ -49,12 +46,11 @@ def compute_apart[Row, Result](
 
 
 def write_note(note: Note) -> str:
-    """A note as the last cell of a line of CSV, which needs no quotation marks."""
     return COLUMN + quote(json.dumps(note), safe=SAFE)
 
 
 def take_notes(text: str) -> tuple[str, list[Note]]:
-    """Return a CSV without the notes' column, and the notes in it; none if it has no such column."""
+    """Return a CSV without the notes' column, and the notes in it."""
     cells = [match[2] for match in LAST_CELL.finditer(text) if match[1] is None]
     return LAST_CELL.sub(r"\1", text), [read_note(cell) for cell in cells[1:]]
 
