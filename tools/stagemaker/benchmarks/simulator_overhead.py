@@ -8,7 +8,6 @@ The two sides of a comparison alternate; all numbers are medians.
 
 import argparse
 import io
-import json
 import os
 import statistics
 import subprocess
@@ -179,7 +178,6 @@ def time_server(folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     outputs = [
         (f"outputs, {words} / written and copied by hand", partial(time_outputs, *files), partial(time_copy, *files))
@@ -203,10 +201,6 @@ def main() -> None:
                     progress = f"{number + 1} of {arguments.repeats}"
                     print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
                 results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
-    if arguments.json:
-        names = ("comparison", "isolation", "seconds")
-        print(json.dumps([dict(zip(names, (*key, value), strict=True)) for key, value in results.items()]))
-        return
     print("| ours / peer | isolation | ours, s | peer, s | difference, s | ratio |")
     print("|---|---|---|---|---|---|")
     for (comparison, sandbox), (ours, peer) in results.items():

@@ -30,13 +30,11 @@ MAX_PAUSE_SECONDS = 30.0  # maximum seconds before a restart
 
 
 class EndpointInstance:
-    """An instance that starts its servers in a separate thread, and serves until `stop`.
+    """An instance that starts its servers in a thread of its own, and serves until `stop`.
 
-    variant: a deployment's variant. state_changed: notified whenever `server`, `failure` or `has_ended` changes.
-    server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the instance may receive
-    traffic. From then on, servers that end are restarted; before that, the instance fails if they end.
-    invocations_in_progress: the number of invocations in progress, counted by the fleet. has_ended: whether the
-    instance will never serve again.
+    state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the chain to invoke; None while
+    it is not ready. in_service: set by the fleet when it may receive traffic; from then on, servers that end are
+    restarted, and before, the instance fails. has_ended: whether it will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -59,7 +57,7 @@ class EndpointInstance:
                 self._set_ended()
 
     def suspend(self, server: Chain) -> None:
-        """Take a server out of service until it responds to /ping again, because an invocation lost its connection."""
+        """Take a server out of service until it responds to /ping again: an invocation lost its connection."""
         with self._state_changed:
             if self.server is server:
                 self.server = None

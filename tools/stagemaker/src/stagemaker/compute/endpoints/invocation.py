@@ -32,7 +32,7 @@ MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
 
 
 class InvocationMetrics:
-    """Collects durations and outcomes, and sends statistics every second, so no invocation waits for CloudWatch."""
+    """Collects durations and outcomes, and sends statistics every second."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -41,7 +41,7 @@ class InvocationMetrics:
         self._periodic = PeriodicDelivery(platform, "invocation metrics", self._deliver)
 
     def record(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
-        """Record an invocation. status: the response's status; 0 if there was no response."""
+        """Record an invocation. status: 0 if there was no response."""
         values = {
             "Invocations": 1.0,
             "Invocation4XXErrors": float(400 <= status < 500),
@@ -77,7 +77,7 @@ class InvocationMetrics:
 
 
 class Invoker:
-    """Carries out invocations. traffic: the traffic of each endpoint in service, by endpoint name."""
+    """Carries out invocations, with each endpoint's traffic by name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
