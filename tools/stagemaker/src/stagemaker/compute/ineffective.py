@@ -50,8 +50,13 @@ def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAININ
 def ineffective_table() -> str:
     """Return the table of all ineffective settings for tools/stagemaker/docs/operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
-    rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
-    return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])
+    rows = []
+    for reason in dict.fromkeys(reason for settings in jobs.values() for reason in settings.values()):
+        cells = [
+            ", ".join(f"`{name}`" for name, each in settings.items() if each == reason) for settings in jobs.values()
+        ]
+        rows.append(f"| {reason} | {' | '.join(cells)} |")
+    return "\n".join([f"| why it has no effect | {' | '.join(jobs)} |", "|---|---|---|---|", *rows])
 
 
 def _value(record: Record, name: str) -> Any:
