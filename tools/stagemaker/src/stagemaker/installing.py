@@ -99,7 +99,6 @@ class Environment:
         Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it.
         """
         self._run_venv("--clear", "--without-pip")
-        (self.folder / MARKER).touch()
 
     def _run_venv(self, *options: str) -> None:
         command = [os.path.realpath(self.base), "-m", "venv", str(self.folder), *options]
@@ -194,15 +193,6 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
     return variables
 
 
-def require_compiler() -> None:
-    """Raise SetUpError if there is no C compiler."""
-    from stagemaker.doctor import OK, check_compiler
-
-    compiler = check_compiler()
-    if compiler.level != OK:
-        raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
-
-
 def say(line: str) -> None:
     print(f"set-up: {line}", file=sys.stderr, flush=True)
 
@@ -233,7 +223,11 @@ def main() -> int:
         lock = os.open(parent, os.O_RDONLY)
     try:
         if arguments.needs_compiler:
-            require_compiler()
+            from stagemaker.doctor import OK, check_compiler
+
+            compiler = check_compiler()
+            if compiler.level != OK:
+                raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_made = arguments.once and (arguments.folder / READY).exists()
         if is_made and Environment(arguments.folder, arguments.python).works():

@@ -48,15 +48,13 @@ def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAININ
 
 
 def ineffective_table() -> str:
-    """Return the table of all ineffective settings for tools/stagemaker/docs/operations.md."""
+    """Return the list of all ineffective settings for tools/stagemaker/docs/operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
-    rows = []
-    for reason in dict.fromkeys(reason for settings in jobs.values() for reason in settings.values()):
-        cells = [
-            ", ".join(f"`{name}`" for name, each in settings.items() if each == reason) for settings in jobs.values()
-        ]
-        rows.append(f"| {reason} | {' | '.join(cells)} |")
-    return "\n".join([f"| why it has no effect | {' | '.join(jobs)} |", "|---|---|---|---|", *rows])
+    settings = [(f"{job} `{name}`", reason) for job, named in jobs.items() for name, reason in named.items()]
+    reasons = dict.fromkeys(reason for _, reason in settings)
+    return "\n".join(
+        f"- {reason}: {', '.join(name for name, each in settings if each == reason)}" for reason in reasons
+    )
 
 
 def _value(record: Record, name: str) -> Any:

@@ -91,10 +91,12 @@ class Invoker:
             if member not in SIMULATED_MEMBERS:
                 raise ServiceError("ValidationError", f"{member} is not simulated")
         fleet, reply = self._send(request, Deadline(RESPONSE_SECONDS))
-        self._observe(request, fleet, reply, time.monotonic() - start_time)
-        response = reply.response
+        response, seconds = reply.response, time.monotonic() - start_time
+        status = response.status if response else 0
+        self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
         if response is None or not response.is_success:
             raise _model_error(request["EndpointName"], fleet, reply)
+        self._capture.capture(request, fleet, response)
         return {
             "Body": response.body,
             "ContentType": response.headers.get("content-type"),
@@ -117,13 +119,6 @@ class Invoker:
                 return fleet, fleet.invoke(request.get("Body", b""), headers, deadline)
             except FleetEnded:  # an update has just given its traffic to another fleet
                 continue
-
-    def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        response = reply.response
-        status = response.status if response else 0
-        self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
-        if response and response.is_success:
-            self._capture.capture(request, fleet, response)
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:

@@ -10,7 +10,6 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
@@ -48,9 +47,7 @@ class RequirementsFile:
 class PackageInstaller:
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        # an entry exists only while a job uses its lock
-        self._install_locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
-        self._lock = threading.Lock()  # guards `_install_locks`
+        self._install_locks: dict[str, threading.Lock] = {}  # by digest
 
     def install(
         self,
@@ -86,9 +83,7 @@ class PackageInstaller:
             names = [*(each.name for each in missing), *local_paths]
             others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
-        with self._lock:
-            lock = self._install_locks.setdefault(digest, threading.Lock())
-        with held(lock, lambda: None, job.raise_if_stopping):
+        with held(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
             if target.is_dir():
                 return target
             install_folder = folder / "install"

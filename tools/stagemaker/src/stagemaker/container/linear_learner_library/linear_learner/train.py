@@ -162,16 +162,12 @@ def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
 
 
 def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    def setting(name: str, auto: bool) -> bool:
-        return auto if settings[name] == "auto" else settings[name]
+    def scaler(kind: str, values: Any) -> Any:  # `auto` is true
+        is_shifted = settings["use_bias"] and settings[f"unbias_{kind}"] is not False
+        return StandardScaler(with_mean=is_shifted, with_std=settings[f"normalize_{kind}"] is not False).fit(values)
 
-    use_bias = settings["use_bias"]
-    is_shifted, is_scaled = use_bias and setting("unbias_data", True), setting("normalize_data", True)
-    feature_scaler = StandardScaler(with_mean=is_shifted, with_std=is_scaled).fit(features)
-    if settings["predictor_type"] != REGRESSOR:
-        return feature_scaler, None
-    is_shifted, is_scaled = use_bias and setting("unbias_label", True), setting("normalize_label", True)
-    return feature_scaler, StandardScaler(with_mean=is_shifted, with_std=is_scaled).fit(labels[:, None])
+    is_regressor = settings["predictor_type"] == REGRESSOR
+    return scaler("data", features), scaler("label", labels[:, None]) if is_regressor else None
 
 
 def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any]) -> Any:
