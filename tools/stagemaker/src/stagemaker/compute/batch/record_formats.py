@@ -15,6 +15,7 @@ CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
 CHECK_INTERVAL = 1000  # small steps of work between two checks
 NEEDS_QUOTES = re.compile('[",\r\n]')
+encode_json = json.JSONEncoder(separators=(",", ":")).encode
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
@@ -115,9 +116,6 @@ def _items_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
         if number:
             yield ","
         yield from json_text(value, tick)
-
-
-encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:

@@ -8,6 +8,8 @@ from random import Random
 
 from stagemaker.compute.endpoints.fleet import Fleet
 
+Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
+
 
 @dataclass(frozen=True)
 class Share:
@@ -42,9 +44,6 @@ class Traffic:
     def choose(self, random: Random) -> Fleet:
         """Return the fleet for one invocation, drawn at random by weight. One must be above 0."""
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
-
-
-Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
 
 
 class DividedTraffic(Traffic):
