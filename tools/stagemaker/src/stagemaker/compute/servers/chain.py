@@ -133,15 +133,13 @@ class Chain:
         Each container receives the headers with its own input's Content-Type, and only the last one Accept. Raises
         NoResponse, in particular TimedOut, which names the container, like the response.
         """
-        forwarded_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
         for server in others:
-            response = server.invoke(body, forwarded_headers, deadline, max_bytes)
+            others_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
+            response = server.invoke(body, others_headers, deadline, max_bytes)
             if not response.is_success:
                 return response
-            body = response.body
-            headers = _with_content_type(headers, response)
-            forwarded_headers = _with_content_type(forwarded_headers, response)
+            body, headers = response.body, _with_content_type(headers, response)
         return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
