@@ -1,5 +1,4 @@
-"""The simulator's overhead: a job against the same command by hand, its outputs against a copy of the same files, Batch
-Transform against the model server alone.
+"""The simulator's overhead: a job against the same command by hand, and its outputs against a copy of the same files.
 
     python tools/stagemaker/benchmarks/simulator_overhead.py --repeats 5
 
@@ -7,13 +6,9 @@ The two sides of a comparison alternate; all numbers are medians.
 """
 
 import argparse
-import io
-import json
-import os
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,10 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stagemaker import BUCKET, CONTAINER, ROLE_ARN, Simulator
-from stagemaker.compute.deadline import Deadline
-from stagemaker.compute.servers.client import UnixClient
-from stagemaker.compute.servers.response import NoResponse
+from stagemaker import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"
@@ -37,21 +29,6 @@ for number in range(count):
     (folder / str(number)).write_bytes(bytes(size))
 """
 FILES = {"1,000 files of 1 kB": (1000, 1000), "a file of 300 MB": (1, 300_000_000)}
-ECHO = """
-def model_fn(model_dir):
-    return None
-
-def input_fn(data, content_type):
-    return data
-
-def predict_fn(data, model):
-    return data
-
-def output_fn(data, accept):
-    return data
-"""
-ROWS = 20_000
-LINE = ",".join(["0.12345"] * 243) + "\n"
 
 
 def time_command(folder: Path) -> float:
@@ -60,18 +37,6 @@ def time_command(folder: Path) -> float:
     (folder / "job.py").write_text(SCRIPT)
     subprocess.run([sys.executable, folder / "job.py"], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
-
-
-def wait(sagemaker: object, kind: str, name: str) -> float:
-    """Wait until a job has ended; return the seconds. Raises RuntimeError if it failed."""
-    start = time.perf_counter()
-    while True:
-        job = getattr(sagemaker, f"describe_{kind.lower()}_job")(**{f"{kind}JobName": name})
-        if job[f"{kind}JobStatus"] != "InProgress":
-            if job[f"{kind}JobStatus"] != "Completed":
-                raise RuntimeError(job["FailureReason"])
-            return time.perf_counter() - start
-        time.sleep(0.02)
 
 
 def time_copy(count: int, size: int, folder: Path) -> float:
@@ -109,77 +74,17 @@ def time_processing(
         ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
         **members,
     )
-    return wait(sagemaker, "Processing", name)
-
-
-def source_archive() -> bytes:
-    """Return the hooks' module as a tar.gz."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        member = tarfile.TarInfo("echo.py")
-        member.size = len(ECHO)
-        tar.addfile(member, io.BytesIO(ECHO.encode()))
-    return archive.getvalue()
-
-
-def time_transform(simulator: Simulator, name: str) -> float:
-    """Send all rows through a transform job; return its seconds."""
-    sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
-    s3.put_object(Bucket=BUCKET, Key="echo/source.tar.gz", Body=source_archive())
-    s3.put_object(Bucket=BUCKET, Key=f"{name}/rows.csv", Body=LINE * ROWS)
-    variables = {"SAGEMAKER_PROGRAM": "echo.py", "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/echo/source.tar.gz"}
-    container = {"Image": IMAGE, "Environment": variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}}
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/rows.csv"}
-    sagemaker.create_transform_job(
-        TransformJobName=name,
-        ModelName=name,
-        TransformInput={"DataSource": {"S3DataSource": source}, "SplitType": "Line", "ContentType": "text/csv"},
-        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}/out", "AssembleWith": "Line", "Accept": "text/csv"},
-        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
-        MaxPayloadInMB=6,
-    )
-    return wait(sagemaker, "Transform", name)
-
-
-def is_ready(server: UnixClient) -> bool:
-    """Return whether a server answers a ping with 200."""
-    try:
-        return server.request("GET", "/ping", deadline=Deadline(2)).status == 200
-    except NoResponse:
-        return False
-
-
-def time_server(folder: Path) -> float:
-    """Start the same server by hand, send it the same bodies one after the other, stop it; return the seconds."""
     start = time.perf_counter()
-    (folder / "echo.py").write_text(ECHO)
-    path = folder / "http"
-    variables = {"SAGEMAKER_BASE_DIR": str(folder), "SAGEMAKER_PROGRAM": "echo.py", "SM_MODEL_DIR": str(folder)}
-    variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": str(folder), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-    command = [sys.executable, "-P", CONTAINER / "serving.py", "--bind", f"unix:{path}"]
-    process = subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL)
-    server = UnixClient(path)
-    while not is_ready(server):
-        time.sleep(0.05)
-    body = (LINE * ((6 << 20) // len(LINE))).encode()
-    remaining = len(LINE) * ROWS
-    with open(folder / "answer", "wb") as answer:
-        while remaining > 0:
-            part = body[: min(remaining, len(body))]
-            response = server.request("POST", "/invocations", part, {"Content-Type": "text/csv"}, deadline=Deadline(60))
-            answer.write(response.body)
-            remaining -= len(body)
-    server.close()
-    process.terminate()
-    process.wait()
+    while (job := sagemaker.describe_processing_job(ProcessingJobName=name))["ProcessingJobStatus"] == "InProgress":
+        time.sleep(0.02)
+    if job["ProcessingJobStatus"] != "Completed":
+        raise RuntimeError(job["FailureReason"])
     return time.perf_counter() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     outputs = [
         (f"outputs, {words} / written and copied by hand", partial(time_outputs, *files), partial(time_copy, *files))
@@ -194,7 +99,6 @@ def main() -> None:
             for comparison, ours, peer in (
                 ("processing job / the command by hand", time_processing, time_command),
                 *outputs,
-                (f"Batch Transform of {ROWS} rows / the server alone", time_transform, time_server),
             ):
                 pairs = []
                 for number in range(arguments.repeats):
@@ -203,10 +107,6 @@ def main() -> None:
                     progress = f"{number + 1} of {arguments.repeats}"
                     print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
                 results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
-    if arguments.json:
-        names = ("comparison", "isolation", "seconds")
-        print(json.dumps([dict(zip(names, (*key, value), strict=True)) for key, value in results.items()]))
-        return
     print("| ours / peer | isolation | ours, s | peer, s | difference, s | ratio |")
     print("|---|---|---|---|---|---|")
     for (comparison, sandbox), (ours, peer) in results.items():

@@ -58,30 +58,20 @@ __all__ = [  # noqa: RUF022 - by purpose
     "machine",
 ]
 _MODULES = {
-    "ARCHIVE_ERRORS": "archive_members",
-    "BUCKET": "protocol.account",
-    "CONTAINER": "images.family",
-    "NoSandboxError": "isolation.bubblewrap",
-    "REGION": "protocol.account",
-    "ROLE_ARN": "protocol.account",
-    "RequirementLine": "requirements_file",
-    "Simulator": "server",
-    "build": "isolation.containers",
-    "container_packages": "images.scikit_learn",
-    "docker_client": "isolation.containers",
-    "format_size": "text",
-    "image_exists": "isolation.containers",
-    "parse_float": "text",
-    "parse_number": "text",
-    "printable": "text",
-    "read_members": "archive_members",
-    "read_requirements": "requirements_file",
-    "sandbox_works": "isolation.bubblewrap",
-    "without_owner": "archive_members",
+    "archive_members": ("ARCHIVE_ERRORS", "read_members", "without_owner"),
+    "images.family": ("CONTAINER",),
+    "images.scikit_learn": ("container_packages",),
+    "isolation.bubblewrap": ("NoSandboxError", "sandbox_works"),
+    "isolation.containers": ("build", "docker_client", "image_exists"),
+    "protocol.account": ("BUCKET", "REGION", "ROLE_ARN"),
+    "requirements_file": ("RequirementLine", "read_requirements"),
+    "server": ("Simulator",),
+    "text": ("format_size", "parse_float", "parse_number", "printable"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(f"stagemaker.{_MODULES[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"stagemaker.{module}"), name)
     raise AttributeError(f"module 'stagemaker' has no attribute {name!r}")

@@ -25,10 +25,9 @@ ARCHIVE_ERRORS = (
 def read_members(
     archive: Path, check: Callable[[], None] = lambda: None, to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a tar archive, with or without gzip compression.
+    """Yield the members of a tar archive, with or without gzip compression, each to be read before the next.
 
-    to_end: after the last member, read the rest, which has the checksum. The caller must read each member before it
-    requests the next. Raises one of ARCHIVE_ERRORS if the archive is invalid or hostile.
+    to_end: after the last one, read the rest, which has the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -83,7 +82,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 class _Content:
     """The content of an archive, read in order.
 
-    bytes_left: how many more bytes may be read. Without this limit, tarfile would read a header of any size at once.
+    bytes_left: a limit, without which tarfile reads headers of any size.
     """
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
@@ -110,13 +109,13 @@ class _Content:
 
 
 class CheckedReader:
-    """Reads a file of a known size. Calls `check` before each chunk; it must raise if the work must end."""
+    """Reads a file of a known size. `check` is called before each chunk."""
 
     def __init__(self, file: BinaryIO, size: int, check: Callable[[], None]):
         self._file, self._bytes_left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, and any exception that `check` raises."""
+        """Read the next bytes. Raises OSError if the file became shorter, and what `check` raises."""
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:

@@ -1,9 +1,8 @@
 """Makes or updates a virtual environment: `python3.12 -m stagemaker.installing .venv ./package requirements.txt`.
 
-This may run before anything is installed, so it and what it imports use only the standard library. pip installs a
-pinned version of uv, which installs the packages in a quarter of pip's time; pip itself is one of them. uv does not
-read pip's configuration, so pip's mirrors and certificates are passed to it. If uv cannot work, pip installs the
-packages, and a line says so.
+It may run before anything is installed, so it and what it imports use only the standard library. pip installs a pinned
+uv, which installs the packages in a quarter of pip's time, with pip's mirrors and certificates. If uv cannot work, pip
+installs the packages, and a line says so.
 """
 
 import argparse
@@ -59,14 +58,12 @@ def set_up(
     python: str = sys.executable,
     constraints: str | None = None,
 ) -> None:
-    """Make the environment if it is missing, broken or of another Python, and install the sources one after another.
+    """Make the environment if it is missing, broken or of another Python, and install the sources in order.
 
-    sources: files of requirements, and folders of packages, with extras in brackets, which are installed in editable
-    form. A later one may change a version that an earlier one requires, as requirements.txt may on the platform.
-
-    imports: modules, separated by commas, of which the bytecode is written with that of what they import; by default
-    that of COMPILED is. python: the program that makes the environment, and whose version it has.
-    constraints: a file with versions of what the folders of packages require.
+    sources: files of requirements, and folders of packages, with extras in brackets, installed in editable form; a
+    later one may change what an earlier one requires. imports: modules, separated by commas, whose bytecode is written
+    with that of what they import, instead of COMPILED's. python: makes the environment. constraints: versions for
+    folders of packages.
     """
     environment = Environment(folder, python)
     if not environment.works():
@@ -99,10 +96,9 @@ class Environment:
     def make(self) -> None:
         """Make it empty, in place of an earlier one.
 
-        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it in a folder of others.
+        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it.
         """
         self._run_venv("--clear", "--without-pip")
-        (self.folder / MARKER).touch()
 
     def _run_venv(self, *options: str) -> None:
         command = [os.path.realpath(self.base), "-m", "venv", str(self.folder), *options]
@@ -157,7 +153,6 @@ class Environment:
         return subprocess.run([*self._pip_command, "--disable-pip-version-check", *arguments]).returncode
 
     def compile(self) -> None:
-        """Write the bytecode of COMPILED, which uv does not."""
         folders = list(self.folder.glob("lib/python3*/site-packages"))
         paths = [str(path) for folder in folders for name in COMPILED.split() if (path := folder / name).exists()]
         # like pip, ignore a file with the syntax of another Python
@@ -166,10 +161,7 @@ class Environment:
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 
     def compile_imports(self, modules: str) -> None:
-        """Write the bytecode of modules and of what they import: of large packages, most is never imported.
-
-        Raises SetUpError if they cannot be imported.
-        """
+        """Write the bytecode of modules and what they import. Raises SetUpError."""
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         if subprocess.run([self.python, "-c", f"import {modules}"], env=variables).returncode:
             raise SetUpError(f"{self.folder} does not work; the reason is above")
@@ -199,15 +191,6 @@ def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dic
     if "UV_INDEX" in variables and "UV_INDEX_STRATEGY" not in environ:
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip compares all indexes, and uv would stop at the first
     return variables
-
-
-def require_compiler() -> None:
-    """Raise SetUpError if there is no C compiler."""
-    from stagemaker.doctor import OK, check_compiler
-
-    compiler = check_compiler()
-    if compiler.level != OK:
-        raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
 
 
 def say(line: str) -> None:
@@ -240,7 +223,11 @@ def main() -> int:
         lock = os.open(parent, os.O_RDONLY)
     try:
         if arguments.needs_compiler:
-            require_compiler()
+            from stagemaker.doctor import OK, check_compiler
+
+            compiler = check_compiler()
+            if compiler.level != OK:
+                raise SetUpError(f"A C compiler is needed: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_made = arguments.once and (arguments.folder / READY).exists()
         if is_made and Environment(arguments.folder, arguments.python).works():

@@ -1,8 +1,7 @@
 """SIGINT, SIGTERM and SIGHUP interrupt a command alike: it cleans up, and ends with one line and status 130.
 
-A signal that is ignored, as SIGHUP is under nohup, stays ignored. Signals interrupt the main thread only: in another,
-`deferred` and `allowed` do nothing. This file imports no slow module, not even typing, because it is the first that a
-command imports: until then Python itself handles the signals.
+An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in another,
+`deferred` and `allowed` do nothing. This file imports no slow module, because a command imports it first.
 """
 
 import atexit
@@ -35,10 +34,7 @@ def line(program: str) -> str:
 
 
 def end_at_once(program: str) -> None:
-    """From now on, let a signal end this process at once. For the time before there is anything to clean up.
-
-    When the command has ended, and only Python's own end is left, a signal does not change its status.
-    """
+    """From now on, let a signal end this process at once; once the command has ended, a signal changes nothing."""
 
     def end(number: int, frame: FrameType | None) -> None:
         os.write(2, f"{line(program)}\n".encode())
@@ -71,10 +67,10 @@ def handled_by(
 
 @contextmanager
 def raised(notice: str = "") -> Iterator[None]:
-    """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
+    """Within the context, a signal raises KeyboardInterrupt; one during an import does so after the import.
 
-    notice: a line for stderr, printed if the context does not end soon after the first signal.
-    An import that is interrupted may end with another exception, or go on without a part of what it should import.
+    notice: a line for stderr if the context does not end soon. An interrupted import may end with another exception, or
+    lack a part of what it should import.
     """
     global _notice, _ended
     _notice, _ended = notice, allocate_lock()
@@ -91,19 +87,14 @@ def raised(notice: str = "") -> Iterator[None]:
             sys.unraisablehook = hook_before
 
 
-@contextmanager
-def deferred() -> Iterator[None]:
+def deferred() -> AbstractContextManager[None]:
     """Within a `raised` context: raise an interrupt only when this context ends, even if it ends with an error."""
-    with _deferring_if(True):
-        yield
+    return _deferring_if(True)
 
 
-@contextmanager
-def allowed() -> Iterator[None]:
+def allowed() -> AbstractContextManager[None]:
     """Within a `deferred` context: an interrupt is raised here, including one that arrived earlier."""
-    with _deferring_if(False):
-        _raise_pending()
-        yield
+    return _deferring_if(False)
 
 
 @contextmanager
@@ -127,6 +118,7 @@ def _deferring_if(deferring: bool) -> Iterator[None]:
         return
     before, _deferring = _deferring, deferring
     try:
+        _raise_pending()
         yield
     finally:
         _deferring = before
@@ -135,7 +127,7 @@ def _deferring_if(deferring: bool) -> Iterator[None]:
 
 def _raise_pending() -> None:
     global _pending
-    if _pending and not _deferring and get_ident() == _MAIN_THREAD:
+    if _pending and not _deferring:
         _pending = False
         raise KeyboardInterrupt
 

@@ -14,7 +14,7 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class Locked:
-    """A folder's lock, held unless another process holds it. The kernel releases it when the process ends.
+    """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
 
     unsupported: the file system has no locks.
     """
@@ -33,9 +33,6 @@ class Locked:
             if self._descriptor < 0:
                 raise
             self.unsupported = True
-        except BaseException:  # an interrupt can arrive at any moment
-            self.close()
-            raise
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -46,7 +43,7 @@ class Locked:
 def temporary_folder(prefix: str) -> Iterator[str]:
     """Yield a new folder for temporary files, which is removed at the end. prefix: begins with a program's name.
 
-    The folders of the program's killed processes are removed, too, whatever they were for.
+    Those of the program's killed processes are removed, too, whatever they were for.
     """
     parent = Path(tempfile.gettempdir())
     remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
@@ -67,28 +64,16 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
 def _make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
-        new: Locked | None = None
-        try:
-            folder.mkdir(0o700)
-            new = Locked(folder)
-            # until it was locked, another process could remove it as one left over
-            if (new.held or new.unsupported) and folder.is_dir():
-                return folder, new
-            new.close()
-        except FileExistsError:
-            continue
-        except BaseException:  # an interrupt can arrive at any moment
-            shutil.rmtree(folder, ignore_errors=True)
-            if new:
-                new.close()
-            raise
+        folder.mkdir(0o700)
+        lock = Locked(folder)
+        # until it was locked, another process could remove it as one left over
+        if (lock.held or lock.unsupported) and folder.is_dir():
+            return folder, lock
+        lock.close()
 
 
 def remove_abandoned(parent: Path, pattern: str) -> None:
-    """Remove the folders whose names match a pattern and whose processes have ended.
-
-    Only this user's folders are removed, or locked for a moment, as all users may share the parent.
-    """
+    """Remove this user's folders whose names match a pattern and whose processes have ended."""
     for left in parent.glob(pattern):
         with contextlib.suppress(OSError):  # another process may remove it at the same time
             if left.lstat().st_uid == os.geteuid():
@@ -100,7 +85,7 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
 
 @contextlib.contextmanager
 def held(lock: threading.Lock, tell: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock. tell: called if another thread holds it. check: called while this one waits; its error ends that."""
+    """Hold a lock. tell: called if another thread holds it. check: called while waiting."""
     if not lock.acquire(blocking=False):
         tell()
         while not lock.acquire(timeout=0.2):

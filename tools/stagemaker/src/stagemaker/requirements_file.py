@@ -27,8 +27,8 @@ OPTION_LINES = (
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: of its first line in the file, if a backslash continues it. text: a requirement, a path or an address; empty
-    if the line has options only. options: the words after it, such as `--hash=sha256:...`.
+    number: of its first line. text: a requirement, path or address; empty if there are only options. options: those
+    after it, such as `--hash=sha256:...`.
     """
 
     number: int

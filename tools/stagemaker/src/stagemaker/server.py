@@ -9,7 +9,6 @@ import string
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,14 +50,12 @@ CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its site
 class Simulator:
     """SageMaker on this machine while the context is open. On exit, its processes are ended and its folders removed.
 
-    engine: "process", or "docker" to run jobs in containers.
-    isolation: how processes are isolated: "required" (refuse to start without bubblewrap), "auto" or "off".
+    engine: "process", or "docker". isolation: "required" (refuse to start without bubblewrap), "auto" or "off".
     jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
-    state: a folder that keeps S3 objects and records after the simulator ends. Without such a folder, nothing is kept.
-    allow_reset: whether the request POST /moto-api/reset empties the simulator, as it empties moto's server. The S3 and
-    the other services of all simulators in this process are one.
-    Entering the context raises NoSandboxError if isolation is required and bubblewrap does not work, and OSError if no
-    Docker engine responds, or if the folder or the port is in use.
+    state: a folder that keeps S3 objects and records. allow_reset: whether POST /moto-api/reset empties the simulator.
+    The S3 and the other services of all simulators in this process are one. Entering raises NoSandboxError if isolation
+    is required and bubblewrap does not work, and OSError if no Docker engine responds, or if the folder or the port is
+    in use.
     """
 
     isolation: Isolation  # this attribute and the next two exist while the context is open
@@ -76,7 +73,6 @@ class Simulator:
         jobs_can_call: bool = False,
         allow_reset: bool = False,
     ) -> None:
-        """Store the settings. Entering the context opens and starts everything."""
         self._settings = port, isolation, engine
         self._jobs_can_call, self._allow_reset = jobs_can_call, allow_reset
         self._network: network.Network | None = None
@@ -100,7 +96,7 @@ class Simulator:
         """Start everything. Requests are handled only after the records of an earlier simulator have been restored, and
         those to other services after its S3 objects (`_prepare`).
 
-        Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
+        Each step's clean-up is registered with the step. What an interrupt leaves, the next simulator removes.
         """
         port, isolation, engine = self._settings
         self._prepared, self._credentials = False, _make_credentials()
@@ -109,19 +105,21 @@ class Simulator:
         if self._state:
             exit_stack.callback(self._state.close)
             self._state.open()
-        folders: list[tuple[Path, locked.Locked]] = []
-        exit_stack.callback(_remove_all, folders)
-        folders.append(locked.make(Path(tempfile.gettempdir()), "stagemaker-jobs-", ""))
-        folders.append(socket_folder.make())
-        self.folder, self._sockets = (folder for folder, _ in folders)
+        self.folder, lock = locked.make(Path(tempfile.gettempdir()), "stagemaker-jobs-", "")
+        exit_stack.callback(lock.close)
+        exit_stack.callback(remove, self.folder)
+        self._sockets, lock = socket_folder.make()
+        exit_stack.callback(lock.close)
+        exit_stack.callback(remove, self._sockets)
         listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         self.port = listener.getsockname()[1]
         if not Simulator._open_simulators:
-            _reset_moto()
+            if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
+                moto_inside.reset()
             contents.open()
         Simulator._open_simulators.add(self)
         self._store = self._state.records if self._state else Store()
-        self._handle: Wsgi = self._respond
+        self._handle: Wsgi = lambda environ, start_response: self._application(environ, start_response)
         if self._state:
             self._handle = self._state.write_through(self._handle)
             self._state.check()
@@ -132,10 +130,10 @@ class Simulator:
             self._network = network.Network(folder, self.endpoint, self._job_variables())
         resources = self._make_application()
         self._write_sdk_settings()
-        exit_stack.callback(self._end_jobs)  # of a reset that was the last request
+        exit_stack.callback(lambda: self._jobs.close())  # of a reset that was the last request
         for server in servers:
             exit_stack.callback(server.close)
-        exit_stack.callback(self._end_jobs)  # while the servers still run: jobs can have requests in progress
+        exit_stack.callback(lambda: self._jobs.close())  # while the servers still run: jobs can be making requests
         for resource in resources:
             resource.resume()
         for server in servers:
@@ -151,9 +149,6 @@ class Simulator:
         reset = self._reset if self._allow_reset else None
         self._application = Application(resources, ports, health, self._prepare, reset)
         return resources
-
-    def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._application(environ, start_response)
 
     def _prepare(self) -> None:
         """Before the first request to another service: restore its S3 objects, and create a bucket and a role.
@@ -173,9 +168,6 @@ class Simulator:
             moto_inside.create_role(ROLE, TRUST_POLICY)
             moto_inside.create_session(ROLE_ARN, "simulate", self._credentials)
             self._prepared = True
-
-    def _end_jobs(self) -> None:
-        self._jobs.close()
 
     def _reset(self) -> None:
         if not self._reset_lock.acquire(blocking=False):  # waiting could take all threads from the reset itself
@@ -207,7 +199,7 @@ class Simulator:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client for this simulator. It ignores the caller's environment and configuration."""
+        """Return a boto3 client that ignores the caller's environment and configuration."""
         return self._make_client(service, CLIENT_CONFIG)
 
     def _make_client(self, service: str, config: Config) -> Any:
@@ -228,8 +220,7 @@ class Simulator:
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        Requests to the simulator bypass proxies. The credentials are those of a role session, because programs that
-        use the SDK ask for the role they run with.
+        Requests to it bypass proxies. The credentials are a role session's: programs with the SDK ask for their role.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         no_proxy = f"{unproxied_hosts},127.0.0.1" if unproxied_hosts else "127.0.0.1"
@@ -273,17 +264,6 @@ def _make_credentials() -> dict[str, str]:
         "SecretAccessKey": secrets.token_urlsafe(30),
         "SessionToken": secrets.token_urlsafe(60),
     }
-
-
-def _reset_moto() -> None:
-    if moto_inside := sys.modules.get("stagemaker.services.moto_inside"):
-        moto_inside.reset()
-
-
-def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
-    for folder, lock in folders:
-        remove(folder)
-        lock.close()
 
 
 def _choose_isolation(engine: str, isolation: str, jobs_can_call: bool, exit_stack: contextlib.ExitStack) -> Isolation:

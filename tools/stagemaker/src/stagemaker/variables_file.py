@@ -16,8 +16,8 @@ LONGEST = 1 << 20  # characters that are looked at
 class VariablesFile:
     """A file that appears whole when its simulator is ready, and goes when it ends; a killed simulator leaves it.
 
-    The simulator holds a lock on the file, so that one that was left is recognised. Use it as a context manager.
-    Entering removes such a file; raises OSError if the file is that of a simulator that runs, or another one.
+    The simulator holds its lock. As a context manager, it first removes one that was left; raises OSError if it is that
+    of a running simulator, or another file.
     """
 
     def __init__(self, path: Path):
@@ -63,9 +63,7 @@ class VariablesFile:
             self._file.write(content)
             self._file.flush()
             os.replace(part, self._path)
-        except BaseException as error:
+        except OSError as error:
             if part:
                 Path(part).unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise OSError(f"{self._path}: the variables could not be written ({error.strerror})") from error
-            raise
+            raise OSError(f"{self._path}: the variables could not be written ({error.strerror})") from error

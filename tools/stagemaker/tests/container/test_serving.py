@@ -327,20 +327,15 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("SAGEMAKER_MODEL_SERVER_WORKERS", "many"),
-        ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "0"),
-        ("MAX_CONTENT_LENGTH", "-1"),
-    ],
+    "setting", ["SAGEMAKER_MODEL_SERVER_WORKERS=many", "SAGEMAKER_MODEL_SERVER_TIMEOUT=0", "MAX_CONTENT_LENGTH=-1"]
 )
 def test_settings_that_are_not_positive_whole_numbers_are_refused(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
+    variable, value = setting.split("=")
     monkeypatch.setenv(variable, value)
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(SystemExit, match=f"{variable} is '{value}': it must be a whole number of at least 1"):
         ModelServer("127.0.0.1:0")
-    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in str(caught.value)
 
 
 # The conformance cases apply to any server, so they check only the status. The reasons are specific to this one.

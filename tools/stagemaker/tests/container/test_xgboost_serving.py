@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from stagemaker_support.xgboost_data import SETTINGS, csv_of, matrix, table
+from werkzeug import Response
 
 from stagemaker.container.xgboost_hooks import XGBoostAlgorithmHooks
 
 TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 
-def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATION) -> str:
+def request(folder: Path, data: str, content_type: str = "text/csv", accept: str = "text/csv") -> Response:
     hooks = XGBoostAlgorithmHooks()
-    response = hooks.transform(hooks.default_model_fn(str(folder)), csv_of(rows[:, 1:]), "text/csv", accept)
+    return hooks.transform(hooks.default_model_fn(str(folder)), data, content_type, accept)
+
+
+def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATION) -> str:
+    response = request(folder, csv_of(rows[:, 1:]), accept=accept)
     assert response.status_code == 200, response.get_data(as_text=True)
     return response.get_data(as_text=True)
 
@@ -56,8 +61,7 @@ def test_absent_features_are_missing_values(
     assert "The number of features in a request is 3, but the model was trained with 5: " in capsys.readouterr().out
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
-    hooks = XGBoostAlgorithmHooks()
-    refusal = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
+    refusal = request(tmp_path, "1,2,3")
     assert refusal.status_code == 400
     assert "the number of features is 3, but the model was trained with 5" in refusal.get_data(as_text=True)
 
@@ -108,10 +112,7 @@ def test_an_empty_model_is_refused(tmp_path: Path) -> None:
 )
 def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, content_type: str) -> None:
     booster = save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 5))
-    hooks = XGBoostAlgorithmHooks()
-    models = hooks.default_model_fn(str(tmp_path))
-    response = hooks.transform(models, data, content_type, "text/csv")
-    nan = np.nan
+    response, nan = request(tmp_path, data, content_type), np.nan
     rows = [[cell, nan, nan, nan, nan] for cell in (3, nan, -3, nan)]
     predictions = [float(line) for line in response.get_data(as_text=True).splitlines()]
     assert predictions == booster.predict(xgb.DMatrix(np.array(rows))).tolist()
@@ -136,8 +137,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
 )
 def test_invalid_requests_are_refused(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
     save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 1))
-    hooks = XGBoostAlgorithmHooks()
-    response = hooks.transform(hooks.default_model_fn(str(tmp_path)), data, content_type, "text/csv")
+    response = request(tmp_path, data, content_type)
     assert response.status_code == 415
     assert response.get_data(as_text=True).startswith(reason)
 

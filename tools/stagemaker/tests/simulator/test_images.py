@@ -169,7 +169,7 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "links/bin/python3.11").symlink_to(tmp_path / "python/bin/python3.11")
     (tmp_path / "env/bin/python").symlink_to(tmp_path / "links/bin/python3.11")
     environment = environment_in(tmp_path / "env")
-    assert environment.version_of("beta", "alpha") == "1.5"
+    assert environment.version_of("alpha") == "1.5"
     assert environment.version_of("beta") is None
     assert environment.folders == {str(tmp_path / "env"), str(tmp_path / "python")}
     assert environment.markers == {"python_version": "3.11", "python_full_version": "3.11.7"}
@@ -179,7 +179,7 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
 def test_the_log_names_the_differences_from_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
-    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST}, distributions=("pytest",))
+    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST})
     _, line = family.remarks("pytorch-training:99.0-gpu-py3")
     assert line.endswith("is for GPUs, but this job runs on CPUs.")
 

@@ -14,6 +14,7 @@ from stagemaker import parse_float
 
 LONGEST_LINE = 16 << 20  # characters
 LARGEST = 2 << 30  # bytes
+SHOWN = 3  # columns
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,6 @@ def read_columns(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, index_col=0, low_memory=False)
     except (ValueError, OSError):
         return pd.DataFrame()
-
-
-SHOWN = 3  # columns
 
 
 def find_differences(

@@ -8,6 +8,8 @@ from typing import Any, Self
 from recore.check.rule import Finding, Level, Place
 from recore.text import plain
 
+SHOWN = 20  # findings of one rule
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -78,9 +80,6 @@ class ByHand:
         """Read the report of by_hand.py. Raises the same as Built.read."""
         statuses = [int(status) for status in report["statuses"]]
         return cls(int(report["status"]), str(report["log"]), statuses, predictions)
-
-
-SHOWN = 20  # findings of one rule
 
 
 @dataclass(frozen=True)

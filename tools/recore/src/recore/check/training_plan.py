@@ -16,6 +16,7 @@ from recore.check.public_data import PublicData
 from recore.spectral_data import rows_by_group
 from recore.validation import FOLDS, make_folds
 
+REAL_ROWS = 1_344  # of the challenge's public data
 PART_ROWS = 200  # at least; all of smaller data are halved
 HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
 FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-out predictions
@@ -23,6 +24,7 @@ FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SECONDS = 60  # for the trainings without a fold; after these, no other one is started
 STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # seconds that a training, one in hold_out.py and the rest need at least
+Measurement = tuple[int, float]  # rows, and a quantity that was measured with so many
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,6 @@ class TrainingPlan:
         parts = 2 * (STARTING + fit * len(self.part))
         folds = FORKED + fit * len(self.held_out) + sum(FORKED + alone * len(training) for training, _ in self.folds)
         return SERVING + parts + min(folds, self.seconds)
-
-
-REAL_ROWS = 1_344  # of the challenge's public data
-
-Measurement = tuple[int, float]  # rows, and a quantity that was measured with so many
 
 
 def extrapolate(whole: Measurement, parts: Sequence[Measurement], noise: float = 0.0) -> float | None:

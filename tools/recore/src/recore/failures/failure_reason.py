@@ -20,6 +20,7 @@ OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|en
 # what a simulator without a sandbox adds to the reason
 NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
+SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS profile with AWS_PROFILE"
 
 
 class FailedStep(Protocol):
@@ -80,9 +81,6 @@ def format_exit(code: int) -> str:
         return f"ended by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:
         return f"exit code {code}"
-
-
-SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS profile with AWS_PROFILE"
 
 
 def explain_aws_error(error: Exception) -> str:

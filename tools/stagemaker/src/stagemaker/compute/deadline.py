@@ -4,7 +4,7 @@ import time
 
 
 class Deadline:
-    """A time limit that starts now. seconds: its length, which error messages state; infinite for no limit."""
+    """A time limit that starts now. seconds: its length, stated in messages; infinite for none."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds
@@ -12,7 +12,6 @@ class Deadline:
 
     @property
     def seconds_left(self) -> float:
-        """The number of seconds left; negative after the deadline."""
         return self._end - time.monotonic()
 
     @property

@@ -48,10 +48,13 @@ def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAININ
 
 
 def ineffective_table() -> str:
-    """Return the table of all ineffective settings for tools/stagemaker/docs/operations.md."""
+    """Return the list of all ineffective settings for tools/stagemaker/docs/operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
-    rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
-    return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])
+    settings = [(f"{job} `{name}`", reason) for job, named in jobs.items() for name, reason in named.items()]
+    reasons = dict.fromkeys(reason for _, reason in settings)
+    return "\n".join(
+        f"- {reason}: {', '.join(name for name, each in settings if each == reason)}" for reason in reasons
+    )
 
 
 def _value(record: Record, name: str) -> Any:

@@ -17,11 +17,10 @@ SAVING_SECONDS = 60.0  # seconds that a stopped job has to upload its outputs
 
 
 class Job:
-    """A running job.
+    """A running job. instance: the limits of its commands. is_interrupted: whether the simulator ended it.
 
-    path: the path of the job's folder, which `folder` creates. stopping: set when the job must stop. deadline: the
-    deadline of the job or of its current part. instance: the instance whose memory, processors and volume the job's
-    commands may use. is_interrupted: whether the job ended because the simulator ended.
+    path: of the job's folder, which `folder` creates. stopping: set when the job must stop. deadline: of the job or of
+    its current part.
     """
 
     def __init__(self, path: Path):
@@ -33,16 +32,13 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder. It is created on first use, so that a failure is reported like the job's other errors.
-
-        Raises OSError.
-        """
+        """The job's folder, made on first use, so that a failure is reported like the job's others. Raises OSError."""
         self.path.mkdir(0o700, exist_ok=True)
         return self.path
 
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """Limit the duration of a part of the job, including the commands that it runs. Raises JobTimedOut."""
+        """Limit the duration of a part of the job, commands included. Raises JobTimedOut."""
         outer_deadline, self.deadline = self.deadline, Deadline(seconds)
         try:
             yield
@@ -55,8 +51,7 @@ class Job:
     ) -> Ending:
         """Run a process until it ends, and log its output. Raises JobStopped if the job is already stopping.
 
-        seconds: the process's own time limit, within the job's deadline. instance: the instance whose memory,
-        processors and volume the process may use, by default the job's.
+        seconds: the process's own time limit, within the job's deadline. instance: its limits, by default the job's.
         """
         self.raise_if_stopping()
         seconds_left = min(self.deadline.seconds_left, seconds)
@@ -83,7 +78,7 @@ class Job:
         self._is_saving, self.deadline = True, Deadline(SAVING_SECONDS)
 
     def stop(self) -> None:
-        """Tell the job to stop: its processes get some time to end, and no new processes start."""
+        """Give the job's processes some time to end, and start no more."""
         self.processes.stop()
 
     def kill(self) -> None:

@@ -26,10 +26,9 @@ logger = logging.getLogger(__name__)
 
 
 class JobRun:
-    """The run of one job, until its end is recorded. Each subclass runs one kind of job.
+    """The run of one job, until its end is recorded. Each subclass runs one kind of job, by the API's name.
 
-    kind: the API's name for this kind of job. timeout_members: members that are added to the record of a job that
-    exceeded its time limit.
+    timeout_members: added to the record of a job that exceeded its time limit.
     """
 
     kind: ClassVar[str]
@@ -43,7 +42,7 @@ class JobRun:
 
     @cached_property
     def record(self) -> Record:
-        """The job's record as it was when the job started. It contains the members of the request."""
+        """The job's record as it was when the job started, with the members of the request."""
         return self.store.get(self.kind, self.name) or {}
 
     def run(self) -> None:
@@ -51,7 +50,7 @@ class JobRun:
         raise NotImplementedError
 
     def work(self, job: Job) -> None:
-        """Run the job and record how it ended. This is the work that the queue executes."""
+        """Run the job and record how it ended. The queue executes this."""
         self.job = job
         if not self.record:
             return
@@ -74,9 +73,9 @@ class JobRun:
             self.end("Failed", FailureReason=reason_of(error, job.path)[:1024])
 
     def begin(self, *images: tuple[str, JobLog], announce: Callable[[str], None] = lambda line: None) -> None:
-        """Make the job's images available, and then record that its time begins. Raises JobFailed or JobStopped.
+        """Make the images, given with their logs, available, and record that the job's time begins.
 
-        images: with the logs of what runs in them.
+        Raises JobFailed or JobStopped.
         """
         for image, log in images:
             self.platform.prepare(self.job, image, log, announce)
@@ -102,7 +101,7 @@ class JobRun:
 
     @contextlib.contextmanager
     def apply_limits(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Apply the limits of the job's instance, volume and time within the block. The log is complete afterwards."""
+        """Apply the limits of instance, volume and time within the block. The log is complete afterwards."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
@@ -120,17 +119,14 @@ class JobRun:
         return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
 
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
-        """Run the job's command until it ends. variables: environment variables, which the request's own override."""
+        """Run the job's command until it ends. The request's environment overrides `variables`."""
         launch = sandbox.make_launch(command, {**variables, **self.record.get("Environment", {})})
         ending = self.job.run_process(launch, log)
         self.put_utilization(ending, self.job.instance)
         return ending
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Send the metrics of the memory and processor time that the job used, once when it ends.
-
-        As in SageMaker, they are percentages of the instance's memory and of one processor's time.
-        """
+        """Send what the job used, as in SageMaker in percent of the instance's memory and of one processor's time."""
         if instance:
             memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
             values = {"MemoryUtilization": memory, "CPUUtilization": processors}
@@ -139,7 +135,7 @@ class JobRun:
             put_metrics(self.platform.cloudwatch, self.log_group, data)
 
     def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
-        """If a command did not succeed, raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's."""
+        """Unless a command succeeded, raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's."""
         job = self.job
         if ending.reason in ("stopped", "time"):
             job.raise_if_stopping()

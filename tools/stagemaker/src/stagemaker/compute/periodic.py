@@ -14,10 +14,9 @@ STEP_SECONDS = 0.02  # maximum seconds until an urgent delivery begins
 
 
 class PeriodicDelivery:
-    """Calls `deliver` a second after there is something to deliver, in a thread that the first `notify` starts.
+    """Calls `deliver`, which must be thread-safe, a second after there is something to deliver.
 
-    After the jobs have ended, while the last requests are still being handled, each `notify` delivers at once.
-    `deliver` must be thread-safe.
+    The first `notify` starts its thread. After the jobs have ended, each `notify` delivers at once.
     """
 
     def __init__(self, platform: Platform, name: str, deliver: Callable[[], None]):
@@ -27,7 +26,7 @@ class PeriodicDelivery:
         self._urgent = threading.Event()
 
     def notify(self, urgent: bool = False) -> None:
-        """Announce that there is something to deliver. urgent: whether to deliver before the second is over."""
+        """Announce that there is something to deliver, if urgent before the second is over."""
         if urgent:
             self._urgent.set()
         with self._lock:

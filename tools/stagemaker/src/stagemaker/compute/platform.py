@@ -24,12 +24,11 @@ def _lazy_client(service: str) -> "cached_property[Any]":
 
 
 class Platform:
-    """The components that all jobs of one simulator share.
+    """What all jobs of one simulator share. client: creates a boto3 client for one of its services.
 
-    client: creates a boto3 client for one of this simulator's services; resources use it to create other resources.
-    folder: the folder of the simulator's files. sockets_folder: the folder of the model servers' sockets; its path is
-    short. observed_metrics: the metric names and values of each training job that a tuning job follows, by job name.
-    network: what jobs need to call the simulator; None if they may not call it.
+    folder: of the simulator's files. sockets_folder: of the model servers' sockets, with a short path.
+    observed_metrics: by job, the names and values of metrics that a tuning job follows. network: what jobs need to call
+    the simulator; None if they may not.
     """
 
     network: Network | None = None
@@ -58,14 +57,14 @@ class Platform:
             log.deliver()
             announce(line)
 
+        for line in self.isolation.remarks(image):  # before what may take minutes
+            log.line(line)
         try:
             self.isolation.prepare(image, report, job.raise_if_stopping)
         except OSError as error:
             log.line(str(error))
             log.deliver()
             raise JobFailed(f"ClientError: {error}") from None
-        for line in self.isolation.remarks(image):
-            log.line(line)
 
     def sandbox(
         self,
@@ -79,11 +78,11 @@ class Platform:
         has_network: bool = True,
         announce: Callable[[str], None] = lambda line: None,
     ) -> Sandbox:
-        """Return a sandbox for a job, after installing those of its requirements that are missing from the container.
+        """Return a sandbox for a job, after installing its requirements that are missing from the container.
 
-        folder: the sandbox's folder, by default the job's. shared: folders on this machine, by their paths in the job.
-        instance: the instance whose memory, processors and volume the installation may use, by default the job's.
-        has_network: whether the job would have a network on AWS, that is, whether EnableNetworkIsolation is not set.
+        folder: of the sandbox, by default the job's. shared: folders on this machine, by their paths in the job.
+        instance: the limits of the installation, by default the job's. has_network: whether EnableNetworkIsolation is
+        not set.
         """
         folder, libraries = folder or job.folder, None
         if requirements:

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 class JobQueue:
     """A simulator's jobs. At most one job per processor computes at a time; the others wait.
 
-    Work that only waits for other jobs starts at once. If it were queued, it could wait forever.
+    Work that only waits for other jobs starts at once: queued, it could wait forever.
     """
 
     def __init__(self, folder: Path):
@@ -30,9 +30,9 @@ class JobQueue:
         self._lock = threading.Lock()
 
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
-        """Queue a job's work, or start it at once if it does not compute. Returns False after `close`.
+        """Queue a job's work, or start it if it does not compute.
 
-        Raises RuntimeError if no thread can be started.
+        False after `close`; RuntimeError without a thread.
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 

@@ -13,10 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class StateChanges:
-    """Sends events to EventBridge, promptly and in order.
-
-    Requests do not wait for delivery, and a failed delivery does not make them fail.
-    """
+    """Sends events to EventBridge, promptly and in order. Requests neither wait for it nor fail."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -25,7 +22,7 @@ class StateChanges:
         self._periodic = PeriodicDelivery(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Send an event. kind: the resource's kind, as in the event's detail-type. detail: JSON values and times."""
+        """Send an event. kind: as in its detail-type. detail: JSON values and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",

@@ -81,10 +81,10 @@ class TransformRun(JobRun):
 def distribute(
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
-    """Start the chains, and let each take the next item when it has finished one. Returns when all have stopped.
+    """Start the chains, and let each take the next item when it has finished one, until all have stopped.
 
-    work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that the other
-    chains end at once, even those that are still starting. Raises the first failure.
+    work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that all others
+    end at once. Raises the first failure.
     """
     remaining_items = iter(items)  # shared by the threads of all chains
     failures: list[BaseException] = []

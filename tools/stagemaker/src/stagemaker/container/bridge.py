@@ -2,8 +2,8 @@
 
     python bridge.py FROM TO COMMAND...
 
-FROM and TO are a port of 127.0.0.1 and the path of a socket, in either order. A separate process forwards every
-connection from FROM to TO, and this process becomes the command. Only the standard library is needed.
+FROM and TO are a port of 127.0.0.1 and a socket's path, in either order. A separate process forwards each connection,
+and this process becomes the command. Only the standard library is needed.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ import sys
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy one direction of a connection until it ends."""
     with contextlib.suppress(OSError):
         while chunk := await reader.read(1 << 16):
             writer.write(chunk)
@@ -34,8 +33,6 @@ def listen(address: str) -> socket.socket:
 
 
 async def forward(listener: socket.socket, address: str) -> None:
-    """Forward connections from a listening socket to a port or a path until the process ends."""
-
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):  # if nothing is listening there yet, the connection is closed
             if address.isdecimal():
@@ -52,7 +49,7 @@ async def forward(listener: socket.socket, address: str) -> None:
 
 
 def start(listener: socket.socket, address: str) -> None:
-    """Forward connections in a process that is not a child of this one: the command must have only its own children."""
+    """Forward in a process that is no child of this one: the command must have only its own."""
     child = os.fork()
     if child:
         listener.close()

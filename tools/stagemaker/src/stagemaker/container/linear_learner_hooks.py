@@ -29,11 +29,7 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return load_model(Path(model_dir))
 
     def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
-        """Return the response to a request.
-
-        Errors: 415 for another content type, 400 for data that is invalid or does not match the model, and 406 for an
-        Accept type that AWS's image responds with, and this one does not.
-        """
+        """Respond with 415 for another content type, 400 for invalid data, and 406 for RecordIO."""
         kind, accept_type = media_type(content_type), media_type(accept)
         if kind not in (CSV, JSON, JSON_LINES):
             return Response(
@@ -51,7 +47,6 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return Response(json.dumps({"predictions": predictions}), mimetype=JSON)
 
     def execution_parameters(self) -> dict[str, Any]:
-        """Return the settings that Batch Transform uses unless the job sets them."""
         max_concurrent = os.cpu_count() or 1
         limit = {"MaxPayloadInMB": MAX_REQUEST_MEGABYTES}
         return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD"} | limit

@@ -2,8 +2,8 @@
 
     python -P linear_learner_training.py
 
-It trains on the channels `train`, `validation` and `test`, and writes the model below SAGEMAKER_BASE_DIR (/opt/ml). If
-training fails, output/failure contains the reason.
+It trains on the channels `train`, `validation` and `test`, and writes the model below SAGEMAKER_BASE_DIR (/opt/ml), or
+why it failed to output/failure.
 """
 
 import logging

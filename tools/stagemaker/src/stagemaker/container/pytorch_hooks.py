@@ -19,7 +19,7 @@ SUFFIXES = (".pt", ".pth")
 
 
 class HookContext:
-    """TorchServe's context, which a hook may take as its last parameter. It is used for one request at a time.
+    """TorchServe's context, which a hook may take as its last parameter, for one request at a time.
 
     It is also the request processor, from which the toolkit reads the headers.
     """
@@ -33,7 +33,6 @@ class HookContext:
         self.begin(Headers())
 
     def begin(self, headers: Headers) -> None:
-        """Begin a request with these headers, replacing the previous request."""
         self._request_headers, self.status, self.response_headers = headers, "200 OK", Headers()
 
     def get_request_properties(self) -> dict[str, str]:
@@ -53,7 +52,7 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """Set the status code. The phrase is ignored: for errors it is the whole message, which is also in the body."""
+        """Set the status code. The phrase is ignored: for errors it is the message in the body."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
@@ -69,7 +68,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         self.context = HookContext()
 
     def respond(self, transformer: Transformer, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
-        """Run the hooks on a request. The response gets the headers that the toolkit and TorchServe would set."""
+        """Run the hooks on a request, with the headers that the toolkit and TorchServe would set."""
         headers = Headers(EnvironHeaders(request))
         headers["Content-Type"] = content_type
         self.context.begin(headers)
@@ -83,7 +82,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return response
 
     def default_model_fn(self, model_dir: str) -> Any:
-        """Load model.pt or, if it is missing, the only TorchScript file. Raises ValueError if there is no such file."""
+        """Load model.pt or the only TorchScript file. Raises ValueError if there is none."""
         path = Path(model_dir, MODEL_FILE)
         if not path.is_file():
             files = [file for file in sorted(Path(model_dir).iterdir()) if file.is_file() and file.suffix in SUFFIXES]
@@ -111,7 +110,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return model(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """Encode a prediction as the first supported type in Accept. Raises UnsupportedFormatError if no type is."""
+        """Encode as the first supported type in Accept. Raises UnsupportedFormatError."""
         if isinstance(prediction, torch.Tensor):
             prediction = prediction.detach().cpu().numpy().tolist()
         for content_type in utils.parse_accept(accept):

@@ -2,14 +2,13 @@
 
     python -P script_mode.py
 
-Below SAGEMAKER_BASE_DIR (/opt/ml) it reads input/config/hyperparameters.json (values as JSON or plain text),
-resourceconfig.json and inputdataconfig.json in the same folder, and the channels input/data/NAME. The hyperparameters
-`sagemaker_program` and `sagemaker_submit_directory` (a folder, a tar.gz or an S3 URI) specify the script and its
-source. The default source is the channel `code`, or the folder code if there is no such channel.
+Below SAGEMAKER_BASE_DIR (/opt/ml) it reads hyperparameters.json (values as JSON or plain text), resourceconfig.json and
+inputdataconfig.json in input/config, and the channels input/data/NAME. The hyperparameters `sagemaker_program` and
+`sagemaker_submit_directory` (a folder, a tar.gz or an S3 URI; by default the channel `code`, or the folder code) are
+the script and its source.
 
-The exit code is the script's, or 128 + N if signal N ended it. After a failure, output/failure contains the last
-error lines of the script, at most 1024 characters, unless the script itself wrote that file. SIGTERM and SIGINT are
-forwarded to the script.
+The exit code is the script's, or 128 + N if signal N ended it. After a failure, output/failure contains its last error
+lines, at most 1024 characters, unless the script wrote that file. SIGTERM and SIGINT are forwarded to the script.
 """
 
 import itertools
@@ -38,7 +37,7 @@ PYTHON = sys.executable
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script. It keeps the child process, so that signals can be forwarded to it."""
+    """The toolkit's runner of the user's script, which keeps the child process for signals."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 
@@ -58,16 +57,13 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
 
 
 def exit_code() -> int:
-    """Return the script's exit code as a shell reports it (128 + N for signal N), or 0 if no script has ended."""
+    """Return the script's exit code as a shell reports it, or 0 if no script has ended."""
     code = (ScriptRunner.child and ScriptRunner.child.returncode) or 0
     return code if code >= 0 else 128 - code
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script, or exit immediately if the script has not started.
-
-    This process ends when the script ends.
-    """
+    """Forward a signal to the script, whose end ends this process, or exit if it has not started."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -89,7 +85,7 @@ class StderrTap:
         self._thread.start()
 
     def stop(self) -> str:
-        """Stop and return the last part of the output. A process that keeps writing delays this by up to 10 seconds."""
+        """Stop and return the last part. A process that keeps writing delays this by up to 10 seconds."""
         os.dup2(self._original_stderr, 2)
         self._stopping.set()
         self._thread.join(10)
@@ -127,7 +123,7 @@ def last_error(text: str) -> str:
 
 
 def failure_reason(stderr: str) -> str:
-    """Return why the script, or pip before it, failed: the last error in stderr, if there is one."""
+    """Return why the script, or pip before it, failed."""
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(stderr)
     if code < 0:
@@ -145,7 +141,7 @@ def write_failure(text: str) -> None:
 
 
 def find_source(job: environment.Environment) -> str:
-    """Return the user's source: the submit directory, the channel `code`, or the only archive in that channel."""
+    """Return the submit directory, the channel `code`, or the only archive in that channel."""
     channel = job.channel_input_dirs.get("code")
     if job.module_dir != environment.code_dir or channel is None:
         return str(job.module_dir)
@@ -154,7 +150,7 @@ def find_source(job: environment.Environment) -> str:
 
 
 def train() -> None:
-    """Fetch the source, install its requirements and run it. The toolkit calls this function."""
+    """Fetch the source, install its requirements and run it, for the toolkit."""
     job = environment.Environment()
     program = job.user_entry_point
     if not program:

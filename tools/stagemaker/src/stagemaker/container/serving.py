@@ -2,17 +2,17 @@
 
     python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
-GET /ping: 200 once the model is loaded, or 503 and the reason if it did not load. POST /invocations: the response of
-the hooks, or 500 and the reason if one raises an error. GET /execution-parameters: the result of the module's
-execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 if there is no such function.
+GET /ping: 200 once the model is loaded, or 503 and why it did not load. POST /invocations: the response of the hooks,
+or 500 and the reason if one fails. GET /execution-parameters: the result of the module's execution_parameters_fn, which
+tells Batch Transform how to send its requests, or 404 without such a function.
 
 FILE defines the default hooks of another image: its make_hooks() returns an object like DefaultHooks.
 
-The module that SAGEMAKER_PROGRAM names (by default inference.py) is imported from SAGEMAKER_SUBMIT_DIRECTORY. By
-default, this is the folder model/code below SAGEMAKER_BASE_DIR (/opt/ml), or code if model/code does not exist. The
-model is in SM_MODEL_DIR, by default model below SAGEMAKER_BASE_DIR. Further settings, with their defaults:
-SAGEMAKER_MODEL_SERVER_WORKERS (one per core), SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request),
-MAX_CONTENT_LENGTH (100 MiB), SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
+The module SAGEMAKER_PROGRAM (inference.py) is imported from SAGEMAKER_SUBMIT_DIRECTORY, by default the folder
+model/code below SAGEMAKER_BASE_DIR (/opt/ml), or code if model/code does not exist. The model is in SM_MODEL_DIR, by
+default model below SAGEMAKER_BASE_DIR. Further settings: SAGEMAKER_MODEL_SERVER_WORKERS (one per core),
+SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request), MAX_CONTENT_LENGTH (100 MiB),
+SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
 """
 
 import argparse
@@ -56,12 +56,12 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """Defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the other defaults.
+    """AWS's scikit-learn image's defaults for hooks that a module may omit; the toolkit provides the others.
 
-    needs_module: whether a user's module is required. runs_script: whether there can be one. transform,
-    execution_parameters: functions like a module's transform_fn and execution_parameters_fn, used if there is no
-    module. content_type: the default content type of a request. context: an object that a user's hook may take as its
-    last parameter; classes with a context also have a method `respond`, which runs the hooks on a request.
+    needs_module, runs_script: whether there must, and can, be a user's module. transform, execution_parameters: used
+    without a module, like its transform_fn and execution_parameters_fn. content_type: of a request, by default.
+    context: what a hook may take as its last parameter; classes with a context have a method `respond`, which runs the
+    hooks on a request.
     """
 
     needs_module = True
@@ -72,7 +72,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into an array; text formats become float32. A single CSV row or column becomes 1-D."""
+        """Decode a request into an array; text becomes float32, and a single CSV row or column 1-D."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
         if content_type == content_types.NPZ:  # the toolkit in AWS's image cannot read NPZ
@@ -93,7 +93,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def make_response(result: Any) -> Response:
-    """Convert a hook's return value to a response as Flask does, ignoring Accept. Raises TypeError for other types."""
+    """Convert a hook's return value to a response as Flask does. Raises TypeError for other types."""
     content_type = HTML
     if isinstance(result, tuple):
         result, content_type = result[:2]
@@ -120,7 +120,7 @@ def call_application(application: Callable[..., Any]) -> Response:
 
 
 class LoadedModel:
-    """The user's module and its model. If they could not be loaded, `reason` explains why."""
+    """The user's module and its model, or the `reason` why they could not be loaded."""
 
     def __init__(self, hooks: Any) -> None:
         self._hooks, self._context = hooks, getattr(hooks, "context", None)
@@ -194,7 +194,7 @@ def list_missing_files(error: BaseException) -> list[str]:
 
 
 def describe_top_folder(*files: str) -> str:
-    """Return the end of an error message if a folder around all of the model's files contains one of these, else ''."""
+    """Return the end of a message if a folder around all of the model's files has one of these, else ''."""
     model = Path(os.environ["SM_MODEL_DIR"])
     entries = [path for path in sorted(model.glob("*")) if not path.name.startswith(".")]  # macOS adds hidden files
     if len(entries) != 1 or entries[0].name == "code":
@@ -210,7 +210,7 @@ def describe_top_folder(*files: str) -> str:
 
 
 def warn_without_program() -> None:
-    """Write a line to the log if a script is served here that is not served on AWS, which needs its name."""
+    """Write a line to the log if a script is served that AWS does not serve without its name."""
     script = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], DEFAULT_SCRIPT)
     if not os.environ.get("SAGEMAKER_PROGRAM") and script.is_file():
         write_error(
@@ -220,7 +220,7 @@ def warn_without_program() -> None:
 
 
 def call_hook(function: Callable[[], Any]) -> Response:
-    """Call one of the user's functions and return its response, or 500 and the reason if it raises an error."""
+    """Return the response of one of the user's functions, or 500 and the reason if it fails."""
     try:
         return make_response(function())
     except (Exception, SystemExit) as error:
@@ -238,8 +238,6 @@ def make_text_response(status: int, text: str, *headers: Header) -> Response:
 
 
 class HookApplication:
-    """The WSGI application, which serves three paths."""
-
     def __init__(self, model: LoadedModel, max_payload_bytes: int):
         self._model, self._max_payload_bytes = model, max_payload_bytes
 
@@ -316,17 +314,17 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
     def _record_loaded(self, worker: Any) -> None:
-        """Record that a worker can serve: it has loaded the model, or knows why the model did not load."""
+        """A worker can serve: it has loaded the model, or knows why it did not load."""
         self._loaded_flag[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Halt if a worker ends before any worker has loaded the model, because the next worker would also fail."""
+        """Halt if a worker ends before any has loaded the model: the next one would also fail."""
         if arbiter.LISTENERS and not self._loaded_flag[0]:  # a server that is being stopped has no listeners
             write_failure(ABRUPT_END)
             raise HaltServer(ABRUPT_END, arbiter.WORKER_BOOT_ERROR)
 
     def run_and_explain(self) -> None:
-        """Serve until a signal ends it. gunicorn also ends after a worker that ends with exit code 3 or 4."""
+        """Serve until a signal ends it. gunicorn also ends after a worker's exit code 3 or 4."""
         try:
             self.run()
         except (SystemExit, HaltServer) as error:
@@ -337,19 +335,19 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
 
 
 def write_error(text: str) -> None:
-    """Write to stderr in one call, because the workers share it and their lines must not be interleaved."""
+    """Write to stderr in one call, because the workers share it."""
     sys.stderr.write(text)
     sys.stderr.flush()
 
 
 def write_failure(text: str) -> None:
-    """Write output/failure, unless the folder is missing or another worker has already written the file."""
+    """Write output/failure, unless the folder is missing or the file exists."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "xb") as file:
         file.write(text[:REASON_SIZE].encode(errors="backslashreplace"))
 
 
 def with_container_paths(text: str) -> str:
-    """Replace the folders of a server that runs outside a container with their paths in a container."""
+    """Replace the folders of a server outside a container with their paths in one."""
     return text.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 

@@ -53,7 +53,7 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
-    Before version 1.2-2, a response is a single line of CSV. For Batch Transform, each prediction is on its own line.
+    Before version 1.2-2, a response is one line of CSV. For Batch Transform, each prediction has its own line.
     """
 
     needs_module = False
@@ -61,7 +61,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several models form an ensemble. Raises ValueError if this fails."""
+        """Load the models in a folder, several as an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -71,10 +71,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Return the response to a request.
-
-        Errors: 415 for unreadable data, 400 for data that does not match the model, 406 for an unsupported Accept type.
-        """
+        """Respond with 415 for unreadable data, 400 for other data than the model's, 406 for another Accept."""
         if not data:
             return Response(status=204)
         try:
@@ -92,14 +89,13 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return Response(encode(predictions.astype(np.float32).tolist(), accept_type), mimetype=accept_type)
 
     def execution_parameters(self) -> dict[str, Any]:
-        """Return the settings that Batch Transform uses unless the job sets them."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_REQUEST_MEGABYTES << 20) >> 20
         max_concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
-    """Combine an ensemble's predictions: their mean, or the class with the most votes (the lowest in a tie)."""
+    """Return an ensemble's mean, or the class with the most votes (the lowest in a tie)."""
     if len(predictions) == 1:
         return predictions[0]
     if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING_OBJECTIVES:
@@ -108,7 +104,6 @@ def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
 
 
 def encode(values: list[Any], kind: str) -> str:
-    """Encode predictions, each a number or a list of numbers, as the body of a response."""
     if os.environ.get("SAGEMAKER_BATCH"):
         return "".join(f"{value}\n" for value in values)
     if kind == "application/json":
@@ -120,7 +115,7 @@ def encode(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """Load a model that any version of XGBoost saved or an older image pickled. Raises ValueError if this fails."""
+    """Load a model that any version saved or an older image pickled. Raises ValueError."""
     content = path.read_bytes()
     if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")
@@ -139,10 +134,9 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
-    """Predict with the rounds up to the best one.
+    """Predict with the rounds up to the best one. kind: csv or libsvm.
 
-    Absent features are treated as missing values. kind: the format of the request, csv or libsvm. Raises ValueError for
-    too many features and, before version 1.3, for too few.
+    Absent features are missing values. Raises ValueError for too many and, before version 1.3, for too few.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
     has_too_few = features < trained_features and kind == "csv"
@@ -157,7 +151,7 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
 
 
 def make_hooks() -> DefaultInferenceHandler:
-    """Return the default hooks for a script if SAGEMAKER_PROGRAM is set, otherwise the built-in algorithm's."""
+    """Return the hooks for a script if SAGEMAKER_PROGRAM is set, otherwise the built-in algorithm's."""
     if os.environ.get("SAGEMAKER_PROGRAM"):
         return XGBoostScriptHooks()
     os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # for requests without an Accept header

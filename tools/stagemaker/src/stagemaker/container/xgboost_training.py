@@ -2,10 +2,9 @@
 
     python -P xgboost_training.py
 
-The hyperparameter `sagemaker_program` names a script, which script_mode.py runs; it can import
-sagemaker_xgboost_container as in AWS's image. Without a script, the algorithm trains on the channels `train` and
-`validation`, and writes model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure
-contains the reason.
+The hyperparameter `sagemaker_program` names a script, which script_mode.py runs and which can import
+sagemaker_xgboost_container. Otherwise, the algorithm trains on the channels `train` and `validation`, and writes
+model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml), or why it failed to output/failure.
 """
 
 import json

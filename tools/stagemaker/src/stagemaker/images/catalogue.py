@@ -27,17 +27,6 @@ FRAMEWORKS = tuple(
 FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.FAMILY)
 
 
-def _refusal_of_known(name: str) -> str | None:
-    """Return why an image is not simulated, or None if it is not in these lists. name: without registry and tag."""
-    if name in ALGORITHMS:
-        return (
-            f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
-        )
-    if name.startswith(FRAMEWORKS):
-        return f"{name} is a SageMaker image that is not simulated"
-    return None
-
-
 def package_sets() -> list[PackageSet]:
     """Return the packages of all images, those of the images for which no other family is chosen first."""
     return list(dict.fromkeys(packages for family in FAMILIES for packages in family.package_sets.values()))
@@ -65,7 +54,12 @@ def refusal(image: str) -> str | None:
     """Return why jobs that name this image cannot run as processes on this machine, or None if they can."""
     if family := find_family(image):
         return family.refusal(image)
-    names = [family.name for family in FAMILIES]
+    name, names = image_name(image), [family.name for family in FAMILIES]
     families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families run as processes on this machine"
-    reason = _refusal_of_known(image_name(image))
-    return f"{reason}. {families}" if reason else f"{families}, not '{image}'"
+    if name in ALGORITHMS:
+        known = "is one of SageMaker's built-in algorithms, of which only XGBoost and Linear Learner are simulated"
+    elif name.startswith(FRAMEWORKS):
+        known = "is a SageMaker image that is not simulated"
+    else:
+        return f"{families}, not '{image}'"
+    return f"{name} {known}. {families}"

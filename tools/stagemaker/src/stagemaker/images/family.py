@@ -18,20 +18,18 @@ TAG_NUMBERS = re.compile(r"\d+\.\d+([.-]\d+)?")
 class ImageFamily:
     """The images of one framework.
 
-    repositories: a pattern for image names, without registry and tag. distributions: the names of the framework's
-    distribution packages, of which its environments hold one. package_sets: the packages by the version in an image's
-    tag, the newest first; a family with one set has no version for it. tags: a pattern for image tags; None if any tag
-    is allowed. old_versions: the versions of tags without a number. version_variable: the environment variable that
-    contains the image's tag or old version in a job. training: the program that `train` runs. hooks: a file with
-    default hooks for `serve`, or None for the server's own hooks. metrics: the regular expressions, by metric name,
-    with which SageMaker searches every log. builds_to_serve: a pattern for the names of images whose `serve` builds a
-    package from the script, for which pip needs a network. runs_scripts: whether jobs can have a script, instead of the
-    image's own algorithm. versioned_names: a pattern for the names of images whose tags choose the packages.
+    repositories, tags: patterns for image names, without registry and tag, and for tags (None: any). distribution: the
+    framework's package. package_sets: the packages by the version in an image's tag, the newest first; a family with
+    one set has no version for it. old_versions: the versions of tags without a number. version_variable: contains the
+    image's tag or old version in a job. training: the program that `train` runs. hooks: a file with default hooks for
+    `serve`. metrics: by name, the regular expressions with which SageMaker searches every log. builds_to_serve: a
+    pattern for images whose `serve` builds a package from the script, for which pip needs a network. runs_scripts:
+    whether jobs can have a script. versioned_names: a pattern for images whose tags choose the packages.
     """
 
     name: str
     repositories: re.Pattern[str]
-    distributions: tuple[str, ...]
+    distribution: str
     package_sets: Mapping[str, PackageSet]
     tags: re.Pattern[str] | None = None
     examples: str = ""
@@ -50,7 +48,7 @@ class ImageFamily:
         return self.package_set(image).problem()
 
     def package_set(self, image: str) -> PackageSet:
-        """Return the packages that jobs with an image use: those of the version in its tag, or the nearest ones."""
+        """Return the packages of the version in an image's tag, or the nearest ones."""
         return self.package_sets[self._nearest(image)]
 
     def _nearest(self, image: str) -> str:
@@ -61,24 +59,24 @@ class ImageFamily:
         return (alike or newer or oldest_first[-1:])[0]
 
     def _wanted_version(self, image: str) -> tuple[int, ...]:
-        """Return the numbers of the version in an image's tag; none if its tag does not choose the packages."""
+        """Return the numbers in an image's tag; none if it does not choose the packages."""
         is_versioned = self.versioned_names and self.versioned_names.fullmatch(image_name(image))
         return _numbers(image_tag(image)) if is_versioned else ()
 
     def python(self, image: str) -> PythonEnvironment:
-        """Return the environment of jobs with an image; it has no packages if it must be made first."""
+        """Return the environment of jobs with an image, without packages if it must be made first."""
         return self.package_set(image).environment()
 
-    def version(self, image: str) -> str | None:
-        """Return the version of the framework that jobs with an image use, or None if it must be installed first."""
-        return self.python(image).version_of(*self.distributions)
+    def version(self, image: str) -> str:
+        """Return the version of the framework that jobs with an image use."""
+        return self.package_set(image).versions.get(self.distribution, "")
 
     def environment_variables(self, image: str) -> dict[str, str]:
         version = self._tag_version(image)
         return {self.version_variable: version} if self.version_variable and version else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
-        """Return SageMaker's metric definitions for an image, or an empty list if its tag is not the family's."""
+        """Return SageMaker's metric definitions for an image; none if its tag is not the family's."""
         if not self._has_family_tag(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
@@ -86,7 +84,7 @@ class ImageFamily:
     def remarks(self, image: str) -> list[str]:
         """Return lines for a job's log that describe differences from the image."""
         lines, wanted, nearest = [], self._wanted_version(image), self._nearest(image)
-        number, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image) or ""
+        number, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image)
         if wanted and wanted != _numbers(nearest):
             lines.append(f"There are no packages of the image {image}: those of the nearest one, {nearest}, are used.")
         elif number and not installed_version.startswith(f"{number[0]}."):
@@ -103,7 +101,7 @@ class ImageFamily:
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
     def serves_offline(self, image: str, variables: Mapping[str, str]) -> bool:
-        """Return whether an image's `serve` can start without a network. variables: the container's variables."""
+        """Return whether an image's `serve` can start without a network, with these variables."""
         # the variable means the opposite of its name: 0, no, false and off disable build isolation
         isolation = variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower()
         if isolation in ("0", "no", "false", "off", "n", "f"):
@@ -115,7 +113,6 @@ class ImageFamily:
         return not (self.tags and tag) or self.tags.fullmatch(tag) is not None
 
     def _tag_version(self, image: str) -> str:
-        """Return the version in an image's tag, such as 1.7-1, or 0.72 for an old tag without a number."""
         tag = image_tag(image)
         return self.old_versions.get(tag, tag)
 

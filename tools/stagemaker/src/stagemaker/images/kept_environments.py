@@ -32,8 +32,7 @@ def size_of(folder: Path) -> int:
 def remove_unneeded(everything: bool) -> Iterator[tuple[Path, bool]]:
     """Remove environments, and yield each with whether it was removed: not if it is in use or being made.
 
-    everything: also those that this version of stagemaker would make again, instead of only those of other versions and
-    incomplete ones. Raises OSError.
+    everything: also those that this version would make again. Raises OSError.
     """
     needed = {packages.folder for packages in package_sets()}
     for folder in environments():

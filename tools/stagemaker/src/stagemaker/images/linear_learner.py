@@ -42,7 +42,7 @@ for data in ("train", "validation"):
 FAMILY = ImageFamily(
     name="linear-learner",
     repositories=re.compile("linear-learner"),
-    distributions=("scikit-learn",),
+    distribution="scikit-learn",
     package_sets={"": scikit_learn.NEWEST},
     tags=re.compile("1|latest"),
     examples="1",

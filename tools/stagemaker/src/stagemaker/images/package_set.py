@@ -42,9 +42,9 @@ class NoEnvironmentError(OSError):
 class PackageSet:
     """The packages of an image family, at the versions of one of its images.
 
-    name: how messages and the command line call it, such as scikit-learn-1.9-0. requirements: the files that list the
-    packages. pythons: the versions of Python that the packages are for, the preferred one first. imports: modules of
-    which the bytecode is written with that of what they import; by default that of all that jobs import is.
+    name: what messages and the command line call it. requirements: files that list the packages. pythons: the versions
+    of Python that they are for, the preferred one first. imports: modules whose bytecode, and that of what they import,
+    is written; by default that of all that jobs import.
     """
 
     name: str
@@ -54,7 +54,6 @@ class PackageSet:
 
     @cached_property
     def folder_name(self) -> str:
-        """The name of the folder of the environment that is made, with a digest of the requirements."""
         content = b"".join(path.read_bytes() for path in self.requirements)
         return f"{self.name}-{hashlib.sha256(content).hexdigest()[:12]}"
 
@@ -75,10 +74,7 @@ class PackageSet:
         return all(installed_version(name) == version for name, version in self.versions.items())
 
     def find(self) -> PythonEnvironment | None:
-        """Return the environment that holds the packages, or None if it must be made first.
-
-        An environment whose Python is gone, or that is just being removed, must be made again.
-        """
+        """Return the environment that holds the packages; None if it must be made, or its Python is gone."""
         if self.is_here:
             return this_python()
         folder = self.folder
@@ -87,7 +83,6 @@ class PackageSet:
         return None
 
     def environment(self) -> PythonEnvironment:
-        """Return the environment that holds the packages, or one without packages if it must be made first."""
         return self.find() or environment_in(self.folder / "missing")
 
     def problem(self) -> str | None:
@@ -104,10 +99,9 @@ class PackageSet:
         )
 
     def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
-        """Make the environment if necessary. It is kept for all simulators of this user.
+        """Make the environment if necessary, for all simulators of this user.
 
-        say: called with a line before the work begins, and with others about its progress. Raises NoEnvironmentError if
-        it cannot be made.
+        say: called with a line before the work begins, and about its progress. Raises NoEnvironmentError.
         """
         if self.find():
             return

@@ -29,11 +29,9 @@ class PythonEnvironment:
     def search_path(self) -> str:
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
-    def version_of(self, *distributions: str) -> str | None:
-        for name in distributions:
-            for distribution in Distribution.discover(name=name, path=list(self.packages)):
-                return distribution.version
-        return None
+    def version_of(self, name: str) -> str | None:
+        found = Distribution.discover(name=name, path=list(self.packages))
+        return next((distribution.version for distribution in found), None)
 
 
 def this_python() -> PythonEnvironment:

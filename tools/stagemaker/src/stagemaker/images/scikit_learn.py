@@ -12,7 +12,7 @@ NEWEST = PackageSet("scikit-learn-1.9-0", (CONTAINER / "packages.txt",), ("3.12"
 FAMILY = ImageFamily(
     name="scikit-learn",
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
-    distributions=("scikit-learn",),
+    distribution="scikit-learn",
     package_sets={
         "1.9-0": NEWEST,
         "1.4-2": PackageSet("scikit-learn-1.4-2", (FOLDER / "scikit-learn-1.4-2.txt",), ("3.12",)),

@@ -15,7 +15,7 @@ interval-regression-accuracy mape mphe mse poisson-nloglik rmsle tweedie-nloglik
 FAMILY = ImageFamily(
     name="XGBoost",
     repositories=re.compile(r"(sagemaker-)?xgboost"),
-    distributions=("xgboost-cpu",),
+    distribution="xgboost-cpu",
     package_sets={
         "": PackageSet("xgboost", (CONTAINER / "packages.txt", Path(__file__).with_name("xgboost.txt")), ("3.12",))
     },

@@ -1,8 +1,7 @@
 """Runs jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
 
-A job sees its files at their usual paths below /opt/ml and, read-only, this machine's programs. It sees no network, no
-other processes and no other files on this machine. Anything that it writes elsewhere goes to a private layer, as in a
-container, and is removed with the job.
+A job sees its files below /opt/ml and, read-only, this machine's programs, but no network and no other processes. What
+it writes elsewhere goes to a private layer that is removed with the job.
 """
 
 import os
@@ -13,7 +12,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from stagemaker import interrupts
 from stagemaker.images import catalogue
 from stagemaker.images.family import CONTAINER
 from stagemaker.images.python_environment import PythonEnvironment, this_python
@@ -34,8 +32,6 @@ class NoSandboxError(OSError):
 
 
 class Bubblewrap(Isolation):
-    """Runs jobs as processes on this machine that see only their own files. program: bubblewrap's absolute path."""
-
     name = "bubblewrap"
 
     def __init__(self, program: str):
@@ -78,17 +74,13 @@ def find_bubblewrap() -> Bubblewrap | None:
 
 def sandbox_works() -> bool:
     try:
-        with interrupts.deferred():  # the folder of the attempt can be removed only when the sandbox has ended
-            return find_bubblewrap() is not None
+        return find_bubblewrap() is not None
     except OSError:  # there is no temporary folder, which `doctor` reports
         return False
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
-    """Return the bubblewrap arguments that all jobs share: this machine's programs, read-only, and no network.
-
-    root: an empty folder for everything that the job writes outside its own folders. python: the job's Python.
-    """
+    """Return the arguments that all jobs share. root: an empty folder for what the job writes outside its own."""
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
     (root / "etc/hosts").write_text("127.0.0.1 localhost algo-1\n")

@@ -11,10 +11,7 @@ from docker.types import LogConfig
 
 
 class ContainerJob:
-    """A running container. Its output is copied to this process's output, and `close` removes the container.
-
-    Docker limits the container's memory, CPUs and processes.
-    """
+    """A running container, limited by Docker. Its output is copied to this process's; `close` removes it."""
 
     def __init__(self, specification: dict[str, Any]):
         self._engine = docker.from_env()

@@ -1,8 +1,6 @@
 """Runs jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-The request names the image, which is pulled if it is not on this machine. A model's server is reached through a Unix
-socket in a folder that is shared only with its container. Each container has a label that identifies the simulator that
-started it; the next simulator removes the containers of simulators that have ended.
+A label names the simulator that started a container; the next one removes the containers of simulators that have ended.
 """
 
 import contextlib
@@ -64,7 +62,6 @@ class Docker(Isolation):
         return ["train"]
 
     def serving(self, image: str) -> list[str]:
-        """Return the image's own `serve` command, with a bridge from the socket to the server's port."""
         return ["python3", BRIDGE, SOCKET, "8080", *self.entrypoint(image), "serve"]
 
     def entrypoint(self, image: str) -> list[str]:
@@ -120,7 +117,7 @@ class Docker(Isolation):
 
 @contextlib.contextmanager
 def docker_client() -> Iterator[docker.DockerClient]:
-    """Yield a Docker client. Raises OSError, with a remedy, if no engine responds or this user may not use it."""
+    """Yield a Docker client. Raises OSError, with a remedy, if no engine responds."""
     with contextlib.ExitStack() as exit_stack:
         try:
             engine = exit_stack.enter_context(contextlib.closing(docker.from_env()))
@@ -157,7 +154,7 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 def pull(
     engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
 ) -> None:
-    """Pull an image. report: called with lines about the progress. Raises DockerException, and what `check` raises."""
+    """Pull an image, and report the progress. Raises DockerException, and what `check` raises."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
@@ -167,9 +164,9 @@ def pull(
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
-    """Build a target of a folder's Dockerfile, unless the image has already been built from the same files.
+    """Build a target of a folder's Dockerfile, unless the image was built from the same files. Raises OSError.
 
-    report: called with a message for each step. Raises OSError if the build fails.
+    report: called with a message for each step.
     """
     inputs = _digest(folder)
     if image_exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
@@ -189,7 +186,6 @@ def build(engine: docker.DockerClient, folder: Path, image: str, target: str, re
 
 
 def _digest(folder: Path) -> str:
-    """Return a digest of a Dockerfile and the files that .dockerignore does not exclude from the build."""
     patterns = (folder / ".dockerignore").read_text("utf-8").splitlines()
     paths = docker.utils.exclude_paths(str(folder), [line for line in patterns if line and not line.startswith("#")])
     digest = hashlib.sha256()
@@ -202,7 +198,7 @@ def _digest(folder: Path) -> str:
 def assign_owner(*folders: Path) -> str:
     """Make a container's user the owner of folders, and return that user.
 
-    The container runs as the caller, so that the caller owns its output, or as nobody if the caller is root.
+    It is the caller, who thus owns the output, or nobody if the caller is root.
     """
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"

@@ -11,10 +11,10 @@ GIB_BY_TYPE = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exce
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance: its memory in bytes, its CPUs, and the size of its volume in bytes (None if it is not limited).
+    """An instance: its memory in bytes, its CPUs, and the size of its volume in bytes (None: not limited).
 
-    folders: the folders on the volume, the only ones that commands can write to. No folder contains another.
-    memory_use: a file in which commands that share the memory record how much each of them uses.
+    folders: the folders on the volume, the only ones that commands can write to; none contains another. memory_use: a
+    file in which commands that share the memory record how much each uses.
     """
 
     memory: int

@@ -15,8 +15,8 @@ PORT = 4566  # on a job's own loopback interface
 class Network:
     """What jobs need to call the simulator.
 
-    folder: the folder of the simulator's socket. endpoint: the simulator's address outside jobs. variables: the
-    environment variables that boto3 needs in a job, except for the address.
+    folder: of the simulator's socket. endpoint: its address outside jobs. variables: those that boto3 needs in a job,
+    except for the address.
     """
 
     folder: Path
@@ -24,10 +24,7 @@ class Network:
     variables: Mapping[str, str]
 
     def environment(self, has_own_loopback: bool) -> dict[str, str]:
-        """Return a job's environment variables.
-
-        has_own_loopback: whether the job has its own loopback interface and a bridge.
-        """
+        """Return a job's variables. has_own_loopback: whether it has its own interface and a bridge."""
         return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if has_own_loopback else self.endpoint}
 
 
@@ -35,13 +32,9 @@ def listen(folder: Path) -> socket.socket:
     """Create a folder and, in it, a listening socket to which any user's jobs can connect."""
     folder.mkdir(0o755)
     listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(str(folder / NAME))
-        os.chmod(folder / NAME, 0o777)  # noqa: S103 - other users cannot enter the folder above
-        listener.listen(1024)
-    except BaseException:
-        listener.close()
-        raise
+    listener.bind(str(folder / NAME))
+    os.chmod(folder / NAME, 0o777)  # noqa: S103 - other users cannot enter the folder above
+    listener.listen(1024)
     return listener
 
 

@@ -27,9 +27,8 @@ SHM_BYTES = 256 << 20  # size of /dev/shm; its memory is not attributed to any p
 class Launch:
     """A command to be started on this machine, with its environment and working folder.
 
-    container: Docker's settings, if the command runs in a container. bubblewrap: bubblewrap's command line, if the
-    command runs in a bubblewrap sandbox. In this case bubblewrap sets the command's environment, and `environment` is
-    empty.
+    container: Docker's settings, if it runs in a container. bubblewrap: the command line of bubblewrap, if it runs in
+    that sandbox; bubblewrap then sets the environment, and `environment` is empty.
     """
 
     command: list[str]
@@ -43,9 +42,9 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder; its subfolder `ml` becomes /opt/ml. image: the container image that the job names.
-    libraries: a read-only folder of packages that were installed for the job. shared_folders: folders on this machine
-    by their paths in the job. network: what the job needs to call the simulator; None if the job may not call it.
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: that the job names. libraries: a read-only
+    folder of packages. shared_folders: folders on this machine by their paths in the job. network: None if the job may
+    not call the simulator.
     """
 
     folder: Path
@@ -89,9 +88,8 @@ class Sandbox:
 class Isolation:
     """A method of isolating jobs.
 
-    enforced: whether jobs are prevented from leaving their sandbox. keeps_paths: whether jobs see /opt/ml at that path;
-    otherwise, paths must be translated. uses_local_python: whether jobs run with this machine's Python for their image
-    family, instead of the image's own Python.
+    enforced: whether jobs cannot leave their sandbox. keeps_paths: whether jobs see /opt/ml at that path; otherwise,
+    paths are translated. uses_local_python: whether jobs run with this machine's Python instead of the image's own.
     """
 
     name: str
@@ -103,7 +101,7 @@ class Isolation:
         return catalogue.refusal(image)
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines that say in what jobs with this image, once it is available, differ from those on AWS."""
+        """Return lines that say in what jobs with this image differ from those on AWS."""
         return catalogue.family_of(image).remarks(image)
 
     def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
@@ -125,25 +123,19 @@ class Isolation:
         return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
-        """Return a job's default environment variables. The job's own variables override them."""
+        """Return a job's default environment variables."""
         family = catalogue.family_of(sandbox.image)
         return {"PATH": family.python(sandbox.image).search_path, **family.environment_variables(sandbox.image)}
 
     def explain(self, message: str) -> str:
-        """Return a sentence for the failure reason if a job failed because of this method, or an empty string.
-
-        message: the job's error message.
-        """
+        """Return why this method made a job with this error message fail, or an empty string."""
         return ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         raise NotImplementedError
 
     def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return how to install a job's packages, with network access and outside the job's sandbox.
-
-        command: the arguments for the job's Python.
-        """
+        """Return how to run the job's Python with arguments, outside its sandbox and with a network."""
         paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python(sandbox.image).program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
         return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

@@ -17,10 +17,7 @@ SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # length of a socket's
 
 
 def make() -> tuple[Path, locked.Locked]:
-    """Create a folder that only this user can access, and lock it. Remove the folders of processes that have ended.
-
-    The new folder is in the first suitable folder of `parents`. Raises OSError if no folder is suitable.
-    """
+    """Make and lock a folder in the first suitable parent. Raises OSError if there is none."""
     reasons = []
     for parent in parents():
         if len(os.fsencode(parent)) + SUFFIX_BYTES > MAX_PATH_BYTES:
@@ -38,7 +35,6 @@ def make() -> tuple[Path, locked.Locked]:
 
 
 def server_folder(folder: Path) -> Path:
-    """Return an unused path for a server's socket folder. The folder is not created."""
     return folder / f"{next(NUMBERS):08x}"
 
 

@@ -1,9 +1,8 @@
 """The system calls that jobs in a sandbox cannot use, as a filter for the kernel (seccomp).
 
-With these calls, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare kinds of
-sockets, and events and leases of files that several jobs can read. New namespaces are denied too, because a process has
-all capabilities in its own user namespace, and so is io_uring, because a filter does not see its operations. Denied
-calls fail as in a kernel that lacks them wherever possible, so that programs use something else.
+With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, events
+and leases of files. New namespaces are denied, because a process has all capabilities in its own user namespace, and
+io_uring, because a filter does not see its operations. Where possible, denied calls fail as if the kernel lacked them.
 """
 
 import errno
@@ -94,7 +93,7 @@ def build_filter(machine: str) -> bytes:
 
 
 def open_filter() -> int:
-    """Return the descriptor of a file with the filter for this machine, for bubblewrap's option --seccomp."""
+    """Return the descriptor of a file with this machine's filter, for bubblewrap's option --seccomp."""
     return memory_file(build_filter(platform.machine()))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 
 def translate_paths(text: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a string with this machine's paths, which are quoted in URLs and escaped in JSON.
+    """Replace a job's paths in a string with this machine's, quoted in URLs and escaped in JSON.
 
     A path that is only part of another path is not replaced.
     """
@@ -26,7 +26,7 @@ def translate_paths(text: str, paths: dict[str, Path]) -> str:
 
 
 def translate_paths_in_shell(script: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a shell script with this machine's paths, quoted as each context requires."""
+    """Replace a job's paths in a shell script with this machine's, quoted as each context requires."""
     for job_path, host_path in paths.items():
         first_part, *parts = re.split(rf"(?<![\w.]){re.escape(job_path)}(?![\w.-])", script)
         in_double_quotes, outside_quotes = re.sub(r'(["$`\\])', r"\\\1", str(host_path)), shlex.quote(str(host_path))

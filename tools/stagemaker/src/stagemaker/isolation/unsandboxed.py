@@ -16,8 +16,6 @@ NO_SANDBOX = (
 
 
 class Unsandboxed(Isolation):
-    """Runs each job in a separate folder, without enforcing isolation. Its paths are translated to that folder."""
-
     name = "none"
     enforced = False
     keeps_paths = False

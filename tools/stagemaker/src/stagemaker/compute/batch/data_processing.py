@@ -32,8 +32,8 @@ MISSING = object()  # stands for each record that is missing from the shorter bo
 class DataProcessing:
     """A transform job's filters and join; by default there are none. Methods raise JobFailed.
 
-    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. The methods call `check` while they
-    work, because filters can select values many times: there can be far more work than a body's size suggests.
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. `check` is called during the work, of
+    which there can be far more than a body's size suggests.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -66,17 +66,14 @@ class DataProcessing:
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
-        """Return the model's request body for an input body. max_bytes: the maximum size of the request body."""
+        """Return the model's request body, of at most max_bytes, for an input body."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
         return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
     def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
-        """Return the output for an input body and the model's response. max_bytes: the maximum size of the output.
-
-        Without an output filter or a join, this is the response itself.
-        """
+        """Return the output, of at most max_bytes, for an input body and the model's response."""
         if not self.join and self.output_filter.is_root:
             return response
         tick = Ticker(check)
@@ -92,7 +89,7 @@ class DataProcessing:
             raise JobFailed(f"ClientError: DataProcessing: {subject} is not valid {self.kind}: {error}") from None
 
     def _join_records(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Yield each record, joined with the model's result, which becomes more columns or a key of the document."""
+        """Yield each record with the model's result, as more columns or a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:

@@ -25,11 +25,10 @@ MAX_MEGABYTES = 100  # total size of all concurrent requests, and of all respons
 
 @dataclass(frozen=True)
 class Feeder:
-    """Splits objects into requests and assembles the responses, as the members of the job's request specify.
+    """Splits objects into requests and assembles the responses, as the job's request says. Defaults: SageMaker's.
 
-    The defaults are SageMaker's. seconds: the time limit of an invocation. retries: attempts after the first one.
-    is_compressed: whether objects are gzip files. processing: which parts of a record the model receives, and which are
-    stored with its response.
+    seconds: the limit of an invocation. retries: attempts after the first. processing: which parts of a record the
+    model receives, and which are stored with its response.
     """
 
     split: str = "None"
@@ -87,7 +86,7 @@ class Feeder:
         return (MAX_MEGABYTES << 20) // self.concurrency
 
     def _read_part(self, file: IO[bytes], limit: int) -> bytes:
-        """Return the next record or chunk, at most `limit` bytes, however large the decompressed object is."""
+        """Return the next record or chunk, at most `limit` bytes, however large the object is."""
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -33,10 +33,9 @@ class SelectionTooLarge(Exception):
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of an expression. select: yields what the step selects from a value.
+    """One step of an expression. select: yields what it selects from a value. selects_one: always exactly one.
 
-    selects_one: whether the step always selects exactly one value. applies_to_rows: whether the step can be applied to
-    a CSV row, which has no names.
+    applies_to_rows: whether it can be applied to a CSV row, which has no names.
     """
 
     select: Callable[[Any], Iterator[Any]]
@@ -69,10 +68,9 @@ class JsonPath:
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """Return an iterator over the selected values. There may be many, because steps such as `[:,:]` multiply them.
+        """Return an iterator over the selected values, of which steps such as `[:,:]` can make many.
 
-        limit: the maximum number of values that a step may select. tick: called for each selected value. Raises
-        NoSelection or SelectionTooLarge.
+        limit: of values that a step may select. tick: called for each. Raises NoSelection or SelectionTooLarge.
         """
         values = iter([value])
         for step in self.steps:
@@ -111,7 +109,6 @@ def _parse_steps(text: str) -> Iterator[PathStep]:
 
 
 def _parse_range(part: str) -> slice:
-    """Return the slice for a range, or for a number (it selects one value)."""
     start, colon, end = (word.strip() for word in part.partition(":"))
     if not colon:
         return slice(int(start), int(start) + 1 or None)  # [-1:0] would be empty

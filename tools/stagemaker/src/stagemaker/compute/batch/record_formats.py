@@ -1,7 +1,4 @@
-"""Reads and writes the records in a transform job's requests and responses: CSV rows and JSON documents.
-
-Records are read one at a time, because a list of many small records would take many times the memory of the body.
-"""
+"""Reads and writes records, CSV rows and JSON documents, one at a time: a list would take many times the memory."""
 
 import csv
 import io
@@ -18,11 +15,12 @@ CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
 CHECK_INTERVAL = 1000  # small steps of work between two checks
 NEEDS_QUOTES = re.compile('[",\r\n]')
+encode_json = json.JSONEncoder(separators=(",", ":")).encode
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
 class Ticker:
-    """Counts small steps of work and calls `check` regularly. `check` must raise if the job must end."""
+    """Counts small steps of work and calls `check` regularly, which raises if the job must end."""
 
     def __init__(self, check: Check):
         self._check, self._steps_left = check, CHECK_INTERVAL
@@ -70,8 +68,8 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 def row_text(cells: Iterable[str]) -> Iterator[str]:
     """Yield a row as a line of CSV, in parts.
 
-    csv.writer would not quote a carriage return if lines end with a line feed, but readers would end the row there.
-    A row's only cell is quoted if it is empty: an empty line would be a row without columns.
+    csv.writer would not quote a carriage return, at which readers would end the row. An empty only cell is quoted: an
+    empty line would be a row without columns.
     """
     is_empty = False
     for number, cell in enumerate(cells):
@@ -89,7 +87,7 @@ def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
 
 
 def json_text(value: Any, tick: Ticker) -> Iterator[str]:
-    """Yield a value as JSON in parts: Python's encoder cannot be interrupted, so it gets a few values at a time."""
+    """Yield a value as JSON in parts, a few values at a time, as Python's encoder cannot be interrupted."""
     tick()
     if isinstance(value, list) and not _is_small(value):
         yield "["
@@ -118,9 +116,6 @@ def _items_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
         if number:
             yield ","
         yield from json_text(value, tick)
-
-
-encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:

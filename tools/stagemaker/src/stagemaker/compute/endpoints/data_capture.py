@@ -1,7 +1,4 @@
-"""Data capture: writes invocations to S3 as SageMaker does, if an endpoint's configuration enables it.
-
-Each invocation is a line of JSON in a file in the folder for its endpoint, variant and hour.
-"""
+"""Data capture: writes invocations to S3 as lines of JSON, in a folder for endpoint, variant and hour."""
 
 import base64
 import contextlib
@@ -30,11 +27,7 @@ FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocati
 
 @dataclass(frozen=True)
 class CapturedInvocation:
-    """An invocation to be written.
-
-    folder: the folder below which the invocation's file is written. config: the DataCaptureConfig. request: the request
-    as received. time: when the invocation ended.
-    """
+    """An invocation to be written below `folder`. request: as received. time: when it ended."""
 
     folder: str
     config: Record
@@ -71,9 +64,9 @@ class CapturedInvocation:
 
 
 class DataCapture:
-    """Captures invocations and writes them every second. An invocation waits only if too many bytes are unwritten.
+    """Captures invocations and writes them every second.
 
-    max_waiting_bytes: may be waiting to be written before new invocations have to wait, at most max_wait_seconds.
+    max_waiting_bytes: may be waiting before new invocations have to wait, at most max_wait_seconds.
     """
 
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
@@ -86,7 +79,7 @@ class DataCapture:
         self._random = Random()
 
     def capture(self, request: Record, fleet: Fleet, response: Response) -> None:
-        """Capture an invocation if its fleet has a DataCaptureConfig and the invocation is in the sample."""
+        """Capture an invocation, if its fleet does so and it is in the sample."""
         config = fleet.data_capture
         if not config or not config.get("EnableCapture", True):
             return

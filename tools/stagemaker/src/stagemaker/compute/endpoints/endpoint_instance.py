@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files.removal import remove
@@ -30,13 +31,11 @@ MAX_PAUSE_SECONDS = 30.0  # maximum seconds before a restart
 
 
 class EndpointInstance:
-    """An instance that starts its servers in a separate thread, and serves until `stop`.
+    """An instance that starts its servers in a thread of its own, and serves until `stop`.
 
-    variant: a deployment's variant. state_changed: notified whenever `server`, `failure` or `has_ended` changes.
-    server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the instance may receive
-    traffic. From then on, servers that end are restarted; before that, the instance fails if they end.
-    invocations_in_progress: the number of invocations in progress, counted by the fleet. has_ended: whether the
-    instance will never serve again.
+    state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the chain to invoke; None while
+    it is not ready. in_service: set by the fleet when it may receive traffic; from then on, servers that end are
+    restarted, and before, the instance fails. has_ended: whether it will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -56,10 +55,10 @@ class EndpointInstance:
             was_queued = self._platform.jobs.submit(self._key, self._work, computes=False)
         finally:
             if not was_queued:
-                self._set_ended()
+                self._change(has_ended=True)
 
     def suspend(self, server: Chain) -> None:
-        """Take a server out of service until it responds to /ping again, because an invocation lost its connection."""
+        """Take a server out of service until it responds to /ping again: an invocation lost its connection."""
         with self._state_changed:
             if self.server is server:
                 self.server = None
@@ -77,9 +76,9 @@ class EndpointInstance:
             self._keep_serving(job)
         except Exception as error:
             logger.exception("%s", self._key)
-            self._fail(f"InternalServerError: {error!r}")
+            self._change(failure=f"InternalServerError: {error!r}")
         finally:
-            self._set_ended()
+            self._change(has_ended=True)
 
     def _keep_serving(self, job: Job) -> None:
         log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD_SECONDS).create()
@@ -95,11 +94,11 @@ class EndpointInstance:
                     logger.exception("%s", self._key)
                 reason = reason_of(error, job.path)
             finally:
-                self._set_server(None)
+                self._change(server=None)
                 log.deliver()
             with self._state_changed:
                 if not self.in_service:
-                    self._fail(reason)
+                    self._change(failure=reason)
                     return
             with contextlib.suppress(JobStopped):
                 remove(job.folder / folder, job.raise_if_stopping)
@@ -132,25 +131,16 @@ class EndpointInstance:
             chain.wait_until_ready(startup_seconds)
             while True:
                 self._must_ping.clear()
-                self._set_server(chain)
+                self._change(server=chain)
                 while not self._must_ping.wait(CHECK_SECONDS):
                     job.raise_if_stopping()
                     if failure := chain.failure():
                         raise JobFailed(failure)
-                self._set_server(None)
+                self._change(server=None)
                 chain.wait_until_ready(startup_seconds, lambda: self.invocations_in_progress > 0)
 
-    def _set_server(self, server: Chain | None) -> None:
+    def _change(self, **members: Any) -> None:
         with self._state_changed:
-            self.server = server
-            self._state_changed.notify_all()
-
-    def _set_ended(self) -> None:
-        with self._state_changed:
-            self.has_ended = True
-            self._state_changed.notify_all()
-
-    def _fail(self, reason: str) -> None:
-        with self._state_changed:
-            self.failure = reason
+            for name, value in members.items():
+                setattr(self, name, value)
             self._state_changed.notify_all()

@@ -17,16 +17,14 @@ MAX_ATTEMPTS = 2  # if connections break; not more, because the invocation itsel
 
 
 class FleetEnded(Exception):
-    """The fleet accepts no more invocations: another fleet has replaced it, or the endpoint was deleted."""
+    """The fleet accepts no more invocations."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The outcome of an invocation.
+    """The outcome of an invocation. response: whatever its status, or None for the reason. seconds: the model took.
 
-    response: the model's response, whatever its status, or None. reason: why there is no response. container: the name
-    of the container that replied or failed to reply; empty if unknown. instance: the instance that was invoked last;
-    None if none was invoked. seconds: the time that the model took.
+    container: that replied or failed; empty if unknown. instance: invoked last; None if none was.
     """
 
     response: Response | None = None
@@ -37,11 +35,7 @@ class Reply:
 
 
 class Fleet:
-    """The instances of one variant.
-
-    data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one thread may call `scale` and `end`
-    at a time.
-    """
+    """The instances of one variant. Thread-safe, but only one thread may call `scale` and `end` at a time."""
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
         self.variant: str = variant["VariantName"]
@@ -66,27 +60,21 @@ class Fleet:
         self._end(surplus)
 
     def is_ready(self) -> bool:
-        """Return whether the servers of every instance that is not yet in service are ready and running.
-
-        Raises JobFailed if an instance has failed.
-        """
+        """Return whether the servers of all instances not in service are running. Raises JobFailed if one failed."""
         with self._state_changed:
             self._raise_if_failed()
             new_servers = [instance.server for instance in self._instances if not instance.in_service]
         return all(server is not None and server.failure() is None for server in new_servers)
 
     def put_in_service(self) -> None:
-        """Put all instances in service: servers that end are restarted from now on. Raises JobFailed if one failed."""
+        """Put all instances in service, so that servers are restarted. Raises JobFailed if one failed."""
         with self._state_changed:
             self._raise_if_failed()
             for instance in self._instances:
                 instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-        """Invoke the next ready instance, after waiting until there is one. Raises FleetEnded.
-
-        An invocation whose connection breaks is retried once.
-        """
+        """Invoke the next ready instance, again once if the connection breaks. Raises FleetEnded."""
         reply = Reply(reason="no instance was ready")
         for _ in range(MAX_ATTEMPTS):
             turn = self._take_turn(deadline)
@@ -109,7 +97,7 @@ class Fleet:
         return reply
 
     def end(self) -> None:
-        """Accept no more invocations, and end the instances once the invocations in progress have ended."""
+        """Accept no more invocations, and end the instances once those in progress have ended."""
         with self._state_changed:
             self._has_ended = True
             instances, self._instances = self._instances, []

@@ -32,7 +32,7 @@ MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
 
 
 class InvocationMetrics:
-    """Collects durations and outcomes, and sends statistics every second, so no invocation waits for CloudWatch."""
+    """Collects durations and outcomes, and sends statistics every second."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -41,7 +41,7 @@ class InvocationMetrics:
         self._periodic = PeriodicDelivery(platform, "invocation metrics", self._deliver)
 
     def record(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
-        """Record an invocation. status: the response's status; 0 if there was no response."""
+        """Record an invocation. status: 0 if there was no response."""
         values = {
             "Invocations": 1.0,
             "Invocation4XXErrors": float(400 <= status < 500),
@@ -77,7 +77,7 @@ class InvocationMetrics:
 
 
 class Invoker:
-    """Carries out invocations. traffic: the traffic of each endpoint in service, by endpoint name."""
+    """Carries out invocations, with each endpoint's traffic by name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
@@ -91,10 +91,12 @@ class Invoker:
             if member not in SIMULATED_MEMBERS:
                 raise ServiceError("ValidationError", f"{member} is not simulated")
         fleet, reply = self._send(request, Deadline(RESPONSE_SECONDS))
-        self._observe(request, fleet, reply, time.monotonic() - start_time)
-        response = reply.response
+        response, seconds = reply.response, time.monotonic() - start_time
+        status = response.status if response else 0
+        self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
         if response is None or not response.is_success:
             raise _model_error(request["EndpointName"], fleet, reply)
+        self._capture.capture(request, fleet, response)
         return {
             "Body": response.body,
             "ContentType": response.headers.get("content-type"),
@@ -117,13 +119,6 @@ class Invoker:
                 return fleet, fleet.invoke(request.get("Body", b""), headers, deadline)
             except FleetEnded:  # an update has just given its traffic to another fleet
                 continue
-
-    def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        response = reply.response
-        status = response.status if response else 0
-        self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
-        if response and response.is_success:
-            self._capture.capture(request, fleet, response)
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:

@@ -8,10 +8,12 @@ from random import Random
 
 from stagemaker.compute.endpoints.fleet import Fleet
 
+Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
+
 
 @dataclass(frozen=True)
 class Share:
-    """A fleet and its weight. The fleet's part of the invocations is its weight divided by the sum of all weights."""
+    """A fleet and its weight, relative to the sum of all weights."""
 
     fleet: Fleet
     weight: float
@@ -29,26 +31,23 @@ class Traffic:
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by variant name. Not for a DividedTraffic, in which two fleets can have the same variant name."""
+        """The fleets by variant name. Not for a DividedTraffic, in which a name may occur twice."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def for_variant(self, variant: str) -> "Traffic | None":
-        """Return the traffic of a single variant, even if its weight is 0; None if there is no such variant."""
+        """Return a single variant's traffic, even if its weight is 0; None if there is no such variant."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
             shares = [Share(share.fleet, 1.0) for share in shares]
         return Traffic(shares) if shares else None
 
     def choose(self, random: Random) -> Fleet:
-        """Return the fleet for one invocation, drawn at random by weight. At least one weight must be above 0."""
+        """Return the fleet for one invocation, drawn at random by weight. One must be above 0."""
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 
-Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
-
-
 class DividedTraffic(Traffic):
-    """Traffic during an update: parts of the new variants' invocations go to the new fleets, the rest to the old."""
+    """Traffic during an update: parts of the new variants' invocations go to the new fleets."""
 
     def __init__(self, before: Traffic, after: Traffic, parts: Parts):
         super().__init__([*before.shares, *after.shares])

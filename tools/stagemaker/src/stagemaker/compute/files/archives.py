@@ -18,10 +18,9 @@ def pack(
     check: Check = lambda: None,
     announce: Announce = lambda size: None,
 ) -> None:
-    """Pack a folder's content into a tar.gz archive, as SageMaker packs a model. Absolute symbolic links are left out.
+    """Pack a folder's content into a tar.gz archive, as SageMaker packs a model, without absolute symbolic links.
 
-    Raises JobFailed if the folder cannot be read or is larger than the volume, and OSError if the disk of this machine
-    is full.
+    Raises JobFailed if it cannot be read or is larger than the volume, and OSError if this machine's disk is full.
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
@@ -43,10 +42,9 @@ def pack(
 
 
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
-    """Unpack a tar archive, with or without gzip compression, into a folder. Nothing is written outside the folder.
+    """Unpack a tar archive, also a gzipped one, into a folder, and write nothing outside.
 
-    volume: the volume on which the content must fit. Raises JobFailed if the archive is invalid, hostile or too large,
-    and OSError if the disk of this machine is full.
+    Raises JobFailed if it is invalid, hostile or too large for the volume, and OSError if this machine's disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = ""
@@ -75,9 +73,9 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """Apply tarfile's filter, and reject paths through an earlier symbolic link. Some Python 3.12 releases accept them.
+    """Apply tarfile's filter, and reject paths through earlier symbolic links, as some Python 3.12 do not.
 
-    Nothing outside the folder is checked, because error messages would reveal what is there.
+    Nothing outside the folder is checked, because messages would reveal what is there.
     """
     filtered_member = tarfile.data_filter(member, folder)
     link_folder = os.path.dirname(filtered_member.name) if member.issym() else ""

@@ -25,8 +25,8 @@ Announce = Callable[[int], None]  # called with the bytes of a folder before its
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: its path relative to that folder. path: the path of its content; for a symbolic link, the target's path. info:
-    the status of the file at `path`, or None for a broken link.
+    name: relative to that folder. path: of the content; of a link, the target. info: the status there; None: broken
+    link.
     """
 
     name: str
@@ -40,11 +40,10 @@ class OutputFile:
 
     @property
     def size(self) -> int | None:
-        """The size of a regular file in bytes; None for anything else."""
+        """The bytes of a regular file; None for anything else."""
         return self.info.st_size if self.info is not None and stat.S_ISREG(self.info.st_mode) else None
 
     def open(self) -> BinaryIO:
-        """Open a regular file. Raises OSError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             return open(os.open(self.path, flags), "rb")
@@ -55,9 +54,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Methods raise JobFailed if it cannot be read; messages never contain this machine's paths.
+    """A job's output folder. Raises JobFailed if it cannot be read, without this machine's paths.
 
-    ml: the folder that the job sees as /opt/ml, a path without symbolic links. name: the output folder's path there.
+    ml: what the job sees as /opt/ml, without symbolic links. name: the folder's path there.
     """
 
     ml: Path
@@ -68,7 +67,6 @@ class OutputFolder:
         return self.ml / self.name.removeprefix(ML).strip("/")
 
     def exists(self) -> bool:
-        """Return whether the folder exists. Raises JobFailed if its path contains a symbolic link."""
         try:
             real_path = os.path.realpath(self.path, strict=True)
         except FileNotFoundError:
@@ -82,8 +80,7 @@ class OutputFolder:
     def files(self, check: Check) -> Iterator[OutputFile]:
         """Yield the files below the folder, each folder before its contents.
 
-        If there is a file at the folder's path, yield only this file, with an empty name. Pipes, sockets and symbolic
-        links that lead out of the folder are skipped.
+        A file at its path is yielded alone, with an empty name. Pipes, sockets and links out of the folder are skipped.
         """
         folders = [""]
         try:
@@ -105,7 +102,7 @@ class OutputFolder:
             raise self._make_failure(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
-        """Copy the folder's content to a new folder. Symbolic links are copied as links. Raises JobFailed."""
+        """Copy the content to a new folder, and symbolic links as links. Raises JobFailed."""
         target.mkdir()
         try:
             for file in self.files(check):
@@ -122,10 +119,9 @@ class OutputFolder:
             raise self._make_failure(error) from None
 
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> int:
-        """Return the bytes of the folder's content. Raises JobFailed if it does not fit on the volume.
+        """Return the content's bytes. Raises JobFailed if it does not fit on the volume.
 
-        packed: whether a file with several names counts only once, as in an archive. Otherwise, each name becomes an
-        object.
+        packed: whether a file with several names counts once, as in an archive; else each name becomes an object.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()

@@ -10,8 +10,7 @@ from pathlib import Path
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
 
-    All jobs share this process's limit on open files, so the work is left to external programs, which keep few files
-    open at any depth.
+    All jobs share this process's limit on open files, and external programs keep few open at any depth.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

@@ -1,8 +1,4 @@
-"""Transfers a job's files to and from S3.
-
-The argument `check` is called before each file and each chunk of a file. It must raise if the job is stopped or exceeds
-its time limit, or if the simulator ends.
-"""
+"""Transfers a job's files to and from S3. `check` is called before each chunk, and raises if the job must end."""
 
 import io
 import re
@@ -38,11 +34,10 @@ def parse(uri: str) -> tuple[str, str]:
 def download(
     s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, is_object: bool = False
 ) -> None:
-    """Download the objects under a prefix to a folder, named relative to the prefix; a single object keeps its name.
+    """Download the objects under a prefix to a folder, named relative to it; a single object keeps its name.
 
-    volume: the volume on which the objects must fit, if any. is_object: whether the URI names one object instead of a
-    prefix. Raises JobFailed if the objects do not fit, or if a key is not a path within the folder, and OSError if the
-    disk of this machine is full.
+    volume: that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not fit, or a
+    key is no path within the folder, and OSError if this machine's disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -94,10 +89,10 @@ def upload_folder(
     check: Check = lambda: None,
     announce: Announce = lambda size: None,
 ) -> None:
-    """Upload a folder's files to keys below the URI's key. If the folder's path is a file, upload it to the key itself.
+    """Upload a folder's files to keys below the URI's key. A file at its path is uploaded to the key itself.
 
-    Raises JobFailed if the folder cannot be read, or, before anything is uploaded, if it is larger than the volume. If
-    some files have names that cannot be keys, raises JobFailed after all other files have been uploaded.
+    Raises JobFailed if it cannot be read or, before any upload, is larger than the volume; for names that cannot be
+    keys, after all others were uploaded.
     """
     if not folder.exists():
         return
@@ -122,7 +117,7 @@ def upload_folder(
 
 
 def only_file(folder: Path, uri: str) -> Path:
-    """Return the archive among the objects downloaded from a URI: the file with the URI's name, or the only file."""
+    """Return the archive among the objects downloaded from a URI: its namesake, or the only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:
@@ -133,7 +128,7 @@ def only_file(folder: Path, uri: str) -> Path:
 
 
 def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
-    """Return the keys and sizes of objects whose keys begin with the URI's key. Raises JobFailed if there are none."""
+    """Return the keys and sizes of the objects below a URI. Raises JobFailed if there are none."""
     bucket, prefix = parse(uri)
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -172,7 +167,7 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
     """Return whether there is an object at a URI or, with `is_prefix`, one whose key begins with the URI's.
 
-    Keys that end with "/" are the folders that S3's console creates: they are no data. Raises OSError if S3 fails.
+    Keys that end with "/", the folders that S3's console creates, are no data. Raises OSError if S3 fails.
     """
     bucket, key = parse(uri)
     size = {"PageSize": 100 if is_prefix else 1}

@@ -27,11 +27,9 @@ DELIVERY_SECONDS = 0.5  # time between deliveries
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    metrics: collects metrics from the output, if the job defines any. tail: the last lines of the output. period: the
-    number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for servers, because they run
-    forever.
-
-    The last part of a long output is delivered when the output or the period ends.
+    metrics: collects metrics from the output. tail: its last lines. period: seconds after which another
+    MAX_OUTPUT_BYTES are kept, finite only for servers, which run forever. The last part of a long output is delivered
+    when it, or the period, ends.
     """
 
     def __init__(
@@ -48,7 +46,7 @@ class JobLog:
         self._log_warnings()
 
     def create(self) -> "JobLog":
-        """Create the stream and its group if they do not exist. Raises ClientError or BotoCoreError."""
+        """Create the stream and its group, unless they exist. Raises ClientError or BotoCoreError."""
         with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
             self._client.create_log_group(logGroupName=self._group)
         with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
@@ -56,7 +54,7 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """Return the log of one container of an inference pipeline. Its stream must still be created."""
+        """Return the log of one container of an inference pipeline, to be created."""
         return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
@@ -81,7 +79,6 @@ class JobLog:
 
     @contextlib.contextmanager
     def replacing_path(self, path: Path, name: str) -> Iterator[None]:
-        """Replace a path with a name in lines that are added within the block."""
         self._replacements[str(path)] = name
         try:
             yield
@@ -89,7 +86,7 @@ class JobLog:
             del self._replacements[str(path)]
 
     def line(self, text: str, milliseconds: int | None = None) -> None:
-        """Add a line. milliseconds: when it was printed, in Unix time; by default now."""
+        """Add a line, printed at a time in milliseconds of Unix time, by default now."""
         text = text.rstrip("\r\n")
         for path, name in self._replacements.items():
             text = text.replace(path, name)
@@ -97,7 +94,7 @@ class JobLog:
         self._keep(text, milliseconds)
 
     def deliver(self) -> None:
-        """Send the waiting lines, in requests that the API accepts. The lines are lost if the group was deleted."""
+        """Send the waiting lines, in requests that the API accepts; lost if the group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
@@ -152,11 +149,7 @@ class JobLog:
 
 
 class LastOutput:
-    """The last MAX_OUTPUT_BYTES // 2 of an output.
-
-    parts: when each part was printed, in milliseconds of Unix time, and the part. left_out: the bytes before them that
-    are not kept.
-    """
+    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. left_out: the bytes before."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()
@@ -172,7 +165,7 @@ class LastOutput:
 
 
 def _split(output: bytes) -> tuple[list[str], bytes]:
-    """Return the complete lines of an output, and the rest, which becomes a line if it is too long for an event."""
+    """Return an output's complete lines, and the rest, which becomes a line if it is too long for an event."""
     *lines, rest = output.split(b"\n")
     if len(rest) >= MAX_EVENT_BYTES:
         lines, rest = [*lines, rest], b""

@@ -23,10 +23,9 @@ MAX_VALUES = 20_000  # values of one job that are kept: a job could print them f
 
 
 class TrainingMetrics:
-    """Finds the metric values in a training job's output.
+    """Finds the metric values in a training job's output. definitions: regular expressions by metric name.
 
-    definitions: regular expressions by metric name. observed_values: a list to which each metric name and value is
-    added, if a tuning job follows the job. warnings: lines for the job's log about values that are not collected.
+    observed_values: receives each name and value, if a tuning job follows the job. warnings: lines for the job's log.
     """
 
     def __init__(
@@ -53,10 +52,6 @@ class TrainingMetrics:
                 self.warnings.append(
                     f"[the metric {name} is not collected: its regular expression is invalid: {error}]"
                 )
-
-    def __bool__(self) -> bool:
-        """Return whether there are still patterns to search for."""
-        return bool(self._patterns)
 
     def measure(self, line: str) -> None:
         for name, pattern in list(self._patterns.items()):

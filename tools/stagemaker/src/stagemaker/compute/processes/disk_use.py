@@ -20,12 +20,10 @@ COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --i
 
 
 class DiskUse:
-    """Checks whether the files in some folders exceed the size of a volume.
+    """Checks whether the files in some folders, none of which contains another, exceed the size of a volume.
 
-    No folder may contain another. They may be on different disks, and need not exist.
-
-    The next count starts when the free space on the disks has decreased by the space that was left on the volume. It
-    also starts after some time in any case, because other programs may have freed as much space as the job has taken.
+    A count starts when the free space on the disks has decreased by what was left on the volume, and also after some
+    time, as other programs may have freed as much.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -37,9 +35,9 @@ class DiskUse:
         self._unnamed_bytes = 0
 
     def exceeds_volume(self, pids: Iterable[int]) -> bool:
-        """Return whether a count has just ended and exceeds the volume's size. Starts a count when one is due.
+        """Return whether a count of the processes' files has just ended and exceeds the volume.
 
-        pids: the IDs of the job's processes.
+        Starts one that is due.
         """
         try:
             return self._check(pids)
@@ -86,7 +84,7 @@ class DiskUse:
 
 
 def unnamed_file_sizes(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
-    """Yield the sizes of deleted files on the devices that processes still have open. du cannot find such files."""
+    """Yield the sizes of deleted files that processes still have open, which du cannot find."""
     seen = set()
     for pid in pids:
         with contextlib.suppress(OSError):  # the process has ended, or this is not Linux

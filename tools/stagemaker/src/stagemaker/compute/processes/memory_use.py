@@ -1,7 +1,4 @@
-"""Measures how much of an instance's memory is used by one command, or by several commands that share the memory.
-
-This module must load quickly, because a supervisor is started for every command and imports it.
-"""
+"""Measures the memory of commands that share an instance. Every supervisor imports this, so it must load quickly."""
 
 import fcntl
 import os
@@ -11,11 +8,10 @@ SHARE_FORMAT = struct.Struct("q")  # an entry in the shared file: the number of 
 
 
 class MemoryUse:
-    """The memory that one command and the other commands on its instance use.
+    """The memory that one command and the other commands on its instance use, in bytes.
 
-    path: the file that is shared with the other commands' supervisors; None if there are no other commands. limit: the
-    maximum number of bytes that all commands together may use; None for no limit. peak: the peak memory of all commands
-    together, in bytes.
+    path: a file shared with the other commands' supervisors; None if there are none. limit: for all commands together;
+    None for no limit. peak: of all commands together.
     """
 
     def __init__(self, path: str | None, limit: int | None):
@@ -33,7 +29,6 @@ class MemoryUse:
         return None if self._limit is None else max(self._limit - sum(self._other_shares), 0)
 
     def record(self, used: int) -> None:
-        """Record how many bytes of memory the command uses."""
         self._used_bytes = used
         if self._file:
             os.pwrite(self._file[0], SHARE_FORMAT.pack(used), self._file[1])
@@ -42,11 +37,10 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether the command must end: all commands together exceed the limit, and none uses more than it.
+        """Return whether this command must end: all exceed the limit together, and none uses more than it.
 
-        If there are other commands, the limit must be exceeded twice in a row, because only then have all of them
-        measured shared memory exactly. The commands decide one at a time, and a command that must end removes its share
-        at once, so that two commands do not end if one is enough.
+        Among several, the limit must be exceeded twice in a row, as only then have all measured shared memory exactly.
+        They decide one at a time, and the one that must end removes its share at once, so that not two end.
         """
         if self._file is None:
             return self._consecutive_excesses >= 1
@@ -71,7 +65,7 @@ class MemoryUse:
 
 
 def _add_share(path: str) -> tuple[int, int]:
-    """Add a share for this command to the file. Returns the file's descriptor and the share's offset in the file."""
+    """Add a share for this command. Returns the file's descriptor and the share's offset."""
     append_descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(append_descriptor, SHARE_FORMAT.pack(0))

@@ -31,11 +31,10 @@ OVERDUE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended. code: its exit status, or None if a signal ended it.
+    """How a command ended. code: its exit status, or None if a signal ended it. seconds: its duration.
 
-    reason: "time", "memory", "disk", "processes", "stopped", or None if the supervisor did not end it. seconds: its
-    duration. peak: the peak memory, in bytes, of this command and those that shared its instance. processor_seconds:
-    the total processor time of its processes.
+    reason: "time", "memory", "disk", "processes", "stopped", or None if the supervisor did not end it. peak: the peak
+    memory, in bytes, of this command and those on its instance. processor_seconds: of all its processes.
     """
 
     code: int | None
@@ -47,16 +46,14 @@ class Ending:
 
     @property
     def hit_instance_limit(self) -> bool:
-        """Whether a limit of the instance ended the command."""
         return self.reason in ("memory", "disk", "processes")
 
 
 class SupervisedProcess:
     """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
-    folder: the job's folder. Its path identifies the job's processes, because their environment contains it. instance:
-    the instance whose memory, processors and volume the command may use. output: the command's stdout and stderr
-    combined.
+    folder: the job's folder, whose path identifies its processes, as their environment contains it. instance: its
+    limits. output: stdout and stderr combined.
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
@@ -95,13 +92,12 @@ class SupervisedProcess:
         self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
-        """Return the supervisor's exit status, or None while it runs. Kills the supervisor if it is overdue."""
+        """Return the supervisor's exit status, or None while it runs. Kills one that is overdue."""
         if time.monotonic() > self._latest_end:
             self._process.kill()
         return self._process.poll()
 
     def stop(self) -> None:
-        """Send SIGTERM to all processes of the command, and SIGKILL after GRACE_SECONDS."""
         self._order(b"stop\n", GRACE_SECONDS)
 
     def kill(self) -> None:
@@ -125,10 +121,7 @@ class SupervisedProcess:
             return Ending(None, 9, reason, now - self._start_time, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """Read what the supervisor writes, until the supervisor ends.
-
-        Waiting until the pipe is closed is not enough: a job without a sandbox could keep it open, or write to it.
-        """
+        """Read until the supervisor ends: a job without a sandbox could keep the pipe open, or write to it."""
         line = b""
         for part in read_parts(events, self.poll, 0.2):
             line += part
@@ -149,7 +142,7 @@ class SupervisedProcess:
                     self._orders.flush()
 
     def _sweep(self) -> None:
-        """Kill the processes that have lost their supervisor: those whose environment contains the job's folder."""
+        """Kill the processes that lost their supervisor: their environment contains the job's folder."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if any(str(self._folder) in value for value in process.environ().values()):
@@ -159,8 +152,8 @@ class SupervisedProcess:
 def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
     """Yield parts read from a pipe, until it is closed, or until it is empty and `poll` does not return None.
 
-    A part is empty if nothing arrived within `seconds`. A process that is still running could keep the pipe open and
-    write to it forever, so at most the capacity of a pipe is read once `poll` no longer returns None.
+    A part is empty if nothing arrived within `seconds`. Once `poll` no longer returns None, at most a pipe's capacity
+    is read, as another process could write to it forever.
     """
     poller, bytes_left = select.poll(), 16 * READ_SIZE
     poller.register(pipe, select.POLLIN)
@@ -175,10 +168,7 @@ def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) 
 
 
 class ProcessGroup:
-    """Starts a job's processes; no more are started after `stop` or `kill`. Thread-safe.
-
-    stopping: set when no more processes may start.
-    """
+    """Starts a job's processes, and none after `stop` or `kill`, which set `stopping`. Thread-safe."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
@@ -186,10 +176,7 @@ class ProcessGroup:
         self._lock = threading.Lock()
 
     def start(self, launch: Launch, folder: Path, seconds: float, instance: Instance | None) -> SupervisedProcess:
-        """Start a command. The caller reads its output and then calls `wait`. Raises JobStopped after `stop`.
-
-        folder, seconds, instance: as in SupervisedProcess.
-        """
+        """Start a command, whose output the caller reads before `wait`. Raises JobStopped after `stop`."""
         with self._lock:
             if self.stopping.is_set():
                 raise JobStopped

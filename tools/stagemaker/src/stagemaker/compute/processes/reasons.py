@@ -21,9 +21,9 @@ MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Return the reason why a job failed: the exception's message, after a message about the disk if the disk is full.
+    """Return why a job failed: the exception's message, after one about the disk if the disk is full.
 
-    folder: the job's folder. Its files must still exist, because removing them frees space.
+    folder: the job's, whose files must still exist, because removing them frees space.
     """
     if machine.is_disk_full(error):
         return FULL_DISK
@@ -35,7 +35,6 @@ def reason_of(error: Exception, folder: Path) -> str:
 
 
 def _free_bytes(folder: Path) -> int:
-    """Return how many bytes this user can still write to the disk of a folder. The folder need not exist."""
     while not folder.exists():
         folder = folder.parent
     disk = os.statvfs(folder)
@@ -43,7 +42,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """Return the file with a job's failure reason: the job's own or, if that is uninformative, a new one.
+    """Return the file with a job's failure reason: the job's own or a new one.
 
     The failure file of the SDK's driver scripts says only that the user's script failed.
     """
@@ -63,17 +62,14 @@ def failure_file(job: Job, log: JobLog) -> Path:
 
 
 def with_container_paths(text: str, folder: Path) -> str:
-    """Replace this machine's paths with a container's paths in text from a job without a sandbox."""
+    """Replace this machine's paths in text from a job without a sandbox."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
 def exceeded_limit(
     ending: Ending, instance: Instance | None, subject: str = "The job", volume_owner: str = "the job"
 ) -> str | None:
-    """Return a message about the instance limit that ended a command, or None if no limit ended it.
-
-    volume_owner: how it refers to the volume's owner.
-    """
+    """Return a message about the instance limit that ended a command, or None if none did."""
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
         "processes": f"{subject} started more processes than allowed",
@@ -84,7 +80,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return the first bytes of a job's file; none if it is not a regular file, or if a symbolic link leads to it."""
+    """Return the first bytes of a job's file; none if it is irregular, or behind a symbolic link."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:

@@ -2,18 +2,12 @@
 
     python supervisor.py SPECIFICATION EVENTS
 
-SPECIFICATION is a file, removed when read, with a JSON object: command, bubblewrap (null, or the command line of
-bubblewrap, which then runs the command), environment, folder, seconds (the time limit, or null), bytes (the memory
-limit, or null), memory_use (null, or a file shared with the supervisors of the other commands that share this memory),
-cpus (for a container, or null), processes (the maximum at a time), grace (seconds from SIGTERM to SIGKILL), volume
-(bytes that the files below `folders` may take on the disk, or null), folders, and container (null, or Docker's settings
-for a container that runs the command). EVENTS is the file descriptor to which one line of JSON is written at the end:
-code, signal, reason ("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (the total
-of all processes), peak (the peak memory in bytes). Orders arrive on standard input: "stop", or "kill" for no grace
-period.
+SPECIFICATION is a file, removed when read, with the JSON that process.py writes; null stands for no limit. EVENTS is
+the file descriptor to which a line of JSON, the members of `Ending`, is written at the end. Orders arrive on standard
+input: "stop", or "kill" for no grace period.
 
-As a subreaper, the supervisor becomes the parent of processes that outlive their own parent, so it can find all of the
-job's processes. If the process that started the supervisor disappears, the supervisor ends the job.
+As a subreaper, it becomes the parent of processes that outlive their own parent, and so finds all of the job's. If the
+process that started it disappears, it ends the job.
 """
 
 import contextlib
@@ -78,16 +72,13 @@ def main() -> None:
 
 
 def leave_session_keyring() -> None:
-    """Give this process and those that it starts a new, empty keyring instead of one that all jobs would share."""
+    """Give this process and its children a new keyring instead of one that all jobs would share."""
     if call := system_calls.number("keyctl"):
         ctypes.CDLL(None).syscall(call, KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
 def start(specification: dict[str, Any]) -> Any:
-    """Serve a WSGI application, without nginx, until the server ends.
-
-    module_app: the application in gunicorn's notation. Raises CalledProcessError if the server ends with an error.
-    """
+    """Start the command in a container or as processes."""
     if specification["container"] is None:
         return Processes(specification)
     from stagemaker.isolation.container_job import ContainerJob
@@ -97,7 +88,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def preferred_by_oom_killer() -> Any:
-    """Make processes that are started within the block the first to be killed when this machine runs out of memory."""
+    """Let the machine, when it runs out of memory, first kill processes started within the block."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
@@ -112,7 +103,7 @@ def preferred_by_oom_killer() -> Any:
 def watch(
     job: Any, specification: dict[str, Any], start_time: float, parent: int, disk: DiskUse | None, memory: MemoryUse
 ) -> dict[str, Any]:
-    """Wait until the job ends. End it if there is an order to stop, or if it exceeds a limit. Returns its outcome."""
+    """Wait until the job ends; end it upon an order, or if it exceeds a limit. Returns its outcome."""
     reason, kill_time, was_terminated = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.has_ended():
@@ -145,12 +136,10 @@ def watch(
 
 
 def descendants() -> list[int]:
-    """Return the IDs of this process's children, their children and so on.
+    """Return the IDs of this process's children, their children and so on, ten times a second.
 
-    This is called ten times a second. psutil would read all processes of this machine each time, so where the kernel
-    lists the children of a process, as Linux usually does, only these are read. psutil is imported only where it is
-    needed, because its import doubles the time that the start of a supervisor takes. A process may be missing if
-    another one ends at the same moment; the list is empty only if there are none.
+    Where the kernel lists the children of a process, only these are read; psutil would read all processes, and its
+    import doubles the time of a supervisor's start. A process may be missing if another one ends at the same moment.
     """
     if not KERNEL_LISTS_CHILDREN:
         import psutil
@@ -172,7 +161,7 @@ def _children(pid: int) -> list[int]:
 
 
 def memory_of(pid: int, proportional: bool) -> int:
-    """Return a process's memory in bytes. proportional: divide shared memory by the number of processes sharing it."""
+    """Return a process's memory in bytes. proportional: divide shared memory by the processes sharing it."""
     if KERNEL_LISTS_CHILDREN and not proportional:
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:
@@ -192,11 +181,10 @@ def memory_of(pid: int, proportional: bool) -> int:
 
 
 def protect_devices() -> None:
-    """Make the files of devices read-only for this process and those that it starts; devices can still be used.
+    """Make the files of devices read-only for this process and its children; devices can still be used.
 
-    Root owns the files of the host's devices in a sandbox, so a job that runs as root could change their modes and
-    times for all programs. bubblewrap cannot mount devices read-only, but keeps such a mount. Other users cannot mount
-    anything, but also do not own devices.
+    In a sandbox, root owns the files of the host's devices: a job that runs as root could change their modes for all
+    programs. bubblewrap cannot mount devices read-only, but keeps such a mount.
     """
     libc = ctypes.CDLL(None)
     if os.geteuid() or libc.unshare(CLONE_NEWNS):
@@ -209,8 +197,6 @@ def protect_devices() -> None:
 
 
 class Processes:
-    """A job that runs as processes on this machine: a command, and all processes that it starts."""
-
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
         self._is_sandboxed = specification["bubblewrap"] is not None
@@ -238,9 +224,9 @@ class Processes:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return how many bytes of memory the job's processes use, and their process IDs.
+        """Return the bytes of memory of the job's processes, and their IDs.
 
-        Shared memory counts once for each process. Only if this total exceeds the limit is memory measured exactly.
+        Shared memory counts once for each process; only if this total exceeds the limit is it measured exactly.
         """
         pids = descendants()
         total = sum(memory_of(pid, False) for pid in pids)
@@ -249,10 +235,9 @@ class Processes:
         return total, pids
 
     def terminate(self) -> bool:
-        """Send SIGTERM to the job's first process, as Docker does. Returns False if that process does not exist yet.
+        """Send SIGTERM to the job's first process, as Docker does. Returns False if it does not exist yet.
 
-        Bubblewrap itself gets no signal, because SIGTERM would end both it and the job. The job's first process is
-        the first child of bubblewrap's child.
+        It is the first child of bubblewrap's child; SIGTERM for bubblewrap itself would end both.
         """
         import psutil  # only here and in kill(): its import would double the time of a supervisor's start
 
@@ -283,7 +268,6 @@ class Processes:
         return {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
 
     def close(self) -> None:
-        """End the processes that the command left running."""
         deadline = time.monotonic() + CLEANUP_SECONDS
         reap()
         while self.kill() and time.monotonic() < deadline:
@@ -293,9 +277,9 @@ class Processes:
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """Return the descriptor of a file with arguments for bubblewrap. Raises ValueError if one contains a null byte.
+    """Return the descriptor of a file with bubblewrap's arguments. Raises ValueError for a null byte.
 
-    Null bytes separate arguments: text after a null byte in an environment variable would become another argument.
+    Null bytes separate arguments: what follows one in a variable would become another argument.
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")
@@ -303,7 +287,6 @@ def arguments_file(arguments: list[str]) -> int:
 
 
 def reap() -> None:
-    """Collect the processes that have ended, so that they do not count as running."""
     while True:
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:

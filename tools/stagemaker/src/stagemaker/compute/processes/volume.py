@@ -1,7 +1,4 @@
-"""A job's disk, and what fits on it.
-
-Every command starts a supervisor that imports this module. To load quickly, it has no dataclasses.
-"""
+"""A job's disk, and what fits on it. To load quickly in supervisors, it has no dataclasses."""
 
 import threading
 
@@ -18,11 +15,10 @@ class Volume:
         self._lock = threading.Lock()
 
     def has_room(self, size: int, files: int) -> bool:
-        """Return whether `size` bytes in `files` files fit on an empty disk of this size."""
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
     def take(self, size: int, files: int = 0) -> bool:
-        """Add bytes and files to those that the inputs take. Returns whether all inputs so far fit on the disk."""
+        """Add bytes and files of inputs. Returns whether all so far fit on the disk."""
         with self._lock:
             self.bytes_left -= size
             self.files_left -= files

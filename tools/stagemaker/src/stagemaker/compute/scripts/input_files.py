@@ -29,7 +29,7 @@ REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script of SDK version 2; anoth
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool) -> RequirementsFile | None:
-    """Fill /opt/ml with the channels, the configuration and the script. Returns the requirements to install, if any."""
+    """Fill /opt/ml with the channels, the configuration and the script. Returns the requirements, if any."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
@@ -67,7 +67,6 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
 
 
 def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
-    """Create the checkpoint folder if it is below /opt/ml, but not in its inputs. Checkpoints are not kept."""
     if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
         with contextlib.suppress(OSError, ValueError):  # an invalid name
             (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
@@ -92,7 +91,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _decode_value(value: str) -> str:
-    """Return a hyperparameter's value, decoded if it is a JSON string: some clients encode values, others do not."""
+    """Return a value, decoded if it is a JSON string: only some clients encode values."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -101,9 +100,9 @@ def _decode_value(value: str) -> str:
 
 
 def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
-    """Return a folder with a script's source. source: a folder, an archive, or a folder that contains only an archive.
+    """Return a folder with a script's source: a folder, an archive, or a folder that contains only an archive.
 
-    An archive is unpacked here only to read its requirements.txt: the job unpacks it itself.
+    An archive is unpacked here only to read its requirements.txt.
     """
     files = list(source.iterdir()) if source.is_dir() else [source]
     if len(files) == 1 and files[0].name.endswith((".tar.gz", ".tgz")) and files[0].is_file():
@@ -114,9 +113,9 @@ def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, path: str, name: str) -> Path:
-    """Return the folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
+    """Return the folder for a path below /opt/ml, the value of the setting `name`.
 
-    name: the name of the setting that contains the path, for error messages.
+    Raises JobFailed if it leads elsewhere.
     """
     folder = ml / path.removeprefix(f"{ML}/")
     try:
@@ -129,9 +128,9 @@ def folder_below(ml: Path, path: str, name: str) -> Path:
 
 
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
-    """Return the requirements file in a script's source folder, or None if the folder has no such file.
+    """Return the requirements file in a script's source folder, if it has one.
 
-    description: the SDK's description of the source. It may name another requirements file, or none. Raises JobFailed.
+    description: the SDK's, which may name another file, or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():
@@ -152,7 +151,7 @@ def find_requirements(source: Path, description: Path | None = None) -> Requirem
 
 
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
-    """Replace /opt/ml with the job's folder in scripts that the SDK adds, which is necessary without a sandbox."""
+    """Replace /opt/ml with the job's folder in scripts that the SDK adds, for jobs without a sandbox."""
     for path in paths:
         script = read_start(path, MAX_SCRIPT_BYTES + 1)
         if not script or len(script) > MAX_SCRIPT_BYTES:

@@ -10,7 +10,6 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
@@ -39,7 +38,7 @@ MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages tha
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file, and the source folder, in which pip is run. Neither path contains symbolic links."""
+    """A requirements file, and the source folder, in which pip is run, both without symbolic links."""
 
     source: Path
     file: Path
@@ -48,9 +47,7 @@ class RequirementsFile:
 class PackageInstaller:
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        # an entry exists only while a job uses its lock
-        self._install_locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
-        self._lock = threading.Lock()  # guards `_install_locks`
+        self._install_locks: dict[str, threading.Lock] = {}  # by digest
 
     def install(
         self,
@@ -62,13 +59,12 @@ class PackageInstaller:
         folder: Path,
         announce: Callable[[str], None],
     ) -> Path | None:
-        """Install the packages that are missing from the container into a separate folder, and return the folder.
+        """Install the packages that are missing from the container into a folder of their own, and return it.
 
-        The same requirements are installed only once. Returns None if jobs run with a Python on this machine that
-        already has all of the packages. The simulator's environment is never changed. Packages from the index must be
-        wheels, so that none of their code runs in this step, which has a network; packages in the source are built in a
-        sandbox without a network. instance: the instance whose memory, processors and volume pip may use. folder: the
-        folder in which pip works. Raises JobFailed or JobStopped.
+        The same requirements are installed once. Returns None if this machine's Python for the image has all of them.
+        Packages from the index must be wheels, so that none of their code runs in this step, which has a network; those
+        in the source are built in a sandbox without one. instance, folder: pip's limits and its folder. Raises
+        JobFailed or JobStopped.
         """
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
@@ -87,9 +83,7 @@ class PackageInstaller:
             names = [*(each.name for each in missing), *local_paths]
             others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
             announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
-        with self._lock:
-            lock = self._install_locks.setdefault(digest, threading.Lock())
-        with held(lock, lambda: None, job.raise_if_stopping):
+        with held(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
             if target.is_dir():
                 return target
             install_folder = folder / "install"
@@ -114,7 +108,7 @@ class PackageInstaller:
 
 
 def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
-    """Install exactly the packages that pip reports as missing from the container, with the hashes that it checked."""
+    """Install exactly what pip reports as missing from the container, with the hashes that it checked."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
 
     def run(lines: Iterable[str], *options: str) -> None:
@@ -151,7 +145,7 @@ def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], li
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Return whether a requirement is satisfied by the container or does not apply to its platform."""
+    """Return whether the container satisfies a requirement, or it is for another platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
@@ -162,7 +156,7 @@ def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
 
 
 def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """Return a digest of an image's name, the text of the requirements, and all files in the source, if any."""
+    """Return a digest of an image's name, the requirements' text, and all files in the source, if any."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:
@@ -203,7 +197,7 @@ def _make_failure(reason: str) -> JobFailed:
 
 
 def _pip_failure_reason(lines: list[str]) -> str:
-    """Return the reason why pip failed. If a build failed, pip quotes its output, and the last line is the reason."""
+    """Return why pip failed. If a build did, its quoted output ends with the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
     reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or lines
     return reasons[-1] if reasons else "pip printed nothing"

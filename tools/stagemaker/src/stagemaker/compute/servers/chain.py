@@ -25,11 +25,9 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 class Chain:
     """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
 
-    log: receives the output of a PrimaryContainer; if there are several containers, each has its own stream below this
-    one. instance: the instance whose memory and volume all containers share. name: the name of the chain's folder in
-    the job's folder. environment: environment variables that override the containers' own. defaults: environment
-    variables that the containers' own override. ending: how the processes ended, after `stop`; None if none was
-    started.
+    log: of a PrimaryContainer; each of several containers has its own stream below it. instance: whose memory and
+    volume all share. name: of the folder in the job's folder. environment, defaults: variables that override the
+    containers' own, and that these override. ending: how the processes ended, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Chain:
         ]
 
     def images(self) -> list[tuple[str, JobLog]]:
-        """Return the image and the log of each container. All must be made available before the chain starts."""
+        """Return the image and the log of each container, to be made available before the chain starts."""
         return [(server.container["Image"], server.log.create()) for server in self._servers]
 
     def __enter__(self) -> "Chain":
@@ -84,7 +82,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop the servers. Replace a JobFailed with its cause, if known: a stop, a limit, or a server's own reason."""
+        """Stop the servers. Replace a JobFailed with a stop, a limit, or a server's own reason, if known."""
         self.stop()
         if self.ending and self.ending.hit_instance_limit:
             error = error or JobFailed()
@@ -95,7 +93,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """How the first server that exceeded a limit ended, or else the first server, with the peak memory of all."""
+        """How the first server that exceeded a limit, or else the first, ended, with the peak memory of all."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
@@ -107,7 +105,7 @@ class Chain:
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has returned 200. Raises JobFailed if one ends or is too slow, or JobStopped.
 
-        is_busy: returns whether invocations are in progress. If given, servers that are already ready are pinged too.
+        is_busy: whether invocations are in progress; if given, servers that are already ready are pinged too.
         """
         deadline = Deadline(seconds)
         while True:
@@ -123,28 +121,25 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Return a failure reason that names a server that has ended or failed, or None while all servers can serve."""
+        """Return a reason that names a server that has ended or failed, or None while all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """Return the last container's response to a POST to /invocations, or the first response that is not a success.
+        """Return the last container's response to a POST to /invocations, or the first that is not a success.
 
-        headers: the caller's headers. Each container receives them with the Content-Type of its own input, and only the
-        last container receives Accept. deadline: the deadline for the last byte of the last response. Raises
-        NoResponse, in particular TimedOut. The exception, like the response, names the container.
+        Each container receives the headers with its own input's Content-Type, and only the last one Accept. Raises
+        NoResponse, in particular TimedOut, which names the container, like the response.
         """
-        forwarded_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
         for server in others:
-            response = server.invoke(body, forwarded_headers, deadline, max_bytes)
+            others_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
+            response = server.invoke(body, others_headers, deadline, max_bytes)
             if not response.is_success:
                 return response
-            body = response.body
-            headers = _with_content_type(headers, response)
-            forwarded_headers = _with_content_type(forwarded_headers, response)
+            body, headers = response.body, _with_content_type(headers, response)
         return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
@@ -162,8 +157,7 @@ class Chain:
 def named_containers(model: Record) -> list[tuple[str, Record]]:
     """Return a model's containers in order, as pairs of name and container. A PrimaryContainer's name is empty.
 
-    The names are used in messages and logs. model: a model's members, including the internal ones: Served, if present,
-    contains the containers of the model packages from which the model was created.
+    model: its members, the internal ones included: Served contains the containers of its model packages.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:

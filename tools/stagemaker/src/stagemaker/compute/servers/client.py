@@ -39,8 +39,7 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: the deadline for the last byte of the response. Raises NoResponse, in particular TimedOut and
-        Disconnected.
+        deadline: for the last byte of the response. Raises NoResponse, in particular TimedOut and Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:
@@ -58,7 +57,7 @@ class UnixClient:
             raise Disconnected(f"the server did not respond: {str(error) or type(error).__name__}") from None
 
     def close(self) -> None:
-        """Close the idle connections. Connections in use are closed after their requests."""
+        """Close the idle connections; those in use are closed after their requests."""
         self._closed = True
         while self._idle_connections:
             self._idle_connections.pop().close()
@@ -76,13 +75,11 @@ class UnixClient:
 class UnixConnection(socket.socket):
     """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
-    A timeout for each byte would not be enough: a server that sends a byte now and then would never exceed it. The
-    kernel applies the timeouts, because Python's own take twice as many system calls. During each system call another
-    thread may start to run, and the invocation would then have to wait for it.
+    With a timeout for each byte, a server that sends one now and then would never exceed it. The kernel applies the
+    timeouts: Python's own take twice as many system calls, at each of which another thread may start to run.
     """
 
     def __init__(self, path: Path, deadline: Deadline):
-        """Open the connection. deadline: the first request's deadline; later requests have their own."""
         self._deadline, self.is_reusable = deadline, False
         # no symbolic link is followed: the job could replace the socket with a link to another server's
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
@@ -98,7 +95,7 @@ class UnixConnection(socket.socket):
             os.close(descriptor)
 
     def is_open(self) -> bool:
-        """Return whether the server has neither closed the connection nor sent anything since the last response."""
+        """Return whether the server has neither closed the connection nor sent anything more."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         return not poll.poll(0)

@@ -40,11 +40,9 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: the instance that all of the model's containers share, with its volume. volume: counts the space that the
-    model and its source take. folder: the container's folder, in the job's folder. sockets_folder: a folder that the
-    processes share with the simulator. name: the container's name; empty for a model's only container. has_network:
-    whether the container would have a network on AWS, that is, whether EnableNetworkIsolation is not set. is_ready:
-    whether a ping has succeeded.
+    instance: shared by all of the model's containers. volume: counts what the model and its source take. folder: the
+    container's, in the job's. sockets_folder: shared by the processes and the simulator. name: empty for a model's only
+    container. has_network: whether EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
     """
 
     platform: Platform
@@ -95,8 +93,8 @@ class ContainerServer:
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Return whether the server has returned 200 for /ping.
 
-        is_busy: returns whether invocations are in progress. If given, a server that is already ready is pinged again.
-        If it does not respond while it is busy, it is still ready: its workers handle requests in order.
+        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If it then does not
+        respond while it is busy, it is still ready, as its workers handle requests in order.
         """
         if self.is_ready and is_busy is None:
             return True
@@ -114,7 +112,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status.
 
-        Raises NoResponse, also if a header that clients receive is not ASCII, because the API does not allow that.
+        Raises NoResponse, also for a header that clients receive and that is not ASCII, which the API does not allow.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -131,7 +129,7 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_SHORT_BODY_BYTES,
     ) -> Response:
-        """Return the response to a request, whatever its status. max_bytes: its body's limit. Raises NoResponse."""
+        """Return the response, of at most max_bytes, whatever its status. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
@@ -150,7 +148,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Return why the server failed, if that is known: an instance limit, or the reason in its failure file."""
+        """Return why the server failed, if known: a limit, or the reason in its failure file."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
@@ -161,7 +159,7 @@ class ContainerServer:
             self._process.kill()
 
     def stop(self) -> None:
-        """End all processes of the server, and wait until they have ended. Its log is complete afterwards."""
+        """End all processes of the server, and wait for that. Its log is complete afterwards."""
         self._client.close()
         with self._lock:
             self._was_stopped = True
@@ -210,15 +208,15 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """Return how messages refer to a container's server. A model's only container has no name."""
+    """Return how messages refer to a container's server."""
     return f"The server of container '{container}'" if container else "The model's server"
 
 
 def model_data(container: Record) -> tuple[str, bool]:
-    """Return the URI of a container's model, empty if it has none, and whether the model is packed.
+    """Return the URI of a container's model, empty if it has none, and whether it is packed.
 
-    If the model is packed, the URI is that of an archive of the content of /opt/ml/model. Otherwise, it is the URI of
-    the objects themselves. Raises ValueError if the container is invalid.
+    If so, it names an archive of the content of /opt/ml/model, and otherwise the objects themselves. Raises ValueError
+    if the container is invalid.
     """
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True

@@ -25,10 +25,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """The server sent no response, or an invalid one. The message explains what went wrong.
-
-    container: the name of the server's container; empty for a model's only container.
-    """
+    """The server sent no valid response; the message says why. container: empty for a model's only one."""
 
     def __init__(self, message: str, container: str = ""):
         super().__init__(message)
@@ -45,9 +42,9 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response. headers: header values by lower-case name; if a name occurs more than once, its last value.
+    """A response.
 
-    container: the name of the container that sent it; empty for a model's only container.
+    headers: by lower-case name, the last value. container: that sent it; empty for a model's only one.
     """
 
     status: int
@@ -65,10 +62,7 @@ class Response:
 
 
 def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, bool]:
-    """Read the next response on a connection. Returns the response, and whether the connection can be reused.
-
-    Raises NoResponse, in particular Disconnected.
-    """
+    """Read the next response; return it and whether the connection can be reused. Raises NoResponse."""
     incoming = IncomingData(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
@@ -95,12 +89,12 @@ class IncomingData:
 
     @property
     def connection_is_idle(self) -> bool:
-        """Whether the server is waiting for another request, and has sent nothing since the response."""
+        """Whether the server waits for another request, and has sent nothing more."""
         states = {self._protocol.our_state, self._protocol.their_state}
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._has_ended
 
     def next_event(self) -> h11.Event:
-        """Receive until the next event is complete, and return it. Raises NoResponse, or OSError if nothing arrived."""
+        """Receive the next event. Raises NoResponse, or OSError if nothing arrived."""
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 self._receive()

@@ -9,10 +9,7 @@ BASE_DIR = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
 class ServingEnv(dict[str, Any]):
-    """The settings of a model server, as items and as attributes. They are read when this object is created.
-
-    Settings that are not set have AWS's defaults. http_port and safe_port_range are strings.
-    """
+    """A model server's settings, read when made, as items and attributes, with AWS's defaults."""
 
     def __init__(self) -> None:
         variables = os.environ

@@ -6,10 +6,7 @@ from ._env import ServingEnv
 
 
 def start(module_app: str) -> None:
-    """Serve a WSGI application, without nginx, until the server ends.
-
-    module_app: the application in gunicorn's notation. Raises CalledProcessError if the server ends with an error.
-    """
+    """Serve a WSGI application, in gunicorn's notation, without nginx. Raises CalledProcessError."""
     serving = ServingEnv()
     command = ["gunicorn", "--bind", f"0.0.0.0:{serving.http_port}", "--worker-class", "gthread", "--no-control-socket"]
     command += ["--timeout", str(serving.model_server_timeout), "--workers", str(serving.model_server_workers)]
@@ -17,10 +14,7 @@ def start(module_app: str) -> None:
 
 
 def next_safe_port(port_range: str, after: str | None = None) -> str:
-    """Return the first port of a range such as "9000-9999", or the port after `after`.
-
-    Raises ValueError if the port is outside the range.
-    """
+    """Return the first port of "9000-9999", or the one after `after`. Raises ValueError outside."""
     first, last = (int(number) for number in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:

@@ -33,10 +33,10 @@ def default_output_fn(prediction: Any, accept: str) -> Response:
 
 
 class Transformer:
-    """The hooks of a script. Hooks that are None are replaced with the default functions of this module.
+    """The hooks of a script; those that are None are replaced with this module's default functions.
 
-    transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with any of them.
-    error_class: the class to which errors in the script's hooks are converted.
+    transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with one.
+    error_class: of errors in the script's hooks.
     """
 
     def __init__(
@@ -59,7 +59,6 @@ class Transformer:
         self._transform_fn = _choose(transform_fn, self._transform_in_steps, error_class)
 
     def initialize(self) -> None:
-        """Load the model."""
         self._model = self._model_fn(ServingEnv().model_dir)
 
     def transform(self) -> Any:

@@ -33,10 +33,7 @@ class Response(flask.Response):
 
 
 class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both define `values`; Flask's is used
-    """A request to /invocations, by default Flask's current request.
-
-    As in AWS's package, it is also a mapping of properties that every request has.
-    """
+    """A request to /invocations, by default Flask's current one, and, as in AWS's package, a mapping."""
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # Mapping's methods would compare the contents of requests
 
@@ -46,18 +43,17 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both d
 
     @property
     def content_type(self) -> str:  # type: ignore[override]
-        """The content type, by default JSON. Some AWS services send it in a ContentType header."""
+        """By default JSON. Some AWS services send it in a ContentType header."""
         return self.headers.get("ContentType") or self.headers.get("Content-Type") or content_types.JSON
 
     @property
     def accept(self) -> str:
-        """The content type that the client accepts, or the container's default."""
         accept = self.headers.get("Accept")
         return self._default_accept if accept in (None, "", content_types.ANY) else accept
 
     @property
     def content(self) -> str | bytes:
-        """The content, as text if it is CSV or JSON, otherwise as bytes."""
+        """Text if it is CSV or JSON, otherwise bytes."""
         return self.get_data(as_text=True) if self.content_type in content_types.UTF8_TYPES else self.get_data()
 
     def __getitem__(self, name: str) -> Any:
@@ -73,15 +69,13 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both d
 
 
 def default_healthcheck_fn() -> Response:
-    """Return the default response to /ping: 200 without content."""
     return Response(status=200)
 
 
 class Worker(flask.Flask):
-    """The application of a model server.
+    """The application of a model server. initialize_fn: called once, before the first request.
 
-    transform_fn: handles /invocations. initialize_fn: called once, before the first request. healthcheck_fn: handles
-    /ping. execution_parameters_fn: handles /execution-parameters; without it, that path returns 404.
+    transform_fn, healthcheck_fn, execution_parameters_fn: handle /invocations, /ping and /execution-parameters.
     """
 
     request_class = Request

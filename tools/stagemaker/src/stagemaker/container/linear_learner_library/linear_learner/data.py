@@ -23,7 +23,7 @@ def media_type(content_type: str) -> str:
 
 
 def label_size(content_type: str) -> int | None:
-    """Return the number of labels per row that a content type names, or None. Raises CustomerError for other text."""
+    """Return the labels per row that a content type names, if any. Raises CustomerError."""
     for parameter in content_type.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if name == "label_size":
@@ -34,10 +34,7 @@ def label_size(content_type: str) -> int | None:
 
 
 def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
-    """Read all files of a channel; return the features (rows, features) and the labels (rows).
-
-    Without a ContentType, the files are read as CSV. Raises CustomerError if they cannot be read.
-    """
+    """Read all files of a channel; return the features (rows, features) and the labels (rows). Raises CustomerError."""
     name = folder.name
     if content_type is None:
         log.info(f"The {name} channel has no ContentType: its data is read as CSV. AWS would read it as RecordIO.")
@@ -68,7 +65,7 @@ def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
 def read_request(body: bytes | str, content_type: str, size: int) -> Any:
     """Return the features (rows, features) of a request. Raises CustomerError if it is invalid.
 
-    size: the number of features that sparse records must have.
+    size: of sparse records.
     """
     kind = media_type(content_type)
     if kind == CSV:
@@ -94,10 +91,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
 
 
 def _read_record(record: Any, size: int) -> Any:
-    """Return the features of a JSON record: a list, or an object with `values` and, if it is sparse, `keys`.
-
-    Raises ValueError, KeyError, TypeError or AttributeError if it has another form. size: the number of features.
-    """
+    """Return a record's features: a list, or `values` with, if sparse, `keys`. Raises various errors."""
     features = record["data"]["features"] if "data" in record else record["features"]
     if isinstance(features, list):
         return features

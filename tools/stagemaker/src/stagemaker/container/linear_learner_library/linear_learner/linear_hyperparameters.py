@@ -1,7 +1,6 @@
 """The hyperparameters of Linear Learner: their names, types, ranges and defaults.
 
-They are those of the page "Linear learner hyperparameters" of SageMaker's Developer Guide, and the values that
-SageMaker's SDK accepts in addition.
+Source: "Linear learner hyperparameters" in SageMaker's Developer Guide, and what SageMaker's SDK accepts in addition.
 """
 
 from collections.abc import Mapping
@@ -90,8 +89,7 @@ TUNING_OBJECTIVE = "_tuning_objective_metric"  # a tuning job adds it for the al
 def validate(texts: Mapping[str, str]) -> dict[str, Any]:
     """Return all hyperparameters with their types and defaults, and without `auto` for the loss.
 
-    num_classes is 2 for a binary classifier and None for a regressor, whatever its text. Raises CustomerError for the
-    first hyperparameter that is invalid or not simulated.
+    num_classes is 2 for a binary classifier and None for a regressor. Raises CustomerError.
     """
     for name in texts:
         if name not in SETTINGS and name != TUNING_OBJECTIVE:

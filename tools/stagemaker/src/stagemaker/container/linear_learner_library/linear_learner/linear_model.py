@@ -19,9 +19,8 @@ AWS_FILE = "model_algo-1"  # what AWS's image saves: a zip archive of an MXNet m
 class LinearModel:
     """A linear model of features as they are in the data.
 
-    predictor_type, loss: as in the hyperparameters. weights (outputs, features), bias (outputs): there is one output
-    per class if there are several classes, and otherwise one. threshold: a binary classifier's scores above it are
-    label 1.
+    weights (outputs, features), bias (outputs): one output per class if there are several, otherwise one. threshold: a
+    binary classifier's scores above it are label 1.
     """
 
     predictor_type: str
@@ -42,7 +41,7 @@ class LinearModel:
     def scores(self, features: Any) -> Any:
         """Return the scores (rows), or (rows, classes) if there are several classes.
 
-        A regressor's score is its prediction. A classifier's scores are probabilities, except with hinge_loss.
+        Predictions of a regressor, and otherwise probabilities, except with hinge_loss.
         """
         outputs = self.outputs(features)
         if self.predictor_type == MULTICLASS:  # one classifier per class against all others
@@ -51,14 +50,11 @@ class LinearModel:
         return expit(outputs[:, 0]) if self.loss == "logistic" else outputs[:, 0]
 
     def labels(self, scores: Any) -> Any:
-        """Return a classifier's predicted labels (rows) for scores."""
+        """Return a classifier's labels (rows) for scores."""
         return np.argmax(scores, axis=1) if self.predictor_type == MULTICLASS else (scores > self.threshold).astype(int)
 
     def predictions(self, features: Any) -> list[dict[str, Any]]:
-        """Return the prediction for each row, as in a response. Scores are 32-bit numbers, as AWS's are.
-
-        Raises CustomerError if a score is not finite, as JSON has no such number.
-        """
+        """Return a response's predictions, with AWS's 32-bit scores. Raises CustomerError if one is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             scores = self.scores(features)
             rounded = scores.astype(np.float32)
@@ -75,7 +71,7 @@ class LinearModel:
 
 
 def load_model(folder: Path) -> LinearModel:
-    """Load the model in a folder. Raises CustomerError if there is none, or if it is invalid."""
+    """Load the model in a folder. Raises CustomerError."""
     if not (folder / FILE).is_file():
         if (folder / AWS_FILE).exists():
             raise CustomerError(

@@ -22,7 +22,7 @@ def objective_name(loss: str) -> str:
 
 
 def objective(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> float:
-    """Return the mean loss, in the units of the labels. Raises FloatingPointError if it is not a finite number."""
+    """Return the mean loss, in the labels' units. Raises FloatingPointError if it is not finite."""
     value = float(np.mean(_losses(model, features, labels, settings)))
     if not np.isfinite(value):
         raise FloatingPointError("the loss is not a finite number")
@@ -51,7 +51,7 @@ def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[st
 def evaluate(
     model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
-    """Return the final metrics of a data set: the name, whether it is a `loss` or a `score`, and the value."""
+    """Return a data set's final metrics: the name, `loss` or `score`, and the value."""
     results = [(objective_name(model.loss), "loss", objective(model, features, labels, settings))]
     scores, beta = model.scores(features), settings["f_beta"]
     if model.predictor_type == REGRESSOR:

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,9 @@ Data = dict[str, tuple[Any, Any]]  # by channel: features (rows, features) and l
 
 
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
-    """Return the threshold that is best for scores (rows) and labels (rows) of 0 and 1.
+    """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    Each midpoint between neighbouring scores is tried. `default` wins if it is among the best, or if the criterion does
-    not depend on a threshold.
+    Midpoints between neighbouring scores are tried. `default` wins if it is among the best, or none is needed.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
@@ -68,12 +68,12 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
 
 
 def _at_least(held: Any, target: float, maximized: Any) -> Any:
-    """Return the quantity to maximise where `held` reaches the target, and elsewhere the distance to the target."""
+    """Return what to maximise where `held` reaches the target, and elsewhere the distance to it."""
     return np.where(held >= target, maximized, held - target)
 
 
 def train(base: Path) -> None:
-    """Train on the channels below `base` (such as /opt/ml) and save the model. Raises CustomerError if this fails."""
+    """Train on the channels below `base` (such as /opt/ml) and save the model. Raises CustomerError."""
     config = base / "input/config"
     texts = json.loads((config / "hyperparameters.json").read_text())
     settings = linear_hyperparameters.validate(texts)
@@ -84,7 +84,9 @@ def train(base: Path) -> None:
     model = fit(data, settings)
     selection = data.get("validation", data["train"])
     if model.predictor_type == BINARY:
-        model = _with_threshold(model, *selection, settings)
+        default = 0.0 if model.loss == "hinge_loss" else 0.5
+        threshold = best_threshold(model.scores(selection[0]), selection[1], default, settings)
+        model = replace(model, threshold=threshold)
     for channel, (features, labels) in data.items():
         for name, kind, value in evaluate(model, features, labels, settings):
             log.info("#quality_metric: host=algo-1, %s %s <%s>=%r", channel, name, kind, value)
@@ -117,7 +119,7 @@ def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str,
 
 
 def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
-    """Return the model of the best epoch. Raises CustomerError if training diverges in the first epoch."""
+    """Return the model of the best epoch. Raises CustomerError if training diverges in the first."""
     features, labels = data["train"]
     feature_scaler, label_scaler = _make_scalers(features, labels, settings)
     scaled_features = feature_scaler.transform(features)
@@ -160,16 +162,12 @@ def fit(data: Data, settings: Mapping[str, Any]) -> LinearModel:
 
 
 def _make_scalers(features: Any, labels: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    def setting(name: str, auto: bool) -> bool:
-        return auto if settings[name] == "auto" else settings[name]
+    def scaler(kind: str, values: Any) -> Any:  # `auto` is true
+        is_shifted = settings["use_bias"] and settings[f"unbias_{kind}"] is not False
+        return StandardScaler(with_mean=is_shifted, with_std=settings[f"normalize_{kind}"] is not False).fit(values)
 
-    use_bias = settings["use_bias"]
-    is_shifted, is_scaled = use_bias and setting("unbias_data", True), setting("normalize_data", True)
-    feature_scaler = StandardScaler(with_mean=is_shifted, with_std=is_scaled).fit(features)
-    if settings["predictor_type"] != REGRESSOR:
-        return feature_scaler, None
-    is_shifted, is_scaled = use_bias and setting("unbias_label", True), setting("normalize_label", True)
-    return feature_scaler, StandardScaler(with_mean=is_shifted, with_std=is_scaled).fit(labels[:, None])
+    is_regressor = settings["predictor_type"] == REGRESSOR
+    return scaler("data", features), scaler("label", labels[:, None]) if is_regressor else None
 
 
 def _make_estimator(features: Any, label_scaler: Any, settings: Mapping[str, Any]) -> Any:
@@ -206,7 +204,7 @@ def _label_scale(scaler: Any) -> float:
 
 
 def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
-    """Return the weight of each row (rows), or None if all are equal. Balanced classes have the same total weight."""
+    """Return the weight of each row, or None if all are equal. Balanced classes weigh the same in total."""
     multiplier, is_multiclass = settings["positive_example_weight_mult"], settings["predictor_type"] == MULTICLASS
     if settings["predictor_type"] == REGRESSOR or (is_multiclass and not settings["balance_multiclass_weights"]):
         return None
@@ -231,9 +229,3 @@ def _to_model(estimator: Any, feature_scaler: Any, label_scaler: Any, settings: 
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         raise FloatingPointError("a weight is not a finite number")
     return LinearModel(settings["predictor_type"], settings["loss"], weights, bias)
-
-
-def _with_threshold(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> LinearModel:
-    default = 0.0 if model.loss == "hinge_loss" else 0.5
-    threshold = best_threshold(model.scores(features), labels, default, settings)
-    return LinearModel(model.predictor_type, model.loss, model.weights, model.bias, threshold)

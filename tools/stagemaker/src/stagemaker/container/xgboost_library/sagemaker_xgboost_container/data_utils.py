@@ -34,9 +34,9 @@ def get_dmatrix(
     is_pipe: bool = False,
     combine_train_val: bool = False,
 ) -> xgb.DMatrix | None:
-    """Read all files below one or several paths into a DMatrix, or return None if there are no files.
+    """Read all files below one or several paths into a DMatrix, or return None if there are none.
 
-    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError if the files cannot be read.
+    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError.
     """
     if is_pipe:
         raise UserError("Pipe mode is not simulated: use File mode")
@@ -46,7 +46,7 @@ def get_dmatrix(
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return the files below a folder, or the file itself, except files whose names begin with `.` or `_`."""
+    """Return the file, or those below a folder, except ones whose names begin with `.` or `_`."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return [file for file in files if not file.name.startswith((".", "_"))]
 
@@ -81,7 +81,6 @@ def _check_labels_and_weights(columns: Any, file: str) -> None:
 
 
 def looks_like_csv(file: Path) -> bool:
-    """Return whether the first line of a file looks like CSV and not like libsvm."""
     with open(file, encoding="utf-8", errors="replace") as lines:
         first_line = lines.readline(1 << 16)
     return ":" not in first_line and any(mark in first_line for mark in ",;\t")

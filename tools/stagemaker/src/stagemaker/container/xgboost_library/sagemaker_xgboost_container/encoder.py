@@ -26,7 +26,7 @@ BLOCK_SIZE = 8 << 20  # bytes of CSV that are parsed at a time
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """A sparse matrix of features, and its rows' labels, weights and queries (`qid`), each None if there are none."""
+    """A sparse matrix of features, and its rows' labels, weights and queries, each None if there are none."""
 
     features: Any
     labels: list[float] | None
@@ -37,10 +37,9 @@ class LibsvmTable:
 def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool = True) -> Any:
     """Parse CSV numbers without a header line into a float32 array (rows, columns). Empty cells become NaN.
 
-    The delimiter is the first of `,`, `;`, tab, space and `|` that the first line contains. Empty lines at the start
-    and at the end are skipped. With `skip_empty_lines`, all other empty lines are also skipped; otherwise they are
-    missing values, which are allowed only in a table with one column. Raises UserError for cells that are not finite
-    numbers and for lines with different numbers of cells.
+    The delimiter is the first of `,`, `;`, tab, space and `|` in the first line. Without `skip_empty_lines`, empty
+    lines between others are missing values, allowed only in a single column. Raises UserError for cells that are not
+    finite numbers and for lines of different lengths.
     """
     content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()
     if not content:
@@ -70,7 +69,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
 
 
 def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
-    """Create a DMatrix. Raises UserError with XGBoost's message if this fails."""
+    """Create a DMatrix. Raises UserError with XGBoost's message."""
     try:
         return xgb.DMatrix(features, **members)
     except (xgb.core.XGBoostError, ValueError) as error:
@@ -78,7 +77,7 @@ def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
 
 
 def check_finite(values: Any, name: str) -> None:
-    """Raise UserError with the row and column if an array contains an infinite number. NaN is allowed."""
+    """Raise UserError with the place of an infinite number. NaN is allowed."""
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0] + 1
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")
@@ -87,8 +86,8 @@ def check_finite(values: Any, name: str) -> None:
 def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> LibsvmTable:
     """Parse lines such as `label[:weight] [qid:query] index:value ...`, with indices starting at 0.
 
-    has_labels: whether lines have labels. Otherwise, as in a request, labels are optional and ignored, queries are not
-    allowed, and an empty line between others is a row without features. Raises UserError with the line number.
+    Without has_labels, as in a request, labels are ignored, queries are not allowed, and an empty line between others
+    is a row without features. Raises UserError with the line number.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
     for number, line in enumerate((text if has_labels else text.strip()).split("\n"), 1):
@@ -122,13 +121,13 @@ def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> Libs
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
-    """Decode CSV without labels into a DMatrix. Raises UserError if the CSV is invalid."""
+    """Decode CSV without labels. Raises UserError."""
     content = input.encode() if isinstance(input, str) else input
     return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
-    """Decode libsvm into a DMatrix. Raises UserError if the libsvm is invalid."""
+    """Decode libsvm. Raises UserError."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(text, has_labels=False).features
     if not features.shape[1]:
@@ -141,7 +140,7 @@ def media_type(content_type: str) -> str:
 
 
 def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
-    """Decode a request into a DMatrix. Raises UserError for invalid data or an unknown content type."""
+    """Decode a request. Raises UserError for invalid data or an unknown content type."""
     kind = media_type(content_type)
     if FORMATS.get(kind) == "csv":
         return csv_to_dmatrix(obj)

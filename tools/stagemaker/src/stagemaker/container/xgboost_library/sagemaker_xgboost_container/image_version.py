@@ -7,9 +7,6 @@ VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # at the beginning of a tag, s
 
 
 def is_before(*version: int) -> bool:
-    """Return whether the image's version is earlier than the given one, or False if the image's tag has no version.
-
-    version: the version's numbers: `is_before(1, 3)` for 1.3, `is_before(1, 2, 2)` for 1.2-2.
-    """
+    """Return whether the image's version is before another: `is_before(1, 3)`. False without a version."""
     match = VERSION.match(os.environ.get("XGBOOST_IMAGE_VERSION", ""))
     return match is not None and tuple(map(int, match.groups(default="0"))) < version

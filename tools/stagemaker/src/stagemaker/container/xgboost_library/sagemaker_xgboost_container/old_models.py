@@ -1,8 +1,8 @@
 """Models in the binary format that XGBoost wrote before version 3.1, and Boosters pickled before version 1.6.
 
-The installed XGBoost reads neither. The binary format never changes again: all numbers are little-endian, and a text or
-a list begins with its length in 64 bits. Its parts are the learner's parameters, the names of the objective and of the
-booster, the booster (trees or linear weights), and attributes. It is converted to XGBoost's JSON.
+The installed XGBoost reads neither. The binary format is final: little-endian numbers, and texts and lists that begin
+with their length in 64 bits. It has the learner's parameters, the names of objective and booster, the booster (trees or
+linear weights), and attributes. It is converted to XGBoost's JSON.
 """
 
 import json
@@ -37,7 +37,7 @@ RENAMED_OBJECTIVES = {"reg:linear": "reg:squarederror"}
 
 
 def read_old_models() -> None:
-    """Make xgboost.Booster load and unpickle models of older versions in this process, as well as its own."""
+    """Make xgboost.Booster load and unpickle models of older versions, too, in this process."""
     load_model, set_state = xgb.Booster.load_model, xgb.Booster.__setstate__
 
     def load_any_model(self: xgb.Booster, fname: Any) -> None:
@@ -67,7 +67,7 @@ def read_old_models() -> None:
 def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) -> bytes:
     """Return an old model in XGBoost's JSON. Raises ValueError if it is damaged or something else.
 
-    content: a saved model, or a pickled Booster's handle. state: the other members of a pickled Booster.
+    content: a saved model, or a pickled Booster's handle. state: the pickle's other members.
     """
     try:
         is_json = content.startswith(OLD_JSON)
@@ -84,7 +84,7 @@ def to_json(content: bytes | bytearray, state: Mapping[str, Any] | None = None) 
 
 
 def read_version(content: bytes | bytearray) -> tuple[int, int] | None:
-    """Return the version of XGBoost that wrote a model, (0, 0) for all before 1.0, or None if it is unknown."""
+    """Return the version that wrote a model, (0, 0) before 1.0, or None if it is unknown."""
     if content.startswith(OLD_JSON):
         match = re.search(rb'"version":\[(\d{1,3}),(\d{1,3}),', content)
         return (int(match[1]), int(match[2])) if match else None
@@ -96,7 +96,7 @@ def read_version(content: bytes | bytearray) -> tuple[int, int] | None:
 
 
 def describe_version(version: tuple[int, int] | None) -> str:
-    """Return which version of XGBoost a user should install to save a model of this version anew."""
+    """Return which version of XGBoost a user should install to save such a model anew."""
     if version is None:
         return "the version of XGBoost that wrote it"
     if version == (0, 0):  # these versions themselves do not save JSON
@@ -106,30 +106,26 @@ def describe_version(version: tuple[int, int] | None) -> str:
 
 
 class Reader:
-    """Reads a binary model from its beginning to its end. Raises ValueError if it ends too early.
-
-    is_followed: whether something else may follow the model.
-    """
+    """Reads a binary model from its beginning to its end. Raises ValueError if it ends too early or too late."""
 
     def __init__(self, content: bytes | bytearray) -> None:
-        self.is_followed = content.startswith(CONFIG_HEADER)
-        self._content, self.position = content, len(CONFIG_HEADER) + 8 if self.is_followed else 0
-        if content.startswith(SIGNATURE, self.position):
-            self.position += len(SIGNATURE)
+        self._is_followed = content.startswith(CONFIG_HEADER)  # something else may follow the model
+        self._content, self._position = content, len(CONFIG_HEADER) + 8 if self._is_followed else 0
+        if content.startswith(SIGNATURE, self._position):
+            self._position += len(SIGNATURE)
 
-    @property
-    def is_at_end(self) -> bool:
-        return self.position == len(self._content)
+    def end(self) -> None:
+        if not self._is_followed and self._position < len(self._content):
+            raise ValueError("it continues after its end")
 
     def bytes(self, size: int) -> bytes | bytearray:
-        content = self._content[self.position : self.position + size]
+        content = self._content[self._position : self._position + size]
         if len(content) < size:
             raise ValueError("it ends too early")
-        self.position += size
+        self._position += size
         return content
 
     def numbers(self, kinds: str) -> tuple[Any, ...]:
-        """Return numbers of these kinds, in the notation of the module struct."""
         return struct.unpack(f"<{kinds}", self.bytes(struct.calcsize(f"<{kinds}")))
 
     def array(self, kind: str | np.dtype[Any], count: int) -> Any:
@@ -143,10 +139,7 @@ class Reader:
 
 
 def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple[int, int] | None) -> None:
-    """Add to a model how its rounds are counted, which versions before 1.6 do not save.
-
-    Writes a warning if this is unknown and could change the predictions.
-    """
+    """Add how rounds are counted, unsaved before 1.6. Warns if that is unknown and could matter."""
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         booster["model"].setdefault("boosted_rounds", 1)  # with 0, the installed version predicts something else
@@ -167,7 +160,7 @@ def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple
 
 
 def read_header(reader: Reader) -> tuple[tuple[Any, ...], str, str]:
-    """Return the learner's parameters, and the names of the objective and of the booster."""
+    """Return the learner's parameters, and the names of the objective and the booster."""
     parameters = reader.numbers("fI3i2II")
     reader.bytes(26 * 4)
     objective, booster = reader.text(), reader.text()
@@ -177,22 +170,20 @@ def read_header(reader: Reader) -> tuple[tuple[Any, ...], str, str]:
 
 
 def read_model(reader: Reader) -> dict[str, Any]:
-    """Return a binary model as an object of XGBoost's JSON."""
     parameters, objective, booster = read_header(reader)
     base_score, features, classes, has_attributes, has_metrics, major, minor, targets = parameters
     outputs = max(classes, targets, 1)
     if not (0 < features <= LOW_BITS and classes >= 0 and outputs <= MAX_OUTPUTS and math.isfinite(base_score)):
         raise ValueError(f"it has {features} features, {outputs} outputs and the base score {base_score}")
-    is_linear = booster == "gblinear"
-    model = read_linear(reader, features, outputs) if is_linear else read_trees(reader, booster, features, outputs)
+    read = read_linear if booster == "gblinear" else read_trees
+    model = read(reader, booster, features, outputs)
     attributes = {reader.text(): reader.text() for _ in range(reader.numbers("Q")[0])} if has_attributes else {}
     if objective == "count:poisson" and major == 0:
         reader.text()  # max_delta_step
     if has_metrics and major == 0:  # later versions save the metrics as an attribute
         for _ in range(reader.numbers("Q")[0]):
             reader.text()
-    if not (reader.is_followed or reader.is_at_end):
-        raise ValueError("it continues after its end")
+    reader.end()
     saved_objective = attributes.pop("objective", None)
     attributes.pop("metrics", None)
     if major == 0:
@@ -218,7 +209,7 @@ def read_model(reader: Reader) -> dict[str, Any]:
 
 
 def describe_objective(name: str, classes: int) -> dict[str, Any]:
-    """Return the JSON of an objective that a version before 1.0 saved. Predictions need no other parameters."""
+    """Return the JSON of an objective saved before 1.0. Predictions need no other parameters."""
     name = name.removeprefix("gpu:")
     return {
         "name": RENAMED_OBJECTIVES.get(name, name),
@@ -228,16 +219,15 @@ def describe_objective(name: str, classes: int) -> dict[str, Any]:
     }
 
 
-def read_linear(reader: Reader, features: int, outputs: int) -> dict[str, Any]:
+def read_linear(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
     reader.bytes(34 * 4)
     weights = reader.floats()
     if len(weights) != (features + 1) * outputs:
         raise ValueError(f"it has {len(weights)} weights")
-    return {"name": "gblinear", "model": {"weights": weights}}
+    return {"name": booster, "model": {"weights": weights}}
 
 
 def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
-    """Return the booster `gbtree` or `dart` as an object of XGBoost's JSON."""
     count, trees_per_round = reader.numbers("2i")
     reader.bytes(38 * 4)
     trees = [read_tree(reader, number, features) for number in range(count)]
@@ -286,7 +276,7 @@ def read_tree(reader: Reader, number: int, features: int) -> dict[str, Any]:
 
 
 def check_trees(learner: dict[str, Any]) -> None:
-    """Raise ValueError if a tree of a model in JSON is not one, or LookupError or TypeError if the model is not one."""
+    """Raise ValueError, LookupError or TypeError if a tree of a model in JSON is not one."""
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         return
@@ -303,7 +293,7 @@ def check_trees(learner: dict[str, Any]) -> None:
 
 
 def check_tree(nodes: Any, number: int, features: int, deleted: int) -> None:
-    """Raise ValueError unless all links of nodes (NODE) lead where they must: XGBoost follows them without a check."""
+    """Raise ValueError unless all links lead where they must: XGBoost follows them without a check."""
     parents, numbers = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
     is_deleted = nodes["split"] == DELETED
     is_inner = (nodes["left"] != -1) & ~is_deleted

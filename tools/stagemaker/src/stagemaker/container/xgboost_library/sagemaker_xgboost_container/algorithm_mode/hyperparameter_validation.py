@@ -1,6 +1,7 @@
 """The hyperparameters of the built-in algorithm: their names, types and ranges."""
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ CHOICES = {
     """,
     "_tuning_objective_metric": " ".join(f"validation:{name}" for name in METRICS),
 }
-THRESHOLD_METRICS = ("error", "map", "ndcg")
+THRESHOLD_METRIC = re.compile(r"(error|map|ndcg)@-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 GROWING_UPDATERS = ("grow_colmaker", "distcol", "grow_histmaker")
 UPDATING_UPDATERS = ("refresh", "prune")
 TREE_UPDATERS = (*GROWING_UPDATERS, "grow_skmaker", "sync", *UPDATING_UPDATERS)
@@ -81,6 +82,7 @@ GPU_SETTINGS = {
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 # hyperparameters that SageMaker allows only with these values of tree_method
 CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
+HYPERPARAMETERS = {*INTEGERS, *NUMBERS, *CHOICES, *CONSTRAINTS, "eval_metric", "updater"}
 UNUSED_HYPERPARAMETERS = (  # hyperparameters that the installed version of XGBoost does not use
     *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
     *("prob_buffer_row", "use_dask_gpu_training"),
@@ -107,16 +109,12 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
         raise UserError(
             "the hyperparameter num_class is required for the objectives multi:... and not allowed for others"
         )
-    _check_constraints(values)
-    _check_metrics(values)
-    _check_updaters(values)
-    return values
-
-
-def _check_constraints(values: Mapping[str, Any]) -> None:
     for name, methods in CONSTRAINTS.items():
         if name in values and values.get("tree_method") not in methods:
             raise UserError(f"{name} can only be used with the tree_method {' or '.join(methods)}")
+    _check_metrics(values)
+    _check_updaters(values)
+    return values
 
 
 def _check_metrics(values: Mapping[str, Any]) -> None:
@@ -184,21 +182,12 @@ def _is_in(value: float, interval: str) -> bool:
 def _split_metrics(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
-        metric, separator, threshold = name.partition("@")
-        if separator and (metric not in THRESHOLD_METRICS or not _is_number(threshold)):
+        if "@" in name and not THRESHOLD_METRIC.fullmatch(name):
             raise UserError(f"eval_metric {name}: only error, map and ndcg accept a threshold, which must be a number")
-        if not separator and name not in METRICS:
+        if "@" not in name and name not in METRICS:
             form = "names must be separated by commas without spaces, such as rmse,mae"
             raise UserError(f"unknown eval_metric '{name[:200]}': {form}")
     return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _parse_constraints(name: str, text: str) -> str:
@@ -211,14 +200,8 @@ def _parse_constraints(name: str, text: str) -> str:
         is_valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
         form = "a list of lists of features, such as [[1,2],[3,4]]; SageMaker rejects 0, the first feature"
-        is_valid = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
+        is_valid = isinstance(value, list) and all(isinstance(group, list) for group in value)
+        is_valid = is_valid and all(type(feature) is int and feature >= 1 for group in value for feature in group)
     if not is_valid:
         raise UserError(f"{name} is '{text[:200]}': it must be {form}")
     return str(value)
-
-
-def _are_features(group: list[Any]) -> bool:
-    return all(type(feature) is int and feature >= 1 for feature in group)
-
-
-HYPERPARAMETERS = {*INTEGERS, *NUMBERS, *CHOICES, *CONSTRAINTS, "eval_metric", "updater"}

@@ -32,7 +32,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the default eval_metric of the image's version, or None if the installed version has the same default."""
+    """Return the image's default eval_metric, or None if it is still the same."""
     if objective not in EARLIER_METRICS:
         return None
     name, version = EARLIER_METRICS[objective]
@@ -45,12 +45,12 @@ def added_metrics(names: list[str]) -> list[str]:
 
 
 def is_maximized(name: str) -> bool:
-    """Return whether the image maximises this metric. It minimises all metrics with a threshold, such as ndcg@5."""
+    """Return whether the image maximises this metric: none with a threshold, such as ndcg@5."""
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 
 def make_evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
-    """Return a function for xgboost.train that computes these metrics from predictions and a DMatrix."""
+    """Return a function for xgboost.train that computes these metrics."""
 
     def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
         labels, classes = data.get_label(), _to_classes(predictions, objective)
@@ -61,7 +61,6 @@ def make_evaluation(names: list[str], objective: str) -> Callable[[Any, Any], li
 
 
 def _to_classes(predictions: Any, objective: str) -> Any:
-    """Convert predictions to classes."""
     if predictions.ndim > 1 and predictions.shape[1] > 1:
         return np.argmax(predictions, axis=1)
     if objective == "multi:softmax":

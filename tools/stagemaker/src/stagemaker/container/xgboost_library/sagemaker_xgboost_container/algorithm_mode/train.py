@@ -24,7 +24,7 @@ ALGORITHM_SETTINGS = (
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
-    """Ends training after the current round if the process receives SIGTERM, so that the model is saved."""
+    """Ends training after the current round upon SIGTERM, so that the model is saved."""
 
     def __init__(self) -> None:
         self._stopping = False
@@ -131,5 +131,5 @@ def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb
 
 
 def _print_evaluation(line: str) -> None:
-    """Print a round's metrics in the format of SageMaker's logs, with #011 for a tab."""
+    """Print a round's metrics as in SageMaker's logs, with #011 for a tab."""
     print(line.rstrip("\n").replace("\t", "#011"), flush=True)
