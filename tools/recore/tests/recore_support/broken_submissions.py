@@ -31,6 +31,10 @@ def running(text: str, *changes: Change, level: Level = Level.ERROR, file: str =
     return Case(both(*changes), file, level=level, text=text, runs=True)
 
 
+def warned(text: str, *changes: Change, file: str = "") -> Case:
+    return running(text, *changes, level=WARNING, file=file)
+
+
 def train(*texts: str) -> Change:
     return replace("train.py", *texts)
 
@@ -99,7 +103,6 @@ OWN_CLASS = both(
     fitting("Limited().fit(inputs, targets)"),
 )
 COMMAND = "class Command:\n    def __reduce__(self):\n        return os.getcwd, ()\n"
-SETTINGS = '    open(os.path.join(os.path.dirname(__file__), "settings.json")).close()\n'
 
 BROKEN = {
     "RC251": running(
@@ -135,11 +138,10 @@ BROKEN = {
             "Linear().fit(inputs + noise, targets)",
         ),
     ),
-    "RC304": running(
+    "RC304": warned(
         "minutes for 1344 rows",
         importing("time"),
         train(FIT, f"while time.process_time() < len(inputs) * 1.6:\n        pass\n    {FIT}"),
-        level=WARNING,
     ),
     "RC305": running(
         "% for 1344 rows",
@@ -163,12 +165,11 @@ BROKEN = {
             "Made().fit(inputs, targets)",
         ),
     ),
-    "RC403": running(
+    "RC403": warned(
         "written with cloudpickle",
         OWN_CLASS,
         importing("cloudpickle"),
         train("pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
-        level=WARNING,
     ),
     "RC404": running(
         "posix.getcwd",
@@ -177,14 +178,6 @@ BROKEN = {
     ),
     "RC405 other model file": running("model.pickle", train('"model.pkl"), "rb"', '"model.pickle"), "rb"')),
     "RC405 no main guard": running("public.csv.gz", train('\nif __name__ == "__main__":\n    main()', "\nmain()")),
-    "RC405 model_fn trains": running(
-        "public.csv.gz", train("        return pickle.load(file)", "        main()\n        return pickle.load(file)")
-    ),
-    "RC405 settings not uploaded": running(
-        "settings.json",
-        write("settings.json", "{}"),
-        insert("train.py", SETTINGS, before='    with open(os.path.join(model_dir, "model.pkl"), "rb")'),
-    ),
     "RC501": running("No module named 'linear'", insert("preprocess.py", "from linear import Linear\n", "BASE")),
     "RC502 row dropped": running(
         "83 rows for 84", replace("preprocess.py", "zip(index, inputs.tolist()", "zip(index[1:], inputs[1:].tolist()")
@@ -212,20 +205,16 @@ BROKEN = {
     ),
     "RC503 needs assays": running("KeyError: 'CuPPM'", reading('assert all(row["CuPPM"] is not None for row in rows)')),
     "RC504": running("bin_11", returning('bins[-1] = np.array([float(row.get("CuPPM") or 0) for row in rows])')),
-    "RC505": running(
+    "RC505": warned(
         "only 24 of the file's rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
-        level=WARNING,
     ),
-    "RC506": running(
-        "110 MB for 1344 rows",
-        replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]'),
-        level=WARNING,
+    "RC506": warned(
+        "110 MB for 1344 rows", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]')
     ),
-    "RC507": running(
+    "RC507": warned(
         "the depth (DepthFrom or DepthTo) is among the inputs, as 'bin_11'",
         returning('bins[-1] = np.array([(float(row["DepthFrom"]) + float(row["DepthTo"])) / 2 for row in rows])'),
-        level=WARNING,
     ),
     "RC601 hole as inputs": running("(24,22) (23,). Their inputs differ: the CSV lacks bin_22", HOLE_AS_INPUTS),
     "RC601 index as input": running("(84,13)", train("for cell in line[1:]]", "for cell in line]")),
@@ -240,47 +229,30 @@ BROKEN = {
             f'return "".join(f"{{number}}," + {ROW_TEXT} + "\\n" for number, row in enumerate(prediction.tolist()))',
         ),
     ),
-    "RC602 column missing": running("48 columns", train("in prediction.tolist()", "in prediction[:, :48].tolist()")),
     "RC602 transposed": running(
         "transposed: 49 lines of 84 numbers instead of 84 of 49", predicting("model.predict(inputs).T")
     ),
     "RC602 not finite": running(
-        "is inf",
-        predicting("np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))"),
+        "is inf", predicting("np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))")
     ),
     "RC603": running(
         "CuPPM, fits FePCT",
         predicting("predicted = model.predict(inputs)", "predicted[:, [7, 8]] = predicted[:, [8, 7]]", "predicted"),
     ),
-    "RC604 constant": running(
-        "the same for all rows",
-        replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw"),
-        level=WARNING,
+    "RC604 constant": warned(
+        "the same for all rows", replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw")
     ),
-    "RC604 negative": running(
-        "negative",
-        limiting("np.clip(raw, self.low, self.high) - 0.1 * (self.high - self.low)"),
-        level=WARNING,
+    "RC604 negative": warned("negative", limiting("np.clip(raw, self.low, self.high) - 0.1 * (self.high - self.low)")),
+    "RC604 far outside": warned(
+        "far outside", limiting("np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))")
     ),
-    "RC604 far outside": running(
-        "far outside",
-        limiting("np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))"),
-        level=WARNING,
-    ),
-    "RC604 rounded": running(
-        "rounded",
-        train(RETURN_ROWS, RETURN_ROWS.replace("repr(cell)", 'f"{cell:.1e}"')),
-        level=WARNING,
-    ),
-    "RC605 late": running(
+    "RC604 rounded": warned("rounded", train(RETURN_ROWS, RETURN_ROWS.replace("repr(cell)", 'f"{cell:.1e}"'))),
+    "RC605 late": warned(
         "of 24 rows takes longer than the 60 s",
         importing("time"),
         predicting("time.sleep(8 * (len(inputs) < 84))", "model.predict(inputs)"),
-        level=WARNING,
     ),
-    "RC605 first line dropped": running(
-        "two batches of lines", train(LINES, "for line in text.splitlines()[1:]"), level=WARNING
-    ),
+    "RC605 first line dropped": warned("two batches of lines", train(LINES, "for line in text.splitlines()[1:]")),
     "RC605 request sorted": running(
         "the hooks sort the rows of a request",
         train(
@@ -296,41 +268,32 @@ BROKEN = {
         insert("train.py", "counted = []\n", before="def predict_fn("),
         predicting("counted.append(1)", "model.predict(inputs) * (1 + 0.01 * len(counted))"),
     ),
-    "RC606": running(
-        "charset=utf-8",
-        train('content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"'),
-        level=WARNING,
+    "RC606": warned(
+        "charset=utf-8", train('content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"')
     ),
     "RC609 clips": running(
         "make different predictions",
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
     ),
-    "RC609 fails once": running(
+    "RC609 fails once": warned(
         "fails now and then (in 1 of 4 runs): OSError: busy",
         insert(
             "predict.py",
             "if not os.path.exists('seen'):\n    open('seen', 'w').close()\n    raise OSError('busy')\n",
             before="if __name__",
         ),
-        level=WARNING,
     ),
-    "RC609 fails": running(
+    "RC609 fails": warned(
         "cannot import name 'TARGETS'",
         replace("predict.py", "from preprocess import", "from preprocess import TARGETS,"),
-        level=WARNING,
     ),
-    "RC610": running(
+    "RC610": warned(
         "The hooks print 8 lines for 8 requests: 'predicting'",
         predicting("print('predicting')", "model.predict(inputs)"),
-        level=WARNING,
     ),
     "RC701": running("held-out drill holes", held_out("targets[::-1]"), level=Level.NOTE),  # the data file is small
-    "RC702": running(
-        "worse than the mean of each assay",
-        fitting("Linear().fit(np.roll(inputs, 44, axis=0), targets)"),
-        level=WARNING,
-    ),
-    "RC703": running("the submission's own held-out predictions score", CLAIM, level=WARNING),
+    "RC702": warned("worse than the mean of each assay", fitting("Linear().fit(np.roll(inputs, 44, axis=0), targets)")),
+    "RC703": warned("the submission's own held-out predictions score", CLAIM),
     "RC703 hole as inputs": running("fails to predict them: ValueError", HOLE_AS_INPUTS, CLAIM),
     "RC801": running(
         "example.org",
@@ -346,15 +309,11 @@ BROKEN = {
     "RC802": running(
         "/etc/passwd", returning('with open("/etc/passwd") as file:', "    file.read()"), file="preprocess.py"
     ),
-    "RC803": running(
-        "os.system true", predicting('os.system("true")', "model.predict(inputs)"), file="train.py", level=WARNING
-    ),
+    "RC803": warned("os.system true", predicting('os.system("true")', "model.predict(inputs)"), file="train.py"),
     "RC804 kills parent": running(
         "could not be observed", before_end(f"if {OBSERVED}:", "    os.kill(os.getppid(), 9)")
     ),
-    "RC804 fails observed": running(
-        "Step train fails only while it is observed", at_start(f"assert not {OBSERVED}"), level=WARNING
-    ),
+    "RC804 fails observed": warned("Step train fails only while it is observed", at_start(f"assert not {OBSERVED}")),
     "RC804 forks": running(
         "more processes",
         importing("time"),
@@ -367,12 +326,8 @@ BROKEN = {
     "RC804 never ends": running(
         "exceeded its time limit", importing("time"), at_start("while True:", "    time.sleep(600)")
     ),
-    "RC805": running(
-        "libc.so.6",
-        importing("ctypes"),
-        train(FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'),
-        file="train.py",
-        level=WARNING,
+    "RC805": warned(
+        "libc.so.6", importing("ctypes"), train(FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'), file="train.py"
     ),
 }
 

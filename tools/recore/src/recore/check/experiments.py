@@ -8,13 +8,14 @@ scripts of training jobs, because processing jobs do not install requirements.tx
 output of a job is untrusted: it is read with limits and never unpickled.
 """
 
+import ast
 import contextlib
 import datetime
 import inspect
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData, pick_few
+from recore.check.rule import Place
+from recore.check.script import Script, parse_script
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
 from recore.check.training_plan import TrainingPlan
@@ -124,6 +127,27 @@ class Experiments(SharedResults):
     def has_predict_script(self) -> bool:
         """Whether there is a predict.py, which is not uploaded."""
         return self.project is not None and (self.project / "predict.py").is_file()
+
+    def place_of(self, *functions: str) -> Place:
+        """The line that defines the first of some functions, in train.py or another file, or train.py as a whole."""
+        for function in functions:
+            for script in self._scripts:
+                if found := script.functions.get(function):
+                    return Place(script.file, found.lineno)
+        return Place("train.py")
+
+    def definition_of(self, name: str) -> Place:
+        """The line in train.py that defines a class or a function, or train.py as a whole."""
+        for node in self._scripts[0].tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name.split(".")[0]:
+                return Place("train.py", node.lineno)
+        return Place("train.py")
+
+    @cached_property
+    def _scripts(self) -> list[Script]:
+        files = self.submission.files
+        names = sorted((name for name in files if name.endswith(".py")), key=lambda name: (name != "train.py", name))
+        return [parse_script(name, files[name]) for name in names]
 
     def failures(self) -> dict[str, ExperimentFailed]:
         """Why steps failed, by train, preprocess and predict. Only steps that ran by themselves are listed."""

@@ -1,10 +1,10 @@
 """A step that failed while a submission was checked, in the words of `recore run`."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from recore.check.rule import Finding, Level, Place
+from recore.check.rule import Finding, Findings, Level, Place
 from recore.evaluation import Step
 from recore.failures import INSTALLING, UNKNOWN_REASON, find_command, find_hint, look_at
 from recore.text import plain
@@ -38,7 +38,7 @@ class ExperimentFailed(Exception):
         return Finding(plain(f"{what}: {self}", 900), self.fix, self.place, level)
 
 
-def find_failure(experiment: Callable[[], object], what: str) -> Iterator[Finding]:
+def find_failure(experiment: Callable[[], object], what: str) -> Findings:
     """The finding of a rule that is about an experiment as a whole; none if it works. what: failed."""
     try:
         experiment()

@@ -1,11 +1,11 @@
 """What the experiments with a submission leave for the rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from recore.check.rule import Finding, Level, Place
+from recore.check.rule import Finding, Findings, Level, Place
 from recore.text import plain
 
 SHOWN = 20  # findings of one rule
@@ -119,7 +119,7 @@ def _read(entry: dict[str, Any]) -> Observation:
 
 def find_events(
     observations: Mapping[str, Observation], kind: str, what: str, fix: str, level: Level = Level.ERROR
-) -> Iterator[Finding]:
+) -> Findings:
     """A finding for each place from which something of a kind was tried. what: it is, as the end of a sentence."""
     seen: set[tuple[str, Place | None]] = set()
     for step, observation in observations.items():

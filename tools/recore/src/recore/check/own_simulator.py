@@ -3,7 +3,6 @@
 import contextlib
 import runpy
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from recore.check.public_data import PublicData
 from recore.distribution import TEMPLATE
 from recore.evaluation import RunSettings, Step, find_data_files, read_submission
 from recore.places import PlaceSettings, Services, choose_isolation, open_embedded
-from stagemaker import interrupts, locked
+from stagemaker import locked
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
 SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made if there are none
@@ -42,8 +41,7 @@ def open_experiments(
     weights = host_weights()
     files = read_submission(submission)
     with contextlib.ExitStack() as stack:
-        make_folder = partial(locked.temporary_folder, "recore-check-")
-        folder = Path(stack.enter_context(interrupts.deferred_at_both_ends(make_folder)))
+        folder = Path(stack.enter_context(locked.temporary_folder("recore-check-")))
         results = folder / "results"
         results.mkdir()
         data = PublicData(_find_data(submission, public, folder), tuple(weights))

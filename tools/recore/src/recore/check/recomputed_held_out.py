@@ -1,7 +1,6 @@
 """Recomputes the held-out scores of judged submissions, as RC703 does, but with all rows."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from recore.check.public_data import PublicData
 from recore.evaluation import Entry, RunSettings, Step, SubmissionFiles, read_record, write_held_out_again
 from recore.places import OpenPlace
 from recore.text import plain
-from stagemaker import interrupts, locked
+from stagemaker import locked
 
 
 def recompute_held_out(
@@ -55,7 +54,7 @@ def _score(
     watch: Callable[[Step], None],
 ) -> float:
     with (
-        interrupts.deferred_at_both_ends(partial(locked.temporary_folder, "recore-judge-")) as folder,
+        locked.temporary_folder("recore-judge-") as folder,
         Experiments(place.services, settings, files, data, weights, Path(folder), watch, thorough=True) as experiments,
     ):
         held_out = experiments.recompute_held_out()

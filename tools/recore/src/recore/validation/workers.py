@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from recore.distribution import TEMPLATE
 from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
-from stagemaker import interrupts, locked
+from stagemaker import locked
 from stagemaker.machine import count_cores
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -135,8 +134,7 @@ class Workers:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        make_folder = partial(locked.temporary_folder, "recore-validate-")
-        with interrupts.deferred_at_both_ends(make_folder) as folder:
+        with locked.temporary_folder("recore-validate-") as folder:
             self.folder = Path(folder)
             try:
                 for _ in range(self.count):

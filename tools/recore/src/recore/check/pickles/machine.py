@@ -1,10 +1,9 @@
 """A pickle's opcodes, followed as far as the names that it imports and joblib's arrays are concerned.
 
-Every opcode is one of these methods, or a constant. Unknown opcodes raise Unreadable.
+Every opcode is one of the methods op_NAME, or a constant. Unknown opcodes raise Unreadable.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable
 from typing import Any
 
 from recore.check.pickles.joblib_arrays import is_wrapper
@@ -37,6 +36,7 @@ MAX_TEXT = 1000  # characters of a string, or bytes, that is kept
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
 NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 OTHERS = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 
 
@@ -67,6 +67,8 @@ class Machine:
             self._stack.append(argument)
         elif opcode in OTHERS:
             self._stack.append(Value.OTHER)
+        elif opcode in TUPLES:
+            self._tuple_of(TUPLES[opcode])
         elif opcode.endswith("BYTES") or opcode in ("BINBYTES8", "BYTEARRAY8"):
             kept = len(argument) <= MAX_TEXT and opcode != "BYTEARRAY8"
             self._stack.append(argument if kept else Value.OTHER)
@@ -97,43 +99,49 @@ class Machine:
 
     # The stack and the memo
 
-    def proto(self, protocol: int) -> None:
+    def op_frame(self, _: int) -> None: ...  # scan checks the lengths
+
+    def op_proto(self, protocol: int) -> None:
         self.protocol = protocol
 
-    def mark(self, _: None) -> None:
+    def op_mark(self, _: None) -> None:
         self._marked.append(self._stack)
         self._stack = []
 
-    def pop(self, _: None) -> None:
+    def op_pop(self, _: None) -> None:
         if self._stack:
             self._pop()
         else:
             self._plain_to_mark()
 
-    def pop_mark(self, _: None) -> None:
+    def op_pop_mark(self, _: None) -> None:
         self._plain_to_mark()
 
-    def duplicate(self, _: None) -> None:
+    def op_dup(self, _: None) -> None:
         self._stack.extend([self._pop()] * 2)
 
-    def put(self, number: Any) -> None:
+    def op_put(self, number: Any) -> None:
         self._memo[int(number)] = self._stack[-1]
 
-    def memoize(self, _: None) -> None:
+    op_binput = op_long_binput = op_put
+
+    def op_memoize(self, _: None) -> None:
         self._memo[len(self._memo)] = self._stack[-1]
 
-    def get(self, number: Any) -> None:
+    def op_get(self, number: Any) -> None:
         value = self._memo[int(number)]
         if isinstance(value, Wrapper):
             raise Unreadable(UNKNOWN_USE)
         self._stack.append(value)
 
+    op_binget = op_long_binget = op_get
+
     # Containers
 
-    def tuple_of(self, count: int) -> None:
+    def _tuple_of(self, count: int) -> None:
         self._add_tuple(tuple([self._stack.pop() for _ in range(count)][::-1]))
 
-    def tuple_to_mark(self, _: None) -> None:
+    def op_tuple(self, _: None) -> None:
         self._add_tuple(tuple(self._pop_to_mark()))
 
     def _add_tuple(self, values: tuple[Any, ...]) -> None:
@@ -144,30 +152,34 @@ class Machine:
         else:
             self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
 
-    def collection(self, _: None) -> None:
+    def op_list(self, _: None) -> None:
         self._plain_to_mark()
         self._stack.append(Value.OTHER)
 
-    def append(self, _: None) -> None:
+    op_frozenset = op_list
+
+    def op_append(self, _: None) -> None:
         self._pop()
         self._target()
 
-    def append_many(self, _: None) -> None:
+    def op_appends(self, _: None) -> None:
         self._plain_to_mark()
         self._target()
 
-    def empty_dictionary(self, _: None) -> None:
+    op_additems = op_appends
+
+    def op_empty_dict(self, _: None) -> None:
         self._stack.append(Dictionary())
 
-    def dictionary(self, _: None) -> None:
+    def op_dict(self, _: None) -> None:
         pairs = self._plain_to_mark()
         self._stack.append(Dictionary())
         self._stack[-1].add(pairs)
 
-    def set_item(self, _: None) -> None:
+    def op_setitem(self, _: None) -> None:
         self._add(list(self._pop_many(2)))
 
-    def set_items(self, _: None) -> None:
+    def op_setitems(self, _: None) -> None:
         self._add(self._plain_to_mark())
 
     def _add(self, pairs: list[Any]) -> None:
@@ -183,16 +195,16 @@ class Machine:
 
     # Names
 
-    def global_name(self, argument: str) -> None:
+    def op_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
         self._import(module, name)
 
-    def global_by_stack(self, _: None) -> None:
+    def op_stack_global(self, _: None) -> None:
         module, name = self._pop_many(2)
         if isinstance(module, str) and isinstance(name, str):
             self._import(module, name)
         elif all(isinstance(value, str) or value in (Value.CALLED, Value.COMPUTED) for value in (module, name)):
-            self._computed(None)
+            self.op_ext1(None)
         else:
             raise Unreadable("the name of a class is not a string")
 
@@ -208,13 +220,15 @@ class Machine:
         else:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
-    def _computed(self, _: Any) -> None:
+    def op_ext1(self, _: Any) -> None:
         self.imports.append(("", ""))
         self._stack.append(Value.COMPUTED)
 
+    op_ext2 = op_ext4 = op_ext1
+
     # Objects
 
-    def reduce(self, _: None) -> None:
+    def op_reduce(self, _: None) -> None:
         arguments = self._stack.pop()
         if isinstance(self._stack[-1], AttributeReader):
             self._read_attributes(self._stack.pop().name, arguments)
@@ -227,7 +241,7 @@ class Machine:
         else:
             self._call(function, arguments)
 
-    def new_object(self, _: None) -> None:
+    def op_newobj(self, _: None) -> None:
         arguments = self._pop()
         cls = self._stack.pop()
         if isinstance(cls, WrapperClass) and arguments == ():
@@ -235,15 +249,15 @@ class Machine:
         else:
             self._call(cls, arguments, is_class=True)
 
-    def new_object_by_keywords(self, _: None) -> None:
+    def op_newobj_ex(self, _: None) -> None:
         cls, arguments, keywords = self._pop_many(3)
         self._call(cls, (arguments, keywords), is_class=True)
 
-    def instance(self, argument: str) -> None:
-        self.global_name(argument)
+    def op_inst(self, argument: str) -> None:
+        self.op_global(argument)
         self._call(self._pop(), tuple(self._plain_to_mark()))
 
-    def instance_by_stack(self, _: None) -> None:
+    def op_obj(self, _: None) -> None:
         cls, *arguments = self._plain_to_mark()
         self._call(cls, tuple(arguments))
 
@@ -267,7 +281,7 @@ class Machine:
         if isinstance(arguments, tuple) and reader != "attrgetter":
             owner, names = (arguments[0], arguments[1:2]) if reader == "getattr" else (None, arguments[:1])
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            self._computed(None)
+            self.op_ext1(None)
             return
         self._mark_arguments_unknown(None, arguments)
         made: Any = Value.CALLED
@@ -296,12 +310,14 @@ class Machine:
                 waiting.extend(value)
                 self._budget.spend("arguments of functions", len(value))
 
-    def persistent(self, argument: str | None) -> None:
+    def op_persid(self, argument: str | None) -> None:
         if argument is None:  # BINPERSID
             self._pop()
         self._stack.append(Value.COMPUTED)
 
-    def build(self, _: None) -> None:
+    op_binpersid = op_persid
+
+    def op_build(self, _: None) -> None:
         state = self._pop()
         target = self._stack[-1]
         if isinstance(target, Wrapper):
@@ -315,10 +331,10 @@ class Machine:
         elif isinstance(target, Dictionary):
             target.known = False
 
-    def read_only(self, _: None) -> None:
+    def op_readonly_buffer(self, _: None) -> None:
         self._stack[-1] = Value.OTHER
 
-    def stop(self, _: None) -> None:
+    def op_stop(self, _: None) -> None:
         self._pop()
 
 
@@ -329,38 +345,4 @@ def _made_by(function: Any, is_class: bool) -> Value:
     return Value.OTHER if module in NUMERIC or (is_class and module != "builtins") else Value.CALLED
 
 
-OPCODES: dict[Callable[[Machine, Any], None], str] = {
-    Machine.proto: "PROTO",
-    lambda *_: None: "FRAME",  # scan checks the lengths
-    Machine.mark: "MARK",
-    Machine.pop: "POP",
-    Machine.pop_mark: "POP_MARK",
-    Machine.duplicate: "DUP",
-    Machine.put: "PUT BINPUT LONG_BINPUT",
-    Machine.memoize: "MEMOIZE",
-    Machine.get: "GET BINGET LONG_BINGET",
-    Machine.tuple_to_mark: "TUPLE",
-    lambda machine, _: machine.tuple_of(1): "TUPLE1",
-    lambda machine, _: machine.tuple_of(2): "TUPLE2",
-    lambda machine, _: machine.tuple_of(3): "TUPLE3",
-    Machine.collection: "LIST FROZENSET",
-    Machine.append: "APPEND",
-    Machine.append_many: "APPENDS ADDITEMS",
-    Machine.empty_dictionary: "EMPTY_DICT",
-    Machine.dictionary: "DICT",
-    Machine.set_item: "SETITEM",
-    Machine.set_items: "SETITEMS",
-    Machine.global_name: "GLOBAL",
-    Machine.global_by_stack: "STACK_GLOBAL",
-    Machine._computed: "EXT1 EXT2 EXT4",
-    Machine.reduce: "REDUCE",
-    Machine.new_object: "NEWOBJ",
-    Machine.new_object_by_keywords: "NEWOBJ_EX",
-    Machine.instance: "INST",
-    Machine.instance_by_stack: "OBJ",
-    Machine.persistent: "PERSID BINPERSID",
-    Machine.build: "BUILD",
-    Machine.read_only: "READONLY_BUFFER",
-    Machine.stop: "STOP",
-}
-FOLLOWED = {opcode: method for method, opcodes in OPCODES.items() for opcode in opcodes.split()}
+FOLLOWED = {name.removeprefix("op_").upper(): method for name, method in vars(Machine).items() if name[:3] == "op_"}

@@ -8,21 +8,19 @@ Fix: write all names into `py_modules` and `packages` of setup.py, and all other
 """
 
 import hashlib
-from collections.abc import Iterator
 from fnmatch import fnmatch
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.failures import last_error, read_end
-from recore.text import plain
 
 FIX = "List all modules by name in py_modules of setup.py, and all other files in MANIFEST.in"
 SHOWN = 5
 
 
 @rule("The archive that setuptools builds contains the files that were checked")
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     if experiments.project is None:
         return
     try:
@@ -32,7 +30,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     if built.status or built.error:
         reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
-        yield Finding(plain(f"`python setup.py sdist` fails: {reason}"), FIX, Place("setup.py"))
+        yield Finding(f"`python setup.py sdist` fails: {reason}", FIX, Place("setup.py"))
         return
     # the client's setuptools, 57.5, does not pack them, newer ones do
     packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
@@ -44,4 +42,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
-            yield Finding(plain(f"The archive that setuptools builds {what} {shown}"), FIX, Place("setup.py"))
+            yield Finding(f"The archive that setuptools builds {what} {shown}", FIX, Place("setup.py"))

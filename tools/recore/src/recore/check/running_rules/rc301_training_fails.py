@@ -6,17 +6,15 @@ requirements.txt, no network, and an hour. Only wheels are installed, because th
 Fix: follow the message. `python -m recore run` shows the end of the job's log.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 
 FIX_PACKAGES = "Name versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
 
 
 @rule("train.py trains a model in its job")
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     try:
         experiments.training()
     except ExperimentFailed as failed:

@@ -6,19 +6,17 @@ was validated, and nobody can reproduce the winning model.
 Fix: give every estimator and every generator of random numbers a fixed seed.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import same_models
 from recore.check.predictions import NotPredictions, compare, read_answer
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 
 FIX = "Give each estimator and each generator of random numbers a fixed seed, such as random_state=0"
 
 
 @rule("Training twice results in the same predictions", needs=("RC302", "RC405", "RC501"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     first, second = experiments.part_trainings()
     if same_models(first.archive, second.archive):  # then the predictions are the same as well
         return
@@ -31,4 +29,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     if difference:
         message = f"Two models trained on the same data predict differently: {difference}"
-        yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"))
+        yield Finding(message, FIX, experiments.place_of("fit", "main"))

@@ -7,10 +7,8 @@ the limit is exceeded even on four processors that are twice as fast as those he
 Fix: search on your own machine and write the result into train.py, or use fewer and faster models.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.training_plan import REAL_ROWS, extrapolate
 from recore.evaluation import JOB_SECONDS
 
@@ -20,7 +18,7 @@ FIX = "Search for hyperparameters on your own machine, or fit fewer or faster mo
 
 
 @rule("train.py ends within an hour with the real data", needs=("RC302",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.processor_seconds) for part in parts if part.processor_seconds is not None]
     if whole.processor_seconds is None:
@@ -35,4 +33,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         f"which is {expected / 60:.0f} minutes for {max(whole.rows, REAL_ROWS)} rows; "
         f"a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
-    yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)
+    yield Finding(message, FIX, experiments.place_of("fit", "main"), level)

@@ -6,10 +6,8 @@ the challenge's 1,344, the memory for these is extrapolated from trainings with 
 Fix: convert the inputs to float32, fit targets one after the other, or use fewer processes at a time.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.training_plan import REAL_ROWS, extrapolate
 
 FIX = "Convert the inputs to float32, fit one target after the other, or use fewer processes at a time"
@@ -18,7 +16,7 @@ NOISE = 0.4  # per cent: what short jobs with the same data differ by, as their 
 
 
 @rule("train.py fits into memory with the real data", needs=("RC302",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.memory) for part in parts if part.memory is not None]
     if whole.memory is None:
@@ -31,4 +29,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         f"{experiments.settings.training.type}, which is {expected:.0f} % for {max(whole.rows, REAL_ROWS)} rows"
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
-    yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)
+    yield Finding(message, FIX, experiments.place_of("fit", "main"), level)

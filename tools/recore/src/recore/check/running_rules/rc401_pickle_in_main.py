@@ -8,18 +8,15 @@ Fix: move the class to a module of its own that setup.py names, or import train.
 main() does with `import train`.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, definition_of, rule
-from recore.text import plain
+from recore.check.rule import Finding, Findings, rule
 
 FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
 
 
 @rule("The model needs nothing from __main__", needs=("RC301",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
         for name in [name for module, name in pickle.imports if module == "__main__"]:
             message = f"{pickle.name} needs __main__.{name}, which the server does not have because it imports train.py"
-            yield Finding(plain(message), FIX, definition_of(experiments.submission, name))
+            yield Finding(message, FIX, experiments.definition_of(name))

@@ -6,19 +6,16 @@ names is in the archive, the container or requirements.txt.
 Fix: name the module in `py_modules` of setup.py, or its package in requirements.txt.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS
-from recore.check.rule import Finding, Place, rule
-from recore.text import plain
+from recore.check.rule import Finding, Findings, Place, rule
 
 FIX = "Name the module in py_modules of setup.py, or its package in requirements.txt"
 
 
 @rule("The modules that the model needs exist where it is served", needs=("RC301", "RC501"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     try:
         experiments.serving()
     except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
@@ -26,4 +23,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             for module in pickle.modules:
                 if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:
                     message = f"{pickle.name} needs the module {module}, which cannot be imported where it is served"
-                    yield Finding(plain(message), FIX, Place("setup.py"))
+                    yield Finding(message, FIX, Place("setup.py"))

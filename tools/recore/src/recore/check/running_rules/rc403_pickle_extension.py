@@ -6,20 +6,17 @@ installed. Both store bytecode, which another version of Python cannot run.
 Fix: use pickle or joblib, and define functions and classes at the top level of a module that setup.py names.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS
-from recore.check.rule import Finding, Level, place_of, rule
-from recore.text import plain
+from recore.check.rule import Finding, Findings, Level, rule
 
 FIX = "Use pickle or joblib, and define functions and classes at the top level of a module that setup.py names"
 
 
 @rule("The model is a pickle without extensions", needs=("RC301", "RC501"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
-    place = place_of(experiments.submission, "save_model")
+def inspect(experiments: Experiments) -> Findings:
+    place = experiments.place_of("save_model")
     for pickle in experiments.pickles():
         used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
         for extension in used:
@@ -27,10 +24,10 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             message = f"{pickle.name} was written with {extension}, and loads only with a compatible version of it"
             if not there:
                 message = f"{pickle.name} needs {extension}, which is not installed where the model is served"
-            yield Finding(plain(message), FIX, place, Level.WARNING if there else Level.ERROR)
+            yield Finding(message, FIX, place, Level.WARNING if there else Level.ERROR)
         if pickle.foreign:
             message = f"{pickle.name} is not a pickle, in spite of its name, so its requirements are unknown"
-            yield Finding(plain(message), FIX, place, Level.WARNING)
+            yield Finding(message, FIX, place, Level.WARNING)
 
 
 def _is_missing(experiments: Experiments, extension: str) -> bool:

@@ -9,13 +9,11 @@ Fix: keep data and estimators in the model, and do the work in model_fn.
 
 import re
 import sys
-from collections.abc import Iterator
 
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES
 from recore.check.experiments import Experiments
 from recore.check.pickles import Pickle
-from recore.check.rule import Finding, place_of, rule
-from recore.text import plain
+from recore.check.rule import Finding, Findings, rule
 
 # Python's own modules of which models need classes or functions. All others are said to run commands, as many do.
 HARMLESS = frozenset(
@@ -62,11 +60,11 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 
 
 @rule("Loading the model runs no commands", needs=("RC301",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
         judged = judge(pickle)
         if judged:
-            yield Finding(plain(judged[0]), judged[1], place_of(experiments.submission, "save_model"))
+            yield Finding(judged[0], judged[1], experiments.place_of("save_model"))
 
 
 def _runs_commands(module: str, name: str) -> bool:

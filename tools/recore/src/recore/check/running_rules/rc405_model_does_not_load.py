@@ -9,24 +9,22 @@ model_fn trains; or a file of the submission's folder is not uploaded.
 Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import LOOK_AT, ExperimentFailed
-from recore.check.rule import Finding, place_of, rule
+from recore.check.rule import Finding, Findings, rule
 
 FIX = "Correct model_fn: it has only what train.py left in model_dir, and the modules in the archive"
 
 
 @rule("A new server loads the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     try:
         experiments.serving()
     except ExperimentFailed as failed:
         if failed.outside:
             yield failed.finding("The model could not be served")
             return
-        place = failed.place or place_of(experiments.submission, "model_fn")
+        place = failed.place or experiments.place_of("model_fn")
         is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
         fix = FIX if is_general else failed.fix
         yield Finding(f"The server does not start: {failed}", fix, place)

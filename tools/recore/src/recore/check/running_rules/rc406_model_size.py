@@ -6,11 +6,9 @@ With a model of 2 GiB, little memory is left, and the server may be killed.
 Fix: keep only what predictions need, and limit the number and the depth of trees.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.pickles import size_of
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 
 WARNED = 1 << 30  # bytes
 ERROR = 4 << 30  # bytes: four processes with as much need all of the memory
@@ -26,7 +24,7 @@ def judge(size: int) -> tuple[str, Level] | None:
 
 
 @rule("The model is small enough to be served", needs=("RC301",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     judged = judge(size_of(experiments.training().archive))
     if judged:
-        yield Finding(judged[0], FIX, place_of(experiments.submission, "save_model"), judged[1])
+        yield Finding(judged[0], FIX, experiments.place_of("save_model"), judged[1])

@@ -6,13 +6,11 @@ those of requirements.txt, no model, no arguments and no network.
 Fix: follow the message, and move what preprocess.py needs into it.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import find_failure
-from recore.check.rule import Finding, rule
+from recore.check.rule import Findings, rule
 
 
 @rule("preprocess.py runs alone in its job")
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     yield from find_failure(experiments.preprocessing, "Step 2, preprocessing of the public data, fails")

@@ -8,20 +8,18 @@ Fix: write a header and one line for each row of the data, in its order, with th
 """
 
 import contextlib
-from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import Inputs, read_inputs, read_variation
-from recore.check.rule import Finding, Place, place_of, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.listing import count
-from recore.text import plain
 
 FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
 
 
 @rule("preprocess.py keeps the number of rows, their order and their index", needs=("RC501",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     index = experiments.data.index
     few, private = ([index[row] for row in rows] for rows in (experiments.data.few_rows, experiments.plan.private))
     middle = len(few) // 2
@@ -37,11 +35,11 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         for name, (rows, what) in cases.items():
             if variations[name].output is not None:
                 written.append((read_variation(variations[name], ()), rows, f"With {what}, "))
-    place = place_of(experiments.submission, "preprocess", "main")
+    place = experiments.place_of("preprocess", "main")
     place = place if place.file == "preprocess.py" else Place("preprocess.py")
     for inputs, rows, what in written:
         if problem := _problem(inputs, rows):
-            yield Finding(plain(f"{what}preprocess.py {problem}"), FIX, place)
+            yield Finding(f"{what}preprocess.py {problem}", FIX, place)
             return
 
 

@@ -8,19 +8,17 @@ the log of the private side.
 Fix: use the assays only if they exist, or not at all in preprocess.py; and treat all drill holes alike.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import effect_of_assays, read_variation
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 
 FIX = "Use the assays in preprocess.py only if the data contain them"
 FIX_HOLES = "Let preprocess.py treat all drill holes alike: private data come from other drill holes"
 
 
 @rule("preprocess.py runs on data without assays and from other drill holes", needs=("RC501", "RC502"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     try:
         variations, differences = experiments.variations(), experiments.differences()
     except ExperimentFailed as failed:

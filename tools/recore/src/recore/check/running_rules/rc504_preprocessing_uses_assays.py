@@ -7,11 +7,9 @@ left out of the request to the model.
 Fix: compute the inputs from the spectral channels alone, and write nothing else.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.inputs import effect_of_assays
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.listing import list_names
 
 FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"
@@ -19,7 +17,7 @@ FIX_WRITTEN = "Drop the assays before the inputs are written to the CSV"
 
 
 @rule("The inputs do not depend on the assays", needs=("RC503",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     experiments.preprocessing()
     if written := experiments.targets_written:
         message = (

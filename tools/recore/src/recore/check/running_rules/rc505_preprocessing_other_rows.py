@@ -7,16 +7,14 @@ warning, because a file of complete drill holes may still score well, while a fe
 Fix: let each row depend on itself alone; what must be learnt from many rows belongs in fit().
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 
 FIX = "Make a row's inputs depend on that row alone; what is learnt from many rows belongs in fit()"
 
 
 @rule("The inputs of a row do not depend on other rows", needs=("RC502", "RC503", "RC504"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     if difference := find_difference(experiments):
         message = (
             f"{difference}. Rows that arrive without the others of their file or drill hole, as in production, are "

@@ -7,10 +7,8 @@ these is extrapolated. A single line must not exceed 6 MB.
 Fix: write fewer columns or fewer digits, such as `to_csv(float_format="%.5g")`.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.training_plan import REAL_ROWS
 from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
 
@@ -18,7 +16,7 @@ FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore
 
 
 @rule("The inputs fit into one Batch Transform request", needs=("RC502",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     path, rows = experiments.preprocessing(), experiments.data.rows
     row = path.stat().st_size / max(1, rows) / 1e6
     expected = row * max(rows, REAL_ROWS)

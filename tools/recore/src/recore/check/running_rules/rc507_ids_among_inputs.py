@@ -7,14 +7,12 @@ rows of known holes are optimistic. The rule also checks that other names of the
 Fix: leave out the columns of `SiteID`, `DepthFrom` and `DepthTo`, and what is computed from them.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import effect_of_holes, read_columns
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.listing import list_names
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import SpectralData
@@ -28,7 +26,7 @@ LISTED = 3  # columns
 
 
 @rule("The inputs hold neither the drill hole nor the depth", needs=("RC502", "RC503"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     found = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
     for what, names in found.items():
         columns = list_names([repr(plain(name, 40)) for name in names], LISTED)

@@ -6,14 +6,12 @@ strong band. The rows of the private file can have other blocks, and its predict
 Fix: leave these channels out in `preprocess.py`, or interpolate them from their neighbours.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_columns
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.spectral_data import SpectralData
 
 FIX = "Leave these channels out in preprocess.py, or interpolate them from their neighbours"
@@ -21,7 +19,7 @@ SHORTEST, SHARE = 5, 0.01  # a block has at least so many channels, and at least
 
 
 @rule("No block of channels that hold 0 reaches the inputs", needs=("RC502",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     if block := find_zero_block(read_columns(experiments.preprocessing()), experiments.data.content):
         message = f"{block}: the inputs keep the gap as if it were measured"
         yield Finding(message, FIX, Place("preprocess.py"), Level.WARNING)

@@ -7,19 +7,17 @@ inputs for data from other drill holes, the model also gets these.
 Fix: follow the message. The hooks need the names and the parameters that the template's train.py has.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.predictions import first_line
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.text import plain
 
 FIX = "Write the same columns for all drill holes in preprocess.py; SiteID is not an input"
 
 
 @rule("The model predicts from what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     try:
         experiments.predictions()
         private = experiments.serving().get("private")

@@ -6,24 +6,21 @@ missing row, a superfluous number or a value that is not finite is an error, and
 Fix: `to_csv(header=False, index=False)`, with the 49 columns in the order of TARGETS.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.predictions import NotPredictions, read_predictions
-from recore.check.rule import Finding, place_of, rule
-from recore.text import plain
+from recore.check.rule import Finding, Findings, rule
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
 FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, 49); `.T` transposes one"
 
 
 @rule("The predictions are 49 finite numbers for each row", needs=("RC601",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     if problem := _problem(experiments):
         message, fix = problem
-        yield Finding(plain(message), fix, place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn"))
+        yield Finding(message, fix, experiments.place_of("output_fn", "transform_fn", "predict_fn"))
 
 
 def _problem(experiments: Experiments) -> tuple[str, str] | None:

@@ -7,13 +7,11 @@ one; for a poor model, this is an estimate.
 Fix: select the columns by name before writing them: `predictions[list(TARGETS)]`.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.predictions import Floats, r2, read_predictions
-from recore.check.rule import Finding, place_of, rule
+from recore.check.rule import Finding, Findings, rule
 
 FIX = "Make output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"
@@ -22,15 +20,15 @@ SHOWN = 3
 
 
 @rule("The predictions' columns are in the order of the targets", needs=("RC602",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     predicted, measured = read_predictions(experiments.predictions()), experiments.data.measured
     swapped = find_swapped(predicted, measured)
     if swapped:
         names = experiments.data.targets
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
-        hooks = place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn")
-        place, fix = (hooks, FIX) if hooks.line else (place_of(experiments.submission, "fit"), FIX_FIT)
+        hooks = experiments.place_of("output_fn", "transform_fn", "predict_fn")
+        place, fix = (hooks, FIX) if hooks.line else (experiments.place_of("fit"), FIX_FIT)
         yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, place)
 
 

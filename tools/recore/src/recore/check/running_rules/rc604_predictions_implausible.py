@@ -12,7 +12,7 @@ import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
 CONSTANT = "Look at what the model learns for these targets: constant predictions score nothing"
@@ -25,9 +25,9 @@ SHOWN = 5
     "The predictions vary, are not negative or rounded, and stay near what was measured",
     needs=("RC602", "RC603"),
 )
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     predicted, data = read_predictions(experiments.predictions()), experiments.data
-    place = place_of(experiments.submission, "fit", "predict_fn", "main")
+    place = experiments.place_of("fit", "predict_fn", "main")
     for message, fix in judge(predicted, data.measured, data.targets):
         yield Finding(message, fix, place, Level.WARNING)
 

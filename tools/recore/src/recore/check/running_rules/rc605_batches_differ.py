@@ -10,8 +10,6 @@ Fix: distinguish a header from a row, as the template's input_fn does; predict e
 answer to the same request.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from recore.check.experiments import Experiments
@@ -26,7 +24,7 @@ from recore.check.predictions import (
     read_answer,
     read_predictions,
 )
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import mixed_order
 from recore.listing import count
 
@@ -44,21 +42,21 @@ ALONE = "Make each prediction depend on its own row alone: scale with what fit()
 
 
 @rule("Whole files, batches of lines and single rows give the same predictions", needs=("RC602",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     answers, data = experiments.serving(), experiments.data
     if answers["few"].late:
         message = f"The prediction of {count(len(data.few_rows), 'row')} takes longer than {LATE}"
-        yield Finding(message, FASTER, place_of(experiments.submission, "predict_fn", "fit"), Level.WARNING)
+        yield Finding(message, FASTER, experiments.place_of("predict_fn", "fit"), Level.WARNING)
         return
     whole = read_predictions(experiments.predictions())[data.few_rows]
     middle = whole[len(whole) // 2 :][:1]
     again = compare_answers(answers["few"], answers["again"], data.targets)
     if again:
         message = f"The server responds differently if the same request is repeated: {again}"
-        yield Finding(message, AGAIN, place_of(experiments.submission, "predict_fn", "fit"))
+        yield Finding(message, AGAIN, experiments.place_of("predict_fn", "fit"))
         return
     if moved := find_moved_rows(answers["few"], answers["mixed"], len(whole)):
-        place = place_of(experiments.submission, "input_fn", "transform_fn", "predict_fn")
+        place = experiments.place_of("input_fn", "transform_fn", "predict_fn")
         yield Finding(moved[0], KEEP, place, moved[1])
         return
     with_header = {
@@ -71,13 +69,13 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     }
     for what, problem in with_header.items():
         if problem:
-            place = place_of(experiments.submission, "predict_fn", "fit")
+            place = experiments.place_of("predict_fn", "fit")
             yield Finding(DIFFERS.format(what, problem), ALONE, place)
             return
     for what, problem in without_header.items():
         if problem:
             message = f"{DIFFERS.format(what, problem.rstrip('.'))}. {WORKS}"
-            place = place_of(experiments.submission, "input_fn", "transform_fn")
+            place = experiments.place_of("input_fn", "transform_fn")
             yield Finding(message, HEADER, place, Level.WARNING)
             return
 

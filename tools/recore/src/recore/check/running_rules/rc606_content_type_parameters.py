@@ -6,21 +6,19 @@
 Fix: compare `content_type.split(";")[0].strip()`, and decode the body where it is bytes.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.predictions import compare, read_predictions
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 
 FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body if it is bytes'
 
 
 @rule("The server understands text/csv with a parameter", needs=("RC602", "RC605"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     data = experiments.data
     expected = read_predictions(experiments.predictions())[data.few_rows]
     answer = experiments.serving()["charset"]
     problem = compare(expected, answer, data.targets)
     if problem and not answer.late:  # RC605 reports that
-        place = place_of(experiments.submission, "input_fn", "transform_fn")
+        place = experiments.place_of("input_fn", "transform_fn")
         yield Finding(f"With the content type `text/csv; charset=utf-8`, {problem}", FIX, place, Level.WARNING)

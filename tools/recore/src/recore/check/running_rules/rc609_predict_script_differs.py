@@ -8,13 +8,11 @@ A predict.py that fails is run again; a failure that does not happen every time 
 Fix: call the server's hooks in predict.py, and round in preprocess() what is rounded in its file.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.left_by_jobs import ByHand
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference
 from recore.failures import find_exception, format_exit, hint_for, last_error
 
@@ -22,7 +20,7 @@ FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on wha
 
 
 @rule("predict.py and the server make the same predictions", needs=("RC505", "RC602", "RC605"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     if not experiments.has_predict_script:
         return
     place = Place("predict.py")

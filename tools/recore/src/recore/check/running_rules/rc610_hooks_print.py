@@ -9,11 +9,10 @@ Fix: remove the print, or print once, in model_fn.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice
 
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.listing import count
 
 NUMBER = re.compile(r"\d+")  # by which lines of different requests differ
@@ -23,7 +22,7 @@ FIX = "Remove the print, or print once, in model_fn"
 
 
 @rule("The hooks do not print at each request", needs=("RC601", "RC605"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     answers, printed = experiments.serving(), _printed_lines(experiments)
     if any(answer.body is None for answer in answers.values()):  # errors are logged
         return
@@ -32,7 +31,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if lines:
         example = next(line for line in printed if counts[NUMBER.sub("0", line)] >= len(answers))
         message = f"The hooks print {count(lines, 'line')} for {count(len(answers), 'request')}: {example!r}"
-        place = place_of(experiments.submission, "predict_fn", "input_fn", "transform_fn")
+        place = experiments.place_of("predict_fn", "input_fn", "transform_fn")
         yield Finding(message, FIX, place, Level.WARNING)
 
 

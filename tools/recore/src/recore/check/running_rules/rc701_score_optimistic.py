@@ -8,12 +8,10 @@ With fewer than twenty holes or 1,000 rows it is a note; with fewer than ten hol
 Fix: choose models by the cross-validated score (`python -m recore validate`), and split by drill hole.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.held_out_file import score
 from recore.check.predictions import read_predictions
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.distribution import PROGRAM
 
 FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, and split by drill hole"
@@ -23,7 +21,7 @@ ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # from which on it says that a model memor
 
 
 @rule("The model keeps its score on drill holes that it has not seen", needs=("RC603",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     data = experiments.data
     if data.holes < HOLES:
         return
@@ -41,4 +39,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         if data.holes < ENOUGH_HOLES or data.rows < ENOUGH_ROWS:
             level = Level.NOTE
             message += f"; with so few rows, {data.rows:,} from {data.holes} drill holes, it may be chance"
-        yield Finding(message, FIX, place_of(experiments.submission, "fit"), level)
+        yield Finding(message, FIX, experiments.place_of("fit"), level)

@@ -6,12 +6,10 @@ have been paired with the wrong assays, or the server's units differ from those 
 Fix: compare the order of inputs and targets where fit is called, and the model's predictions with its targets.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.held_out_file import score
 from recore.check.predictions import read_predictions
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.running_rules.rc604_predictions_implausible import judge
 
 FIX = "Keep the rows of inputs and targets in one order, and give predict() what fit() got, in the assays' own units"
@@ -22,7 +20,7 @@ LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as
     "On the rows that it was fitted with, the model is better than the mean",
     needs=("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
 )
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     data, predicted = experiments.data, read_predictions(experiments.predictions())
     if any(judge(predicted, data.measured, data.targets)):
         return  # RC604 names the targets
@@ -32,5 +30,5 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             f"The public score is {public:.3f}: on the rows that the model was fitted with, its predictions are worse "
             "than the mean of each assay"
         )
-        place = place_of(experiments.submission, "fit", "main")
+        place = experiments.place_of("fit", "main")
         yield Finding(message, FIX, place, Level.WARNING)

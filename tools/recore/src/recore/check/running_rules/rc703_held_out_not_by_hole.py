@@ -8,14 +8,12 @@ had probably seen other rows of the hole.
 Fix: leave out whole drill holes, as the template's hold_out does: GroupKFold, with the holes as groups.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.held_out_file import FailedFold, HeldOut, score
-from recore.check.rule import Finding, Level, place_of, rule
+from recore.check.rule import Finding, Findings, Level, rule
 from recore.evaluation import HONEST_GAP
 from recore.listing import list_names
 from recore.text import plain
@@ -29,7 +27,7 @@ ENOUGH = 0.5  # of the rows
 
 
 @rule("The submission's own held-out predictions were held out by drill hole", needs=("RC303", "RC603"))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     try:
         held_out = experiments.held_out()
     except ExperimentFailed as failed:
@@ -48,7 +46,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     """The finding if the submission's own predictions score too high, or cannot be compared."""
     data, rows, own, again = experiments.data, experiments.plan.held_out, held_out.own, held_out.again
-    place = place_of(experiments.submission, "hold_out", "main", "fit")
+    place = experiments.place_of("hold_out", "main", "fit")
     if own is None or len(own) != len(rows):
         message = f"With {len(rows)} rows of some drill holes, train.py writes no held-out predictions to compare with"
         return Finding(message, THOROUGH, place, Level.NOTE)
@@ -75,8 +73,8 @@ def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
     holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
     if fold.step == "predict":
         message = f"A model that was trained without the drill holes {holes} fails to predict them: {fold.reason}"
-        return Finding(plain(message, 900), FIX_PREDICTION, place_of(experiments.submission, "predict_fn"))
+        return Finding(plain(message, 900), FIX_PREDICTION, experiments.place_of("predict_fn"))
     message = f"Training without the drill holes {holes} fails: {fold.reason}"
     if not fold.rows:
         message = f"Training with {len(experiments.plan.held_out)} rows of some drill holes fails: {fold.reason}"
-    return Finding(plain(message, 900), FIX_TRAINING, place_of(experiments.submission, "fit", "main"), Level.WARNING)
+    return Finding(plain(message, 900), FIX_TRAINING, experiments.place_of("fit", "main"), Level.WARNING)

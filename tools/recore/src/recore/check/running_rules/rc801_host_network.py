@@ -6,15 +6,13 @@ home, or an attempt to send data away.
 Fix: read the line, and ask the author.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import find_events
-from recore.check.rule import Finding, rule
+from recore.check.rule import Findings, rule
 
 FIX = "Read this line before you trust the submission; jobs have no network"
 
 
 @rule("The submission does not try to use the network", needs=("RC804",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     yield from find_events(experiments.observations(), "network", "tries to use the network", FIX)

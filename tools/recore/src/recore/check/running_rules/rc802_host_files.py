@@ -6,15 +6,13 @@ other processes. The sandbox has no such files of the host.
 Fix: read the line, and ask the author.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import find_events
-from recore.check.rule import Finding, rule
+from recore.check.rule import Findings, rule
 
 FIX = "Read this line before you trust the submission; a step needs only /opt/ml and /tmp"
 
 
 @rule("The submission stays within the folders of its jobs", needs=("RC804",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     yield from find_events(experiments.observations(), "files", "uses files outside its folders", FIX)

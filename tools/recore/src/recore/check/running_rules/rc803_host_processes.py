@@ -6,15 +6,13 @@ processes needs an explanation. The job's supervisor limits the number of proces
 Fix: read the line, and ask the author.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import find_events
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Findings, Level, rule
 
 FIX = "Read this line before you trust the submission"
 
 
 @rule("The submission starts no other programs", needs=("RC804",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     yield from find_events(experiments.observations(), "processes", "starts or signals processes", FIX, Level.WARNING)

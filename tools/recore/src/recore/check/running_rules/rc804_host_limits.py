@@ -8,11 +8,10 @@ Fix: do not run it again without limits.
 
 import contextlib
 import re
-from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Finding, Findings, Level, rule
 
 LIMITS = re.compile(
     r"more memory|more processes|No space left on device|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
@@ -23,7 +22,7 @@ TIMED_OUT = 124
 
 
 @rule("The submission stays within the limits of its jobs")
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     failures = experiments.failures()
     for step, failed in failures.items():
         if LIMITS.search(str(failed)):

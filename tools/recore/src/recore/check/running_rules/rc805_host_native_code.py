@@ -6,15 +6,13 @@ sandbox confines them like any other code.
 Fix: read the line, and rely on the sandbox alone.
 """
 
-from collections.abc import Iterator
-
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import find_events
-from recore.check.rule import Finding, Level, rule
+from recore.check.rule import Findings, Level, rule
 
 FIX = "Read this line: the sandbox confines the library, but these rules cannot see what it does"
 
 
 @rule("The submission loads no libraries itself", needs=("RC804",))
-def inspect(experiments: Experiments) -> Iterator[Finding]:
+def inspect(experiments: Experiments) -> Findings:
     yield from find_events(experiments.observations(), "native", "loads a library itself", FIX, Level.WARNING)

@@ -13,12 +13,11 @@ import ast
 import re
 import shlex
 import sys
-from collections.abc import Iterator
 
 from pyflakes.checker import Checker  # type: ignore[import-untyped]
 from pyflakes.messages import UndefinedName  # type: ignore[import-untyped]
 
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import ENTRY_POINTS, Script
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
@@ -37,7 +36,7 @@ class NameChecker(Checker):  # type: ignore[misc]
 
 
 @rule("The scripts are valid Python 3.12, and define the names that they use")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for name in ENTRY_POINTS:
         if source.tree.exists(name):
             try:

@@ -8,9 +8,7 @@ accepted. An import in a function is a warning, and so is one that a package of 
 another name.
 """
 
-from collections.abc import Iterator
-
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
 from recore.distribution import PACKAGES
@@ -19,7 +17,7 @@ from recore.listing import list_names
 
 
 @rule("What train.py imports is in the container or in requirements.txt")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for script in source.reached_from("train.py"):
         if script.file == "preprocess.py":  # it has a stricter rule of its own
             continue

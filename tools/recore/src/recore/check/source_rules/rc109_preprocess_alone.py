@@ -7,16 +7,14 @@ Fix: move what `preprocess.py` needs into it, and let the other files import it 
 is a warning, because `train.py` may be the only one that calls it.
 """
 
-from collections.abc import Iterator
-
 from recore.check.container import is_in_container
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.distribution import PACKAGES
 
 
 @rule("preprocess.py imports only the standard library and the container's packages")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     script = source.script("preprocess.py")
     for statement in script.imports if script else []:
         if statement.optional or is_in_container(statement.top):  # a file of the same name is a finding of RC110

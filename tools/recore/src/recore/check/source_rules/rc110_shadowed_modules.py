@@ -6,10 +6,8 @@ imported instead of it, even by the container's own programs. One with the name 
 Fix: rename the file or the folder, and correct its imports.
 """
 
-from collections.abc import Iterator
-
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, is_in_container
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
@@ -17,7 +15,7 @@ from recore.check.source import SubmissionSource
     "No file has the name of a package, of a standard library module or of a folder of modules",
     needs=("RC201",),
 )
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     files = {script.file for script in source.scripts} | set(source.uploads)
     tops = {file.partition("/")[0] if file.endswith("/__init__.py") else file for file in files}
     for file in sorted(tops):
@@ -35,7 +33,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     yield from _find_twins(source)
 
 
-def _find_twins(source: SubmissionSource) -> Iterator[Finding]:
+def _find_twins(source: SubmissionSource) -> Findings:
     """Modules that exist as a file and as a folder, if both are used, here or in a job."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
     for name in sorted(source.twins):

@@ -11,7 +11,6 @@ needs in `MANIFEST.in`.
 
 import posixpath
 import re
-from collections.abc import Iterator
 
 from recore.check.file_uses import (
     ABSOLUTE,
@@ -24,7 +23,7 @@ from recore.check.file_uses import (
     path_of,
     within_submission,
 )
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.script import Context, Script, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import is_in_job
@@ -39,7 +38,7 @@ FIXES = {  # by script
 
 
 @rule("The scripts read only files that a job has", needs=("RC201",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for script in source.scripts:
         uses = list(find_file_uses(script))
         written = {use.path for use in uses if use.writes}
@@ -60,7 +59,7 @@ def _is_certain(context: Context, script: Script) -> bool:
     return script.executes(context) and not context.conditional and not handled
 
 
-def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
+def _read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
     name, place = within_submission(use.path), Place(script.file, use.line)
     is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{REST}")
     is_above = is_known and not is_in_job(use.path)  # by __file__, which is in CODE
@@ -92,7 +91,7 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
             yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
 
 
-def _defaults(script: Script) -> Iterator[Finding]:
+def _defaults(script: Script) -> Findings:
     """Arguments whose default is a path of one machine, or in data/ or model/: the platform passes none instead."""
     for node, context in script.calls:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
@@ -104,7 +103,7 @@ def _defaults(script: Script) -> Iterator[Finding]:
                 yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
 
 
-def _arguments(script: Script) -> Iterator[Finding]:
+def _arguments(script: Script) -> Findings:
     """Data of one machine with which a function of the submission is called."""
     for node, context in script.calls:
         name = script.name_of(node.func)

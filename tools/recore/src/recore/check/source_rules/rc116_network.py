@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
@@ -24,7 +24,7 @@ INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|apt-get|apt|yum|dnf)\b.*\binst
 
 
 @rule("The scripts do not need the network")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for script in source.scripts:
         for line, message in _find_uses(script):
             yield Finding(message, FIX, Place(script.file, line))

@@ -8,9 +8,8 @@ order of a dict or a set.
 """
 
 import ast
-from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import line_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
@@ -20,7 +19,7 @@ SUFFIXES = ("PPM", "PCT", "PPB")
 
 
 @rule("Lists of the targets have the host's names in the host's order")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     files = [script.file for script in source.scripts]
     for file in [*files, *(name for name in ("predict.py", "score.py") if name not in files)]:
         script = source.script(file) if source.tree.is_file(file) else None

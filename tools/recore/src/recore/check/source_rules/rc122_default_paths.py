@@ -12,7 +12,7 @@ import posixpath
 from collections.abc import Iterator
 
 from recore.check.file_uses import REST, is_on_one_machine, path_of
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import DEEPEST, PROBES, Script, last_name, method_of
 from recore.check.source import SubmissionSource
 
@@ -25,7 +25,7 @@ Declared = tuple[str, ast.Call, ast.expr]
 
 
 @rule("preprocess.py reads and writes the platform's paths by default")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     script = source.script("preprocess.py")
     if script is None:
         return

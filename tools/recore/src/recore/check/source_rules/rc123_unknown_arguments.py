@@ -6,15 +6,13 @@ tuning job does, and `parse_args()` ends the script with status 2 if it does not
 Fix: take what is known, and ignore the rest: `arguments, _ = parser.parse_known_args()`.
 """
 
-from collections.abc import Iterator
-
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.script import method_of
 from recore.check.source import SubmissionSource
 
 
 @rule("train.py accepts arguments that it does not know")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     script = source.script("train.py")
     for node, context in script.calls if script else []:
         if method_of(node) == "parse_args" and not node.args and script and script.executes(context):

@@ -7,9 +7,8 @@ Fix: put the code into a function `main`, and call it below `if __name__ == "__m
 """
 
 import ast
-from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.script import ENTRY_POINTS, Context, Script, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import TRAINING_METHODS, TRAINING_VARIABLES
@@ -18,7 +17,7 @@ FIX = 'put this code into a function main(), and call it below `if __name__ == "
 
 
 @rule("train.py and preprocess.py can be imported without running their step")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for script in source.reached_from("train.py"):
         if script.file not in ENTRY_POINTS:
             continue

@@ -9,9 +9,8 @@ Fix: give each argument a default and a type; write numbers without quotation ma
 """
 
 import ast
-from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.script import ENTRY_POINTS, Script, last_name, method_of
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
@@ -21,7 +20,7 @@ WITHOUT_TYPE = ("store_true", "store_false", "store_const", "count", "append_con
 
 
 @rule("The scripts need no arguments, and convert those that they get")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for script in filter(None, map(source.script, ENTRY_POINTS)):
         subparsers = {
             last_name(target)
@@ -53,7 +52,7 @@ def _click_requires(node: ast.Call) -> bool:
     return "default" not in keywords and ("nargs" not in keywords or ast.unparse(keywords["nargs"]) != "-1")
 
 
-def _check_argument(node: ast.Call, script: Script) -> Iterator[Finding]:
+def _check_argument(node: ast.Call, script: Script) -> Findings:
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}
     names = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     if None in keywords or not names:
@@ -82,7 +81,7 @@ def _required(node: ast.Call, script: Script) -> Finding:
     return Finding(message, "give it a default, and do not require it", Place(script.file, node.lineno))
 
 
-def _check_fit(script: Script) -> Iterator[Finding]:
+def _check_fit(script: Script) -> Findings:
     """Hyperparameters of `fit` whose default is a number in quotation marks."""
     if "fit" not in script.functions:
         return

@@ -13,9 +13,8 @@ read; check the `src.tar.gz` that the build leaves instead.
 import ast
 import sys
 import warnings
-from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.source import SetupFile, SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.failures import similar_file_hint
@@ -26,7 +25,7 @@ FIX_LISTS = "write py_modules and packages as lists of names, or check the src.t
 
 
 @rule("setup.py can be run by the Unearthed CLI's build, and lists modules", needs=("RC203",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder:  # the archive that it leaves does not hold it
         return
     try:
@@ -46,7 +45,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     yield from findings or _upload_problems(source)
 
 
-def _import_problems(setup: SetupFile) -> Iterator[Finding]:
+def _import_problems(setup: SetupFile) -> Findings:
     for statement in setup.script.imports:
         if statement.top not in ALLOWED and not statement.optional:
             yield Finding(
@@ -56,7 +55,7 @@ def _import_problems(setup: SetupFile) -> Iterator[Finding]:
             )
 
 
-def _upload_problems(source: SubmissionSource) -> Iterator[Finding]:
+def _upload_problems(source: SubmissionSource) -> Findings:
     """What `recore run` cannot pack either: a link out of the folder, a pattern that setuptools does not accept."""
     try:
         source.uploads  # noqa: B018 - it is determined once, for all rules
@@ -67,7 +66,7 @@ def _upload_problems(source: SubmissionSource) -> Iterator[Finding]:
         yield Finding(f"the files to upload cannot be determined: {reason}", "correct what the message names", place)
 
 
-def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Finding]:
+def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
     if len(setup.calls) != 1:
         line = setup.calls[1].lineno if setup.calls else 0
         message = f"it calls setup() {len(setup.calls)} times; exactly one call is needed"

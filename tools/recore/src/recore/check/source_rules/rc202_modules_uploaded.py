@@ -7,17 +7,15 @@ Fix: add the module to `py_modules` of `setup.py`, or its folder to `packages`. 
 uploaded.
 """
 
-from collections.abc import Iterator
-
 from recore.check.container import is_in_container
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.script import ENTRY_POINTS
 from recore.check.source import SubmissionSource
 from recore.failures import similar_file_hint
 
 
 @rule("setup.py names every module that train.py reaches", needs=("RC201",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for name in ENTRY_POINTS:
         if name not in source.uploads:
             line = source.setup.line if source.setup else 0

@@ -10,7 +10,7 @@ folder.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import BYTE_ORDER_MARK, MANIFEST, loses_first_line
@@ -20,7 +20,7 @@ COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "pr
 
 
 @rule("Every line of MANIFEST.in is valid")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder or not source.tree.exists(NAME):
         return
     try:
@@ -48,7 +48,7 @@ def _join_lines(text: str) -> Iterator[tuple[int, str]]:
         joined, start = "", 0
 
 
-def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[Finding]:
+def _check_line(line: str, place: Place, source: SubmissionSource) -> Findings:
     command, *words = line.split()
     patterns = words[1:] if command.startswith("recursive-") else words
     if command not in COMMANDS or not patterns:

@@ -5,17 +5,15 @@ Fix: write the line `include requirements.txt` into `MANIFEST.in`. A file that n
 need not be uploaded.
 """
 
-from collections.abc import Iterator
-
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.source import SubmissionSource
 
 NAME = "requirements.txt"
 
 
 @rule("MANIFEST.in includes requirements.txt", needs=("RC201",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     further = [line for line in source.requirements if line.text and line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
         named = further[0].name or str(further[0])

@@ -13,13 +13,12 @@ are packages in the submission itself, such as `./mdl`, if `MANIFEST.in` include
 
 import posixpath
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.distribution import PACKAGES
@@ -39,7 +38,7 @@ Problem = tuple[str, str] | None  # what is wrong, and the fix
 
 
 @rule("Every line of requirements.txt can be installed")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.exists(NAME):
         if similar := other_case(NAME, source.tree.list_folder("")):
             yield Finding(f"jobs do not read it, but only {NAME}", f"rename it to {NAME}", Place(similar))

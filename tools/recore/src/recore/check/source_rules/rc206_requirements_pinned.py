@@ -6,16 +6,14 @@ versions, and one may not load the other's pickle.
 Fix: pin the version that you tested, such as `cubist==1.2.2`. Packages that the container already has are accepted.
 """
 
-from collections.abc import Iterator
-
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 from stagemaker import RequirementLine
 
 
 @rule("requirements.txt pins the version of every package that it adds", needs=("RC205",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
         if line.kind == "package" and line.applies and line.name not in VERSIONS and not _is_pinned(line):
             yield Finding(

@@ -8,16 +8,14 @@ Fix: remove the line, or pin exactly the container's version. The versions that 
 belong to the former image: remove those lines.
 """
 
-from collections.abc import Iterator
-
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Place, rule
+from recore.check.rule import Finding, Findings, Place, rule
 from recore.check.source import SubmissionSource
 from recore.failures import FORMER_IMAGE, is_old_pin
 
 
 @rule("requirements.txt does not ask for other versions of the container's packages", needs=("RC205",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     for line in source.requirements:
         held, place = VERSIONS.get(line.name), Place("requirements.txt", line.number)
         if not line.requirement or not line.applies:

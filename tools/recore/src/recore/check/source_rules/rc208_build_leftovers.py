@@ -5,14 +5,12 @@ what a `*.egg-info` lists.
 Fix: delete `dist/` and `*.egg-info` before the build.
 """
 
-from collections.abc import Iterator
-
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
 @rule("Nothing is left over that breaks the next build")
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     if not source.tree.is_folder:
         return
     for name in source.tree.list_folder("dist"):

@@ -13,7 +13,7 @@ have no network and need none.
 import re
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, rule
+from recore.check.rule import Finding, Findings, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import LARGEST
@@ -63,7 +63,7 @@ MAX_LINE_LENGTH = 2000  # the rest of a line is not searched
 
 
 @rule("Nothing private or large is uploaded", needs=("RC201",))
-def inspect(source: SubmissionSource) -> Iterator[Finding]:
+def inspect(source: SubmissionSource) -> Findings:
     fix = "remove it from MANIFEST.in or setup.py"
     for name, size in source.uploads.items():
         certain = _kind(name, CERTAIN)
@@ -87,7 +87,7 @@ def _kind(name: str, kinds: dict[str, str]) -> str:
     return next((kind for kind, pattern in kinds.items() if re.search(pattern, name, re.I)), "")
 
 
-def _find_credentials(source: SubmissionSource, name: str) -> Iterator[Finding]:
+def _find_credentials(source: SubmissionSource, name: str) -> Findings:
     try:
         content = source.tree.read(name)
     except UnreadableFile:
