@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stagemaker_support.job_traces import output, wait_until
+from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import IMAGE, Client, numbers, refusal
 from stagemaker_support.transform_jobs import completed, container, create_model, transform
 
@@ -27,14 +27,15 @@ from stagemaker.compute.transform_run import distribute
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Launch
 
-# A script that appends a line to its input: the script's name, the input's content type and the requested type.
+# A script that appends a line to its input: the script's name, the model's files, the input's type, the requested type.
 REPORTING_SCRIPT = """
-import json
+import json, os
 
 def model_fn(model_dir):
-    return NAME
+    return [NAME, *sorted(os.listdir(model_dir))]
 
 def transform_fn(model, data, content_type, accept):
+    print("serving", *model, flush=True)
     text = data if isinstance(data, str) else data.decode()
     return text + json.dumps([model, content_type, accept]) + "\\n", TYPE
 """
@@ -57,12 +58,23 @@ def reporting_script(name: str, content_type: str = "text/plain") -> str:
 
 
 @pytest.mark.everywhere
-def test_each_output_is_the_next_input_with_its_type(any_client: Client) -> None:
-    scripts = (reporting_script("one", "text/csv"), reporting_script("two", "application/x-two"))
-    names = ("source", "response", "primary")  # of files and folders in a job, and in messages
-    containers = [
-        container(any_client, script, ContainerHostname=name)
-        for script, name in zip([*scripts, reporting_script("three")], names, strict=True)
+def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_log(any_client: Client) -> None:
+    source = {"S3Uri": any_client.put("folder/x/weights.txt", "w").removesuffix("weights.txt")}
+    source |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
+    containers = [  # the names are those of files and folders in a job, and of other things in messages
+        container(
+            any_client,
+            reporting_script("one", "text/csv"),
+            ContainerHostname="source",
+            ModelDataUrl=any_client.source(first="1"),
+        ),
+        container(
+            any_client,
+            reporting_script("two", "application/x-two"),
+            ContainerHostname="response",
+            ModelDataSource={"S3DataSource": source},
+        ),
+        container(any_client, reporting_script("three"), ContainerHostname="primary"),
     ]
     without_effect = {
         "InferenceExecutionConfig": {"Mode": "Serial"},
@@ -70,39 +82,48 @@ def test_each_output_is_the_next_input_with_its_type(any_client: Client) -> None
     }
     model = create_model(any_client, *containers, **without_effect)
     assert any_client.sagemaker.describe_model(ModelName=model).items() >= without_effect.items()
-    [text] = completed(any_client, model, {"a": "start\n"}, **CSV)
-    first, *reports = text.decode().splitlines()
+    job, uri = transform(any_client, model, {"a": "start\n"}, **CSV)
+    assert job["TransformJobStatus"] == "Completed", job
+    first, *reports = any_client.get(f"{uri}/a.out").decode().splitlines()
     assert first == "start"
     assert [json.loads(line) for line in reports] == [
-        ["one", "text/csv", "application/json"],  # the type that AWS uses between containers by default
-        ["two", "text/csv; charset=utf-8", "application/json"],
-        ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept header
+        [["one", "first.py"], "text/csv", "application/json"],  # the type that AWS uses between containers by default
+        [["two", "weights.txt"], "text/csv; charset=utf-8", "application/json"],
+        [["three"], "application/x-two", "text/csv"],  # only the last container gets the caller's Accept header
     ]
+    log = {"logGroupName": "/aws/sagemaker/TransformJobs"}
+    streams = any_client.logs.describe_log_streams(**log, logStreamNamePrefix=f"{job['TransformJobName']}/")
+    names = [stream["logStreamName"] for stream in streams["logStreams"]]
+    for container_name, message in (("source", "serving one first.py"), ("response", "serving two weights.txt")):
+        [name] = [name for name in names if name.endswith(f"/{container_name}")]
+        events = any_client.logs.get_log_events(**log, logStreamName=name)["events"]
+        assert message in [event["message"] for event in events]
 
 
-def test_a_container_can_have_a_default_response_type(client: Client) -> None:
-    variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
-    hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
-    first = container(client, hooks, Variables=variables)
-    model = create_model(client, first, reporting_script("two"))
-    assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [
-        b'2.0,4.0\n6.0,8.0\n["two", "text/csv; charset=utf-8", "text/csv"]\n'
-    ]
+def test_numbers_pass_through_a_chain_exactly_and_a_container_can_have_a_default_response_type(client: Client) -> None:
+    shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
+    scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
+    scaling_container = container(client, scale, Variables={"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
+    values = np.array([[number, number / 8] for number in range(50)], np.float32)
+    rows = "".join(f"{first},{second}\n" for first, second in values)
+    model = create_model(client, shift, scaling_container, reporting_script("three"))
+    [output] = completed(client, model, {"a": rows}, **CSV)
+    *lines, report = output.decode().splitlines()
+    results = np.array([line.split(",") for line in lines]).astype(np.float32)
+    assert np.array_equal(results, (values + 0.1) * (1 / 3))
+    assert json.loads(report) == [["three"], "text/csv; charset=utf-8", "text/csv"]
 
 
 def test_the_failing_container_is_named_with_its_traceback(any_client: Client) -> None:
-    names = ("clean", "primary", "predict")
-    scripts = (reporting_script("clean", "text/csv"), FAILING_SCRIPT, reporting_script("predict"))
-    containers = [
-        container(any_client, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
-    ]
+    scripts = {"clean": reporting_script("clean", "text/csv"), "primary": FAILING_SCRIPT}
+    scripts["predict"] = reporting_script("predict")
+    containers = [container(any_client, script, ContainerHostname=name) for name, script in scripts.items()]
     job, _ = transform(any_client, create_model(any_client, *containers), {"a": "1,2\n"}, **CSV, **NO_RETRIES)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
     assert reason.startswith("ClientError: The server of container 'primary' failed to handle a request: status 500: ")
     assert "ArithmeticError: these numbers cannot be divided\nTraceback (most recent call last)" in reason
-    log = output(any_client, "TransformJob", job["TransformJobName"])
-    assert 'raise ArithmeticError("these numbers cannot be divided")' in log
+    assert 'raise ArithmeticError("these numbers cannot be divided")' in any_client.log(job)
 
 
 def test_all_containers_share_one_time_limit(client: Client) -> None:
@@ -208,52 +229,6 @@ def test_a_container_whose_model_does_not_load_is_named(client: Client) -> None:
     assert "no weights here" in job["FailureReason"]
 
 
-def test_an_accept_header_that_the_last_container_refuses_fails_the_job(client: Client) -> None:
-    hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data\n"
-    first = "def model_fn(folder): return None\ndef predict_fn(data, model): return data + 1\n"
-    model = create_model(client, first, hooks)
-    job, _ = transform(
-        client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **NO_RETRIES
-    )
-    expected = "ClientError: The server of container 'container-2' failed to handle a request: status 500"
-    assert job["FailureReason"].startswith(expected)
-    assert "Content type image/png is not supported" in job["FailureReason"]
-
-
-def test_numbers_pass_through_a_chain_exactly(client: Client) -> None:
-    shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
-    scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
-    values = np.array([[number, number / 8] for number in range(50)], np.float32)
-    rows = "".join(f"{first},{second}\n" for first, second in values)
-    [chain_output] = completed(client, create_model(client, shift, scale), {"a": rows}, **CSV)
-    results = np.array([line.split(",") for line in chain_output.decode().splitlines()]).astype(np.float32)
-    assert np.array_equal(results, (values + 0.1) * (1 / 3))
-
-
-def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None:
-    listing_script = (
-        "import os\ndef model_fn(folder): return ','.join(sorted(os.listdir(folder)))\n"
-        "def transform_fn(model, data, content_type, accept):\n    print('serving', model)\n"
-        "    return data + model + ';'\n"
-    )
-    source = {"S3DataSource": {"S3Uri": client.put("folder/x/weights.txt", "w")[: -len("weights.txt")]}}
-    source["S3DataSource"] |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
-    containers = [
-        container(client, listing_script.replace("data +", "data.decode() +"), ModelDataUrl=client.source(first="1")),
-        container(client, listing_script.replace("data +", "str(data, 'utf-8') +"), ModelDataSource=source),
-    ]
-    model = create_model(client, *containers)
-    job, output_uri = transform(client, model, {"a": ":"}, Input={"ContentType": "text/plain"})
-    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.get(f"{output_uri}/a.out") == b":first.py;weights.txt;"
-    group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
-    streams = client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
-    for number, message in ((1, "serving first.py"), (2, "serving weights.txt")):
-        [stream] = [item["logStreamName"] for item in streams if item["logStreamName"].endswith(f"/container-{number}")]
-        events = client.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
-        assert message in [event["message"] for event in events]
-
-
 HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
 
 
@@ -351,12 +326,10 @@ def test_invalid_and_unsupported_models_are_refused(client: Client, members: dic
     assert expected in refusal(client.sagemaker.create_model, ModelName="refused", **members)
 
 
-SLEEPING_SCRIPT = "import time\ndef model_fn(folder): time.sleep(600)\n"
-
-
 def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
     job, started = Job(tmp_path), time.monotonic()
-    chains = [chain(SLEEPING_SCRIPT, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
+    sleeping_script = "import time\ndef model_fn(folder): time.sleep(600)\n"
+    chains = [chain(sleeping_script, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
 
     def work(chain: Chain, items: Iterator[int]) -> None:
         raise JobFailed(f"{next(items)} is refused")
