@@ -30,7 +30,6 @@ LFS = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d' * 32}\nsize
 
 
 def pack(module: Any, name: str) -> bytes:
-    """Return a zip or a tar archive with one file."""
     packed = io.BytesIO()
     with module(packed, mode="w") if module is zipfile.ZipFile else module(fileobj=packed, mode="w") as archive:
         if module is zipfile.ZipFile:

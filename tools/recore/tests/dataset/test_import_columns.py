@@ -37,7 +37,6 @@ IDENTITY = ["sample=Sample ID", "SiteID=hole", "DepthFrom=from_ft", "DepthTo=to_
 
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Path:
-    """Create a folder with six spectra and a laboratory's table."""
     header = ",".join(["sample", *(f"{x:.1f}" for x in X)])
     rows = [",".join([name, *map(str, absorbance(X, 1 + number / 9))]) for number, name in enumerate(SAMPLES)]
     (tmp_path / "spectra.csv").write_text("\n".join([header, *rows]))
@@ -51,7 +50,6 @@ def import_columns(folder: Path, *columns: str, options: tuple[str, ...] = ()) -
 
 
 def write_schema_table(folder: Path, **columns: object) -> None:
-    """Replace the laboratory's table with one that follows the schema."""
     ends = np.arange(1.0, 7) * 1.5
     identity = {"sample": list(SAMPLES), "SiteID": LABORATORY["hole"], "DepthFrom": ends - 1.5, "DepthTo": ends}
     pd.DataFrame(identity | columns).to_csv(folder / "lab.csv", index=False)

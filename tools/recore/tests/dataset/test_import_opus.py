@@ -211,7 +211,6 @@ def test_any_bytes_are_reported_in_one_line(
 
 
 def find_entry(content: bytes, kind: tuple[int, ...]) -> int:
-    """Return the offset of the directory entry for the block of the given kind."""
     return next(
         offset
         for offset in range(24, len(content), 12)

@@ -26,7 +26,6 @@ ASSAYS += ("MnPPM=Mn_tot", "ZnPPM=Zn_tot", "CuPPM=Cu_tot", "SPPM=S")
 
 
 def write_table(part: str, path: Path) -> Path:
-    """Write the laboratory's table of the public or private soils, with index and depth columns added."""
     table = pd.read_csv(Path(os.environ["RECORE_YAMSYS"]) / "soilchem_yamsys.csv", dtype=str, keep_default_na=False)
     table = table.assign(index=range(len(table)), DepthFrom=0, DepthTo=20)
     table[(table["site"] == "mo") == (part == "private")].to_csv(path, index=False)

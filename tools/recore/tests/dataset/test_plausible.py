@@ -130,7 +130,6 @@ def test_values_that_match_no_unit_are_reported_without_one() -> None:
 
 
 def depths(length: float, deepest: float, holes: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Return the depths of holes with 50 samples each. The last sample of each hole ends at `deepest`."""
     end = np.tile(np.linspace(min(length, deepest), deepest, 50), holes)
     return np.maximum(end - length, 0), end
 

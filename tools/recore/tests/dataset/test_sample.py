@@ -124,7 +124,6 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
 
 
 def numpy_features() -> list[str]:
-    """Return the vector instruction sets that numpy uses on this machine but does not require."""
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return simd.get("found", [])
 

@@ -18,7 +18,6 @@ COLUMNS = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM"]  # of the t
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    """Return a table of four spectra."""
     absorbance = np.random.default_rng(0).uniform(0.1, 1, (4, len(CHANNELS))).round(8)
     return pd.DataFrame(absorbance, index=pd.Index(list("abcd"), name="sample"), columns=CHANNELS).astype(object)
 
@@ -26,7 +25,6 @@ def table() -> pd.DataFrame:
 def read(
     frame: pd.DataFrame, folder: Path, *columns: str, replicates: str = "one", **reading: str
 ) -> tuple[ImportResult, pd.DataFrame]:
-    """Read a table of spectra, and return the result and what was written."""
     frame.to_csv(folder / "table.csv")
     options = SampleOptions((folder / "table.csv",), Reading(**reading), columns, replicates)
     result = write_samples(options, COLUMNS, folder / "out.csv.gz")

@@ -57,7 +57,6 @@ def test_r2_equals_the_official_r2() -> None:
 
 
 def test_target_errors_match_known_values() -> None:
-    """The predictions are 1 too high, exact, and 2 too low. The errors of a target with too few pairs are NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )

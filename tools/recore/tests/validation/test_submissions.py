@@ -83,7 +83,6 @@ def test_a_submissions_output_is_not_mistaken_for_responses(
 
 @pytest.mark.slow
 def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
-    """A process that the submission started, which would hold the pipes open, is stopped too."""
     shutil.copytree(linear_submission, tmp_path / "s")
     hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
@@ -97,7 +96,6 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
 
 
 def test_the_budget_is_wall_clock_time() -> None:
-    """Some time is reserved for the page, and no work is started that would end too late."""
     budget = TimeBudget(2.0)
     assert budget.allows(100.0)
     assert not budget.allows(119.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,11 @@ class AssayTable:
     assays: dict[str, list[float]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     suspected: list[SuspectedUnit] = field(default_factory=list)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The row of each sample."""
+        return {sample: place for place, sample in enumerate(self.samples)}
 
 
 def read_assays(
@@ -129,8 +135,6 @@ def holds_assays(path: Path) -> bool:
 
 
 def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: Marks, errors: list[str]) -> None:
-    """Fill the table from the rows; add what is wrong with their cells to `errors`."""
-
     cells_of = {name: _cells(source, rows, errors) for name, source in sources.items()}
     table.samples = _names(cells_of["sample"], "sample", errors)
     table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
@@ -227,7 +231,6 @@ def _no_name(cell: str) -> str:
 
 
 def _depths(cells: Cells, column: str, factor: float, marks: Marks, errors: list[str]) -> list[float]:
-    """Depths in metres, NaN if a cell is not a number."""
     depths = []
     for line, cell in cells:
         depth = marks.parse(cell)
@@ -276,7 +279,6 @@ def _scaled(value: float, factor: float) -> float:
 
 
 def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[SuspectedUnit]:
-    """The columns that are probably in another unit, with the option that converts them."""
     suspected = []
     for content in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
         source = sources[content.column]

@@ -76,7 +76,6 @@ def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[in
 
 
 def _chosen(name: str, column: str, header: Mapping[int, str]) -> Source:
-    """The column of the table that the user chose, with the unit stated after it. Raises ValueError."""
     option, stated, names = f"--column {name}={column}", "", list(header.values())
     if column not in names and ":" in column:
         column, _, stated = column.rpartition(":")
@@ -162,7 +161,6 @@ def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
 
 
 def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:
-    """What was renamed and converted, what was taken as it is, and which columns were ignored."""
     renamed = [
         _conversion(name, source)
         for name, source in sources.items()

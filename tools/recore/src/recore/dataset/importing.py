@@ -18,7 +18,7 @@ from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, c
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Problem, Spectrum, find_reflectance
+from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.replicates import as_replicates, sample_of_replicate, without_open_replicates
 from recore.dataset.similar_names import note_similar_holes, similar_names
@@ -143,15 +143,7 @@ def import_files(
         if note := note_similar_holes(map(str, table.identity[HOLE])):
             result.remarks.append(f"{options.table}: {note}")
         result.suspected = table.suspected
-    spectra: list[Spectrum] = []
-    for done, path in enumerate(paths):
-        advance("reading", done, len(paths))
-        for item in read_file(path, reading):
-            if isinstance(item, Problem):
-                result.problems.append(item)
-            else:
-                spectra.append(item)
-    spectra = without_open_replicates(spectra, paths, reading, result.problems)
+    spectra, _ = read_files(paths, reading, result, advance)
     if table:
         if options.replicates != "one":
             spectra = as_replicates(spectra, table.samples, result.remarks)
@@ -162,10 +154,7 @@ def import_files(
     if spectra:
         is_given = grid is not None
         grid = grid or grids.most_common_grid(spectra, options.interpolate)
-        spectra, problems, remarks = grids.put_on_grid(spectra, grid, options.interpolate, is_given)
-        result.problems += problems
-        result.remarks += remarks
-        result.remarks += note_constant_runs(spectra, grid)
+        spectra = on_grid(spectra, grid, options.interpolate, is_given, result)
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)
     is_unread = options.is_one_table and not spectra and result.problems  # which say why no sample has a spectrum
@@ -177,8 +166,31 @@ def import_files(
     return result
 
 
+def read_files(
+    paths: list[Path], reading: Reading, result: ImportResult, advance: Callable[[str, int, int], None]
+) -> tuple[list[Spectrum], list[str]]:
+    """The spectra of files, and all samples that they name; adds the problems to the result."""
+    items: list[Spectrum | Problem] = []
+    for done, path in enumerate(paths):
+        advance("reading", done, len(paths))
+        items += read_file(path, reading)
+    result.problems = [item for item in items if isinstance(item, Problem)]
+    spectra = [item for item in items if isinstance(item, Spectrum)]
+    samples = list(dict.fromkeys(item.sample for item in items if item.sample))
+    return without_open_replicates(spectra, paths, reading, result.problems), samples
+
+
+def on_grid(
+    spectra: list[Spectrum], grid: Grid, interpolate: bool, is_given: bool, result: ImportResult
+) -> list[Spectrum]:
+    """The spectra on a grid, as `put_on_grid` returns them; adds problems and remarks to the result."""
+    spectra, problems, remarks = grids.put_on_grid(spectra, grid, interpolate, is_given)
+    result.problems += problems
+    result.remarks += remarks + note_constant_runs(spectra, grid)
+    return spectra
+
+
 def _read_table(options: ImportOptions) -> AssayTable | None:
-    """The assay table, if there is one. Raises ValueError, OSError, or Question without the path of the table."""
     columns = parse_columns(options.columns)
     if options.table is None:
         return None
@@ -302,31 +314,32 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
         remedy = "; --keep-going imports the others" if rows else ""
         reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}{remedy}"
         result.problems.append(Problem(str(table.path), reason))
-    place_of = {sample: place for place, sample in enumerate(table.samples)}
-    renamed = [replace(row, index=table.index[place_of[row.sample]] + row.index[len(row.sample) :]) for row in rows]
-    return sorted(renamed, key=lambda row: place_of[row.sample])
+    renamed = [replace(row, index=table.index[table.places[row.sample]] + row.index[len(row.sample) :]) for row in rows]
+    return sorted(renamed, key=lambda row: table.places[row.sample])
+
+
+def as_written(spectra: list[Spectrum]) -> Numbers:
+    """The mean absorbance (channels,) as a data file holds it."""
+    # adding 0.0 turns -0.0 into 0.0
+    return np.asarray(np.round(np.mean([spectrum.absorbance for spectrum in spectra], axis=0), DECIMALS) + 0.0)
 
 
 def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, advance: Callable[[int], None]) -> None:
-    """Write the rows: index, IDs, channels, and the assays if the table has any."""
     index = np.array(safe_row(row.index for row in rows), dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
         index = index.astype(np.int64)
     identity: Columns = {}
     assays: Columns = {}
     if table:
-        place_of = {sample: place for place, sample in enumerate(table.samples)}
-        places = [place_of[row.sample] for row in rows]
+        places = [table.places[row.sample] for row in rows]
         identity = {name: np.array(safe_row(table.identity[name]))[places] for name in IDS}
         assays = {name: np.array(values)[places] for name, values in table.assays.items()}
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            means = [np.mean([spectrum.absorbance for spectrum in row.spectra], axis=0) for row in rows[part]]
-            columns: Columns = {"": index[part]}
-            columns |= {name: values[part] for name, values in identity.items()}
-            # adding 0.0 turns -0.0 into 0.0
-            columns |= dict(zip(grid.names, np.round(means, DECIMALS).T + 0.0, strict=True))
-            columns |= {name: values[part] for name, values in assays.items()}
-            append(columns)
+            means = np.array([as_written(row.spectra) for row in rows[part]])
+            columns = {"": index} | identity
+            columns = {name: values[part] for name, values in columns.items()}
+            columns |= dict(zip(grid.names, means.T, strict=True))
+            append(columns | {name: values[part] for name, values in assays.items()})
             advance(min(part.stop, len(rows)))

@@ -22,9 +22,9 @@ NUGGET = {"Au": 0.8, "Ag": 0.4}  # standard deviation of the logarithm of metals
 
 ELEMENTS = [name[:-3] for name in DETECTION_LIMITS]
 LIMITS = np.array(list(DETECTION_LIMITS.values()))
+IN_PPM = np.array([[mineral.elements.get(element, 0.0) for element in ELEMENTS] for mineral in MINERALS.values()])
 # Content of each element in each mineral (minerals, 49), in the unit of the target.
-CONTENTS = np.array([[mineral.elements.get(element, 0.0) for element in ELEMENTS] for mineral in MINERALS.values()])
-CONTENTS = CONTENTS * [UNITS[name[-3:]] for name in DETECTION_LIMITS]
+CONTENTS = IN_PPM * [UNITS[name[-3:]] for name in DETECTION_LIMITS]
 IN_FORMULA = np.array([[element not in mineral.traces for element in ELEMENTS] for mineral in MINERALS.values()])
 
 

@@ -95,13 +95,11 @@ def _check_columns(header: list[str], path: Path) -> None:
 
 @contextlib.contextmanager
 def _write_rows(path: Path) -> Iterator[Callable[[Iterable[str]], object]]:
-    """Yield a function that writes a row into a gzipped CSV, which gets its name when it is complete."""
     with write_gzipped(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
         yield csv.writer(text, lineterminator="\n").writerow
 
 
 def _count_rows(data: DataFile, place: int) -> Counter[str]:
-    """The number of rows of each hole, in the file's order."""
     holes = (cells[place].strip() for cells in data.rows())
     next(holes)
     rows = Counter(holes)

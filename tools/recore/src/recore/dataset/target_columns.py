@@ -193,7 +193,6 @@ def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
 
 
 def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
-    """The sources in units that can be converted. Raises ValueError if all are in ounces."""
     usable = [source for source in sources if source.unit != OUNCES]
     if not usable:
         raise ValueError(f"column {sources[0].column!r}, {target}: {AMBIGUOUS_TON}")
@@ -201,11 +200,9 @@ def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
 
 
 def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]]) -> None:
-    """Raise Question if a target has several columns, or a column several targets; ValueError if names are equal."""
     several = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
-    for columns in several.values():
-        if repeated := next((column for column in columns if columns.count(column) > 1), ""):
-            raise ValueError(f"there is more than one column {repeated!r}")
+    if repeated := [column for columns in several.values() for column in columns if columns.count(column) > 1]:
+        raise ValueError(f"there is more than one column {repeated[0]!r}")
     lists = [f"{target} in {' and '.join(map(repr, columns))}" for target, columns in several.items()]
     lists += [f"{' and '.join(targets)} in {column!r}" for column, targets in compounds.items()]
     if not lists:

@@ -287,7 +287,6 @@ def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) ->
 
 
 def _holds_numbers(name: str) -> bool:
-    """Whether a column of this name has numbers: a channel, a content or a depth."""
     if CHANNEL.fullmatch(name) or read_contents(name).formulas:
         return True
     return any(find_id_columns(depth, {0: name}) for depth in DEPTHS)

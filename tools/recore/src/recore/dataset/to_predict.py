@@ -14,19 +14,19 @@ from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
 from recore.dataset.importing import (
     CHUNK,
-    DECIMALS,
     ImportResult,
     Row,
     add_remarks,
+    as_written,
     join_repeated,
     make_rows,
-    note_constant_runs,
+    on_grid,
+    read_files,
     without_repeats,
 )
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import Reading
-from recore.dataset.instruments.spectrum import Problem, Spectrum, find_reflectance
-from recore.dataset.replicates import without_open_replicates
+from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.writing import Columns, write_data_file
 from recore.schema import IDS, TARGETS
 
@@ -59,12 +59,14 @@ def read_spectra(path: Path, grid: Grid, most: int) -> FileSpectra:
     if question:
         return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
     spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
-    spectra = [item if item.in_schema else _as_written(item) for item in spectra]
+    spectra = [replace(item, absorbance=_as_written([item])) for item in spectra]
     return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
 
 
-def _as_written(spectrum: Spectrum) -> Spectrum:
-    return replace(spectrum, absorbance=np.round(spectrum.absorbance, DECIMALS) + 0.0)
+def _as_written(spectra: list[Spectrum]) -> Numbers:
+    """The absorbance of a row (channels,), as the import writes it; that of a data file in the schema as it is."""
+    is_in_schema = len(spectra) == 1 and spectra[0].in_schema
+    return spectra[0].absorbance if is_in_schema else as_written(spectra)
 
 
 @dataclass(frozen=True)
@@ -115,19 +117,10 @@ def write_samples(
     reading = options.reading_of_ids
     paths, remarks = find_files(options.files)
     result = ImportResult(remarks=remarks)
-    items: list[Spectrum | Problem] = []
-    for done, path in enumerate(paths):
-        advance("reading", done, len(paths))
-        items += read_file(path, reading)
-    samples = dict.fromkeys(item.sample for item in items if item.sample)
-    result.problems = [item for item in items if isinstance(item, Problem)]
-    spectra = [item for item in items if isinstance(item, Spectrum)]
-    spectra = without_repeats(without_open_replicates(spectra, paths, reading, result.problems), result)
+    spectra, samples = read_files(paths, reading, result, advance)
+    spectra = without_repeats(spectra, result)
     add_remarks(spectra, result)
-    spectra, problems, remarks = put_on_grid(spectra, grid, options.interpolate, is_given=True)
-    result.problems += problems
-    result.remarks += remarks
-    result.remarks += note_constant_runs(spectra, grid)
+    spectra = on_grid(spectra, grid, options.interpolate, True, result)
     unread = {problem.sample: problem.ids for problem in result.problems}
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)
@@ -151,13 +144,5 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
     ids = [row.spectra[0].ids if row.spectra else unread.get(row.sample, {}) for row in rows]
     columns: Columns = {"": np.array([row.index for row in rows], dtype=object)}
     columns |= {name: np.array([each.get(name, "") for each in ids], dtype=object) for name in IDS}
-    spectra = [_absorbance(row) if row.spectra else np.full(len(channels), np.nan) for row in rows]
+    spectra = [_as_written(row.spectra) if row.spectra else np.full(len(channels), np.nan) for row in rows]
     return columns | dict(zip(channels, np.array(spectra).T, strict=True))
-
-
-def _absorbance(row: Row) -> np.ndarray:
-    """The absorbance of a row (channels,), as the import writes it; that of a data file in the schema as it is."""
-    if len(row.spectra) == 1 and row.spectra[0].in_schema:
-        return row.spectra[0].absorbance
-    # adding 0.0 turns -0.0 into 0.0
-    return np.asarray(np.round(np.mean([spectrum.absorbance for spectrum in row.spectra], axis=0), DECIMALS) + 0.0)

@@ -24,6 +24,7 @@ from recore_support.import_cases.building import (
     assays,
     listed,
     share,
+    split_entries,
     table,
     times,
 )
@@ -131,7 +132,6 @@ WHOLE_VALUES = {
 
 
 def of_header(entry: str, size: float, cells: str, beside: str = "Ba") -> Case:
-    """A column of assays beside a plain one."""
     compound, _, header = entry.partition("=")
     element = re.match("[A-Z][a-z]?", compound).group()
     target = next(target for target in TARGETS if target[:-3] == element)
@@ -141,31 +141,26 @@ def of_header(entry: str, size: float, cells: str, beside: str = "Ba") -> Case:
 
 
 def headers(entries: dict[float, list[str]]) -> list[Case]:
-    """A case for each header."""
     cells = {1: "12.5|230|3.25", 1e-3: "12.5|230|3.25"}
     return [of_header(entry, size, cells.get(size, "1.25|23|0.4")) for size in entries for entry in entries[size]]
 
 
 def without_units(names: str) -> Case:
-    """Columns with the same numbers under these headers."""
     return assays(dict.fromkeys(names.split("|"), "1.5|2|4"))
 
 
 def by_option(entry: str) -> Case:
-    """A column that --column names, in per cent."""
     case = of_header(entry, 1e4, "1.5|2|4", "Rb")
     (target,) = case.right.assays.keys() - ID_VALUES.keys() - {"RbPPM"}
     return case.with_options(columns=(f"{target}={case.header}",))
 
 
 def named(names: str, **id_values: list[float | str | None]) -> Case:
-    """A laboratory's names of the sample, the hole and the depths."""
     ids = dict(zip(names.split(","), IDS.values(), strict=True))
     return assays({"Zn_ppm": CELLS}, ids=ids, id_values={**ID_VALUES, **id_values}, ZnPPM=[12.5, 230, 3.25])
 
 
 def cell(text: str, value: float | None = None) -> Case:
-    """A cell of copper among others."""
     return assays({"Cu_ppm": f"{text}|7.5|8"}, CuPPM=[value, 7.5, 8])
 
 
@@ -262,7 +257,6 @@ SMALL, POINTED = {"CuPPM": [1.234, 2.345, 3.456]}, table(index="12.1|12.2|13.1")
 
 
 def grouped(form: TextFormat, decimals: int) -> Case:
-    """Thousands beside a column of decimals."""
     zinc = "|".join(form.number(x, decimals) for x in (1234, 10200, 23456))
     columns = {"ZnPPM": zinc, "Ag_ppm": form.number(0.5, 1) + "|1|2"}
     return assays(columns, form, ZnPPM=[1234, 10200, 23456], AgPPM=[0.5, 1, 2])
@@ -355,7 +349,6 @@ MARK_CASES = [
 
 
 def with_units(title: str, cells: str, names: str = "Cu") -> Case:
-    """A column of units beside columns of the numbers 5, 7 and 8."""
     factors = {"ppm": 1, "g/t": 1, "%": 1e4, "wt%": 1e4, "PPB": 1e-3}
     shares = {"Cu": ("CuPPM", 1), "Al2O3": ("AlPPM", share("Al", "Al2O3")), "Zn": ("ZnPPM", 1)}
     rows = [factors.get(unit, 0) * number for unit, number in zip(cells.split("|"), (5, 7, 8), strict=True)]
@@ -375,8 +368,21 @@ def beside(title: str, cells: str, **columns: str) -> Case:
     return assays({title: cells, "Cu_ppm": NUMBERS, **columns}, **PLAIN_CU)
 
 
+OTHER_COMPANIONS = split_entries("""
+    TOC_unit=%/%/%=TOC_pct|TOC_qual=BDL//=TOC_pct|Moisture_flag=<//=Moisture_pct|Hg_qual=U//=Hg_ppm
+""")
+WITHOUT_MEANING = split_entries("""
+    Flag=QC//dup|Sulphides detected=Y/N/N|Less than 2 mm=Y/Y/N|Below base of oxidation=1/0/0|Operator=L/G/AB
+    Above water table=yes/no/no|Bag letter=L/G/U|Map symbol=U/L/L|Nd_ppm=1/0/0|SILT=1/0/1|Age (Ma)=>5/<3/7
+    Cu_raw=<10/10000/7
+""")
+ONE_LINE_FOR_EACH = split_entries("""
+    Element=Cu/Zn/Fe=Value|Analyte=Cu/Cu_ppm/Fe2O3=RESULT|ANALYTE_CODE=Copper/Zinc/Zinc=Result (numeric)
+    Parameter=Cu//Cu=Assay value|Element symbol=Hg/C/Zn=Concentration
+""")
+
+
 def depths_in(title: str, unit: str, factor: float = 1, names: str = "sample,hole,from,to") -> Case:
-    """A column of units of depths."""
     ids = dict(zip(names.split(","), IDS.values(), strict=True))
     depths = {"DepthFrom": times(factor, 0, 1, 5), "DepthTo": times(factor, 1, 2, 6)}
     cells = unit if "|" in unit else f"{unit}|{unit}|{unit}"
@@ -405,23 +411,9 @@ COMPANION_CASES = [
     *asks(ANY, depths_in("Depth Unit", "ft|m|m"), depths_in("Depth Unit", "ft", 1, "sample,hole,from_m,to_m")),
     *asks(ANY, depths_in("Depth Unit", "ft", 1, "sample,SiteID,DepthFrom,DepthTo")),
     # units and signs of something else
-    beside("TOC_unit", "%|%|%", TOC_pct="1|2|3"),
-    beside("TOC_qual", "BDL||", TOC_pct="1|2|3"),
-    beside("Moisture_flag", "<||", Moisture_pct="1|2|3"),
-    beside("Hg_qual", "U||", Hg_ppm="1|2|3"),
-    beside("Flag", "QC||dup"),
+    *(beside(title, cells, **{other: "1|2|3"}) for title, cells, other in OTHER_COMPANIONS),
     *(beside(title, "1|5|12") for title in ("Depth below surface", "ND", "Cu_LT", "Flag", "Q")),
-    beside("Sulphides detected", "Y|N|N"),
-    beside("Less than 2 mm", "Y|Y|N"),
-    beside("Below base of oxidation", "1|0|0"),
-    beside("Above water table", "yes|no|no"),
-    beside("Operator", "L|G|AB"),
-    beside("Bag letter", "L|G|U"),
-    beside("Map symbol", "U|L|L"),
-    beside("Nd_ppm", "1|0|0"),
-    beside("SILT", "1|0|1"),
-    beside("Age (Ma)", ">5|<3|7"),
-    beside("Cu_raw", "<10|10000|7"),  # halves of limits
+    *(beside(title, cells) for title, cells in WITHOUT_MEANING),
     assays({"Cu_ppm": "5,5|10,50|7", "Cu_flag": "3,5||"}, GERMAN, CuPPM=[5.5, 10.5, 7]),
     assays(
         {"Hg_sign": ">||", "Hg_ppm": NUMBERS, "Cu_pct_sign": "|>|", "Cu_pct": NUMBERS, "Cu_ppm": NUMBERS}, **PLAIN_CU
@@ -471,18 +463,12 @@ COMPANION_CASES = [
         # one line for each result
         *(
             assays({title: cells, value: NUMBERS, "Sign": "<||", "Unit": "ppm|ppm|%"})
-            for title, cells, value in (
-                ("Element", "Cu|Zn|Fe", "Value"),
-                ("Analyte", "Cu|Cu_ppm|Fe2O3", "RESULT"),
-                ("ANALYTE_CODE", "Copper|Zinc|Zinc", "Result (numeric)"),
-                ("Parameter", "Cu||Cu", "Assay value"),
-                ("Element symbol", "Hg|C|Zn", "Concentration"),
-            )
+            for title, cells, value in ONE_LINE_FOR_EACH
         ),
     ),
 ]
 
-COUNTER, DATES, TWO_IDS = "1|2|3", "2024-03-01|2024-03-02|2024-03-05", {"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"}
+COUNTER, TWO_IDS = "1|2|3", {"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"}
 
 
 def join(
@@ -503,7 +489,6 @@ def join(
 
 
 def one_file(name: str, sample: str) -> Case:
-    """A two-column file whose name is that of a sample, and an assay table that lists the sample."""
     spectra = table(columns={"sample": sample}, index=unicodedata.normalize("NFC", sample))
     pairs = zip(spectra.right.wavenumbers, spectra.right.absorbance[0], strict=True)
     text = "".join(f"{x:.1f},{y:.5f}\n" for x, y in pairs)
@@ -514,13 +499,11 @@ def one_file(name: str, sample: str) -> Case:
 
 
 def holes(names: str) -> Case:
-    """Drill holes of these names."""
     id_values = {**ID_VALUES, "SiteID": [*names.split("|")]}
     return assays({"CuPPM": "1|2|3"}, ids={**IDS, "SiteID": names}, id_values=id_values, CuPPM=[1, 2, 3])
 
 
 def replicates(names: str, samples: str = "S-000|S-001", option: str = "mean") -> Case:
-    """Spectra of these names beside a table of two samples; the first two are replicates of the first sample."""
     spectra = table(index=names)
     first, second, third = spectra.right.absorbance
     values = Values(samples.split("|"), spectra.right.wavenumbers, np.array([(first + second) / 2, third]))
@@ -543,21 +526,13 @@ JOINS = [
     join({"row": COUNTER, "sample_id": "R1|R2|R3"}, title="sample_id", form=US_TAB),
     *(
         join({first: cells, second: "R1|R2|R3"})
-        for first, cells, second in (
-            ("Date", DATES, "SampleID"),
-            ("", "||", "SampleID"),
-            ("batch", "||", "Sample"),
-            ("project", "Alpha|Alpha|Alpha", "Sample No"),
-            ("operator", "Ann|Ben|Cem", "SampleName"),
-            ("scans", "64|64|64", "sample"),
-            ("Sample date", DATES, "Sample"),
-            ("Sample type", "core|chip|core", "ID"),
-            ("Sample mass (g)", "1.5|2.5|3.5", "SampleID"),
-            ("Sampled by", "Ann|Ben|Cem", "Sample No"),
-            ("Depth", "1.5|2.5|3.5", "SampleID"),
-            ("HoleID", "H1|H1|H2", "SampleID"),
-            ("File", "a.0|b.0|c.0", "SampleID"),
-        )
+        for first, cells, second in split_entries("""
+            Date=2024-03-01/2024-03-02/2024-03-05=SampleID|=//=SampleID|batch=//=Sample|Depth=1.5/2.5/3.5=SampleID
+            project=Alpha/Alpha/Alpha=Sample No|operator=Ann/Ben/Cem=SampleName|scans=64/64/64=sample
+            Sample date=2024-03-01/2024-03-02/2024-03-05=Sample|Sample type=core/chip/core=ID
+            Sample mass (g)=1.5/2.5/3.5=SampleID|Sampled by=Ann/Ben/Cem=Sample No|HoleID=H1/H1/H2=SampleID
+            File=a.0/b.0/c.0=SampleID
+        """)
     ),
     join({"sample": "R1|R2|R3"}, title="SampleID", before={"": COUNTER}),
     join({"": COUNTER, "SampleID": "R1|R2|R3"}, title="SampleID", before={"": "7|8|9"}),
@@ -565,16 +540,10 @@ JOINS = [
     join({"ID": "F1|F2|F3", "\u00c9ID": "L7|L8|L9"}, "L7|L8|L9").with_options(sample="E\u0301ID"),
     *(
         join({"SampleID": names}, names, title="SampleID")
-        for names in (
-            "A1|#2|A3",
-            "#1|#2|#3",
-            "5001|5002|5003",
-            "1.5|2.5|3.5",
-            "001|002|003",
-            "R3|R1|R2",
-            DATES,
-            "12 A|12 B|13 A",
-        )
+        for (names,) in split_entries("""
+            A1/#2/A3|#1/#2/#3|5001/5002/5003|1.5/2.5/3.5|001/002/003|R3/R1/R2|12 A/12 B/13 A
+            2024-03-01/2024-03-02/2024-03-05
+        """)
     ),
     join({"sample": "R1 | R2|R3"}),
     *or_asks(

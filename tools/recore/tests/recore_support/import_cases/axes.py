@@ -145,14 +145,12 @@ NUMBERS = "5001|5002|5003|5004|5005|5006|5007|5008"
 
 
 def like(case: Case, grid: Axis) -> Case:
-    """The spectra of a case for the channels of a data file of the challenge."""
     columns = {"": "1", "SiteID": "1", "DepthFrom": "0", "DepthTo": "1"}
     files = {**case.files, "like.csv": table(grid, US, columns, "1").files["spectra.csv"]}
     return Case(files, case.values, (), like="like.csv")
 
 
 def two_axes(names: tuple[str, str], form: TextFormat = US, is_counted: bool = False) -> Case:
-    """A spectrum with columns of wavenumbers and of wavelengths, perhaps after numbers of the lines."""
     columns = [MIR.positions if "umber" in name else 1e7 / MIR.positions for name in names]
     rows = [[*[""] * is_counted, *names, "Absorbance"]]
     for number, (*positions, y) in enumerate(zip(*columns, absorbance(MIR.wavenumbers)[0], strict=True)):
@@ -161,7 +159,6 @@ def two_axes(names: tuple[str, str], form: TextFormat = US, is_counted: bool = F
 
 
 def line_of_wavelengths() -> Case:
-    """A table in which a line of wavelengths follows the header of wavenumbers."""
     wavelengths = ",".join(["Wavelength (nm)", *(f"{1e7 / x:.1f}" for x in MIR.positions)])
     return table(columns={"Wavenumber (cm-1)": "R1|R2|R3"}).edited("\nR1", f"\n{wavelengths}\nR1")
 

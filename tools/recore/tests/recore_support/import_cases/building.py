@@ -20,6 +20,11 @@ def listed(text: str) -> list[str]:
     return [entry for line in text.strip().splitlines() for entry in line.strip().split("|")]
 
 
+def split_entries(text: str) -> list[list[str]]:
+    """The parts of each entry such as "Flag=1/5/12", with bars instead of slashes."""
+    return [[part.replace("/", "|") for part in entry.split("=")] for entry in listed(text)]
+
+
 @dataclass(frozen=True)
 class TextFormat:
     """A way to write tables. `thousands` "" does not group digits. `quoted`: every cell is in quotation marks."""
@@ -33,12 +38,10 @@ class TextFormat:
     gzipped: bool = False
 
     def number(self, value: float, decimals: int) -> str:
-        """A number as this program writes it."""
         marks = {",": self.thousands, ".": self.decimal}
         return "".join(marks.get(character, character) for character in f"{value:,.{decimals}f}")
 
     def content(self, rows: Iterable[Sequence[str]], before: str = "", after: str = "") -> bytes:
-        """A file of a table, with text before and after it."""
         file = io.StringIO()
         quoting = csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL
         csv.writer(file, delimiter=self.separator, quoting=quoting, lineterminator="\n").writerows(rows)
@@ -84,17 +87,14 @@ class Axis:
 
     @property
     def wavenumbers(self) -> Numbers:
-        """The positions in cm-1."""
         return self.positions if self.unit == "cm-1" else {"nm": 1e7, "um": 1e4}[self.unit] / self.positions
 
     @property
     def reversed(self) -> "Axis":
-        """The same axis in the other direction."""
         return replace(self, positions=self.positions[::-1])
 
 
 def axis(first: float, last: float, step: float, unit: str = "cm-1", decimals: int = 1) -> Axis:
-    """An axis from the first position to about the last one."""
     number = int(np.floor((last - first) / step + 1e-9)) + 1
     return Axis(np.round(first + step * np.arange(number), decimals), unit, decimals)
 
@@ -118,7 +118,6 @@ BANDS = (  # cm-1: position, width, height in absorbance
 
 
 def absorbance(wavenumbers: Numbers, rows: int = 1) -> Numbers:
-    """Absorbance of rocks, (rows, channels), at wavenumbers in cm-1; the rows differ in the heights of the bands."""
     result = 0.2 + 0.3 * (wavenumbers / 25_000) ** 2 + 0.01 * np.arange(rows)[:, None]
     for number, (position, width, height) in enumerate(BANDS):
         heights = height * (1 + 0.15 * np.sin(1 + np.arange(rows) * (number + 1)))
@@ -138,7 +137,6 @@ def _rounded(axis: Axis, rows: int, quantity: str, decimals: int, offset: float)
 
 
 def _case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
-    """A file of spectra with its right values, by falling wavenumber."""
     order = np.argsort(-axis.wavenumbers)
     return Case({file: content}, Values(list(index), axis.wavenumbers[order], spectra[:, order]), ())
 
@@ -167,7 +165,6 @@ def two_columns(
 
 
 def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
-    """Two columns, each line in a style such as "{x}, {y}\n"."""
     written, spectra = _rounded(axis, 1, "absorbance", decimals, 0)
     pairs = zip(map(float, axis.positions), map(float, written[0]), strict=True)
     text = header + "".join(style.format(x=x, y=y) for x, y in pairs)
@@ -201,7 +198,6 @@ def table(
 
 
 def transposed(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
-    """A file with one spectrum a column."""
     index = names.split("|")
     written, spectra = _rounded(axis, len(index), "absorbance", 5, 0)
     rows = [[corner, *index]]
@@ -230,13 +226,11 @@ ID_VALUES: Assays = {"SiteID": ["H1", "H1", "H2"], "DepthFrom": [0, 1, 5], "Dept
 
 
 def share(element: str, compound: str) -> float:
-    """The share of an element's mass in a compound such as Fe2O3."""
     atoms = {name: int(count or 1) for name, count in re.findall(r"([A-Z][a-z]?)(\d*)", compound)}
     return WEIGHTS[element] * atoms[element] / sum(WEIGHTS[name] * count for name, count in atoms.items())
 
 
 def times(factor: float, *numbers: float) -> list[float | str | None]:
-    """Numbers, multiplied."""
     return [factor * number for number in numbers]
 
 

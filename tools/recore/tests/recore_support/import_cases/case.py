@@ -54,21 +54,17 @@ class Case:
 
     @property
     def is_plain(self) -> bool:
-        """Whether only the values are right."""
         return not self.questions
 
     @property
     def right(self) -> Values:
-        """The values of a case that has some."""
         assert self.values
         return self.values
 
     def with_options(self, **options: object) -> "Case":
-        """This case with these options of the import."""
         return replace(self, options={**self.options, **options})
 
     def notes(self, text: str) -> "Case":
-        """This case, if a remark must contain `text`."""
         return replace(self, note=text)
 
     def edited(self, old: str, new: str, count: int = -1) -> "Case":
@@ -111,7 +107,6 @@ class Outcome:
 
 
 def run_case(case: Case, folder: Path) -> Outcome:
-    """Import the files of a case in an empty folder."""
     for name, content in case.files.items():
         (folder / name).write_bytes(content)
     out = folder / "out.csv.gz"
@@ -190,7 +185,6 @@ def _is_same(cell: str, value: float | str | None) -> bool:
 
 
 def tally(outcomes: Iterable[Outcome]) -> str:
-    """The counts of right, asked and wrong, and a line for each outcome that is not right."""
     verdicts = [outcome.verdict for outcome in outcomes]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("right", "asked", "wrong"))
     return "\n".join([counts, *(str(outcome) for outcome in outcomes if outcome.verdict != "right")])

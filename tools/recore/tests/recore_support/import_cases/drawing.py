@@ -34,7 +34,6 @@ UNITS = (  # as a laboratory writes them, factor to ppm, largest number
 
 
 def _is_written(word: str, form: TextFormat) -> bool:
-    """Whether an encoding has the characters of a word."""
     return word.encode(form.encoding, "replace").decode(form.encoding) == word
 
 
@@ -83,7 +82,6 @@ def spectrum_cases(draw: st.DrawFn) -> Case:
 
 @st.composite
 def sample_columns(draw: st.DrawFn, index: str) -> dict[str, str]:
-    """The columns in front of the channels: an id, perhaps a counter before it, and a column that means nothing."""
     rows = index.count("|") + 1
     title = draw(st.sampled_from(("sample", "SampleID", "Sample No", "Sample", "")))
     columns = {title: index}
@@ -110,7 +108,6 @@ def join_cases(draw: st.DrawFn) -> Case:
 
 @st.composite
 def assay_cases(draw: st.DrawFn) -> Case:
-    """A laboratory's table with two or more assays, whose headers state their units."""
     form = draw(st.sampled_from(FORMATS))
     columns, values = {}, {}
     for element in draw(st.lists(st.sampled_from(("Cu", "Zn", "Ag", "Mo", "Li", "Ba")), min_size=2, unique=True)):

@@ -36,6 +36,7 @@ from recore_support.import_cases.building import (
     axis,
     lines,
     listed,
+    split_entries,
     table,
     two_columns,
 )
@@ -93,7 +94,6 @@ LABORATORY = {"SampleID": "R1|R2|R3", "HoleID": "H1|H1|H2", "From": "0|1|5", "To
 
 
 def write_table(form: TextFormat, channel: str) -> Case:
-    """The file of R's write.table: names in quotation marks, and a header without a cell for the row names."""
     case = table(MIR, form, channel=channel)
     header, *rows = (line.split(form.separator) for line in case.files["spectra.csv"].decode().splitlines())
     text = [[f'"{name}"' for name in header[1:]], *([f'"{name}"', *numbers] for name, *numbers in rows)]
@@ -114,7 +114,6 @@ def several(names: str, index: str, **options: object) -> Case:
 
 
 def replicate_lines() -> Case:
-    """Two lines of one sample with a column of replicates, and their mean."""
     case = table(columns={"sample": "A|A|B", "replicate": "1|2|1"})
     spectra = case.right.absorbance
     values = Values(["A", "B"], case.right.wavenumbers, np.stack([spectra[:2].mean(axis=0), spectra[2]]))
@@ -122,14 +121,12 @@ def replicate_lines() -> Case:
 
 
 def typed(case: Case, write: Callable[[str], str]) -> Case:
-    """A case whose numbers are written with other characters."""
     ((name, content),) = case.files.items()
     text = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), content.decode())
     return replace(case, files={name: text.encode()})
 
 
 def joined(case: Case, mark: str = "") -> Case:
-    """The table of a case and a second one of other samples with the same header."""
     ((file, content),) = case.files.items()
     return replace(case, files={file: content + mark.encode() + content.replace(b"R", b"T")})
 
@@ -143,7 +140,6 @@ def with_another_header(corner: str) -> Case:
 
 
 def own_schema(value: Axis = MIR, form: TextFormat = WINDOWS, channel: str = "{}", index: str = "") -> Case:
-    """A data file of the challenge, as a spreadsheet saves it."""
     ids = {index: "1|2|3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthTo": "1|2|6", "CuPPM": "10||30"}
     case = table(value, form, ids, "1|2|3", channel)
     return replace(case, values=replace(case.right, assays={**ID_VALUES, "CuPPM": [10, None, 30]}))
@@ -157,7 +153,6 @@ def in_one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: s
 
 
 def workbook() -> bytes:
-    """The container of an Excel workbook."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
@@ -166,7 +161,6 @@ def workbook() -> bytes:
 
 
 def other(content: bytes | str, file: str = "R1.txt") -> Case:
-    """A file that is no table of spectra."""
     return Case({file: content.encode() if isinstance(content, str) else content})
 
 
@@ -324,23 +318,13 @@ NAMES = [
     # names of samples in a table
     *(
         table(columns={title: names}, index=names)
-        for title, names in (
-            ("sample", "#1|#2|#3"),
-            ("sample", "A1|#2|A3"),
-            ("ID", "#7-a|#7-b|# 8"),
-            ("sample", "001|002|010"),
-            ("SampleID", "5001|5002|5003"),
-            ("sample", "1001|1002|1003"),
-            ("Sample", "1.5|2.5|10.25"),
-            ("sample", "1.500|2.500|12.250"),
-            ("sample", "2024-03-01|2024-03-02|2024-03-05"),
-            ("Sample No", "1e5|2e5|NA"),
-            ("sample", "B 7, upper|B 7, lower|B;9"),
-            ("filename", "R1.0|R2.0|R3.0"),
-            ("sample", "12 A|12 B|13 A"),
-            ("sample", "max 1|SD-7|Mean St"),
-            ("sample", "Gr\u00e4ben 1|\u00c9tang|\u0416\u0438\u043b\u0430 3"),
-        )
+        for title, names in split_entries("""
+            sample=#1/#2/#3|sample=A1/#2/A3|ID=#7-a/#7-b/# 8|sample=001/002/010|SampleID=5001/5002/5003
+            sample=1001/1002/1003|Sample=1.5/2.5/10.25|sample=1.500/2.500/12.250|Sample No=1e5/2e5/NA
+            sample=2024-03-01/2024-03-02/2024-03-05|sample=B 7, upper/B 7, lower/B;9|filename=R1.0/R2.0/R3.0
+            sample=12 A/12 B/13 A|sample=max 1/SD-7/Mean St
+            sample=Gr\u00e4ben 1/\u00c9tang/\u0416\u0438\u043b\u0430 3
+        """)
     ),
     table(MIR, GERMAN, {"Probe": "1.500|2.500|3.250"}, "1.500|2.500|3.250"),
     table(MIR, US_TAB, {"sample": "1,5|2,5|3,5"}, "1,5|2,5|3,5"),
@@ -355,13 +339,11 @@ NAMES = [
     *or_asks(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
     *asks("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
     # the challenge's own schema is never asked about
-    own_schema(),
-    own_schema(OPUS, GERMAN),
-    own_schema(axis(2500, 1000, -50, decimals=0)),
-    own_schema(axis(4000, 10000, 250, decimals=0)),
-    own_schema(axis(350, 2500, 50, decimals=0)),
-    own_schema(index="index"),
-    own_schema(axis(390, 20, -10, decimals=0)),
+    *(own_schema(), own_schema(OPUS, GERMAN), own_schema(index="index")),
+    *(
+        own_schema(axis(*limits, decimals=0))
+        for limits in ((2500, 1000, -50), (4000, 10000, 250), (350, 2500, 50), (390, 20, -10))
+    ),
     # a laboratory's columns beside the channels
     in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
     in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),

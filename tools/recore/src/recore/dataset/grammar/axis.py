@@ -130,7 +130,6 @@ def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_consecutive(numbers: Sequence[str]) -> bool:
-    """Whether these are 0, 1, 2, ... or 1, 2, 3, ..."""
     return list(numbers) in ([str(start + place) for place in range(len(numbers))] for start in (0, 1))
 
 

@@ -105,6 +105,5 @@ def is_filler(cells: Iterable[str]) -> bool:
 
 
 def _can_be_names(cells: list[str]) -> bool:
-    """Whether cells differ and are not numbers with decimals."""
     is_named = all(cell and not DECIMALS.fullmatch(cell) for cell in cells)
     return bool(cells) and is_named and len(set(cells)) == len(cells) and not is_filler(cells)

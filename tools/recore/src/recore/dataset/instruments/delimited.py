@@ -187,7 +187,6 @@ def _kind_of_axis(sample: str, name: str) -> str:
 
 
 def _find_columns(table: TextTable, header: tuple[int, list[str]], rows: list[list[str]], reading: Reading) -> _Columns:
-    """Find the columns of a table by its header and its first rows. Raises ValueError or Question."""
     line, names = header
     if len(names) > MOST_CHANNELS:
         raise ValueError(f"line {line} has {len(names):,} columns; at most {MOST_CHANNELS:,} are read")

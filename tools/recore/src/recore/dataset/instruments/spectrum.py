@@ -218,7 +218,6 @@ def explain_peaks(x: Numbers) -> str:
 
 
 def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> Numbers:
-    """The values as absorbance."""
     y, quantity = measured.y, measured.quantity
     if not convert and quantity in ("reflectance", "transmittance"):
         options = (
