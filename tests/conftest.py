@@ -7,8 +7,7 @@ settle()
 from pathlib import Path
 
 import pytest
-from support.checkout import ONE_THREAD
-from support.fixtures import make_project, public
+from support.fixtures import project, public
 from support.once import make_once
 from support.sample import make_sample
 
@@ -19,9 +18,3 @@ __all__ = ["project", "public", "sample"]
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return sample data: 10 holes, 424 channels (60 bins of 7, and 4 left over), no assays missing."""
     return make_once(tmp_path_factory, "sample", make_sample)
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Return a project's folder in which the four steps were run by hand without arguments. Do not write to it."""
-    return make_project(tmp_path_factory, sample, **ONE_THREAD)

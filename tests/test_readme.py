@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.checkout import ONE_THREAD, ROOT, copy_scripts, environment
+from support.checkout import ROOT, copy_scripts, environment
 from support.template import IS_TEMPLATE
 
 HEADING = "## By hand, without tools/"
@@ -36,7 +36,7 @@ def test_the_commands_by_hand_lead_from_the_data_to_a_score(sample: Path, tmp_pa
             command,
             shell=True,
             cwd=folder,
-            env=environment() | ONE_THREAD | {"PATH": path},
+            env=environment() | {"PATH": path},
             capture_output=True,
             text=True,
             timeout=120,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.checkout import ONE_THREAD, ROOT, environment, full_disk_environment
+from support.checkout import ROOT, environment, full_disk_environment
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_signal_while_writing_keeps_the_older_output(
     data = sample / "public/public.csv.gz"
     arguments = ["--data_dir", data.parent, "--model_dir", tmp_path, "--input", data, "--output", older]
     command = [sys.executable, ROOT / script, *arguments]
-    process = subprocess.Popen(command, env=environment() | ONE_THREAD, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
     pipe = os.open(partial, os.O_RDONLY | os.O_NONBLOCK)
     try:
         assert select.select([pipe], [], [], 60)[0]  # the script is writing

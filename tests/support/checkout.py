@@ -12,14 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _MODULES = re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)
 UPLOADED = tuple(f"{name}.py" for name in (ast.literal_eval(_MODULES[1]) if _MODULES else []))
 SCRIPTS = (*UPLOADED, "predict.py", "score.py")
-# For scripts whose results need not match a job's to the last digit, because jobs use all of the machine's threads.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without variables that set folders, Python options or the number of threads."""
-    removed_prefixes = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(removed_prefixes)}
+    """Return this process's environment without variables that set folders or Python options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHON"))}
 
 
 def full_disk_environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.checkout import ONE_THREAD, copy_scripts, run
+from support.checkout import copy_scripts, run
 from support.once import make_once
 from support.scripts import reason_of
 
@@ -21,21 +21,16 @@ def public(sample: Path) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """Return a project's folder in which the four steps were run by hand without arguments. Do not write to it."""
-    return make_project(tmp_path_factory, sample)
-
-
-def make_project(factory: pytest.TempPathFactory, sample: Path, **variables: str) -> Path:
-    """Make the project's folder once. variables: additional environment variables of the scripts."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder)
         shutil.copytree(sample, folder / "data")
         for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-            result = run(script, cwd=folder, **variables)
+            result = run(script, cwd=folder)
             assert result.returncode == 0, result.stderr
             (folder / f"{script}.log").write_text(result.stdout)
 
-    return make_once(factory, "project", make)
+    return make_once(tmp_path_factory, "project", make)
 
 
 @pytest.fixture
@@ -43,6 +38,6 @@ def script_error(tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs a script, which must fail without output, and returns its one error line."""
 
     def run_script(*command: object, output: Path | None = None) -> str:
-        return reason_of(run(*command, cwd=tmp_path, **ONE_THREAD), output)
+        return reason_of(run(*command, cwd=tmp_path), output)
 
     return run_script

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from score import WEIGHTS
-from support.checkout import ONE_THREAD, ROOT, run
+from support.checkout import ROOT, run
 from support.data_files import write_csv
 
 from benchmarks import accuracy
@@ -19,7 +19,7 @@ COMMAND = ROOT / "tools/recore/benchmarks/accuracy.py"
 
 def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
     """Run the command; return the table that it prints."""
-    completed = run(COMMAND, *arguments, cwd=folder, timeout=600, **ONE_THREAD)
+    completed = run(COMMAND, *arguments, cwd=folder, timeout=600)
     assert (completed.returncode, completed.stderr) == (0, "")
     head, _, *lines = [line.strip("| ").split(" | ") for line in completed.stdout.splitlines()]
     return pd.DataFrame([line[1:] for line in lines], [line[0] for line in lines], head[1:]).astype(float)

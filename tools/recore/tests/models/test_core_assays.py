@@ -33,7 +33,7 @@ from models.house_prices import (
 )
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
-from support.checkout import ONE_THREAD, ROOT, run
+from support.checkout import ROOT, run
 
 from recore.model import SageMakerEnv
 from recore.model.errors import ClientError, ConfigError, JobError
@@ -76,7 +76,7 @@ def expected(env: SageMakerEnv) -> np.ndarray:
 def predict_with_script(model: Path, data: Path, folder: Path) -> np.ndarray:
     """Return the predictions of predict.py for the data file in a folder: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
-    result = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
+    result = run(ROOT / "predict.py", *arguments, cwd=folder)
     assert result.returncode == 0, result.stderr
     return pd.read_csv(folder / "out.csv", header=None, float_precision="round_trip").to_numpy(float)
 
@@ -87,7 +87,7 @@ def predict_with_script(model: Path, data: Path, folder: Path) -> np.ndarray:
 def test_the_model_equals_the_one_that_train_py_writes(env: SageMakerEnv, tmp_path: Path) -> None:
     arguments = [f"--{name}={value}" for name, value in HYPERPARAMETERS.items()]
     folders = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
-    result = run(ROOT / "train.py", *folders, *arguments, cwd=tmp_path, **ONE_THREAD)
+    result = run(ROOT / "train.py", *folders, *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     contents = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
     assert set(contents) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}

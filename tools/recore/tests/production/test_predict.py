@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.production import ProductionCommands
-from support.checkout import ONE_THREAD, copy_scripts, run
+from support.checkout import copy_scripts, run
 from support.data_files import write_csv
 
 from recore.schema import TARGETS
@@ -29,7 +29,7 @@ def test_predictions_are_the_submissions_own(
         ("train.py", "--data_dir", public, "--model_dir", tmp_path, "--folds", 0, "--alphas", 31),  # as version 1
         ("predict.py", "--input", file, "--model_dir", tmp_path, "--output", tmp_path / "own.csv"),
     ):
-        result = run(*command, cwd=folder, **ONE_THREAD)
+        result = run(*command, cwd=folder)
         assert result.returncode == 0, result.stderr
     own = pd.read_csv(tmp_path / "own.csv", header=None)
     outcome = trained.succeed("predict", file, "--version", 1, "--out", tmp_path / "joined.csv")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sagemaker_inference.transformer import Transformer
-from support.checkout import ONE_THREAD, ROOT, UPLOADED, copy_scripts, run
+from support.checkout import ROOT, UPLOADED, copy_scripts, run
 from support.scripts import modules_of, run_here
 
 TOLERANCE = 1e-9  # relative, because the last bits of a matrix product depend on the number of rows
@@ -75,7 +75,7 @@ from sagemaker_training import entry_point, environment
 job = environment.Environment()
 entry_point.run(job.module_dir, job.user_entry_point, job.to_cmd_args(), job.to_env_vars())
 """
-    result = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
+    result = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "validation:r2=" in result.stdout
     with modules_of(ROOT):

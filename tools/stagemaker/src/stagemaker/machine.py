@@ -10,6 +10,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of numeric libraries
 CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 
 

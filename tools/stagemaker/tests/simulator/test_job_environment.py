@@ -1,6 +1,7 @@
 """Only the job receives its environment variables: no process outside its sandbox does, not even bubblewrap."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,12 @@ def test_an_environment_variable_reaches_only_the_job(
     assert job_environment[variable].startswith(value)  # PATH has further entries
     assert not [environment for environment in other_environments if environment.get(variable, "").startswith(value)]
     assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
+
+
+@needs_sandbox
+def test_numeric_libraries_use_as_many_threads_as_the_simulators(environments) -> None:
+    job_environment, _ = environments
+    assert job_environment["OMP_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"]
 
 
 PROGRAM_WRITING_SCRIPT = """

@@ -10,9 +10,8 @@ CONTAINER = ROOT / "src/stagemaker/container"
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without variables that set folders, Python options or the number of threads."""
-    removed_prefixes = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(removed_prefixes)}
+    """Return this process's environment without variables that set folders or Python options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHON"))}
 
 
 def full_disk_environment() -> dict[str, str]:

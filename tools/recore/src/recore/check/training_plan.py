@@ -15,13 +15,14 @@ from recore.check.left_by_jobs import Trained
 from recore.check.public_data import PublicData
 from recore.spectral_data import rows_by_group
 from recore.validation import FOLDS, make_folds
+from stagemaker.machine import THREAD_VARIABLES
 
 REAL_ROWS = 1_344  # of the challenge's public data
 PART_ROWS = 200  # at least; all of smaller data are halved
 HELD_OUT_HOLES, HELD_OUT_ROWS = 6, 150  # at most
 FOLDS_OPTION = "folds"  # of the template's train.py: 0 leaves out its own held-out predictions
 # Several threads for so few rows cost four times as much processor time as one when other jobs run beside them.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 SECONDS = 60  # for the trainings without a fold; after these, no other one is started
 STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # seconds that a training, one in hold_out.py and the rest need at least
 Measurement = tuple[int, float]  # rows, and a quantity that was measured with so many

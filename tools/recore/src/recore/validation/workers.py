@@ -20,7 +20,7 @@ from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
 from stagemaker import locked
-from stagemaker.machine import count_cores
+from stagemaker.machine import THREAD_VARIABLES, count_cores
 
 PROGRAM = Path(__file__).with_name("program.py")
 SCORE_SCRIPT = TEMPLATE / "score.py"  # of the host; it has the weights
@@ -28,7 +28,7 @@ SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
 ENVIRONMENT = {
     # the matrices are small, and there is a process for each processor
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(THREAD_VARIABLES, "1"),
     "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written to the submission's folder
 }
 

@@ -14,6 +14,7 @@ from stagemaker.images.family import CONTAINER
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.network import Network
 from stagemaker.isolation.translation import translate_paths
+from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.protocol.account import REGION
 
 LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python does not have
@@ -70,6 +71,8 @@ class Sandbox:
         }
         # All packages are already installed. If a job's toolkit calls pip, pip only reports what is missing.
         base_environment |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        # The threads of many jobs at once wait for each other, so what the simulator was started with holds for them.
+        base_environment |= {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
         if self.network:
             base_environment |= self.network.environment(self.isolation.enforced)
         environment = base_environment | self.isolation.environment(self) | environment
