@@ -10,13 +10,12 @@ import select
 import socket
 import struct
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from simulator.test_traffic import binomial_bound
+from simulator.test_traffic import DRAWS, assert_shares
 from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
@@ -331,16 +330,15 @@ def test_ten_thousand_invocations_are_distributed_by_weight(endpoints: Endpoints
     weights = {"one": 6.0, "two": 3.0, "three": 1.0, "four": 0.0}
     variants = [variant(endpoints.named(name), name, weight=weight) for name, weight in weights.items()]
     name = endpoints.create(endpoints.config(*variants))
-    count, invocations = 10_000, Counter[str]()
+    models = []
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=60)
-    for _ in range(count):
+    for _ in range(DRAWS):
         connection.request("POST", f"/endpoints/{name}/invocations", b"x")
         response = connection.getresponse()
         model = json.loads(response.read())[0]
         assert (response.status, model) == (200, response.getheader("x-amzn-invoked-production-variant"))
-        invocations[model] += 1
+        models.append(model)
     connection.close()
-    for variant_name, weight in weights.items():
-        share = weight / sum(weights.values())
-        assert abs(invocations[variant_name] - count * share) <= binomial_bound(count, share), invocations
+    total = sum(weights.values())
+    assert_shares(models, {variant_name: weight / total for variant_name, weight in weights.items()})
     endpoints.delete(name)
