@@ -85,7 +85,8 @@ class RecordQueue:
                 self._waiting -= 1
                 if error:
                     self._lost += 1
-                    logger.error("records: lost: %s", error)
+                    if time.monotonic() < self._end:  # afterwards it is one of those that `close` counts
+                        logger.error("records: lost: %s", error)
 
     def _write(self, bucket: str, key: str, body: bytes) -> Exception | None:
         """Write a record. Returns the last error if all attempts fail."""

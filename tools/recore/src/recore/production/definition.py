@@ -31,7 +31,10 @@ CONTENT_TYPES = ["text/csv", "application/json"]
 
 
 def make_definition(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> str:
-    """Return the definition for a project and a submission. hyperparameters: of fit(), by name."""
+    """Return the definition for the settings of a project and the code of a submission.
+
+    hyperparameters: of the submission's fit(), by name.
+    """
     settings = project.settings
     parameters = {
         "ProcessingInstanceType": settings.processing_instance_type,
@@ -59,9 +62,9 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
 
 
 def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
-    """The two containers of a version. features, model: the addresses of their archives, or expressions.
+    """The two containers of a version. features, model: the addresses of their archives, or expressions for them.
 
-    AWS's image runs `pip install .`, which without network needs PIP_NO_BUILD_ISOLATION=0.
+    AWS's image runs `pip install .` before it serves, which without network needs PIP_NO_BUILD_ISOLATION=0.
     """
     common = ENVIRONMENT | {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -82,7 +85,7 @@ def containers(project: ProductionProject, features: Any, model: Any) -> list[Re
 def package_arguments(
     project: ProductionProject, features: Any, model: Any, evaluation: Any, approval: Any, metadata: dict[str, Any]
 ) -> Request:
-    """The members of a request that registers a version."""
+    """The members of a request that registers a version. evaluation: the address of its evaluation.json."""
     settings = project.settings
     return {
         "ModelPackageGroupName": settings.model_package_group_name,
@@ -106,7 +109,13 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
         "domain": sources.domain,
         "code": f"{sources.features}/features.py",
     }
-    return _processing_step(project, "Features", "features.py", inputs, "model")
+    arguments = {
+        "--input": f"{PROCESSING}/input/data/public.csv.gz",
+        "--preprocess": f"{PROCESSING}/input/preprocess/preprocess.py",
+        "--domain": f"{PROCESSING}/input/domain/domain.py",
+        "--output": f"{PROCESSING}/output/model",
+    }
+    return _processing_step(project, "Features", "features.py", inputs, arguments, "model")
 
 
 def _training_step(project: ProductionProject, sources: Sources, hyperparameters: Mapping[str, Any]) -> Request:
@@ -119,7 +128,7 @@ def _training_step(project: ProductionProject, sources: Sources, hyperparameters
 def training_arguments(
     project: ProductionProject, data: Any, instance: Any, sources: Sources, hyperparameters: Mapping[str, Any]
 ) -> Request:
-    """The members of a request for a training job. data, instance: values, or expressions for them."""
+    """The members of a request for a training job. data, instance: an address and a type, or expressions for them."""
     program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{ARCHIVE}"}
     channels = {"training": data, "code": f"{sources.training}/{ARCHIVE}"}
     return {
@@ -162,8 +171,14 @@ def _evaluation_step(project: ProductionProject, sources: Sources) -> Request:
         "score": sources.score,
         "code": f"{sources.evaluate}/evaluate.py",
     }
+    arguments = {
+        "--model": f"{PROCESSING}/input/model/model.tar.gz",
+        "--data": f"{PROCESSING}/input/data/public.csv.gz",
+        "--score": f"{PROCESSING}/input/score/score.py",
+        "--output": f"{PROCESSING}/output/evaluation",
+    }
     property_file = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
-    step = _processing_step(project, "Evaluate", "evaluate.py", inputs, "evaluation")
+    step = _processing_step(project, "Evaluate", "evaluate.py", inputs, arguments, "evaluation")
     return step | {"PropertyFiles": [property_file]}
 
 
@@ -192,7 +207,10 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
     return {"Name": "CheckScore", "Type": "Condition", "Arguments": arguments}
 
 
-def _processing_step(project: ProductionProject, name: str, script: str, inputs: Request, output: str) -> Request:
+def _processing_step(
+    project: ProductionProject, name: str, script: str, inputs: Request, arguments: dict[str, str], output: str
+) -> Request:
+    """A step with a processing job. inputs: the addresses of the files in folders of these names. output: a folder."""
     files = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
     return {
         "Name": name,
@@ -205,9 +223,10 @@ def _processing_step(project: ProductionProject, name: str, script: str, inputs:
                     "VolumeSizeInGB": VOLUME_GB,
                 }
             },
-            "AppSpecification": {  # the defaults of the scripts' options are the places of the inputs and the output
+            "AppSpecification": {
                 "ImageUri": project.settings.image,
                 "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}"],
+                "ContainerArguments": [word for pair in arguments.items() for word in pair],
             },
             "RoleArn": project.role,
             "ProcessingInputs": [
