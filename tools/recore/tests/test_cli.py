@@ -1,5 +1,3 @@
-"""`python -m recore`: help with examples, one-line errors, exit status 0, 1 or 2."""
-
 import ast
 import json
 import re

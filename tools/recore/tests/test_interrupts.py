@@ -1,5 +1,3 @@
-"""SIGINT, SIGTERM or SIGHUP ends any command, even during imports, with one line and status 130; no files remain."""
-
 import contextlib
 import itertools
 import signal
@@ -26,7 +24,7 @@ SLEEP = "import time\ntime.sleep(600)\n"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. lines: the lines on stderr. remaining_files: files in its folder, and temporary files."""
+    """lines: on stderr. remaining_files: in its folder, and temporary ones."""
 
     status: int
     lines: tuple[str, ...]
@@ -91,9 +89,9 @@ def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> O
 def interrupt_at_import(
     command: str, folder: Path, sample: Path, number: signal.Signals, count: int
 ) -> tuple[Outcome, int]:
-    """Run a command, and send a signal once it has imported `count` modules after stagemaker.interrupts.
+    """Send a command a signal once it has imported `count` modules after stagemaker.interrupts.
 
-    Return the outcome, and how many of these modules the command has imported.
+    Return the outcome, and how many of these modules it has imported.
     """
     process = start(command, folder, sample, "-X", "importtime")
     imported, lines = -1, []
@@ -130,7 +128,6 @@ def test_a_signal_during_imports_ends_a_command(command: str, tmp_path: Path, sa
 
 
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:
-    """Wait until a command handles SIGTERM, which Python itself does not, or has ended."""
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text()
         handled_signals = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
@@ -265,7 +262,6 @@ for seconds in (0, 30):
 def test_an_interrupt_leaves_no_temporary_file_or_folder(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """The command creates the folder. Python creates the file to test whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""

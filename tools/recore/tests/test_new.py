@@ -1,5 +1,3 @@
-"""`recore new`, and the contract tests (tests/contract/) on every submission in this repository."""
-
 import os
 import re
 import shutil
@@ -172,7 +170,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
 
 
 def prepare_environment(folder: Path) -> dict[str, str]:
-    """Symlink this environment into the folder, as installing one takes minutes. Return environment variables."""
+    """Link this environment into the folder, as installing one takes minutes."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

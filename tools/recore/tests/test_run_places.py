@@ -1,5 +1,3 @@
-"""`python -m recore run` in different environments: terminals, ignored signals, profiles, umasks, symbolic links."""
-
 import json
 import os
 import shlex

@@ -1,5 +1,3 @@
-"""`python -m recore run` that cannot start: exit status 2, one line that says what to do, and no files."""
-
 import contextlib
 import os
 import shutil
@@ -103,7 +101,6 @@ def test_a_file_that_is_not_a_submission_archive_is_reported_in_one_line(tmp_pat
 
 
 def without_bubblewrap(folder: Path) -> str:
-    """Return a PATH with everything that a run needs except bubblewrap."""
     folder.mkdir()
     for name in ("git", "rm", "cc"):
         if program := shutil.which(name):

@@ -1,5 +1,3 @@
-"""The runs in a folder: their ranks among runs on the same data, their notes, and messages about invalid records."""
-
 import io
 import json
 import subprocess
@@ -63,7 +61,6 @@ FOR_HOST = (
 
 
 def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) -> None:
-    """The public score never decides, and for a host no claim breaks a tie on the private one."""
     for name, (arguments, changes) in RUNS.items():
         write_record(tmp_path, name, make_record(**arguments) | changes)
     entries, problems = read_runs(tmp_path)

@@ -1,5 +1,3 @@
-"""A run's folder is complete or absent, whatever happens to the process that creates it. run.json describes the run."""
-
 import hashlib
 import json
 import os
@@ -40,7 +38,7 @@ def names(folder: Path) -> list[str]:
 
 
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Start a process that stays in the middle of a run until its stdin closes. Return it and its unfinished folder."""
+    """Return a process in the middle of a run, which lasts until its stdin closes, and its folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,
@@ -165,7 +163,6 @@ def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path,
 def test_the_next_command_follows_from_the_state(
     tmp_path: Path, data: DataFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without an activated environment, the command is a path that the shell finds."""
     submission, settings = read_submission(tiny(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 

@@ -1,5 +1,3 @@
-"""A run's report: its numbers compared with other computations, what it must not contain, and unusual runs."""
-
 import base64
 import copy
 import itertools
@@ -29,7 +27,6 @@ from recore.report.run.run_report import report_run, write_report
 
 @pytest.fixture
 def run_copy(runs: Runs, tmp_path: Path) -> Path:
-    """Return a copy of the good run, alone in its folder; a test may change it."""
     return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
 
 
@@ -117,7 +114,6 @@ def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
 
 
 def drawn_numbers(page: Path) -> set[float]:
-    """Return every number in a page's figures."""
     figures = json.loads(re.search(r'id="figures">(.*?)</script>', page.read_text(), re.DOTALL)[1])
     values: set[float] = set()
 
@@ -135,7 +131,7 @@ def drawn_numbers(page: Path) -> set[float]:
 
 
 def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
-    """One value can match by chance, but thousands cannot. As a control, public assays are found in the same way."""
+    """One value can match by chance, but thousands cannot; public assays are the control."""
     public_values = public[list(TARGETS)].to_numpy().ravel()
     private_values = (
         pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
@@ -155,7 +151,6 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
 
 
 def test_the_private_scores_error_message_is_withheld(runs: Runs) -> None:
-    """score.py names a cell of the private assays that is not a number."""
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
         assert "7731.n.d" not in file.read_text()
@@ -235,8 +230,6 @@ def test_missing_files_are_named_and_everything_else_is_reported(
     ("path", "name"), [(".", "work"), ("..", "home"), ("../mine", "mine"), ("dist/mine.tar.gz", "mine.tar.gz")]
 )
 def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, path: str, name: str) -> None:
-    """This holds even if the run was started on another machine."""
-
     def set_paths(record: dict[str, Any]) -> None:
         record["submission"]["path"], record["folder"] = path, "/home/work"
 
