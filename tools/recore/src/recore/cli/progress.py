@@ -36,7 +36,7 @@ MARKS = {
 
 
 def _changes_in_place() -> bool:
-    """Whether stderr is a terminal that can rewrite a line. Colours that are forced, as in CI, do not make it one."""
+    """Whether stderr is a terminal that can rewrite a line; forced colours, as in CI, do not count."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -149,7 +149,7 @@ class RunningSteps:
 def _lines_about_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step begins, is stopped or ends, and seldom one about those that run, from `describe`."""
+    """Print a line when a step changes, and seldom one about those that run, from `describe`."""
     running = RunningSteps()
 
     def watch(step: "Step") -> None:
@@ -167,7 +167,6 @@ def _describe_names(running: "list[Step]", seconds: float) -> str:
 
 
 def _describe_stages(running: "list[Step]", seconds: float) -> str:
-    """Steps that have no number are described by their names; no job runs for the held-out score."""
     from recore.evaluation import HELD_OUT, STAGES
 
     running = [step for step in running if not step.name.startswith(HELD_OUT)]
@@ -187,7 +186,7 @@ def _describe_stages(running: "list[Step]", seconds: float) -> str:
 
 @contextmanager
 def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
-    """Print lines about the work that goes on, ever less often. describe: what it is after so many seconds."""
+    """Print lines about the work, ever less often. describe: what it is after so many seconds."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
@@ -217,7 +216,6 @@ def _change(step: "Step") -> str:
 
 
 def _state_in_words(state: str) -> str:
-    """InProgress becomes In progress."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip().capitalize()
 
 

@@ -16,10 +16,7 @@ NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # cha
 
 
 class Storage:
-    """Objects below a run's prefix. raise_if_stopping: called before every transfer.
-
-    hashes: SHA-256 of the data files that were uploaded, by name.
-    """
+    """Objects below a run's prefix. raise_if_stopping: called before transfers. hashes: SHA-256 of the data files."""
 
     def __init__(self, s3: Any, settings: RunSettings, raise_if_stopping: Callable[[], None]):
         self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
@@ -36,14 +33,14 @@ class Storage:
         self._s3.upload_file(str(path), *self._address(place).values())
 
     def upload_data(self, name: str, path: Path, place: Place) -> None:
-        """Upload a data file, gzipped, and keep the hash of exactly the file whose content is uploaded."""
+        """Upload a data file, gzipped, and keep the hash of exactly what is uploaded."""
         self._begin_upload()
         with self._open_hashed(name, path) as data, data.gzipped() as content:
             self._s3.upload_fileobj(content, *self._address(place).values())
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, place: Place) -> Iterator[None]:
-        """Private assays are in the bucket while the context lasts. If their removal fails, `clear` tries once more."""
+        """The assays are in the bucket during the context. If their removal fails, `clear` tries again."""
         key = self._address(place)["Key"]
         with (
             self._open_hashed("actual", path) as data,
@@ -58,7 +55,7 @@ class Storage:
             pass
 
     def fetch(self, place: Place, target: Path) -> None:
-        """Download an object that a job should have written. Raises StepFailed if it is missing."""
+        """Raises StepFailed if the object is missing."""
         self.size(place, "the job did not write")
         target.parent.mkdir(exist_ok=True)
         self.download(self._address(place)["Key"], target)
@@ -71,7 +68,7 @@ class Storage:
         return self._s3.get_object(**self._address(place))["Body"]
 
     def size(self, place: Place, message: str) -> int:
-        """The bytes of an object that a job should have written. Raises StepFailed with the message and its name."""
+        """An object's bytes. Raises StepFailed with the message and its name if it is missing."""
         try:
             head = self._s3.head_object(**self._address(place))
         except ClientError as error:
@@ -81,10 +78,7 @@ class Storage:
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only private assays. Raises StepFailed if one remains.
-
-        An object that cannot be removed does not prevent the removal of others.
-        """
+        """Remove all objects, or with `keep` only private assays. Raises StepFailed if some remain."""
         if not self._used:
             return
         errors: list[StepFailed] = []
@@ -103,7 +97,6 @@ class Storage:
             raise StepFailed("; ".join(map(str, errors)))
 
     def _remove_all(self) -> dict[str, str]:
-        """Return the objects that remain, by key, with the reason."""
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
         remaining: dict[str, str] = {}
         # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
@@ -130,7 +123,7 @@ class Storage:
 
     @contextlib.contextmanager
     def _open_hashed(self, name: str, path: Path) -> Iterator[DataFile]:
-        """Open a data file, and keep its hash. Raises StepFailed if it has changed since that was done first."""
+        """Raises StepFailed if the file has changed since it was hashed first."""
         with open_data(path) as data:
             if self.hashes.setdefault(name, data.sha256) != data.sha256:
                 raise StepFailed(f"{path} has changed since the run began")
@@ -143,7 +136,7 @@ class Storage:
 class PrivateAssays:
     """The object with the private assays, which is in the bucket only while the job that scores runs.
 
-    No other job may read it. key: its key in the bucket as long as it may be there, otherwise "".
+    key: its key as long as it may be there, otherwise "".
     """
 
     def __init__(self, s3: Any, bucket: str):
@@ -152,7 +145,7 @@ class PrivateAssays:
 
     @contextlib.contextmanager
     def uploaded(self, key: str, upload: Callable[[], None]) -> Iterator[None]:
-        """Upload the object, and remove it at the end of the context. If that fails, call `remove` later."""
+        """Upload the object, and remove it at the end. If that fails, call `remove` later."""
         self.key = key
         try:
             upload()
@@ -162,7 +155,7 @@ class PrivateAssays:
                 self.remove()
 
     def remove(self) -> None:
-        """Remove the object, in a bucket with versions its version. Raises StepFailed if it remains."""
+        """Remove the object, or its version. Raises StepFailed if it remains."""
         if not self.key:
             return
         address = {"Bucket": self._bucket, "Key": self.key}
