@@ -115,34 +115,22 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
         return
     from rich.console import Console
 
-    running = RunningSteps()
+    running: dict[str, Step] = {}
     with Console(stderr=True, highlight=False).status(f"{command}: starting") as status:
 
         def watch_status(step: "Step") -> None:
-            running.update(step)
-            status.update(f"{command}: {', '.join(step.name for step in running.steps()) or 'comparing'}")
+            _note(running, step)
+            status.update(f"{command}: {', '.join(list(running)) or 'comparing'}")
 
         yield watch_status
 
 
-class RunningSteps:
-    """The steps that are running. Steps change in several threads."""
-
-    def __init__(self) -> None:
-        self._steps: dict[str, Step] = {}
-        self._lock = threading.Lock()
-
-    def update(self, step: "Step") -> None:
-        """Note the state of a step that has changed."""
-        with self._lock:
-            if step.seconds is None:
-                self._steps[step.name] = step
-            else:
-                self._steps.pop(step.name, None)
-
-    def steps(self) -> "list[Step]":
-        with self._lock:
-            return list(self._steps.values())
+def _note(running: "dict[str, Step]", step: "Step") -> None:
+    """Add a step that runs, remove one that has ended. Steps change in several threads, each key in one."""
+    if step.seconds is None:
+        running[step.name] = step
+    else:
+        running.pop(step.name, None)
 
 
 @contextmanager
@@ -150,14 +138,14 @@ def _lines_about_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
     """Print a line when a step changes, and seldom one about those that run, from `describe`."""
-    running = RunningSteps()
+    running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:
-        running.update(step)
+        _note(running, step)
         if every_step and (change := _change(step)):
             _print(f"{step.name}: {change}")
 
-    with _lines_about(command, lambda seconds: describe(running.steps(), seconds)):
+    with _lines_about(command, lambda seconds: describe(list(running.values()), seconds)):
         yield watch
 
 
