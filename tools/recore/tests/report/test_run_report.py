@@ -172,15 +172,16 @@ def test_a_failed_run_shows_the_failed_step_and_the_other_results(runs: Runs) ->
     assert "cannot be compared: 1 run." in next(section.note for section in page.sections if section.name == "previous")
 
 
-def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
-    def fail(record: dict[str, Any]) -> None:
-        record["state"] = record["steps"][1]["state"] = "Failed"
-        record["steps"][1]["reason"] = "AlgorithmError: no model"
-        for step in record["steps"][2:-1]:
-            step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
-        record["scores"] = {}
+def end_at_training(record: dict[str, Any], state: str, reason: str | None = None) -> None:
+    record["state"] = record["steps"][1]["state"] = state
+    record["steps"][1]["reason"] = reason
+    for step in record["steps"][2:]:
+        step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
+    record["scores"] = {}
 
-    change_record(run_copy, fail)
+
+def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
+    change_record(run_copy, lambda record: end_at_training(record, "Failed", "AlgorithmError: no model"))
     (run_copy / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
     page = report_run(run_copy)
     assert findings_of(page)["failed"].text == "train failed: AlgorithmError: no model"
@@ -191,13 +192,7 @@ def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
 
 
 def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -> None:
-    def stop(record: dict[str, Any]) -> None:
-        record["state"] = record["steps"][1]["state"] = "Stopped"
-        for step in record["steps"][2:]:
-            step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
-        record["scores"] = {}
-
-    change_record(run_copy, stop)
+    change_record(run_copy, lambda record: end_at_training(record, "Stopped"))
     assert findings_of(report_run(run_copy))["stopped"].text.startswith(
         "the run was stopped; not completed: train, public preprocess"
     )
