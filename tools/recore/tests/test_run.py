@@ -77,6 +77,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     assert submission["files"] == {name: sha256sum(runs.submission / name) for name in ("preprocess.py", "train.py")}
     assert len(submission["sha256"]) == 64
     assert record["score_script"]["sha256"] == sha256sum(ROOT / "score.py")
+    assert record["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
     assert [step["name"] for step in record["steps"]] == STEPS
     for step in record["steps"]:
         assert step["state"] == "Completed"

@@ -162,15 +162,6 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     assert run_folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_dangling_symbolic_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
-    (tmp_path / "out").symlink_to("nowhere")
-    command = ["run", str(tiny(tmp_path / "mine")), *map(str, file_options(sample)), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, command)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"recore: {tmp_path}/out already exists")
-    assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
-
-
 def test_a_symbolic_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         (tmp_path / "out").symlink_to("nowhere")

@@ -59,6 +59,7 @@ def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     assert refused_run("gone", *public, cwd=tmp_path).startswith("recore: gone: ")
     tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
     assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
+    assert "archive of a submission" in refused_run(public[1], *public, cwd=tmp_path)
 
 
 def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
@@ -93,11 +94,6 @@ def test_missing_invalid_and_incompatible_options_are_refused(submission: Path, 
     line = refused_run(submission, *files, "--training-instances", "large", cwd=tmp_path)
     assert "--training-instances large: an instance type is needed, such as ml.m5.xlarge" in line
     assert "--max-payload" in refused_run(submission, *files, "--max-payload", 101, cwd=tmp_path)
-
-
-def test_a_file_that_is_not_a_submission_archive_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
-    public = sample / "public/public.csv.gz"
-    assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:

@@ -220,19 +220,6 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     assert remaining(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
 
 
-def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
-    simulator: Simulator, services: Services, make_run: MakeRun
-) -> None:
-    run = make_run(VERSIONED, keep=True)
-    refuse(services.s3, "s3.DeleteObject", times=1)
-    run.execute()
-    assert run.state == "Completed"
-    assert sorted(run.read_scores()) == ["private", "public"]
-    remaining_keys = set(remaining(simulator, run.settings))
-    assert ASSAYS not in remaining_keys
-    assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= remaining_keys
-
-
 def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     simulator: Simulator, services: Services, make_run: MakeRun
 ) -> None:
