@@ -1,7 +1,4 @@
-"""Settings of the processes that run the tests of recore, and fixtures for all of them.
-
-The fixtures are recore's sample, a project folder in which the scripts have run, and two runs.
-"""
+"""Settings of the processes that run the tests of recore, and fixtures for all of them."""
 
 from support.surroundings import settle
 

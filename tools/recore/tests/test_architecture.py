@@ -1,5 +1,3 @@
-"""docs/architecture.md describes the packages that exist, and packages use of each other only what they offer."""
-
 import ast
 import re
 from importlib.util import resolve_name
@@ -20,7 +18,6 @@ OPEN = {"production"}  # packages whose modules others import one by one, so tha
 
 
 def imported_modules(path: Path) -> set[str]:
-    """Return the full names of what a file imports from recore."""
     names = set()
     package = ".".join(path.relative_to(SOURCE.parent).parent.parts)
     for node in ast.walk(ast.parse(path.read_bytes())):
@@ -36,7 +33,6 @@ PACKAGES = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
 
 
 def imported_packages() -> dict[str, set[str]]:
-    """Return the packages of recore that each package of recore imports."""
     imports = {name: set().union(*map(imported_modules, (SOURCE / name).rglob("*.py"))) for name in PACKAGES}
     return {name: {each.split(".")[1] for each in imports[name]} & PACKAGES - {name} for name in PACKAGES}
 
@@ -53,7 +49,6 @@ def test_the_table_names_the_packages_that_each_package_imports() -> None:
 
 
 def test_packages_use_of_each_other_only_what_their_init_offers() -> None:
-    """An exception that nothing uses any more is reported, too."""
     used = set()
     for path in SOURCE.rglob("*.py"):
         importer = path.relative_to(SOURCE).parts[0].removesuffix(".py")

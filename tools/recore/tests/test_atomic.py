@@ -1,5 +1,3 @@
-"""Files and folders are replaced completely, or stay as they were."""
-
 import os
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Three models that overfit differently: the board ranks by the held-out score, in the order of the private one."""
-
 import json
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""The distributions as built: complete, and installed beside each other from their wheels."""
-
 import os
 import subprocess
 import sys
@@ -30,7 +28,6 @@ def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the wheels, built from the source distributions, and these."""
     folder = tmp_path_factory.mktemp("built")
     for name in NEEDED:
         run(sys.executable, "-m", "build", "--outdir", folder, ROOT / "tools" / name)

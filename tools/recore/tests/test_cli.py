@@ -1,5 +1,3 @@
-"""`python -m recore`: help with examples, one-line errors, exit status 0, 1 or 2."""
-
 import ast
 import json
 import re
@@ -134,26 +132,21 @@ def test_a_process_reports_wrong_usage() -> None:
     assert_refused(recore_process("vaildate"), "did you mean 'validate'?")
 
 
-def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
-    result = recore_process("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
+def test_sample_prints_what_it_wrote_and_replaces_it_only_if_forced(tmp_path: Path) -> None:
+    options = ("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
+    result = recore_process(*options)
     assert result.returncode == 0
     assert result.stderr == "sample: writing rows\n"
     assert result.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
-    second_result = recore(
-        "sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json"
-    )
-    assert sum(file["rows"] for path, file in json.loads(second_result.stdout).items() if "actual" not in path) == 20
-
-
-def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
-    options = ("--rows", 20, "--holes", 4, "--channels", 14)
-    assert recore("sample", "--out", tmp_path, *options).returncode == 0
     before = (tmp_path / "public/public.csv.gz").read_bytes()
-    result = recore("sample", "--out", tmp_path, "--seed", 1, *options)
+    result = recore(*options, "--seed", 1)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "--force" in result.stderr
     assert (tmp_path / "public/public.csv.gz").read_bytes() == before
+    written = json.loads(recore(*options, "--seed", 1, "--force", "--json").stdout)
+    assert sum(file["rows"] for path, file in written.items() if "actual" not in path) == 20
+    assert (tmp_path / "public/public.csv.gz").read_bytes() != before
 
 
 UNSUPPORTED = {

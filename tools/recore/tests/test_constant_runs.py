@@ -1,5 +1,3 @@
-"""Runs of channels with one value: found in real and made-up spectra, and not where rounding makes them."""
-
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,6 @@ SMOOTH = 0.4 + np.exp(-(((AXIS - 1050) / 120) ** 2)) + 0.3 * np.exp(-(((AXIS - 3
 
 
 def spectra(rows: int = 40) -> np.ndarray:
-    """Return smooth spectra with noise, (rows, channels)."""
     return SMOOTH + np.random.default_rng(0).normal(0, 2e-4, (rows, len(AXIS)))
 
 

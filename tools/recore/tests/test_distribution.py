@@ -1,5 +1,3 @@
-"""The package that pip installs: its requirements, the template's files that it contains, and its origin."""
-
 import json
 import re
 import shutil
@@ -72,7 +70,6 @@ def test_the_origin_of_an_installed_package_is_the_one_that_pip_recorded(
 
 
 def find_origin(folder: Path) -> str | None:
-    """Return the result of find_origin() in a copy of recore that is installed in a folder."""
     source = folder if (folder / "recore").exists() else folder / "tools/recore/src"
     (source / "recore").mkdir(exist_ok=True, parents=True)
     for name in ("__init__.py", "distribution.py"):

@@ -1,5 +1,3 @@
-"""`recore doctor` checks what only recore uses, besides what `stagemaker doctor` checks."""
-
 import json
 import re
 import shutil
@@ -20,7 +18,6 @@ def doctor(*arguments: str, cwd: Path, **variables: str) -> subprocess.Completed
 
 
 def run_checks(cwd: Path, **variables: str) -> dict[str, dict[str, Any]]:
-    """Run `recore doctor --json` and return its checks by name."""
     result = doctor("--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}

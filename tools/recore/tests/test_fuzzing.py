@@ -1,5 +1,3 @@
-"""stagemaker_support/fuzzing.py: the gate has always the same examples; RECORE_FUZZ finds failures that they miss."""
-
 import os
 import subprocess
 import sys
@@ -37,7 +35,6 @@ def test_fails_for_one_number(number: int) -> None:
 
 
 def run(folder: Path, *options: str, **variables: str) -> str:
-    """Run the tests above in a separate process and return the output."""
     folder.mkdir(exist_ok=True)
     (folder / "test_examples.py").write_text(TEST)
     (folder / "constants.py").write_text("NUMBERS = [" + ", ".join(map(str, range(10**6, 10**6 + 500))) + "]\n")
@@ -64,7 +61,6 @@ def examples_in(output: str) -> list[str]:
 
 
 def test_the_gates_examples_are_always_the_same(tmp_path: Path) -> None:
-    """Modules that were imported earlier make no difference."""
     first = examples_in(run(tmp_path))
     assert len(first) == 60 + 1 + 5
     assert examples_in(run(tmp_path, LOADED="yes")) == first

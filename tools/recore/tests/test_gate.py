@@ -1,5 +1,3 @@
-""".ci/gate.py: which tests pass, are repeated or fail in small folders of tests; which belong to which part."""
-
 import re
 import runpy
 import subprocess
@@ -31,7 +29,6 @@ FOLDER = "tools/recore/tests/dataset"  # has tests of both parts
 
 
 def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.CompletedProcess[str]:
-    """Run the gate on test modules given as name=content."""
     tests = folder / "tests/unit"
     tests.mkdir(parents=True)
     for name, content in contents.items():
@@ -92,7 +89,6 @@ def test_every_other_failure_fails_the_gate(
 
 
 def collected(part: str) -> set[str]:
-    """Return the test files of a folder that a part of the gate would run."""
     command = [sys.executable, ROOT / ".ci/gate.py", part, FOLDER, "--collect-only", "-q"]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr

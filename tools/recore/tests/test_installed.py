@@ -1,5 +1,3 @@
-"""Both packages, installed by one pip command, and a new folder: the commands in its README.md work as printed."""
-
 import os
 import re
 import subprocess
@@ -20,7 +18,7 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return an environment in which an installed `recore` is found, and bubblewrap, Docker and browsers fail."""
+    """Return an environment with an installed `recore`, where bubblewrap, Docker and browsers fail."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)
@@ -43,7 +41,6 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(command: str, folder: Path, variables: dict[str, str], timeout: int = 900) -> str:
-    """Run a command in bash, which must succeed, and return its output."""
     arguments = ["bash", "-e", "-o", "pipefail", "-c", command]
     result = subprocess.run(arguments, cwd=folder, env=variables, capture_output=True, text=True, timeout=timeout)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,7 +1,4 @@
-"""SIGINT, SIGTERM or SIGHUP ends any command, even during imports, with one line and status 130; no files remain."""
-
 import contextlib
-import itertools
 import signal
 import subprocess
 import sys
@@ -20,13 +17,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE = "recore: interrupted"
 WAIT = "recore: stopping"  # printed if the command does not end at once
 LONG = ("run", "judge")
-STARTED = ("upload: started", "train: started", "check: data", "judge: ")  # the lines of commands that run jobs
 SLEEP = "import time\ntime.sleep(600)\n"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. lines: the lines on stderr. remaining_files: files in its folder, and temporary files."""
+    """lines: on stderr. remaining_files: in its folder, and temporary ones."""
 
     status: int
     lines: tuple[str, ...]
@@ -60,11 +56,11 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
     }[command]
 
 
-def start(command: str, folder: Path, sample: Path, *options: str) -> subprocess.Popen[str]:
+def start(command: str, folder: Path, sample: Path) -> subprocess.Popen[str]:
     (folder / "tmp").mkdir(parents=True)
     command_line = [command, *arguments(command, folder, sample)]
     return subprocess.Popen(
-        [sys.executable, *options, "-m", "recore", *map(str, command_line)],
+        [sys.executable, "-m", "recore", *map(str, command_line)],
         cwd=ROOT,
         env=environment() | {"TMPDIR": str(folder / "tmp")},
         stdout=subprocess.DEVNULL,
@@ -73,13 +69,13 @@ def start(command: str, folder: Path, sample: Path, *options: str) -> subprocess
     )
 
 
-def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> Outcome:
+def outcome(process: subprocess.Popen[str], folder: Path) -> Outcome:
     try:
-        remaining_lines = process.communicate(timeout=60)[1].splitlines()
+        lines = process.communicate(timeout=60)[1].splitlines()
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    lines = [line for line in [*lines, *remaining_lines] if not line.startswith(("import time:", WAIT))]
+    lines = [line for line in lines if not line.startswith(WAIT)]
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
     remaining_files = sorted(
@@ -88,49 +84,7 @@ def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> O
     return Outcome(process.returncode, tuple(lines), tuple(remaining_files))
 
 
-def interrupt_at_import(
-    command: str, folder: Path, sample: Path, number: signal.Signals, count: int
-) -> tuple[Outcome, int]:
-    """Run a command, and send a signal once it has imported `count` modules after stagemaker.interrupts.
-
-    Return the outcome, and how many of these modules the command has imported.
-    """
-    process = start(command, folder, sample, "-X", "importtime")
-    imported, lines = -1, []
-    for line in process.stderr:
-        if line.startswith("import time:") and (
-            imported >= 0 or line.split("|")[-1].strip() == "stagemaker.interrupts"
-        ):
-            imported += 1
-        lines.append(line.rstrip("\n"))
-        if imported == count:
-            process.send_signal(number)
-            return outcome(process, folder, lines), imported
-        if "Ctrl-C ends it" in line or line.startswith(STARTED):
-            process.kill()  # all modules have been imported
-    return outcome(process, folder, lines), imported
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", sorted(main.commands))
-def test_a_signal_during_imports_ends_a_command(command: str, tmp_path: Path, sample: Path) -> None:
-    uninterrupted_run, last = interrupt_at_import(command, tmp_path / "whole", sample, signal.SIGINT, 1_000_000)
-    assert last > 50
-    interrupted = 0
-    for number, count in zip(itertools.cycle(SIGNALS), (1, last // 3, 2 * last // 3, last - 20), strict=False):
-        result, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
-        has_started = any(line.startswith(STARTED) for line in result.lines)  # other threads still import
-        if result.status != uninterrupted_run.status and not has_started:  # otherwise, the command had ended before
-            *lines, line = result.lines  # on a busy machine, the command may already have printed lines
-            earlier_lines = list(uninterrupted_run.lines[: len(lines)])
-            assert (result.status, line, lines) == (130, LINE, earlier_lines), (number, count)
-            assert result.remaining_files in ((), uninterrupted_run.remaining_files), (number, count)
-            interrupted += 1
-    assert interrupted >= 1
-
-
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:
-    """Wait until a command handles SIGTERM, which Python itself does not, or has ended."""
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text()
         handled_signals = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
@@ -148,10 +102,9 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
     with contextlib.suppress(subprocess.TimeoutExpired):
         uninterrupted_run.wait(2)
     seconds = time.monotonic() - start_time
-    lines = []
     if command in LONG:  # its job would sleep for too long
         uninterrupted_run.kill()
-    uninterrupted = outcome(uninterrupted_run, tmp_path / "whole", lines)
+    uninterrupted = outcome(uninterrupted_run, tmp_path / "whole")
     interrupted = 0
     for count in range(20):
         folder = tmp_path / str(count)
@@ -161,7 +114,7 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
         if process.poll() is not None:
             break
         process.send_signal(SIGNALS[count % 3])
-        result = outcome(process, folder, [])
+        result = outcome(process, folder)
         if result.lines and result.lines[-1].startswith(LINE):
             assert result.status == 130, result
             interrupted += 1
@@ -177,10 +130,12 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
-        result, _ = interrupt_at_import("board", tmp_path / "board", sample, signal.SIGHUP, 50)
+        process = start("board", tmp_path, sample)
+        wait_for_handlers(process)
+        process.send_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, handler)
-    assert result.status == 0
+    assert outcome(process, tmp_path).status == 0
 
 
 def test_an_interrupt_during_an_import_or_a_destructor_is_not_lost(tmp_path: Path) -> None:

@@ -1,5 +1,3 @@
-"""Names in both packages: class names are unique, and a part shares no file name with a part that it imports."""
-
 import ast
 from collections import defaultdict
 from pathlib import Path
@@ -13,12 +11,10 @@ FILES = [path for root in (RECORE, STAGEMAKER) for path in root.rglob("*.py") if
 
 
 def part_of(path: Path) -> str:
-    """Return the folder of recore that contains a file, or the file's own name."""
     return path.relative_to(RECORE).parts[0].removesuffix(".py")
 
 
 def imported_parts(path: Path) -> set[str]:
-    """Return the parts of recore from which a file imports."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "recore":

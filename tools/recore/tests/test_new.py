@@ -1,5 +1,3 @@
-"""`recore new`, and the contract tests (tests/contract/) on every submission in this repository."""
-
 import os
 import re
 import shutil
@@ -13,6 +11,7 @@ import yaml
 from recore_support.command import recore, recore_process
 from recore_support.contract import assert_contract_kept
 from recore_support.replaced_fit import train_with
+from recore_support.run_command import file_options
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
 from support.template import template_only
 
@@ -138,9 +137,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
     """The new submission also passes its own tests."""
     folder = tmp_path / "mine"
     write_submission(folder, model)
-    public, private, actual = (
-        sample / name for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
-    )
+    public = sample / "public/public.csv.gz"
     (folder / "data/public").mkdir(parents=True)
     shutil.copy(public, folder / "data/public")
     result = subprocess.run(
@@ -148,20 +145,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert float((folder / "data/scores/public.txt").read_text()) > 0.3
-    result = recore_process(
-        "run",
-        folder,
-        "--public",
-        public,
-        "--private",
-        private,
-        "--actual",
-        actual,
-        "--isolation",
-        "auto",
-        "--out",
-        tmp_path / "run",
-    )
+    result = recore_process("run", folder, *file_options(sample), "--isolation", "auto", "--out", tmp_path / "run")
     assert result.returncode == 0, result.stderr
     assert np.isfinite(float((tmp_path / "run/scores/private.txt").read_text()))
     result = recore(
@@ -172,7 +156,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
 
 
 def prepare_environment(folder: Path) -> dict[str, str]:
-    """Symlink this environment into the folder, as installing one takes minutes. Return environment variables."""
+    """Link this environment into the folder, as installing one takes minutes."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

@@ -1,5 +1,3 @@
-"""`recore pack`: the archive contains what `unearthed build` packs, with the same bytes each time."""
-
 import hashlib
 import json
 import shutil
@@ -21,7 +19,6 @@ def submission(tmp_path: Path) -> Path:
 
 
 def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: Path) -> None:
-    """This also holds for a second archive, although the first then exists and MANIFEST.in includes it."""
     (submission / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
     for _ in range(2):
         result = recore_process("pack", submission)

@@ -1,9 +1,6 @@
 """Every fenced command of the pages runs as printed, and prints what is printed there (stagemaker_support/pages.py).
 
-The blocks of a page run in order, in a checkout in which the README's first two commands have been run: `make run`, and
-the activation of the environment.
-
-Output is checked only if the submission is the template's, because the pages show its figures.
+Blocks run in order, after `make run`. Output is checked only if the submission is the template's.
 """
 
 import contextlib
@@ -39,7 +36,7 @@ def test_every_block_is_tagged(page: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of this checkout after `make run`. Its files have the same times: nothing is out of date."""
+    """Return a copy of this checkout after `make run`, whose files have the same times."""
 
     def copy_or_link(source: str, target: str) -> None:
         (os.link if source.endswith(".gz") else shutil.copy2)(source, target)  # data are replaced, but never changed
@@ -49,7 +46,6 @@ def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_run(folder: Path) -> None:
-    """Run the README's first command in a copy of this checkout."""
     copy_checkout(folder)
     ((_, text), *_) = blocks(ROOT / "README.md")
     command, *_ = text.splitlines()
@@ -83,7 +79,6 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
 
 
 def page_environment(checkout: Path) -> dict[str, str]:
-    """Return the variables of a shell in which the environment is active: that of these tests."""
     assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)

@@ -1,5 +1,3 @@
-"""Progress on a stderr that is not a terminal: whole lines in ASCII, and few of them however long the work takes."""
-
 import re
 import subprocess
 import sys
@@ -23,7 +21,6 @@ def sample(folder: Path, pause: float, **variables: str) -> subprocess.Completed
 
 
 def test_lines_are_printed_while_work_goes_on(tmp_path: Path) -> None:
-    """A pipe does not count as a terminal even if colours are forced, as on CI."""
     result = sample(tmp_path, 0.001, FORCE_COLOR="1", TERM="xterm-256color")
     assert result.returncode == 0, result.stderr
     first, *progress_lines = result.stderr.decode("ascii").split("\n")

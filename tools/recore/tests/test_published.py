@@ -1,7 +1,6 @@
-"""Submissions of the shapes that participants of the real challenge published run here and cause no error of the check.
+"""Submissions of the shapes that participants of the real challenge published run here.
 
-submissions/published combines the shapes. If the environment variable RECORE_PUBLIC_SUBMISSIONS names a folder with
-clones of published submissions, these are run as well, without their old pins and with few trees.
+submissions/published combines the shapes; RECORE_PUBLIC_SUBMISSIONS names a folder with clones of real ones.
 """
 
 import json
@@ -32,7 +31,7 @@ WORKS_BUT_RISKY = {"RC123", "RC206", "RC403", "RC504", "RC505", "RC605", "RC606"
 
 
 def make_real_form(folder: Path, rows: int = 120, private_rows: int = 40) -> None:
-    """Write data of the real files' form: numbers as drill holes of eight rows, integers as channels, no gaps."""
+    """Write data of the real files' form: numbers as drill holes, integers as channels, no gaps."""
     random, count = np.random.default_rng(3), rows + private_rows
     minerals = random.gamma(2, size=(count, 6))
     centres, wide = random.uniform(500, 3800, 6), random.uniform(60, 200, 6)

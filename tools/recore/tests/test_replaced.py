@@ -1,8 +1,4 @@
-"""A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
-
-submissions/replaced contains only what is theirs: preprocess.py, and for each model what replaces the template's fit()
-in train.py. `recore new` writes the other files.
-"""
+"""A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models."""
 
 import json
 import shutil
@@ -25,7 +21,6 @@ MODELS = ("pls", "own_class", pytest.param("forest", marks=pytest.mark.slow))
 
 @pytest.fixture(params=[*MODELS, pytest.param("template", marks=pytest.mark.slow)])
 def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a folder from `recore new`, with preprocess.py in pandas, one of the models and the sample's data."""
     folder = tmp_path / "mine"
     write_submission(folder)
     shutil.copy(SUBMISSIONS / "preprocess.py", folder)

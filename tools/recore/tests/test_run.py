@@ -1,5 +1,3 @@
-"""`python -m recore run`: the output, files and record of a successful run."""
-
 import hashlib
 import html
 import json
@@ -39,7 +37,6 @@ def record_of(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def good_run(runs: Runs) -> Path:
-    """Return the folder of a run of the tiny submission on all data."""
     return runs.good
 
 
@@ -80,6 +77,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     assert submission["files"] == {name: sha256sum(runs.submission / name) for name in ("preprocess.py", "train.py")}
     assert len(submission["sha256"]) == 64
     assert record["score_script"]["sha256"] == sha256sum(ROOT / "score.py")
+    assert record["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
     assert [step["name"] for step in record["steps"]] == STEPS
     for step in record["steps"]:
         assert step["state"] == "Completed"
@@ -140,10 +138,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
 
 @pytest.fixture(scope="module")
 def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Run this repository's own submission on all data, with --json and a broken plotly, which prevents the report.
-
-    Return the folder that contains the run and its output.
-    """
+    """Run this repository's own submission, with --json and a broken plotly, which prevents the report."""
 
     def make(folder: Path) -> None:
         (folder / "broken/plotly").mkdir(parents=True)

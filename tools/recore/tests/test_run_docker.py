@@ -1,5 +1,3 @@
-"""`python -m recore run --engine docker`: predictions equal those made by hand, and no container is left."""
-
 import json
 import os
 import signal
@@ -90,7 +88,6 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
 
 
 def running_containers(pid: int) -> list[str]:
-    """Return the names of a process's containers that are running."""
     return sorted({container.name for container in engine().containers.list(ignore_removed=True)} & {*containers(pid)})
 
 

@@ -1,5 +1,3 @@
-"""`recore run` on a machine whose disk is full says so, and does not blame the submission."""
-
 from pathlib import Path
 
 from recore_support.run_command import file_options

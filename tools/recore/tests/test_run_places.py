@@ -1,5 +1,3 @@
-"""`python -m recore run` in different environments: terminals, ignored signals, profiles, umasks, symbolic links."""
-
 import json
 import os
 import shlex
@@ -162,15 +160,6 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(original)
     assert run_folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_dangling_symbolic_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
-    (tmp_path / "out").symlink_to("nowhere")
-    command = ["run", str(tiny(tmp_path / "mine")), *map(str, file_options(sample)), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, command)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"recore: {tmp_path}/out already exists")
-    assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
 
 
 def test_a_symbolic_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:

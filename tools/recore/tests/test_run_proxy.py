@@ -1,5 +1,3 @@
-"""`python -m recore run` in an environment that names a proxy: requests to this machine do not use the proxy."""
-
 import contextlib
 import os
 import socket
@@ -22,7 +20,7 @@ NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", 
 
 
 class Proxy:
-    """A proxy that refuses every request and records its first line."""
+    """Refuses every request and records its first line."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []

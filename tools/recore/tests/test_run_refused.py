@@ -1,5 +1,3 @@
-"""`python -m recore run` that cannot start: exit status 2, one line that says what to do, and no files."""
-
 import contextlib
 import os
 import shutil
@@ -61,6 +59,7 @@ def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     assert refused_run("gone", *public, cwd=tmp_path).startswith("recore: gone: ")
     tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
     assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
+    assert "archive of a submission" in refused_run(public[1], *public, cwd=tmp_path)
 
 
 def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
@@ -97,13 +96,7 @@ def test_missing_invalid_and_incompatible_options_are_refused(submission: Path, 
     assert "--max-payload" in refused_run(submission, *files, "--max-payload", 101, cwd=tmp_path)
 
 
-def test_a_file_that_is_not_a_submission_archive_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
-    public = sample / "public/public.csv.gz"
-    assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
-
-
 def without_bubblewrap(folder: Path) -> str:
-    """Return a PATH with everything that a run needs except bubblewrap."""
     folder.mkdir()
     for name in ("git", "rm", "cc"):
         if program := shutil.which(name):

@@ -1,5 +1,3 @@
-"""`python -m recore run` with invalid AWS settings: one line if they matter, and no message if they do not."""
-
 import os
 import socket
 import tempfile
@@ -44,7 +42,6 @@ INVALID = {  # environment variables, and the reason that is printed for each
 
 @pytest.fixture
 def settings_folder(tmp_path: Path) -> Path:
-    """Return a folder with configuration files."""
     folder = tmp_path / "settings"
     folder.mkdir()
     (folder / "broken").write_text("[default\nregion = \n")

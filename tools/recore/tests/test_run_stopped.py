@@ -1,5 +1,3 @@
-"""Signals that end `python -m recore run`: its jobs end too, and its results so far are kept."""
-
 import json
 import os
 import signal
@@ -31,14 +29,13 @@ TRAINING, PREPROCESSING = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 
 def start_sleeping_run(
     folder: Path, sample: Path, sleeping_step: tuple[str, str, int], out: Path, *options: object
 ) -> RunningCommand:
-    """Start a run whose jobs sleep in a step: the training job, or both preprocessing jobs."""
     script, text, _ = sleeping_step
     submission = tiny(folder / "mine", {script: SLEEP + text})
     return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
 def wait_until_asleep(command: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
-    """Wait until a number of jobs sleep in a script; return all child processes of the command."""
+    """Wait until so many jobs sleep; return all child processes of the command."""
     processes = command.wait_for(script, jobs)
     wait_until(lambda: [process.name() for process in command.jobs(script)].count("asleep") >= jobs)
     return processes

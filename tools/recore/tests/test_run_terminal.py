@@ -1,5 +1,3 @@
-"""`python -m recore run` on a terminal: one live line for each step, in ASCII if required."""
-
 import json
 import re
 from pathlib import Path
@@ -14,7 +12,6 @@ STEPS = ["upload", "train", "public preprocess", "public predict"]
 
 
 def last_lines(terminal_output: str, steps: list[str]) -> list[str]:
-    """Return the last line shown for each step, without colours."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", ANSI_SEQUENCE.sub("", terminal_output))]
     return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
 

@@ -1,5 +1,3 @@
-"""recore/schema.py: the columns of a data file mean the same to all its readers, including the scripts."""
-
 import subprocess
 import sys
 import tomllib
@@ -107,7 +105,6 @@ def test_channels_are_ordered_by_their_wavenumbers() -> None:
 
 
 def test_the_scripts_have_the_same_columns() -> None:
-    """preprocess.py and score.py run alone, and no part of recore is uploaded."""
     assert tuple(preprocess.IDS) == schema.IDS
     assert set(schema.IDS) == {schema.HOLE, *schema.DEPTHS}
     assert train.HOLE == schema.HOLE

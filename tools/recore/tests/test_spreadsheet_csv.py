@@ -1,5 +1,3 @@
-"""CSV files for people: no cell is a formula, no control character is written, and numbers stay numbers."""
-
 import csv
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Only printable characters of untrusted text are shown on a terminal."""
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,5 +1,3 @@
-"""Threads that end may use pyarrow: the process lives on, because the main thread has imported it."""
-
 import subprocess
 import sys
 

@@ -1,5 +1,3 @@
-"""Archives that others made, by each function that reads one: a hostile one is one quick error that names it."""
-
 import gzip
 import os
 import tarfile
@@ -22,12 +20,11 @@ ZEROS = gzip.compress(bytes(16 << 20), 9, mtime=0)  # 16 KiB; a gzip file may ha
 
 
 def after(head: bytes, *more: bytes) -> bytes:
-    """Return an archive with a header and more gzipped blocks before the usual files."""
     return gzip.compress(head, mtime=0) + b"".join(more) + packed(**FILES)
 
 
 def sparse(**headers: str) -> bytes:
-    """Return the header of a sparse file of the format PAX 1.0, whose map claims an exabyte."""
+    """A sparse file of the format PAX 1.0, whose map claims an exabyte."""
     info = member("code/preprocess.py", size=512)
     info.pax_headers = headers
     return info.tobuf(tarfile.PAX_FORMAT) + b"1\n%d\n0\n".ljust(512, b"\0") % EXABYTE

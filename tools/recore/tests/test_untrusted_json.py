@@ -1,5 +1,3 @@
-"""JSON files that others may have written: each wrong value, at each field, is one line that names the file."""
-
 import copy
 import itertools
 import json
@@ -61,7 +59,6 @@ def changed(content: Any, way: list[Any], value: object) -> bytes:
 
 
 def read(path: Path, reader: Read, content: bytes) -> str:
-    """Return the error of a file with a content, or nothing if it can be read."""
     path.write_bytes(content)
     try:
         reader(path)

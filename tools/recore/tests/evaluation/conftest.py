@@ -1,5 +1,3 @@
-"""A simulator, new clients of it, and the sample as the data files of a run."""
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

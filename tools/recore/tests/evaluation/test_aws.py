@@ -1,7 +1,4 @@
-"""`--engine aws` sends the same requests as a run in local processes. The tests record them on the way to a simulator.
-
-Nothing runs on AWS here. botocore's service model determines what a request may contain.
-"""
+"""`--engine aws` sends the same requests as a run in local processes; the tests record them at a simulator."""
 
 import itertools
 import json
@@ -25,7 +22,7 @@ BUCKET_NAME = "someones-bucket"
 
 @dataclass
 class Session:
-    """The result of a command that ran in this process, and its clients' requests: service, operation, parameters."""
+    """A command's result, and its clients' requests: service, operation, parameters."""
 
     simulator: Simulator
     result: Result
@@ -83,7 +80,7 @@ def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[s
 
 
 def comparable_requests(session: Session) -> set[str]:
-    """Return the distinct requests as text. How often a job's status is requested depends on its duration."""
+    """Return the distinct requests as text: how often a status is requested depends on the time."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:

@@ -1,5 +1,3 @@
-"""Data files are checked before a run: invalid files are refused with a reason, and so are private data with assays."""
-
 import gzip
 import hashlib
 from pathlib import Path

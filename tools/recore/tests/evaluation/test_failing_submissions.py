@@ -1,5 +1,3 @@
-"""Submissions that fail in each step: what their authors see, and which files are kept."""
-
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +18,7 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
-
-    reason: the beginning of the reason why the step failed. logged: text in the step's log (by default, the reason).
-    advice: the beginning of the specific advice, if there is any.
-    """
+    """Changes to the good submission, and what fails. logged: in the step's log, by default the reason."""
 
     step: str
     reason: str
@@ -194,7 +188,6 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["train", "public preprocess"])
 def test_the_command_that_is_suggested_shows_the_error(step: str, tmp_path: Path, sample: Path) -> None:
-    """With private assays, the submission is a stranger's, which nobody should start without a sandbox."""
     script = f"{step.rpartition(' ')[2]}.py"
     paths = "--input --output" if script == "preprocess.py" else ""
     fails = f"def main():  # {paths}\n    raise ValueError('no copper')"
@@ -208,7 +201,7 @@ def test_the_command_that_is_suggested_shows_the_error(step: str, tmp_path: Path
 
 
 def explanation_of(result: FinishedRun, step: str) -> list[str]:
-    """Return the lines on stderr that explain a failed step: its own line and the indented lines below it."""
+    """Return a failed step's own line on stderr and the indented lines below it."""
     lines = result.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
     last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
@@ -216,7 +209,6 @@ def explanation_of(result: FinishedRun, step: str) -> list[str]:
 
 
 def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> None:
-    """Check that stderr shows no traceback from recore itself, and that the results of the completed steps are kept."""
     assert not [line for line in result.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
     assert all(character.isprintable() or character == "\n" for character in result.stderr)
     assert result.stderr.count("recore: ") == len(failed_steps)
@@ -253,7 +245,6 @@ LOUD_MAIN = r"""def main():
 
 
 def test_a_jobs_control_characters_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
-    """On the terminal, long lines are cut and control sequences removed. The log contains everything."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD_MAIN)})
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert result.status == 1

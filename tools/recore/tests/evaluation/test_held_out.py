@@ -1,5 +1,3 @@
-"""held_out.csv in a model archive, scored with the host's score.py, and files that cannot be scored."""
-
 import io
 import json
 import tarfile
@@ -21,7 +19,7 @@ SCORE = (ROOT / "score.py").read_bytes()
 
 @pytest.fixture
 def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """Return the path of a data file with 30 rows, and its assays, which have gaps. One target has no assays."""
+    """Return a data file with 30 rows, and its assays, which have gaps."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)
@@ -110,7 +108,7 @@ def test_a_file_that_is_not_a_table_is_refused(
 
 
 def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write a tar.gz archive and return its path. Names without content become symbolic links to /etc/passwd."""
+    """Names without content become symbolic links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)

@@ -35,10 +35,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The expected outcome of a run. line: a pattern for the line on stderr. status: 0 completed, 1 failed, 2 refused.
-
-    seconds: the time limit of the run's jobs.
-    """
+    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 refused. seconds: for jobs."""
 
     line: str
     status: int = 1
@@ -113,7 +110,7 @@ def test_every_submission_in_the_corpus_has_an_expected_outcome() -> None:
 
 @pytest.fixture(scope="module")
 def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a sample with one assay that makes a leak recognisable."""
+    """Return a sample with one assay that makes a leak recognisable."""
     folder = tmp_path_factory.mktemp("secret") / "sample"
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
         lines = gzip.decompress((sample / name).read_bytes()).decode().splitlines(keepends=True)
@@ -128,13 +125,12 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
-    """Return the size and modification time of every file below a folder."""
     infos = {path: path.lstat() for path in sorted(folder.rglob("*"))}
     return {str(path): (info.st_size, info.st_mtime) for path, info in infos.items() if not path.is_dir()}
 
 
 def visible_content(run: FinishedRun) -> bytes:
-    """Return everything that a participant could see: the terminal, and the run's files with archives unpacked."""
+    """Return all that a participant could see, with archives unpacked."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):
@@ -149,7 +145,7 @@ def visible_content(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """A run's forbidden effects. folder_named: stderr names the simulator's folder."""
+    """Forbidden effects. folder_named: stderr names the simulator's folder."""
 
     secrets_visible: bool = False
     folder_named: bool = False
@@ -159,7 +155,6 @@ class Effects:
 
 
 def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) -> tuple[FinishedRun, Effects]:
-    """Run a submission from the corpus on public and private data."""
     outside = folder / "outside"
     outside.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.TemporaryDirectory() as temporary:
@@ -191,7 +186,6 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:
-    """Check that a run ended as it should, with a clear line and nothing unexpected left in or beside its folder."""
     assert run.status == outcome.status, run.stderr
     lines = run.stderr.splitlines()
     explanations = [line for line in lines if line.startswith("recore: ")]
@@ -206,7 +200,6 @@ def check_end(run: FinishedRun, outcome: Outcome) -> None:
 
 
 def check_report(run: FinishedRun, words: str) -> None:
-    """Check that a run's report shows a submission's words as plain text, which no browser or terminal interprets."""
     page = (run.folder / "report.html").read_text()
     assert escape(words, quote=False) in page
     assert not words or words not in page
@@ -262,7 +255,6 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOU
 def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
     name: str, secret_sample: Path, tmp_path: Path
 ) -> None:
-    """Without a sandbox, some guarantees do not hold, but the others must."""
     outcome, expected = WITHOUT_SANDBOX[name]
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")
     check_end(run, outcome)

@@ -33,16 +33,14 @@ STAGES = {  # the stages in which the hostile submission's code runs, by step
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Return a port on this machine that accepts connections."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as server:
         yield server.getsockname()[1]
 
 
 def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission. Return the run, and its steps in the order in which they ended.
+    """Return the run, and its steps in the order in which they ended.
 
-    The submission's public transform job waits until the private data are scored. The run's arguments and environment
-    contain the path of the private assays.
+    The public transform job waits until the private data are scored. Arguments and environment name the private assays.
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("this test needs two cores: one job waits while others run")
@@ -75,7 +73,7 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """Return, by step, stage and attempt, whether the attempt found the assays."""
+    """Return, by step, stage and attempt, whether the assays were found."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in result.log(step).read_text().splitlines():
@@ -111,7 +109,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
-    """This control shows that the test above is meaningful: every attempt succeeds here and improves the score."""
+    """A control: the test above is meaningful."""
     result, _ = run_hostile_submission(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     successful_attempts = {

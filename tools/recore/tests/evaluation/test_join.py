@@ -1,5 +1,3 @@
-"""The submission is added to the model's archive: the training job's output is copied and never trusted."""
-
 import random
 import tarfile
 from pathlib import Path

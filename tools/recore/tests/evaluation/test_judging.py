@@ -1,5 +1,3 @@
-"""Submissions of others on the same data: each is judged once, failures do not stop the others, an interrupt does."""
-
 import csv
 import json
 import os
@@ -64,7 +62,6 @@ def place() -> OpenPlace:
 @pytest.fixture
 def judge(place: OpenPlace, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
     def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
-        """Judge submissions, and return those that were run now."""
         this_round, new = Round(data, tmp_path / "judged", seconds), []
         judge.entries = this_round.read(paths)
         this_round.judge(place, judge.entries, jobs, make_context(place, "", {}, tmp_path), watch, new.append)

@@ -1,7 +1,6 @@
 """A run's model starts on AWS, where the container has no network and first installs the submission with pip.
 
-AWS's image copies the model's code/ folder, writes a setup.py into it if there is none, and runs `pip install .` before
-it serves. The tests do the same, with the environment variables from the model's request.
+AWS's image copies code/, writes a setup.py into it if there is none, and runs `pip install .`; so do the tests.
 """
 
 import shutil
@@ -28,7 +27,7 @@ NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment in place of the image, with this environment's packages and those that pip installs."""
+    """A virtual environment in place of the image, with this environment's packages."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
@@ -37,7 +36,6 @@ class Image:
         (self.packages / "image.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def install(self, code: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        """Run pip in a folder as AWS's image does, without a network."""
         if not (code / "setup.py").exists():
             (code / "setup.py").write_text(SETUP)
             (code / "MANIFEST.in").write_text(NAMED_FILES)
@@ -54,7 +52,7 @@ class Image:
         return subprocess.run(command, cwd=code, env=env, capture_output=True, text=True, timeout=120)
 
     def run(self, program: str) -> str:
-        """Return the output of a program that runs outside this checkout, with only the installed packages."""
+        """Return the output of a program outside this checkout."""
         return subprocess.check_output([self.python, "-c", program], cwd="/", env={}, text=True).strip()
 
 
@@ -64,7 +62,6 @@ def image(tmp_path: Path) -> Image:
 
 
 def code_of(submission: Path, folder: Path) -> Path:
-    """Return the code/ folder of the model that a run of this submission creates."""
     (folder / "trained.tar.gz").write_bytes(packed(model=b"m"))
     read_submission(submission).join(folder / "trained.tar.gz", folder / "model.tar.gz")
     with tarfile.open(folder / "model.tar.gz") as tar:
@@ -81,7 +78,6 @@ def test_this_repositorys_model_starts_without_a_network(image: Image, tmp_path:
 
 
 def test_without_the_environment_variable_pip_needs_the_package_index(image: Image, tmp_path: Path) -> None:
-    """This control shows why the environment variable is needed."""
     environment = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
     result = image.install(code_of(ROOT, tmp_path), environment)
     assert result.returncode == 1
@@ -109,7 +105,6 @@ def test_packages_and_data_files_are_also_installed(image: Image, tmp_path: Path
 
 
 def test_an_archive_does_not_contain_its_own_build(image: Image, tmp_path: Path) -> None:
-    """`unearthed build` omits build files. With them, pip would need another build system or run a program."""
     backend = '[build-system]\nrequires = ["another"]\nbuild-backend = "another"\n'
     files = {"train.py": TRAIN, "preprocess.py": PREPROCESS, "pyproject.toml": backend}
     files |= {"setup.py": "raise SystemExit('setup.py was run')", "setup.cfg": "[metadata]\nname = another\n"}

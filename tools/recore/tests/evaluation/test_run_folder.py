@@ -1,7 +1,3 @@
-"""A run's folder is complete or absent, whatever happens to the process that creates it. run.json describes the run."""
-
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -17,7 +13,7 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_requests import RunSettings
 from recore.evaluation.kept_run import next_command
-from recore.evaluation.record import make_record, read_record, write_record
+from recore.evaluation.record import read_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.places.place import Services
@@ -40,7 +36,7 @@ def names(folder: Path) -> list[str]:
 
 
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Start a process that stays in the middle of a run until its stdin closes. Return it and its unfinished folder."""
+    """Return a process in the middle of a run, which lasts until its stdin closes, and its folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,
@@ -72,10 +68,13 @@ def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | N
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("existing", ["folder", "empty", "file"])
+@pytest.mark.parametrize("existing", ["folder", "empty", "file", "dangling link"])
 def test_an_existing_name_is_refused_immediately(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
-    target.write_text("") if existing == "file" else target.mkdir()
+    if existing == "dangling link":
+        target.symlink_to("nowhere")
+    else:
+        target.write_text("") if existing == "file" else target.mkdir()
     if existing == "folder":
         (target / "run.json").write_text("earlier")
     with pytest.raises(FileExistsError, match="an earlier run is never replaced: choose another --out"):
@@ -141,31 +140,9 @@ def test_a_record_with_names_that_are_not_utf_8_can_be_read(tmp_path: Path) -> N
     assert (read.submission, read.steps[0].reason) == ("caf?", "caf?: no such file")
 
 
-def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path, data: DataFiles) -> None:
-    submission, data = read_submission(tiny(tmp_path / "mine")), DataFiles(data.public, data.private)
-    settings = RunSettings("recore-1", "bucket", "arn:role")
-    services = Services(lambda service: None)  # no job is started
-    (tmp_path / "run").mkdir()
-    run = EvaluationRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
-    context = {"arguments": {"submission": "mine"}, "endpoint": "there"}
-    write_record(make_record(run, context), run.folder)
-    record = json.loads((run.folder / "run.json").read_text())
-    assert record == make_record(run, context)
-    assert (record["name"], record["state"], record["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
-    assert record["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
-    assert record["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
-    assert {"python", "numpy", "scikit-learn", "recore", "platform"} <= set(record["versions"])
-    steps = ["upload", "train", "public preprocess", "public predict", "public score"]
-    steps += ["private preprocess", "private predict", "held-out score", "clean up"]
-    assert [step["name"] for step in record["steps"]] == steps
-    assert {step["state"] for step in record["steps"]} == {"Waiting"}
-    assert record["scores"] == {}
-
-
 def test_the_next_command_follows_from_the_state(
     tmp_path: Path, data: DataFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without an activated environment, the command is a path that the shell finds."""
     submission, settings = read_submission(tiny(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 

@@ -1,5 +1,3 @@
-"""Scores are read from the files that score.py writes, and shown as a table."""
-
 import io
 import json
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Which of a submission's files are uploaded: those that setuptools packs, except those that the client removes."""
-
 import gzip
 import os
 import shutil
@@ -86,7 +84,7 @@ for folder in sys.argv[1:]:
 
 
 def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files that setuptools packs, except those that the client removes. Pack all folders in one process."""
+    """Return the files that setuptools packs, without those that the client removes."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }

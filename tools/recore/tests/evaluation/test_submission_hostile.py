@@ -1,5 +1,3 @@
-"""Hostile submissions are refused in one line. Their code never runs, and symbolic links cannot lead outside."""
-
 import gzip
 import io
 import random
@@ -39,7 +37,7 @@ except ValueError as error:
 
 
 def read_within(seconds: int, path: Path) -> str:
-    """Read a submission that must be refused, with 1 GB of memory and limited processor time; return the error."""
+    """Return the error of a submission that is refused with 1 GB of memory and limited processor time."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1
@@ -216,7 +214,7 @@ def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_refused(
 
 
 def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
-    """Return an archive with a sparse file whose map is in the PAX headers or in the first bytes of the content."""
+    """The map is in the PAX headers or in the first bytes of the content."""
     info = member("x.npy", size=len(sparse_map))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)
@@ -279,7 +277,7 @@ def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume
 
 
 def refused_or_read(path: Path, content: bytes) -> bool:
-    """Return whether an archive is read; otherwise it must be refused with its name."""
+    """Return whether an archive is read; otherwise the error names it."""
     path.write_bytes(content)
     try:
         files = read_submission(path).files

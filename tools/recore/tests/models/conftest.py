@@ -1,5 +1,3 @@
-"""Fixtures: a simulator that provides S3, environments for model classes, and the challenge's model class with data."""
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +12,13 @@ from stagemaker.server import BUCKET, Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Return a client of a simulator that jobs can call, so that a model's server can write its records."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture
 def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Return the same client after making boto3 use its simulator, in this process and in its child processes."""
+    """Return the client after making boto3 use its simulator, also in child processes."""
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)
     return client
@@ -29,7 +26,7 @@ def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Return a function that creates a served model's environment. Arguments replace variables; None removes one."""
+    """Arguments replace variables; None removes one."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {
@@ -45,18 +42,17 @@ def make_env(tmp_path: Path) -> MakeEnv:
 
 @pytest.fixture(scope="session")
 def core_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with instrument files and assays.csv. Do not write to it."""
+    """Do not write to it."""
     return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
 
 
 @pytest.fixture(scope="session")
 def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the model class, its script and the submission's files. Do not write to it."""
+    """Do not write to it."""
     return support.write_code(tmp_path_factory.mktemp("code") / "code")
 
 
 @pytest.fixture(scope="session")
 def core_data_file(client: Client, core_sources: Path) -> bytes:
-    """Return the dataset that the generator writes to S3."""
     support.upload_sources(client, core_sources, "assays")
     return support.generate(client, "assays")

@@ -1,5 +1,3 @@
-"""Instrument files, an assay table and a code folder for the model class in examples/model_class."""
-
 import functools
 import gzip
 import importlib
@@ -97,14 +95,13 @@ PLAN = Plan(rows=48, holes=4, channels=171, seed=5, missing=0)
 
 @functools.cache
 def core_assays() -> Any:
-    """Import and return the example's module, which later imports the submission's modules from this checkout."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLE)
         return importlib.import_module("core_assays")
 
 
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
-    """Copy the class, its script and a submission's files (by default, this checkout's) to a folder; return it."""
+    """Copy the class, its script and a submission's files (by default, this checkout's)."""
     if submission is None:
         copy_scripts(folder, *UPLOADED)
     else:
@@ -115,7 +112,7 @@ def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
 
 
 def write_sources(folder: Path) -> Path:
-    """Write an OPUS file for each public row of a sample, and assays.csv, where copper has gaps; return the folder."""
+    """Write an OPUS file for each public row of a sample, and assays.csv, where copper has gaps."""
     make_sample(folder.parent / "sample", PLAN)
     public = pd.read_csv(folder.parent / "sample/public/public.csv.gz", index_col=0)
     public.loc[public.index[::5], "CuPPM"] = np.nan
@@ -130,27 +127,24 @@ def write_sources(folder: Path) -> Path:
 
 
 def upload_sources(client: Client, folder: Path, project: str) -> None:
-    """Upload the source files of a project's dataset `first`."""
     for path in folder.iterdir():
         client.put(f"{project}/sources/first/{path.name}", path.read_bytes())
 
 
 def generator_env(client: Client, **variables: str) -> SageMakerEnv:
-    """Return a dataset generator's environment, with a boto3 session that uses the simulator."""
     env = SageMakerEnv("nowhere", {"ML2P_DATASET": "first", "ML2P_S3_URL": f"s3://{BUCKET}/none"} | variables)
     env.session = client.simulator
     return env
 
 
 def generate(client: Client, project: str) -> bytes:
-    """Generate the dataset `first` of a project in this process, and return the data file that was written to S3."""
+    """Generate a project's dataset `first` in this process, and return its data file."""
     generator = core_assays().CoreAssays().dataset_generator(generator_env(client, ML2P_S3_URL=url_of(project)))
     generator.generate()
     return client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
 
 
 def make_training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, str] | None = None) -> SageMakerEnv:
-    """Make SageMaker's folders for a training job and return its environment."""
     files = {
         "input/data/training/public.csv.gz": data_file,
         "input/config/hyperparameters.json": json.dumps(hyperparameters or {}).encode(),
@@ -162,7 +156,7 @@ def make_training_folder(folder: Path, data_file: bytes, hyperparameters: dict[s
 
 
 def spectra_of(data_file: Path) -> list[dict[str, Any]]:
-    """Return the rows of a data file in the form in which a client sends them."""
+    """Return the rows of a data file as a client sends them."""
     with gzip.open(data_file, "rt") as file:
         frame = pd.read_csv(file, index_col=0, float_precision="round_trip")
     channels = [name for name in frame.columns if name[0].isdigit()]
@@ -171,7 +165,7 @@ def spectra_of(data_file: Path) -> list[dict[str, Any]]:
 
 
 def values_of(results: list[dict[str, Any]]) -> np.ndarray:
-    """Return the predicted values (rows, 49) in the challenge's order, with NaN for null."""
+    """Return the predicted values (rows, 49), with NaN for null."""
     for result in results:
         assert list(result["assays"]) == list(TARGETS)
     return np.array([[assay["value"] for assay in result["assays"].values()] for result in results], dtype=float)

@@ -111,7 +111,6 @@ SLOPE = 2.002857142857143  # least squares through the origin
 
 
 def write_house_prices(folder: Path) -> Path:
-    """Write the model's module and its script to a folder, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "house_prices.py").write_text(HOUSE_PRICES)
     (folder / "job.py").write_text(SCRIPT)
@@ -119,7 +118,7 @@ def write_house_prices(folder: Path) -> Path:
 
 
 def ml_folder(folder: Path) -> Path:
-    """Create a folder like /opt/ml with a dataset and a trained model, and return it."""
+    """Create a folder like /opt/ml with a dataset and a trained model."""
     for name in ("model", "output", "input/data/training"):
         (folder / name).mkdir(parents=True)
     (folder / "input/data/training/houses.csv").write_text(HOUSES)
@@ -136,7 +135,6 @@ def program_environment(code: Path, variables: dict[str, str]) -> dict[str, str]
 
 
 def run_program(code: Path, ml: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command of the container's program to its end."""
     return subprocess.run(
         program_command(ml, *arguments),
         cwd=code,
@@ -156,7 +154,7 @@ class ServedModel:
     port: int
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
-        """Send a request; return the response's status, content type and JSON."""
+        """Return the response's status, content type and JSON."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
@@ -165,26 +163,23 @@ class ServedModel:
             return error.code, error.headers["Content-Type"], json.loads(error.read())
 
     def invoke(self, data: Any) -> Any:
-        """Return the prediction for data; the response must have the status 200."""
         status, _, prediction = self.request("/invocations", json.dumps(data).encode())
         assert status == 200, prediction
         return prediction
 
     def idle_connection(self) -> http.client.HTTPConnection:
-        """Return a connection that was used once and is kept open."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", "/ping")
         assert connection.getresponse().read()
         return connection
 
     def stop(self) -> int:
-        """Stop the server as SageMaker does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
 
 def served_model(folder: Path, **variables: str) -> AbstractContextManager[ServedModel]:
-    """Serve HousePrices with the container's program on a free port until the context ends."""
+    """Serve HousePrices with the container's program on a free port."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
     defaults = {"ML2P_MODEL_CLS": "house_prices.HousePrices", "SAGEMAKER_BIND_TO_PORT": "0"}
     return _server(program_command(ml, "serve"), code, defaults | variables, folder / "log.txt")
@@ -219,31 +214,24 @@ def _server(command: list[str], code: Path, variables: dict[str, str], log: Path
 
 
 def url_of(project: str) -> str:
-    """Return a project's S3 URI."""
     return f"s3://{BUCKET}/{project}"
 
 
 def s3_variables(client: Client) -> dict[str, str]:
-    """Return the environment variables for a simulator's S3.
-
-    The session token is omitted, because it is too long for a job's request.
-    """
+    """The session token is omitted: it is too long for a job's request."""
     variables = client.simulator.variables()
     return {name: variables[name] for name in S3_VARIABLES}
 
 
 def recording_variables(project: str) -> dict[str, str]:
-    """Return the variables of a model whose invocations are recorded."""
     return {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
 
 
 def server_recording_variables(client: Client, project: str) -> dict[str, str]:
-    """Return the environment variables with which a server outside the simulator records a model's invocations."""
     return s3_variables(client) | recording_variables(project)
 
 
 def records(client: Client, project: str) -> dict[str, Any]:
-    """Return the recorded invocations of a project's model, by name."""
     prefix = f"{project}/predictions/{project}-1.0/"
     pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -251,7 +239,6 @@ def records(client: Client, project: str) -> dict[str, Any]:
 
 
 def upload_code_archive(client: Client, folder: Path, project: str, packages: Sequence[str] = ()) -> str:
-    """Upload an archive of a folder of code and return its URI."""
     write_code_archive(folder.parent / "code.tar.gz", folder, packages)
     return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())
 
@@ -259,10 +246,7 @@ def upload_code_archive(client: Client, folder: Path, project: str, packages: Se
 def generate_dataset(
     client: Client, folder: Path, project: str, model: str, packages: Sequence[str] = (), **variables: str
 ) -> dict[str, Any]:
-    """Run the processing job that generates the dataset `first` of a model class, and return its description.
-
-    variables: additional environment variables, such as those that let the job call the simulator's S3.
-    """
+    """Run the processing job that generates the dataset `first`, and return its description."""
     for name, path in code_files(folder, packages).items():
         client.put(f"{project}/code/{name}", path.read_bytes())
     s3_input = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
@@ -277,7 +261,7 @@ def generate_dataset(
 
 
 def train(client: Client, source: str, project: str, dataset: str, **hyperparameters: str) -> dict[str, Any]:
-    """Run the training job PROJECT-1 in script mode and return its description."""
+    """Run the training job PROJECT-1 in script mode."""
     submit(
         client,
         TrainingJobName=f"{project}-1",
@@ -292,7 +276,6 @@ def train(client: Client, source: str, project: str, dataset: str, **hyperparame
 
 
 def create_model(client: Client, source: str, data: str, variables: dict[str, str], name: str) -> str:
-    """Create a training job's model, served by the same script, and return its name."""
     script = {
         "SAGEMAKER_PROGRAM": "job.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": source,
@@ -304,7 +287,6 @@ def create_model(client: Client, source: str, data: str, variables: dict[str, st
 
 
 def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
-    """Invoke an endpoint and return its response, which must be JSON."""
     response = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
     assert response["ContentType"] == "application/json"
     return json.loads(response["Body"].read())

@@ -1,5 +1,3 @@
-"""Model, ModelTrainer, ModelDatasetGenerator and the loading of a model class; the signatures that ML2P documents."""
-
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +60,6 @@ PARTS = {
     ids=lambda value: getattr(value, "__qualname__", ""),
 )
 def test_parameters_and_defaults_are_those_of_ml2ps_reference(function: Callable[..., Any], parameters: str) -> None:
-    """If the reference and ML2P's own tests differ, the tests win, and docs/models.md lists the difference."""
     given = [item.replace(annotation=item.empty) for item in inspect.signature(function).parameters.values()]
     assert [str(item) for item in given if item.name != "self"] == parameters.split()
     assert function.__qualname__.partition(".")[0] in vars(core)

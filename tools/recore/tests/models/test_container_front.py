@@ -1,5 +1,3 @@
-"""The container's program: training, generating a dataset, and error messages."""
-
 import signal
 import subprocess
 from pathlib import Path
@@ -102,7 +100,6 @@ COMMANDS = {"train": "TRAINING_JOB", "serve": "MODEL_VERSION", "generate-dataset
 
 @pytest.fixture
 def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return SageMaker's folder, and make the module `front_parts` importable."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code/front_parts.py").write_text(PARTS_MODULE)
     monkeypatch.syspath_prepend(tmp_path / "code")
@@ -112,14 +109,13 @@ def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_command(ml: Path, command: str, model: str | None, **variables: str) -> tuple[Result, str]:
-    """Run a command in this process; return its result and the reason of its failure that SageMaker reads."""
+    """Return the result, and the reason of its failure that SageMaker reads."""
     options = ["--ml-folder", str(ml), *(["--model", f"front_parts.{model}"] if model else []), command]
     result = CliRunner().invoke(ml2p_docker, options, env={f"ML2P_{COMMANDS[command]}": "the-name"} | variables)
     return result, (ml / "output/failure").read_text()
 
 
 def test_a_training_job_stores_its_model(tmp_path: Path) -> None:
-    """Training runs in a separate process. An environment variable names the class. The validation output is stored."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     result = run_program(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
     assert (result.returncode, result.stdout, result.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
@@ -193,7 +189,6 @@ def test_a_known_reason_of_a_failure_is_one_line_of_the_log_and_of_the_file(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exceptions_raised_by_a_part_are_reported(ml: Path, command: str) -> None:
-    """The exception is re-raised, and its traceback is written to the file that SageMaker reads."""
     result, failure = run_command(ml, command, "FailingModel")
     assert result.exit_code == 1
     assert isinstance(result.exception, LookupError)
@@ -228,7 +223,6 @@ def test_a_folder_that_cannot_be_written_is_reported(ml: Path) -> None:
 
 @pytest.mark.parametrize("command", ["train", "serve"])
 def test_sigterm_ends_the_program_during_training_or_setup(tmp_path: Path, command: str) -> None:
-    """The program has its own handler: a container's first process would otherwise ignore SIGTERM."""
     (tmp_path / "waiting.py").write_text(WAITING_MODULE)
     arguments = program_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
     with subprocess.Popen(arguments, cwd=tmp_path, env=program_environment(tmp_path, {})) as process:

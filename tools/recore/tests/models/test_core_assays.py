@@ -1,5 +1,3 @@
-"""The challenge's own model as a model class: from instrument files on S3 to the assays of a spectrum."""
-
 import importlib
 import json
 import math
@@ -45,7 +43,7 @@ HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "n_components": 20}
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> SageMakerEnv:
-    """Return the environment of a training job whose trainer has run. Do not write to its files."""
+    """Do not write to its files."""
     env = make_training_folder(tmp_path_factory.mktemp("job") / "ml", core_data_file, encode(HYPERPARAMETERS))
     support.core_assays().CoreAssays().trainer(env).train()
     return env
@@ -53,7 +51,6 @@ def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> Sage
 
 @pytest.fixture(scope="module")
 def predictor(env: SageMakerEnv) -> Any:
-    """Return the predictor of the trained model."""
     predictor = support.core_assays().CoreAssays().predictor(env)
     predictor.setup()
     return predictor
@@ -61,20 +58,18 @@ def predictor(env: SageMakerEnv) -> Any:
 
 @pytest.fixture(scope="module")
 def spectra(env: SageMakerEnv) -> list[dict[str, Any]]:
-    """Return the spectra that the model was trained on. Copy one before you change it."""
+    """Copy one before you change it."""
     return spectra_of(env.dataset_folder() / "public.csv.gz")
 
 
 @pytest.fixture(scope="module")
 def expected(env: SageMakerEnv) -> np.ndarray:
-    """Return the submission's predictions for these rows: (rows, 49)."""
     submission, preprocess = importlib.import_module("train"), importlib.import_module("preprocess").preprocess
     inputs, _ = preprocess(str(env.dataset_folder() / "public.csv.gz"))
     return np.asarray(submission.predict_fn(inputs, submission.model_fn(str(env.model_folder()))), dtype=float)
 
 
 def predict_with_script(model: Path, data: Path, folder: Path) -> np.ndarray:
-    """Return the predictions of predict.py for the data file in a folder: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
     result = run(ROOT / "predict.py", *arguments, cwd=folder)
     assert result.returncode == 0, result.stderr
@@ -151,7 +146,6 @@ def test_hyperparameters_must_be_arguments_of_fit() -> None:
 def test_one_spectrum_is_predicted(
     predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv
 ) -> None:
-    """Values have units and expected errors; channels may be in any order, and other keys are ignored."""
     order = list(range(len(spectra[0]["wavenumbers"])))
     random.Random(1).shuffle(order)
     datum = {name: [values[index] for index in order] for name, values in spectra[3].items()} | {"sample": "core_3"}
@@ -183,7 +177,6 @@ def test_spectra_in_a_batch_alone_as_arrays_and_in_threads_have_the_same_predict
 def test_hooks_are_called_one_at_a_time(
     predictor: Any, spectra: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hooks need not be thread-safe, because on the platform a process handles one request at a time."""
     submission = importlib.import_module("train")
     busy, peak, predict = [0], [0], submission.predict_fn
 
@@ -232,7 +225,6 @@ def test_hooks_are_called_one_at_a_time(
 def test_invalid_spectra_are_refused(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """An invalid spectrum is refused both alone and in a batch. A batch's message contains the spectrum's number."""
     datum = change(spectra[1])
     for call, given, name in (
         (predictor.result, datum, "the spectrum"),
@@ -246,7 +238,6 @@ def test_invalid_spectra_are_refused(
 
 
 def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Return the datum with its third number replaced."""
     values = list(datum[key])
     values[2] = value
     return datum | {key: values}
@@ -274,7 +265,6 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_spectra_that_the_submission_refuses_are_reported(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """Spectra without the model's bins are refused: other channels give other bins, a zero spectrum no finite ones."""
     with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
         predictor.result(change(spectra[0]))
     assert details in raised.value.details[0]
@@ -291,7 +281,6 @@ def test_spectra_of_a_batch_must_have_the_same_channels(predictor: Any, spectra:
 def test_a_model_without_expected_errors_still_predicts(
     env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """train.py writes such a model if it runs on its own."""
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
@@ -318,7 +307,6 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 
 
 def test_a_different_submission_can_be_used(core_data_file: bytes, tmp_path: Path) -> None:
-    """The submission's functions return other types, and its only modules are train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = make_training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
     result = run_program(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")

@@ -1,5 +1,3 @@
-"""The dataset generator of the challenge's model class: from instrument files on S3 to public.csv.gz on S3."""
-
 import os
 import re
 import sys
@@ -45,7 +43,6 @@ def test_the_generator_writes_the_same_file_as_the_import_command(
 def test_subclasses_set_the_import_options(
     client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Replicates are refused, and the message names their S3 URIs, unless a subclass averages them."""
     module, spectrum = support.core_assays(), next(core_sources.glob("core_*.0")).read_bytes()
     table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
     for name, content in {"a.0": spectrum, "a.1": spectrum, "assays.csv": table, "deeper/unread.0": ""}.items():
@@ -98,7 +95,6 @@ def test_sources_that_cannot_be_imported_are_refused(
 
 
 def container_files() -> set[str]:
-    """Return the files of all packages that are installed in the container."""
     pending, names = list(container_packages()), set[str]()
     while pending:
         name = re.sub(r"[-_.]+", "-", pending.pop()).lower()
@@ -118,7 +114,6 @@ def find_distribution(name: str) -> metadata.Distribution | None:
 def test_a_job_needs_only_the_archive(
     connected_client: Client, core_code: Path, core_sources: Path, core_data_file: bytes, tmp_path: Path
 ) -> None:
-    """Outside this checkout, a job produces the same data file with only the archive and the container's packages."""
     client, address = connected_client, url_of("assays")
     client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
     client.put(

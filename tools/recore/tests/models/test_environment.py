@@ -1,5 +1,3 @@
-"""S3URL, and SageMakerEnv's folders and its attributes for each environment type."""
-
 import json
 import os
 from pathlib import Path
@@ -92,7 +90,6 @@ def test_resourceconfig_is_read(tmp_path: Path) -> None:
 
 
 def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
-    """SageMaker's own hyperparameters, which are plain strings, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
     sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:r2"}

@@ -1,5 +1,3 @@
-"""The example of the tutorial on this machine; test_pages.py runs its jobs."""
-
 import json
 import shutil
 import subprocess

@@ -1,5 +1,3 @@
-"""Hyperparameters of any JSON type, converted to the strings that SageMaker allows."""
-
 from typing import Any
 
 import pytest

@@ -1,5 +1,3 @@
-"""recore.model imports only itself, the standard library and the container's packages: a job has nothing else."""
-
 import ast
 import sys
 

@@ -1,5 +1,3 @@
-"""A model class in the simulator, from its dataset to its records, and then loaded on this machine."""
-
 import json
 from pathlib import Path
 
@@ -85,7 +83,6 @@ def run_from_dataset_to_records(client: Client, project: str, tmp_path: Path, mo
 
 @needs_sandbox
 def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
-    """Only the archive's files are available, not this checkout. The model is served by Batch Transform."""
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
         source = upload_code_archive(client, write_house_prices(tmp_path / "code"), project)
@@ -105,7 +102,6 @@ def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> N
 
 
 def test_a_code_archive_contains_the_users_files_and_this_package(tmp_path: Path) -> None:
-    """The archive is reproducible, and contains no caches, symbolic links or hidden files."""
     folder = write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
         (folder / name).mkdir(parents=True)
@@ -124,7 +120,6 @@ def test_a_code_archive_contains_the_users_files_and_this_package(tmp_path: Path
 
 
 def test_packages_are_included_in_a_code_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package is included with all its files, and a module as one file; of their parents, only __init__.py is."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
         path.parent.mkdir(parents=True, exist_ok=True)

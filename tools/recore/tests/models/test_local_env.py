@@ -1,5 +1,3 @@
-"""LocalEnv: its attributes, its local folder, and its downloads of datasets and models."""
-
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,11 @@ from stagemaker.server import BUCKET
 
 @pytest.fixture
 def root(client: Client) -> str:
-    """Return a prefix on S3 that no other test uses."""
     return f"local-{next(numbers)}"
 
 
 @pytest.fixture
 def env(tmp_path: Path, connected_client: Client, root: str, monkeypatch: pytest.MonkeyPatch) -> LocalEnv:
-    """Return an environment, which environment variables do not change."""
     monkeypatch.setenv("ML2P_RECORD_INVOKES", "true")
     monkeypatch.setenv("ML2P_PROJECT", "another")
     return make_local_env(tmp_path, f"s3://{BUCKET}/{root}")
@@ -81,7 +77,6 @@ def test_downloads_need_a_session(tmp_path: Path) -> None:
 
 
 def test_a_dataset_is_downloaded(env: LocalEnv, client: Client, root: str) -> None:
-    """Folders in the dataset are kept; a dataset whose name begins with the same characters is not downloaded."""
     for name, text in {"d/a.csv": "a", "d/sub/": "", "d/sub/b.csv": "b", "d-2/c.csv": "c"}.items():
         client.put(f"{root}/datasets/{name}", text)
     env.download_dataset("d")
@@ -91,7 +86,6 @@ def test_a_dataset_is_downloaded(env: LocalEnv, client: Client, root: str) -> No
 
 
 def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root: str) -> None:
-    """Files beside the model are unpacked too, and absolute paths below the folder; the archive stays there."""
     archive = packed(member("/outside.json"), house=b"2", validation=b"0.5")
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

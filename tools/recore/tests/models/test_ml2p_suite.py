@@ -1,7 +1,7 @@
-"""ML2P's own tests, run on this package.
+"""ML2P's own tests, run on this package from the copy of ML2P's repository that RECORE_ML2P names.
 
-They run from a copy of ML2P's repository that the environment variable RECORE_ML2P names. A plugin replaces ML2P's
-modules with ours, and lets the fake clock in its tests accept the time zone that current versions of botocore pass.
+A plugin replaces ML2P's modules with ours, and lets the fake clock of its tests accept the time zone that botocore
+passes.
 """
 
 import os
@@ -45,7 +45,7 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 @pytest.mark.machine
 @pytest.mark.skipif(not ML2P_COPY, reason="RECORE_ML2P is not set; it must name a copy of ML2P's repository")
 def test_ml2ps_own_tests_pass_except_for_tracebacks(tmp_path: Path) -> None:
-    """113 of the 115 tests pass; the other two expect the name of one of ML2P's files in a traceback."""
+    """Two of 115 expect a file of ML2P's in a traceback."""
     tests = Path(ML2P_COPY or "", "tests")
     (tmp_path / "tests").mkdir()
     for name in (*TEST_FILES, "__init__.py", "fixtures.py"):

@@ -1,5 +1,3 @@
-"""ModelPredictor: predictions, their metadata and their records, without a server."""
-
 import datetime
 import json
 import re
@@ -126,8 +124,6 @@ def test_a_subclass_can_name_its_records(recording_env: Any, connected_client: C
 
 
 def test_a_subclass_can_write_records_itself(recording_env: Any, connected_client: Client, root: str) -> None:
-    """The predictor creates its client only once, even in a server."""
-
     class WritingPredictor(DoublingPredictor):
         def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
             self.s3_client.put_object(Bucket=BUCKET, Key=f"{root}/{datum['x']}", Body=b'"mine"')
@@ -152,7 +148,6 @@ def test_a_record_is_strict_json(recording_env: Any, connected_client: Client, r
 
 
 def test_values_are_written_as_flask_writes_them(recording_env: Any, connected_client: Client, root: str) -> None:
-    """This holds whether or not the datum contains numbers that are not finite."""
     values = {"cost": Decimal("1.50"), "day": datetime.date(2026, 2, 1), "id": uuid.UUID(int=7), "site": Site("north")}
     for x in (1, float("nan")):
         DoublingPredictor(recording_env).invoke({"x": x} | values)

@@ -1,5 +1,3 @@
-"""The record queue: no prediction waits for its record or fails because of it, and each lost record is reported."""
-
 import os
 import socket
 import threading

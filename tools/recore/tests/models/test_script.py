@@ -1,5 +1,3 @@
-"""The hooks of script mode: their responses, and the records of a server in the plain container."""
-
 import json
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,6 @@ class DoublingModel(Model):
 
 @pytest.fixture
 def hooks_and_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[HookFunctions, Any]:
-    """Return the hooks and the result of model_fn."""
     monkeypatch.setenv("ML2P_MODEL_VERSION", "double-1")
     (tmp_path / "factor").write_text("2")
     hooks = make_hooks(DoublingModel)
@@ -97,7 +94,7 @@ def test_a_script_environment_uses_sagemakers_variables(tmp_path: Path, monkeypa
 
 @pytest.mark.slow
 def test_every_worker_of_the_plain_container_writes_records(client: Client, tmp_path: Path) -> None:
-    """Each worker has a predictor and calls its teardown. A worker may end before all records are written."""
+    """A worker may end before all records are written."""
     with served_script(
         tmp_path, **server_recording_variables(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2"
     ) as server:

@@ -1,5 +1,3 @@
-"""The container's server: its responses, its errors, and its records."""
-
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -138,7 +136,6 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_clean_stop_completes_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
-    """The server does not wait for an idle connection."""
     begun_file, until_file = tmp_path / "begun", tmp_path / "until"
     (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT_MODULE)
     variables = server_recording_variables(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}

@@ -1,5 +1,3 @@
-"""A browser for the tests of reports, and fixtures for the tests of `recore validate`."""
-
 from recore_support.browser import chromium
 from recore_support.validations import linear_submission, numbers, small_file, validate_changed
 

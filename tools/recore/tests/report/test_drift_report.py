@@ -1,5 +1,3 @@
-"""The report about what clients sent to an endpoint."""
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ HOSTILE = "<img src=x onerror=alert(1)>&amp;[x](y)"
 
 @pytest.fixture(scope="module")
 def spectra(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with sample data: 40 drill holes."""
     folder = tmp_path_factory.mktemp("spectra")
     make_sample(folder, Plan(rows=400, holes=40, channels=120, seed=5))
     return folder

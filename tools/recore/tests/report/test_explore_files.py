@@ -1,5 +1,3 @@
-"""Explore of unusual files: those that it reads, those that only `recore import` understands, and invalid ones."""
-
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,3 @@
-"""Reports on screens of different widths and on paper: labels do not overlap, and printed pages are small."""
-
 import json
 import shutil
 import subprocess
@@ -31,7 +29,7 @@ def make_explore_report(folder: Path, sample: Path) -> None:
 
 
 def make_long_names_report(folder: Path, sample: Path) -> None:
-    """Write a report on data with long hole names and few targets; one of the targets has values of zero."""
+    """Write a report with long hole names and few targets, one with values of zero."""
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
     data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"].astype(str)
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
@@ -46,7 +44,7 @@ def make_validate_report(folder: Path, sample: Path) -> None:
 
 
 def make_run_report(folder: Path, sample: Path) -> None:
-    """Write the report of a run beside an earlier one that was better for some targets; R2 of copper is very low."""
+    """Write the report of a run beside an earlier one that was better for some targets."""
     make_runs(folder / "made", sample)
     shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
     shutil.copytree(folder / "made/runs/good", folder / "runs/before")
@@ -76,7 +74,6 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
 
 @pytest.fixture(params=REPORTS)
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Return the HTML file of a report."""
     make = REPORTS[request.param]
     return make_once(tmp_path_factory, f"layout {request.param}", lambda folder: make(folder, sample)) / "report.html"
 
@@ -121,7 +118,7 @@ def test_a_report_adapts_to_a_narrower_window(chromium: Any, page: Path) -> None
 
 
 def choices_on_paper(report: OpenReport) -> set[int]:
-    """Return the indices of the choices whose series are drawn when the page is printed."""
+    """Return the choices whose series are drawn in print."""
     return set(
         report.tab.evaluate("""() => {
             dispatchEvent(new Event("beforeprint"));

@@ -1,12 +1,9 @@
-"""The axes of plots of predicted against measured values."""
-
 import numpy as np
 
 from recore.report.page.one_to_one import choose_axes
 
 
 def test_axes_are_logarithmic_if_half_of_the_values_are_crowded() -> None:
-    """Zeros and values below the lowest measured grade are drawn at the edge, and counted."""
     measured = np.array([0, 1, 2, 3, 4, 5, 6, 500, 1000, np.nan])
     predicted = np.array([1, -2, 0, 1e-9, 4, 5, 6, 400, 2000, 0])
     axes = choose_axes(measured, predicted)

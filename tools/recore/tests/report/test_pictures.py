@@ -1,5 +1,3 @@
-"""The documentation's pictures of reports: each shows text and a figure."""
-
 import itertools
 import struct
 import zlib
@@ -15,7 +13,7 @@ CHANNELS = {2: 3, 3: 1, 6: 4}  # the number of channels by colour type: RGB, pal
 
 
 def read_png(path: Path) -> np.ndarray:
-    """Return the pixels (height, width, 3), from 0 to 255, of a non-interlaced PNG file with 8 bits per channel."""
+    """Return the pixels (height, width, 3), 0 to 255, of a non-interlaced PNG file."""
     content, chunks, position = path.read_bytes(), {}, 8
     while position < len(content):
         size, name = struct.unpack_from(">I4s", content, position)
@@ -34,7 +32,7 @@ def read_png(path: Path) -> np.ndarray:
 
 
 def unfilter(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Undo a filter of the PNG standard. The line, the line above and the result are arrays (width, channels)."""
+    """Undo a filter of the PNG standard; lines and the result are arrays (width, channels)."""
     if kind == 0:
         return line
     if kind == 1:
@@ -52,7 +50,6 @@ def unfilter(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
 
 
 def paeth_predictor(left: int, up: int, corner: int) -> int:
-    """Return the neighbour that is nearest to left + up - corner (the Paeth predictor)."""
     estimate = left + up - corner
     return min((left, up, corner), key=lambda neighbour: abs(estimate - neighbour))
 

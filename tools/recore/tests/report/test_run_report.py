@@ -1,5 +1,3 @@
-"""A run's report: its numbers compared with other computations, what it must not contain, and unusual runs."""
-
 import base64
 import copy
 import itertools
@@ -29,7 +27,6 @@ from recore.report.run.run_report import report_run, write_report
 
 @pytest.fixture
 def run_copy(runs: Runs, tmp_path: Path) -> Path:
-    """Return a copy of the good run, alone in its folder; a test may change it."""
     return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
 
 
@@ -117,7 +114,6 @@ def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
 
 
 def drawn_numbers(page: Path) -> set[float]:
-    """Return every number in a page's figures."""
     figures = json.loads(re.search(r'id="figures">(.*?)</script>', page.read_text(), re.DOTALL)[1])
     values: set[float] = set()
 
@@ -135,7 +131,7 @@ def drawn_numbers(page: Path) -> set[float]:
 
 
 def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
-    """One value can match by chance, but thousands cannot. As a control, public assays are found in the same way."""
+    """One value can match by chance, but thousands cannot; public assays are the control."""
     public_values = public[list(TARGETS)].to_numpy().ravel()
     private_values = (
         pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
@@ -155,7 +151,6 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
 
 
 def test_the_private_scores_error_message_is_withheld(runs: Runs) -> None:
-    """score.py names a cell of the private assays that is not a number."""
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
         assert "7731.n.d" not in file.read_text()
@@ -177,15 +172,16 @@ def test_a_failed_run_shows_the_failed_step_and_the_other_results(runs: Runs) ->
     assert "cannot be compared: 1 run." in next(section.note for section in page.sections if section.name == "previous")
 
 
-def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
-    def fail(record: dict[str, Any]) -> None:
-        record["state"] = record["steps"][1]["state"] = "Failed"
-        record["steps"][1]["reason"] = "AlgorithmError: no model"
-        for step in record["steps"][2:-1]:
-            step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
-        record["scores"] = {}
+def end_at_training(record: dict[str, Any], state: str, reason: str | None = None) -> None:
+    record["state"] = record["steps"][1]["state"] = state
+    record["steps"][1]["reason"] = reason
+    for step in record["steps"][2:]:
+        step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
+    record["scores"] = {}
 
-    change_record(run_copy, fail)
+
+def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
+    change_record(run_copy, lambda record: end_at_training(record, "Failed", "AlgorithmError: no model"))
     (run_copy / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
     page = report_run(run_copy)
     assert findings_of(page)["failed"].text == "train failed: AlgorithmError: no model"
@@ -196,13 +192,7 @@ def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
 
 
 def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -> None:
-    def stop(record: dict[str, Any]) -> None:
-        record["state"] = record["steps"][1]["state"] = "Stopped"
-        for step in record["steps"][2:]:
-            step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
-        record["scores"] = {}
-
-    change_record(run_copy, stop)
+    change_record(run_copy, lambda record: end_at_training(record, "Stopped"))
     assert findings_of(report_run(run_copy))["stopped"].text.startswith(
         "the run was stopped; not completed: train, public preprocess"
     )
@@ -235,8 +225,6 @@ def test_missing_files_are_named_and_everything_else_is_reported(
     ("path", "name"), [(".", "work"), ("..", "home"), ("../mine", "mine"), ("dist/mine.tar.gz", "mine.tar.gz")]
 )
 def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, path: str, name: str) -> None:
-    """This holds even if the run was started on another machine."""
-
     def set_paths(record: dict[str, Any]) -> None:
         record["submission"]["path"], record["folder"] = path, "/home/work"
 

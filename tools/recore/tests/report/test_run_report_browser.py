@@ -1,5 +1,3 @@
-"""A run's report in headless Chromium, and a report on many rows."""
-
 import os
 import shutil
 import time
@@ -18,7 +16,6 @@ from recore.report.run.run_report import write_report
 
 @pytest.fixture
 def run(runs: Runs, tmp_path: Path) -> Path:
-    """Return a copy of the good run beside an earlier one."""
     for name in ("mine", "before"):
         shutil.copytree(runs.good, tmp_path / "runs" / name)
 
@@ -35,7 +32,6 @@ FIGURES_WITH_LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"
 
 
 def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
-    """Check that there is no error, and that every figure is drawn, labelled for mouse and keyboard, and printable."""
     with open_report(chromium, page, scheme) as report:
         assert_usable(report, page, "Run ", FIGURES_WITH_LEGENDS & set(report.figures()))
         assert report.tab.locator("svg a").count() == 0
@@ -51,7 +47,6 @@ def test_the_report_works_in_a_browser(chromium: Any, run: Path, sample: Path, t
 
 @pytest.mark.machine
 def test_a_report_on_real_soils_works_in_a_browser(chromium: Any, tmp_path: Path) -> None:
-    """The run is of this repository's own submission on real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
         pytest.skip("RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils")
     folder = Path(os.environ["RECORE_YAMSYS"])

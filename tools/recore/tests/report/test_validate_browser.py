@@ -1,5 +1,3 @@
-"""A validation report in headless Chromium, and a slow validation of many rows."""
-
 import os
 import re
 import time
@@ -42,7 +40,6 @@ def test_the_report_works_in_a_browser(
 
 @pytest.mark.machine
 def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbers: Path) -> None:
-    """The keyboard selects another target, which has its own errors, and then groups its points by drill hole."""
     table = pd.read_csv(numbers / "errors-holes.csv").set_index("target")
     with open_report(chromium, numbers.with_suffix(".html")) as report:
         tab = report.tab
@@ -78,7 +75,6 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
 
 @pytest.mark.timing
 def test_many_rows_stay_within_the_time_limit_and_10_MB(tmp_path: Path) -> None:
-    """--minutes limits the wall-clock time of the whole validation."""
     make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))
     data, settings = tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5)
     started = time.monotonic()

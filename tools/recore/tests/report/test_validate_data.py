@@ -1,5 +1,3 @@
-"""Validation of unusual data: the findings and the figures of its report."""
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,7 +80,7 @@ def test_targets_without_assays_are_collapsed(validate_changed: Callable[..., Pa
 
 @pytest.mark.slow
 def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]) -> None:
-    """Each of three holes has its own copper content, which the others cannot predict: R2 is below the axes' limits."""
+    """Each hole has its own copper content, which the others cannot predict."""
 
     def shift(data: pd.DataFrame) -> pd.DataFrame:
         holes = np.arange(len(data)) * 3 // len(data)

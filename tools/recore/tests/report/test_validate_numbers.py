@@ -1,5 +1,3 @@
-"""The numbers of a validation report, recalculated independently."""
-
 import json
 import math
 from pathlib import Path
@@ -45,7 +43,6 @@ def test_scores_match_the_predictions(numbers: Path, small_file: Path) -> None:
 
 
 def test_errors_match_the_predictions(numbers: Path) -> None:
-    """The errors in the CSV files and in contents.json match their definitions, applied to predicted.csv."""
     predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
     for split in ("rows", "holes"):
         table = pd.read_csv(numbers / f"errors-{split}.csv", float_precision="round_trip").set_index("target")
@@ -77,7 +74,6 @@ def test_errors_match_the_predictions(numbers: Path) -> None:
 
 @pytest.mark.slow
 def test_the_templates_predictions_are_for_held_out_holes(small_file: Path) -> None:
-    """fit() is called as train.py calls it, on the same folds. If time is short, only optional fits are skipped."""
     import train
 
     page = validate_submission(ROOT, small_file, ValidationSettings(repeats=2, minutes=0))
@@ -124,7 +120,6 @@ def test_residuals_match_the_predictions(numbers: Path) -> None:
 
 
 def test_baselines_use_the_same_folds(numbers: Path, small_file: Path) -> None:
-    """The mean and the single-band model (a line fitted to the most correlated band) are recalculated for each fold."""
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
     normalised = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
@@ -168,7 +163,6 @@ def test_the_learning_curve_ends_at_the_score(numbers: Path) -> None:
 def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
-    """The sensitivity is computed at all probe rows. If time is short, a few rows are used, and the note says so."""
     inputs, targets = preprocess(small_file)
     inputs = inputs.iloc[:, ::-1]  # the report lists bins by falling wavenumber
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))

@@ -1,5 +1,3 @@
-"""Reports of unusual submissions, and the command `recore validate`."""
-
 import json
 import shutil
 from pathlib import Path
@@ -68,7 +66,6 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submissio
 def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
-    """Both an exception and the end of the process are reported, and the other values are drawn."""
     shutil.copytree(linear_submission, tmp_path / "s")
     failing_code = (
         "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n"

@@ -1,5 +1,3 @@
-"""The template in SageMaker's toolkits: that for inference serves its model, that for training runs its train.py."""
-
 import io
 import json
 import sys
@@ -17,8 +15,6 @@ TOLERANCE = 1e-9  # relative, because the last bits of a matrix product depend o
 
 
 class Request:
-    """The part of a server's context that the inference toolkit uses."""
-
     def __init__(self, content_type: str, accept: str, model_dir: Path):
         self.system_properties = {"model_dir": str(model_dir)}
         self.request_processor = [

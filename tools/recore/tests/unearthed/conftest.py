@@ -1,5 +1,3 @@
-"""The real client in a separate environment, and the Docker engine with the challenge's image."""
-
 import json
 import subprocess
 import sys
@@ -16,7 +14,6 @@ IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImag
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    """Return the Docker engine, which has the challenge's image."""
     try:
         engine = docker.from_env()
     except docker.errors.DockerException as error:
@@ -30,7 +27,6 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the `unearthed` command, installed from the package index."""
     require_image(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # `unearthed build` runs in this image
     oldest = engine.version()["MinAPIVersion"]
     if Version(oldest) > Version("1.39"):

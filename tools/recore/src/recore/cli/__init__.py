@@ -81,13 +81,12 @@ class OneLineErrors(click.Group):
 
 
 def _find_temporary_folder() -> None:
-    """Let Python write a file there now: at another moment, an interrupt would leave it behind."""
+    """An interrupt while Python tests the folder would leave a file behind."""
     with interrupts.deferred(), contextlib.suppress(OSError):  # what needs the folder reports that it is missing
         tempfile.gettempdir()
 
 
 def _explain(error: ValueError | OSError) -> str:
-    """Python's own message about a full disk names neither a file nor a way out."""
     if machine.is_disk_full(error):
         place = getattr(error, "filename", None) or f"of the output or of TMPDIR ({tempfile.gettempdir()})"
         return f"the disk is full, {place}: free some space on it, or choose a folder on another disk"
@@ -95,7 +94,6 @@ def _explain(error: ValueError | OSError) -> str:
 
 
 def _usage_message(error: click.UsageError, command: str) -> str:
-    """Return what is wrong, and the most similar correct word or how to list them."""
     message, similar = error.format_message().rstrip("."), None
     if isinstance(error, click.NoSuchCommand):
         message, similar = f"no command {error.command_name!r}", error.possibilities

@@ -103,7 +103,7 @@ def judge(
 
 @dataclass
 class _Judging:
-    """A round that is judged, with lines about it on stderr. done: how many of `to_run` have been run."""
+    """Judges a round, with lines about it on stderr. done: how many of `to_run` have been run."""
 
     round: "Round"
     entries: "list[Entry]"

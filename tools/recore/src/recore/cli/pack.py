@@ -65,7 +65,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
 
 
 def _check_target(submission: Path, target: Path, default: Path) -> None:
-    """Raise ValueError or OSError if the archive cannot be written, or would be a part of the next one."""
+    """Raise an error if the archive cannot be written, or would be a part of the next one."""
     if submission.is_file():
         raise ValueError(f"{submission}: this is a file, not a submission folder; an archive is already packed")
     if not submission.is_dir():

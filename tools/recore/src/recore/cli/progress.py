@@ -36,7 +36,7 @@ MARKS = {
 
 
 def _changes_in_place() -> bool:
-    """Whether stderr is a terminal that can rewrite a line. Colours that are forced, as in CI, do not make it one."""
+    """Whether stderr is a terminal that can rewrite a line; forced colours, as in CI, do not count."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -115,49 +115,37 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
         return
     from rich.console import Console
 
-    running = RunningSteps()
+    running: dict[str, Step] = {}
     with Console(stderr=True, highlight=False).status(f"{command}: starting") as status:
 
         def watch_status(step: "Step") -> None:
-            running.update(step)
-            status.update(f"{command}: {', '.join(step.name for step in running.steps()) or 'comparing'}")
+            _note(running, step)
+            status.update(f"{command}: {', '.join(list(running)) or 'comparing'}")
 
         yield watch_status
 
 
-class RunningSteps:
-    """The steps that are running. Steps change in several threads."""
-
-    def __init__(self) -> None:
-        self._steps: dict[str, Step] = {}
-        self._lock = threading.Lock()
-
-    def update(self, step: "Step") -> None:
-        """Note the state of a step that has changed."""
-        with self._lock:
-            if step.seconds is None:
-                self._steps[step.name] = step
-            else:
-                self._steps.pop(step.name, None)
-
-    def steps(self) -> "list[Step]":
-        with self._lock:
-            return list(self._steps.values())
+def _note(running: "dict[str, Step]", step: "Step") -> None:
+    """Add a step that runs, remove one that has ended. Steps change in several threads, each key in one."""
+    if step.seconds is None:
+        running[step.name] = step
+    else:
+        running.pop(step.name, None)
 
 
 @contextmanager
 def _lines_about_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step begins, is stopped or ends, and seldom one about those that run, from `describe`."""
-    running = RunningSteps()
+    """Print a line when a step changes, and seldom one about those that run, from `describe`."""
+    running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:
-        running.update(step)
+        _note(running, step)
         if every_step and (change := _change(step)):
             _print(f"{step.name}: {change}")
 
-    with _lines_about(command, lambda seconds: describe(running.steps(), seconds)):
+    with _lines_about(command, lambda seconds: describe(list(running.values()), seconds)):
         yield watch
 
 
@@ -167,7 +155,6 @@ def _describe_names(running: "list[Step]", seconds: float) -> str:
 
 
 def _describe_stages(running: "list[Step]", seconds: float) -> str:
-    """Steps that have no number are described by their names; no job runs for the held-out score."""
     from recore.evaluation import HELD_OUT, STAGES
 
     running = [step for step in running if not step.name.startswith(HELD_OUT)]
@@ -187,7 +174,7 @@ def _describe_stages(running: "list[Step]", seconds: float) -> str:
 
 @contextmanager
 def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
-    """Print lines about the work that goes on, ever less often. describe: what it is after so many seconds."""
+    """Print lines about the work, ever less often. describe: what it is after so many seconds."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
@@ -217,7 +204,6 @@ def _change(step: "Step") -> str:
 
 
 def _state_in_words(state: str) -> str:
-    """InProgress becomes In progress."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip().capitalize()
 
 

@@ -3,8 +3,8 @@
 import datetime
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,28 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from recore.evaluation import DataFiles, EvaluationRun, Instances, RunSettings
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of one run, as the command line gives them; run.json records them."""
-
-    submission: Path
-    public: Path | None
-    private: Path | None
-    actual: Path | None
-    out: Path | None
-    engine: str
-    isolation: str | None
-    max_payload: int
-    role: str | None
-    bucket: str | None
-    image: str | None
-    training_instances: str
-    processing_instances: str
-    transform_instances: str
-    keep: bool
-    report: bool
 
 
 @click.command()
@@ -100,7 +78,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
         run_and_keep,
     )
 
-    options = RunOptions(**values)
+    options = SimpleNamespace(**values)
     if (options.private or options.actual) and not options.public:
         raise click.UsageError("--private and --actual need --public")
     data = choose_data_files(options.submission, options.public, options.private, options.actual)

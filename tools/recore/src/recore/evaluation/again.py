@@ -16,7 +16,7 @@ SIDE = "public"  # the side whose names the jobs and objects have
 
 @dataclass(frozen=True)
 class Again:
-    """The files that were made, and the steps that made them. request: what preprocess.py wrote, sent to the model."""
+    """request: what preprocess.py wrote, sent to the model."""
 
     request: Path
     answer: Path
@@ -35,7 +35,7 @@ def predict_again(
     """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ into a folder.
 
     model: the run's model.tar.gz. script: its preprocess.py. instances: of the jobs "processing" and "transform".
-    watch: called with each step that changes. Raises StepFailed if a step failed.
+    Raises StepFailed.
     """
     settings = RunSettings.at(place, **instances)
     jobs = JobRunner(place.services, folder / "logs")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def read_runs(folder: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
     """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
 
-    private_first: the private score decides. Raises FileNotFoundError if there is no such folder.
+    Raises FileNotFoundError if there is no such folder.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
@@ -42,7 +42,7 @@ def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[
 def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
     """Of these runs, those of one submission on the same data, in the order of their start.
 
-    data: the SHA-256 of each data file by its name, such as "public". A run can have others besides.
+    data: the SHA-256 of data files by name, such as "public".
     """
     same = (
         run
@@ -71,7 +71,7 @@ def summarise(run: Record) -> dict[str, Any]:
 
 
 def make_tables(runs: list[Record], private_first: bool = False) -> list["Table"]:
-    """A table for each set of data files, which the title names. Notes have a column if there are any."""
+    """A table for each set of data files."""
     from rich.table import Table
     from rich.text import Text
 

@@ -13,10 +13,9 @@ LARGEST_ROW = 16 << 20  # bytes
 
 
 def remove_columns(path: Path, names: Collection[str]) -> list[str]:
-    """Remove columns from a CSV, and return the names of those that it had. The text of all other cells is kept.
+    """Remove columns, but not the first, and return the names of those that there were. Other cells keep their text.
 
-    The first column, the index, stays. A file without such columns is left as it is. Raises ValueError if a row has
-    more than 16 MB.
+    Raises ValueError if a row has more than 16 MB.
     """
     with open(path, "rb") as file:
         found = find_columns(file.readline(LARGEST_HEADER), names)
@@ -44,7 +43,7 @@ def find_columns(header: bytes, names: Collection[str]) -> dict[int, str]:
 
 
 def _rows(file: BinaryIO) -> Iterator[bytes]:
-    """The rows with their line ends. A quoted cell may hold line ends."""
+    """A quoted cell may hold line ends."""
     lines: list[bytes] = []
     size = quotes = 0
     while line := file.readline(LARGEST_ROW + 1):
@@ -60,7 +59,7 @@ def _rows(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _split(row: bytes) -> list[bytes]:
-    """The cells of a row, as they are written. A quoted cell may hold commas."""
+    """A quoted cell may hold commas."""
     cells: list[bytes] = []
     for cell in row.split(b","):
         if cells and cells[-1].count(b'"') % 2:

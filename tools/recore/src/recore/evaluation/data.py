@@ -23,7 +23,7 @@ class DataFiles:
         return {name: path for name, path in files.items() if path}
 
     def check(self) -> None:
-        """Raises ValueError or OSError if a file is invalid or the private data contain more than inputs."""
+        """Raises ValueError or OSError if a file is invalid or the private data contain assays."""
         if self.actual and not self.private:
             raise ValueError(f"{self.actual}: these assays need the private data to which they belong: add --private")
         headers = {name: read_header(path) for name, path in self.files.items()}
@@ -40,14 +40,14 @@ class DataFiles:
 
 
 def choose_data_files(submission: Path, public: Path | None, private: Path | None, actual: Path | None) -> DataFiles:
-    """Return the files of a run, checked: those of `find_data_files` if no public file is named."""
+    """The files of a run, checked: those of `find_data_files` if no public file is named."""
     data = DataFiles(public, private, actual) if public else find_data_files(submission)
     data.check()
     return data
 
 
 def find_data_files(submission: Path) -> DataFiles:
-    """Return the files in the submission's own data/ if it has public data there, else in data/ of the current folder.
+    """The files in the submission's data/ if it has public data, else in data/ of the current folder.
 
     The public file may be missing. The others are None if they are missing.
     """

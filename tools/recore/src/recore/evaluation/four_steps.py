@@ -32,9 +32,8 @@ POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 class EvaluationRun:
     """A run: its inputs, the current state of its steps, and the folder for its results.
 
-    services: boto3 clients, which determine where it runs. score_script: the host's score.py. folder: for
-    model.tar.gz, predictions/, scores/ and logs/. keep: leave the run's objects on S3, except the private assays, which
-    are there only while they are scored.
+    services: boto3 clients. score_script: the host's score.py. folder: for model.tar.gz, predictions/, scores/ and
+    logs/. keep: leave the run's objects on S3, except the private assays, which are there only while they are scored.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class EvaluationRun:
 
     @property
     def gone(self) -> SimulatorGoneError | None:
-        """The error of the simulator, if it has ended while the run was going on."""
+        """The error of a simulator that has ended during the run."""
         return self._jobs.gone
 
     @property
@@ -162,7 +161,7 @@ class EvaluationRun:
                 self._score(step, side)
 
     def _predict_in_parts(self, step: Step, side: str, size: int) -> None:
-        """Split the inputs between lines into one object per instance: Batch Transform does not divide an object."""
+        """Batch Transform does not divide an object: each instance gets one."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             whole = Path(folder, "whole.csv")
@@ -193,7 +192,6 @@ class EvaluationRun:
         read_score(self.folder / f"scores/{side}.json")
 
     def _score_held_out(self) -> None:
-        """A submission need not leave held-out predictions."""
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
             predictions, scores = (self.folder / name for name in ("predictions", "scores"))
             try:
@@ -206,7 +204,6 @@ class EvaluationRun:
                 step.reason = str(error)
 
     def _clean_up(self) -> None:
-        """Jobs and their logs cannot be removed."""
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
             try:
                 self.storage.clear(self.keep)
@@ -222,7 +219,7 @@ def leave_out_targets(storage: Storage, place: Place, folder: Path) -> list[str]
     """Remove the columns of targets from an object, a CSV. Returns their names.
 
     In the challenge the public file of step 2 seems to hold none: submissions that were scored do not expect them.
-    folder: for temporary files. Only the header is downloaded if it names no target.
+    folder: for temporary files.
     """
     with contextlib.closing(storage.open(place)) as body:
         if not find_columns(body.read(LARGEST_HEADER).partition(b"\n")[0], TARGETS):

@@ -40,10 +40,7 @@ def extract_held_out(model: Path, target: Path) -> None:
 
 
 def held_out_bytes(model: Path) -> bytes:
-    """The held-out predictions in a model.tar.gz, not parsed.
-
-    Raises NoHeldOutScoreError if there are none, or if parsing them would take much time or memory.
-    """
+    """The held-out predictions in a model.tar.gz, not parsed. Raises NoHeldOutScoreError if none, or too large."""
     try:
         content = read_files(model, [HELD_OUT_NAME], MAX_BYTES).get(HELD_OUT_NAME)
     except ValueError as error:
@@ -55,7 +52,7 @@ def held_out_bytes(model: Path) -> bytes:
 
 
 def require_small(content: bytes) -> None:
-    """Raise NoHeldOutScoreError if a held_out.csv has so many columns or cells that parsing it would take long."""
+    """Raise NoHeldOutScoreError if parsing a held_out.csv would take long."""
     header = content[:MAX_HEADER_BYTES].partition(b"\n")[0]
     if header.count(b",") >= MAX_COLUMNS or len(header) == MAX_HEADER_BYTES:
         limits = f"{MAX_COLUMNS:,} columns or {MAX_HEADER_BYTES >> 10} kB"
@@ -65,9 +62,8 @@ def require_small(content: bytes) -> None:
 
 
 def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:
-    """Score held-out predictions with score.py, which writes `output` and its details beside it.
-
-    Rows without a held-out prediction do not count. Raises NoHeldOutScoreError if the predictions cannot be scored.
+    """Score held-out predictions with score.py, which writes `output` and details beside it. Raises
+    NoHeldOutScoreError.
     """
     import pyarrow as pa
 
@@ -110,7 +106,6 @@ def _read(path: Path) -> "pa.Table":
 
 
 def _write_measured(assays: "pa.Table", predicted: "pa.Table", path: Path) -> None:
-    """The cells without a prediction are empty."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv

@@ -39,11 +39,11 @@ class Instances:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the requests of one run share. name: of the run, unique; the names of its jobs and objects begin with it.
+    """What the requests of one run share. name: unique; the names of jobs and objects begin with it.
 
-    max_payload: a file of at most this many MB goes to the model in one request, a larger one by lines. pass_paths:
-    there is no /opt/ml in the jobs, so that preprocess.py needs its paths as arguments. training_seconds: the time
-    limit of the training job and of the jobs that run preprocess.py, by default the platform's.
+    max_payload: MB of a file that goes to the model in one request; a larger one goes by lines. pass_paths: there is no
+    /opt/ml in the jobs, so preprocess.py needs its paths as arguments. training_seconds: the time limit of jobs that
+    train or preprocess, by default the platform's.
     """
 
     name: str
@@ -90,7 +90,7 @@ def data_place(side: str) -> Place:
 
 
 def assays_place(side: str) -> Place:
-    """The file with the assays: public data contain theirs, those of private data are a file for the scoring job."""
+    """Public data contain their assays; those of private data are a file for the scoring job."""
     return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
 
 
@@ -135,10 +135,7 @@ def training_request(settings: RunSettings) -> Request:
 
 
 def preprocessing_request(settings: RunSettings, side: str) -> Request:
-    """Step 2: preprocess.py alone; public and private data have the same path in their job.
-
-    It is started without arguments, as on the platform: its defaults must be right.
-    """
+    """Step 2: preprocess.py alone, started without arguments, as on the platform: its defaults must be right."""
     paths = {
         "--input": f"{PROCESSING}/input/public/public.csv.gz",
         "--output": f"{PROCESSING}/output/preprocess/public.csv",
@@ -157,8 +154,8 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
 def model_request(settings: RunSettings) -> Request:
     """The model that both transform jobs serve, with the submission under code/.
 
-    AWS's image runs `pip install .` there before it serves. By default pip would fetch setuptools to build it, which
-    fails without network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
+    AWS's image runs `pip install .` there before it serves. pip would fetch setuptools to build it, which fails without
+    network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
     """
     variables = {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -176,10 +173,7 @@ def model_request(settings: RunSettings) -> Request:
 
 
 def transform_request(settings: RunSettings, side: str, size: int) -> Request:
-    """Step 3: predictions for the model's inputs, one object of `size` bytes of CSV per instance.
-
-    An object goes to the model in one request, or by lines if it is larger than the maximal payload.
-    """
+    """Step 3: predictions for the model's inputs, one object of `size` bytes of CSV per instance."""
     source = settings.uri(*inputs_place(side))
     if settings.transform.count > 1:
         source = settings.uri(side, "parts") + "/"
@@ -225,7 +219,7 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
 
 
 def describe_limits(settings: RunSettings) -> list[str]:
-    """Lines that say which resources the jobs of a run may use on AWS, and thus what they may cost."""
+    """Which resources the jobs of a run may use on AWS, and thus what they may cost."""
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
         "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
@@ -248,10 +242,7 @@ def processing_request(
     output: Place,
     seconds: int | None = None,
 ) -> Request:
-    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name.
-
-    seconds: the time limit, by default the platform's.
-    """
+    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
     specification: Request = {
         "ImageUri": settings.image,
         "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],

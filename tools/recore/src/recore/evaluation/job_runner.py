@@ -32,9 +32,9 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runs steps. logs: the folder for their logs. watch: called when a step changes. stopping: set to stop all.
+    """Runs steps. logs: their folder. watch: called when a step changes. stopping: set to stop all.
 
-    gone: the error of a simulator that has ended while steps ran.
+    gone: the error of a simulator that has ended.
     """
 
     def __init__(self, services: Services, logs: Path):
@@ -47,7 +47,7 @@ class JobRunner:
     def step(self, step: Step) -> Iterator[Step]:
         """Keeps the state and the duration of a step, which is the body of the context.
 
-        Raises StepFailed, also for an error of AWS or of this machine's disk, or StepStopped.
+        Raises StepFailed, also for an error of AWS or of the disk, or StepStopped.
         """
         from boto3.exceptions import Boto3Error
 
@@ -77,7 +77,7 @@ class JobRunner:
             raise StepStopped
 
     def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
-        """Start a step's job, wait for its end and return its description. Raises StepFailed or StepStopped."""
+        """Run a step's job and return its description. Raises StepFailed or StepStopped."""
         self.raise_if_stopping()
         kind = str(step.kind)
         name = request[f"{kind}Name"]
@@ -132,7 +132,7 @@ class JobRunner:
         return True
 
     def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
-        """Stop a job that can no longer be watched, as it would run on at a cost, and return the error to raise."""
+        """Stop a job that can no longer be watched, as it would run on at a cost."""
         if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was refused
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
@@ -151,13 +151,12 @@ class JobRunner:
 
 
 def _duration(job: dict[str, Any]) -> float:
-    """The seconds that a processing job ran; 0 for another job, or one that never started."""
+    """Seconds; 0 if it is no processing job, or never started."""
     times = job.get("ProcessingStartTime"), job.get("ProcessingEndTime")
     return (times[1] - times[0]).total_seconds() if times[0] and times[1] else 0.0
 
 
 def _activity(job: dict[str, Any]) -> str | None:
-    """What a training job says about a transfer, such as the size of the model."""
     if job.get("SecondaryStatus") not in TRANSFERS:
         return None
     last = (job.get("SecondaryStatusTransitions") or [{}])[-1]

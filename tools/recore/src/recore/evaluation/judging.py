@@ -29,7 +29,7 @@ from stagemaker import interrupts
 
 @dataclass
 class Entry:
-    """A submission of a round. files: None if it could not be read. record: of its run, once that is there.
+    """A submission of a round. files: None if unreadable. record: of its run, if any.
 
     trouble: why it could not be judged, or must be run again.
     """
@@ -41,7 +41,7 @@ class Entry:
 
     @property
     def result(self) -> str:
-        """How the run ended, in words, with the reason if a step failed; or why the submission was not judged."""
+        """How the run ended, in words, or why the submission was not judged."""
         if self.record is None:
             return f"not judged: {self.trouble or 'interrupted'}"
         result, record = self.record.explain_result(), self.record
@@ -52,20 +52,20 @@ class Entry:
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """The key by which the entries are sorted, the best last: by the private score; those not judged first."""
+        """The best last: by the private score; those not judged first."""
         return self.record.rank(private_first=True) if self.record else ()
 
     @property
     def folder_name(self) -> str:
-        """The name of its runs' folders: that of the submission, with the beginning of the hash of its files."""
+        """The submission's name, with the beginning of its hash."""
         name = re.sub(r"[^\w-]+", "-", self.path.resolve().name.removesuffix(".tar.gz")).strip("-") or "submission"
         return f"{name}-{self.files.sha256[:8]}" if self.files else name
 
 
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries whose held-out score must be recomputed, because it decides their order.
+    """The entries whose held-out score decides their order, and must be recomputed.
 
-    They have the same private score as another submission, and at least one of them claims a held-out score.
+    They have the same private score as another submission, and one of them claims a held-out score.
     """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
@@ -85,8 +85,7 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 class Round:
     """Data, the host's score.py, and the folder for the runs on them.
 
-    seconds: the time limit of train.py and preprocess.py. invalid: the records in the folder that could not be
-    read, and why.
+    seconds: the time limit of train.py and preprocess.py. invalid: errors of unreadable records.
     """
 
     data: DataFiles
@@ -100,9 +99,8 @@ class Round:
     def read(self, paths: Sequence[Path]) -> list[Entry]:
         """Read the submissions, and find the runs of those that were judged before.
 
-        A run counts if the files of the submission, the data and score.py are the same, and it completed, or failed
-        through the submission's fault, and no job exceeded a time limit that was lower than now. Raises ValueError or
-        OSError if the data are invalid.
+        A run counts if files, data and score.py are the same, and it completed, or failed through the submission's
+        fault and not at a lower time limit than now. Raises ValueError or OSError if the data are invalid.
         """
         self.data.check()
         data = {name: sha256_of(path) for name, path in self.data.files.items()}
@@ -129,11 +127,11 @@ class Round:
         watch: Callable[[Step], None],
         ended: Callable[[Entry], None],
     ) -> None:
-        """Run the entries that have no run, `jobs` at a time. Copies of one submission are run once.
+        """Run the entries that have no run, `jobs` at a time, copies of one submission once.
 
-        context: that of `make_context`. watch: called with a step, named after the submission, when it begins and when
-        it ends. ended: called with each entry that was run. KeyboardInterrupt stops the jobs, and is raised when they
-        have ended; only complete runs are kept.
+        context: that of `make_context`. watch: called with a step, named after the submission, when it begins and ends.
+        ended: called with each entry that was run. KeyboardInterrupt stops the jobs, and is raised when they have
+        ended; only complete runs are kept.
         """
         same: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -199,7 +197,7 @@ class Round:
         return path
 
     def _is_final(self, record: Record) -> bool:
-        """Whether a new run would give the same result: it completed, or failed by itself and not for lack of time."""
+        """Whether a new run would give the same result."""
         failed = [step for step in record.steps if step.state == "Failed"]
         by_itself = bool(failed) and not any(step.outside for step in failed)
         timed_out = any((step.reason or "").startswith(TIMED_OUT) for step in failed)

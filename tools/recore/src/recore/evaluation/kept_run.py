@@ -26,8 +26,8 @@ def run_and_keep(
     """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
 
     context: what run.json has besides the run's own record. watching: entered while the steps run; provides a function
-    to call with each step that changes. When the steps have ended, an interrupt waits until the folder is kept. Raises
-    OSError if run.json cannot be written; the folder is kept then under another name.
+    to call with each step that changes. An interrupt after the steps waits until the folder is kept. Raises what
+    `keep_run` does.
     """
     interrupted = kept = False
     try:
@@ -49,7 +49,7 @@ def run_and_keep(
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
     """Write run.json of a run that has ended, and give its folder the final name. Returns the record.
 
-    Raises OSError if run.json cannot be written; the folder is kept then under another name.
+    Raises OSError if run.json cannot be written; the folder then has another name.
     """
     record = make_record(run, context)
     try:
@@ -62,10 +62,7 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
 
 
 def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
-    """Yield lines about each step that failed, has no result or a note; each reason is explained once.
-
-    installs: whether jobs install requirements.
-    """
+    """Yield lines about steps that failed, have no result or a note; each reason is explained once."""
     if run.gone:
         yield f"recore: {run.gone}"
         return
@@ -86,7 +83,7 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 
 
 def next_command(run: EvaluationRun) -> str | None:
-    """The command that helps most now, by the state of the run; None if it was stopped, or its simulator is gone.
+    """The command that helps most now; None if the run was stopped, or its simulator is gone.
 
     `recore check` needs a submission's own failure or none. What only happened on private data is in the log, and what
     happened outside the jobs is a matter of this machine.

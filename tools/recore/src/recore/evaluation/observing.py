@@ -24,8 +24,8 @@ def write_log(
 ) -> None:
     """Write a job's output into a file, or a line that says that it wrote nothing.
 
-    delay: seconds to wait for its last lines. to_end: wait again until none have come meanwhile, as the reason of a
-    failure must not depend on which lines were there in time. largest: characters of a stream that are kept.
+    delay: seconds to wait for its last lines. to_end: wait again until none have come, as a failure's reason must not
+    depend on timing. largest: characters of a stream that are kept.
     """
     part, size = path.with_suffix(".part"), -1
     for _ in range(READINGS if to_end and delay else 1):
@@ -41,10 +41,9 @@ def write_log(
 
 
 def write_streams(logs: Any, group: str, prefix: str, path: Path, largest: int = LARGEST_LOG) -> bool:
-    """Write the streams of a log group into a file, or a line that says why there is nothing.
+    """Write the streams of a log group whose names begin so into a file, or why there is nothing.
 
-    prefix: the beginning of the streams' names. largest: characters of each that are kept. Returns whether the log
-    could be read.
+    largest: characters of each that are kept. Returns whether the log could be read.
     """
     path.parent.mkdir(exist_ok=True)
     name = prefix.rstrip("/")
@@ -68,7 +67,7 @@ def read_utilization(
 ) -> float | None:
     """The highest share of its instance's memory that a job used, in per cent; None if CloudWatch has no value.
 
-    metric_name: "CPUUtilization" for processors instead, in per cent of one.
+    metric_name: "CPUUtilization" for processors, in per cent of one.
     """
     metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": metric_name}
     margin = datetime.timedelta(minutes=2)
@@ -98,7 +97,7 @@ def _streams(logs: Any, group: str, prefix: str) -> list[str]:
 
 
 def _lines(logs: Any, group: str, stream: str, largest: int) -> Iterator[str]:
-    """A stream's lines. If they are too large, the first and the last half of what is kept, and between them a note."""
+    """A stream's lines; of too many the first and the last half of what is kept."""
     remaining, latest = largest // 2, 0
     for event in _events(logs, group, stream, from_start=True):
         if remaining < 0 and event["timestamp"] > latest:

@@ -46,8 +46,8 @@ TARGET = re.compile(r"\w{1,40}", re.ASCII)
 class Record:
     """One run. data: path and SHA-256 of each file, None if unreadable. started_in: the folder of relative paths.
 
-    held_out_again: the held-out score, if recore has made it again from the submission's `fit`; `scores` has the one of
-    the submission's own held-out predictions. training_seconds: the time limit of train.py and preprocess.py.
+    held_out_again: the held-out score that recore made again from `fit`; `scores` has the submission's own.
+    training_seconds: the time limit of train.py and preprocess.py.
     """
 
     folder: Path
@@ -76,7 +76,7 @@ class Record:
 
     @property
     def judge(self) -> str | None:
-        """The name of the score by which this run's targets are sorted: held-out, or private, or public."""
+        """The score by which this run's targets are sorted."""
         return next((name for name in JUDGES if name in self.scores), None)
 
     @property
@@ -99,9 +99,9 @@ class Record:
         return self.state != "Stopped" and self.failed in (None, "clean up")
 
     def explain_result(self, with_private: bool = False) -> str:
-        """The result, with the reason of the step that failed.
+        """The result, with the failed step's reason.
 
-        with_private: also if that step read private data. The submission could then have put them into the reason.
+        with_private: also if that step read private data, which the submission could have put into the reason.
         """
         if not self.reason or ((self.failed or "").startswith("private") and not with_private):
             return self.result
@@ -109,12 +109,12 @@ class Record:
 
     @property
     def data_hashes(self) -> str:
-        """The beginnings of the data files' hashes: the scores of runs with the same can be compared."""
+        """The beginnings of the data files' hashes: if they are equal, scores can be compared."""
         return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
 
     @property
     def values(self) -> dict[str, float]:
-        """The scores by name; the held-out one is that made again, if there is one, otherwise the submission's own."""
+        """The scores by name; a held-out one that was made again replaces the submission's own."""
         values = {name: score.value for name, score in self.scores.items()}
         return values if self.held_out_again is None else values | {HELD_OUT: self.held_out_again}
 
@@ -133,10 +133,9 @@ class Record:
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
         """The key by which runs on the same data are sorted, the best last. Runs that lack a result come first.
 
-        The held-out score decides: first those that were made again, then those that only the submission claims. Then
-        the private score does. For a host (private_first) it comes first, and a claim does not count. The public score
-        is that of the rows that the model was trained on, and says nothing about other rows: it only counts that there
-        is any score.
+        The held-out score decides: first those that were made again, then those that only the submission claims; then
+        the private score. For a host (private_first) that comes first, and a claim does not count. The public score
+        says nothing about rows outside the training: only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
         is_again = self.held_out_again is not None
@@ -145,7 +144,7 @@ class Record:
         return (self.has_all_results, is_again, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
-        """A score in four digits, marked if it is the submission's own held-out score; - if the run lacks it."""
+        """A score in four digits, marked if it is the submission's own claim; - if there is none."""
         if name not in self.values:
             return "-"
         return f"{self.values[name]:.4f}{OWN if name == HELD_OUT and self.held_out_is_own else ''}"
@@ -161,7 +160,7 @@ def make_context(place: OpenPlace, note: str, arguments: dict[str, Any], folder:
 
 
 def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]:
-    """All that is needed to repeat a run, and its results. context: that of `make_context`."""
+    """All that is needed to repeat a run, and its results."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(run.submission.files.items())}
     steps = [
         {
@@ -199,10 +198,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
 
 
 def write_record(record: dict[str, Any], folder: Path) -> None:
-    """Write run.json into a run's folder; an earlier one is replaced as a whole.
-
-    It is UTF-8, so that it can be read again: in file names that are not UTF-8, the other bytes become question marks.
-    """
+    """Write or replace run.json. In file names that are not UTF-8, other bytes become question marks."""
     path = folder / NAME
     with replaced(path) as [part]:
         text = json.dumps(record, indent=1, default=str, ensure_ascii=False)
@@ -217,10 +213,7 @@ def clean_note(text: str) -> str:
 
 
 def read_record(folder: Path) -> Record:
-    """Read the record in a run's folder.
-
-    Raises FileNotFoundError if the folder holds no run.json, ValueError if that is invalid.
-    """
+    """Read a run's record. Raises FileNotFoundError if there is none, ValueError if it is invalid."""
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
@@ -314,9 +307,9 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def find_public(record: Record, public: Path | None = None) -> Path:
-    """Return the public data file of a run. public: where it is now, if it has moved.
+    """The public data file of a run. public: where it is now, if it has moved.
 
-    Raises FileNotFoundError if it is missing, ValueError if the record has the hash of another file.
+    Raises FileNotFoundError if it is missing, ValueError if it is another file.
     """
     recorded, sha256 = record.data["public"]
     path = public or record.started_in / recorded
@@ -328,19 +321,16 @@ def find_public(record: Record, public: Path | None = None) -> Path:
 
 
 def write_note(folder: Path, text: str) -> str:
-    """Write or replace the note of a run; an empty text removes it. Returns the note.
-
-    Raises FileNotFoundError or ValueError if the folder does not hold a run.
-    """
+    """Replace the note of a run, and return it; an empty text removes it. Raises what `read_record` does."""
     note = clean_note(text)
     _replace(folder, "note", note)
     return note
 
 
 def write_held_out_again(folder: Path, score: float, command: str) -> None:
-    """Write or replace the held-out score that a command of recore, such as validate, has made again.
+    """Replace the held-out score that a command of recore has made again.
 
-    Raises FileNotFoundError or ValueError if the folder does not hold a run, or the score is not a finite number.
+    Raises what `read_record` does, and ValueError if the score is not finite.
     """
     if not math.isfinite(score):
         raise ValueError(f"{folder}: the held-out score is {score}, not a finite number")

@@ -14,10 +14,9 @@ INCOMPLETE = "-without-run.json"  # the suffix of a run whose record could not b
 
 
 class RunFolder:
-    """The folder of a run in progress: it has a temporary name within the context, and is removed if it is not kept.
+    """The folder of a run in progress: its name is temporary, and it is removed if it is not kept.
 
-    target: its final name. Incomplete folders of killed runs beside it are removed. Raises FileExistsError if the
-    name is in use, OSError if nothing can be written there.
+    target: its final name. Raises FileExistsError if that is in use, OSError if nothing can be written there.
     """
 
     def __init__(self, target: Path):
@@ -41,7 +40,7 @@ class RunFolder:
         return self
 
     def keep(self, complete: bool = True) -> Path:
-        """Rename the folder to its final name, or to a numbered one if that is in use by now. Returns the new path.
+        """Give the folder its final name, or a numbered one if that is in use by now. Returns the new path.
 
         complete: whether it contains run.json; otherwise the name says so.
         """

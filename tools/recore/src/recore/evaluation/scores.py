@@ -44,7 +44,6 @@ class Score:
 
 
 def read_score(path: Path) -> Score:
-    """Read the .json that score.py writes beside its score. Raises ValueError if it is invalid."""
     with prefix_errors(path, "these are not score details; run score.py again: "):
         details = read_object(path)
         targets = get(details, "targets", dict)
@@ -66,16 +65,16 @@ def read_scores(folder: Path) -> dict[str, Score]:
 
 
 def explain_own_held_out(program: str | None) -> str:
-    """The meaning of the mark of a held-out score that only the submission claims, and how to compute it again.
+    """What the mark of a claimed held-out score means, and how to compute it again.
 
-    program: the words that start recore; None for a stranger's submission, because `recore validate` has no sandbox.
+    program: starts recore; None for a stranger's submission, because `recore validate` has no sandbox.
     """
     remedy = f"; `{program} validate` computes it again" if program else ""
     return f"{OWN} computed by the submission itself, not checked{remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """The scores, and the targets that help and hurt most, in the first of JUDGES that there is: its name is shown."""
+    """The scores, and the targets that help and hurt most, in the first of JUDGES that there is."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:

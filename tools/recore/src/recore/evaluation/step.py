@@ -12,14 +12,13 @@ STAGES = ("train", "preprocess", "predict", "score")  # the four steps: the last
 
 @dataclass
 class Step:
-    """A step, now or as it was recorded. kind: of its job, such as TrainingJob; None for a step without a job.
+    """A step, now or as it was recorded. kind: of its job, such as TrainingJob; None without a job.
 
-    state: Waiting, or the platform's word. began: on the monotonic clock; in a record, seconds after the run did.
-    seconds: the step's duration, once it has ended. memory: the highest share of the instance's memory that CloudWatch
-    reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, if
-    that is the reason. outside: the cause lies outside the job. note: what the participant should know although the
-    step worked. activity: what the step does now, if the platform or the run says more than the state. data: the file
-    that it reads, if the user can start its script with that file, without a sandbox.
+    state: Waiting, or the platform's word. began: monotonic; in a record, seconds after the run did. seconds: its
+    duration, once it has ended. memory: the highest share of the instance's, in per cent. reason: why it failed, or has
+    no result. exception: the submission's, if that is the reason. outside: the cause lies outside the job. note: what
+    the participant should know although it worked. activity: what it does now, if more is known than the state. data:
+    the file that it reads, if the user can start its script by hand.
     """
 
     name: str

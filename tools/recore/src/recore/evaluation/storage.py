@@ -12,20 +12,18 @@ from recore.data_file import DataFile, open_data
 from recore.evaluation.job_requests import Place, RunSettings
 from recore.evaluation.job_runner import StepFailed
 
+MISSING = ("404", "NoSuchKey")  # codes of errors
 NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
 
 
 class Storage:
-    """Objects below a run's prefix. raise_if_stopping: called before every transfer.
-
-    hashes: SHA-256 of the data files that were uploaded, by name.
-    """
+    """Objects below a run's prefix. raise_if_stopping: called before transfers. hashes: SHA-256 of the data files."""
 
     def __init__(self, s3: Any, settings: RunSettings, raise_if_stopping: Callable[[], None]):
         self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
         self.hashes: dict[str, str] = {}
         self._used = False
-        self._private_assays = PrivateAssays(s3, settings.bucket)
+        self._private_key = ""  # of the private assays, as long as they may be in the bucket
 
     def put(self, content: Any, place: Place) -> None:
         self._begin_upload()
@@ -36,21 +34,22 @@ class Storage:
         self._s3.upload_file(str(path), *self._address(place).values())
 
     def upload_data(self, name: str, path: Path, place: Place) -> None:
-        """Upload a data file, gzipped, and keep the hash of exactly the file whose content is uploaded."""
+        """Upload a data file, gzipped, and keep the hash of exactly what is uploaded."""
         self._begin_upload()
         with self._open_hashed(name, path) as data, data.gzipped() as content:
             self._s3.upload_fileobj(content, *self._address(place).values())
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, place: Place) -> Iterator[None]:
-        """Private assays are in the bucket while the context lasts. If their removal fails, `clear` tries once more."""
-        key = self._address(place)["Key"]
-        with (
-            self._open_hashed("actual", path) as data,
-            data.gzipped() as content,
-            self._private_assays.uploaded(key, lambda: self.put(content, place)),
-        ):
-            yield
+        """The assays are in the bucket during the context. If their removal fails, `clear` tries again."""
+        with self._open_hashed("actual", path) as data, data.gzipped() as content:
+            self._private_key = self._address(place)["Key"]
+            try:
+                self.put(content, place)
+                yield
+            finally:
+                with contextlib.suppress(StepFailed):
+                    self._remove_private_assays()
 
     def hash(self, name: str, path: Path) -> None:
         """For a file that is uploaded later."""
@@ -58,7 +57,7 @@ class Storage:
             pass
 
     def fetch(self, place: Place, target: Path) -> None:
-        """Download an object that a job should have written. Raises StepFailed if it is missing."""
+        """Raises StepFailed if the object is missing."""
         self.size(place, "the job did not write")
         target.parent.mkdir(exist_ok=True)
         self.download(self._address(place)["Key"], target)
@@ -71,25 +70,22 @@ class Storage:
         return self._s3.get_object(**self._address(place))["Body"]
 
     def size(self, place: Place, message: str) -> int:
-        """The bytes of an object that a job should have written. Raises StepFailed with the message and its name."""
+        """An object's bytes. Raises StepFailed with the message and its name if it is missing."""
         try:
             head = self._s3.head_object(**self._address(place))
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            if error.response["Error"]["Code"] in MISSING:
                 raise StepFailed(f"{message} {place[-1]}") from None
             raise
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only private assays. Raises StepFailed if one remains.
-
-        An object that cannot be removed does not prevent the removal of others.
-        """
+        """Remove all objects, or with `keep` only private assays. Raises StepFailed if some remain."""
         if not self._used:
             return
         errors: list[StepFailed] = []
         try:
-            self._private_assays.remove()
+            self._remove_private_assays()
         except StepFailed as error:
             errors.append(error)
         if not keep:
@@ -102,13 +98,25 @@ class Storage:
         if errors:
             raise StepFailed("; ".join(map(str, errors)))
 
+    def _remove_private_assays(self) -> None:
+        """Remove the object, in a bucket with versions its version. Raises StepFailed if it remains."""
+        if not self._private_key:
+            return
+        address = {"Bucket": self._settings.bucket, "Key": self._private_key}
+        try:
+            version = self._s3.head_object(**address).get("VersionId")
+            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
+        except (ClientError, BotoCoreError) as error:
+            if not isinstance(error, ClientError) or error.response["Error"]["Code"] not in MISSING:
+                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
+        self._private_key = ""
+
     def _remove_all(self) -> dict[str, str]:
-        """Return the objects that remain, by key, with the reason."""
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
         remaining: dict[str, str] = {}
         # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._private_assays.key]
+            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._private_key]
             together = [key for key in keys if not NOT_IN_XML.search(key)]
             try:
                 if together:
@@ -130,7 +138,7 @@ class Storage:
 
     @contextlib.contextmanager
     def _open_hashed(self, name: str, path: Path) -> Iterator[DataFile]:
-        """Open a data file, and keep its hash. Raises StepFailed if it has changed since that was done first."""
+        """Raises StepFailed if the file has changed since it was hashed first."""
         with open_data(path) as data:
             if self.hashes.setdefault(name, data.sha256) != data.sha256:
                 raise StepFailed(f"{path} has changed since the run began")
@@ -138,39 +146,3 @@ class Storage:
 
     def _address(self, place: Place) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}
-
-
-class PrivateAssays:
-    """The object with the private assays, which is in the bucket only while the job that scores runs.
-
-    No other job may read it. key: its key in the bucket as long as it may be there, otherwise "".
-    """
-
-    def __init__(self, s3: Any, bucket: str):
-        self._s3, self._bucket = s3, bucket
-        self.key = ""
-
-    @contextlib.contextmanager
-    def uploaded(self, key: str, upload: Callable[[], None]) -> Iterator[None]:
-        """Upload the object, and remove it at the end of the context. If that fails, call `remove` later."""
-        self.key = key
-        try:
-            upload()
-            yield
-        finally:
-            with contextlib.suppress(StepFailed):
-                self.remove()
-
-    def remove(self) -> None:
-        """Remove the object, in a bucket with versions its version. Raises StepFailed if it remains."""
-        if not self.key:
-            return
-        address = {"Bucket": self._bucket, "Key": self.key}
-        try:
-            version = self._s3.head_object(**address).get("VersionId")
-            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
-        except (ClientError, BotoCoreError) as error:
-            missing = isinstance(error, ClientError) and error.response["Error"]["Code"] in ("404", "NoSuchKey")
-            if not missing:
-                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
-        self.key = ""

@@ -74,9 +74,8 @@ class SubmissionFiles:
         return hashlib.sha256(self.archive).hexdigest()
 
     def join(self, model: Path, target: Path) -> None:
-        """Write a model.tar.gz with the submission's files under code/, where a server without network finds them.
-
-        Raises ValueError if the training job's archive is invalid or contains no file.
+        """Write a model.tar.gz with the submission under code/, for a server without network. Raises what
+        extend_archive does.
         """
         files = {f"code/{name}": content for name, content in self.files.items()}
         extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
@@ -91,11 +90,9 @@ def extend_archive(
 ) -> None:
     """Write a model.tar.gz with more files, and with the same bytes for the same content.
 
-    Members are copied from archive to archive, never unpacked. moved: the new names of folders at the top. A file of
-    `files`, or the folder at the top that it is in, replaces what else the archive has of that name. problem: begins
-    the message about an archive that cannot be read.
-
-    Raises ValueError if the archive is invalid or contains no file.
+    Members are copied, never unpacked. moved: the new names of folders at the top. A file of `files`, or its folder at
+    the top, replaces what has that name. problem: begins the message about an unreadable archive. Raises ValueError if
+    the archive is invalid or contains no file.
     """
     moved = moved or {}
     replaced = {name.split("/")[0] for name in files} - moved.keys()
@@ -145,10 +142,9 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
 
 
 def read_submission(path: Path) -> SubmissionFiles:
-    """Read the files that would be uploaded, from a folder or from the src.tar.gz that `unearthed build` leaves.
+    """The files that would be uploaded, from a folder or a src.tar.gz of `unearthed build`. Nothing is executed.
 
-    Nothing is executed: setup.py and MANIFEST.in are only read. Links that lead out of the folder are refused. Raises
-    ValueError or FileNotFoundError if the submission is invalid or missing.
+    Raises ValueError or FileNotFoundError, also for links that lead out of the folder.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
@@ -165,9 +161,9 @@ def read_submission(path: Path) -> SubmissionFiles:
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and contents of the files in an archive, without those that the client's build drops.
+    """Yield names and contents of the files, without those that the client's build drops.
 
-    Raises ValueError if it is not the archive of a submission, or unpacks to more than 256 MB.
+    Raises ValueError if it is not a submission's archive, or unpacks to more than 256 MB.
     """
     names: list[str] = []
     with open_archive(path, LARGEST, f"{path}: neither a folder nor the archive of a submission") as members:
@@ -198,7 +194,7 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def find_uploads(folder: Path) -> list[Path]:
-    """The paths of the files in a folder that would be uploaded. Raises ValueError if they cannot be determined."""
+    """The files in a folder that would be uploaded. Raises ValueError if they cannot be determined."""
     setup = folder / "setup.py"
     for path in (setup, folder / "MANIFEST.in"):  # they are read here, and quoted if they are invalid
         _check_inside(path, folder)
@@ -259,7 +255,6 @@ def _check_inside(path: Path, folder: Path) -> None:
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:
-    """Raise ValueError if what setup.py names cannot be determined without running it."""
     parsing_errors = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -292,7 +287,6 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
 
 
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
-    """Raise ValueError, which names `source`, if the pattern is invalid."""
     if pattern.startswith("/") or ".." in pattern.split("/"):
         raise ValueError(f"{source}: {pattern[:80]!r} is outside the submission")
     try:
@@ -334,10 +328,7 @@ def loses_first_line(manifest: str) -> bool:
 
 
 def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
-    """The packages that an argument of setup() finds; None if it is not find_packages() with literal arguments.
-
-    Symbolic links to folders are not followed.
-    """
+    """The packages that an argument of setup() finds; None if it is not find_packages() with literal arguments."""
     if not isinstance(value, ast.Call) or ast.unparse(value.func) not in ("find_packages", "setuptools.find_packages"):
         return None
     try:

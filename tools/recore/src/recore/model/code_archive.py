@@ -16,10 +16,9 @@ THIS_PACKAGE = __name__.rpartition(".")[0]
 def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files of a folder, of this package and of other packages, by their names in a job.
 
-    packages: dotted names of importable packages, which travel with all their files, and of modules, such as
-    `company.spectra` or `company.spectra.units`; of their parents only __init__.py. Links, caches and hidden files are
-    left out. Raises NotADirectoryError if the folder is not one, ModuleNotFoundError if there is no such package or
-    module, or it has no files of its own.
+    packages: dotted names of packages, which travel with all their files, and of modules; of their parents only
+    __init__.py. Links, caches and hidden files are left out. Raises NotADirectoryError, or ModuleNotFoundError if there
+    is no such package or module, or it has no files of its own.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -31,10 +30,9 @@ def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Pa
 
 
 def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterable[str] = ()) -> None:
-    """Write the archive that the hyperparameter or variable `sagemaker_submit_directory` names: a tar.gz.
+    """Write what `sagemaker_submit_directory` names: a tar.gz of code_files(). Equal files give equal bytes.
 
-    folder, packages: as for code_files(), which also says what is raised. Equal files give equal bytes. Raises OSError
-    if a file cannot be read.
+    Raises what code_files() does, and OSError if a file cannot be read.
     """
     contents = {name: path.read_bytes() for name, path in code_files(folder, packages).items()}
     Path(archive).write_bytes(pack(contents))

@@ -35,8 +35,7 @@ class ContainerOptions:
     def started(self, command: str, otherwise: str) -> Iterator[tuple[SageMakerEnv, Model]]:
         """Yield the environment and the model. If that or the body fails, write the reason to output/failure.
 
-        The reason is a traceback, or one line if the error is clear without it. In the second case ClickException is
-        raised instead of the error, so that the log, too, has one line only.
+        The reason is a traceback, or one line if the error is clear without it; then ClickException is raised instead.
         """
         env, model = SageMakerEnv(self.ml_folder, {}), None
         try:

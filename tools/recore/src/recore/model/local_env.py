@@ -105,8 +105,7 @@ class LocalEnv(SageMakerEnv):
     def download_dataset(self, dataset: str) -> None:
         """Download a dataset, with its folders, to where a trainer looks for the training data.
 
-        Raises LocalEnvError if there is no session or no such dataset, or it cannot be downloaded, and NamingError if
-        the name is empty or contains a slash.
+        Raises LocalEnvError if that is not possible, NamingError if the name is empty or contains a slash.
         """
         bucket, prefix = self._place("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
@@ -124,10 +123,10 @@ class LocalEnv(SageMakerEnv):
                     s3.download_file(bucket, key, str(path))
 
     def download_model(self, training_job: str) -> None:
-        """Download the model of a training job to the model folder and unpack it there, beside its archive.
+        """Download a training job's model to the model folder and unpack it beside its archive.
 
-        training_job: its name without the project's. Raises LocalEnvError if there is no session or no such model, or
-        its archive is damaged, unsafe or larger than the disk, and NamingError if the name is invalid.
+        training_job: without the project's name. Raises LocalEnvError if there is no session or model, or its archive
+        is damaged, unsafe or larger than the disk, and NamingError if the name is invalid.
         """
         name = f"{self.project}-{_checked_name('training job', training_job)}"
         bucket, key = self._place("models", f"models/{name}/output/model.tar.gz")
@@ -170,7 +169,7 @@ def _explained(what: str, bucket: str) -> Iterator[None]:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive without links and paths that leave the folder, and not more than the disk can hold."""
+    """Unpack an archive without unsafe links and paths, and not more than the disk can hold."""
     size, free = 0, shutil.disk_usage(folder).free
     with tarfile.open(archive, "r:gz") as tar:
         for number, member in enumerate(tar, 1):

@@ -30,11 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 class RecordQueue:
-    """Takes records from several threads until it is closed. A process that is forked later cannot use it.
+    """Takes records from several threads until it is closed; not in a process that is forked later.
 
-    put: writes an object; takes its bucket, key and content. limit: bytes of records in memory, which a single larger
-    record may exceed. drain_seconds: how long closing may take. pauses: seconds between the attempts to write a
-    record, which is lost after the last one.
+    put: writes an object: bucket, key, content. limit: bytes in memory, which a single record may exceed.
+    drain_seconds: how long closing may take. pauses: seconds between attempts; after the last one a record is lost.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class RecordQueue:
                         logger.error("records: lost: %s", error)
 
     def _write(self, bucket: str, key: str, body: bytes) -> Exception | None:
-        """Write a record. Returns the last error if all attempts fail."""
+        """Returns the last error if all attempts fail."""
         for pause in (*self._pauses, None):
             try:
                 self._put(bucket, key, body)

@@ -84,10 +84,9 @@ def make_hooks(model: type[Model] | None = None) -> HookFunctions:
 
 
 def start_predictor(model: type[Model] | None, model_dir: str) -> ModelPredictor:
-    """Return a predictor that is set up. When the server stops, records are written and teardown() is called.
+    """Return a predictor that is set up; when the server stops, records are written and teardown() is called.
 
-    Raises ConfigError if there is no class, or records are on and the environment does not say where they belong,
-    ModelClassError if there is no such class, MissingPartError if it has no predictor, and what setup() raises.
+    Raises ConfigError, ModelClassError, MissingPartError, and what setup() raises.
     """
     log_to_stdout()
     env = ScriptEnv(model_dir)

@@ -79,8 +79,7 @@ BLOCK = 2000  # rows processed at once, to limit memory
 class Binned:
     """The binned SNV spectra of the rows whose spectrum has no gap and is not flat.
 
-    rows: their numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,) means. width: channels in a
-    bin; those left over at the low end are not used.
+    rows: their numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels in a bin.
     """
 
     rows: np.ndarray
@@ -90,7 +89,7 @@ class Binned:
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
-    """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like` if there is one."""
+    """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like`."""
     usable = usable_channels(like or data)
     if not len(usable):
         return Binned(np.array([], int), np.empty((0, 0)), np.array([]), 1)
@@ -104,7 +103,7 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 def usable_channels(data: SpectralData) -> np.ndarray:
     """The numbers of the channels with values in most rows, without EDGE channels at either end.
 
-    An empty channel would exclude every row, and noise that is wild at an end would decide the shape of a spectrum.
+    An empty channel would exclude every row, and noise at an end would decide a spectrum's shape.
     """
     filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)
     edge = min(EDGE, len(filled) // 20)

@@ -76,7 +76,6 @@ def summarise(data: SpectralData) -> pd.DataFrame:
 
 
 def _summarise_one(values: Floats, rows: int) -> dict[str, float | int]:
-    """The numbers of one assay. values: those that were measured."""
     levels = (0, *BOX_QUANTILES, 1)
     lowest, *box, highest = np.quantile(values, levels) if len(values) else [np.nan] * len(levels)
     at_lowest, at_highest = int((values == lowest).sum()), int((values == highest).sum())
@@ -112,7 +111,7 @@ def _states(table: pd.DataFrame) -> Figure:
 
 
 def _boxes(table: pd.DataFrame) -> Figure:
-    """Boxes on a logarithmic axis that ends a decade below the lowest positive number of the table."""
+    """The logarithmic axis ends a decade below the lowest positive number."""
     positive = table[table["highest"] > 0]
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
     values = positive[names].to_numpy()

@@ -99,7 +99,7 @@ def section(
 
 
 def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
-    """A row for each row of the file with a valid spectrum: its IDs, scores, T2 and Q. Index: the row numbers."""
+    """IDs, scores, T2 and Q of each row with a valid spectrum. Index: row numbers."""
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
     distances = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
     return data.ids.iloc[shapes.rows].assign(**scores, **distances)
@@ -117,7 +117,7 @@ def row_labels(table: pd.DataFrame) -> list[str]:
 
 
 def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str], x: str, y: str) -> None:
-    """Add points: the first NAMED holes with their own colour and symbol, the other holes together, behind them."""
+    """Add points: the first NAMED holes with their own look, the others together, behind them."""
     named = holes[:NAMED]
     series = [(short_name(name), table[HOLE] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
     if len(holes) > NAMED:
@@ -196,7 +196,7 @@ def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray)
 
 
 def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio: Floats) -> list[PageFinding]:
-    """ratio: of T2 or Q of each row to its limit, whichever is more."""
+    """ratio: of T2 or Q to its limit, whichever is more."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     rows = int(beyond.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}

@@ -49,7 +49,7 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFindi
 
 
 def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
-    """A row for each assay with at least FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
+    """For each assay with FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
     names, rows, coefficients = [], [], []
     for name in data.assays:

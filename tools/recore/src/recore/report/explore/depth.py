@@ -100,7 +100,6 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
 
 
 def _all_holes(table: pd.DataFrame, depth: Floats) -> Figure:
-    """A heat map of the first score by hole and depth. depth: of each row of the table."""
     known = np.isfinite(depth)
     edges = np.linspace(depth[known].min(), depth[known].max(), DEPTH_STEPS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -128,7 +127,6 @@ def _all_holes(table: pd.DataFrame, depth: Floats) -> Figure:
 
 
 def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
-    """Tracks with a common depth axis: scores, and the first assays of LOGGED_ASSAYS that are measured."""
     from plotly.subplots import make_subplots
 
     measured = [name for name in LOGGED_ASSAYS if name in data.assays and data.assays[name].notna().any()]

@@ -78,8 +78,8 @@ def section(
 def estimate_noise(spectra: Floats) -> float:
     """The standard deviation of the noise in spectra (rows, channels): three quarters of the channels have no more.
 
-    Differences of a high order leave the noise, times the square root of a binomial coefficient. The median over rows
-    (times 1.4826, as for a normal distribution) and the upper quartile over channels ignore sharp bands.
+    Differences of a high order leave the noise, times the root of a binomial coefficient. Median over rows (times
+    1.4826, as for a normal distribution) and upper quartile over channels ignore sharp bands.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0
@@ -110,7 +110,7 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
 
 
 def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.DataFrame]:
-    """The SNV spectra and the IDs of the rows of all files, over the usable channels of the first file."""
+    """The SNV spectra and the IDs of all files' rows, over the first file's usable channels."""
     channels = usable_channels(files[0][1])
     spectra, ids = [], []
     for name, data, binned in files:

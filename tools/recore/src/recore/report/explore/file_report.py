@@ -75,7 +75,6 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
 
 
 def _read(path: Path) -> SpectralData:
-    """Read a data file. Raises ValueError or OSError; for a file that only `recore import` understands, naming that."""
     try:
         names = read_header(path)[1:]
     except ValueError:
@@ -96,10 +95,7 @@ def _facts(data: SpectralData) -> dict[str, str]:
 
 
 def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
-    """A finding for each column with another unit than the schema's, with codes, or with holes of similar names.
-
-    file: begins its text.
-    """
+    """Other units than the schema's, codes, and holes of similar names. file: begins a text."""
     content = {name: data.assays[name].to_numpy() for name in data.assays}
     units, codes = suspected_content_units(content), suspected_codes(content)
     findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in units]

@@ -25,10 +25,8 @@ RANDOM_SPLITS = 20  # of the public holes, for comparison
 
 @dataclass(frozen=True)
 class TwoSample:
-    """auc: the area under the classifier's ROC curve: 0.5 if the sets do not differ, NaN if too few rows.
-
-    by_hole: whether it was tested on new holes, not on new rows. usual: ascending, the areas for random splits of the
-    public holes; empty for fewer than four, or not by_hole.
+    """auc: of the classifier's ROC curve: 0.5 if the sets do not differ, NaN if too few rows. by_hole: tested on new
+    holes, not rows. usual: ascending, for random splits of the public holes; empty for fewer than four, or not by_hole.
     """
 
     auc: float
@@ -166,9 +164,9 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 def held_out_holes(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
 ) -> pd.DataFrame:
-    """A row for each hole: how many rows, and the shares beyond the limits of components not fitted on this hole.
+    """For each hole: rows, and the shares beyond the limits of components not fitted on it.
 
-    Private holes are compared with all public rows, public holes with the public rows of the other holes.
+    Private holes are compared with all public rows, public holes with those of the other holes.
     """
     holes = []
     for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:

@@ -37,7 +37,7 @@ from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 @dataclass(frozen=True)
 class HoleSpectra:
-    """rows: its row numbers in the file. shape: the median of its SNV spectra (bins,), None if it has no valid one."""
+    """rows: row numbers in the file. shape: the median SNV spectrum (bins,), None without a valid one."""
 
     name: str
     rows: NDArray[np.intp]
@@ -45,7 +45,7 @@ class HoleSpectra:
 
 
 def order_holes(data: SpectralData, shapes: Binned) -> list[HoleSpectra]:
-    """All holes, ordered by the distance of their median shape from the median of all holes, the largest first."""
+    """All holes, those first whose median shape is furthest from the median of all holes."""
     rows_with_shape = rows_by_group(data.hole[shapes.rows])
     medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
@@ -142,7 +142,6 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
 
 
 def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
-    """Bands of single holes; the legend shows and hides them."""
     plot = wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
@@ -240,7 +239,7 @@ def _findings(data: SpectralData) -> list[PageFinding]:
 def _add_band(
     plot: PlotlyFigure, x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
 ) -> None:
-    """Add a shaded range between two lines, as one closed shape. It has a legend entry if it has a name."""
+    """Add a shaded range; it has a legend entry if it has a name."""
     finite = np.isfinite(low) & np.isfinite(high)
     plot.add_scatter(
         x=np.concatenate([x[finite], x[finite][::-1]]),
@@ -265,7 +264,7 @@ def _add_line(
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
-    """The ends of an axis for these quantiles (levels, channels); noise at the ends of spectra would hide the rest."""
+    """The ends of an axis for quantiles (levels, channels); noise at the ends would hide the rest."""
     values = levels[:, usable_channels(data)]
     values = values[np.isfinite(values)]
     if not len(values) or np.ptp(values) == 0:

@@ -30,10 +30,10 @@ class PageFinding:
 class Figure:
     """A plot, a sentence about it (also for screen readers), and its numbers, written to `name`.csv.
 
-    choices: names, if the figure shows one of several at a time; the series of each have its number as `meta`, and only
-    those of the first are visible. details: a line of text for each choice. layouts: what each choice changes in the
-    layout, by the names of the axes. groups: what the points can be coloured by; the figure's `meta` then has `labels`
-    and `groups` of each row and `looks` of each group, and the points have their rows' places as `customdata`.
+    choices: names, if one of several is shown at a time; the series of each have its number as `meta`, and only the
+    first's are visible. details: a line of text for each choice. layouts: what each changes, by the names of the axes.
+    groups: what points can be coloured by; the figure's `meta` then has `labels` and `groups` of each row and `looks`
+    of each group, and the points have their rows' places as `customdata`.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers to read. The page shows at most TABLE_ROWS, `name`.csv has all rows.
+    """The page shows at most TABLE_ROWS, `name`.csv all rows.
 
-    empty: entries of the first column whose rows have no values; the page leaves these rows out.
+    empty: entries of the first column whose rows the page leaves out, as they have no values.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page. `reading` says what good and bad results look like, `note` how the numbers were computed.
+    """`reading`: what good and bad results look like. `note`: how numbers were computed.
 
     folded: paragraphs that are shown on request, by the line that is shown instead.
     """

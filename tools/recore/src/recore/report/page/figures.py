@@ -85,7 +85,7 @@ def with_opacity(colour: str, opacity: float) -> str:
 
 
 def patterned(colour: str, shape: str) -> dict[str, Any]:
-    """The marker of a bar with a pattern, so that bars can be told apart without colour. shape: as plotly names it."""
+    """The marker of a bar that can be told apart without colour. shape: as plotly names it."""
     return {"color": colour, "pattern": {"shape": shape}}
 
 
@@ -118,7 +118,7 @@ def heat_map(
     xaxis: dict[str, Any],
     **trace: Any,
 ) -> Figure:
-    """A heat map with a row for each name, the first at the top. cells: (names, x). ends: of the colour scale."""
+    """The first name is at the top. cells: (names, x). ends: of the colour scale."""
     plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace
@@ -142,7 +142,7 @@ def add_points(plot: Figure, x: Any, y: Any, name: str, hover: str, marker: dict
 def add_numbered_line(
     plot: Figure, number: int, shown: int, x: Any, y: Any, name: str, hover: str, **trace: Any
 ) -> None:
-    """Add one of several lines; those from number `shown` on are hidden until their name in the legend is clicked."""
+    """Add one of several lines; those from number `shown` on are hidden at first."""
     look = {"mode": "lines", "line": numbered_line(number), "visible": True if number < shown else "legendonly"}
     plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **(look | trace))
 
@@ -154,7 +154,7 @@ def short_name(name: object, widest: int = 28) -> str:
 
 
 def thin_out(rows: int, marked: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDArray[np.intp]:
-    """Which of `rows` points to draw: every k-th marked and every k-th other one, at most `most` of each."""
+    """Which points to draw: every k-th marked and every k-th other one, at most `most` of each."""
     parts = (np.flatnonzero(marked[:rows]), np.flatnonzero(~marked[:rows]))
     return np.sort(np.concatenate([every_kth(part, most) for part in parts]))
 
@@ -186,13 +186,13 @@ def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float
 
 
 def edge_symbols(outside: NDArray[np.int8], symbol: str, axis: Literal["x", "y"] = "x") -> list[str]:
-    """A marker symbol for each point: a triangle that points out of the axis if the value lies outside of it."""
+    """A symbol for each point: a triangle at the edge if the value lies outside of the axis."""
     below, above = ("triangle-left", "triangle-right") if axis == "x" else ("triangle-down", "triangle-up")
     return [{-1: below, 1: above}.get(int(side), symbol) for side in outside]
 
 
 def count_outside(*outside: NDArray[np.int8]) -> str:
-    """A sentence for the caption with the number of values outside the axis; empty if there are none."""
+    """A sentence for the caption; empty if no value is outside."""
     number = sum(int(np.count_nonzero(part)) for part in outside)
     text = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for the number)."
     return text if number else ""

@@ -65,7 +65,6 @@ def _hash(script: str) -> str:
 
 
 def _plot(figure: Figure) -> dict[str, Any]:
-    """A figure for plotly.js, without markup in text from the data."""
     plot: dict[str, Any] = json.loads(figure.plot.to_json())
     plot["layout"].pop("template", None)
     if figure.layouts:
@@ -74,7 +73,7 @@ def _plot(figure: Figure) -> dict[str, Any]:
 
 
 def _prepare(value: Any, key: str = "") -> Any:
-    """Escape text in which plotly.js would find markup (a link, an image), and halve the size of arrays of numbers."""
+    """Escape text in which plotly.js would find markup, and halve the size of numbers."""
     if isinstance(value, dict):
         if value.get("dtype") == "f8":  # seven digits are enough for a figure, if none of its numbers is too large
             with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):
@@ -89,7 +88,6 @@ def _prepare(value: Any, key: str = "") -> Any:
 
 
 def _number(value: Any) -> str:
-    """A table's cell: four significant digits, empty for NaN."""
     if not isinstance(value, float):
         return str(value)
     if math.isnan(value):

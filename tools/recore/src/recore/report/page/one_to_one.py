@@ -61,10 +61,9 @@ class SquareAxes:
 
 
 def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
-    """The axes for one target. measured, predicted: (rows,), NaN if there is no value; at least one row has both.
+    """The axes for one target. measured, predicted: (rows,), NaN if missing; at least one row has both.
 
-    A logarithmic axis begins at the lowest positive measured value, so that a prediction of almost zero does not
-    stretch it; lower values are drawn at its edge.
+    A logarithmic axis begins at the lowest positive measured value; lower values are drawn at its edge.
     """
     actual, estimate = paired_values(measured, predicted)
     low, high = float(min(actual.min(), estimate.min())), float(max(actual.max(), estimate.max()))
@@ -79,7 +78,7 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
 class OneToOne:
     """A figure of predicted against measured values, of one target at a time, which the reader chooses.
 
-    Each target is added with its numbers; then its points, its line and the points beyond its axes are.
+    After a target, add its points, its line and the points beyond its axes.
     """
 
     def __init__(self, **layout: Any) -> None:
@@ -114,7 +113,7 @@ class OneToOne:
         self._add(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="predicted = measured")
 
     def add_edge(self, rows: Rows, labels: Sequence[str]) -> None:
-        """Add the points of rows that are beyond the axes, as triangles at their edge; hovering shows the values."""
+        """Add the points beyond the axes, as triangles at their edge."""
         if not len(rows):
             return
         measured, predicted = self.measured[rows], self.predicted[rows]
@@ -134,7 +133,6 @@ class OneToOne:
         )
 
     def _add(self, **trace: Any) -> None:
-        """Add a series, which is visible if the target that was added last is chosen."""
         choice = len(self.choices) - 1
         self.plot.add_scatter(**trace, meta=choice, visible=choice == 0)
 

@@ -22,7 +22,7 @@ CONTENTS = "contents.json"  # lists a report's files, so that an older report is
 def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME beside it, both whole or neither; returns all files.
 
-    The folder contains a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
+    The folder has a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
     ValueError if two items have the same name, and what check_place raises.
     """
     names = [item.name for item in page.items]
@@ -63,10 +63,10 @@ def _plain(value: Any) -> Any:
 
 
 def check_place(path: Path) -> None:
-    """Check that a report can be written to `path`; call it before the work.
+    """Check, before the work, that a report can be written to `path`.
 
     Raises ValueError for another suffix than .html, OSError if nothing can be written there, and FileExistsError if the
-    folder of that name has files that no report wrote.
+    folder of that name has other files than a report's.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the name of a report must end in .html")

@@ -78,7 +78,6 @@ def section(run: Record, public: Path | None = None) -> tuple[Section, list[Page
 
 
 def _read(run: Record, public: Path | None) -> PublicRows:
-    """Raises ValueError or OSError if the public file or the predictions are missing or have changed since the run."""
     score = next((name for name in (HELD_OUT, "public") if name in run.scores and run.completed(f"{name} score")), None)
     if score is None:
         raise ValueError("the run has neither a held-out nor a public score")
@@ -126,7 +125,6 @@ def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Fl
 
 
 def _error_table(run: Record, data: PublicRows) -> pd.DataFrame:
-    """A row for each target with at least two measured rows, the largest loss first."""
     table = errors_table(data.targets, data.measured, data.predicted).reset_index()
     table.insert(2, "weight", table["target"].map(run.scores[data.score].weights))
     table["largest 5"] = list(map(_share_of_largest, data.measured.T, data.predicted.T))
@@ -137,7 +135,6 @@ def _error_table(run: Record, data: PublicRows) -> pd.DataFrame:
 
 
 def _share_of_largest(measured: Floats, predicted: Floats) -> float:
-    """The share of the FEW_ROWS largest errors in the squared error; NaN without errors."""
     actual, estimate = paired_values(measured, predicted)
     squares = (estimate - actual) ** 2
     return float(np.sort(squares)[-FEW_ROWS:].sum() / squares.sum()) if squares.any() else np.nan
@@ -208,7 +205,7 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
 
 
 def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
-    """Targets of at least the average weight of which many rows are predicted as 0, where the model is usually cut."""
+    """Where the model is usually cut: many predictions of 0, for targets of at least average weight."""
     matters = table["weight"] >= table["weight"].mean()
     zeros = table[matters & (table["predicted 0"] >= MANY_ZEROS * table["rows"])]
     if not len(zeros):

@@ -40,10 +40,7 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
 
 
 def _submission_name(run: Record) -> str:
-    """The name of the submission's folder or archive, even if the command named it "." or "..".
-
-    The path is not followed, because it can be that of another machine.
-    """
+    """The name, even if the command named "." or ".."; the path may be another machine's."""
     path = os.path.normpath(run.started_in / run.submission)
     return plain(os.path.basename(path) or path)
 

@@ -84,7 +84,6 @@ def _memory(table: pd.DataFrame) -> Figure:
 
 
 def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFigure:
-    """An empty figure with a row for each step, the first at the top, and space for labels after the bars."""
     plot = new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=ABOVE)
     plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
     categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
@@ -106,7 +105,7 @@ def _last_lines(run: Record, failed: list[Step]) -> pd.DataFrame:
 
 
 def _reason(step: Step) -> str:
-    """Why a step failed. A report may be given to a participant, who must not see what the private score printed."""
+    """A participant, who may get the report, must not see what the private score printed."""
     if step.name == "private score" and not step.outside:
         return WITHHELD
     return plain(step.reason or UNKNOWN_REASON)

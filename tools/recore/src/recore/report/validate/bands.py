@@ -158,7 +158,6 @@ def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figu
 
 
 def _map(result: ValidationResult, bins: Bins, cells: Floats, unit: str, name: str, title: str, summary: str) -> Figure:
-    """A heat map of cells (bins, ranked targets) between -1 and 1."""
     names, hover = result.ranked_names, "%{y} at %{x:.0f}: %{z:.2f}<extra></extra>"
     plot = heat_map(bins.positions, names, cells.T, unit, (-1, 1), bins.axis(), hovertemplate=hover)
     bins.mark_regions(plot)

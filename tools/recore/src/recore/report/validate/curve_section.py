@@ -79,7 +79,7 @@ def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[f
 
 
 def _values_without_effect(result: ValidationResult, curve: Curve) -> list[float]:
-    """The values, not the default, with which every prediction is the same as with fit()'s defaults."""
+    """The values with which every prediction is the same as with fit()'s defaults."""
     predictions = _predictions(result, curve, result.decisive_split)
     return sorted(
         value
@@ -180,7 +180,6 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
 
 
 def _sureness(gain: float, error: float) -> str:
-    """How sure a gain is, in words. error: its standard error."""
     if gain > 2 * error:
         return f"more than twice its standard error, {error:.4f}: it is not chance"
     return f"less than twice its standard error, {error:.4f}: it may be chance with so few rows"

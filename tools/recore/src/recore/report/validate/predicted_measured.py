@@ -53,7 +53,7 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
 
 
 def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> dict[str, Any]:
-    """What page.js shows of each row on hover, the group that it is coloured by, and the look of each group."""
+    """What page.js shows of each row on hover, its group, and the look of each group."""
     labels = []
     for row in rows:
         depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
@@ -66,7 +66,6 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
 
 
 def _numbers(result: ValidationResult) -> pd.DataFrame:
-    """All rows: the measured values, and the predictions on the first folds of each split."""
     columns = {}
     for column, target in enumerate(result.targets):
         columns[f"{target} measured"] = result.measured[:, column]

@@ -64,7 +64,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
 
 
 def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
-    """A row for each hole and target: the mean residual, in standard deviations of the target, over how many rows."""
+    """For each hole and target: the mean residual, in the target's standard deviations, and over how many rows."""
     table = []
     for hole, rows in rows_by_group(result.data.hole).items():
         for column in result.ranked_targets:
@@ -77,7 +77,7 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
 
 
 def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
-    """At most NAMED holes to name in a figure: those with the largest mean residuals, weighted as in the score."""
+    """At most NAMED holes: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
     sizes = size.groupby(by_hole[HOLE], sort=False).sum().sort_values(ascending=False, kind="stable")

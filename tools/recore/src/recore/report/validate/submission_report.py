@@ -14,7 +14,7 @@ SAME = 5e-5  # scores are printed with four digits
 def connect_runs(result: ValidationResult, submission: Path, public: Path, runs: Path) -> list[PageFinding]:
     """Write the held-out score into the records of these runs, and compare it with the submission's own.
 
-    Nothing is written if not all rows were used, or no drill hole was held out. runs: their folder.
+    Not if some rows were not used, or no drill hole was held out.
     """
     if result.data.rows < result.rows_of_file or result.decisive_split != "holes":
         return []
@@ -63,9 +63,9 @@ def validate_submission(
     advance: Advance = lambda text, done, total: None,
     runs: Path = Path("runs"),
 ) -> Page:
-    """The report of a validation. Its arguments and exceptions are those of run_validation.
+    """The report of a validation. Arguments and exceptions are those of run_validation.
 
-    runs: the folder of runs. Those of this submission on this file get the held-out score.
+    runs: the folder of runs; those of this submission on this file get the held-out score.
     """
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)

@@ -79,7 +79,6 @@ def score_targets(result: ValidationResult) -> pd.DataFrame:
 
 
 def _errors(result: ValidationResult, split: Split, order: pd.DataFrame, not_measured: list[str]) -> Table:
-    """The errors on one kind of held-out rows, a row for each target in the order of the table of scores."""
     numbers = result.errors(result.first(split)).loc[order["target"]].reset_index()
     name = SPLIT_NAMES[split]
     summary = f"Predictions for {name}. {DEFINITIONS}"
@@ -165,7 +164,7 @@ def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
 
 
 def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
-    """The errors of the target with the highest weight, in words; of all targets, for programs."""
+    """In words for the target with the highest weight, for programs of all."""
     if not len(scored):
         return []
     by_target = result.errors(result.predicted).loc[scored["target"], ["rows", *MEASURES]]
