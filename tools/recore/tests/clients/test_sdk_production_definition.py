@@ -156,8 +156,13 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
     def join(separator: str, *values: Any) -> Any:
         return sdk.Join(on=separator, values=list(values))
 
-    def process(name: str, inputs: dict[str, Any], output: str, **members: Any) -> Any:
-        """Return a step that runs the script with its name on these inputs, and keeps one output."""
+    def process(name: str, inputs: dict[str, Any], files: dict[str, str], output: str, **members: Any) -> Any:
+        """Return a step that runs the script with its name on these inputs, and keeps one output.
+
+        `files` has the options of the script, each with a file of the inputs.
+        """
+        paths = {option: f"{PROCESSING}/input/{file}" for option, file in files.items()}
+        paths["--output"] = f"{PROCESSING}/output/{output}"
         processor = sdk.ScriptProcessor(
             image_uri=SETTINGS["image"],
             command=["python3"],
@@ -173,6 +178,7 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
         uri = join("/", f"{BASE}/{name.lower()}", sdk.ExecutionVariables.PIPELINE_EXECUTION_ID)
         step_args = processor.run(
             code=f"{SOURCES[name.lower()]}/{name.lower()}.py",
+            arguments=[word for pair in paths.items() for word in pair],
             inputs=sdk.make_inputs([(source, f"{PROCESSING}/input/{place}") for place, source in inputs.items()]),
             outputs=sdk.make_outputs([(output, f"{PROCESSING}/output/{output}", uri)]),
         )
@@ -182,12 +188,18 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
         return join("/", step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri, name)
 
     inputs = {"data": data, "preprocess": SOURCES["preprocess"], "domain": SOURCES["domain"]}
-    features_step = process("Features", inputs, "model")
+    files = {
+        "--input": "data/public.csv.gz",
+        "--preprocess": "preprocess/preprocess.py",
+        "--domain": "domain/domain.py",
+    }
+    features_step = process("Features", inputs, files, "model")
     train_step = sdk.TrainingStep("Train", step_args=train(session, training_type, data), cache_config=cache)
     model = train_step.properties.ModelArtifacts.S3ModelArtifacts
     file = sdk.PropertyFile("Evaluation", output_name="evaluation", path="evaluation.json")
     inputs = {"model": model, "data": data, "score": SOURCES["score"]}
-    evaluate_step = process("Evaluate", inputs, "evaluation", property_files=[file])
+    files = {"--model": "model/model.tar.gz", "--data": "data/public.csv.gz", "--score": "score/score.py"}
+    evaluate_step = process("Evaluate", inputs, files, "evaluation", property_files=[file])
     features = find_output(features_step, "model", "model.tar.gz")
     evaluation = sdk.MetricsSource("application/json", find_output(evaluate_step, "evaluation", "evaluation.json"))
     containers = [("features.py", SETTINGS["image"], features), ("model.py", SETTINGS["model_image"], model)]
