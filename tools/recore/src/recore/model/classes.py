@@ -3,12 +3,14 @@
 import importlib
 import os
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from .environment import SageMakerEnv
 from .errors import ConfigError
 from .predictor import ModelPredictor
 from .uploads import S3Access
+
+Part = TypeVar("Part")
 
 
 class ModelTrainer:
@@ -70,7 +72,7 @@ class Model:
         return _checked(self.PREDICTOR, "PREDICTOR", ModelPredictor)(env)
 
 
-def _checked[T](part: Any, name: str, kind: type[T]) -> type[T]:
+def _checked(part: Any, name: str, kind: type[Part]) -> type[Part]:
     if not isinstance(part, type) or not issubclass(part, kind):
         raise MissingPartError(f".{name} should be an instance of {kind.__name__}")
     return part

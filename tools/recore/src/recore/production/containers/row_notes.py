@@ -6,7 +6,7 @@ The note is the last cell of a line, as JSON. A bad row costs the others nothing
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 COLUMN = "domain:"  # the header of the notes, and what each begins with
@@ -14,6 +14,9 @@ LAST_CELL = re.compile(r'("[^"]*")|,domain:([^,"\r\n]*)$', re.MULTILINE)  # or a
 SAFE = " :[]{}"  # characters that a cell without quotation marks may have
 LONGEST_PROBLEM = 600  # characters
 BAD_ROWS_EMPTY = "bad-rows=empty"  # parameter of a request's content type: its other rows are answered all the same
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 
 class RowProblem(str):
@@ -30,7 +33,7 @@ def has_parameter(content_type: str, parameter: str) -> bool:
     return parameter in (each.strip().lower() for each in content_type.split(";")[1:])
 
 
-def compute_apart[Row, Result](
+def compute_apart(
     rows: Sequence[Row], compute: Callable[[Sequence[Row]], Sequence[Result]]
 ) -> list[Result | RowProblem]:
     """Return the result of each row. If `compute` fails, it gets each half of the rows, and so on."""
