@@ -103,8 +103,7 @@ class Simulator:
         self.isolation = _choose_isolation(engine, isolation, self._jobs_can_call, exit_stack)
         exit_stack.callback(self._release_moto)
         if self._state:
-            exit_stack.callback(self._state.close)
-            self._state.open()
+            exit_stack.enter_context(self._state)
         self.folder, lock = locked.make(Path(tempfile.gettempdir()), "stagemaker-jobs-", "")
         exit_stack.callback(lock.close)
         exit_stack.callback(remove, self.folder)

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import threading
-from collections import deque
 
 from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
@@ -17,9 +15,7 @@ class StateChanges:
 
     def __init__(self, platform: Platform):
         self._platform = platform
-        self._waiting_events: deque[Record] = deque()
-        self._put_lock = threading.Lock()  # one delivery at a time, so that the events stay in order
-        self._periodic = PeriodicDelivery(platform, "state changes", self._put_all)
+        self._periodic = PeriodicDelivery(platform, "state changes", self._send)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
         """Send an event. kind: as in its detail-type. detail: JSON values and times."""
@@ -30,14 +26,11 @@ class StateChanges:
             "Resources": [arn],
             "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # `default` formats the times
         }
-        self._waiting_events.append(event)
-        self._periodic.notify(urgent=True)
+        self._periodic.add(event, urgent=True)
 
-    def _put_all(self) -> None:
-        with self._put_lock:
-            while self._waiting_events:
-                event = self._waiting_events.popleft()
-                try:
-                    self._platform.events.put_events(Entries=[event])
-                except Exception as error:
-                    logger.warning("the event for %s could not be delivered: %s", event["Resources"][0], error)
+    def _send(self, events: list[Record]) -> None:
+        for event in events:
+            try:
+                self._platform.events.put_events(Entries=[event])
+            except Exception as error:
+                logger.warning("the event for %s could not be delivered: %s", event["Resources"][0], error)

@@ -6,8 +6,8 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files.removal import remove
@@ -55,7 +55,7 @@ class EndpointInstance:
             was_queued = self._platform.jobs.submit(self._key, self._work, computes=False)
         finally:
             if not was_queued:
-                self._change(has_ended=True)
+                self._end()
 
     def suspend(self, server: Chain) -> None:
         """Take a server out of service until it responds to /ping again: an invocation lost its connection."""
@@ -76,9 +76,10 @@ class EndpointInstance:
             self._keep_serving(job)
         except Exception as error:
             logger.exception("%s", self._key)
-            self._change(failure=f"InternalServerError: {error!r}")
+            with self._change():
+                self.failure = f"InternalServerError: {error!r}"
         finally:
-            self._change(has_ended=True)
+            self._end()
 
     def _keep_serving(self, job: Job) -> None:
         log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD_SECONDS).create()
@@ -94,11 +95,11 @@ class EndpointInstance:
                     logger.exception("%s", self._key)
                 reason = reason_of(error, job.path)
             finally:
-                self._change(server=None)
+                self._offer(None)
                 log.deliver()
-            with self._state_changed:
+            with self._change():
                 if not self.in_service:
-                    self._change(failure=reason)
+                    self.failure = reason
                     return
             with contextlib.suppress(JobStopped):
                 remove(job.folder / folder, job.raise_if_stopping)
@@ -131,16 +132,27 @@ class EndpointInstance:
             chain.wait_until_ready(startup_seconds)
             while True:
                 self._must_ping.clear()
-                self._change(server=chain)
+                self._offer(chain)
                 while not self._must_ping.wait(CHECK_SECONDS):
                     job.raise_if_stopping()
                     if failure := chain.failure():
                         raise JobFailed(failure)
-                self._change(server=None)
+                self._offer(None)
                 chain.wait_until_ready(startup_seconds, lambda: self.invocations_in_progress > 0)
 
-    def _change(self, **members: Any) -> None:
+    def _offer(self, server: Chain | None) -> None:
+        with self._change():
+            self.server = server
+
+    def _end(self) -> None:
+        with self._change():
+            self.has_ended = True
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        """Change attributes within the context. Whoever waits for a change is notified when it ends."""
         with self._state_changed:
-            for name, value in members.items():
-                setattr(self, name, value)
-            self._state_changed.notify_all()
+            try:
+                yield
+            finally:
+                self._state_changed.notify_all()

@@ -17,7 +17,6 @@ from typing import IO, cast
 
 import psutil
 
-from stagemaker.compute.failure import JobStopped
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import Launch
 
@@ -165,40 +164,3 @@ def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) 
             return
         bytes_left -= len(part) if has_ended else 0
         yield part
-
-
-class ProcessGroup:
-    """Starts a job's processes, and none after `stop` or `kill`, which set `stopping`. Thread-safe."""
-
-    def __init__(self) -> None:
-        self.stopping = threading.Event()
-        self._processes: list[SupervisedProcess] = []
-        self._lock = threading.Lock()
-
-    def start(self, launch: Launch, folder: Path, seconds: float, instance: Instance | None) -> SupervisedProcess:
-        """Start a command, whose output the caller reads before `wait`. Raises JobStopped after `stop`."""
-        with self._lock:
-            if self.stopping.is_set():
-                raise JobStopped
-            process = SupervisedProcess(launch, folder, seconds, instance)
-            self._processes.append(process)
-            return process
-
-    def wait(self, process: SupervisedProcess) -> Ending:
-        ending = process.wait()
-        with self._lock:
-            self._processes.remove(process)
-        return ending
-
-    def stop(self) -> None:
-        for process in self._close():
-            process.stop()
-
-    def kill(self) -> None:
-        for process in self._close():
-            process.kill()
-
-    def _close(self) -> list[SupervisedProcess]:
-        with self._lock:
-            self.stopping.set()
-            return list(self._processes)

@@ -136,10 +136,11 @@ def watch(
 
 
 def descendants() -> list[int]:
-    """Return the IDs of this process's children, their children and so on, ten times a second.
+    """Return the IDs of this process's children, their children and so on.
 
-    Where the kernel lists the children of a process, only these are read; psutil would read all processes, and its
-    import doubles the time of a supervisor's start. A process may be missing if another one ends at the same moment.
+    This is called ten times a second. Where the kernel lists the children of a process, only these are read; psutil
+    would read all processes, and its import doubles the time of a supervisor's start. A process may be missing if
+    another one ends at the same moment.
     """
     if not KERNEL_LISTS_CHILDREN:
         import psutil

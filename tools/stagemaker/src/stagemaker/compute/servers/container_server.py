@@ -86,7 +86,7 @@ class ContainerServer:
         with self._lock:
             if self._was_stopped:
                 raise JobStopped
-            self._process = self.job.processes.start(launch, self.folder, math.inf, self.instance)
+            self._process = self.job.start_process(launch, self.folder, math.inf, self.instance)
             self._reader = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
             self._reader.start()
 
@@ -186,7 +186,7 @@ class ContainerServer:
     def _wait_for_end(self) -> None:
         if self._process and not self.ending:
             self._reader.join()
-            self.ending = self.job.processes.wait(self._process)
+            self.ending = self.job.wait_for(self._process)
 
     def _prepare(self) -> Path:
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
