@@ -270,7 +270,6 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
         (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6 + "[*]"}, b"[" * 6 + b"[[],[]]" + b"]" * 6),
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0," * 5000 + b"0]"),
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0.5]"),
-        (JSON, {"JoinSource": "Input"}, b"[" + b"[]," * 5000 + b"[]]"),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
         (CSV, {"OutputFilter": "$[:,:]"}, b"," * 5000 + b"\n"),
@@ -300,15 +299,6 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 * (len(body) + len(joined))
-
-
-@examples(30)
-@given(st.recursive(documents, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(names, inner, max_size=7)))
-def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_formats, "CHECK_INTERVAL", 3)
-        parts = record_formats.json_text(document, record_formats.Ticker(lambda: None))
-        assert "".join(parts) == json.dumps(document, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(

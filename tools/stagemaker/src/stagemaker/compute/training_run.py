@@ -34,7 +34,7 @@ class TrainingRun(JobRun):
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
         self.begin((image, log), announce=self._change_message)
-        for line in ineffective_setting_lines(record):
+        for line in ineffective_setting_lines("training", record):
             log.line(line)
         with self.apply_limits(record["ResourceConfig"], log) as volume:
             ending = self._train(volume, log)

@@ -16,7 +16,7 @@ from stagemaker.compute.batch.record_formats import (
     JSON_LINES,
     Ticker,
     array_text,
-    json_text,
+    encode_json,
     read_documents,
     read_rows,
     row_text,
@@ -128,7 +128,7 @@ class DataProcessing:
         if self.kind == CSV:
             yield from row_text(record if path.is_root else values)
             return
-        yield from json_text(next(values), tick) if path.selects_one else array_text(values, tick)
+        yield from [encode_json(next(values))] if path.selects_one else array_text(values)
         if self.by_line:
             yield "\n"
 

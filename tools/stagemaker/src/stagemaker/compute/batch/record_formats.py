@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stagemaker.compute.files.output_files import Check
@@ -55,14 +55,13 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
     """Yield the values of JSON documents: one per line, or the whole body. Raises ValueError or RecursionError."""
-    decoder = _decoder(tick)
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():
-            # the parser can be interrupted only at numbers
+            # parsers cannot be interrupted, and need many times a document's size in memory
             if document.count(b"[") + document.count(b"{") > MAX_PARTS:
                 raise ValueError(f"a document has more than {MAX_PARTS:,} arrays and objects")
-            yield decoder.decode(document.decode(json.detect_encoding(document), "surrogatepass"))
+            yield json.loads(document, parse_float=_parse_number, parse_constant=refuse_constant)
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
@@ -80,58 +79,15 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
     yield '""\n' if is_empty else "\n"
 
 
-def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
+def array_text(values: Iterable[Any]) -> Iterator[str]:
     yield "["
-    yield from _items_text(values, tick)
+    for number, value in enumerate(values):
+        yield ("," if number else "") + encode_json(value)
     yield "]"
 
 
-def json_text(value: Any, tick: Ticker) -> Iterator[str]:
-    """Yield a value as JSON in parts, a few values at a time, as Python's encoder cannot be interrupted."""
-    tick()
-    if isinstance(value, list) and not _is_small(value):
-        yield "["
-        for start in range(0, len(value), CHECK_INTERVAL):
-            if start:
-                yield ","
-            part = value[start : start + CHECK_INTERVAL]
-            if _is_small(part):
-                tick()
-                yield encode_json(part)[1:-1]
-            else:
-                yield from _items_text(part, tick)
-        yield "]"
-    elif isinstance(value, dict) and not _is_small(value.values()):
-        yield "{"
-        for number, (name, item) in enumerate(value.items()):
-            yield ("," if number else "") + encode_json(name) + ":"
-            yield from json_text(item, tick)
-        yield "}"
-    else:
-        yield encode_json(value)
-
-
-def _items_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
-    for number, value in enumerate(values):
-        if number:
-            yield ","
-        yield from json_text(value, tick)
-
-
-def _is_small(values: Collection[Any]) -> bool:
-    return len(values) <= CHECK_INTERVAL and not any(isinstance(value, list | dict) for value in values)
-
-
-def _decoder(tick: Ticker) -> json.JSONDecoder:
-    def parse_number(text: str) -> float:
-        tick()
-        value = float(text)
-        if math.isinf(value):  # it would be written as Infinity, which is not JSON
-            raise ValueError(f"the number {text[:40]} is too large")
-        return value
-
-    def parse_integer(text: str) -> int:
-        tick()
-        return int(text)
-
-    return json.JSONDecoder(parse_float=parse_number, parse_int=parse_integer, parse_constant=refuse_constant)
+def _parse_number(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):  # it would be written as Infinity, which is not JSON
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value

@@ -14,9 +14,9 @@ from stagemaker.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     Expression,
     Scope,
-    Values,
     parse,
     steps_of,
+    types_of,
 )
 from stagemaker.orchestration.pipelines.definitions.parameters import as_text, read_value
 
@@ -51,14 +51,14 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
         inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
         return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
     first = parse(parts["QueryValue" if kind == "In" else "LeftValue"], scope)
-    others = Values(parts["Values"] if kind == "In" else [parts["RightValue"]], scope)
-    _check_types(kind, [first.type, *others.types])
+    others = [parse(value, scope) for value in (parts["Values"] if kind == "In" else [parts["RightValue"]])]
+    _check_types(kind, types_of([first, *others]))
 
     def evaluate(context: StepContext) -> bool:
         left, compare = first.evaluate(context), COMPARISONS.get(kind, operator.eq)
-        return any(_holds(kind, compare, left, right) for right in others.evaluate(context))
+        return any(_holds(kind, compare, left, right) for right in (other.evaluate(context) for other in others))
 
-    return Expression("boolean", evaluate, (*first.steps, *others.steps))
+    return Expression("boolean", evaluate, steps_of([first, *others]))
 
 
 def _check_types(kind: str, types: list[str]) -> None:

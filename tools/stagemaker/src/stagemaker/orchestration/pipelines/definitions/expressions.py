@@ -75,26 +75,6 @@ class Expression:
     shape: Shape | None = None
 
 
-class Values:
-    """The scalars and expressions of a list. Scalars stay as they are: a list can have hundreds of thousands.
-
-    types: the types of the values, each once. steps: the names of the steps that the expressions need.
-    """
-
-    def __init__(self, values: Iterable[Any], scope: Scope) -> None:
-        self._values = [
-            value if isinstance(value, str | bool | int | float) else parse(value, scope) for value in values
-        ]
-        expressions = [value for value in self._values if isinstance(value, Expression)]
-        scalars = {type(value) for value in self._values} - {Expression}
-        self.types = list(dict.fromkeys([*(TYPES[kind] for kind in scalars), *(item.type for item in expressions)]))
-        self.steps = steps_of(expressions)
-
-    def evaluate(self, context: StepContext) -> Iterator[Any]:
-        for value in self._values:
-            yield value.evaluate(context) if isinstance(value, Expression) else value
-
-
 def is_expression(value: Any) -> bool:
     if not isinstance(value, dict) or len(value) != 1:
         return False
@@ -126,6 +106,11 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
         return
     for item in children(value):
         yield from references(item, scope)
+
+
+def types_of(expressions: Iterable[Expression]) -> list[str]:
+    """Return the types of the expressions' values, each once: a list can have hundreds of thousands."""
+    return list(dict.fromkeys(expression.type for expression in expressions))
 
 
 def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
@@ -168,21 +153,21 @@ def _step_property(step: ReferencedStep, path: PropertyPath) -> Expression:
 
 def _parse_join(argument: Any, scope: Scope) -> Expression:
     members = read_members(argument, JOIN, {"On": str, "Values": list}, {})
-    values = Values(members["Values"], scope)
-    for type_name in values.types:
+    values = [parse(value, scope) for value in members["Values"]]
+    for type_name in types_of(values):
         if type_name not in (*SCALARS, "any"):
             raise DefinitionError(f"{JOIN}: a {type_name} cannot be joined")
 
     def evaluate(context: StepContext) -> str:
         texts, length = list[str](), 0
-        for value in values.evaluate(context):
-            texts.append(as_text(value))
+        for value in values:
+            texts.append(as_text(value.evaluate(context)))
             length += len(texts[-1]) + len(members["On"])
             if length > MAX_JOIN_LENGTH:
                 raise StepFailure(f"ClientError: {JOIN}: the joined string exceeds {MAX_JOIN_LENGTH} characters")
         return str(members["On"]).join(texts)
 
-    return Expression("string", evaluate, values.steps)
+    return Expression("string", evaluate, steps_of(values))
 
 
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:
