@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from stagemaker.compute.batch import record_formats
+from stagemaker.compute.batch import data_processing
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection
 from stagemaker.compute.failure import JobFailed, JobStopped
@@ -315,7 +315,7 @@ def test_the_number_of_parts_of_a_record_is_limited(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parsers cannot be interrupted and need many times a record's size in memory."""
-    monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
+    monkeypatch.setattr(data_processing, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not valid {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)
     expected = {JSON: b"[[],[0,0,0,0,0],[]]", JSON_LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]

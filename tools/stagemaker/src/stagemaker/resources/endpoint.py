@@ -17,8 +17,7 @@ from stagemaker.orchestration.endpoints.deployment import (
     retain_properties,
 )
 from stagemaker.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
-from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
-from stagemaker.orchestration.endpoints.hosting import Hosting
+from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.resource import Resource, refuse_members

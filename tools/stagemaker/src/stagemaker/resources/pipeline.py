@@ -5,15 +5,10 @@ from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.document import MAX_BYTES, located
-from stagemaker.orchestration.pipelines.executions.execution_records import (
-    DEFINITION,
-    EXECUTED_DEFINITION,
-    EXECUTION,
-    StepRecords,
-)
-from stagemaker.orchestration.pipelines.executions.step_cache import cache_kind
+from stagemaker.orchestration.pipelines.definition import read_definition
+from stagemaker.orchestration.pipelines.document import MAX_BYTES, located
+from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, StepRecords
+from stagemaker.orchestration.pipelines.step_cache import cache_kind
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.client_token import run_once

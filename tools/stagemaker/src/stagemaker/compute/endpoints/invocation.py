@@ -8,8 +8,7 @@ from random import Random
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints.data_capture import DataCapture
-from stagemaker.compute.endpoints.endpoint_instance import LOG_GROUP
-from stagemaker.compute.endpoints.fleet import Fleet, FleetEnded, Reply
+from stagemaker.compute.endpoints.fleet import LOG_GROUP, Fleet, FleetEnded, Reply
 from stagemaker.compute.endpoints.traffic import Traffic
 from stagemaker.compute.logs.metrics import put_metrics
 from stagemaker.compute.periodic import PeriodicDelivery

@@ -3,16 +3,10 @@
 from collections.abc import Iterator
 
 from stagemaker.compute.failure import JobStopped
-from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
-from stagemaker.orchestration.pipelines.executions.execution_records import (
-    DEFINITION,
-    EXECUTED_DEFINITION,
-    EXECUTION,
-    RUNNING,
-    StepRecords,
-)
-from stagemaker.orchestration.pipelines.executions.step_run import StepRunner
+from stagemaker.orchestration.pipelines.definition import read_definition
+from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, RUNNING, StepRecords
+from stagemaker.orchestration.pipelines.step import PipelineStep
+from stagemaker.orchestration.pipelines.step_run import StepRunner
 from stagemaker.orchestration.runner import Work
 from stagemaker.state.records import Record, StoredRecord, now
 

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from botocore.model import Shape
 
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located, read_members
-from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, as_text
-from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located, read_members
+from stagemaker.orchestration.pipelines.parameters import Parameter, as_text
+from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from stagemaker.protocol.service_model import children
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"

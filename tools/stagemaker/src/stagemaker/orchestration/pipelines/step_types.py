@@ -6,18 +6,11 @@ from typing import Any, ClassVar
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
-from stagemaker.orchestration.pipelines.definitions.arguments import check_arguments
-from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, read_members
-from stagemaker.orchestration.pipelines.definitions.expressions import (
-    GET,
-    SCALARS,
-    Scope,
-    is_expression,
-    parse,
-    references,
-)
-from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
+from stagemaker.orchestration.pipelines.arguments import check_arguments
+from stagemaker.orchestration.pipelines.conditions import parse_condition
+from stagemaker.orchestration.pipelines.document import DefinitionError, read_members
+from stagemaker.orchestration.pipelines.expressions import GET, SCALARS, Scope, is_expression, parse, references
+from stagemaker.orchestration.pipelines.property_path import PropertyPath, find_item
 from stagemaker.protocol.service_model import operation_model
 
 PATTERN_SECONDS = 2.0  # time limit for matching all patterns in a step's arguments

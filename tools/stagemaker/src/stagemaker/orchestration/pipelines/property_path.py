@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure
 
 MAX_LENGTH = 1024  # characters
 # no text matches in two ways, so the matching time is linear in the length

@@ -4,17 +4,11 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located
-from stagemaker.orchestration.pipelines.definitions.expressions import (
-    SCALARS,
-    Scope,
-    has_expression,
-    is_expression,
-    parse,
-)
-from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located
+from stagemaker.orchestration.pipelines.expressions import SCALARS, Scope, has_expression, is_expression, parse
+from stagemaker.orchestration.pipelines.parameters import as_text
+from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES
 from stagemaker.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import Check
-from stagemaker.orchestration.pipelines.definitions.document import StepFailure
+from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.state.records import Record, StoredRecord
 from stagemaker.text import refuse_constant
 
