@@ -44,8 +44,7 @@ class ControlPlane:
         body = read_body(request, MAX_REQUEST_BYTES, "RequestEntityTooLarge", 413)
         members = read_request(operation, _parse_document(body))
         response = self._resources[operation.name].handle(operation.name, members)
-        content = json.dumps(shape_response(operation.output_shape, response)).encode()
-        return make_response(content, JSON)
+        return make_response(json.dumps(shape_response(operation.output_shape, response)).encode(), JSON)
 
 
 def _parse_document(body: bytes) -> Any:

@@ -41,8 +41,7 @@ class Pipelines(Resource):
         refuse_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
         text = self._validated_definition(request)
         if text is None:
-            message = f"A pipeline must have either a {DEFINITION} or a {LOCATION}"
-            raise ValidationException(message)
+            raise ValidationException(f"A pipeline must have either a {DEFINITION} or a {LOCATION}")
 
         def create(request: Record) -> Record:
             with self.store.transaction():

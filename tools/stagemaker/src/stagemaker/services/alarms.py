@@ -46,10 +46,7 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
         yield "Threshold must be a finite number"
     if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
         yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
-    yield from _period_problems(alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm"))
-
-
-def _period_problems(period: Any, count: Any, datapoints_to_alarm: Any) -> Iterator[str]:
+    period, count, datapoints_to_alarm = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
         yield "Period must be 10, 20, 30 or a multiple of 60"
     elif not isinstance(count, int) or count < 1:

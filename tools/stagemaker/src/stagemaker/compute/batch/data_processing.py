@@ -16,7 +16,7 @@ from typing import Any
 
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check
+from stagemaker.compute.files.output_files import Check, ignore
 from stagemaker.text import refuse_constant
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
@@ -140,14 +140,14 @@ class DataProcessing:
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line requires AssembleWith Line")
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
-    def request_body(self, body: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
+    def request_body(self, body: bytes, max_bytes: int, check: Check = ignore) -> bytes:
         """Return the model's request body, of at most max_bytes, for an input body."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
         return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
-    def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
+    def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = ignore) -> bytes:
         """Return the output, of at most max_bytes, for an input body and the model's response."""
         if not self.join and self.output_filter.is_root:
             return response

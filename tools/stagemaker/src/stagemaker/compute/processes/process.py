@@ -58,21 +58,18 @@ class SupervisedProcess:
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
         self._folder, self._was_stopped = folder, False
         self._lock = threading.Lock()  # guards the pipe for orders: `wait` closes it
-        specification = asdict(launch) | {
+        no_limits = dict.fromkeys(("memory", "cpus", "volume", "memory_use")) | {"folders": []}
+        specification = asdict(launch) | (asdict(instance) if instance else no_limits)
+        specification |= {
             "seconds": seconds if seconds < math.inf else None,
             "grace": GRACE_SECONDS,
             "processes": MAX_PROCESSES,
-            "bytes": instance.memory if instance else None,
-            "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
-            "cpus": instance.cpus if instance else None,
-            "volume": instance.volume if instance else None,
-            "folders": [str(path) for path in instance.folders] if instance else [],
         }
         self._start_time = time.monotonic()
         self._latest_end = self._start_time + seconds + GRACE_SECONDS + OVERDUE_SECONDS
         handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump(specification, file)
+            json.dump(specification, file, default=str)  # paths
         self._events, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(

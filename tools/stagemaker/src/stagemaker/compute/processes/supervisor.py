@@ -55,7 +55,7 @@ def main() -> None:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
         if disk:
             stack.callback(disk.close)
-        memory = MemoryUse(specification["memory_use"], specification["bytes"])
+        memory = MemoryUse(specification["memory_use"], specification["memory"])
         stack.callback(memory.close)
         try:
             job = start(specification)

@@ -50,8 +50,7 @@ def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], d
     scale_fleets(fleets, variants)
     while waiting := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
         if work.clock() > deadline:
-            message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
-            raise JobFailed(message)
+            raise JobFailed(f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds")
         work.wait(POLL_INTERVAL)
     for fleet in fleets.values():
         fleet.put_in_service()

@@ -10,7 +10,7 @@ from typing import Any
 
 from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, read_members
-from stagemaker.orchestration.pipelines.expressions import SCALARS, Expression, Scope, parse, steps_of, types_of
+from stagemaker.orchestration.pipelines.expressions import SCALARS, Expression, Scope, Values, parse, steps_of
 from stagemaker.orchestration.pipelines.parameters import as_text, read_value
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -44,14 +44,14 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
         inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
         return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
     first = parse(parts["QueryValue" if kind == "In" else "LeftValue"], scope)
-    others = [parse(value, scope) for value in (parts["Values"] if kind == "In" else [parts["RightValue"]])]
-    _check_types(kind, types_of([first, *others]))
+    others = Values(parts["Values"] if kind == "In" else [parts["RightValue"]], scope)
+    _check_types(kind, [first.type, *others.types])
 
     def evaluate(context: StepContext) -> bool:
         left, compare = first.evaluate(context), COMPARISONS.get(kind, operator.eq)
-        return any(_holds(kind, compare, left, right) for right in (other.evaluate(context) for other in others))
+        return any(_holds(kind, compare, left, right) for right in others.evaluate(context))
 
-    return Expression("boolean", evaluate, steps_of([first, *others]))
+    return Expression("boolean", evaluate, (*first.steps, *others.steps))
 
 
 def _check_types(kind: str, types: list[str]) -> None:

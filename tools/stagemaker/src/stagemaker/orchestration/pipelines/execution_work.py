@@ -39,7 +39,9 @@ class ExecutionWork(Work):
         execution, ending = self._execution(), self._is_ending()
         if ending:
             self._stop_running()
-        self._poll()
+        for step, record in list(self._running()):
+            if record["StepStatus"] != "Starting":
+                self._steps.poll(step)
         if not ending:
             self._start_ready(execution)
         if any(self._running()) or (not ending and next(self._ready(), None) is not None):
@@ -70,11 +72,6 @@ class ExecutionWork(Work):
                 self._records.put(step.name, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
                 self._steps.attempt(step)
-
-    def _poll(self) -> None:
-        for step, record in list(self._running()):
-            if record["StepStatus"] != "Starting":
-                self._steps.poll(step)
 
     def _start_ready(self, execution: Record) -> None:
         parallelism = execution.get("ParallelismConfiguration", {})

@@ -8,7 +8,7 @@ import datetime
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.model import Shape
 
@@ -18,6 +18,9 @@ from stagemaker.orchestration.pipelines.document import DefinitionError, StepFai
 from stagemaker.orchestration.pipelines.parameters import Parameter, as_text
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from stagemaker.protocol.service_model import children
+
+if TYPE_CHECKING:
+    from stagemaker.orchestration.pipelines.step import PipelineStep
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"
@@ -35,17 +38,6 @@ MAX_PATH_LENGTH = 256  # characters
 MAX_SELECTED_VALUES = 1000  # values that each step of a Std:JsonGet's path may select
 
 
-class ReferencedStep(Protocol):
-    """What expressions use of a step. files: the output and the path of each property file, by name."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def files(self) -> Mapping[str, tuple[str, str]]: ...
-    def property_shape(self, path: PropertyPath) -> Shape:
-        """Return the shape of the property at a path. Raises DefinitionError if the step certainly does not have it."""
-
-
 @dataclass(frozen=True)
 class Scope:
     """What expressions may refer to.
@@ -55,7 +47,7 @@ class Scope:
     """
 
     parameters: Mapping[str, Parameter]
-    steps: Mapping[str, ReferencedStep]
+    steps: Mapping[str, "PipelineStep"]
     experiment: Collection[str] = ()
     type_name: str = ""
 
@@ -73,6 +65,26 @@ class Expression:
     evaluate: Callable[[StepContext], Any]
     steps: tuple[str, ...] = ()
     shape: Shape | None = None
+
+
+class Values:
+    """The scalars and expressions of a list. Scalars stay as they are: a list can have hundreds of thousands.
+
+    types: the types of the values, each once. steps: the names of the steps that the expressions need.
+    """
+
+    def __init__(self, values: Iterable[Any], scope: Scope) -> None:
+        self._values = [
+            value if isinstance(value, str | bool | int | float) else parse(value, scope) for value in values
+        ]
+        expressions = [value for value in self._values if isinstance(value, Expression)]
+        scalars = {type(value) for value in self._values} - {Expression}
+        self.types = list(dict.fromkeys([*(TYPES[kind] for kind in scalars), *(item.type for item in expressions)]))
+        self.steps = steps_of(expressions)
+
+    def evaluate(self, context: StepContext) -> Iterator[Any]:
+        for value in self._values:
+            yield value.evaluate(context) if isinstance(value, Expression) else value
 
 
 def is_expression(value: Any) -> bool:
@@ -108,11 +120,6 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
         yield from references(item, scope)
 
 
-def types_of(expressions: Iterable[Expression]) -> list[str]:
-    """Return the types of the expressions' values, each once: a list can have hundreds of thousands."""
-    return list(dict.fromkeys(expression.type for expression in expressions))
-
-
 def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
     return tuple(name for expression in expressions for name in expression.steps)
 
@@ -141,7 +148,7 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         return _step_property(step, path)
 
 
-def _step_property(step: ReferencedStep, path: PropertyPath) -> Expression:
+def _step_property(step: "PipelineStep", path: PropertyPath) -> Expression:
     shape = step.property_shape(path)
 
     def evaluate(context: StepContext) -> Any:
@@ -153,21 +160,21 @@ def _step_property(step: ReferencedStep, path: PropertyPath) -> Expression:
 
 def _parse_join(argument: Any, scope: Scope) -> Expression:
     members = read_members(argument, JOIN, {"On": str, "Values": list}, {})
-    values = [parse(value, scope) for value in members["Values"]]
-    for type_name in types_of(values):
+    values = Values(members["Values"], scope)
+    for type_name in values.types:
         if type_name not in (*SCALARS, "any"):
             raise DefinitionError(f"{JOIN}: a {type_name} cannot be joined")
 
     def evaluate(context: StepContext) -> str:
         texts, length = list[str](), 0
-        for value in values:
-            texts.append(as_text(value.evaluate(context)))
+        for value in values.evaluate(context):
+            texts.append(as_text(value))
             length += len(texts[-1]) + len(members["On"])
             if length > MAX_JOIN_LENGTH:
                 raise StepFailure(f"ClientError: {JOIN}: the joined string exceeds {MAX_JOIN_LENGTH} characters")
         return str(members["On"]).join(texts)
 
-    return Expression("string", evaluate, steps_of(values))
+    return Expression("string", evaluate, values.steps)
 
 
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:
@@ -211,7 +218,7 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
     return Expression("string", evaluate, folder.steps)
 
 
-def _find_step(text: str, scope: Scope) -> ReferencedStep:
+def _find_step(text: str, scope: Scope) -> "PipelineStep":
     match = STEP_REFERENCE.match(text)
     if match is None:
         beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."

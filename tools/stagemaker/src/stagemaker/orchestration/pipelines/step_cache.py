@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,11 @@ class StepCache:
     def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
         self._platform, self._store, self._check = platform, platform.store, check
         self._kind = cache_kind(pipeline)
-        self._contents: dict[str, dict[str, str] | None] = {}
+        self._content_digests = cache(lambda uri: content_digests(platform.s3, uri, check))
 
     def forget_contents(self) -> None:
         """Forget what was read from S3. Called once before several steps start: they often read the same objects."""
-        self._contents.clear()
+        self._content_digests.cache_clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:
         description = dict(request)
@@ -79,11 +80,6 @@ class StepCache:
         result = {"SourcePipelineExecutionArn": execution, "Properties": properties, "Metadata": metadata}
         entry = {"Time": now(), "Objects": etags} | result
         self._store.change(self._kind, key, lambda _: entry, {})
-
-    def _content_digests(self, uri: str) -> dict[str, str] | None:
-        if uri not in self._contents:
-            self._contents[uri] = content_digests(self._platform.s3, uri, self._check)
-        return self._contents[uri]
 
     def _output_etags(self, uri: str) -> dict[str, str]:
         key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
