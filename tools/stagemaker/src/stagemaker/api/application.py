@@ -61,7 +61,7 @@ class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
-    ports: of the Host of accepted requests. health: the answer to a request for HEALTH. prepare: called before each
+    ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH. prepare: called before each
     request to a service other than SageMaker. reset: empties the simulator; None refuses to.
     """
 

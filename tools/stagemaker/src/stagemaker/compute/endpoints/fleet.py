@@ -167,9 +167,11 @@ class FleetEnded(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """The outcome of an invocation. response: whatever its status, or None for the reason. seconds: the model took.
+    """The outcome of an invocation.
 
-    container: that replied or failed; empty if unknown. instance: invoked last; None if none was.
+    response: the response, whatever its status, or None if there is a reason instead. container: the name of the
+    container that replied or failed; empty if it is unknown. instance: the one that was invoked last, or None. seconds:
+    how long the model took.
     """
 
     response: Response | None = None

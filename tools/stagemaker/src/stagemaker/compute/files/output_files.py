@@ -29,8 +29,8 @@ def ignore(*_: object) -> None:
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: relative to that folder. path: of the content; of a link, the target. info: the status there; None: broken
-    link.
+    name: its path relative to that folder. path: the path of the content, which is the target of a link. info: the
+    status of the content, or None for a broken link.
     """
 
     name: str

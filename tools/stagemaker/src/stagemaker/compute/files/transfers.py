@@ -36,7 +36,7 @@ def download(
 ) -> None:
     """Download the objects under a prefix to a folder, named relative to it; a single object keeps its name.
 
-    volume: that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not fit, or a
+    volume: the one that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not fit, or a
     key is no path within the folder, and OSError if this machine's disk is full.
     """
     bucket, prefix = parse(uri)

@@ -40,9 +40,10 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: shared by all of the model's containers. volume: counts what the model and its source take. folder: the
-    container's, in the job's. sockets_folder: shared by the processes and the simulator. name: empty for a model's only
-    container. has_network: whether EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
+    instance: all of the model's containers share it. volume: counts what the model and its source take. folder: the
+    container's folder, in the job's folder. sockets_folder: the processes and the simulator share it. name: the
+    container's name, which is empty for a model's only container. has_network: whether EnableNetworkIsolation is not
+    set. is_ready: whether a ping has succeeded.
     """
 
     platform: Platform
