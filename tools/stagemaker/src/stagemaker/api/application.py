@@ -61,8 +61,9 @@ class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
-    ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH. prepare: called before each
-    request to a service other than SageMaker. reset: empties the simulator; None refuses to.
+    ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH.
+    prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None refuses
+    to.
     """
 
     def __init__(

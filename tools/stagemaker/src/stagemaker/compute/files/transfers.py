@@ -36,8 +36,8 @@ def download(
 ) -> None:
     """Download the objects under a prefix to a folder, named relative to it; a single object keeps its name.
 
-    volume: the one that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not fit, or a
-    key is no path within the folder, and OSError if this machine's disk is full.
+    volume: the one that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not
+    fit, or a key is no path within the folder, and OSError if this machine's disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
