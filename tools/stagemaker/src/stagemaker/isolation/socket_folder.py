@@ -4,6 +4,7 @@ import itertools
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from stagemaker import locked
@@ -17,9 +18,8 @@ SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # length of a socket's
 
 def make() -> tuple[Path, locked.Locked]:
     """Make and lock a folder in the first suitable parent. Raises OSError if there is none."""
-    reasons, runtime = [], os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    for folder in (tempfile.gettempdir(), runtime, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made by mkdtemp
-        parent = Path(folder).resolve()
+    reasons = []
+    for parent in parents():
         if len(os.fsencode(parent)) + SUFFIX_BYTES > MAX_PATH_BYTES:
             reasons.append(f"the path {parent} is too long")
             continue
@@ -36,6 +36,13 @@ def make() -> tuple[Path, locked.Locked]:
 
 def server_folder(folder: Path) -> Path:
     return folder / f"{next(NUMBERS):08x}"
+
+
+def parents() -> Iterator[Path]:
+    """Yield the folder's possible parents in order of preference, with symbolic links resolved."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    for parent in (tempfile.gettempdir(), runtime, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made by mkdtemp
+        yield Path(parent).resolve()
 
 
 def _is_safe(parent: Path) -> bool:
