@@ -14,7 +14,7 @@ import statistics
 import time
 from typing import Any
 
-from stagemaker.orchestration.pipelines.executions.execution_work import POLL_INTERVAL
+from stagemaker.orchestration.pipelines.execution_work import POLL_INTERVAL
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"

@@ -52,11 +52,7 @@ class SetUpError(Exception):
 
 
 def set_up(
-    folder: Path,
-    sources: list[str],
-    imports: str = "",
-    python: str = sys.executable,
-    constraints: str | None = None,
+    folder: Path, sources: list[str], imports: str = "", python: str = sys.executable, constraints: str | None = None
 ) -> None:
     """Make the environment if it is missing, broken or of another Python, and install the sources in order.
 

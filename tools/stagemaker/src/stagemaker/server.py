@@ -1,6 +1,7 @@
 """The simulator: one loopback port that serves SageMaker and, through moto, other AWS services."""
 
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -9,15 +10,19 @@ import string
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from werkzeug.test import create_environ, run_wsgi_app
 
 from stagemaker import locked
 from stagemaker.api.application import Application
 from stagemaker.api.http_server import HttpServer
-from stagemaker.api.own_requests import call_directly
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -41,6 +46,8 @@ OWN_CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+# names the service of a request without a signature, which nobody checks
+S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 SDK_SETTINGS = "sagemaker.yaml"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # of the role
@@ -103,8 +110,7 @@ class Simulator:
         self.isolation = _choose_isolation(engine, isolation, self._jobs_can_call, exit_stack)
         exit_stack.callback(self._release_moto)
         if self._state:
-            exit_stack.callback(self._state.close)
-            self._state.open()
+            exit_stack.enter_context(self._state)
         self.folder, lock = locked.make(Path(tempfile.gettempdir()), "stagemaker-jobs-", "")
         exit_stack.callback(lock.close)
         exit_stack.callback(remove, self.folder)
@@ -279,3 +285,39 @@ def _choose_isolation(engine: str, isolation: str, jobs_can_call: bool, exit_sta
     if isolation == "required" and bubblewrap is None:
         raise NoSandboxError
     return bubblewrap or Unsandboxed()
+
+
+class ResponseBody(io.BytesIO):
+    """The body of a response, as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def call_directly(client: Any, application: Wsgi) -> None:
+    """Let a client of the simulator's own call the application without a connection.
+
+    Its requests need no thread of the HTTP server, which a crowd of clients can occupy, and work before it handles
+    requests.
+    """
+
+    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        url, body = urlsplit(request.url), request.body or b""
+        content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else body
+        environ = create_environ(
+            f"{url.path}?{url.query}",
+            f"http://{url.netloc}",
+            # the body ends by itself, so that it is not copied
+            environ_base={"REMOTE_ADDR": "127.0.0.1", "wsgi.input_terminated": True},
+            headers=S3_HEADERS
+            | {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()},
+            input_stream=io.BytesIO(content),
+            content_length=len(content),
+            method=request.method,
+        )
+        chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
+        return AWSResponse(request.url, int(status.split()[0]), headers, ResponseBody(b"".join(chunks)))
+
+    client.meta.events.register("before-send", send)
+    # a signature would need the hash of an object's content
+    client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)

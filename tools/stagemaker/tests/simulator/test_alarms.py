@@ -1,6 +1,7 @@
 """An alarm is evaluated when its state is read, from the metric's data points, as CloudWatch's guide describes."""
 
 import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,16 @@ from stagemaker.services.moto_inside import cloudwatch
 
 ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
+
+
+def alarm(comparison: str, periods: int, datapoints_to_alarm: int = 1, treatment: str = "missing") -> SimpleNamespace:
+    return SimpleNamespace(
+        comparison_operator=comparison,
+        threshold=5.0,
+        evaluation_periods=periods,
+        datapoints_to_alarm=datapoints_to_alarm,
+        treat_missing_data=treatment,
+    )
 
 
 def points(text: str) -> list[float | None]:
@@ -48,8 +59,7 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, text: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
-        members = {"datapoints_to_alarm": datapoints_to_alarm, "treatment": treatment}
-        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, **members)
+        result = alarm_state(alarm("GreaterThanThreshold", 3, datapoints_to_alarm, treatment), points(text))
         assert result == (None if state == "SAME" else state), treatment
 
 
@@ -63,9 +73,7 @@ def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int
     ],
 )
 def test_values_are_compared_with_the_threshold(comparison: str, breaching: list[bool]) -> None:
-    states = [
-        alarm_state([None, None, value], comparison, 5.0, periods=1, datapoints_to_alarm=1) for value in (4.0, 5.0, 6.0)
-    ]
+    states = [alarm_state(alarm(comparison, 1), [None, None, value]) for value in (4.0, 5.0, 6.0)]
     assert states == ["ALARM" if is_breaching else "OK" for is_breaching in breaching]
 
 

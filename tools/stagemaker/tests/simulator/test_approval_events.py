@@ -11,8 +11,8 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.model_packages import SPECIFICATION, Packages
 from stagemaker_support.simulator_client import Client, numbers
 
-from stagemaker.compute.state_changes import StateChanges
 from stagemaker.protocol.account import ACCOUNT, REGION
+from stagemaker.resources.model_package import StateChanges
 
 
 class History:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from stagemaker.compute.batch import record_formats
+from stagemaker.compute.batch import data_processing
 from stagemaker.compute.batch.data_processing import DataProcessing
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection
 from stagemaker.compute.failure import JobFailed, JobStopped
@@ -270,7 +270,6 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
         (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6 + "[*]"}, b"[" * 6 + b"[[],[]]" + b"]" * 6),
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0," * 5000 + b"0]"),
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0.5]"),
-        (JSON, {"JoinSource": "Input"}, b"[" + b"[]," * 5000 + b"[]]"),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
         (CSV, {"OutputFilter": "$[:,:]"}, b"," * 5000 + b"\n"),
@@ -302,15 +301,6 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
     assert peak < 4 * (len(body) + len(joined))
 
 
-@examples(30)
-@given(st.recursive(documents, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(names, inner, max_size=7)))
-def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_formats, "CHECK_INTERVAL", 3)
-        parts = record_formats.json_text(document, record_formats.Ticker(lambda: None))
-        assert "".join(parts) == json.dumps(document, separators=(",", ":"))
-
-
 @pytest.mark.parametrize(
     ("kind", "body", "reason"),
     [
@@ -325,7 +315,7 @@ def test_the_number_of_parts_of_a_record_is_limited(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parsers cannot be interrupted and need many times a record's size in memory."""
-    monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
+    monkeypatch.setattr(data_processing, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not valid {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)
     expected = {JSON: b"[[],[0,0,0,0,0],[]]", JSON_LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]

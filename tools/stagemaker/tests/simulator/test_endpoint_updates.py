@@ -15,7 +15,7 @@ from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.orchestration.endpoints import gradual_update
+from stagemaker.orchestration.endpoints import endpoint_work
 from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 
 
@@ -208,7 +208,7 @@ SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test shortens it inside the simulator."""
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
-    monkeypatch.setattr(gradual_update, "read_deployment_config", lambda _: BlueGreenPolicy(time_limit=0.3))
+    monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreenPolicy(time_limit=0.3))
     slow_config = endpoints.config(variant(endpoints.model(SLOW_SCRIPT)))
     endpoints.update(name, slow_config)
     described = endpoints.settle(name)

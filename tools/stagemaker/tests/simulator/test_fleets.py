@@ -12,7 +12,7 @@ from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import container
 
 from stagemaker.compute.deadline import Deadline
-from stagemaker.compute.endpoints import endpoint_instance
+from stagemaker.compute.endpoints import fleet
 from stagemaker.compute.endpoints.fleet import Fleet, Reply
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.platform import Platform
@@ -137,7 +137,7 @@ def test_a_broken_connection_leaves_a_busy_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server responds to /ping only after all earlier requests, when the start-up limit has already passed."""
-    monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
+    monkeypatch.setattr(fleet, "STARTUP_SECONDS", 4)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING_SCRIPT))))
     bodies = ["0.5", "break", *["1"] * 8]
     with ThreadPoolExecutor(len(bodies) + 1) as pool:

@@ -14,9 +14,9 @@ from stagemaker_support.endpoints import NAMED, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import numbers
 
-from stagemaker.orchestration.endpoints import endpoint_work, gradual_update
+from stagemaker.orchestration.endpoints import endpoint_work
 from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy, read_deployment_config
-from stagemaker.orchestration.endpoints.gradual_update import GradualUpdate
+from stagemaker.orchestration.endpoints.endpoint_work import GradualUpdate
 
 CLIENTS = 16
 REQUESTS_PER_STEP = 300
@@ -52,7 +52,7 @@ def policy(routing: dict[str, Any], alarms: tuple[str, ...] = (), **members: Any
 class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
-        monkeypatch.setattr(gradual_update, "read_deployment_config", self._read)
+        monkeypatch.setattr(endpoint_work, "read_deployment_config", self._read)
 
     def open(self) -> None:
         self._opened.release()

@@ -22,8 +22,7 @@ from stagemaker_support.simulator_client import Client
 
 from stagemaker import locked, server
 from stagemaker.api import http_server
-from stagemaker.compute.endpoints.endpoint_instance import EndpointInstance
-from stagemaker.compute.endpoints.fleet import Fleet
+from stagemaker.compute.endpoints.fleet import EndpointInstance, Fleet
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform

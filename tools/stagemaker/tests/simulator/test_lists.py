@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
+from stagemaker.orchestration.pipelines.records import StepRecords
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model

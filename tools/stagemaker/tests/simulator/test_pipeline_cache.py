@@ -10,7 +10,7 @@ import pytest
 from stagemaker_support.pipelines import Pipelines, definition, get, model, step
 from stagemaker_support.simulator_client import HOOKS, IMAGE
 
-from stagemaker.orchestration.pipelines.executions import s3_content
+from stagemaker.orchestration.pipelines import step_cache
 from stagemaker.server import BUCKET, ROLE_ARN
 
 CACHE_CONFIG = {"Enabled": True, "ExpireAfter": "P30D"}
@@ -158,13 +158,13 @@ def test_an_archive_bomb_uses_little_memory(pipelines: Pipelines) -> None:
     pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     uri = f"s3://{BUCKET}/pipelines/large-header/"
-    assert s3_content.content_digests(pipelines.client.s3, uri, lambda: None) is not None
+    assert step_cache.content_digests(pipelines.client.s3, uri, lambda: None) is not None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
 
 
 def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines) -> None:
     def digests(uri: str, *limits: Any) -> Any:
-        return s3_content.content_digests(pipelines.client.s3, uri, lambda: None, *limits)
+        return step_cache.content_digests(pipelines.client.s3, uri, lambda: None, *limits)
 
     for number in range(2):
         pipelines.client.put(f"pipelines/bomb-{number}/a.tar.gz", archive("x" * 5000, number))

@@ -12,11 +12,11 @@ from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
 from stagemaker_support.simulator_client import IMAGE, refusal
 
-from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError
-from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
-from stagemaker.orchestration.pipelines.definitions.step import read_duration
-from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType
+from stagemaker.orchestration.pipelines.definition import read_definition
+from stagemaker.orchestration.pipelines.document import DefinitionError
+from stagemaker.orchestration.pipelines.property_path import PropertyPath
+from stagemaker.orchestration.pipelines.step import read_duration
+from stagemaker.orchestration.pipelines.step_types import STEP_TYPES, RequestStepType
 from stagemaker.resources.registry import KINDS
 from stagemaker.server import ROLE_ARN
 

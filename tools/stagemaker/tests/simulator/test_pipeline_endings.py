@@ -24,9 +24,9 @@ from stagemaker_support.pipelines import (
 )
 from stagemaker_support.simulator_client import refusal
 
-from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
-from stagemaker.orchestration.pipelines.executions.step_cache import StepCache
-from stagemaker.orchestration.pipelines.executions.step_resource import StepResource
+from stagemaker.orchestration.pipelines.records import StepRecords
+from stagemaker.orchestration.pipelines.step_cache import StepCache
+from stagemaker.orchestration.pipelines.step_resource import StepResource
 from stagemaker.server import BUCKET, ROLE_ARN
 
 SOME_FAILED = "Step failure: One or multiple steps failed."

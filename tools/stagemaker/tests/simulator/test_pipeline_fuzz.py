@@ -18,7 +18,7 @@ from stagemaker_support.fuzzing import examples
 from stagemaker_support.pipelines import RUNNING, Pipelines, condition, definition, fail, get, join, model
 from stagemaker_support.simulator_client import Client
 
-from stagemaker.orchestration.pipelines.definitions.step import TRIGGERS
+from stagemaker.orchestration.pipelines.step import TRIGGERS
 from stagemaker.server import ROLE_ARN, Simulator
 
 PARAMETERS = [

@@ -83,7 +83,6 @@ def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> Non
     for _ in range(2):
         with state:
             assert state.records.add("Model", "a", {})
-        state.close()
         shutil.rmtree(tmp_path / "new")
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagemaker.compute.endpoints.fleet import Fleet
-from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts, Share, Traffic, divide
+from stagemaker.compute.endpoints.traffic import Parts, Share, Traffic, divide, shift
 
 DRAWS = 10_000
 ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code is correct
@@ -95,7 +95,7 @@ THIRD = Fraction(33, 100)
     ],
 )
 def test_a_traffic_shift_follows_the_steps_of_its_routing_type(routing: str, sizes: Parts, steps: list[Parts]) -> None:
-    assert list(SHIFT_METHODS[routing](sizes)) == steps
+    assert list(shift(routing, sizes)) == steps
 
 
 @pytest.mark.parametrize("seed", [1, 2])

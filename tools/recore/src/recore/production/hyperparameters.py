@@ -149,12 +149,16 @@ def _bound_names(statement: ast.stmt) -> set[str]:
     return set()
 
 
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 def _read_parameters(fit: ast.FunctionDef, place: str) -> Hyperparameters:
     arguments, where = fit.args, f"{place}, line {fit.lineno}: fit()"
     positional = [*arguments.posonlyargs, *arguments.args]
     without: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     named = [*zip(positional, [*without, *arguments.defaults], strict=True)]
-    if len(named) < DATA or any(default and ast.unparse(default) != "None" for _, default in named[:DATA]):
+    if len(named) < DATA or any(default and not _is_none(default) for _, default in named[:DATA]):
         raise ProductionError(
             f"{where} is called with inputs, targets and holes: its first three parameters are for these"
         )

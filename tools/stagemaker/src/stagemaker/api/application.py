@@ -44,8 +44,7 @@ class ControlPlane:
         body = read_body(request, MAX_REQUEST_BYTES, "RequestEntityTooLarge", 413)
         members = read_request(operation, _parse_document(body))
         response = self._resources[operation.name].handle(operation.name, members)
-        content = json.dumps(shape_response(operation.output_shape, response)).encode()
-        return make_response(content, JSON)
+        return make_response(json.dumps(shape_response(operation.output_shape, response)).encode(), JSON)
 
 
 def _parse_document(body: bytes) -> Any:
@@ -62,8 +61,9 @@ class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
     Their Origin or Sec-Fetch-Site header says so or, if the page's own host name resolves to this machine, their Host.
-    ports: of the Host of accepted requests. health: the answer to a request for HEALTH. prepare: called before each
-    request to a service other than SageMaker. reset: empties the simulator; None refuses to.
+    ports: those that the Host of an accepted request can name. health: the answer to a request for HEALTH.
+    prepare: called before each request to a service other than SageMaker. reset: empties the simulator; None refuses
+    to.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ XML_SERVICES = {"cloudfront", "route53", "s3control"}  # whose errors are XML, w
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """Convert a hook's return value to a response as Flask does, ignoring Accept. Raises TypeError for other types."""
+    """Return a response with the headers that all responses of AWS have."""
     headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4())}
     return Response(body, status, headers)
 

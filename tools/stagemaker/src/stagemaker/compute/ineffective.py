@@ -4,57 +4,41 @@ from typing import Any
 
 from stagemaker.state.records import Record
 
-TRAINING = {
-    "EnableManagedSpotTraining": "the job is never interrupted and costs nothing",
-    "CheckpointConfig": "checkpoints are not copied to or from S3: the job starts from the beginning",
-    "VpcConfig": "there is no network",
-    "EnableInterContainerTrafficEncryption": "there is only one container",
-    "OutputDataConfig.KmsKeyId": "outputs are not encrypted",
-    "ResourceConfig.VolumeKmsKeyId": "the volume is not encrypted",
-    "ResourceConfig.KeepAlivePeriodInSeconds": "no instance is kept for the next job",
-    "StoppingCondition.MaxPendingTimeInSeconds": "a job waits until a processor is free",
-    "RetryStrategy": "a job that fails is not repeated",
-    "DebugHookConfig": "the debugger is not simulated",
-    "DebugRuleConfigurations": "the debugger is not simulated",
-    "TensorBoardOutputConfig": "TensorBoard is not simulated",
-    "ProfilerConfig": "the profiler is not simulated",
-    "ProfilerRuleConfigurations": "the profiler is not simulated",
-    "ExperimentConfig": "experiments are not simulated",
-    "RemoteDebugConfig": "nothing can connect to the job",
-    "InfraCheckConfig": "there are no instance health checks",
-    "SessionChainingConfig": "session tags are not simulated",
-}
-PROCESSING = {
-    "NetworkConfig.VpcConfig": "there is no network",
-    "NetworkConfig.EnableInterContainerTrafficEncryption": "there is only one container",
-    "ProcessingOutputConfig.KmsKeyId": "outputs are not encrypted",
-    "ProcessingResources.ClusterConfig.VolumeKmsKeyId": "the volume is not encrypted",
-    "ExperimentConfig": "experiments are not simulated",
-}
-TRANSFORM = {
-    "TransformOutput.KmsKeyId": "outputs are not encrypted",
-    "TransformResources.VolumeKmsKeyId": "the volume is not encrypted",
-    "ExperimentConfig": "experiments are not simulated",
+# by reason: the settings, each the kind of job and the path of the member
+INEFFECTIVE = {
+    "the job is never interrupted and costs nothing": "training.EnableManagedSpotTraining",
+    "checkpoints are not copied to or from S3: the job starts from the beginning": "training.CheckpointConfig",
+    "there is no network": "training.VpcConfig processing.NetworkConfig.VpcConfig",
+    "there is only one container": "training.EnableInterContainerTrafficEncryption "
+    "processing.NetworkConfig.EnableInterContainerTrafficEncryption",
+    "outputs are not encrypted": "training.OutputDataConfig.KmsKeyId processing.ProcessingOutputConfig.KmsKeyId "
+    "transform.TransformOutput.KmsKeyId",
+    "the volume is not encrypted": "training.ResourceConfig.VolumeKmsKeyId "
+    "processing.ProcessingResources.ClusterConfig.VolumeKmsKeyId transform.TransformResources.VolumeKmsKeyId",
+    "no instance is kept for the next job": "training.ResourceConfig.KeepAlivePeriodInSeconds",
+    "a job waits until a processor is free": "training.StoppingCondition.MaxPendingTimeInSeconds",
+    "a job that fails is not repeated": "training.RetryStrategy",
+    "the debugger is not simulated": "training.DebugHookConfig training.DebugRuleConfigurations",
+    "TensorBoard is not simulated": "training.TensorBoardOutputConfig",
+    "the profiler is not simulated": "training.ProfilerConfig training.ProfilerRuleConfigurations",
+    "experiments are not simulated": "training.ExperimentConfig processing.ExperimentConfig transform.ExperimentConfig",
+    "nothing can connect to the job": "training.RemoteDebugConfig",
+    "there are no instance health checks": "training.InfraCheckConfig",
+    "session tags are not simulated": "training.SessionChainingConfig",
 }
 GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs
 
 
-def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
+def ineffective_setting_lines(kind: str, record: Record) -> list[str]:
+    """Return a line for each of a job's settings that has no effect. kind: training, processing or transform."""
+    lines = []
+    for reason, settings in INEFFECTIVE.items():
+        names = [setting.removeprefix(f"{kind}.") for setting in settings.split() if setting.startswith(f"{kind}.")]
+        lines += [f"{name} has no effect here: {reason}." for name in names if _value(record, name)]
     instance_type = _value(record, "ResourceConfig.InstanceType")
     if instance_type and instance_type.split(".")[1].startswith(GPU_PREFIXES):
         lines.append(f"{instance_type} has no GPUs here: the job runs on CPUs.")
     return lines
-
-
-def ineffective_table() -> str:
-    """Return the list of all ineffective settings for tools/stagemaker/docs/operations.md."""
-    jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
-    settings = [(f"{job} `{name}`", reason) for job, named in jobs.items() for name, reason in named.items()]
-    reasons = dict.fromkeys(reason for _, reason in settings)
-    return "\n".join(
-        f"- {reason}: {', '.join(name for name, each in settings if each == reason)}" for reason in reasons
-    )
 
 
 def _value(record: Record, name: str) -> Any:

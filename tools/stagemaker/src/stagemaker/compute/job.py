@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import threading
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobStopped, JobTimedOut
 from stagemaker.compute.logs.log_stream import JobLog
-from stagemaker.compute.processes.process import Ending, ProcessGroup
+from stagemaker.compute.processes.process import Ending, SupervisedProcess
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import Launch
 
@@ -24,8 +25,9 @@ class Job:
     """
 
     def __init__(self, path: Path):
-        self.path, self.processes = path, ProcessGroup()
-        self.stopping = self.processes.stopping
+        self.path, self.stopping = path, threading.Event()
+        self._processes: list[SupervisedProcess] = []
+        self._lock = threading.Lock()  # guards `_processes`, and `stopping` while a process is started
         self.deadline = Deadline(math.inf)
         self.instance: Instance | None = None
         self.is_interrupted = self._is_saving = self._is_killed = False
@@ -55,14 +57,31 @@ class Job:
         """
         self.raise_if_stopping()
         seconds_left = min(self.deadline.seconds_left, seconds)
-        process = self.processes.start(launch, self.folder, seconds_left, instance or self.instance)
+        process = self.start_process(launch, self.folder, seconds_left, instance or self.instance)
         try:
             log.read(process.output, process.poll)
         except BaseException:
             self.kill()
             raise
         finally:
-            ending = self.processes.wait(process)
+            ending = self.wait_for(process)
+        return ending
+
+    def start_process(
+        self, launch: Launch, folder: Path, seconds: float, instance: Instance | None
+    ) -> SupervisedProcess:
+        """Start a command, whose output the caller reads before `wait_for`. Raises JobStopped after `stop`."""
+        with self._lock:
+            if self.stopping.is_set():
+                raise JobStopped
+            process = SupervisedProcess(launch, folder, seconds, instance)
+            self._processes.append(process)
+            return process
+
+    def wait_for(self, process: SupervisedProcess) -> Ending:
+        ending = process.wait()
+        with self._lock:
+            self._processes.remove(process)
         return ending
 
     def raise_if_stopping(self) -> None:
@@ -79,8 +98,15 @@ class Job:
 
     def stop(self) -> None:
         """Give the job's processes some time to end, and start no more."""
-        self.processes.stop()
+        for process in self._running():
+            process.stop()
 
     def kill(self) -> None:
         self._is_killed = True
-        self.processes.kill()
+        for process in self._running():
+            process.kill()
+
+    def _running(self) -> list[SupervisedProcess]:
+        with self._lock:
+            self.stopping.set()
+            return list(self._processes)

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
@@ -11,22 +13,26 @@ logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 1.0  # seconds between deliveries
 STEP_SECONDS = 0.02  # maximum seconds until an urgent delivery begins
+Item = TypeVar("Item")
 
 
-class PeriodicDelivery:
-    """Calls `deliver`, which must be thread-safe, a second after there is something to deliver.
+class PeriodicDelivery(Generic[Item]):
+    """Collects items, and calls `deliver` with those of a second, in order and in one thread at a time.
 
-    The first `notify` starts its thread. After the jobs have ended, each `notify` delivers at once.
+    The first item starts its thread. After the jobs have ended, each item is delivered at once.
     """
 
-    def __init__(self, platform: Platform, name: str, deliver: Callable[[], None]):
+    def __init__(self, platform: Platform, name: str, deliver: Callable[[list[Item]], None]):
         self._platform, self._name, self._deliver = platform, name, deliver
+        self._waiting_items: deque[Item] = deque()
+        self._delivery_lock = threading.Lock()
         self._lock = threading.Lock()
         self._is_running = False
         self._urgent = threading.Event()
 
-    def notify(self, urgent: bool = False) -> None:
-        """Announce that there is something to deliver, if urgent before the second is over."""
+    def add(self, *items: Item, urgent: bool = False) -> None:
+        """Add items to deliver, if urgent before the second is over."""
+        self._waiting_items.extend(items)
         if urgent:
             self._urgent.set()
         with self._lock:
@@ -49,7 +55,10 @@ class PeriodicDelivery:
         self._try_to_deliver()
 
     def _try_to_deliver(self) -> None:
-        try:
-            self._deliver()
-        except Exception:  # later deliveries are still tried
-            logger.exception("%s", self._name)
+        with self._delivery_lock:
+            items = [self._waiting_items.popleft() for _ in range(len(self._waiting_items))]
+            try:
+                if items:
+                    self._deliver(items)
+            except Exception:  # later deliveries are still tried
+                logger.exception("%s", self._name)

@@ -9,6 +9,7 @@ from typing import Any
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
+from stagemaker.compute.logs.metrics import Values
 from stagemaker.compute.queue import JobQueue
 from stagemaker.compute.scripts.requirements import PackageInstaller, RequirementsFile
 from stagemaker.isolation.instances import Instance
@@ -45,7 +46,7 @@ class Platform:
         sockets_folder: Path,
     ):
         self.store, self.jobs, self.client, self.isolation = store, jobs, client, isolation
-        self.observed_metrics: dict[str, list[tuple[str, float]]] = {}
+        self.observed_metrics: dict[str, Values] = {}
         self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 
     def prepare(self, job: Job, image: str, log: JobLog, announce: Callable[[str], None] = lambda line: None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.files import transfers
 from stagemaker.compute.files.output_files import OutputFolder
-from stagemaker.compute.ineffective import PROCESSING, ineffective_setting_lines
+from stagemaker.compute.ineffective import ineffective_setting_lines
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.processes.reasons import read_start
@@ -28,7 +28,7 @@ class ProcessingRun(JobRun):
 
     def run(self) -> None:
         log = self.log()
-        for line in ineffective_setting_lines(self.record, PROCESSING):
+        for line in ineffective_setting_lines("processing", self.record):
             log.line(line)
         self.begin((self.record["AppSpecification"]["ImageUri"], log))
         with self.apply_limits(self.record["ProcessingResources"]["ClusterConfig"], log) as volume:

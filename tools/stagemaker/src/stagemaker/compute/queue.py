@@ -32,7 +32,7 @@ class JobQueue:
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
         """Queue a job's work, or start it if it does not compute.
 
-        False after `close`; RuntimeError without a thread.
+        Returns False after `close`. Raises RuntimeError if no thread can be started.
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files import archives, transfers
-from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.output_files import OutputFolder, ignore
 from stagemaker.compute.ineffective import ineffective_setting_lines
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.logs.log_stream import JobLog
@@ -34,7 +34,7 @@ class TrainingRun(JobRun):
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
         self.begin((image, log), announce=self._change_message)
-        for line in ineffective_setting_lines(record):
+        for line in ineffective_setting_lines("training", record):
             log.line(line)
         with self.apply_limits(record["ResourceConfig"], log) as volume:
             ending = self._train(volume, log)
@@ -90,7 +90,7 @@ class TrainingRun(JobRun):
                 folders["model"] = model
             for name, folder in folders.items():
                 archive = self.job.folder / f"{name}.tar.gz"
-                archives.pack(folder, archive, volume, check, announce if folder is model else lambda size: None)
+                archives.pack(folder, archive, volume, check, announce if folder is model else ignore)
                 transfers.upload_file(
                     s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check
                 )

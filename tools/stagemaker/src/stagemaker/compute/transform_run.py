@@ -11,7 +11,7 @@ from stagemaker.compute.batch.manifest import SourceObject, source_objects
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
-from stagemaker.compute.ineffective import TRANSFORM, ineffective_setting_lines
+from stagemaker.compute.ineffective import ineffective_setting_lines
 from stagemaker.compute.job import Job
 from stagemaker.compute.job_run import JobRun
 from stagemaker.compute.servers.chain import Chain
@@ -37,7 +37,7 @@ class TransformRun(JobRun):
         instance = instance_of(record["TransformResources"]["InstanceType"])
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # more would have nothing to do
         chains = [self._chain(model, instance, number) for number in range(1, count + 1)]
-        for line in ineffective_setting_lines(record, TRANSFORM):
+        for line in ineffective_setting_lines("transform", record):
             chains[0].log.line(line)
         self.begin(*chains[0].images())
         try:

@@ -16,8 +16,8 @@ class ContainerJob:
     def __init__(self, specification: dict[str, Any]):
         self._engine = docker.from_env()
         limits: dict[str, Any] = {"pids_limit": specification["processes"]}
-        if specification["bytes"]:
-            limits |= {"mem_limit": specification["bytes"], "memswap_limit": specification["bytes"]}
+        if memory := specification["memory"]:
+            limits |= {"mem_limit": memory, "memswap_limit": memory}
         if specification["cpus"]:
             limits["nano_cpus"] = int(1e9 * min(specification["cpus"], os.cpu_count() or 1))
         log_config = LogConfig(type=LogConfig.types.NONE)  # the output is copied, so Docker need not store it
@@ -57,8 +57,7 @@ class ContainerJob:
         self._copy_thread.join(10)
         self._container.reload()
         kill_reason = {"reason": "memory"} if self._container.attrs["State"]["OOMKilled"] else {}
-        usage = {"processor_seconds": self._processor_seconds}
-        return {"code": self._status, "signal": None} | usage | kill_reason
+        return {"code": self._status, "signal": None} | {"processor_seconds": self._processor_seconds} | kill_reason
 
     def close(self) -> None:
         with contextlib.suppress(NotFound, APIError):

@@ -32,9 +32,13 @@ def listen(folder: Path) -> socket.socket:
     """Create a folder and, in it, a listening socket to which any user's jobs can connect."""
     folder.mkdir(0o755)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(folder / NAME))
-    os.chmod(folder / NAME, 0o777)  # noqa: S103 - other users cannot enter the folder above
-    listener.listen(1024)
+    try:
+        listener.bind(str(folder / NAME))
+        os.chmod(folder / NAME, 0o777)  # noqa: S103 - other users cannot enter the folder above
+        listener.listen(1024)
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 

@@ -17,7 +17,8 @@ def run_once(resource: Resource, operation: str, request: Record, act: Callable[
     token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
     if token is None:
         return act(request)
-    key, digest = f"{operation}/{token}", _digest(request)
+    key, text = f"{operation}/{token}", json.dumps(json.loads(to_json(request)), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     with resource.store.transaction():  # a second request with the same token waits for the response of the first
         earlier_request = resource.store.get("ClientToken", key)
         if earlier_request is None:
@@ -28,8 +29,3 @@ def run_once(resource: Resource, operation: str, request: Record, act: Callable[
         message = f"The client token '{token}' was already used with a different {operation} request"
         raise resource.error(operation, "ConflictException", message)
     return dict(earlier_request["Answer"])
-
-
-def _digest(request: Record) -> str:
-    text = json.dumps(json.loads(to_json(request)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

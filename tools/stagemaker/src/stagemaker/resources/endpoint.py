@@ -17,8 +17,7 @@ from stagemaker.orchestration.endpoints.deployment import (
     retain_properties,
 )
 from stagemaker.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
-from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
-from stagemaker.orchestration.endpoints.hosting import Hosting
+from stagemaker.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.resource import Resource, refuse_members
@@ -61,7 +60,9 @@ class Endpoints(Resource):
         alarm_definitions(read_deployment_config(config).alarms)
         internal = {"Deployment": None, "Pending": self._make_deployment(request), "Rescaling": False}
         with self.store.transaction():  # so that no other endpoint can get the last instances
-            self._check_name(request["EndpointName"])
+            for record in self.store.all(self.kind):
+                if record["EndpointName"].lower() == request["EndpointName"].lower():
+                    raise self.already_exists(record["EndpointName"])
             self._check_capacity(request["EndpointName"], internal)
             arn = self.add(request, None, internal, EndpointStatus="Creating", LastDeploymentConfig=config)
         self.begin_work(request["EndpointName"])
@@ -148,11 +149,6 @@ class Endpoints(Resource):
             for image in images(variant["Model"]):
                 self.check_image(image)
         return deployment
-
-    def _check_name(self, name: str) -> None:
-        for record in self.store.all(self.kind):
-            if record["EndpointName"].lower() == name.lower():
-                raise self.already_exists(record["EndpointName"])
 
     def _check_capacity(self, name: str, internal: Record) -> None:
         other_endpoints = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import logging
 import operator
 import re
 import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.chain import named_containers
-from stagemaker.compute.state_changes import StateChanges
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
@@ -43,6 +44,8 @@ CARD_METADATA = {
     "intended_uses": ("risk_rating",),
     "model_package_details": ("model_package_group_name", "model_package_arn"),
 }
+
+logger = logging.getLogger(__name__)
 
 
 class ModelPackages(Resource):
@@ -263,3 +266,29 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
         problem = f"more than one specification is named '{repeated_names[0]}'"
     if problem:
         raise ValidationException(f"AdditionalInferenceSpecifications: {problem}")
+
+
+class StateChanges:
+    """Sends events to EventBridge, promptly and in order. Requests neither wait for it nor fail."""
+
+    def __init__(self, platform: Platform):
+        self._platform = platform
+        self._periodic = PeriodicDelivery(platform, "state changes", self._send)
+
+    def put(self, kind: str, arn: str, detail: Record) -> None:
+        """Send an event. kind: as in its detail-type. detail: JSON values and times."""
+        event = {
+            "Source": "aws.sagemaker",
+            "DetailType": f"SageMaker {kind} State Change",
+            "Time": detail["LastModifiedTime"],
+            "Resources": [arn],
+            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # `default` formats the times
+        }
+        self._periodic.add(event, urgent=True)
+
+    def _send(self, events: list[Record]) -> None:
+        for event in events:
+            try:
+                self._platform.events.put_events(Entries=[event])
+            except Exception as error:
+                logger.warning("the event for %s could not be delivered: %s", event["Resources"][0], error)

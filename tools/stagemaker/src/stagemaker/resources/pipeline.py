@@ -5,15 +5,10 @@ from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.document import MAX_BYTES, located
-from stagemaker.orchestration.pipelines.executions.execution_records import (
-    DEFINITION,
-    EXECUTED_DEFINITION,
-    EXECUTION,
-    StepRecords,
-)
-from stagemaker.orchestration.pipelines.executions.step_cache import cache_kind
+from stagemaker.orchestration.pipelines.definition import read_definition
+from stagemaker.orchestration.pipelines.document import MAX_BYTES, located
+from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, StepRecords
+from stagemaker.orchestration.pipelines.step_cache import cache_kind
 from stagemaker.protocol import error_texts
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.client_token import run_once
@@ -46,8 +41,7 @@ class Pipelines(Resource):
         refuse_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
         text = self._validated_definition(request)
         if text is None:
-            message = f"A pipeline must have either a {DEFINITION} or a {LOCATION}"
-            raise ValidationException(message)
+            raise ValidationException(f"A pipeline must have either a {DEFINITION} or a {LOCATION}")
 
         def create(request: Record) -> Record:
             with self.store.transaction():

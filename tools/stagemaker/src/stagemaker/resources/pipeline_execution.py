@@ -8,17 +8,13 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
 
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError
-from stagemaker.orchestration.pipelines.definitions.expressions import parse
-from stagemaker.orchestration.pipelines.definitions.parameters import as_text, parameter_values
-from stagemaker.orchestration.pipelines.executions.execution_records import (
-    DEFINITION,
-    EXECUTED_DEFINITION,
-    StepRecords,
-)
-from stagemaker.orchestration.pipelines.executions.execution_work import ExecutionWork
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.definition import PipelineDefinition, read_definition
+from stagemaker.orchestration.pipelines.document import DefinitionError
+from stagemaker.orchestration.pipelines.execution_work import ExecutionWork
+from stagemaker.orchestration.pipelines.expressions import parse
+from stagemaker.orchestration.pipelines.parameters import as_text, parameter_values
+from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, StepRecords
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.client_token import run_once
 from stagemaker.resources.paging import Position, make_page

@@ -65,7 +65,9 @@ class Property:
         """Convert text from a request to the property's type. Raises ServiceError if that is not possible."""
         try:
             if self.type == "number":
-                return _parse_finite(text)
+                if (number := parse_number(text)) is None:
+                    raise ValueError(text)
+                return number
             if self.type == "time":
                 time = datetime.datetime.fromisoformat(text)
                 return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
@@ -243,9 +245,3 @@ def _follow_list(item: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
         return "text", item.members["Value"], lambda tags: [tag["Value"] for tag in tags if tag["Key"] == key]
     property_type, inner_shape, read = _follow(item, path)
     return property_type, inner_shape, lambda items: [value for item in items for value in read(item)]
-
-
-def _parse_finite(text: str) -> float:
-    if (number := parse_number(text)) is None:
-        raise ValueError(text)
-    return number

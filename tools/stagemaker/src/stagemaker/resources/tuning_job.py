@@ -90,8 +90,7 @@ class TuningJobs(Resource):
     def delete(self, operation: str, request: Record) -> Record:
         with self.store.transaction():
             if (status := self.find(operation, request)[f"{self.kind}Status"]) in self.running_statuses:
-                message = f"The tuning job is in status {status}: stop it before you delete it"
-                raise ValidationException(message)
+                raise ValidationException(f"The tuning job is in status {status}: stop it before you delete it")
             return super().delete(operation, request)
 
 

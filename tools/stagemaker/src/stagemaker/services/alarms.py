@@ -46,10 +46,7 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
         yield "Threshold must be a finite number"
     if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
         yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
-    yield from _period_problems(alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm"))
-
-
-def _period_problems(period: Any, count: Any, datapoints_to_alarm: Any) -> Iterator[str]:
+    period, count, datapoints_to_alarm = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
         yield "Period must be 10, 20, 30 or a multiple of 60"
     elif not isinstance(count, int) or count < 1:
@@ -62,21 +59,14 @@ def _period_problems(period: Any, count: Any, datapoints_to_alarm: Any) -> Itera
         yield "DatapointsToAlarm must be between 1 and EvaluationPeriods"
 
 
-def alarm_state(
-    points: Points,
-    comparison: str,
-    threshold: float,
-    *,
-    periods: int,
-    datapoints_to_alarm: int,
-    treatment: str = "missing",
-) -> str | None:
-    """Return the state of an alarm, or None if its state does not change.
+def alarm_state(alarm: Any, points: Points) -> str | None:
+    """Return the state of one of moto's alarms, or None if its state does not change.
 
-    points: the values of `periods` + EXTRA_PERIODS periods. periods: EvaluationPeriods. datapoints_to_alarm:
-    DatapointsToAlarm. treatment: TreatMissingData.
+    points: the values of its EvaluationPeriods and of EXTRA_PERIODS periods before them.
     """
-    breaches = [None if value is None else COMPARISONS[comparison](value, threshold) for value in points]
+    periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
+    datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]
+    breaches = [None if value is None else compare(value, alarm.threshold) for value in points]
     existing_breaches = [breach for breach in breaches if breach is not None][-periods:]
     missing_count = periods - len(existing_breaches)
     breach_count = existing_breaches.count(True) + (missing_count if treatment == "breaching" else 0)
@@ -125,16 +115,14 @@ def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> l
 
 def changed_state(alarm: Any, points: Points) -> tuple[str, str] | None:
     """Return the new state of one of moto's alarms and its reason, or None if the state does not change."""
-    periods = alarm.evaluation_periods
-    datapoints_to_alarm, treatment = alarm.datapoints_to_alarm or periods, alarm.treat_missing_data or "missing"
-    limits = {"periods": periods, "datapoints_to_alarm": datapoints_to_alarm}
-    state = alarm_state(points, alarm.comparison_operator, alarm.threshold, **limits, treatment=treatment)
+    state, periods = alarm_state(alarm, points), alarm.evaluation_periods
     if state in (None, alarm.state_value):
         return None
     values = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
     return state, (
-        f"The alarm's condition is {alarm.comparison_operator} {alarm.threshold:g} for {datapoints_to_alarm} of "
-        f"{periods} data points. The last values of {alarm.metric_name}, oldest first: {values}"
+        f"The alarm's condition is {alarm.comparison_operator} {alarm.threshold:g} for "
+        f"{alarm.datapoints_to_alarm or periods} of {periods} data points. The last values of {alarm.metric_name}, "
+        f"oldest first: {values}"
     )
 
 

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class State:
     """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the contents of large objects.
 
-    Use it between `open` and `close`, or as a context manager. records: the store of resource records.
+    It is a context manager. records: the store of resource records, while the context is open.
     """
 
     records: Store
@@ -34,13 +34,6 @@ class State:
         self._failed_changes: list[Change] = []  # changes that could not be written; their requests failed
 
     def __enter__(self) -> "State":
-        self.open()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def open(self) -> None:
         """Lock the folder and open the database; create either if it is missing.
 
         Raises OSError, and changes nothing, if another simulator uses the folder, if it is not writable, or if another
@@ -70,6 +63,10 @@ class State:
                 lambda: self._store_or_log([*self._failed_changes, *self._changes.take_other_changes()])
             )
             self._exit_stack = exit_stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._exit_stack.close()
 
     def check(self) -> None:
         """Raise OSError if a file of an S3 object is missing, so that `restore` would fail."""
@@ -104,9 +101,6 @@ class State:
             return body
 
         return respond
-
-    def close(self) -> None:
-        self._exit_stack.close()
 
     def _store(self, changes: list[Change]) -> None:
         """Write changes to the disk. Raises OSError if this fails; the next change that can be written tries again."""

@@ -4,28 +4,103 @@ A record is a CSV row or a JSON document. With SplitType Line or JSON Lines, eac
 whole object is a document.
 """
 
+import csv
+import io
+import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
-from stagemaker.compute.batch.record_formats import (
-    CSV,
-    JSON,
-    JSON_LINES,
-    Ticker,
-    array_text,
-    json_text,
-    read_documents,
-    read_rows,
-    row_text,
-)
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check
+from stagemaker.compute.files.output_files import Check, ignore
+from stagemaker.text import refuse_constant
 
+CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
+MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
+CHECK_INTERVAL = 1000  # small steps of work between two checks
+NEEDS_QUOTES = re.compile('[",\r\n]')
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
 MISSING = object()  # stands for each record that is missing from the shorter body
+encode_json = json.JSONEncoder(separators=(",", ":")).encode
+csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
+
+
+class Ticker:
+    """Counts small steps of work and calls `check` regularly, which raises if the job must end."""
+
+    def __init__(self, check: Check):
+        self._check, self._steps_left = check, CHECK_INTERVAL
+
+    def __call__(self) -> None:
+        self._steps_left -= 1
+        if not self._steps_left:
+            self._steps_left = CHECK_INTERVAL
+            self._check()
+
+
+def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
+    """Yield the rows of a CSV body. Bytes that are not UTF-8 are kept. Raises ValueError."""
+    columns = 1  # in the row that is being read
+
+    def lines() -> Iterator[str]:
+        nonlocal columns
+        for line in io.TextIOWrapper(io.BytesIO(body), "utf-8", "surrogateescape", newline=""):
+            columns += line.count(",")
+            if columns > MAX_PARTS:
+                raise ValueError(f"a row has more than {MAX_PARTS:,} columns")
+            yield line
+
+    try:
+        for row in csv.reader(lines(), strict=True):
+            columns = 1
+            tick()
+            yield row
+    except csv.Error as error:
+        raise ValueError(error) from None
+
+
+def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
+    """Yield the values of JSON documents: one per line, or the whole body. Raises ValueError or RecursionError."""
+    for document in io.BytesIO(body) if by_line else [body]:
+        tick()
+        if document.strip():
+            # parsers cannot be interrupted, and need many times a document's size in memory
+            if document.count(b"[") + document.count(b"{") > MAX_PARTS:
+                raise ValueError(f"a document has more than {MAX_PARTS:,} arrays and objects")
+            yield json.loads(document, parse_float=_parse_number, parse_constant=refuse_constant)
+
+
+def row_text(cells: Iterable[str]) -> Iterator[str]:
+    """Yield a row as a line of CSV, in parts.
+
+    csv.writer would not quote a carriage return, at which readers would end the row. An empty only cell is quoted: an
+    empty line would be a row without columns.
+    """
+    is_empty = False
+    for number, cell in enumerate(cells):
+        if number:
+            yield ","
+        yield '"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell
+        is_empty = not number and not cell
+    yield '""\n' if is_empty else "\n"
+
+
+def array_text(values: Iterable[Any]) -> Iterator[str]:
+    yield "["
+    for number, value in enumerate(values):
+        yield ("," if number else "") + encode_json(value)
+    yield "]"
+
+
+def _parse_number(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):  # it would be written as Infinity, which is not JSON
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value
 
 
 @dataclass(frozen=True)
@@ -65,14 +140,14 @@ class DataProcessing:
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line requires AssembleWith Line")
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
-    def request_body(self, body: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
+    def request_body(self, body: bytes, max_bytes: int, check: Check = ignore) -> bytes:
         """Return the model's request body, of at most max_bytes, for an input body."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
         return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
-    def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
+    def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = ignore) -> bytes:
         """Return the output, of at most max_bytes, for an input body and the model's response."""
         if not self.join and self.output_filter.is_root:
             return response
@@ -128,7 +203,7 @@ class DataProcessing:
         if self.kind == CSV:
             yield from row_text(record if path.is_root else values)
             return
-        yield from json_text(next(values), tick) if path.selects_one else array_text(values, tick)
+        yield from [encode_json(next(values))] if path.selects_one else array_text(values)
         if self.by_line:
             yield "\n"
 

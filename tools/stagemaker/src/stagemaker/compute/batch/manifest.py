@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
-from stagemaker.compute.files.output_files import Check
+from stagemaker.compute.files.output_files import Check, ignore
 
 MAX_MANIFEST_BYTES = 64 << 20
 
@@ -23,7 +23,7 @@ class SourceObject:
     name: str
 
 
-def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
+def source_objects(s3: Any, source: dict[str, Any], check: Check = ignore) -> list[SourceObject]:
     """Return the objects of an S3DataSource with a prefix or a manifest. Raises JobFailed if one is missing."""
     if source["S3DataType"] == "ManifestFile":
         return _manifest_objects(s3, source["S3Uri"], check)

@@ -72,8 +72,7 @@ class DataCapture:
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
         self._platform = platform
         self._max_waiting_bytes, self._max_wait_seconds = max_waiting_bytes, max_wait_seconds
-        self._waiting_invocations: list[CapturedInvocation] = []
-        self._size = 0
+        self._size = 0  # of the invocations that have not been written yet
         self._written = threading.Condition()
         self._periodic = PeriodicDelivery(platform, "data capture", self._write)
         self._random = Random()
@@ -89,14 +88,11 @@ class DataCapture:
         invocation = CapturedInvocation(folder, config, request, response, now())
         with self._written:
             self._written.wait_for(lambda: self._size < self._max_waiting_bytes, self._max_wait_seconds)
-            self._waiting_invocations.append(invocation)
             self._size += invocation.size
             is_urgent = self._size >= FULL_FILE_BYTES
-        self._periodic.notify(is_urgent)
+        self._periodic.add(invocation, urgent=is_urgent)
 
-    def _write(self) -> None:
-        with self._written:
-            invocations, self._waiting_invocations = self._waiting_invocations, []
+    def _write(self, invocations: list[CapturedInvocation]) -> None:
         try:
             hour_folder = attrgetter("hour_folder")
             for folder, group in groupby(sorted(invocations, key=hour_folder), key=hour_folder):

@@ -1,7 +1,6 @@
 """Invocations: sends a runtime API request to a model's server, returns the response or an error, and counts both."""
 
 import datetime
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,8 +8,7 @@ from random import Random
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.endpoints.data_capture import DataCapture
-from stagemaker.compute.endpoints.endpoint_instance import LOG_GROUP
-from stagemaker.compute.endpoints.fleet import Fleet, FleetEnded, Reply
+from stagemaker.compute.endpoints.fleet import LOG_GROUP, Fleet, FleetEnded, Reply
 from stagemaker.compute.endpoints.traffic import Traffic
 from stagemaker.compute.logs.metrics import put_metrics
 from stagemaker.compute.periodic import PeriodicDelivery
@@ -36,8 +34,6 @@ class InvocationMetrics:
 
     def __init__(self, platform: Platform):
         self._platform = platform
-        self._values: defaultdict[MetricKey, list[float]] = defaultdict(list)
-        self._lock = threading.Lock()
         self._periodic = PeriodicDelivery(platform, "invocation metrics", self._deliver)
 
     def record(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
@@ -49,14 +45,12 @@ class InvocationMetrics:
             "ModelLatency": 1e6 * model_seconds,
             "OverheadLatency": 1e6 * overhead_seconds,
         }
-        with self._lock:
-            for metric, value in values.items():
-                self._values[endpoint, variant, metric].append(value)
-        self._periodic.notify()
+        self._periodic.add(*(((endpoint, variant, metric), value) for metric, value in values.items()))
 
-    def _deliver(self) -> None:
-        with self._lock:
-            recorded_values, self._values = self._values, defaultdict(list)
+    def _deliver(self, recorded: list[tuple[MetricKey, float]]) -> None:
+        values_by_key: defaultdict[MetricKey, list[float]] = defaultdict(list)
+        for key, value in recorded:
+            values_by_key[key].append(value)
         timestamp = datetime.datetime.now(datetime.UTC)
         data = [
             {
@@ -71,7 +65,7 @@ class InvocationMetrics:
                     "Maximum": max(values),
                 },
             }
-            for (endpoint, variant, metric), values in recorded_values.items()
+            for (endpoint, variant, metric), values in values_by_key.items()
         ]
         put_metrics(self._platform.cloudwatch, NAMESPACE, data)
 

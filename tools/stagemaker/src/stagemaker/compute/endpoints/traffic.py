@@ -1,6 +1,6 @@
 """How an endpoint's invocations are divided among fleets, and how they are shifted from old fleets to new ones."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, count
@@ -67,27 +67,16 @@ def divide(before: Traffic, after: Traffic, parts: Parts) -> Traffic:
     return after if min(parts.values()) == 1 else DividedTraffic(before, after, parts)
 
 
-def all_at_once(sizes: Parts) -> Iterator[Parts]:
-    yield dict.fromkeys(sizes, Fraction(1))
+def shift(routing: str, sizes: Parts) -> Iterator[Parts]:
+    """Yield the parts for each step of an update.
 
-
-def canary(sizes: Parts) -> Iterator[Parts]:
-    """Shift parts of the given sizes first, and then all invocations."""
-    yield sizes
-    yield from all_at_once(sizes)
-
-
-def linear(sizes: Parts) -> Iterator[Parts]:
+    routing: the Type of a TrafficRoutingConfiguration. sizes: each variant's step size, above 0; 1 for ALL_AT_ONCE.
+    """
+    if routing == "CANARY":
+        yield sizes
+        sizes = dict.fromkeys(sizes, Fraction(1))
     for number in count(1):
         parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
         yield parts
         if min(parts.values()) == 1:
             return
-
-
-# by the Type of a TrafficRoutingConfiguration: functions that yield the steps, given each variant's step size above 0
-SHIFT_METHODS: dict[str, Callable[[Parts], Iterator[Parts]]] = {
-    "ALL_AT_ONCE": all_at_once,
-    "CANARY": canary,
-    "LINEAR": linear,
-}

@@ -7,16 +7,12 @@ from pathlib import Path
 from stagemaker import machine
 from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, without_owner
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFolder
+from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
 
 
 def pack(
-    folder: OutputFolder,
-    archive: Path,
-    volume: Volume,
-    check: Check = lambda: None,
-    announce: Announce = lambda size: None,
+    folder: OutputFolder, archive: Path, volume: Volume, check: Check = ignore, announce: Announce = ignore
 ) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker packs a model, without absolute symbolic links.
 
@@ -41,7 +37,7 @@ def pack(
         raise JobFailed(f"AlgorithmError: {folder.name} could not be packed: {reason}") from None
 
 
-def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
+def unpack(archive: Path, folder: Path, volume: Volume, check: Check = ignore) -> None:
     """Unpack a tar archive, also a gzipped one, into a folder, and write nothing outside.
 
     Raises JobFailed if it is invalid, hostile or too large for the volume, and OSError if this machine's disk is full.

@@ -21,12 +21,16 @@ Check = Callable[[], None]  # called often, before each file and each part of on
 Announce = Callable[[int], None]  # called with the bytes of a folder before its content is packed or uploaded
 
 
+def ignore(*_: object) -> None:
+    """Do nothing: the default of a Check and an Announce."""
+
+
 @dataclass(frozen=True)
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: relative to that folder. path: of the content; of a link, the target. info: the status there; None: broken
-    link.
+    name: its path relative to that folder. path: the path of the content, which is the target of a link. info: the
+    status of the content, or None for a broken link.
     """
 
     name: str
@@ -85,8 +89,7 @@ class OutputFolder:
         folders = [""]
         try:
             if not self.path.is_dir():
-                root = self._file("")
-                yield from [root] if root else []
+                yield from filter(None, [self._file("")])
                 return
             while folders:
                 folder, subfolders = folders.pop(), []
@@ -134,8 +137,7 @@ class OutputFolder:
             count += 1
             total += 0 if packed and file.is_link else file.size or 0
             if not volume.has_room(total, count):
-                reason = f"{self.name} needs more than {volume}"
-                raise JobFailed(f"AlgorithmError: No space left on device: {reason}")
+                raise JobFailed(f"AlgorithmError: No space left on device: {self.name} needs more than {volume}")
             if not packed and count > MAX_FILES:
                 raise JobFailed(
                     f"ClientError: {self.name} contains more than {MAX_FILES:,} files, the maximum for an upload"

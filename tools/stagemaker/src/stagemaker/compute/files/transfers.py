@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stagemaker import machine
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder
+from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
 
 CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
@@ -32,12 +32,12 @@ def parse(uri: str) -> tuple[str, str]:
 
 
 def download(
-    s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, is_object: bool = False
+    s3: Any, uri: str, folder: Path, check: Check = ignore, volume: Volume | None = None, is_object: bool = False
 ) -> None:
     """Download the objects under a prefix to a folder, named relative to it; a single object keeps its name.
 
-    volume: that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not fit, or a
-    key is no path within the folder, and OSError if this machine's disk is full.
+    volume: the one that must hold them. is_object: whether the URI names one object. Raises JobFailed if they do not
+    fit, or a key is no path within the folder, and OSError if this machine's disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -64,7 +64,7 @@ def download(
             ) from None
 
 
-def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:
+def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = ignore) -> None:
     """Download an object to a file. Raises JobFailed, or OSError if the file cannot be written."""
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
@@ -76,18 +76,13 @@ def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lam
         raise JobFailed(f"ClientError: '{key}' could not be downloaded: {_reason(error)}") from None
 
 
-def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
+def upload_file(s3: Any, path: Path, uri: str, check: Check = ignore) -> None:
     """Upload a file to an S3 URI. Raises JobFailed."""
     _put(s3, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
 def upload_folder(
-    s3: Any,
-    folder: OutputFolder,
-    uri: str,
-    volume: Volume,
-    check: Check = lambda: None,
-    announce: Announce = lambda size: None,
+    s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = ignore, announce: Announce = ignore
 ) -> None:
     """Upload a folder's files to keys below the URI's key. A file at its path is uploaded to the key itself.
 

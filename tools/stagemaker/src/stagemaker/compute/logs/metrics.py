@@ -21,22 +21,19 @@ MAX_SEARCHED_LENGTH = 4096  # characters of a line that are searched
 BATCH_SIZE = 500  # values in one call; the API allows 1,000
 MAX_VALUES = 20_000  # values of one job that are kept: a job could print them forever
 
+Values = list[tuple[str, float]]  # the name of a metric, and a value
+
 
 class TrainingMetrics:
     """Finds the metric values in a training job's output. definitions: regular expressions by metric name.
 
-    observed_values: receives each name and value, if a tuning job follows the job. warnings: lines for the job's log.
+    observed: receives each name and value, if a tuning job follows the job. warnings: lines for the job's log.
     """
 
     def __init__(
-        self,
-        cloudwatch: Any,
-        namespace: str,
-        job: str,
-        definitions: Mapping[str, str],
-        observed_values: list[tuple[str, float]] | None = None,
+        self, cloudwatch: Any, namespace: str, job: str, definitions: Mapping[str, str], observed: Values | None = None
     ):
-        self._cloudwatch, self._namespace, self._observed_values = cloudwatch, namespace, observed_values
+        self._cloudwatch, self._namespace, self._observed_values = cloudwatch, namespace, observed
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._patterns: dict[str, regex.Pattern[str]] = {}
         self._slow_seconds: dict[str, float] = {}

@@ -39,10 +39,9 @@ class DiskUse:
 
         Starts one that is due.
         """
-        try:
+        with contextlib.suppress(OSError):  # no process can be started at the moment
             return self._check(pids)
-        except OSError:  # no process can be started at the moment
-            return False
+        return False
 
     def _check(self, pids: Iterable[int]) -> bool:
         now = time.monotonic()

@@ -17,7 +17,6 @@ from typing import IO, cast
 
 import psutil
 
-from stagemaker.compute.failure import JobStopped
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import Launch
 
@@ -59,21 +58,18 @@ class SupervisedProcess:
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
         self._folder, self._was_stopped = folder, False
         self._lock = threading.Lock()  # guards the pipe for orders: `wait` closes it
-        specification = asdict(launch) | {
+        no_limits = dict.fromkeys(("memory", "cpus", "volume", "memory_use")) | {"folders": []}
+        specification = asdict(launch) | (asdict(instance) if instance else no_limits)
+        specification |= {
             "seconds": seconds if seconds < math.inf else None,
             "grace": GRACE_SECONDS,
             "processes": MAX_PROCESSES,
-            "bytes": instance.memory if instance else None,
-            "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
-            "cpus": instance.cpus if instance else None,
-            "volume": instance.volume if instance else None,
-            "folders": [str(path) for path in instance.folders] if instance else [],
         }
         self._start_time = time.monotonic()
         self._latest_end = self._start_time + seconds + GRACE_SECONDS + OVERDUE_SECONDS
         handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump(specification, file)
+            json.dump(specification, file, default=str)  # paths
         self._events, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -165,40 +161,3 @@ def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) 
             return
         bytes_left -= len(part) if has_ended else 0
         yield part
-
-
-class ProcessGroup:
-    """Starts a job's processes, and none after `stop` or `kill`, which set `stopping`. Thread-safe."""
-
-    def __init__(self) -> None:
-        self.stopping = threading.Event()
-        self._processes: list[SupervisedProcess] = []
-        self._lock = threading.Lock()
-
-    def start(self, launch: Launch, folder: Path, seconds: float, instance: Instance | None) -> SupervisedProcess:
-        """Start a command, whose output the caller reads before `wait`. Raises JobStopped after `stop`."""
-        with self._lock:
-            if self.stopping.is_set():
-                raise JobStopped
-            process = SupervisedProcess(launch, folder, seconds, instance)
-            self._processes.append(process)
-            return process
-
-    def wait(self, process: SupervisedProcess) -> Ending:
-        ending = process.wait()
-        with self._lock:
-            self._processes.remove(process)
-        return ending
-
-    def stop(self) -> None:
-        for process in self._close():
-            process.stop()
-
-    def kill(self) -> None:
-        for process in self._close():
-            process.kill()
-
-    def _close(self) -> list[SupervisedProcess]:
-        with self._lock:
-            self.stopping.set()
-            return list(self._processes)

@@ -55,7 +55,7 @@ def main() -> None:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
         if disk:
             stack.callback(disk.close)
-        memory = MemoryUse(specification["memory_use"], specification["bytes"])
+        memory = MemoryUse(specification["memory_use"], specification["memory"])
         stack.callback(memory.close)
         try:
             job = start(specification)
@@ -136,10 +136,11 @@ def watch(
 
 
 def descendants() -> list[int]:
-    """Return the IDs of this process's children, their children and so on, ten times a second.
+    """Return the IDs of this process's children, their children and so on.
 
-    Where the kernel lists the children of a process, only these are read; psutil would read all processes, and its
-    import doubles the time of a supervisor's start. A process may be missing if another one ends at the same moment.
+    This is called ten times a second. Where the kernel lists the children of a process, only these are read; psutil
+    would read all processes, and its import doubles the time of a supervisor's start. A process may be missing if
+    another one ends at the same moment.
     """
     if not KERNEL_LISTS_CHILDREN:
         import psutil

@@ -25,9 +25,10 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 class Chain:
     """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
 
-    log: of a PrimaryContainer; each of several containers has its own stream below it. instance: whose memory and
-    volume all share. name: of the folder in the job's folder. environment, defaults: variables that override the
-    containers' own, and that these override. ending: how the processes ended, after `stop`; None if none was started.
+    log: the log of a PrimaryContainer; each of several containers has its own stream below it. instance: all servers
+    share its memory and its volume. name: the name of the folder in the job's folder. environment, defaults: variables
+    that override the containers' own, and variables that these override. ending: how the processes ended, after `stop`;
+    None if none was started.
     """
 
     def __init__(

@@ -40,9 +40,10 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: shared by all of the model's containers. volume: counts what the model and its source take. folder: the
-    container's, in the job's. sockets_folder: shared by the processes and the simulator. name: empty for a model's only
-    container. has_network: whether EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
+    instance: all of the model's containers share it. volume: counts what the model and its source take. folder: the
+    container's folder, in the job's folder. sockets_folder: the processes and the simulator share it. name: the
+    container's name, which is empty for a model's only container. has_network: whether EnableNetworkIsolation is not
+    set. is_ready: whether a ping has succeeded.
     """
 
     platform: Platform
@@ -86,7 +87,7 @@ class ContainerServer:
         with self._lock:
             if self._was_stopped:
                 raise JobStopped
-            self._process = self.job.processes.start(launch, self.folder, math.inf, self.instance)
+            self._process = self.job.start_process(launch, self.folder, math.inf, self.instance)
             self._reader = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
             self._reader.start()
 
@@ -186,7 +187,7 @@ class ContainerServer:
     def _wait_for_end(self) -> None:
         if self._process and not self.ending:
             self._reader.join()
-            self.ending = self.job.processes.wait(self._process)
+            self.ending = self.job.wait_for(self._process)
 
     def _prepare(self) -> Path:
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume

@@ -25,7 +25,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """The server sent no valid response; the message says why. container: empty for a model's only one."""
+    """The server sent no valid response; the message says why. container: its name, empty for a model's only one."""
 
     def __init__(self, message: str, container: str = ""):
         super().__init__(message)
@@ -44,7 +44,8 @@ class Disconnected(NoResponse):
 class Response:
     """A response.
 
-    headers: by lower-case name, the last value. container: that sent it; empty for a model's only one.
+    headers: the last value by lower-case name. container: the name of the container that sent it, which is empty for a
+    model's only container.
     """
 
     status: int

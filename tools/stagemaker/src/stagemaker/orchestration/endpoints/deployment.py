@@ -63,8 +63,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
     excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
     if not request.get("RetainAllVariantProperties"):
         if excluded:
-            message = "ExcludeRetainedVariantProperties requires RetainAllVariantProperties to be true"
-            raise ValidationException(message)
+            raise ValidationException("ExcludeRetainedVariantProperties requires RetainAllVariantProperties to be true")
         return pending
     retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded]
     properties = {

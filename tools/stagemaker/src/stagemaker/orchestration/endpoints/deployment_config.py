@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from stagemaker.compute.endpoints.traffic import SHIFT_METHODS, Parts
+from stagemaker.compute.endpoints.traffic import Parts, shift
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.services.alarms import unsimulated_feature
 from stagemaker.state.records import Record
@@ -35,7 +35,7 @@ class BlueGreenPolicy:
 
     def steps(self, deployment: Record) -> Iterator[Parts]:
         variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
-        return SHIFT_METHODS[self.routing]({name: self._share(count) for name, count in variants.items()})
+        return shift(self.routing, {name: self._share(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
         """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
@@ -92,8 +92,7 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
     for name in names:
         definition = alarm_definition(name)
         if definition is None:
-            message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
-            raise ValidationException(message)
+            raise ValidationException(f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'")
         if reason := unsimulated_feature(definition):
             message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
             raise ValidationException(message)

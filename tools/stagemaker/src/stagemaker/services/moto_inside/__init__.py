@@ -85,7 +85,7 @@ def _install() -> None:
     # moto's sessions would fail if the user's configuration were invalid
     moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
     moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
-    BaseModel.__new__ = staticmethod(_make_model)  # type: ignore[assignment]
+    BaseModel.__new__ = staticmethod(lambda kind, *_, **__: object.__new__(kind))  # type: ignore[assignment]
     moto.s3.models._VersionedKeyStore = WatchedKeys  # type: ignore[attr-defined, assignment]
     moto.s3.models.tempfile = SimpleNamespace(SpooledTemporaryFile=Content)  # type: ignore[attr-defined, assignment]
     for kind in (FakeKey, FakeDeleteMarker):
@@ -96,10 +96,6 @@ def _install() -> None:
     events_backends.backend = Events
     logs_backends.backend = Logs
     s3_backends.backend = S3
-
-
-def _make_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
-    return object.__new__(kind)
 
 
 _install()

@@ -108,15 +108,6 @@ class CloudWatch(CloudWatchBackend):
     get_alarms_by_alarm_names = _evaluated(CloudWatchBackend.get_alarms_by_alarm_names)
     get_alarms_by_state_value = _evaluated(CloudWatchBackend.get_alarms_by_state_value)
 
-    def state_of(self, name: str) -> tuple[str, str] | None:
-        """Evaluate an alarm and return its state and the reason, or None if it does not exist."""
-        with self.lock:
-            alarm = self.alarms.get(name)
-            if alarm is None:
-                return None
-            self.evaluate(alarm, list(self.metric_data))
-            return alarm.state_value, alarm.state_reason
-
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         if problem := retention.find_problem(metric_data):
             raise ValidationError(problem)
@@ -226,7 +217,11 @@ def _cloudwatch() -> CloudWatch:
 
 def alarm_state(name: str) -> tuple[str, str] | None:
     """Evaluate an alarm and return its state and the reason, or None if it does not exist."""
-    return _cloudwatch().state_of(name)
+    backend = _cloudwatch()
+    with backend.lock:
+        if alarm := backend.alarms.get(name):
+            backend.evaluate(alarm, list(backend.metric_data))
+        return (alarm.state_value, alarm.state_reason) if alarm else None
 
 
 def alarm_definition(name: str) -> dict[str, Any] | None:

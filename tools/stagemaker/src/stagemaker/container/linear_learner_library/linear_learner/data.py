@@ -5,7 +5,7 @@ import json
 import logging
 import reprlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -47,11 +47,7 @@ def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if hidden_files := [path.name for path in files if path.name.startswith(".")]:
         raise CustomerError(f"The {name} channel has a hidden file, {hidden_files[0]}, which SageMaker refuses")
-    tables = []
-    for path in files:
-        if path.stat().st_size:
-            with path.open("rb") as file:
-                tables.append(_read_csv(file, path.name))
+    tables = [_read_csv(content, path.name) for path in files if (content := path.read_bytes())]
     if not tables:
         raise CustomerError(f"The {name} channel has no data")
     if len(widths := sorted({table.shape[1] for table in tables})) > 1:
@@ -71,7 +67,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
     if kind == CSV:
         if label_size(content_type) == 1:
             raise CustomerError(f"ContentType {content_type}: a request has no labels")
-        return _read_csv(io.BytesIO(body.encode() if isinstance(body, str) else body), "the request")
+        return _read_csv(body.encode() if isinstance(body, str) else body, "the request")
     try:
         if kind == JSON:
             records = json.loads(body)["instances"]
@@ -108,16 +104,14 @@ def _read_record(record: Any, size: int) -> Any:
     return row
 
 
-def _read_csv(file: BinaryIO, name: str) -> Any:
-    head = file.read(len(RECORDIO_MAGIC))
-    file.seek(0)
-    if not head:
+def _read_csv(content: bytes, name: str) -> Any:
+    if not content:
         raise CustomerError(f"{name} is empty")
-    if head == RECORDIO_MAGIC:
+    if content.startswith(RECORDIO_MAGIC):
         raise CustomerError(f"{name} contains RecordIO: {RECORDIO} is not simulated, use {CSV}")
-    if head.startswith(GZIP_MAGIC):
+    if content.startswith(GZIP_MAGIC):
         raise CustomerError(f"{name} is gzipped: send it uncompressed")
-    text = io.TextIOWrapper(file, "utf-8-sig", "replace")  # without a byte order mark
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "replace")  # without a byte order mark
     try:
         table = np.loadtxt(text, delimiter=",", ndmin=2, comments=None, quotechar='"')
     except ValueError as error:

@@ -9,43 +9,32 @@ from ..exceptions import UserError
 from ..image_version import is_before
 from .metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, XGBOOST_METRICS
 
-INTEGERS = {
-    "num_round": "[1, inf)",
-    "csv_weights": "[0, 1]",
-    "early_stopping_rounds": "[1, inf)",
-    "verbosity": "[0, 3]",
-    "silent": "[0, 1]",
-    "nthread": "[1, inf)",
-    "max_depth": "[0, inf)",
-    "refresh_leaf": "[0, 1]",
-    "max_leaves": "[0, inf)",
-    "max_bin": "[0, inf)",
-    "one_drop": "[0, 1]",
-    "num_class": "[2, inf)",
-    "seed": "(-2147483648, 2147483647)",
-    "num_parallel_tree": "[1, inf)",
-    "prob_buffer_row": "(1, inf)",
-}
-NUMBERS = {
-    "eta": "[0, 1]",
-    "gamma": "[0, inf)",
-    "min_child_weight": "[0, inf)",
-    "max_delta_step": "[0, inf)",
-    "subsample": "(0, 1]",
-    "colsample_bytree": "(0, 1]",
-    "colsample_bylevel": "(0, 1]",
-    "colsample_bynode": "(0, 1]",
-    "lambda": "[0, inf)",
-    "alpha": "[0, inf)",
-    "sketch_eps": "(0, 1)",
-    "scale_pos_weight": "(0, inf)",
-    "rate_drop": "[0, 1]",
-    "skip_drop": "[0, 1]",
-    "lambda_bias": "[0, 1]",
-    "tweedie_variance_power": "(1, 2)",
-    "base_score": "[0, inf)",
-    "aft_loss_distribution_scale": "[0, inf)",
-}
+
+def _by_name(names_by_interval: Mapping[str, str]) -> dict[str, str]:
+    return {name: interval for interval, names in names_by_interval.items() for name in names.split()}
+
+
+INTEGERS = _by_name(
+    {
+        "[0, 1]": "csv_weights silent refresh_leaf one_drop",
+        "[0, 3]": "verbosity",
+        "[0, inf)": "max_depth max_leaves max_bin",
+        "(1, inf)": "prob_buffer_row",
+        "[1, inf)": "num_round early_stopping_rounds nthread num_parallel_tree",
+        "[2, inf)": "num_class",
+        "(-2147483648, 2147483647)": "seed",
+    }
+)
+NUMBERS = _by_name(
+    {
+        "(0, 1)": "sketch_eps",
+        "(0, 1]": "subsample colsample_bytree colsample_bylevel colsample_bynode",
+        "[0, 1]": "eta rate_drop skip_drop lambda_bias",
+        "(0, inf)": "scale_pos_weight",
+        "[0, inf)": "gamma min_child_weight max_delta_step lambda alpha base_score aft_loss_distribution_scale",
+        "(1, 2)": "tweedie_variance_power",
+    }
+)
 METRICS = sorted([*XGBOOST_METRICS, *REGRESSION_METRICS, *CLASSIFICATION_METRICS])
 CHOICES = {
     "booster": "gbtree gblinear dart",

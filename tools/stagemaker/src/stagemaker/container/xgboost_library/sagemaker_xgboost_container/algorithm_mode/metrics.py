@@ -39,11 +39,6 @@ def earlier_metric(objective: str) -> str | None:
     return name if is_before(*version) else None
 
 
-def added_metrics(names: list[str]) -> list[str]:
-    """Return the metrics in `names` that XGBoost itself does not have."""
-    return [name for name in names if name in REGRESSION_METRICS or name in CLASSIFICATION_METRICS]
-
-
 def is_maximized(name: str) -> bool:
     """Return whether the image maximises this metric: none with a threshold, such as ndcg@5."""
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS

@@ -80,7 +80,8 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     names: list[str] = values.get("eval_metric", [])
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
-    added_names = metrics.added_metrics(names)
+    # metrics that XGBoost itself does not have
+    added_names = [name for name in names if name in (*metrics.REGRESSION_METRICS, *metrics.CLASSIFICATION_METRICS)]
     settings = {
         name: value
         for name, value in values.items()

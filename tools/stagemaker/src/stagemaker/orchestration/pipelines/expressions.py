@@ -8,16 +8,19 @@ import datetime
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.model import Shape
 
 from stagemaker.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located, read_members
-from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, as_text
-from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located, read_members
+from stagemaker.orchestration.pipelines.parameters import Parameter, as_text
+from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from stagemaker.protocol.service_model import children
+
+if TYPE_CHECKING:
+    from stagemaker.orchestration.pipelines.step import PipelineStep
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"
@@ -35,17 +38,6 @@ MAX_PATH_LENGTH = 256  # characters
 MAX_SELECTED_VALUES = 1000  # values that each step of a Std:JsonGet's path may select
 
 
-class ReferencedStep(Protocol):
-    """What expressions use of a step. files: the output and the path of each property file, by name."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def files(self) -> Mapping[str, tuple[str, str]]: ...
-    def property_shape(self, path: PropertyPath) -> Shape:
-        """Return the shape of the property at a path. Raises DefinitionError if the step certainly does not have it."""
-
-
 @dataclass(frozen=True)
 class Scope:
     """What expressions may refer to.
@@ -55,7 +47,7 @@ class Scope:
     """
 
     parameters: Mapping[str, Parameter]
-    steps: Mapping[str, ReferencedStep]
+    steps: Mapping[str, "PipelineStep"]
     experiment: Collection[str] = ()
     type_name: str = ""
 
@@ -156,7 +148,7 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         return _step_property(step, path)
 
 
-def _step_property(step: ReferencedStep, path: PropertyPath) -> Expression:
+def _step_property(step: "PipelineStep", path: PropertyPath) -> Expression:
     shape = step.property_shape(path)
 
     def evaluate(context: StepContext) -> Any:
@@ -226,7 +218,7 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
     return Expression("string", evaluate, folder.steps)
 
 
-def _find_step(text: str, scope: Scope) -> ReferencedStep:
+def _find_step(text: str, scope: Scope) -> "PipelineStep":
     match = STEP_REFERENCE.match(text)
     if match is None:
         beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."

@@ -8,17 +8,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, read_members
-from stagemaker.orchestration.pipelines.definitions.expressions import (
-    SCALARS,
-    Expression,
-    Scope,
-    Values,
-    parse,
-    steps_of,
-)
-from stagemaker.orchestration.pipelines.definitions.parameters import as_text, read_value
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, read_members
+from stagemaker.orchestration.pipelines.expressions import SCALARS, Expression, Scope, Values, parse, steps_of
+from stagemaker.orchestration.pipelines.parameters import as_text, read_value
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,

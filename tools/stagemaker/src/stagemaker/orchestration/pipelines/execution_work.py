@@ -3,16 +3,10 @@
 from collections.abc import Iterator
 
 from stagemaker.compute.failure import JobStopped
-from stagemaker.orchestration.pipelines.definitions.definition import read_definition
-from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
-from stagemaker.orchestration.pipelines.executions.execution_records import (
-    DEFINITION,
-    EXECUTED_DEFINITION,
-    EXECUTION,
-    RUNNING,
-    StepRecords,
-)
-from stagemaker.orchestration.pipelines.executions.step_run import StepRunner
+from stagemaker.orchestration.pipelines.definition import read_definition
+from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, RUNNING, StepRecords
+from stagemaker.orchestration.pipelines.step import PipelineStep
+from stagemaker.orchestration.pipelines.step_run import StepRunner
 from stagemaker.orchestration.runner import Work
 from stagemaker.state.records import Record, StoredRecord, now
 
@@ -45,7 +39,9 @@ class ExecutionWork(Work):
         execution, ending = self._execution(), self._is_ending()
         if ending:
             self._stop_running()
-        self._poll()
+        for step, record in list(self._running()):
+            if record["StepStatus"] != "Starting":
+                self._steps.poll(step)
         if not ending:
             self._start_ready(execution)
         if any(self._running()) or (not ending and next(self._ready(), None) is not None):
@@ -76,11 +72,6 @@ class ExecutionWork(Work):
                 self._records.put(step.name, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
                 self._steps.attempt(step)
-
-    def _poll(self) -> None:
-        for step, record in list(self._running()):
-            if record["StepStatus"] != "Starting":
-                self._steps.poll(step)
 
     def _start_ready(self, execution: Record) -> None:
         parallelism = execution.get("ParallelismConfiguration", {})

@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, located, read_members
-from stagemaker.orchestration.pipelines.definitions.expressions import Scope
-from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath
-from stagemaker.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
-from stagemaker.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType
+from stagemaker.orchestration.pipelines.document import DefinitionError, located, read_members
+from stagemaker.orchestration.pipelines.expressions import Scope
+from stagemaker.orchestration.pipelines.property_path import PropertyPath
+from stagemaker.orchestration.pipelines.retries import RetryPolicy, read_policies
+from stagemaker.orchestration.pipelines.step_types import STEP_TYPES, RequestStepType, StepType
 
 # ISO 8601, in upper or lower case; the P is optional, because SageMaker's guide writes 30d and T16m
 DURATION = re.compile(

@@ -10,12 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.failure import was_interrupted
 from stagemaker.compute.platform import Platform
-from stagemaker.orchestration.pipelines.definitions.document import StepFailure
-from stagemaker.orchestration.pipelines.definitions.retries import (
-    EXCEPTION_TYPES_BY_CODE,
-    EXCEPTION_TYPES_BY_REASON,
-)
-from stagemaker.orchestration.pipelines.definitions.step_types import (
+from stagemaker.orchestration.pipelines.document import StepFailure
+from stagemaker.orchestration.pipelines.retries import EXCEPTION_TYPES_BY_CODE, EXCEPTION_TYPES_BY_REASON
+from stagemaker.orchestration.pipelines.step_types import (
     LIST_JOBS,
     SUMMARIES,
     RegisterModelStepType,

@@ -6,22 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.arguments import check_sizes
-from stagemaker.orchestration.pipelines.definitions.document import (
-    DefinitionError,
-    Types,
-    located,
-    read_json,
-    read_members,
-)
-from stagemaker.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
-from stagemaker.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
-from stagemaker.orchestration.pipelines.definitions.step import PipelineStep, read_step
-from stagemaker.orchestration.pipelines.definitions.step_types import (
-    ConditionStepType,
-    FailStepType,
-    RequestStepType,
-)
+from stagemaker.orchestration.pipelines.arguments import check_sizes
+from stagemaker.orchestration.pipelines.document import DefinitionError, Types, located, read_json, read_members
+from stagemaker.orchestration.pipelines.expressions import JSON_GET, SCALARS, Scope, parse
+from stagemaker.orchestration.pipelines.parameters import Parameter, read_parameters
+from stagemaker.orchestration.pipelines.step import PipelineStep, read_step
+from stagemaker.orchestration.pipelines.step_types import ConditionStepType, FailStepType, RequestStepType
 
 VERSION = "2020-12-01"
 MAX_STEPS = 5000

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure
 
 MAX_LENGTH = 1024  # characters
 # no text matches in two ways, so the matching time is linear in the length
@@ -46,7 +46,7 @@ class PropertyPath:
         """Return the value at this path. Raises StepFailure if it does not exist."""
         value: Any = properties
         for token in self.tokens:
-            value = _value_below(value, token)
+            value = value_below(value, token)
             if value is None:
                 raise StepFailure(f"ClientError: The property '{self.text}' does not exist: '{token}' was not found")
         return value
@@ -56,7 +56,7 @@ def _is_name(member: str) -> bool:
     return member.endswith("Name") or member == "Key"
 
 
-def find_item(items: list[Any], name: str) -> Any:
+def _find_item(items: list[Any], name: str) -> Any:
     """Return the item that has this name in its Key or in a member ending in Name, or None if no item has it."""
     for item in items:
         if isinstance(item, dict) and any(value == name for member, value in item.items() if _is_name(member)):
@@ -83,11 +83,12 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
     return below
 
 
-def _value_below(value: Any, token: Token) -> Any:
+def value_below(value: Any, token: Token) -> Any:
+    """Return the member or item that a token names, or None if it does not exist."""
     if isinstance(value, dict) and isinstance(token, str):
         return value.get(token)
     if isinstance(value, list):
         if isinstance(token, int):
             return value[token] if token < len(value) else None
-        return find_item(value, token)
+        return _find_item(value, token)
     return None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, Types, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, Types, read_members
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"

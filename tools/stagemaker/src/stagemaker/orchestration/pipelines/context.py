@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.files import transfers
-from stagemaker.compute.files.output_files import Check
-from stagemaker.orchestration.pipelines.definitions.document import StepFailure
+from stagemaker.compute.files.output_files import Check, ignore
+from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.state.records import Record, StoredRecord
 from stagemaker.text import refuse_constant
 
@@ -27,7 +27,7 @@ class StepContext:
         s3: Any,
         records: Mapping[str, StoredRecord],
         step: str = "",
-        check: Check = lambda: None,
+        check: Check = ignore,
     ):
         self.parameters: Mapping[str, Any] = execution.internal["Parameters"]
         self.experiment: Mapping[str, str] = execution.get("PipelineExperimentConfig", {})

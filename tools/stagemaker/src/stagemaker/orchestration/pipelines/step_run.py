@@ -6,22 +6,18 @@ import logging
 from collections.abc import Collection, Iterator
 
 from stagemaker.compute.failure import JobStopped
-from stagemaker.orchestration.pipelines.definitions.arguments import resolve
-from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.definition import PipelineDefinition
-from stagemaker.orchestration.pipelines.definitions.document import StepFailure
-from stagemaker.orchestration.pipelines.definitions.expressions import parse
-from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.step import PipelineStep
-from stagemaker.orchestration.pipelines.definitions.step_types import (
-    ConditionStepType,
-    FailStepType,
-    RequestStepType,
-)
-from stagemaker.orchestration.pipelines.executions.execution_records import StepRecords
-from stagemaker.orchestration.pipelines.executions.step_cache import StepCache
-from stagemaker.orchestration.pipelines.executions.step_resource import StepResource, new_name
+from stagemaker.orchestration.pipelines.arguments import resolve
+from stagemaker.orchestration.pipelines.conditions import parse_condition
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.definition import PipelineDefinition
+from stagemaker.orchestration.pipelines.document import StepFailure
+from stagemaker.orchestration.pipelines.expressions import parse
+from stagemaker.orchestration.pipelines.parameters import as_text
+from stagemaker.orchestration.pipelines.records import StepRecords
+from stagemaker.orchestration.pipelines.step import PipelineStep
+from stagemaker.orchestration.pipelines.step_cache import StepCache
+from stagemaker.orchestration.pipelines.step_resource import StepResource, new_name
+from stagemaker.orchestration.pipelines.step_types import ConditionStepType, FailStepType, RequestStepType
 from stagemaker.orchestration.runner import Work
 from stagemaker.state.records import Record, StoredRecord, now
 

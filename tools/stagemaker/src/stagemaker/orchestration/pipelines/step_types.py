@@ -6,18 +6,11 @@ from typing import Any, ClassVar
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
-from stagemaker.orchestration.pipelines.definitions.arguments import check_arguments
-from stagemaker.orchestration.pipelines.definitions.conditions import parse_condition
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, read_members
-from stagemaker.orchestration.pipelines.definitions.expressions import (
-    GET,
-    SCALARS,
-    Scope,
-    is_expression,
-    parse,
-    references,
-)
-from stagemaker.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
+from stagemaker.orchestration.pipelines.arguments import check_arguments
+from stagemaker.orchestration.pipelines.conditions import parse_condition
+from stagemaker.orchestration.pipelines.document import DefinitionError, read_members
+from stagemaker.orchestration.pipelines.expressions import GET, SCALARS, Scope, is_expression, parse, references
+from stagemaker.orchestration.pipelines.property_path import PropertyPath, value_below
 from stagemaker.protocol.service_model import operation_model
 
 PATTERN_SECONDS = 2.0  # time limit for matching all patterns in a step's arguments
@@ -95,7 +88,7 @@ class RequestStepType(StepType):
                     return
                 shape, below = shape.members[token], (value or {}).get(token)
             elif shape.type_name in ("list", "map"):
-                below = _item(value or (), token)
+                below = _item(value, token)
                 if below is None:
                     raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
                 shape = shape.member if shape.type_name == "list" else shape.value
@@ -239,9 +232,8 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 def _item(value: Any, token: str | int) -> Any:
     """Return an item, or None if it does not exist, or an expression if only an execution can determine that."""
-    if isinstance(value, dict):
-        return value.get(token)
-    if isinstance(token, int):
-        return value[token] if token < len(value) else None
-    has_expressions = any(isinstance(item, dict) and any(map(is_expression, item.values())) for item in value)
-    return find_item(list(value), token) or ({GET: ""} if has_expressions else None)
+    item = value_below(value, token)
+    if item is None and isinstance(value, list) and isinstance(token, str):
+        has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)
+        return {GET: ""} if has_expressions else None
+    return item

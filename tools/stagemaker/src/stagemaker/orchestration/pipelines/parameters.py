@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, read_members
 
 TYPES = ("String", "Integer", "Float", "Boolean")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")

@@ -4,20 +4,17 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.definitions.context import StepContext
-from stagemaker.orchestration.pipelines.definitions.document import DefinitionError, StepFailure, located
-from stagemaker.orchestration.pipelines.definitions.expressions import (
-    SCALARS,
-    Scope,
-    has_expression,
-    is_expression,
-    parse,
-)
-from stagemaker.orchestration.pipelines.definitions.parameters import as_text
-from stagemaker.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
+from stagemaker.orchestration.pipelines.context import StepContext
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located
+from stagemaker.orchestration.pipelines.expressions import SCALARS, Scope, has_expression, is_expression, parse
+from stagemaker.orchestration.pipelines.parameters import as_text
+from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES
 from stagemaker.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
+# by a shape's type: the types of expressions that it accepts, where there are others than the type itself
+ACCEPTED = {"string": (*SCALARS, "any"), "boolean": ("boolean", "any")}
+ACCEPTED |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FLOATS, ("integer", "float", "any"))
 
 
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
@@ -95,13 +92,7 @@ def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
 
 
 def _accepts(required: str, actual: str) -> bool:
-    if required == "string":
-        return actual in (*SCALARS, "any")
-    if required in INTEGERS:
-        return actual in ("integer", "any")
-    if required in FLOATS:
-        return actual in ("integer", "float", "any")
-    return actual == required or (required == "boolean" and actual == "any")
+    return actual in ACCEPTED.get(required, (required,))
 
 
 def _fits(required: Shape, actual: Shape) -> bool:
