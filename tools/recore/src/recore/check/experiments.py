@@ -46,10 +46,8 @@ from recore.evaluation import (
 from recore.places import Services
 from stagemaker import CONTAINER
 
-SERVING_FILES = {  # of programs that serve the model
-    "recore_serving.py": (CONTAINER / "serving.py").read_bytes(),  # a submission may have a serving.py of its own
-    "like_a_run.py": (PROGRAMS / "like_a_run.py").read_bytes(),
-}
+# a submission may have a serving.py of its own
+SERVING_FILES = {"recore_serving.py": (CONTAINER / "serving.py").read_bytes()}
 MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 
