@@ -70,11 +70,3 @@ def test_a_sound_submission_has_neither_errors_nor_warnings(
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_an_independent_submission_follows_the_contract(name: str) -> None:
     assert_contract_kept(SUBMISSIONS / "independent" / name)
-
-
-def test_independent_submissions_share_no_file_with_the_template() -> None:
-    assert len(INDEPENDENT) >= 3
-    template = {path.read_bytes() for path in ROOT.glob("*.py")}
-    for path in (SUBMISSIONS / "independent").rglob("*.py"):
-        assert path.read_bytes() not in template
-        assert "from estimators" not in path.read_text()

@@ -1,8 +1,8 @@
 """Runs the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file, like_a_run.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz). Into the
-model folder go results.json (status, log, statuses of all runs) and public.csv.out.
+file, like_a_run.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz).
+Into the model folder go results.json (status, log, statuses of all runs) and public.csv.out.
 """
 
 import json

@@ -24,7 +24,7 @@ def inspect(experiments: Experiments) -> Findings:
         if failed.outside:
             yield failed.finding("The model could not be served")
             return
-        place = failed.place or experiments.place_of("model_fn")
+        place = failed.place or experiments.scripts.place_of("model_fn")
         is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
         fix = FIX if is_general else failed.fix
         yield Finding(f"The server does not start: {failed}", fix, place)
