@@ -4,7 +4,7 @@ import ast
 import io
 import tokenize
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -230,6 +230,16 @@ class Scripts:
                 if found := script.definitions.get(name):
                     return Place(script.file, found.lineno)
         return Place("train.py")
+
+
+def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
+    """The values of the arguments that a call names; that of None is what it unpacks with two asterisks."""
+    return {keyword.arg: keyword.value for keyword in call.keywords}
+
+
+def texts_of(nodes: Iterable[ast.AST | None]) -> list[str]:
+    """The texts among the nodes that are constants."""
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def method_of(call: ast.Call) -> str:
