@@ -81,7 +81,7 @@ def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["good", "random_numbers"])
+@pytest.mark.parametrize("name", ["good", "independent/forest", "independent/fourier"])
 def test_good_submissions_follow_the_contract(name: str) -> None:
     assert_contract_kept(SUBMISSIONS / name)
 
@@ -89,8 +89,8 @@ def test_good_submissions_follow_the_contract(name: str) -> None:
 @pytest.mark.slow
 def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     """The inputs of such a submission contain an assay."""
-    shutil.copytree(SUBMISSIONS / "random_numbers", tmp_path / "leak")
-    insert("preprocess.py", '    inputs["copper"] = data.get("CuPPM", 0.0)\n', "    return inputs.")(tmp_path / "leak")
+    shutil.copytree(SUBMISSIONS / "independent/forest", tmp_path / "leak")
+    insert("preprocess.py", '    means["copper"] = data.get("CuPPM", 0.0)\n', "    return means")(tmp_path / "leak")
     with pytest.raises(AssertionError, match="test_inputs_do_not_depend_on_assays"):
         assert_contract_kept(tmp_path / "leak")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import ExperimentFailed, failure_of
 from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out, score
 from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.left_by_jobs import Answer, Built, ByHand, Observation, Trained, Variation, read_observations
@@ -133,11 +133,8 @@ class Experiments(SharedResults):
         failed: dict[str, ExperimentFailed] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
-            try:
-                method()
-            except ExperimentFailed as error:
-                if str(error) not in map(str, failed.values()):
-                    failed[name] = error
+            if (error := failure_of(method)) and str(error) not in map(str, failed.values()):
+                failed[name] = error
         return failed
 
     @experiment
