@@ -167,36 +167,20 @@ def one_hot(rows: list[Row]) -> Iterator[Row]:
         yield {"id": row["id"], "a": row["4000"]} | {f"in {each['SiteID']}": "1" for each in rows}
 
 
+def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], list[dict[str, Any]]]:
+    """Return a preprocess that writes one input. value: of a row, among all rows of the file."""
+    return lambda rows: [{"id": row["id"], "a": value(row, rows)} for row in rows]
+
+
 @pytest.mark.parametrize(
     ("preprocess", "some", "assays", "holes", "reversed_"),
     [
-        (lambda rows: ({"id": row["id"], "a": row["4000"]} for row in rows), "", "", "", ""),
+        (with_input(lambda row, _: row["4000"]), "", "", "", ""),
         (one_hot, "", "", "the CSV lacks in h0, in h1, in h2 and also has in h3, in h4", "the columns"),
-        (
-            lambda rows: ({"id": row["id"], "a": row.get("CuPPM", "0")} for row in rows),
-            "",
-            "a of row 3 is 0",
-            "",
-            "a of row 59 is 0",
-        ),
-        (
-            lambda rows: ({"id": row["id"], "a": len(rows) * int(rows[0]["id"] + "1")} for row in rows),
-            "a of row 0 is",
-            "",
-            "",
-            "a of row 59 is",
-        ),
-        (
-            lambda rows: ({"id": row["id"], "a": int(row["SiteID"][1:]) // 3 and 1 / 0} for row in rows),
-            "",
-            "",
-            "it fails: ",
-            "",
-        ),
-        (
-            lambda rows: [{"id": row["id"], "a": rows[0]["id"] == "0" or 1 / 0} for row in rows],
-            *("", "", "", "it fails: "),
-        ),
+        (with_input(lambda row, _: row.get("CuPPM", "0")), "", "a of row 3 is 0", "", "a of row 59 is 0"),
+        (with_input(lambda _, rows: len(rows) * int(rows[0]["id"] + "1")), "a of row 0 is", "", "", "a of row 59 is"),
+        (with_input(lambda row, _: int(row["SiteID"][1:]) // 3 and 1 / 0), "", "", "it fails: ", ""),
+        (with_input(lambda _, rows: rows[0]["id"] == "0" or 1 / 0), "", "", "", "it fails: "),
     ],
 )
 def test_the_cause_is_told_by_the_variations_whose_inputs_differ(

@@ -24,17 +24,12 @@ from support.checkout import ROOT
 
 from recore.evaluation.step import Step
 from recore.evaluation.submission import pack_files
-from recore.failures import (
-    explain_failure,
-    find_exception,
-    hint_for,
-    hints,
-    last_error,
-    last_lines,
-    look_at,
-    missing_module_hint,
-    read_reason,
-)
+from recore.failures import hints
+from recore.failures.exceptions import find_exception
+from recore.failures.explanation import explain_failure, look_at
+from recore.failures.failure_reason import read_reason
+from recore.failures.hints import hint_for, missing_module_hint
+from recore.failures.job_log import last_error, last_lines
 from recore.failures.source_hints import source_hint
 from stagemaker.isolation.unsandboxed import NO_SANDBOX
 
