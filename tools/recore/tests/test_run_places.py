@@ -104,8 +104,11 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by that simulator")
         assert opened_place.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
-    line = refused_run(tiny(tmp_path / "mine"), *options, "--isolation", "required", cwd=tmp_path)
-    assert f"isolation is required, but the simulator at {endpoint} does not isolate jobs" in line
+    options += ["--out", tmp_path / "o", "--isolation", "required"]
+    result = recore("run", tiny(tmp_path / "mine"), *options)
+    assert result.returncode == 2
+    assert f"isolation is required, but the simulator at {endpoint} does not isolate jobs" in result.stderr
+    assert not (tmp_path / "o").exists()
     server.shutdown()
     server.server_close()
 

@@ -123,6 +123,8 @@ def test_implausible_predictions_are_reported() -> None:
     wrong[:, 1], wrong[3, 2], wrong[4, 3] = 1.5, -0.1, 3.1
     messages = [message for message, _ in judge(wrong, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
+    messages = [message for message, _ in judge((measured + 0.1).round(1), measured, "abcde")]
+    assert messages == ["Predictions are rounded, but the assays are not: a, b, c, d, e"]
     measured[:, 4] = np.nan
     assert list(judge(good, measured, "abcde")) == []  # the last target was never measured
 
