@@ -15,10 +15,8 @@ PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
 ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
 RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
-WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
 WRITE_ROW = "[name, *map(repr, row)]"
 SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
-RETURN_INPUTS = 'return [row[""] for row in rows], np.round(np.column_stack(bins), 6)'
 ENDING = '    print("train: a model of", len(rows), "rows")\n'
 LINES = 'for line in text.splitlines() if not line.startswith("index,")'
 PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
@@ -50,10 +48,6 @@ def fitting(*lines: str) -> Change:
 
 def predicting(*lines: str) -> Change:
     return train(PREDICT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
-
-
-def limiting(value: str) -> Change:
-    return replace("linear.py", LIMIT, f"return {value}")
 
 
 def before_end(*lines: str) -> Change:

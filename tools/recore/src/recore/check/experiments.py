@@ -126,6 +126,7 @@ class Experiments(SharedResults):
 
     @cached_property
     def scripts(self) -> Scripts:
+        """The submission's scripts, in which findings name a place."""
         return Scripts(self.submission.files)
 
     def failures(self) -> dict[str, ExperimentFailed]:
