@@ -1,19 +1,18 @@
 import ast
+import itertools
 import re
+from collections import defaultdict
 from importlib.util import resolve_name
 from pathlib import Path
 
 from support.checkout import ROOT
 
 SOURCE = ROOT / "tools/recore/src/recore"
+STAGEMAKER = ROOT / "tools/stagemaker/src/stagemaker"
 PAGE = (ROOT / "tools/recore/docs/architecture.md").read_text("utf-8")
 TABLE = PAGE.partition("## The packages\n")[2].partition("\n## ")[0]
 # what other packages may import besides a package's __init__: modules that are namespaces, and packages without one
-NAMESPACES = {
-    "cli -> recore.evaluation.board",
-    "check -> recore.evaluation.job_requests",
-    "cli -> recore.web.server",
-}
+NAMESPACES = {"cli -> recore.evaluation.board", "check -> recore.evaluation.job_requests", "cli -> recore.web.server"}
 OPEN = {"production"}  # packages whose modules others import one by one, so that a command loads only what it needs
 
 
@@ -83,3 +82,24 @@ def test_every_mentioned_file_exists() -> None:
     paths += (ROOT / "tools/stagemaker/src").rglob("*.py")
     files = [f"/{path.relative_to(ROOT).as_posix()}" for path in paths]
     assert [name for name in sorted(names) if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    places = defaultdict(list)
+    library = STAGEMAKER / "container/library"  # packages for jobs, with the names of what they replace
+    for path in [*SOURCE.rglob("*.py"), *STAGEMAKER.rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_bytes())) if not path.is_relative_to(library) else ():
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(places) > 50
+    assert [each for each in places.values() if len(each) > 1] == []
+
+
+def test_no_two_files_have_the_same_name_if_one_package_imports_the_other() -> None:
+    imports, packages = imported_packages(), defaultdict(set)
+    for path in SOURCE.glob("*/**/*.py"):
+        if path.name != "__init__.py":
+            packages[path.name].add(path.relative_to(SOURCE).parts[0])
+    assert "evaluation" in imports["report"]  # this shows that imports are found
+    pairs = [(name, *pair) for name, each in packages.items() for pair in itertools.permutations(each & PACKAGES, 2)]
+    assert [pair for pair in pairs if pair[2] in imports[pair[1]]] == []

@@ -6,19 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from stagemaker_support.incomplete_python import make_incomplete_python
 from support.checkout import ROOT, environment
 
 
-def doctor(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recore", "doctor", *arguments]
-    full_environment = environment() | variables
-    return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=120)
+def run_python(python: object, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command, variables = [python, "-m", "recore", *arguments], environment() | variables
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=120)
 
 
 def run_checks(cwd: Path, **variables: str) -> dict[str, dict[str, Any]]:
-    result = doctor("--json", cwd=cwd, **variables)
+    result = run_python(sys.executable, "doctor", "--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}
     assert result.returncode == int(any(check["level"] == "fail" for check in results.values()))
@@ -41,7 +39,7 @@ def test_what_is_missing_is_listed_with_consequences_and_fixes(tmp_path: Path) -
 
 
 def test_lines_fit_in_80_columns(tmp_path: Path) -> None:
-    result = doctor(cwd=tmp_path, HOME=str(tmp_path))
+    result = run_python(sys.executable, "doctor", cwd=tmp_path, HOME=str(tmp_path))
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
     for line in result.stdout.splitlines():
@@ -69,23 +67,14 @@ def test_data_files_and_credentials_are_found(tmp_path: Path) -> None:
     assert "do not print" not in json.dumps(results)
 
 
-@pytest.fixture
-def incomplete_python(tmp_path: Path) -> Path:
+def test_doctor_starts_if_packages_are_missing_and_other_commands_say_so(tmp_path: Path) -> None:
     sources = {name: ROOT / f"tools/{name}/src" for name in ("recore", "stagemaker")}
-    return make_incomplete_python(tmp_path / "venv", **sources)
-
-
-def test_doctor_starts_if_packages_are_missing(incomplete_python: Path) -> None:
-    command = [incomplete_python, "-m", "recore", "doctor"]
-    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    incomplete_python = make_incomplete_python(tmp_path / "venv", **sources)
+    result = run_python(incomplete_python, "doctor", cwd=ROOT)
     assert result.returncode == 1, result.stderr
     assert result.stderr == ""
     assert {"moto", "plotly"} <= set(re.findall(r"\w+", result.stdout))
-
-
-def test_a_missing_package_is_reported_in_one_line(incomplete_python: Path, tmp_path: Path) -> None:
-    command = [incomplete_python, "-m", "recore", "sample", "--out", "data"]
-    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
+    result = run_python(incomplete_python, "sample", "--out", "data", cwd=tmp_path)
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
     assert "`make setup`" in line
@@ -93,8 +82,7 @@ def test_a_missing_package_is_reported_in_one_line(incomplete_python: Path, tmp_
 
 def test_recore_without_stagemaker_says_how_to_install_it(tmp_path: Path) -> None:
     python = make_incomplete_python(tmp_path / "venv", recore=ROOT / "tools/recore/src")
-    command = [python, "-m", "recore", "run"]
-    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
+    result = run_python(python, "run", cwd=tmp_path)
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert line.startswith("recore: stagemaker, which runs its jobs, is not installed for ")

@@ -40,19 +40,8 @@ def run(folder: Path, *options: str, **variables: str) -> str:
     (folder / "constants.py").write_text("NUMBERS = [" + ", ".join(map(str, range(10**6, 10**6 + 500))) + "]\n")
     environment = {name: value for name, value in os.environ.items() if name != "RECORE_FUZZ"} | variables
     environment["PYTHONPATH"] = f"{SEARCH_PATH}:{folder}"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-rA",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        *options,
-        folder,
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command += [*options, folder]
     return subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True).stdout
 
 

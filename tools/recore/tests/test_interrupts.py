@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ LINE = "recore: interrupted"
 WAIT = "recore: stopping"  # printed if the command does not end at once
 LONG = ("run", "judge")
 SLEEP = "import time\ntime.sleep(600)\n"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """lines: on stderr. remaining_files: in its folder, and temporary ones."""
-
-    status: int
-    lines: tuple[str, ...]
-    remaining_files: tuple[str, ...]
 
 
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
@@ -69,19 +59,17 @@ def start(command: str, folder: Path, sample: Path) -> subprocess.Popen[str]:
     )
 
 
-def outcome(process: subprocess.Popen[str], folder: Path) -> Outcome:
+def outcome(process: subprocess.Popen[str], folder: Path) -> tuple[int, list[str], list[str]]:
+    """Return the exit status, the lines on stderr, and the files that remain in the folder, temporary ones included."""
     try:
         lines = process.communicate(timeout=60)[1].splitlines()
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    lines = [line for line in lines if not line.startswith(WAIT)]
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
-    remaining_files = sorted(
-        {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
-    )
-    return Outcome(process.returncode, tuple(lines), tuple(remaining_files))
+    remaining = {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
+    return process.returncode, [line for line in lines if not line.startswith(WAIT)], sorted(remaining)
 
 
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:
@@ -104,7 +92,7 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
     seconds = time.monotonic() - start_time
     if command in LONG:  # its job would sleep for too long
         uninterrupted_run.kill()
-    uninterrupted = outcome(uninterrupted_run, tmp_path / "whole")
+    whole_status, whole_lines, _ = outcome(uninterrupted_run, tmp_path / "whole")
     interrupted = 0
     for count in range(20):
         folder = tmp_path / str(count)
@@ -114,16 +102,14 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
         if process.poll() is not None:
             break
         process.send_signal(SIGNALS[count % 3])
-        result = outcome(process, folder)
-        if result.lines and result.lines[-1].startswith(LINE):
-            assert result.status == 130, result
+        status, lines, remaining = outcome(process, folder)
+        if lines and lines[-1].startswith(LINE):
+            assert status == 130, lines
             interrupted += 1
         else:  # the command's work had already ended
-            assert (result.status, len(result.lines)) == (uninterrupted.status, len(uninterrupted.lines)), result
-        assert not any("Traceback" in line or "Aborted" in line for line in result.lines), result
-        assert not [
-            name for name in result.remaining_files if name.startswith(("tmp/", ".run-")) or name.endswith(".part")
-        ], result
+            assert (status, len(lines)) == (whole_status, len(whole_lines)), lines
+        assert not any("Traceback" in line or "Aborted" in line for line in lines), lines
+        assert not [name for name in remaining if name.startswith(("tmp/", ".run-")) or name.endswith(".part")]
     assert interrupted >= 1
 
 
@@ -135,7 +121,7 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
         process.send_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, handler)
-    assert outcome(process, tmp_path).status == 0
+    assert outcome(process, tmp_path)[0] == 0
 
 
 def test_an_interrupt_during_an_import_or_a_destructor_is_not_lost(tmp_path: Path) -> None:

@@ -193,19 +193,19 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def bare_project(tmp_path: Path) -> Project:
     return Project(tmp_path / 'it\'s "my" $HOME & `pwd` #1 100% Übung;')
 
 
 @pytest.fixture
-def project_with_uv(project: Project, uv_wheel: Path) -> Project:
-    project.pip.write_text(f"[global]\nno-index = true\nfind-links = {project.wheels} {uv_wheel}\n")
-    return project
+def project(bare_project: Project, uv_wheel: Path) -> Project:
+    """Return a project for which uv can be installed, too."""
+    bare_project.pip.write_text(f"[global]\nno-index = true\nfind-links = {bare_project.wheels} {uv_wheel}\n")
+    return bare_project
 
 
 @pytest.mark.machine
-def test_an_edit_updates_the_environment_unless_a_package_does_not_exist(project_with_uv: Project) -> None:
-    project = project_with_uv
+def test_an_edit_updates_the_environment_unless_a_package_does_not_exist(project: Project) -> None:
     status, output = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
     assert "pip instead" not in output
@@ -235,8 +235,7 @@ def test_an_edit_updates_the_environment_unless_a_package_does_not_exist(project
 
 
 @pytest.mark.machine
-def test_an_interrupted_setup_is_completed(project_with_uv: Project) -> None:
-    project = project_with_uv
+def test_an_interrupted_setup_is_completed(project: Project) -> None:
     for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
         process = project.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -250,8 +249,8 @@ def test_an_interrupted_setup_is_completed(project_with_uv: Project) -> None:
 
 
 @pytest.mark.machine
-def test_a_python_without_pip_is_enough(project_with_uv: Project, tmp_path: Path) -> None:
-    project, base = project_with_uv, tmp_path / "base"
+def test_a_python_without_pip_is_enough(project: Project, tmp_path: Path) -> None:
+    base = tmp_path / "base"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", base], check=True)
     project.path = f"{base}/bin"
     process = project.start()
@@ -266,8 +265,7 @@ def test_a_python_without_pip_is_enough(project_with_uv: Project, tmp_path: Path
 
 
 @pytest.mark.machine
-def test_a_broken_environment_or_one_of_another_python_is_recreated(project_with_uv: Project) -> None:
-    project = project_with_uv
+def test_an_environment_that_is_broken_of_another_python_or_elsewhere_is_made_again(project: Project) -> None:
     assert project.make()[0] == 0
     creation_times = {project.creation_time()}
     project.python.unlink()
@@ -284,6 +282,13 @@ def test_a_broken_environment_or_one_of_another_python_is_recreated(project_with
     creation_times.add(project.creation_time())
     assert len(creation_times) == 4
     assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
+    project.folder = project.folder.rename(project.folder.with_name("renamed"))
+    project.pip = project.folder / "pip.conf"
+    assert project.make()[0] == 0
+    program = "import recore; print(recore.__file__)"
+    found = subprocess.check_output([project.folder / ".venv/bin/python", "-c", program], text=True)
+    assert found.strip() == str(project.folder / "tools/recore/src/recore/__init__.py")
+    assert "Nothing to be done" in project.make()[1]
 
 
 def test_two_installations_take_turns(tmp_path: Path) -> None:
@@ -298,23 +303,21 @@ def test_two_installations_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_pip_is_used_and_reported_if_uv_is_missing_or_fails(project: Project) -> None:
-    status, output = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
+def test_pip_is_used_and_reported_if_uv_is_missing_or_fails(bare_project: Project) -> None:
+    status, output = bare_project.make()
+    assert (status, bare_project.versions()) == (0, {"alpha": "1.0"}), output
     assert "installing with pip instead" in output
-    write_program(
-        project.folder / ".venv/bin/uv", f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
-    )
-    project.require("alpha==2.0")
-    status, output = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "2.0"}), output
+    script = f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
+    write_program(bare_project.folder / ".venv/bin/uv", script)
+    bare_project.require("alpha==2.0")
+    status, output = bare_project.make()
+    assert (status, bare_project.versions()) == (0, {"alpha": "2.0"}), output
     assert "no TLS" in output
     assert "installing with pip instead" in output
 
 
 @pytest.mark.machine
-def test_the_sdks_environments_are_created_once_per_version_of_their_requirements(project_with_uv: Project) -> None:
-    project = project_with_uv
+def test_the_sdks_environments_are_created_once_per_version_of_their_requirements(project: Project) -> None:
     cache = project.home / ".cache/recore"
     modules = {"sdk": "alpha", "sdk-v2": "beta", "sdk-v1": "beta", "ml2p": "gamma", "airflow": "gamma"}
     texts = {name: f"# {name}\n{module}==1.0\n" for name, module in modules.items()}
@@ -338,22 +341,7 @@ def test_the_sdks_environments_are_created_once_per_version_of_their_requirement
 
 
 @pytest.mark.machine
-def test_a_renamed_folder_is_set_up_again(project_with_uv: Project) -> None:
-    project = project_with_uv
-    assert project.make()[0] == 0
-    renamed = project.folder.with_name("renamed")
-    project.folder.rename(renamed)
-    project.folder = renamed
-    project.pip = renamed / "pip.conf"
-    assert project.make()[0] == 0
-    program = "import recore; print(recore.__file__)"
-    found = subprocess.run([renamed / ".venv/bin/python", "-c", program], capture_output=True, text=True).stdout
-    assert found.strip() == str(renamed / "tools/recore/src/recore/__init__.py")
-    assert "Nothing to be done" in project.make()[1]
-
-
-@pytest.mark.machine
-@pytest.mark.parametrize("installer", ["project_with_uv", "project"])
+@pytest.mark.parametrize("installer", ["project", "bare_project"])
 def test_an_environment_whose_recore_holds_stagemaker_is_updated(
     installer: str, request: pytest.FixtureRequest
 ) -> None:
@@ -386,10 +374,10 @@ def test_make_says_that_it_needs_the_tools(tmp_path: Path) -> None:
         assert "make needs the folder tools/" in result.stderr
 
 
-def test_a_symlinked_environment_is_not_changed(project: Project) -> None:
-    (project.folder / "theirs").mkdir()
-    (project.folder / ".venv").symlink_to("theirs")
-    status, output = project.make()
+def test_a_symlinked_environment_is_not_changed(bare_project: Project) -> None:
+    (bare_project.folder / "theirs").mkdir()
+    (bare_project.folder / ".venv").symlink_to("theirs")
+    status, output = bare_project.make()
     assert status == 2
     assert "is a symbolic link to an environment that is older" in output
-    assert not list((project.folder / "theirs").iterdir())
+    assert not list((bare_project.folder / "theirs").iterdir())

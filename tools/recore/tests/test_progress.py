@@ -36,17 +36,6 @@ def test_with_a_long_pause_only_the_stages_are_printed(tmp_path: Path) -> None:
     assert sample(tmp_path, 600).stderr == b"sample: writing rows\n"
 
 
-def test_lines_become_rarer_with_time() -> None:
-    from recore.cli.progress import SHARE_OF_TIME, SHORTEST_PAUSE
-
-    seconds, lines = 0.0, 0
-    while seconds < 86_400:
-        seconds += SHORTEST_PAUSE + SHARE_OF_TIME * seconds
-        lines += 1
-        assert lines != 40 or seconds > 3600
-    assert lines < 80
-
-
 def test_work_continues_when_nobody_reads_its_progress(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", str(tmp_path), *SAMPLE]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -16,7 +16,7 @@ from support.scripts import modules_of
 from recore.template.new_submission import write_submission
 
 SUBMISSIONS = ROOT / "tools/recore/tests/submissions/replaced"
-MODELS = ("pls", "own_class", pytest.param("forest", marks=pytest.mark.slow))
+MODELS = ("pls", "own_class")
 
 
 @pytest.fixture(params=[*MODELS, pytest.param("template", marks=pytest.mark.slow)])
@@ -26,11 +26,6 @@ def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     shutil.copy(SUBMISSIONS / "preprocess.py", folder)
     if request.param != "template":
         (folder / "train.py").write_text(train_with((SUBMISSIONS / request.param / "fit.py").read_text()))
-    if request.param == "forest":
-        shutil.copytree(SUBMISSIONS / "forest/woods", folder / "woods")
-        setup = (folder / "setup.py").read_text()
-        assert setup.count("    py_modules=") == 1
-        (folder / "setup.py").write_text(setup.replace("    py_modules=", '    packages=["woods"],\n    py_modules='))
     return folder
 
 

@@ -48,13 +48,8 @@ def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path
     assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
     paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
-    result_files = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
-    result_files += [
-        "scores/public.json",
-        "scores/private.json",
-        "predictions/public.csv.out",
-        "predictions/private.csv.out",
-    ]
+    kinds = ("scores/{}.txt", "scores/{}.json", "predictions/{}.csv.out")
+    result_files = [kind.format(side) for side in ("public", "private") for kind in kinds]
     report_files = [name for name in paths if name.startswith("report/")]
     assert "report/contents.json" in report_files
     assert paths == sorted([*logs, *result_files, *report_files, "model.tar.gz", "report.html", "run.json"])

@@ -42,26 +42,6 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-@pytest.mark.skipif(
-    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; set it to a folder with the YAMSYS soils"
-)
-def test_real_spectra_have_the_same_predictions(tmp_path: Path) -> None:
-    engine()
-    data = Path(os.environ["RECORE_YAMSYS"])
-    names = {"public": "public", "private": "private", "actual": "private_actual"}
-    files = [word for option, name in names.items() for word in (f"--{option}", data / f"{name}.csv.gz")]
-    for kind in ("docker", "process"):
-        result = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
-        assert result.returncode == 0, result.stderr
-    for side in ("public", "private"):
-        docker_predictions, process_predictions = (
-            read_predictions(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process")
-        )
-        np.testing.assert_allclose(docker_predictions, process_predictions, rtol=1e-9)
-
-
-@pytest.mark.machine
-@pytest.mark.xdist_group("docker")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("step", SLEEPING)
 def test_a_signal_leaves_no_container_and_no_partial_folder(

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from click.testing import CliRunner
-from recore_support.run_command import file_options, run_recore, start
+from recore_support.command import recore
+from recore_support.run_command import file_options, refused_run, run_recore, start
 from recore_support.tiny_submission import TRAIN, tiny
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
 
-from recore.cli import main
 from recore.evaluation.run_folder import RunFolder
 from recore.places.opening import choose_isolation, open_place
 from recore.places.place import PlaceError, PlaceSettings
@@ -51,25 +50,26 @@ SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
     folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
     for submission in (folder, folder / "gone"):
-        result = CliRunner().invoke(main, ["run", str(submission), *map(str, file_options(sample))])
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.startswith("recore: ")
-        assert not set("\x1b\x07\x9b") & set(result.stderr)
+        assert not set("\x1b\x07\x9b") & set(refused_run(submission, *file_options(sample), cwd=tmp_path))
 
 
 @pytest.mark.slow
-def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
+def test_a_run_under_nohup_outlives_its_terminal_and_its_working_directory(tmp_path: Path, sample: Path) -> None:
+    here, out = tmp_path / "here", tmp_path / "kept/run"
+    here.mkdir()
     submission = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
     original = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
-        command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", tmp_path / "out")
+        command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, cwd=here)
     finally:
         signal.signal(signal.SIGHUP, original)
     group = os.getpgid(command.process.pid)  # closing a terminal signals this whole process group, and no other
     group_members = [process for process in command.wait_for("train.py") if os.getpgid(process.pid) == group]
     for process in (command.process, *group_members):
         process.send_signal(signal.SIGHUP)
+    here.rmdir()
     assert command.end() == (0, []), command.stderr
+    assert (out / "run.json").is_file()
 
 
 @pytest.mark.slow
@@ -77,15 +77,8 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -
 def test_any_temporary_folder_can_be_used(isolation: str, tmp_path: Path, sample: Path) -> None:
     folder = tmp_path / f"long, with spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
-    options = [
-        *file_options(sample, allow_unsandboxed=False),
-        "--isolation",
-        isolation,
-        "--no-report",
-        "--out",
-        tmp_path / "out",
-    ]
-    result = run_recore(tiny(tmp_path / "mine"), *options, TMPDIR=str(folder))
+    options = [*file_options(sample, allow_unsandboxed=False), "--isolation", isolation, "--no-report"]
+    result = run_recore(tiny(tmp_path / "mine"), *options, "--out", tmp_path / "out", TMPDIR=str(folder))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out/scores/private.txt").exists()
     assert not list(folder.iterdir())
@@ -110,16 +103,10 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     with open_place(settings, print) as opened_place:
         assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by that simulator")
         assert opened_place.services.log_delay == 0
-    command = [
-        "run",
-        str(tiny(tmp_path / "mine")),
-        *map(str, file_options(sample, "public")),
-        "--out",
-        str(tmp_path / "o"),
-    ]
-    command += ["--engine", "aws", "--role", str(settings.role), "--bucket", "b", "--isolation", "required"]
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 2
+    options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
+    options += ["--out", tmp_path / "o", "--isolation", "required"]
+    result = recore("run", tiny(tmp_path / "mine"), *options)
+    assert result.returncode == 2
     assert f"isolation is required, but the simulator at {endpoint} does not isolate jobs" in result.stderr
     assert not (tmp_path / "o").exists()
     server.shutdown()
@@ -145,7 +132,7 @@ def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:
     for side, score in (("public", 0.43216), ("private", 0.98765)):
         text = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
         (tmp_path / f"{side}.json").write_text(json.dumps(text))
-    result = CliRunner().invoke(main, ["scores", str(tmp_path)], env={"COLUMNS": "38"})
+    result = recore("scores", tmp_path, COLUMNS="38")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["score", "0.4322", "0.9877"] in lines
     assert ["CuPPM", "0.35", "0.123", "0.123", "0.0432"] in lines
@@ -160,30 +147,6 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(original)
     assert run_folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_symbolic_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "out") as folder:
-        (tmp_path / "out").symlink_to("nowhere")
-        assert folder.keep() == tmp_path / "out-2"
-
-
-@pytest.mark.slow
-def test_the_working_directory_may_be_removed_during_the_run(tmp_path: Path, sample: Path) -> None:
-    (tmp_path / "here").mkdir()
-    command = start(
-        tmp_path / "started",
-        tiny(tmp_path / "mine", {"train.py": "import time\ntime.sleep(2)\n" + TRAIN}),
-        *file_options(sample),
-        "--out",
-        tmp_path / "kept/run",
-        "--no-report",
-        cwd=tmp_path / "here",
-    )
-    command.wait_for("train.py")
-    (tmp_path / "here").rmdir()
-    assert command.end() == (0, [])
-    assert (tmp_path / "kept/run/run.json").is_file()
 
 
 @needs_sandbox

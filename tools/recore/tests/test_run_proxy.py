@@ -57,22 +57,16 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     proxy.close()
 
 
-def test_the_embedded_simulator_is_reached_without_the_proxy(proxy: Proxy, tmp_path: Path, sample: Path) -> None:
-    options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
-    result = run_recore(tiny(tmp_path / "mine"), *options, **proxy.variables)
-    assert result.returncode == 0, result.stderr
-    assert proxy.requests == []
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("host", [None, "127.0.0.1", "localhost"], ids=["embedded", "127.0.0.1", "localhost"])
 def test_a_simulator_on_this_machine_is_reached_without_the_proxy(
-    host: str, proxy: Proxy, tmp_path: Path, sample: Path
+    host: str | None, proxy: Proxy, tmp_path: Path, sample: Path
 ) -> None:
-    with Simulator() as simulator:
-        variables = simulator.variables() | proxy.variables
-        variables["AWS_ENDPOINT_URL"] = f"http://{host}:{simulator.port}"
-        options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
-        options += ["--bucket", BUCKET, "--role", ROLE_ARN]
+    options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
+    with Simulator() if host else contextlib.nullcontext() as simulator:
+        variables = proxy.variables
+        if simulator:
+            variables |= simulator.variables() | {"AWS_ENDPOINT_URL": f"http://{host}:{simulator.port}"}
+            options += ["--bucket", BUCKET, "--role", ROLE_ARN]
         result = run_recore(tiny(tmp_path / "mine"), *options, **variables)
         assert result.returncode == 0, result.stderr
     assert proxy.requests == []

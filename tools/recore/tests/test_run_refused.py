@@ -18,55 +18,61 @@ def submission(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-def test_an_existing_folder_is_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
+PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # the sample's, with their options; a file alone
+NO_REGULAR_FILE = "is a pipe, a socket or a device: a regular file is needed;"
+OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # options, and those that each needs
+REFUSED: list[tuple[list[object], str]] = [
+    (
+        ["mine", PUBLIC, "--out", "runs"],
+        "runs already exists; an earlier run is never replaced: choose another --out",
+    ),
+    (["mine"], "data/public/public.csv.gz: there is no such file"),
+    (["mine"], "`python -m recore sample --out data`"),
+    (["mine", "--public", "gone.csv.gz", "--out", "run"], "recore: gone.csv.gz: there is no such file"),
+    (["mine", PRIVATE], "--private and --actual need --public"),
+    (["mine", PRIVATE, ACTUAL], "--private and --actual need --public"),
+    (["mine", PUBLIC, ACTUAL], "--private"),
+    (["mine", PUBLIC, "--private", FILE], "the submission would see it"),
+    (["mine", "--public", "empty.csv.gz"], "this file is empty"),
+    (["empty", PUBLIC], "recore: empty: there is no setup.py"),
+    (["gone", PUBLIC], "recore: gone: "),
+    (["found", PUBLIC], "it is not run here, only read"),
+    ([FILE, PUBLIC], "archive of a submission"),
+    (["pipe", PUBLIC], "recore: pipe: a submission's folder or archive is needed"),
+    (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket are for --engine aws"),
+    (["mine", PUBLIC, "--training-instances", "large"], "large: an instance type is needed, such as ml.m5.xlarge"),
+    (["mine", PUBLIC, "--max-payload", 101], "--max-payload"),
+    *((["mine", option, "."], "is a directory") for option in OPENED),
+    *(
+        (["mine", *needed, option, path], f"File '{path}' {NO_REGULAR_FILE}")
+        for option, needed in OPENED.items()
+        for path in ("pipe", "socket", "/dev/null")
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "reason"), REFUSED, ids=lambda value: "-".join(map(str, value))[:60])
+def test_a_run_that_cannot_work_is_refused_in_one_line(
+    words: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
+) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
-    line = refused_run(submission, *file_options(sample), "--out", "runs", cwd=tmp_path)
-    assert line.startswith("recore: runs already exists")
-    assert "--out" in line
-    assert (tmp_path / "runs/run.json").read_text() == "earlier"
-
-
-def test_missing_data_are_refused(submission: Path, tmp_path: Path) -> None:
-    line = refused_run(submission, cwd=tmp_path)
-    assert "data/public/public.csv.gz: there is no such file" in line
-    assert "`python -m recore sample --out data`" in line
-    line = refused_run(submission, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
-    assert line.startswith("recore: gone.csv.gz: there is no such file")
-
-
-def test_private_data_without_public_data_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
-    for names in (["private"], ["private", "actual"]):
-        line = refused_run(submission, *file_options(sample, *names), cwd=tmp_path)
-        assert "--private and --actual need --public" in line
-    line = refused_run(submission, *file_options(sample, "public", "actual"), cwd=tmp_path)
-    assert "--private" in line
-
-
-def test_private_data_with_assays_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
-    public = sample / "public/public.csv.gz"
-    line = refused_run(submission, "--public", public, "--private", public, cwd=tmp_path)
-    assert "the submission would see it" in line
-    text = write_gz(tmp_path / "data.csv.gz", "")
-    assert "this file is empty" in refused_run(submission, "--public", text, cwd=tmp_path)
-
-
-def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
-    public = file_options(sample, "public")
     (tmp_path / "empty").mkdir()
-    line = refused_run("empty", *public, cwd=tmp_path)
-    assert line.startswith("recore: empty: there is no setup.py")
-    assert refused_run("gone", *public, cwd=tmp_path).startswith("recore: gone: ")
+    write_gz(tmp_path / "empty.csv.gz", "")
     tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
-    assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
-    assert "archive of a submission" in refused_run(public[1], *public, cwd=tmp_path)
+    os.mkfifo(tmp_path / "pipe")  # opening it would block forever
+    files = {name: file_options(sample, name.lower()) for name in (PUBLIC, PRIVATE, ACTUAL)}
+    files[FILE] = [sample / "public/public.csv.gz"]
+    with socket.socket(socket.AF_UNIX) as server:
+        with contextlib.chdir(tmp_path):  # a socket needs a short path
+            server.bind("socket")
+        options = [option for word in words for option in files.get(word, [word])]
+        assert reason in refused_run(*options, cwd=tmp_path)
+    assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
 def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
-    os.mkfifo(tmp_path / "pipe")
-    line = refused_run("pipe", *public, cwd=tmp_path)
-    assert line.startswith("recore: pipe: a submission's folder or archive is needed")
     for name in ("setup.py", "MANIFEST.in"):
         folder = tiny(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
@@ -78,22 +84,16 @@ def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
         assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
-def test_missing_invalid_and_incompatible_options_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
-    files = file_options(sample, "public")
+def test_aws_needs_a_region_a_role_and_a_bucket(submission: Path, tmp_path: Path, sample: Path) -> None:
+    options = [submission, *file_options(sample, "public"), "--engine", "aws"]
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
-    line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    line = refused_run(*options, cwd=tmp_path, **aws)
     assert "export AWS_DEFAULT_REGION" in line
-    process_result = run_recore(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
-    assert (process_result.returncode, process_result.stdout, process_result.stderr) == (2, "", f"{line}\n")
-    aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    process = run_recore(*options, cwd=tmp_path, **aws)
+    assert (process.returncode, process.stdout, process.stderr) == (2, "", f"{line}\n")
+    line = refused_run(*options, cwd=tmp_path, **aws | {"AWS_DEFAULT_REGION": "us-east-1"})
     assert "--role" in line
     assert "--bucket" in line
-    line = refused_run(submission, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
-    assert "--role and --bucket are for --engine aws" in line
-    line = refused_run(submission, *files, "--training-instances", "large", cwd=tmp_path)
-    assert "--training-instances large: an instance type is needed, such as ml.m5.xlarge" in line
-    assert "--max-payload" in refused_run(submission, *files, "--max-payload", 101, cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:
@@ -131,16 +131,3 @@ def test_ones_own_and_allowed_submissions_start_without_isolation(
     first = command.stderr.splitlines()[0]
     assert first.endswith("isolation: none (jobs can read this user's files and use the network)")
     assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()
-
-
-def test_data_that_are_not_regular_files_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
-    """Opening a named pipe would block forever."""
-    os.mkfifo(tmp_path / "pipe")
-    with socket.socket(socket.AF_UNIX) as server:
-        with contextlib.chdir(tmp_path):  # a socket needs a short path
-            server.bind("socket")
-        for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
-            for path in ("pipe", "socket", "/dev/null"):
-                line = refused_run(submission, *file_options(sample, *names or ["public"]), option, path, cwd=tmp_path)
-                assert f"File '{path}' is a pipe, a socket or a device: a regular file is needed;" in line
-            assert "is a directory" in refused_run(submission, option, ".", cwd=tmp_path)

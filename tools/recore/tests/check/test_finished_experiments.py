@@ -23,6 +23,7 @@ from recore.places import Services
 ROWS = 60
 FULL_DISK = ExperimentFailed("No space left on device", "", outside=True)
 NOT_INSTALLED = ExperimentFailed(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
+NAMES = [f"r{row}" for row in range(ROWS)]
 LATE = {"few": Answer(0, None, "", late=True), "private": Answer(0, None, "", late=True)}
 OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
 FOLDS = [FailedFold("own", "too few rows", []), FailedFold("predict", "KeyError: 'h1'", [0, 1])]
@@ -51,6 +52,11 @@ def finish(data: PublicData, results: dict[str, Any], folder: Path) -> Experimen
     return experiments
 
 
+def inputs(names: list[str]) -> bytes:
+    """Return what preprocess.py writes for rows with these names."""
+    return f"index,a\n{''.join(f'{name},1\n' for name in names)}".encode()
+
+
 def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
     """Return held-out predictions of the wrong sign. own: the submission's own, from the assays."""
     measured = np.arange(ROWS, dtype=float)[:, None] * 2
@@ -62,7 +68,17 @@ def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: lis
     [
         ("RC405", {"serving": NOT_INSTALLED}, ["To see the error alone"]),
         ("RC601", {"predictions": None, "serving": LATE}, []),
+        ("RC502", {"preprocessing": inputs(NAMES[1:])}, ["writes 59 rows for 60 rows of data"]),
+        ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["the rows in another order: row 1 is r59 instead of r0"]),
+        ("RC502", {"preprocessing": inputs(["row0", *NAMES[1:]])}, ["the first cell of row 1 is 'row0'"]),
         ("RC602", {"predictions": b"transposed\n" + b"1\n" * ROWS}, ["without a header or an index"]),
+        (
+            "RC602",
+            {"predictions": b"1,2\n" * ROWS},
+            ["2 columns instead of 1: the first one seems to be an index"],
+        ),
+        ("RC602", {"predictions": b"1," * 59 + b"1\n"}, ["transposed: 1 lines of 60 numbers instead of 60 of 1"]),
+        ("RC602", {"predictions": b"inf\n" + b"1\n" * 59}, ["The prediction of CuPPM for row 1 is inf"]),
         ("RC703", {"held_out": fold_predictions(None, FOLDS)}, ["fails to predict them: KeyError: 'h1'"]),
         (
             "RC703",
@@ -70,7 +86,7 @@ def fold_predictions(own: Callable[[np.ndarray], np.ndarray] | None, failed: lis
             ["rows of some drill holes fails: too few rows", "score 1.000; recomputed"],
         ),
         ("RC703", {"held_out": fold_predictions(None, [])}, ["writes no held-out predictions"]),
-        ("RC804", {"observations": OBSERVED, "variations": FULL_DISK}, ["private preprocess fails only while"]),
+        ("RC804", {"observations": OBSERVED}, ["private preprocess fails only while"]),
         ("RC804", {"observations": {"private preprocess": Observation(0, 2.0, [])}}, []),
     ],
 )
@@ -78,10 +94,12 @@ def test_rare_results_lead_to_the_right_findings(
     code: str, results: dict[str, Any], expected: list[str], data: PublicData, tmp_path: Path
 ) -> None:
     [rule] = [rule for rule in load_catalogue() if rule.code == code]
-    if isinstance(results.get("predictions"), bytes):
-        (tmp_path / "predictions.csv").write_bytes(results["predictions"])
-        results = {"predictions": tmp_path / "predictions.csv"}
-    experiments = finish(data, {"training": None, "preprocessing": None, "predictions": None} | results, tmp_path)
+    results = {"training": None, "preprocessing": None, "predictions": None, "variations": FULL_DISK} | results
+    for name, content in results.items():
+        if isinstance(content, bytes):
+            results[name] = tmp_path / name
+            results[name].write_bytes(content)
+    experiments = finish(data, results, tmp_path)
     findings = list(rule.inspect(experiments))
     assert len(findings) == len(expected), findings
     for finding, words in zip(findings, expected, strict=True):

@@ -23,22 +23,23 @@ class Journal:
         self.calls: list[tuple[str, object]] = []
         self.open_count = self.close_count = 0
 
-    def rule(self, code: str, *findings: Finding, needs: tuple[str, ...] = (), runs: bool = False) -> Rule:
+    def rule(self, code: str, *details: Finding | str) -> Rule:
+        """Return a rule that runs the submission if its code says so. details: its findings and what it needs."""
+
         def inspect(subject: object) -> list[Finding]:
             self.calls.append((code, subject))
-            return list(findings)
+            return [each for each in details if isinstance(each, Finding)]
 
-        return Rule(code, f"rule-{code.lower()}", "One.", needs, inspect, runs)
+        needs = tuple(each for each in details if isinstance(each, str))
+        return Rule(code, f"rule-{code.lower()}", "One.", needs, inspect, runs=code > "RC3")
 
     @contextmanager
     def experiments(self) -> Iterator[str]:
         self.open_count += 1
-        yield "experiments"
-        self.close_count += 1
-
-    @property
-    def order(self) -> list[str]:
-        return [code for code, _ in self.calls]
+        try:
+            yield "experiments"
+        finally:
+            self.close_count += 1
 
 
 @pytest.fixture
@@ -53,18 +54,14 @@ def journal() -> Journal:
 
 def test_source_rules_run_first_and_share_one_source(journal: Journal, source: SubmissionSource) -> None:
     rules = [
-        journal.rule("RC301", runs=True, needs=("RC501",)),
-        journal.rule("RC501", runs=True),
-        journal.rule("RC102", needs=("RC103",)),
+        journal.rule("RC301", "RC501"),
+        journal.rule("RC501"),
+        journal.rule("RC102", "RC103"),
         journal.rule("RC103", WARNING),
     ]
     results = run_rules(rules, {"RC301", "RC102", "RC103"}, source, journal.experiments)
-    assert journal.calls == [
-        ("RC103", source),
-        ("RC102", source),
-        ("RC501", "experiments"),
-        ("RC301", "experiments"),
-    ]
+    calls = [("RC103", source), ("RC102", source), ("RC501", "experiments"), ("RC301", "experiments")]
+    assert journal.calls == calls
     assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not selected
     assert (journal.open_count, journal.close_count) == (1, 1)
 
@@ -87,88 +84,58 @@ def test_results_are_shown_as_they_come(source: SubmissionSource) -> None:
         journal.rule("RC101"),
         journal.rule("RC103", WARNING),
         Rule("RC301", "one", "One.", (), wait_until_shown, True),
-        journal.rule("RC302", WARNING, runs=True),
+        journal.rule("RC302", WARNING),
     ]
     run_rules(rules, {rule.code for rule in rules}, source, journal.experiments, show)
     assert [batch for batch in batches if batch] == [["RC101", "RC103"], ["RC302"], ["RC301"]]
 
 
-def test_rules_that_need_a_failed_rule_do_not_run(journal: Journal, source: SubmissionSource) -> None:
-    rules = [
-        journal.rule("RC101", ERROR),
-        journal.rule("RC102", needs=("RC101",)),
-        journal.rule("RC103", needs=("RC102",)),
-        journal.rule("RC104"),
-    ]
-    results = run_rules(rules, {"RC102", "RC103", "RC104"}, source)
-    assert {result.rule.code: result.not_run for result in results} == {
-        "RC102": "it needs RC101 (rule-rc101), which found an error",
-        "RC103": "it needs RC102 (rule-rc102), which was not run",
-        "RC104": "",
-    }
-    assert journal.order == ["RC101", "RC104"]
-
-
-def test_a_warning_does_not_prevent_other_rules_from_running(journal: Journal, source: SubmissionSource) -> None:
-    rules = [journal.rule("RC101", WARNING), journal.rule("RC301", needs=("RC101",), runs=True)]
-    results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
-    assert [result.not_run for result in results] == ["", ""]
-    assert journal.order == ["RC101", "RC301"]
-
-
-def test_the_submission_is_not_run_while_its_source_has_errors(journal: Journal, source: SubmissionSource) -> None:
-    rules = [journal.rule("RC101", ERROR), journal.rule("RC301", runs=True)]
-    results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
-    assert results[1].not_run == "the submission is run only if RC101 (rule-rc101) finds no error"
-    assert journal.open_count == 0
-    run_rules(rules, {"RC301"}, source, journal.experiments)  # RC101 is not selected
-    assert journal.open_count == 1
-
-
-def test_an_error_found_by_running_does_not_prevent_other_rules_from_running(
-    journal: Journal, source: SubmissionSource
+@pytest.mark.parametrize(
+    ("rules", "not_run", "order"),
+    [
+        (
+            [("RC101", ERROR), ("RC102", "RC101"), ("RC103", "RC102"), ("RC104",)],
+            {
+                "RC102": "it needs RC101 (rule-rc101), which found an error",
+                "RC103": "it needs RC102 (rule-rc102), which was not run",
+                "RC104": "",
+            },
+            ["RC101", "RC104"],
+        ),
+        ([("RC101", WARNING), ("RC301", "RC101")], {"RC101": "", "RC301": ""}, ["RC101", "RC301"]),
+        (
+            [("RC101", ERROR), ("RC301",)],
+            {"RC101": "", "RC301": "the submission is run only if RC101 (rule-rc101) finds no error"},
+            ["RC101"],
+        ),
+        ([("RC101", ERROR), ("RC301",)], {"RC301": ""}, ["RC301"]),  # RC101 is not selected
+        ([("RC301", ERROR), ("RC302",)], {"RC301": "", "RC302": ""}, ["RC301", "RC302"]),
+        ([("RC202", ERROR), ("RC301",)], {"RC301": "it needs RC202 (rule-rc202), which found an error"}, ["RC202"]),
+    ],
+)
+def test_a_rule_runs_unless_an_error_prevents_it(
+    rules: list[tuple[str, ...]], not_run: dict[str, str], order: list[str], journal: Journal, source: SubmissionSource
 ) -> None:
-    rules = [journal.rule("RC301", ERROR, runs=True), journal.rule("RC302", runs=True)]
-    results = run_rules(rules, {"RC301", "RC302"}, source, journal.experiments)
-    assert [result.not_run for result in results] == ["", ""]
-    assert journal.order == ["RC301", "RC302"]
-
-
-def test_the_submission_is_not_run_if_a_module_is_not_uploaded(journal: Journal, source: SubmissionSource) -> None:
-    rules = [journal.rule("RC202", ERROR), journal.rule("RC301", runs=True)]
-    results = run_rules(rules, {"RC301"}, source, journal.experiments)
-    assert [result.not_run for result in results] == ["it needs RC202 (rule-rc202), which found an error"]
-    assert journal.open_count == 0
+    results = run_rules([journal.rule(*each) for each in rules], set(not_run), source, journal.experiments)
+    assert {result.rule.code: result.not_run for result in results} == not_run
+    assert [code for code, _ in journal.calls] == order
+    assert journal.open_count == (max(order) > "RC3")
 
 
 def test_without_experiments_only_the_source_is_read(journal: Journal, source: SubmissionSource) -> None:
-    rules = [journal.rule("RC101"), journal.rule("RC301", runs=True)]
-    assert [result.rule.code for result in run_rules(rules, {"RC101", "RC301"}, source)] == ["RC101"]
-    assert journal.order == ["RC101"]
-
-
-def test_the_same_finding_is_reported_once(journal: Journal, source: SubmissionSource) -> None:
-    [result] = run_rules([journal.rule("RC101", ERROR, ERROR)], {"RC101"}, source)
-    assert result.findings == (ERROR,)
+    rules = [journal.rule("RC101", ERROR, ERROR), journal.rule("RC301")]
+    [result] = run_rules(rules, {"RC101", "RC301"}, source)
+    assert result.findings == (ERROR,)  # the same finding is reported once
+    assert journal.calls == [("RC101", source)]
 
 
 def test_experiments_are_closed_when_a_rule_raises(journal: Journal, source: SubmissionSource) -> None:
-    def inspect(subject: object) -> list[Finding]:
+    def inspect(_: object) -> list[Finding]:
         raise OSError("the disk is full")
 
-    rule = Rule("RC301", "one", "One.", (), inspect, True)
-    closed = []
-
-    @contextmanager
-    def experiments() -> Iterator[str]:
-        try:
-            yield "experiments"
-        finally:
-            closed.append(True)
-
     with pytest.raises(OSError, match="the disk is full"):
-        run_rules([rule], {"RC301"}, source, experiments)
-    assert closed == [True]
+        run_rules([Rule("RC301", "one", "One.", (), inspect, True)], {"RC301"}, source, journal.experiments)
+    assert journal.close_count == 1
 
 
 def test_rules_are_selected_by_code_prefix(journal: Journal) -> None:

@@ -3,20 +3,13 @@
 import contextlib
 import csv
 import gzip
-import io
 import itertools
-import pickle
 import random
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,11 +21,9 @@ from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentFailed
 from recore.check.inputs import InputRow, differing, effect_of_assays, effect_of_holes, find_differences, read_inputs
 from recore.check.left_by_jobs import Answer, Variation, read_observations
-from recore.check.pickles import read_pickles, same_models, size_of, values
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.public_data import PublicData, rename_holes
 from recore.check.rule import Level
-from recore.check.running_rules.rc404_pickle_command import judge as judge_pickle
 from recore.check.running_rules.rc406_model_size import judge as judge_size
 from recore.check.running_rules.rc507_ids_among_inputs import find_ids
 from recore.check.running_rules.rc508_zero_blocks import find_zero_block, longest_runs
@@ -43,66 +34,6 @@ from recore.check.served_requests import plan_requests
 from recore.check.training_plan import REAL_ROWS, TrainingPlan, extrapolate
 from recore.dataset.sample_files import Plan, make_sample
 from recore.spectral_data import SpectralData, read_data
-
-
-def pack(target: Path, files: dict[str, bytes]) -> Path:
-    with tarfile.open(target, "w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return target
-
-
-def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
-    files = {"./model.pkl": pickle.dumps(len), "held_out.csv": b"a,b\n", "more/x.pickle": pickle.dumps(1)}
-    archive = pack(tmp_path / "model.tar.gz", files)
-    assert [item.name for item in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
-    assert size_of(archive) == sum(map(len, files.values()))
-    assert same_models(archive, pack(tmp_path / "again.tar.gz", files))
-    assert same_models(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
-    assert not same_models(archive, pack(tmp_path / "other.tar.gz", files | {"./model.pkl": pickle.dumps(max)}))
-    archive.write_bytes(archive.read_bytes()[:60])
-    with pytest.raises(ValueError, match="could not be read"):
-        read_pickles(archive)
-
-
-def saved(save: Callable[[io.BytesIO], object]) -> bytes:
-    file = io.BytesIO()
-    save(file)
-    return file.getvalue()
-
-
-def zipped(content: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("x", content)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("limit", "content"),
-    [
-        ("opcodes", b"N" * 30),
-        ("opcodes", saved(partial(joblib.dump, np.array(["a"], dtype=object))) * 2),
-        ("arguments of functions", b"(" + b"N" * 9 + b"tq\x000" + b"cbuiltins\nlen\nh\x00R" * 3 + b"."),
-        ("decompressed bytes", zlib.compress(bytes(90))),
-        ("files and arrays in files", zipped(zipped(b""))),
-        ("files and arrays in files", saved(partial(np.save, arr=np.ones(3))) * 3),
-    ],
-    ids=["opcodes", "opcodes read twice", "arguments", "bytes", "archives", "arrays"],
-)
-def test_the_files_of_a_model_share_the_limits_of_reading(
-    limit: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What follows is not read any more, so that the model is an error, whatever the names of its files."""
-    archive = pack(tmp_path / "model.tar.gz", {f"{number}.txt": content for number in range(40)})
-    assert not any(map(judge_pickle, read_pickles(archive)))
-    for maximum in range(9, 79):
-        monkeypatch.setitem(values.LIMITS, limit, maximum)
-        found = read_pickles(archive)
-        assert judge_pickle(found[-1])
-        assert len(found) < 40
 
 
 def test_rounded_predictions_are_distinguished_from_assays_of_other_rows() -> None:
@@ -192,6 +123,8 @@ def test_implausible_predictions_are_reported() -> None:
     wrong[:, 1], wrong[3, 2], wrong[4, 3] = 1.5, -0.1, 3.1
     messages = [message for message, _ in judge(wrong, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
+    messages = [message for message, _ in judge((measured + 0.1).round(1), measured, "abcde")]
+    assert messages == ["Predictions are rounded, but the assays are not: a, b, c, d, e"]
     measured[:, 4] = np.nan
     assert list(judge(good, measured, "abcde")) == []  # the last target was never measured
 
@@ -236,36 +169,20 @@ def one_hot(rows: list[Row]) -> Iterator[Row]:
         yield {"id": row["id"], "a": row["4000"]} | {f"in {each['SiteID']}": "1" for each in rows}
 
 
+def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], list[dict[str, Any]]]:
+    """Return a preprocess that writes one input. value: of a row, among all rows of the file."""
+    return lambda rows: [{"id": row["id"], "a": value(row, rows)} for row in rows]
+
+
 @pytest.mark.parametrize(
     ("preprocess", "some", "assays", "holes", "reversed_"),
     [
-        (lambda rows: ({"id": row["id"], "a": row["4000"]} for row in rows), "", "", "", ""),
+        (with_input(lambda row, _: row["4000"]), "", "", "", ""),
         (one_hot, "", "", "the CSV lacks in h0, in h1, in h2 and also has in h3, in h4", "the columns"),
-        (
-            lambda rows: ({"id": row["id"], "a": row.get("CuPPM", "0")} for row in rows),
-            "",
-            "a of row 3 is 0",
-            "",
-            "a of row 59 is 0",
-        ),
-        (
-            lambda rows: ({"id": row["id"], "a": len(rows) * int(rows[0]["id"] + "1")} for row in rows),
-            "a of row 0 is",
-            "",
-            "",
-            "a of row 59 is",
-        ),
-        (
-            lambda rows: ({"id": row["id"], "a": int(row["SiteID"][1:]) // 3 and 1 / 0} for row in rows),
-            "",
-            "",
-            "it fails: ",
-            "",
-        ),
-        (
-            lambda rows: [{"id": row["id"], "a": rows[0]["id"] == "0" or 1 / 0} for row in rows],
-            *("", "", "", "it fails: "),
-        ),
+        (with_input(lambda row, _: row.get("CuPPM", "0")), "", "a of row 3 is 0", "", "a of row 59 is 0"),
+        (with_input(lambda _, rows: len(rows) * int(rows[0]["id"] + "1")), "a of row 0 is", "", "", "a of row 59 is"),
+        (with_input(lambda row, _: int(row["SiteID"][1:]) // 3 and 1 / 0), "", "", "it fails: ", ""),
+        (with_input(lambda _, rows: rows[0]["id"] == "0" or 1 / 0), "", "", "", "it fails: "),
     ],
 )
 def test_the_cause_is_told_by_the_variations_whose_inputs_differ(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from recore_support.checking import check
-from recore_support.contract import assert_contract_kept
 from recore_support.edited_submissions import SUBMISSIONS
 from support.checkout import ROOT
 from support.once import make_once
@@ -64,17 +63,3 @@ def test_a_sound_submission_has_neither_errors_nor_warnings(
     notes = [finding for findings in all_findings.values() for finding in findings if finding.level is Level.NOTE]
     assert sum(map(len, all_findings.values())) == len(notes), all_findings
     assert rows <= FEW_ROWS or not notes, all_findings
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", INDEPENDENT)
-def test_an_independent_submission_follows_the_contract(name: str) -> None:
-    assert_contract_kept(SUBMISSIONS / "independent" / name)
-
-
-def test_independent_submissions_share_no_file_with_the_template() -> None:
-    assert len(INDEPENDENT) >= 3
-    template = {path.read_bytes() for path in ROOT.glob("*.py")}
-    for path in (SUBMISSIONS / "independent").rglob("*.py"):
-        assert path.read_bytes() not in template
-        assert "from estimators" not in path.read_text()

@@ -10,25 +10,16 @@ from support.checkout import ROOT
 
 from recore.check.catalogue import load_catalogue
 from recore.check.rule import Level
-from recore.check.runner import RuleResult, run_rules
+from recore.check.runner import check_source
 from recore.check.script import parse_script
-from recore.check.source import SubmissionSource
-from recore.schema import TARGETS
 from recore.template.new_submission import list_models, write_submission
-
-SOURCE_RULES = [rule for rule in load_catalogue() if not rule.runs]
-CODES = {rule.code for rule in SOURCE_RULES}
-
-
-def check(folder: Path) -> list[RuleResult]:
-    return run_rules(SOURCE_RULES, CODES, SubmissionSource(folder, TARGETS))
 
 
 @pytest.mark.parametrize("name", names(found=True, runs=False))
 def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tmp_path: Path) -> None:
     expected = CASES[name]
     folder = make(expected, tmp_path / "mine")
-    results = check(folder)
+    results = check_source(folder)
     [(code, finding)] = [(result.rule.code, finding) for result in results for finding in result.findings]
     assert (code, finding.place.file, finding.level) == (name.split()[0], expected.file, expected.level)
     if expected.line:
@@ -52,30 +43,27 @@ def test_what_only_looks_wrong_has_no_findings(name: str, tmp_path: Path) -> Non
 
 
 def test_every_rule_has_a_broken_submission_and_one_that_only_looks_broken() -> None:
-    assert {name.split()[0] for name in names(found=True, runs=False)} == CODES
-    assert {name.split()[0] for name in names(found=False, runs=False)} == CODES
+    codes = {rule.code for rule in load_catalogue() if not rule.runs}
+    assert {name.split()[0] for name in names(found=True, runs=False)} == codes
+    assert {name.split()[0] for name in names(found=False, runs=False)} == codes
 
 
-@pytest.mark.parametrize("folder", [SUBMISSIONS / "random_numbers", ROOT], ids=["random_numbers", "template"])
-def test_a_complete_submission_has_no_findings(folder: Path) -> None:
-    assert collect_findings(folder) == []
-
-
-@pytest.mark.parametrize("model", list_models())
-def test_a_new_submission_has_no_findings(model: str, tmp_path: Path) -> None:
-    write_submission(tmp_path / "mine", model)
-    assert collect_findings(tmp_path / "mine") == []
+def test_complete_and_new_submissions_have_no_findings(tmp_path: Path) -> None:
+    for model in list_models():
+        write_submission(tmp_path / model, model)
+    for folder in (*(SUBMISSIONS / "independent").iterdir(), ROOT, *tmp_path.iterdir()):
+        assert collect_findings(folder) == [], folder
 
 
 def collect_findings(folder: Path) -> list[object]:
     """Return the findings of all source rules, and check that all of these rules ran."""
-    results = check(folder)
+    results = check_source(folder)
     assert [result.rule.code for result in results if result.not_run] == []
     return [finding for result in results for finding in result.findings]
 
 
 def test_the_command_that_shows_a_syntax_error_shows_it(tmp_path: Path) -> None:
-    [finding] = [each for result in check(make(CASES["RC102"], tmp_path / "mine")) for each in result.findings]
+    [finding] = [each for result in check_source(make(CASES["RC102"], tmp_path / "mine")) for each in result.findings]
     done = subprocess.run(finding.fix.split("`")[1], shell=True, capture_output=True, text=True)
     assert "SyntaxError: expected ':'" in done.stderr
 

@@ -105,13 +105,8 @@ def test_tracebacks_that_python_prints_are_parsed(body: str, expected: str, tmp_
     (library / "library.py").write_text(LIBRARY)
     (code / "broken.py").write_text("a b\n")
     (code / "train.py").write_text(f"{START}{textwrap.indent(body, '    ')}\n\nfit()\n")
-    result = subprocess.run(
-        [sys.executable, code / "train.py"],
-        env={"PYTHONPATH": str(library)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command, variables = [sys.executable, code / "train.py"], {"PYTHONPATH": str(library)}
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert str(find_exception(result.stderr, code)) == expected
 
@@ -132,63 +127,53 @@ def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
     return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{exception_line}\n'
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/opt/ml/code/train.py", "train.py"),
-        ("/opt/ml/code/mine/fits.py", "mine/fits.py"),
-        ("/opt/ml/model/code/train.py", "train.py"),
-        ("/opt/ml/processing/input/code/preprocess.py", "preprocess.py"),
-        ("/tmp/stagemaker-jobs-fy43ptl9/job-a2ad1d9fd650/ml/code/train.py", "train.py"),
-        ("/tmp/stagemaker-jobs-y/job-a2ad1d9fd650/instance-1/container-1/ml/model/code/train.py", "train.py"),
-        ("/tmp/stagemaker-jobs-y/job-a2ad1d9fd650/servers-2/container-1/ml/model/code/train.py", "train.py"),
-        ("/opt/ml/code/lib/site-packages/xgboost/core.py", ""),
-        ("/home/me/ml/code/stagemaker/container/serving.py", ""),
-        ("/usr/lib/python3.12/json/decoder.py", ""),
-        ("<string>", ""),
-    ],
+JOBS = "/tmp/stagemaker-jobs-y/job-a2ad1d9fd650"
+SUBMISSIONS_FILES = {
+    "/opt/ml/code/train.py": "train.py",
+    "/opt/ml/code/mine/fits.py": "mine/fits.py",
+    "/opt/ml/model/code/train.py": "train.py",
+    "/opt/ml/processing/input/code/preprocess.py": "preprocess.py",
+    f"{JOBS}/ml/code/train.py": "train.py",
+    f"{JOBS}/instance-1/container-1/ml/model/code/train.py": "train.py",
+    f"{JOBS}/servers-2/container-1/ml/model/code/train.py": "train.py",
+}
+OTHER_FILES = ("/opt/ml/code/lib/site-packages/xgboost/core.py", "/home/me/ml/code/stagemaker/container/serving.py")
+IN_TRAIN = make_traceback("/opt/ml/code/train.py")
+WRAPPED = (
+    make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
+    + "\nDuring handling of the above exception, another exception occurred:\n\n"
+    + make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
 )
-def test_the_submissions_files_are_recognised_by_their_paths(path: str, name: str) -> None:
-    exception = find_exception(make_traceback(path))
-    assert exception
-    assert exception.frames[0].name == name
-    assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
+LOGS = {
+    **{make_traceback(path): f"ValueError: a ({name}, line 3, in fit)" for path, name in SUBMISSIONS_FILES.items()},
+    **dict.fromkeys(
+        map(make_traceback, (*OTHER_FILES, "/usr/lib/python3.12/json/decoder.py", "<string>")), "ValueError: a"
+    ),
+    WRAPPED: "KeyError: 'Cu' (train.py, line 3, in fit)",
+    # a question or a progress bar before a traceback
+    **dict.fromkeys(
+        (before + IN_TRAIN for before in ("components? ", "  0%|    | 0/9\r" * 200, "done\n")),
+        "ValueError: a (train.py, line 3, in fit)",
+    ),
+    "": None,
+    "ValueError: not raised": None,
+    "Traceback (most recent call last):": None,
+    'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 3, in fit\n': None,
+    'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 3, in fit\n    x\n(no type)\n': None,
+    '  File "/opt/ml/code/train.py", line 3\n    (\nsome other text\n': None,
+}
 
 
-def test_a_wrappers_exception_does_not_replace_the_submissions() -> None:
-    text = make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
-    text += "\nDuring handling of the above exception, another exception occurred:\n\n"
-    text += make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
-    assert str(find_exception(text)) == "KeyError: 'Cu' (train.py, line 3, in fit)"
-
-
-@pytest.mark.parametrize("before", ["components? ", "  0%|    | 0/9\r" * 200, "done\n"])
-def test_a_question_or_a_progress_bar_before_a_traceback_does_not_hide_it(before: str) -> None:
-    exception = find_exception(before + make_traceback("/opt/ml/code/train.py"))
-    assert exception
-    assert exception.place
-    assert exception.place.name == "train.py"
+@pytest.mark.parametrize(("text", "expected"), LOGS.items(), ids=range(len(LOGS)))
+def test_the_exception_of_a_log_is_found_with_its_place_in_the_submission(text: str, expected: str | None) -> None:
+    exception = find_exception(text)
+    assert (exception and str(exception)) == expected
 
 
 def test_windows_line_endings_and_following_lines_are_read() -> None:
-    exception = find_exception(make_traceback("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
+    exception = find_exception(IN_TRAIN.replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert exception
     assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "ValueError: not raised",
-        "Traceback (most recent call last):",
-        'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 3, in fit\n',
-        'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 3, in fit\n    x\n(no type)\n',
-        '  File "/opt/ml/code/train.py", line 3\n    (\nsome other text\n',
-    ],
-)
-def test_text_without_an_exception_returns_none(text: str) -> None:
-    assert find_exception(text) is None
 
 
 PARTS = st.sampled_from(
@@ -232,9 +217,8 @@ LONG_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", LONG_TEXTS)
-def test_long_text_can_be_read(text: str) -> None:
-    assert "\n" not in str(find_exception(text[: len(text) // 10]))
+def test_long_text_can_be_read() -> None:
+    assert not any("\n" in str(find_exception(text[: len(text) // 10])) for text in LONG_TEXTS)
 
 
 @pytest.mark.timing

@@ -15,10 +15,8 @@ PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
 ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
 RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
-WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
 WRITE_ROW = "[name, *map(repr, row)]"
 SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
-RETURN_INPUTS = 'return [row[""] for row in rows], np.round(np.column_stack(bins), 6)'
 ENDING = '    print("train: a model of", len(rows), "rows")\n'
 LINES = 'for line in text.splitlines() if not line.startswith("index,")'
 PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
@@ -50,10 +48,6 @@ def fitting(*lines: str) -> Change:
 
 def predicting(*lines: str) -> Change:
     return train(PREDICT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
-
-
-def limiting(value: str) -> Change:
-    return replace("linear.py", LIMIT, f"return {value}")
 
 
 def before_end(*lines: str) -> Change:
@@ -179,22 +173,6 @@ BROKEN = {
     "RC405 other model file": running("model.pickle", train('"model.pkl"), "rb"', '"model.pickle"), "rb"')),
     "RC405 no main guard": running("public.csv.gz", train('\nif __name__ == "__main__":\n    main()', "\nmain()")),
     "RC501": running("No module named 'linear'", insert("preprocess.py", "from linear import Linear\n", "BASE")),
-    "RC502 row dropped": running(
-        "83 rows for 84", replace("preprocess.py", "zip(index, inputs.tolist()", "zip(index[1:], inputs[1:].tolist()")
-    ),
-    "RC502 rows sorted": running(
-        "another order",
-        replace(
-            "preprocess.py",
-            WRITE_ROWS,
-            "for name, row in sorted(zip(index, inputs.tolist(), strict=True), key=lambda row: row[1]):",
-        ),
-    ),
-    "RC502 index replaced": running(
-        "'row0'",
-        replace("preprocess.py", WRITE_ROWS, "for number, row in enumerate(inputs.tolist()):"),
-        replace("preprocess.py", WRITE_ROW, '[f"row{number}", *map(repr, row)]'),
-    ),
     "RC502 rows sorted without assays": running(
         "24 rows of the data, without assays and in reverse order",
         reading('if "CuPPM" not in rows[0]:', '    rows.sort(key=lambda row: int(row[""]))'),
@@ -222,19 +200,6 @@ BROKEN = {
         "'AgPPM' is not a number",
         train(RETURN_ROWS, RETURN_ROWS.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
     ),
-    "RC602 index": running(
-        "seems to be an index",
-        train(
-            RETURN_ROWS,
-            f'return "".join(f"{{number}}," + {ROW_TEXT} + "\\n" for number, row in enumerate(prediction.tolist()))',
-        ),
-    ),
-    "RC602 transposed": running(
-        "transposed: 49 lines of 84 numbers instead of 84 of 49", predicting("model.predict(inputs).T")
-    ),
-    "RC602 not finite": running(
-        "is inf", predicting("np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))")
-    ),
     "RC603": running(
         "CuPPM, fits FePCT",
         predicting("predicted = model.predict(inputs)", "predicted[:, [7, 8]] = predicted[:, [8, 7]]", "predicted"),
@@ -242,24 +207,12 @@ BROKEN = {
     "RC604 constant": warned(
         "the same for all rows", replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw")
     ),
-    "RC604 negative": warned("negative", limiting("np.clip(raw, self.low, self.high) - 0.1 * (self.high - self.low)")),
-    "RC604 far outside": warned(
-        "far outside", limiting("np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))")
-    ),
-    "RC604 rounded": warned("rounded", train(RETURN_ROWS, RETURN_ROWS.replace("repr(cell)", 'f"{cell:.1e}"'))),
     "RC605 late": warned(
         "of 24 rows takes longer than the 60 s",
         importing("time"),
         predicting("time.sleep(8 * (len(inputs) < 84))", "model.predict(inputs)"),
     ),
     "RC605 first line dropped": warned("two batches of lines", train(LINES, "for line in text.splitlines()[1:]")),
-    "RC605 request sorted": running(
-        "the hooks sort the rows of a request",
-        train(
-            "    for number, line in enumerate(lines, 1):",
-            "    lines.sort()\n    for number, line in enumerate(lines, 1):",
-        ),
-    ),
     "RC605 request's mean": running(
         "sent as some of the rows", predicting("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
     ),

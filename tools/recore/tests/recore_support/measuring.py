@@ -1,6 +1,5 @@
 """Processor time, for tests that compare the time of one piece of work with that of another."""
 
-import os
 import time
 from collections.abc import Callable
 
@@ -13,11 +12,3 @@ def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float
         function()
         seconds.append(time.process_time() - start)
     return min(seconds)
-
-
-def child_processor_seconds(function: Callable[[], object]) -> float:
-    """Call a function that runs child processes to their end, and return the processor seconds that they took."""
-    before = os.times()
-    function()
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system

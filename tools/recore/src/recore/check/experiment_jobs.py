@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -47,22 +47,20 @@ PAUSE = 0.1  # seconds between two descriptions of an endpoint
 Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
 
 
+@dataclass
 class ExperimentJobs:
     """Runs jobs for a submission. folder: for their results and logs. watch: called when a step changes."""
 
-    def __init__(
-        self,
-        services: Services,
-        settings: RunSettings,
-        submission: SubmissionFiles,
-        folder: Path,
-        watch: Callable[[Step], None],
-    ):
-        self.services, self.submission, self.folder = services, submission, folder
-        self._settings = settings
-        self._removals: list[Callable[[], object]] = []  # of what was created
-        self._runner = JobRunner(services, folder / "logs")
-        self._runner.watch = watch
+    services: Services
+    settings: RunSettings
+    submission: SubmissionFiles
+    folder: Path
+    watch: Callable[[Step], None]
+    _removals: list[Callable[[], object]] = field(default_factory=list)  # of what was created
+
+    def __post_init__(self) -> None:
+        self._runner = JobRunner(self.services, self.folder / "logs")
+        self._runner.watch = self.watch
 
     def stop(self) -> None:
         """Stop all jobs."""
@@ -77,7 +75,7 @@ class ExperimentJobs:
 
     def place(self) -> tuple[RunSettings, Storage]:
         """Settings and storage of one experiment. The name does not reveal the experiment to its jobs."""
-        settings = replace(self._settings, name=job_requests.unique_name())
+        settings = replace(self.settings, name=job_requests.unique_name())
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
         return settings, storage
@@ -181,7 +179,7 @@ class ExperimentJobs:
 
     def download_model(self, job: dict[str, Any], storage: Storage, target: Path) -> None:
         """Download the model.tar.gz of a training job."""
-        key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{self._settings.bucket}/")
+        key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{self.settings.bucket}/")
         storage.download(key, target)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
@@ -205,7 +203,7 @@ class ExperimentJobs:
         channels: the files of each channel. files: beside the program.
         """
         settings, storage = self.place()
-        files = files | {program: (PROGRAMS / program).read_bytes()}
+        files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "like_a_run.py")}
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]
         with self.step(f"{name} predict", "TrainingJob") as step:

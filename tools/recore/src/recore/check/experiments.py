@@ -8,7 +8,6 @@ scripts of training jobs, because processing jobs do not install requirements.tx
 output of a job is untrusted: it is read with limits and never unpickled.
 """
 
-import ast
 import contextlib
 import datetime
 import inspect
@@ -21,16 +20,15 @@ from pathlib import Path
 import numpy as np
 
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
-from recore.check.failures import ExperimentFailed
-from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out
+from recore.check.failures import ExperimentFailed, failure_of
+from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read_held_out, score
 from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.left_by_jobs import Answer, Built, ByHand, Observation, Trained, Variation, read_observations
 from recore.check.pickles import Pickle, read_pickles
-from recore.check.predictions import Floats
+from recore.check.predictions import Floats, read_predictions
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData, pick_few
-from recore.check.rule import Place
-from recore.check.script import Script, parse_script
+from recore.check.script import Scripts
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
 from recore.check.training_plan import TrainingPlan
@@ -46,10 +44,8 @@ from recore.evaluation import (
 from recore.places import Services
 from stagemaker import CONTAINER
 
-SERVING_FILES = {  # of programs that serve the model
-    "recore_serving.py": (CONTAINER / "serving.py").read_bytes(),  # a submission may have a serving.py of its own
-    "like_a_run.py": (PROGRAMS / "like_a_run.py").read_bytes(),
-}
+# a submission may have a serving.py of its own
+SERVING_FILES = {"recore_serving.py": (CONTAINER / "serving.py").read_bytes()}
 MAX_OBSERVED_SECONDS = 900  # a longer training is observed with part of the data
 VARIATIONS = ("private", "some", "reversed", "single")
 
@@ -128,37 +124,18 @@ class Experiments(SharedResults):
         """Whether there is a predict.py, which is not uploaded."""
         return self.project is not None and (self.project / "predict.py").is_file()
 
-    def place_of(self, *functions: str) -> Place:
-        """The line that defines the first of some functions, in train.py or another file, or train.py as a whole."""
-        for function in functions:
-            for script in self._scripts:
-                if found := script.functions.get(function):
-                    return Place(script.file, found.lineno)
-        return Place("train.py")
-
-    def definition_of(self, name: str) -> Place:
-        """The line in train.py that defines a class or a function, or train.py as a whole."""
-        for node in self._scripts[0].tree.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name.split(".")[0]:
-                return Place("train.py", node.lineno)
-        return Place("train.py")
-
     @cached_property
-    def _scripts(self) -> list[Script]:
-        files = self.submission.files
-        names = sorted((name for name in files if name.endswith(".py")), key=lambda name: (name != "train.py", name))
-        return [parse_script(name, files[name]) for name in names]
+    def scripts(self) -> Scripts:
+        """The submission's scripts, in which findings name a place."""
+        return Scripts(self.submission.files)
 
     def failures(self) -> dict[str, ExperimentFailed]:
         """Why steps failed, by train, preprocess and predict. Only steps that ran by themselves are listed."""
         failed: dict[str, ExperimentFailed] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
-            try:
-                method()
-            except ExperimentFailed as error:
-                if str(error) not in map(str, failed.values()):
-                    failed[name] = error
+            if (error := failure_of(method)) and str(error) not in map(str, failed.values()):
+                failed[name] = error
         return failed
 
     @experiment
@@ -266,6 +243,14 @@ class Experiments(SharedResults):
             target = self.folder / "predictions.csv"
             storage.fetch(job_requests.predictions_place("public"), target)
         return target
+
+    def predicted(self) -> Floats:
+        """The predictions (rows, targets) of step 3. Raises NotPredictions, which RC602 reports."""
+        return read_predictions(self.predictions())
+
+    def score(self, predicted: Floats) -> float:
+        """The score of predictions (rows, targets) of all rows."""
+        return score(predicted, self.data.measured, self.weights, self.data.targets)
 
     @experiment
     def serving(self) -> dict[str, Answer]:

@@ -38,11 +38,18 @@ class ExperimentFailed(Exception):
         return Finding(plain(f"{what}: {self}", 900), self.fix, self.place, level)
 
 
-def find_failure(experiment: Callable[[], object], what: str) -> Findings:
-    """The finding of a rule that is about an experiment as a whole; none if it works. what: failed."""
+def failure_of(experiment: Callable[[], object]) -> ExperimentFailed | None:
+    """Why an experiment failed; None if it works."""
     try:
         experiment()
     except ExperimentFailed as failed:
+        return failed
+    return None
+
+
+def find_failure(experiment: Callable[[], object], what: str) -> Findings:
+    """The finding of a rule that is about an experiment as a whole; none if it works. what: failed."""
+    if failed := failure_of(experiment):
         yield failed.finding(what)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recore.check.script import DEEPEST, Context, Script, method_of
+from recore.check.script import DEEPEST, Context, Script, keywords_of, method_of
 
 CODE = "/opt/ml/code"  # where the submission's scripts are in a job
 REST = "*"  # stands for the part of a path that the source does not show
@@ -67,12 +67,12 @@ def find_file_uses(script: Script) -> Iterator[FileUse]:
         if context.typing:
             continue
         target, writes = _target(node, script)
-        path = path_of(target, script) if target is not None else None
+        path = path_of(target, script)
         if path and not path.startswith(REST):
             yield FileUse(path, writes, node.lineno, context)
 
 
-def path_of(node: ast.expr, script: Script, depth: int = 0) -> str | None:
+def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None:
     """The path that an expression gives; None if the source does not even show how it begins."""
     if depth > DEEPEST:
         return None
@@ -134,20 +134,20 @@ def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> 
 def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
     name = script.name_of(node.func)
     method = method_of(node)
-    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    keywords = keywords_of(node)
+    given = dict(enumerate(node.args))  # by their places
     if name in OPEN:
-        mode = node.args[1] if len(node.args) > 1 else keywords.get("mode")
-        return node.args[0] if node.args else keywords.get("file"), _writes(mode)
+        return given.get(0, keywords.get("file")), _writes(given.get(1, keywords.get("mode")))
     if name in READERS:
-        return node.args[0] if node.args else keywords.get("filepath_or_buffer"), False
+        return given.get(0, keywords.get("filepath_or_buffer")), False
     position = WRITERS.get(name, WRITERS.get(f".{method}") if not name.startswith("numpy") else None)
-    if position is not None and len(node.args) > position:
-        return node.args[position], True
+    if position in given:
+        return given[position], True
     if isinstance(node.func, ast.Attribute) and _is_path(node.func.value, script):
         if method in READING_METHODS | WRITING_METHODS:
             return node.func.value, method in WRITING_METHODS
         if method == "open":
-            return node.func.value, _writes(node.args[0] if node.args else keywords.get("mode"))
+            return node.func.value, _writes(given.get(0, keywords.get("mode")))
     return None, False
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation import read_submission
+from recore.listing import count
 from recore.text import plain
 
 WIDEST = 1000  # characters of a message
@@ -64,7 +65,7 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
     if verbose or not _counts(results)[Level.ERROR]:
         lines += [f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in not_run]
     elif not_run:
-        lines.append(f"{_number(len(not_run), 'rule')} could not be run because of the errors above; -v lists them")
+        lines.append(f"{count(len(not_run), 'rule')} could not be run because of the errors above; -v lists them")
     return "\n".join([*lines, f"check: {_summary(results)}"])
 
 
@@ -161,15 +162,11 @@ def _counts(results: Sequence[RuleResult]) -> Counter[Level]:
 
 def _summary(results: Sequence[RuleResult]) -> str:
     counts, not_run = _counts(results), sum(1 for result in results if result.not_run)
-    run = _number(len(results) - not_run, "rule")
+    run = count(len(results) - not_run, "rule")
     if not counts and not not_run:
         return f"no findings from {run}"
-    parts = [_number(counts[level], level.value) for level in (Level.ERROR, Level.WARNING)]
+    parts = [count(counts[level], level.value) for level in (Level.ERROR, Level.WARNING)]
     if counts[Level.NOTE]:
-        parts.append(_number(counts[Level.NOTE], Level.NOTE.value))
-    ending = f"; {_number(not_run, 'rule')} not run" if not_run else ""
+        parts.append(count(counts[Level.NOTE], Level.NOTE.value))
+    ending = f"; {count(not_run, 'rule')} not run" if not_run else ""
     return f"{', '.join(parts[:-1])} and {parts[-1]} from {run}{ending}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

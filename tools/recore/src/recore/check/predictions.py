@@ -87,13 +87,15 @@ def read_answer(answer: Answer) -> Floats:
     return read_predictions(answer.body)
 
 
-def compare(expected: Floats, answer: Answer, targets: Sequence[str]) -> str:
-    """What is wrong with an answer that should hold these predictions (rows, targets); empty if nothing is."""
+def compare(expected: Floats, targets: Sequence[str], *answers: Answer) -> str:
+    """What is wrong with answers that should together hold these predictions (rows, targets); empty if nothing is."""
     try:
-        predicted = read_answer(answer)
+        tables = [read_answer(answer) for answer in answers]
     except NotPredictions as error:
         return f"the response does not contain valid predictions: {error}"
-    return describe_difference(expected, predicted, targets)
+    if len({table.shape[1] for table in tables}) > 1:
+        return f"there are {' and '.join(str(table.shape[1]) for table in tables)} columns"
+    return describe_difference(expected, np.concatenate(tables), targets)
 
 
 def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> str:

@@ -1,11 +1,10 @@
 """The folder of a submission as an archive, for the jobs that need more of it than what is uploaded."""
 
-import gzip
-import io
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from recore.evaluation import SubmissionFiles
 
 LARGEST_FILE = 8 << 20  # bytes: a project's sources are far smaller, and data and models are not needed
 LARGEST = 64 << 20  # bytes of all files
@@ -19,21 +18,14 @@ def pack_project(folder: Path) -> bytes:
     Larger files, links that lead out of the folder and special files are left out.
     Raises ValueError where there is too much.
     """
-    packed = io.BytesIO()
+    files: dict[str, bytes] = {}
     size = 0
-    with (
-        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=1) as file,
-        tarfile.open(fileobj=file, mode="w") as tar,
-    ):
-        for count, path in enumerate(_files(folder)):
-            content = path.read_bytes()
-            size += len(content)
-            if size > LARGEST or count > MOST:
-                raise ValueError(f"{folder}: more than {LARGEST >> 20} MB or {MOST} files besides data and models")
-            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
+    for path in _files(folder):
+        content = files[path.relative_to(folder).as_posix()] = path.read_bytes()
+        size += len(content)
+        if size > LARGEST or len(files) > MOST:
+            raise ValueError(f"{folder}: more than {LARGEST >> 20} MB or {MOST} files besides data and models")
+    return SubmissionFiles(folder, files).archive
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -55,37 +56,37 @@ def run_rules(
     called with the chosen results as they come: those of all rules that read, then one by one.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
-    due = sorted((by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)), key=lambda rule: rule.code)
+    due = {code: by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)}
+    reading = {code for code, rule in due.items() if not rule.runs}
+    waits = {code: {*_needs(rule), *(reading if rule.runs else ())} & due.keys() for code, rule in due.items()}
+    order = TopologicalSorter(waits)
+    order.prepare()
     results: dict[str, RuleResult] = {}
+    running: dict[Future[list[Finding]], Rule] = {}
+    experiments: Any = None
+    shown: set[str] = set()
 
     def finish(rule: Rule, findings: Iterable[Finding] = (), not_run: str = "") -> None:
         results[rule.code] = RuleResult(rule, tuple(dict.fromkeys(findings)), not_run)
+        order.done(rule.code)
 
-    reading, waiting = [rule for rule in due if not rule.runs], [rule for rule in due if rule.runs]
-    while reading:
-        rule = next(rule for rule in reading if not _waiting(rule, reading))
-        reading.remove(rule)
-        not_run = _unmet(rule, results)
-        finish(rule, () if not_run else rule.inspect(source), not_run)
-    show(_chosen(results, chosen))
-    experiments: Any = None
-    running: dict[Future[list[Finding]], Rule] = {}
     with ExitStack() as opened:
-        threads = opened.enter_context(ThreadPool(max(1, len(waiting)), "rule"))
-        while waiting or running:
-            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # a signal is handled only between two waits
-            ended = [running.pop(future) for future in done]
-            for rule, future in zip(ended, done, strict=True):
-                finish(rule, future.result())
-            for rule in [rule for rule in waiting if not _waiting(rule, [*waiting, *running.values()])]:
-                waiting.remove(rule)
-                if not_run := _unmet(rule, results) or _first_error(chosen, results):
-                    finish(rule, not_run=not_run)
+        threads = opened.enter_context(ThreadPool(max(1, len(due)), "rule"))
+        while order.is_active():
+            for rule in [due[code] for code in sorted(order.get_ready())]:
+                not_run = _unmet(rule, results) or (_first_error(chosen, results) if rule.runs else "")
+                if not_run or not rule.runs:
+                    finish(rule, () if not_run else rule.inspect(source), not_run)
                     continue
                 if experiments is None and open_experiments:
                     experiments = opened.enter_context(open_experiments())
                 running[threads.submit(_inspect, rule, experiments)] = rule
-            show(_chosen({rule.code: results[rule.code] for rule in ended}, chosen))
+            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # a signal is handled only between two waits
+            for future in done:
+                finish(running.pop(future), future.result())
+            if reading <= results.keys():
+                show(_chosen(results, chosen - shown))
+                shown |= results.keys()
     return _chosen(results, chosen)
 
 
@@ -114,10 +115,6 @@ def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
 
 def _needs(rule: Rule) -> tuple[str, ...]:
     return (*BEFORE_RUNNING, *rule.needs) if rule.runs else rule.needs
-
-
-def _waiting(rule: Rule, others: list[Rule]) -> bool:
-    return any(other.code in _needs(rule) for other in others)
 
 
 def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:

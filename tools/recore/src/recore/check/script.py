@@ -4,9 +4,11 @@ import ast
 import io
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+
+from recore.check.rule import Place
 
 # named in the condition of an `if` that distinguishes the platform from other machines
 PROBES = frozenset(
@@ -180,9 +182,14 @@ class Script:
         return values
 
     @cached_property
+    def definitions(self) -> dict[str, Function | ast.ClassDef]:
+        """The functions and classes at the top level, by name."""
+        return {node.name: node for node in self.tree.body if isinstance(node, Function | ast.ClassDef)}
+
+    @cached_property
     def functions(self) -> dict[str, Function]:
         """The functions at the top level, by name."""
-        return {node.name: node for node in self.tree.body if isinstance(node, Function)}
+        return {name: node for name, node in self.definitions.items() if isinstance(node, Function)}
 
     @property
     def makes_names(self) -> bool:
@@ -207,6 +214,32 @@ def parse_script(file: str, content: bytes) -> Script:
         return Script(file, content, problem=problem, problem_line=content.count(b"\n", 0, error.start) + 1)
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(file, content, problem=str(error) or "its expressions are nested too deeply")
+
+
+class Scripts:
+    """The scripts among a submission's files, train.py first. files: their contents, by name."""
+
+    def __init__(self, files: Mapping[str, bytes]):
+        names = sorted((name for name in files if name.endswith(".py")), key=lambda name: (name != "train.py", name))
+        self._parsed = [parse_script(name, files[name]) for name in names]
+
+    def place_of(self, *names: str) -> Place:
+        """The line that defines the first of some functions or classes, in any script, or train.py as a whole."""
+        for name in names:
+            for script in self._parsed:
+                if found := script.definitions.get(name):
+                    return Place(script.file, found.lineno)
+        return Place("train.py")
+
+
+def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:
+    """The values of the arguments that a call names; that of None is what it unpacks with two asterisks."""
+    return {keyword.arg: keyword.value for keyword in call.keywords}
+
+
+def texts_of(nodes: Iterable[ast.AST | None]) -> list[str]:
+    """The texts among the nodes that are constants."""
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def method_of(call: ast.Call) -> str:

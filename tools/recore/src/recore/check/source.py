@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from recore.check.container import is_in_container, provided_modules
-from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, parse_script
+from recore.check.script import DEEPEST, ENTRY_POINTS, ImportStatement, Script, keywords_of, parse_script
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.distribution import PACKAGES
 from recore.evaluation import find_packages, find_uploads
@@ -32,12 +32,7 @@ class SetupFile:
     @property
     def line(self) -> int:
         """Where the uploaded files are listed: the line of py_modules, or that of setup()."""
-        for call in self.calls:
-            for keyword in call.keywords:
-                if keyword.arg == "py_modules":
-                    return keyword.value.lineno
-            return call.lineno
-        return 0
+        return keywords_of(self.calls[0]).get("py_modules", self.calls[0]).lineno if self.calls else 0
 
 
 def read_setup_file(script: Script, folder: Path) -> SetupFile:
@@ -45,19 +40,18 @@ def read_setup_file(script: Script, folder: Path) -> SetupFile:
     calls = [node for node, _ in script.calls if script.name_of(node.func) in SETUP]
     setup = SetupFile(script, calls)
     for call in calls:
-        for keyword in call.keywords:
-            if keyword.arg in ("py_modules", "packages"):
-                names = _names(keyword.value)
-                if keyword.arg == "packages" and find_packages(keyword.value, folder) is not None:
-                    continue  # what it finds exists
-                if names is None:
-                    setup.unreadable[keyword.arg] = keyword.value.lineno
-                elif keyword.arg == "py_modules":
-                    setup.modules.update(names)
-                else:
-                    setup.packages.update(names)
-            elif keyword.arg is None:
-                setup.unreadable["**"] = keyword.value.lineno
+        keywords = keywords_of(call)
+        if None in keywords:
+            setup.unreadable["**"] = keywords[None].lineno
+        for argument, listed in (("py_modules", setup.modules), ("packages", setup.packages)):
+            value = keywords.get(argument)
+            if value is None or (argument == "packages" and find_packages(value, folder) is not None):
+                continue  # what find_packages() finds exists
+            names = _names(value)
+            if names is None:
+                setup.unreadable[argument] = value.lineno
+            else:
+                listed.update(names)
     return setup
 
 

@@ -204,7 +204,7 @@ class Machine:
         if isinstance(module, str) and isinstance(name, str):
             self._import(module, name)
         elif all(isinstance(value, str) or value in (Value.CALLED, Value.COMPUTED) for value in (module, name)):
-            self.op_ext1(None)
+            self._computed()
         else:
             raise Unreadable("the name of a class is not a string")
 
@@ -220,11 +220,12 @@ class Machine:
         else:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
-    def op_ext1(self, _: Any) -> None:
+    def _computed(self, _: Any = None) -> None:
+        """Note a class or a function whose name is computed, or is one of a registry that the pickle does not hold."""
         self.imports.append(("", ""))
         self._stack.append(Value.COMPUTED)
 
-    op_ext2 = op_ext4 = op_ext1
+    op_ext1 = op_ext2 = op_ext4 = _computed
 
     # Objects
 
@@ -281,7 +282,7 @@ class Machine:
         if isinstance(arguments, tuple) and reader != "attrgetter":
             owner, names = (arguments[0], arguments[1:2]) if reader == "getattr" else (None, arguments[:1])
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            self.op_ext1(None)
+            self._computed()
             return
         self._mark_arguments_unknown(None, arguments)
         made: Any = Value.CALLED

@@ -89,10 +89,10 @@ def _in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
                     yield from find_in_stream(f"{name}/{member.filename}", content, budget)
 
 
-def read_pickles(archive: Path) -> list[Pickle]:
+def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
     """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
     pickles: list[Pickle] = []
-    budget = Budget()
+    budget = budget or Budget()
     with open_archive(archive) as members:
         for member, content in members:
             if content and not budget.exhausted:  # otherwise the last pickle has a problem

@@ -13,9 +13,8 @@ from typing import IO, cast
 from recore.check.pickles.compression import decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
 from recore.check.pickles.machine import Machine
-from recore.check.pickles.values import Budget, Unreadable
+from recore.check.pickles.values import LARGEST_VALUE, Budget, Unreadable
 
-MAX_VALUE = 2 << 30  # bytes of an opcode's argument, which is read at once
 CHUNK = 1 << 20
 NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # in pickles of arrays of objects
 
@@ -47,7 +46,7 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
     reading = _Reading(pickle.imports, budget)
     start = file.tell()
     try:
-        reading.read_all(_Opcodes(decompressed(file, budget)), joblib=True)
+        reading.read_all(file, joblib=True)
         if reading.ambiguous:  # pickle.load takes arrays of joblib for opcodes
             file.seek(start)
             _read_plainly(pickle.imports, file, budget)
@@ -67,7 +66,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     """
     found: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
-        _Reading(found, budget).read_all(_Opcodes(decompressed(file, budget)), joblib=False)
+        _Reading(found, budget).read_all(file, joblib=False)
     if budget.exhausted:  # otherwise pickle.load fails where this did
         raise Unreadable("the model holds too much to be read")
     imports.extend(each for each in found if each[1] not in NAMES_OF_NUMPY)
@@ -84,8 +83,9 @@ class _Reading:
         self.opcodes = 0
         self.ambiguous = self.calls = False
 
-    def read_all(self, content: "_Opcodes", joblib: bool) -> None:
+    def read_all(self, file: IO[bytes], joblib: bool) -> None:
         """Read one pickle after the other, as joblib or as pickle does. Raises what is wrong with one."""
+        content = _Opcodes(decompressed(file, self._budget), self._budget.limits[LARGEST_VALUE])
         self.read_pickle(content, joblib)
         while not content.ended():
             before = self.opcodes
@@ -141,10 +141,13 @@ def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
 
 
 class _Opcodes:
-    """A file of opcodes, for pickletools, of which no value that is too large is read: archives of zeros are small."""
+    """A file of opcodes, for pickletools, of which no value that is too large is read: archives of zeros are small.
 
-    def __init__(self, file: io.BufferedReader):
-        self._file = file
+    largest: the bytes of a value.
+    """
+
+    def __init__(self, file: io.BufferedReader, largest: int):
+        self._file, self._largest = file, largest
         self._position = 0
 
     def tell(self) -> int:
@@ -154,14 +157,11 @@ class _Opcodes:
         return not self._file.peek(1)
 
     def read(self, size: int) -> bytes:
-        if size > MAX_VALUE:
-            raise Unreadable(f"a value of more than {MAX_VALUE >> 20} MiB")
-        return self._advance(self._file.read(size))
+        return self._advance(self._file.read(self._checked(size)))
 
     def readline(self) -> bytes:
-        line = self._advance(self._file.readline(MAX_VALUE + 1))
-        if len(line) > MAX_VALUE:
-            raise Unreadable(f"a line of more than {MAX_VALUE >> 20} MiB")
+        line = self._advance(self._file.readline(self._largest + 1))
+        self._checked(len(line))
         return line
 
     def skip(self, size: int) -> None:
@@ -170,6 +170,11 @@ class _Opcodes:
             if not data:
                 raise Unreadable("an array ends early")
             size -= len(data)
+
+    def _checked(self, size: int) -> int:
+        if size > self._largest:
+            raise Unreadable(f"a value of more than {self._largest >> 20} MiB")
+        return size
 
     def _advance(self, data: bytes) -> bytes:
         self._position += len(data)

@@ -3,12 +3,15 @@
 Constants and tuples stand for themselves; everything else is one of these.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 MAX_ITEMS = 1000  # of a dictionary or tuple whose contents are kept
-LIMITS = {  # of all files of a model together
+LARGEST_VALUE = "bytes of a value"  # of an opcode's argument, which is read at once
+LIMITS = {  # of all files of a model together, apart from this one
+    LARGEST_VALUE: 2 << 30,
     "opcodes": 20_000_000,
     "arguments of functions": 20_000_000,
     "decompressed bytes": 8 << 30,  # each file is decompressed up to twice
@@ -21,20 +24,21 @@ class Unreadable(ValueError):
 
 
 class Budget:
-    """How much may still be read of a model: small files can hold work for hours."""
+    """How much may still be read of a model: small files can hold work for hours. limits: those that are not LIMITS."""
 
-    def __init__(self) -> None:
-        self._remaining = dict(LIMITS)
+    def __init__(self, limits: Mapping[str, int] | None = None) -> None:
+        self.limits = LIMITS | dict(limits or {})
+        self._remaining = dict(self.limits)
 
     @property
     def exhausted(self) -> bool:
         return min(self._remaining.values()) < 0
 
     def spend(self, what: str, count: int = 1) -> None:
-        """Subtract what is read, one of LIMITS. Raises Unreadable if too little remains."""
+        """Subtract what is read, one of `limits`. Raises Unreadable if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
-            raise Unreadable(f"the model holds more than {LIMITS[what]:,} {what}")
+            raise Unreadable(f"the model holds more than {self.limits[what]:,} {what}")
 
 
 class Value(Enum):

@@ -1,19 +1,20 @@
 """Runs the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
 
 It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
-file and requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz). Into the
-model folder go results.json (status, log, statuses of all runs) and public.csv.out.
+file, like_a_run.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz).
+Into the model folder go results.json (status, log, statuses of all runs) and public.csv.out.
 """
 
 import json
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
 from pathlib import Path
 from typing import IO
+
+from like_a_run import clear, unpack  # type: ignore[import-not-found]
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, OUTPUT = BASE / "model", BASE / "output"
@@ -26,22 +27,18 @@ LOG = 20_000  # characters at the end of the output that are kept
 def run(code: Path, variables: dict[str, str], log: IO[bytes]) -> int:
     """Run predict.py; its exit status."""
     command = ["python", "predict.py"]
-    for path in OUTPUT.iterdir() if OUTPUT.is_dir() else ():  # of an earlier run
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if OUTPUT.is_dir():
+        clear(OUTPUT)  # of an earlier run
     return subprocess.run(
         command, cwd=code, env=variables, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS, check=False
     ).returncode
 
 
 def main() -> None:
-    with tarfile.open(BASE / "input/data/models/full.tar.gz") as tar:
-        tar.extractall(MODEL, filter="data")
+    unpack("models/full", MODEL)
     shutil.rmtree(MODEL / "code", ignore_errors=True)  # only the server has it there
     code = BASE / "code"
-    for path in code.iterdir():
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    with tarfile.open(BASE / "input/data/project/project.tar.gz") as tar:
-        tar.extractall(code, filter="data")
+    unpack("project/project", code)
     variables = {name: value for name, value in os.environ.items() if not name.startswith("SM_")}
     paths = [path for path in variables.pop("PYTHONPATH", "").split(":") if path and path != str(code)]
     variables |= {"SM_MODEL_DIR": str(MODEL), "PYTHONPATH": ":".join(paths)}
@@ -55,8 +52,7 @@ def main() -> None:
         report = {"status": status, "log": log.read().decode("utf-8", "replace")}
         # what fails once may work when it is repeated
         report["statuses"] = [status, *(run(code, variables, log) for _ in range(repeats))]
-    shutil.rmtree(MODEL)
-    MODEL.mkdir()
+    clear(MODEL)
     predictions = OUTPUT / "public.csv.out"
     if predictions.is_file() and not predictions.is_symlink():
         shutil.copy(predictions, MODEL)

@@ -19,13 +19,14 @@ import runpy
 import shutil
 import signal
 import sys
-import tarfile
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from like_a_run import clear, make_variables, rewrite_configuration, unpack  # type: ignore[import-not-found]
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, FOLDS, TRAINING = BASE / "model", BASE / "code", BASE / "input/data/folds", BASE / "input/data/training"
@@ -39,9 +40,6 @@ def main() -> None:
     if sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
         folder = tempfile.mkdtemp()
         shutil.copytree(CODE, folder, dirs_exist_ok=True)
-        # it is beside this file
-        from like_a_run import make_variables, rewrite_configuration  # type: ignore[import-not-found]
-
         rewrite_configuration("hold_out")
         settings = json.loads((CODE / "recore_settings.json").read_text())
         variables = make_variables("train", "hold_out") | settings["variables"]
@@ -68,7 +66,7 @@ def hold_out(folder: Path) -> None:
         if number and started - began + longest > settings["seconds"]:
             break
         if run_training(str(number), arguments, folder / f"{number}.train.failed") == 0:
-            unpack(MODEL / "code")
+            unpack("submission/submission", MODEL / "code")
             prediction = partial(predict, FOLDS / f"{number}.csv", folder / f"{number}.csv.out")
             run(prediction, folder / f"{number}.predict.failed")
         longest = max(longest, time.monotonic() - started)
@@ -80,22 +78,9 @@ def hold_out(folder: Path) -> None:
 def run_training(name: str, arguments: list[str], failed: Path) -> int:
     """Run train.py with the data of this name, without anything that an earlier training left; its exit status."""
     clear(MODEL)
-    unpack(CODE)
+    unpack("submission/submission", CODE)
     shutil.copy(FOLDS / f"{name}.csv.gz", TRAINING / "public.csv.gz")
     return run(partial(train, arguments), failed)
-
-
-def unpack(folder: Path) -> None:
-    """Replace the content of a folder by the submission."""
-    folder.mkdir(exist_ok=True)
-    clear(folder)
-    with tarfile.open(BASE / "input/data/submission/submission.tar.gz") as tar:
-        tar.extractall(folder, filter="data")
-
-
-def clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def run(work: Callable[[], None], failed: Path) -> int:

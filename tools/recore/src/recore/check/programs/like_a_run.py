@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import shutil
+import tarfile
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,20 @@ SERVER = {
     "SAGEMAKER_PROGRAM": "train.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": f"{BASE}/model/code",
 }
+
+
+def clear(folder: Path) -> None:
+    """Remove all that is in a folder, which may be a mount."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def unpack(name: str, folder: Path) -> None:
+    """Replace the content of a folder by that of NAME.tar.gz in one of the job's channels."""
+    folder.mkdir(exist_ok=True)
+    clear(folder)
+    with tarfile.open(BASE / "input/data" / f"{name}.tar.gz") as tar:
+        tar.extractall(folder, filter="data")
 
 
 def make_variables(step: str, program: str) -> dict[str, str]:

@@ -12,11 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from like_a_run import clear, make_variables, rewrite_configuration, unpack  # type: ignore[import-not-found]
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
@@ -37,18 +38,12 @@ def main() -> None:
 
 
 def observe(folder: Path) -> None:
-    for path in CODE.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with tarfile.open(BASE / "input/data/submission/submission.tar.gz") as tar:
-        tar.extractall(CODE, filter="data")
+    unpack("submission/submission", CODE)
     hidden = Path(tempfile.mkdtemp())  # where the data of a step are until it begins
     for name, channel in INPUTS.items():
         shutil.copy(BASE / "input/data" / channel / "public.csv.gz", hidden / name)
     for channel in ("submission", "private"):
         shutil.rmtree(BASE / "input/data" / channel, ignore_errors=True)
-    # they are beside this file
-    from like_a_run import make_variables, rewrite_configuration  # type: ignore[import-not-found]
-
     rewrite_configuration("observe")
     for name in ("input/public", "input/code", "output/preprocess"):
         (PROCESSING / name).mkdir(parents=True, exist_ok=True)
@@ -74,8 +69,7 @@ def observe(folder: Path) -> None:
         status = run(command, str(CODE) if name == "train" else "/", variables)
         events = read_events(hook / "events")
         report[name] = {"status": status, "seconds": time.monotonic() - began, "events": events}
-    shutil.rmtree(MODEL)
-    MODEL.mkdir()
+    clear(MODEL)
     (MODEL / "results.json").write_text(json.dumps(report))
 
 

@@ -7,7 +7,7 @@ Fix: follow the message. `python -m recore run` shows the end of the job's log.
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import failure_of
 from recore.check.rule import Finding, Findings, Place, rule
 
 FIX_PACKAGES = "Name versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
@@ -15,10 +15,8 @@ FIX_PACKAGES = "Name versions that have a wheel for Python 3.12 on Linux and fit
 
 @rule("train.py trains a model in its job")
 def inspect(experiments: Experiments) -> Findings:
-    try:
-        experiments.training()
-    except ExperimentFailed as failed:
-        if failed.installing:
-            yield Finding(str(failed), FIX_PACKAGES, Place("requirements.txt"))
-        else:
-            yield failed.finding("Step 1, training, fails")
+    failed = failure_of(experiments.training)
+    if failed and failed.installing:
+        yield Finding(str(failed), FIX_PACKAGES, Place("requirements.txt"))
+    elif failed:
+        yield failed.finding("Step 1, training, fails")

@@ -22,11 +22,11 @@ def inspect(experiments: Experiments) -> Findings:
         return
     try:
         once, again = (answers["few"] for answers in experiments.repeated())
-        difference = compare(read_answer(once), again, experiments.data.targets)
+        difference = compare(read_answer(once), experiments.data.targets, again)
     except (ExperimentFailed, NotPredictions) as failed:
         fix = "Look at model_fn in train.py"
         yield Finding(f"A model trained on part of the data could not be served: {failed}", fix, level=Level.WARNING)
         return
     if difference:
         message = f"Two models trained on the same data predict differently: {difference}"
-        yield Finding(message, FIX, experiments.place_of("fit", "main"))
+        yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"))

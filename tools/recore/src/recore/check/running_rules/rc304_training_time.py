@@ -33,4 +33,4 @@ def inspect(experiments: Experiments) -> Findings:
         f"which is {expected / 60:.0f} minutes for {max(whole.rows, REAL_ROWS)} rows; "
         f"a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
-    yield Finding(message, FIX, experiments.place_of("fit", "main"), level)
+    yield Finding(message, FIX, experiments.scripts.place_of("fit", "main"), level)

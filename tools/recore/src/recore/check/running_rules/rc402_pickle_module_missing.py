@@ -7,7 +7,7 @@ Fix: name the module in `py_modules` of setup.py, or its package in requirements
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import failure_of
 from recore.check.pickles import EXTENSIONS
 from recore.check.rule import Finding, Findings, Place, rule
 
@@ -16,9 +16,7 @@ FIX = "Name the module in py_modules of setup.py, or its package in requirements
 
 @rule("The modules that the model needs exist where it is served", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
-    try:
-        experiments.serving()
-    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
+    if failed := failure_of(experiments.serving):  # model-does-not-load is about the other reasons
         for pickle in experiments.pickles():
             for module in pickle.modules:
                 if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:

@@ -7,7 +7,7 @@ Fix: use pickle or joblib, and define functions and classes at the top level of 
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
+from recore.check.failures import failure_of
 from recore.check.pickles import EXTENSIONS
 from recore.check.rule import Finding, Findings, Level, rule
 
@@ -16,11 +16,12 @@ FIX = "Use pickle or joblib, and define functions and classes at the top level o
 
 @rule("The model is a pickle without extensions", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
-    place = experiments.place_of("save_model")
+    place = experiments.scripts.place_of("save_model")
     for pickle in experiments.pickles():
         used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
         for extension in used:
-            there = not _is_missing(experiments, extension)
+            failed = failure_of(experiments.serving)  # model-does-not-load is about the other reasons
+            there = not (failed and failed.lacks_module(extension))
             message = f"{pickle.name} was written with {extension}, and loads only with a compatible version of it"
             if not there:
                 message = f"{pickle.name} needs {extension}, which is not installed where the model is served"
@@ -28,11 +29,3 @@ def inspect(experiments: Experiments) -> Findings:
         if pickle.foreign:
             message = f"{pickle.name} is not a pickle, in spite of its name, so its requirements are unknown"
             yield Finding(message, FIX, place, Level.WARNING)
-
-
-def _is_missing(experiments: Experiments, extension: str) -> bool:
-    try:
-        experiments.serving()
-    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
-        return failed.lacks_module(extension)
-    return False

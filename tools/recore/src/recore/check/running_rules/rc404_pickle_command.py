@@ -64,7 +64,7 @@ def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
         judged = judge(pickle)
         if judged:
-            yield Finding(judged[0], judged[1], experiments.place_of("save_model"))
+            yield Finding(judged[0], judged[1], experiments.scripts.place_of("save_model"))
 
 
 def _runs_commands(module: str, name: str) -> bool:

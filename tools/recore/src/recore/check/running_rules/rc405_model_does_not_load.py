@@ -10,7 +10,7 @@ Fix: follow the message. Whatever model_fn needs must be in SM_MODEL_DIR or in t
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import LOOK_AT, ExperimentFailed
+from recore.check.failures import LOOK_AT, failure_of
 from recore.check.rule import Finding, Findings, rule
 
 FIX = "Correct model_fn: it has only what train.py left in model_dir, and the modules in the archive"
@@ -18,13 +18,10 @@ FIX = "Correct model_fn: it has only what train.py left in model_dir, and the mo
 
 @rule("A new server loads the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
-    try:
-        experiments.serving()
-    except ExperimentFailed as failed:
-        if failed.outside:
-            yield failed.finding("The model could not be served")
-            return
-        place = failed.place or experiments.place_of("model_fn")
+    failed = failure_of(experiments.serving)
+    if failed and failed.outside:
+        yield failed.finding("The model could not be served")
+    elif failed:
+        place = failed.place or experiments.scripts.place_of("model_fn")
         is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
-        fix = FIX if is_general else failed.fix
-        yield Finding(f"The server does not start: {failed}", fix, place)
+        yield Finding(f"The server does not start: {failed}", FIX if is_general else failed.fix, place)

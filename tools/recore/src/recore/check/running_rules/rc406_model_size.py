@@ -27,4 +27,4 @@ def judge(size: int) -> tuple[str, Level] | None:
 def inspect(experiments: Experiments) -> Findings:
     judged = judge(size_of(experiments.training().archive))
     if judged:
-        yield Finding(judged[0], FIX, experiments.place_of("save_model"), judged[1])
+        yield Finding(judged[0], FIX, experiments.scripts.place_of("save_model"), judged[1])

@@ -35,7 +35,7 @@ def inspect(experiments: Experiments) -> Findings:
         for name, (rows, what) in cases.items():
             if variations[name].output is not None:
                 written.append((read_variation(variations[name], ()), rows, f"With {what}, "))
-    place = experiments.place_of("preprocess", "main")
+    place = experiments.scripts.place_of("preprocess", "main")
     place = place if place.file == "preprocess.py" else Place("preprocess.py")
     for inputs, rows, what in written:
         if problem := _problem(inputs, rows):

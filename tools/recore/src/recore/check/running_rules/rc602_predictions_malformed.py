@@ -9,7 +9,7 @@ Fix: `to_csv(header=False, index=False)`, with the 49 columns in the order of TA
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.predictions import NotPredictions, read_predictions
+from recore.check.predictions import NotPredictions
 from recore.check.rule import Finding, Findings, rule
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
@@ -20,13 +20,13 @@ FIX_TRANSPOSED = "Let predict_fn return an array of the shape (rows, 49); `.T` t
 def inspect(experiments: Experiments) -> Findings:
     if problem := _problem(experiments):
         message, fix = problem
-        yield Finding(message, fix, experiments.place_of("output_fn", "transform_fn", "predict_fn"))
+        yield Finding(message, fix, experiments.scripts.place_of("output_fn", "transform_fn", "predict_fn"))
 
 
 def _problem(experiments: Experiments) -> tuple[str, str] | None:
     data = experiments.data
     try:
-        predicted = read_predictions(experiments.predictions())
+        predicted = experiments.predicted()
     except NotPredictions as error:
         header = error.line == 1 and "is not a number" in str(error)
         return f"The predictions {'begin with a header' if header else 'are invalid'}: {error}", FIX

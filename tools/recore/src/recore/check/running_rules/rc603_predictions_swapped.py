@@ -10,7 +10,7 @@ Fix: select the columns by name before writing them: `predictions[list(TARGETS)]
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.predictions import Floats, r2, read_predictions
+from recore.check.predictions import Floats, r2
 from recore.check.rule import Finding, Findings, rule
 
 FIX = "Make output_fn select the columns by name, in the order of TARGETS"
@@ -21,14 +21,14 @@ SHOWN = 3
 
 @rule("The predictions' columns are in the order of the targets", needs=("RC602",))
 def inspect(experiments: Experiments) -> Findings:
-    predicted, measured = read_predictions(experiments.predictions()), experiments.data.measured
+    predicted, measured = experiments.predicted(), experiments.data.measured
     swapped = find_swapped(predicted, measured)
     if swapped:
         names = experiments.data.targets
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
-        hooks = experiments.place_of("output_fn", "transform_fn", "predict_fn")
-        place, fix = (hooks, FIX) if hooks.line else (experiments.place_of("fit"), FIX_FIT)
+        hooks = experiments.scripts.place_of("output_fn", "transform_fn", "predict_fn")
+        place, fix = (hooks, FIX) if hooks.line else (experiments.scripts.place_of("fit"), FIX_FIT)
         yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, place)
 
 

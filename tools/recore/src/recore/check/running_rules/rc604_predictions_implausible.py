@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from recore.check.experiments import Experiments
-from recore.check.predictions import Floats, read_predictions
+from recore.check.predictions import Floats
 from recore.check.rule import Finding, Findings, Level, rule
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
@@ -26,8 +26,8 @@ SHOWN = 5
     needs=("RC602", "RC603"),
 )
 def inspect(experiments: Experiments) -> Findings:
-    predicted, data = read_predictions(experiments.predictions()), experiments.data
-    place = experiments.place_of("fit", "predict_fn", "main")
+    predicted, data = experiments.predicted(), experiments.data
+    place = experiments.scripts.place_of("fit", "predict_fn", "main")
     for message, fix in judge(predicted, data.measured, data.targets):
         yield Finding(message, fix, place, Level.WARNING)
 

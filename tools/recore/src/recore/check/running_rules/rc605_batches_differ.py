@@ -10,19 +10,14 @@ Fix: distinguish a header from a row, as the template's input_fn does; predict e
 answer to the same request.
 """
 
-import numpy as np
-
 from recore.check.experiments import Experiments
 from recore.check.left_by_jobs import Answer
 from recore.check.predictions import (
-    Floats,
     NotPredictions,
     compare,
     compare_answers,
-    describe_difference,
     largest_difference,
     read_answer,
-    read_predictions,
 )
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import mixed_order
@@ -46,36 +41,39 @@ def inspect(experiments: Experiments) -> Findings:
     answers, data = experiments.serving(), experiments.data
     if answers["few"].late:
         message = f"The prediction of {count(len(data.few_rows), 'row')} takes longer than {LATE}"
-        yield Finding(message, FASTER, experiments.place_of("predict_fn", "fit"), Level.WARNING)
+        yield Finding(message, FASTER, experiments.scripts.place_of("predict_fn", "fit"), Level.WARNING)
         return
-    whole = read_predictions(experiments.predictions())[data.few_rows]
+    whole = experiments.predicted()[data.few_rows]
     middle = whole[len(whole) // 2 :][:1]
     again = compare_answers(answers["few"], answers["again"], data.targets)
     if again:
         message = f"The server responds differently if the same request is repeated: {again}"
-        yield Finding(message, AGAIN, experiments.place_of("predict_fn", "fit"))
+        yield Finding(message, AGAIN, experiments.scripts.place_of("predict_fn", "fit"))
         return
     if moved := find_moved_rows(answers["few"], answers["mixed"], len(whole)):
-        place = experiments.place_of("input_fn", "transform_fn", "predict_fn")
+        place = experiments.scripts.place_of("input_fn", "transform_fn", "predict_fn")
         yield Finding(moved[0], KEEP, place, moved[1])
         return
     with_header = {
-        "some of the rows": compare(whole, answers["few"], data.targets),
-        "a single row": compare(middle, answers["single_with_header"], data.targets),
+        "some of the rows": compare(whole, data.targets, answers["few"]),
+        "a single row": compare(middle, data.targets, answers["single_with_header"]),
     }
+    halves = [answers["first_lines"], answers["next_lines"]]
     without_header = {
-        "two batches of lines (only the first has the header)": _compare_batches(whole, answers, data.targets),
-        "a single line without the header": compare(middle, answers["single"], data.targets),
+        "two batches of lines (only the first has the header)": compare(
+            whole, data.targets, *(halves if len(whole) > 1 else halves[1:])
+        ),
+        "a single line without the header": compare(middle, data.targets, answers["single"]),
     }
     for what, problem in with_header.items():
         if problem:
-            place = experiments.place_of("predict_fn", "fit")
+            place = experiments.scripts.place_of("predict_fn", "fit")
             yield Finding(DIFFERS.format(what, problem), ALONE, place)
             return
     for what, problem in without_header.items():
         if problem:
             message = f"{DIFFERS.format(what, problem.rstrip('.'))}. {WORKS}"
-            place = experiments.place_of("input_fn", "transform_fn")
+            place = experiments.scripts.place_of("input_fn", "transform_fn")
             yield Finding(message, HEADER, place, Level.WARNING)
             return
 
@@ -101,18 +99,3 @@ def find_moved_rows(few: Answer, mixed: Answer, rows: int) -> tuple[str, Level] 
         if any(each.shape == second.shape and not largest_difference(each, second) for each in (kept, kept[::-1])):
             return f"{sent} the predictions are in another order: the hooks sort the rows of a request", Level.ERROR
     return None
-
-
-def _compare_batches(expected: Floats, answers: dict[str, Answer], targets: tuple[str, ...]) -> str:
-    """What is wrong with the answers to both halves of the lines; empty if nothing is."""
-    tables = []
-    for name, rows in (("first_lines", len(expected) // 2), ("next_lines", len(expected) - len(expected) // 2)):
-        if rows == 0:  # the data have a single row
-            continue
-        try:
-            tables.append(read_answer(answers[name]))
-        except NotPredictions as error:
-            return f"the response does not contain valid predictions: {error}"
-    if any(table.shape[1] != expected.shape[1] for table in tables):
-        return f"there are {tables[0].shape[1]} and {tables[-1].shape[1]} columns"
-    return describe_difference(expected, np.concatenate(tables), targets)

@@ -7,7 +7,7 @@ Fix: compare `content_type.split(";")[0].strip()`, and decode the body where it 
 """
 
 from recore.check.experiments import Experiments
-from recore.check.predictions import compare, read_predictions
+from recore.check.predictions import compare
 from recore.check.rule import Finding, Findings, Level, rule
 
 FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body if it is bytes'
@@ -16,9 +16,9 @@ FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode th
 @rule("The server understands text/csv with a parameter", needs=("RC602", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
     data = experiments.data
-    expected = read_predictions(experiments.predictions())[data.few_rows]
+    expected = experiments.predicted()[data.few_rows]
     answer = experiments.serving()["charset"]
-    problem = compare(expected, answer, data.targets)
+    problem = compare(expected, data.targets, answer)
     if problem and not answer.late:  # RC605 reports that
-        place = experiments.place_of("input_fn", "transform_fn")
+        place = experiments.scripts.place_of("input_fn", "transform_fn")
         yield Finding(f"With the content type `text/csv; charset=utf-8`, {problem}", FIX, place, Level.WARNING)

@@ -36,7 +36,7 @@ def inspect(experiments: Experiments) -> Findings:
     except NotPredictions as error:
         yield Finding(f"predict.py does not write predictions: {error}", FIX, place)
         return
-    expected = read_predictions(experiments.predictions())[experiments.data.few_rows]
+    expected = experiments.predicted()[experiments.data.few_rows]
     difference = describe_difference(expected, predicted, experiments.data.targets)
     if difference and not find_difference(experiments):  # predict.py got only these rows
         yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, place)

@@ -31,7 +31,7 @@ def inspect(experiments: Experiments) -> Findings:
     if lines:
         example = next(line for line in printed if counts[NUMBER.sub("0", line)] >= len(answers))
         message = f"The hooks print {count(lines, 'line')} for {count(len(answers), 'request')}: {example!r}"
-        place = experiments.place_of("predict_fn", "input_fn", "transform_fn")
+        place = experiments.scripts.place_of("predict_fn", "input_fn", "transform_fn")
         yield Finding(message, FIX, place, Level.WARNING)
 
 

@@ -9,8 +9,6 @@ Fix: choose models by the cross-validated score (`python -m recore validate`), a
 """
 
 from recore.check.experiments import Experiments
-from recore.check.held_out_file import score
-from recore.check.predictions import read_predictions
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.distribution import PROGRAM
 
@@ -28,8 +26,8 @@ def inspect(experiments: Experiments) -> Findings:
     held_out = experiments.own_held_out()
     if held_out is None or held_out.shape != data.measured.shape:
         return
-    public = score(read_predictions(experiments.predictions()), data.measured, experiments.weights, data.targets)
-    validated = score(held_out, data.measured, experiments.weights, data.targets)
+    public = experiments.score(experiments.predicted())
+    validated = experiments.score(held_out)
     if public > 0 and validated < KEPT * public:
         message = (
             f"The public score is {public:.3f}, and that of held-out drill holes is {validated:.3f}: the model "
@@ -39,4 +37,4 @@ def inspect(experiments: Experiments) -> Findings:
         if data.holes < ENOUGH_HOLES or data.rows < ENOUGH_ROWS:
             level = Level.NOTE
             message += f"; with so few rows, {data.rows:,} from {data.holes} drill holes, it may be chance"
-        yield Finding(message, FIX, experiments.place_of("fit"), level)
+        yield Finding(message, FIX, experiments.scripts.place_of("fit"), level)

@@ -7,8 +7,6 @@ Fix: compare the order of inputs and targets where fit is called, and the model'
 """
 
 from recore.check.experiments import Experiments
-from recore.check.held_out_file import score
-from recore.check.predictions import read_predictions
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.running_rules.rc604_predictions_implausible import judge
 
@@ -21,14 +19,14 @@ LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as
     needs=("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
 )
 def inspect(experiments: Experiments) -> Findings:
-    data, predicted = experiments.data, read_predictions(experiments.predictions())
+    data, predicted = experiments.data, experiments.predicted()
     if any(judge(predicted, data.measured, data.targets)):
         return  # RC604 names the targets
-    public = score(predicted, data.measured, experiments.weights, data.targets)
+    public = experiments.score(predicted)
     if public < LEAST:
         message = (
             f"The public score is {public:.3f}: on the rows that the model was fitted with, its predictions are worse "
             "than the mean of each assay"
         )
-        place = experiments.place_of("fit", "main")
+        place = experiments.scripts.place_of("fit", "main")
         yield Finding(message, FIX, place, Level.WARNING)

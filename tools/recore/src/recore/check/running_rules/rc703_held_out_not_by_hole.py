@@ -46,7 +46,7 @@ def inspect(experiments: Experiments) -> Findings:
 def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     """The finding if the submission's own predictions score too high, or cannot be compared."""
     data, rows, own, again = experiments.data, experiments.plan.held_out, held_out.own, held_out.again
-    place = experiments.place_of("hold_out", "main", "fit")
+    place = experiments.scripts.place_of("hold_out", "main", "fit")
     if own is None or len(own) != len(rows):
         message = f"With {len(rows)} rows of some drill holes, train.py writes no held-out predictions to compare with"
         return Finding(message, THOROUGH, place, Level.NOTE)
@@ -73,8 +73,8 @@ def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
     holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
     if fold.step == "predict":
         message = f"A model that was trained without the drill holes {holes} fails to predict them: {fold.reason}"
-        return Finding(plain(message, 900), FIX_PREDICTION, experiments.place_of("predict_fn"))
+        return Finding(plain(message, 900), FIX_PREDICTION, experiments.scripts.place_of("predict_fn"))
     message = f"Training without the drill holes {holes} fails: {fold.reason}"
     if not fold.rows:
         message = f"Training with {len(experiments.plan.held_out)} rows of some drill holes fails: {fold.reason}"
-    return Finding(plain(message, 900), FIX_TRAINING, experiments.place_of("fit", "main"), Level.WARNING)
+    return Finding(plain(message, 900), FIX_TRAINING, experiments.scripts.place_of("fit", "main"), Level.WARNING)

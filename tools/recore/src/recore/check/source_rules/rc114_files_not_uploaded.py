@@ -24,7 +24,7 @@ from recore.check.file_uses import (
     within_submission,
 )
 from recore.check.rule import Finding, Findings, Level, Place, rule
-from recore.check.script import Context, Script, method_of
+from recore.check.script import Context, Script, keywords_of, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import is_in_job
 
@@ -79,11 +79,7 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
             "put its contents into preprocess.py",
             place,
         )
-    elif (
-        REST not in name
-        and name not in source.uploads
-        and not any(file.startswith(f"{name}/") for file in source.uploads)
-    ):
+    elif REST not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
         if source.tree.exists(name):
             yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
         else:
@@ -96,11 +92,10 @@ def _defaults(script: Script) -> Findings:
     for node, context in script.calls:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue
-        for keyword in node.keywords:
-            path = path_of(keyword.value, script) if keyword.arg == "default" else None
-            if path and is_on_one_machine(path):
-                message = f"the platform passes no path, but the default {path!r} does not exist in a job"
-                yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
+        path = path_of(keywords_of(node).get("default"), script)
+        if path and is_on_one_machine(path):
+            message = f"the platform passes no path, but the default {path!r} does not exist in a job"
+            yield Finding(message, _fix_data(script), Place(script.file, node.lineno), Level.WARNING)
 
 
 def _arguments(script: Script) -> Findings:
@@ -109,7 +104,7 @@ def _arguments(script: Script) -> Findings:
         name = script.name_of(node.func)
         if not (name in script.functions or name == "preprocess.preprocess") or not _is_certain(context, script):
             continue
-        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+        for argument in [*node.args, *keywords_of(node).values()]:
             path = path_of(argument, script)
             if path and DATA.search(path) and is_on_one_machine(path):
                 message = NOT_IN_JOBS.format(path)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
 from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import Script
+from recore.check.script import Script, texts_of
 from recore.check.source import SubmissionSource
 
 FIX = "upload what the job needs; packages belong in requirements.txt"
@@ -40,7 +40,5 @@ def _find_uses(script: Script) -> Iterator[tuple[int, str]]:
         name = script.name_of(node.func)
         if name in CALLS:
             yield node.lineno, f"{name}() fails: jobs have no network"
-        elif STARTERS.fullmatch(name):
-            texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
-            if INSTALLS.search(" ".join(text for text in texts if isinstance(text, str))):
-                yield node.lineno, "a package cannot be installed while the job runs: jobs have no network"
+        elif STARTERS.fullmatch(name) and INSTALLS.search(" ".join(texts_of(ast.walk(node)))):
+            yield node.lineno, "a package cannot be installed while the job runs: jobs have no network"

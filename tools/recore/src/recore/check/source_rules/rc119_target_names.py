@@ -10,7 +10,7 @@ order of a dict or a set.
 import ast
 
 from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import line_of
+from recore.check.script import line_of, texts_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
 
@@ -38,9 +38,9 @@ def _names(node: ast.AST) -> list[str]:
     """The texts that a collection holds: the items of a list, the keys of a dict, the words of a text."""
     match node:
         case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-            return [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+            return texts_of(items)
         case ast.Dict(keys=keys):
-            return [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+            return texts_of(keys)
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split"), args=[]):
             return text.split()
         case ast.Call(

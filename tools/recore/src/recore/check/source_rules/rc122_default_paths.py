@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from recore.check.file_uses import REST, is_on_one_machine, path_of
 from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import DEEPEST, PROBES, Script, last_name, method_of
+from recore.check.script import DEEPEST, PROBES, Script, keywords_of, last_name, method_of, texts_of
 from recore.check.source import SubmissionSource
 
 PATHS = {
@@ -53,11 +53,10 @@ def _declared(script: Script) -> Iterator[Declared]:
     for node, context in script.calls:
         if context.conditional or context.typing or context.handled or method_of(node) not in DECLARING:
             continue
-        names = {each.value for each in node.args if isinstance(each, ast.Constant)}
-        defaults = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
-        for name in PATHS:
-            if name in names and defaults:
-                yield name, node, defaults[0]
+        default = keywords_of(node).get("default")
+        for name in texts_of(node.args):
+            if name in PATHS and default:
+                yield name, node, default
 
 
 def _chooses(script: Script, declared: list[Declared]) -> bool:

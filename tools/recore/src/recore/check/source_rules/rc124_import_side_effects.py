@@ -9,7 +9,7 @@ Fix: put the code into a function `main`, and call it below `if __name__ == "__m
 import ast
 
 from recore.check.rule import Finding, Findings, Place, rule
-from recore.check.script import ENTRY_POINTS, Context, Script, method_of
+from recore.check.script import ENTRY_POINTS, Context, Script, line_of, method_of
 from recore.check.source import SubmissionSource
 from recore.failures import TRAINING_METHODS, TRAINING_VARIABLES
 
@@ -25,7 +25,7 @@ def inspect(source: SubmissionSource) -> Findings:
             does = _effect(node, script) if _runs_at_import(context) else None
             if does:
                 message = f"this line {does} whenever {script.file} is imported, even by the server that predicts"
-                yield Finding(message, FIX, Place(script.file, getattr(node, "lineno", 0)))
+                yield Finding(message, FIX, Place(script.file, line_of(node)))
                 break
 
 

@@ -11,7 +11,7 @@ Fix: give each argument a default and a type; write numbers without quotation ma
 import ast
 
 from recore.check.rule import Finding, Findings, Level, Place, rule
-from recore.check.script import ENTRY_POINTS, Script, last_name, method_of
+from recore.check.script import ENTRY_POINTS, Script, keywords_of, last_name, method_of, texts_of
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
 
@@ -46,15 +46,15 @@ def _adds_parser(node: ast.expr) -> bool:
 
 
 def _click_requires(node: ast.Call) -> bool:
-    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    keywords = keywords_of(node)
     if "required" in keywords or None in keywords or last_name(node.func) == "option":
         return _is_true(keywords.get("required"))
     return "default" not in keywords and ("nargs" not in keywords or ast.unparse(keywords["nargs"]) != "-1")
 
 
 def _check_argument(node: ast.Call, script: Script) -> Findings:
-    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-    names = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    keywords = keywords_of(node)
+    names = texts_of(node.args)
     if None in keywords or not names:
         return
     may_be_missing = names[0].startswith("-") or _is_one_of(keywords.get("nargs"), OPTIONAL)
@@ -67,16 +67,12 @@ def _check_argument(node: ast.Call, script: Script) -> Findings:
             message = f"{names[0]} has no type: a tuning job passes a string, while the default is a number"
             fix = f"add type={type(value).__name__}" if not isinstance(value, bool) else "convert the string to a bool"
             yield Finding(message, fix, Place(script.file, node.lineno), Level.WARNING)
-        case ast.Constant(value=str() as value) if not converts and script.file == "train.py" and _is_number(value):
-            yield _quoted(names[0], value, "add a type, such as type=float", script, node.lineno)
-
-
-def _is_number(text: str) -> bool:
-    return parse_number(text) is not None
+        case ast.Constant(value=str() as value) if not converts and script.file == "train.py":
+            yield from _check_quoted(names[0], value, "add a type, such as type=float", Place(script.file, node.lineno))
 
 
 def _required(node: ast.Call, script: Script) -> Finding:
-    name = next((str(each.value) for each in node.args if isinstance(each, ast.Constant)), "an argument")
+    name = next(iter(texts_of(node.args)), "an argument")
     message = f"{name} is required, but the four steps pass no arguments: {script.file} ends with status 2"
     return Finding(message, "give it a default, and do not require it", Place(script.file, node.lineno))
 
@@ -90,14 +86,15 @@ def _check_fit(script: Script) -> Findings:
     last = zip(positional[::-1], arguments.defaults[::-1], strict=False)
     defaults = [*last, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     for argument, default in defaults:
-        if isinstance(default, ast.Constant) and isinstance(default.value, str) and _is_number(default.value):
-            fix = f"write {argument.arg}={default.value} without quotation marks"
-            yield _quoted(argument.arg, default.value, fix, script, default.lineno)
+        for value in texts_of([default]):
+            fix = f"write {argument.arg}={value} without quotation marks"
+            yield from _check_quoted(argument.arg, value, fix, Place(script.file, argument.lineno))
 
 
-def _quoted(name: str, value: str, fix: str, script: Script, line: int) -> Finding:
-    message = f"{name} has the default {value!r}, which is a string, not a number"
-    return Finding(message, fix, Place(script.file, line), Level.WARNING)
+def _check_quoted(name: str, value: str, fix: str, place: Place) -> Findings:
+    if parse_number(value) is not None:
+        message = f"{name} has the default {value!r}, which is a string, not a number"
+        yield Finding(message, fix, place, Level.WARNING)
 
 
 def _is_one_of(value: ast.expr | None, constants: tuple[str, ...]) -> bool:
