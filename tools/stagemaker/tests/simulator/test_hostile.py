@@ -63,10 +63,6 @@ def test_a_job_that_misbehaves_ends_and_leaves_nothing_behind(any_client, monkey
     assert_ends(any_client.process, *MISBEHAVIOURS[name])
 
 
-def test_a_training_job_that_forks_and_exits_completes(any_client):
-    assert_ends(any_client.train, f"{DAEMON}\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'w')", None)
-
-
 def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
     """Without a sandbox, the job can kill its supervisor; the process that it leaves behind is ended nevertheless."""
     is_enforced = any_client.simulator.isolation_enforced
@@ -195,10 +191,9 @@ for fd in pipes:
 
 @pytest.mark.parametrize(
     ("content", "holds_pipe"),
-    [(b"not JSON\n", True), (b"not JSON\n", False), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False),
-     (b"x" * 60_000, True)],
+    [(b"not JSON\n", True), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False), (b"x" * 60_000, True)],
     ids=lambda value: value[:8] if isinstance(value, bytes) else value,
-)  # fmt: skip
+)
 def test_a_job_that_writes_to_its_supervisors_pipe_fails(unsandboxed_client, content, holds_pipe):
     """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
